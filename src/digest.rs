@@ -1,0 +1,284 @@
+//! Content digests, and the one place that hashes.
+//!
+//! The text form is that of the [OCI image specification][spec]:
+//! `sha256:` and 64 lower-case hexadecimal digits. Other algorithms are
+//! refused, so that nothing is ever taken for verified that was not.
+//!
+//! [spec]: https://github.com/opencontainers/image-spec/blob/main/descriptor.md#digests
+
+use std::fmt;
+use std::io::{self, Read};
+use std::path::Path;
+use std::str::FromStr;
+
+use serde::de::Error as _;
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
+use sha2::{Digest as _, Sha256};
+
+const PREFIX: &str = "sha256:";
+const HEX_DIGITS: &[u8; 16] = b"0123456789abcdef";
+/// Large enough to amortise system calls, small enough for any stack-shy thread.
+const CHUNK: usize = 256 * 1024;
+
+/// A SHA-256 digest.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct Digest([u8; 32]);
+
+impl Digest {
+    /// Hashes bytes in memory.
+    pub fn of(bytes: &[u8]) -> Self {
+        Digest(Sha256::digest(bytes).into())
+    }
+
+    /// Hashes a file in chunks and returns its digest and its size in bytes.
+    pub fn of_file(path: &Path) -> io::Result<(Self, u64)> {
+        let mut file = std::fs::File::open(path)?;
+        let mut verifier = Verifier::new(Expected::default());
+        let mut chunk = vec![0; CHUNK];
+        loop {
+            let n = file.read(&mut chunk)?;
+            if n == 0 {
+                break;
+            }
+            verifier.update(&chunk[..n]).map_err(io::Error::other)?;
+        }
+        verifier.finish().map_err(io::Error::other)
+    }
+
+    /// The 64 hexadecimal digits without the algorithm.
+    pub fn hex(&self) -> String {
+        let mut text = String::with_capacity(64);
+        for byte in self.0 {
+            text.push(HEX_DIGITS[usize::from(byte >> 4)] as char);
+            text.push(HEX_DIGITS[usize::from(byte & 15)] as char);
+        }
+        text
+    }
+
+    /// `sha256:` and the first twelve digits, for tables.
+    pub fn short(&self) -> String {
+        format!("{PREFIX}{}", &self.hex()[..12])
+    }
+}
+
+impl fmt::Display for Digest {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{PREFIX}{}", self.hex())
+    }
+}
+
+impl fmt::Debug for Digest {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(self, f)
+    }
+}
+
+impl FromStr for Digest {
+    type Err = InvalidDigest;
+
+    fn from_str(text: &str) -> Result<Self, InvalidDigest> {
+        let invalid = |reason| InvalidDigest {
+            text: text.chars().take(96).collect(),
+            reason,
+        };
+        let hex = text
+            .strip_prefix(PREFIX)
+            .ok_or_else(|| invalid("only sha256 is supported"))?
+            .as_bytes();
+        if hex.len() != 64 {
+            return Err(invalid("sha256 has 64 hexadecimal digits"));
+        }
+        let mut bytes = [0; 32];
+        for (byte, pair) in bytes.iter_mut().zip(hex.chunks_exact(2)) {
+            let (high, low) = (nibble(pair[0]), nibble(pair[1]));
+            let (Some(high), Some(low)) = (high, low) else {
+                return Err(invalid("the digits are 0-9 and a-f, in lower case"));
+            };
+            *byte = high << 4 | low;
+        }
+        Ok(Digest(bytes))
+    }
+}
+
+fn nibble(digit: u8) -> Option<u8> {
+    match digit {
+        b'0'..=b'9' => Some(digit - b'0'),
+        b'a'..=b'f' => Some(digit - b'a' + 10),
+        _ => None,
+    }
+}
+
+impl Serialize for Digest {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(self)
+    }
+}
+
+impl<'de> Deserialize<'de> for Digest {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        String::deserialize(deserializer)?
+            .parse()
+            .map_err(D::Error::custom)
+    }
+}
+
+/// A digest that is not written as `sha256:` and 64 lower-case digits.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("`{text}` is not a digest: {reason}")]
+pub struct InvalidDigest {
+    text: String,
+    reason: &'static str,
+}
+
+/// What the bytes of a stream were promised to be.
+#[derive(Debug, Clone, Copy)]
+pub struct Expected {
+    pub digest: Option<Digest>,
+    /// Exact length in bytes.
+    pub size: Option<u64>,
+    /// The most bytes to accept when the length is not known, or is not believed.
+    pub limit: u64,
+}
+
+impl Default for Expected {
+    /// Accepts anything.
+    fn default() -> Self {
+        Expected {
+            digest: None,
+            size: None,
+            limit: u64::MAX,
+        }
+    }
+}
+
+/// Hashes a stream chunk by chunk and stops at the first byte too many.
+pub struct Verifier {
+    expected: Expected,
+    hasher: Sha256,
+    seen: u64,
+}
+
+impl Verifier {
+    pub fn new(expected: Expected) -> Self {
+        Verifier {
+            expected,
+            hasher: Sha256::new(),
+            seen: 0,
+        }
+    }
+
+    /// Bytes seen so far.
+    pub fn seen(&self) -> u64 {
+        self.seen
+    }
+
+    /// Takes the next chunk.
+    ///
+    /// # Errors
+    ///
+    /// [`Mismatch::Size`] or [`Mismatch::TooLarge`] as soon as more bytes came
+    /// than were promised or allowed.
+    pub fn update(&mut self, chunk: &[u8]) -> Result<(), Mismatch> {
+        self.seen = self.seen.saturating_add(chunk.len() as u64);
+        if let Some(expected) = self.expected.size
+            && self.seen > expected
+        {
+            return Err(Mismatch::Size {
+                expected,
+                computed: self.seen,
+            });
+        }
+        if self.seen > self.expected.limit {
+            return Err(Mismatch::TooLarge {
+                limit: self.expected.limit,
+            });
+        }
+        self.hasher.update(chunk);
+        Ok(())
+    }
+
+    /// Ends the stream and returns its digest and its size in bytes.
+    ///
+    /// # Errors
+    ///
+    /// A [`Mismatch`] when the stream is shorter than promised or hashes to
+    /// something else.
+    pub fn finish(self) -> Result<(Digest, u64), Mismatch> {
+        if let Some(expected) = self.expected.size
+            && self.seen != expected
+        {
+            return Err(Mismatch::Size {
+                expected,
+                computed: self.seen,
+            });
+        }
+        let computed = Digest(self.hasher.finalize().into());
+        match self.expected.digest {
+            Some(expected) if expected != computed => {
+                Err(Mismatch::Digest { expected, computed })
+            }
+            _ => Ok((computed, self.seen)),
+        }
+    }
+}
+
+/// How bytes differ from what was promised.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum Mismatch {
+    #[error("the digest is {computed}, not {expected}")]
+    Digest { expected: Digest, computed: Digest },
+    #[error("the size is {computed} bytes or more, not {expected}")]
+    Size { expected: u64, computed: u64 },
+    #[error("more than {limit} bytes")]
+    TooLarge { limit: u64 },
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const EMPTY: &str = "sha256:e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855";
+
+    #[test]
+    fn text_form_round_trips() {
+        assert_eq!(Digest::of(b"").to_string(), EMPTY);
+        assert_eq!(EMPTY.parse(), Ok(Digest::of(b"")));
+    }
+
+    #[test]
+    fn other_spellings_are_refused() {
+        let hex = &EMPTY[7..];
+        for text in [
+            hex.to_owned(),
+            format!("sha512:{hex}"),
+            format!("SHA256:{hex}"),
+            format!("sha256:{}", hex.to_uppercase()),
+            format!("sha256:{}", &hex[1..]),
+            format!("sha256:{hex}0"),
+            format!("sha256:../../{}", &hex[6..]),
+            "sha256:é".repeat(32),
+        ] {
+            assert!(text.parse::<Digest>().is_err(), "{text}");
+        }
+    }
+
+    #[test]
+    fn a_stream_is_held_to_its_promise() {
+        let promise = Expected {
+            digest: Some(Digest::of(b"abc")),
+            size: Some(3),
+            limit: 10,
+        };
+        let feed = |chunks: &[&[u8]]| {
+            let mut verifier = Verifier::new(promise);
+            for chunk in chunks {
+                verifier.update(chunk)?;
+            }
+            verifier.finish()
+        };
+        assert_eq!(feed(&[b"a", b"bc"]), Ok((Digest::of(b"abc"), 3)));
+        assert!(matches!(feed(&[b"abd"]), Err(Mismatch::Digest { .. })));
+        assert!(matches!(feed(&[b"ab"]), Err(Mismatch::Size { computed: 2, .. })));
+        assert!(matches!(feed(&[b"abc", b"d"]), Err(Mismatch::Size { computed: 4, .. })));
+    }
+}

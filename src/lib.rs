@@ -1,0 +1,4 @@
+//! Wassette: any WebAssembly component as tools for an AI agent.
+
+pub mod digest;
+pub mod error;
