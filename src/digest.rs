@@ -214,9 +214,7 @@ impl Verifier {
         }
         let computed = Digest(self.hasher.finalize().into());
         match self.expected.digest {
-            Some(expected) if expected != computed => {
-                Err(Mismatch::Digest { expected, computed })
-            }
+            Some(expected) if expected != computed => Err(Mismatch::Digest { expected, computed }),
             _ => Ok((computed, self.seen)),
         }
     }
@@ -278,7 +276,13 @@ mod tests {
         };
         assert_eq!(feed(&[b"a", b"bc"]), Ok((Digest::of(b"abc"), 3)));
         assert!(matches!(feed(&[b"abd"]), Err(Mismatch::Digest { .. })));
-        assert!(matches!(feed(&[b"ab"]), Err(Mismatch::Size { computed: 2, .. })));
-        assert!(matches!(feed(&[b"abc", b"d"]), Err(Mismatch::Size { computed: 4, .. })));
+        assert!(matches!(
+            feed(&[b"ab"]),
+            Err(Mismatch::Size { computed: 2, .. })
+        ));
+        assert!(matches!(
+            feed(&[b"abc", b"d"]),
+            Err(Mismatch::Size { computed: 4, .. })
+        ));
     }
 }

@@ -2,3 +2,7 @@
 
 pub mod digest;
 pub mod error;
+
+pub mod reference;
+
+pub mod catalog;

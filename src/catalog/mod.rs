@@ -1,0 +1,130 @@
+//! Catalogs: JSON lists of known components. Pure.
+//!
+//! The documents are `{"components": [{"name", "description", "uri"}, …]}`, or
+//! the bare array.
+
+#[cfg(test)]
+mod tests;
+
+use serde::{Deserialize, Serialize};
+
+use crate::error::{Class, Diagnose};
+use crate::reference::{InvalidReference, Reference};
+
+const BUNDLED: &str = include_str!("../../component-registry.json");
+
+/// One known component. Field names are those of the document.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct CatalogEntry {
+    pub name: String,
+    pub description: String,
+    /// Where the component comes from; parses as a [`Reference`].
+    pub uri: String,
+}
+
+/// A list of known components, in the order of its document.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Catalog {
+    entries: Vec<CatalogEntry>,
+}
+
+#[derive(Deserialize)]
+#[serde(untagged)]
+enum Document {
+    Wrapped { components: Vec<CatalogEntry> },
+    Bare(Vec<CatalogEntry>),
+}
+
+impl Catalog {
+    /// The catalog that comes with the program.
+    pub fn bundled() -> Self {
+        // The document is part of the source, and a test parses it.
+        Catalog::parse(BUNDLED).expect("component-registry.json is a catalog")
+    }
+
+    /// Reads a catalog document.
+    ///
+    /// # Errors
+    ///
+    /// When it is not JSON of either form, or holds a URI that is no reference.
+    pub fn parse(json: &str) -> Result<Self, InvalidCatalog> {
+        // Parsing in two steps keeps line and column of a syntax error, which
+        // an untagged enum loses.
+        let value: serde_json::Value = serde_json::from_str(json).map_err(InvalidCatalog::Json)?;
+        let document = Document::deserialize(value).map_err(|_| InvalidCatalog::Shape)?;
+        let (Document::Wrapped {
+            components: entries,
+        }
+        | Document::Bare(entries)) = document;
+        for entry in &entries {
+            entry
+                .uri
+                .parse::<Reference>()
+                .map_err(|source| InvalidCatalog::Uri {
+                    name: entry.name.clone(),
+                    source,
+                })?;
+        }
+        Ok(Catalog { entries })
+    }
+
+    /// All entries.
+    pub fn entries(&self) -> &[CatalogEntry] {
+        &self.entries
+    }
+
+    /// The entries where every term occurs in name, description or URI,
+    /// whatever the case. A term of several words is several terms; without
+    /// terms, all entries.
+    pub fn search<S: AsRef<str>>(&self, terms: &[S]) -> Vec<&CatalogEntry> {
+        let terms: Vec<String> = terms
+            .iter()
+            .flat_map(|term| term.as_ref().split_whitespace())
+            .map(str::to_lowercase)
+            .collect();
+        self.entries
+            .iter()
+            .filter(|entry| {
+                // The line breaks keep a term from matching across two fields.
+                let text = format!("{}\n{}\n{}", entry.name, entry.description, entry.uri);
+                let text = text.to_lowercase();
+                terms.iter().all(|term| text.contains(term.as_str()))
+            })
+            .collect()
+    }
+}
+
+/// A document that is not a catalog.
+#[derive(Debug, thiserror::Error)]
+pub enum InvalidCatalog {
+    #[error("The catalog is not JSON")]
+    Json(#[source] serde_json::Error),
+    #[error("The catalog is not a list of components")]
+    Shape,
+    #[error("The catalog has a bad URI for `{name}`")]
+    Uri {
+        name: String,
+        #[source]
+        source: InvalidReference,
+    },
+}
+
+impl Diagnose for InvalidCatalog {
+    fn code(&self) -> &'static str {
+        "invalid-catalog"
+    }
+
+    fn class(&self) -> Class {
+        Class::Usage
+    }
+
+    fn hint(&self) -> Option<String> {
+        match self {
+            InvalidCatalog::Uri { source, .. } => source.hint(),
+            _ => Some(
+                r#"a catalog is {"components": [{"name": …, "description": …, "uri": …}]}"#
+                    .to_owned(),
+            ),
+        }
+    }
+}

@@ -1,0 +1,142 @@
+//! The name of an installed component.
+
+use std::fmt;
+use std::str::FromStr;
+
+use serde::{Deserialize, Serialize};
+
+use crate::error::{Class, Diagnose};
+
+/// The longest id, in characters.
+const MAX_LENGTH: usize = 64;
+
+/// The name of an installed component: 1 to 64 of `[a-z0-9-]`, no `-` at
+/// either end. Safe as a file name, and as the prefix of a tool name.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(into = "String", try_from = "String")]
+pub struct ComponentId(String);
+
+impl ComponentId {
+    /// Takes an id as it is.
+    ///
+    /// # Errors
+    ///
+    /// When the text is not an id; nothing is folded.
+    pub fn parse(text: &str) -> Result<Self, InvalidComponentId> {
+        let invalid = |reason| InvalidComponentId::new(text, reason);
+        if text.is_empty() {
+            return Err(invalid("it is empty"));
+        }
+        if text.len() > MAX_LENGTH {
+            return Err(invalid("it is longer than 64 characters"));
+        }
+        if !text
+            .bytes()
+            .all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-')
+        {
+            return Err(invalid("an id is made of a-z, 0-9 and `-`"));
+        }
+        if text.starts_with('-') || text.ends_with('-') {
+            return Err(invalid("an id neither starts nor ends with `-`"));
+        }
+        Ok(ComponentId(text.to_owned()))
+    }
+
+    /// Makes an id of any name: letters in lower case, every run of other
+    /// characters as one `-`, cut at 64.
+    ///
+    /// # Errors
+    ///
+    /// When the name holds no letter or digit of ASCII.
+    pub fn fold(name: &str) -> Result<Self, InvalidComponentId> {
+        let mut id = String::new();
+        for c in name.chars() {
+            if c.is_ascii_alphanumeric() {
+                id.push(c.to_ascii_lowercase());
+            } else if !id.is_empty() && !id.ends_with('-') {
+                id.push('-');
+            }
+            if id.len() == MAX_LENGTH {
+                break;
+            }
+        }
+        id.truncate(id.trim_end_matches('-').len());
+        if id.is_empty() {
+            return Err(InvalidComponentId::new(
+                name,
+                "it holds no ASCII letter or digit",
+            ));
+        }
+        Ok(ComponentId(id))
+    }
+
+    /// The id as text.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl AsRef<str> for ComponentId {
+    fn as_ref(&self) -> &str {
+        &self.0
+    }
+}
+
+impl fmt::Display for ComponentId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(&self.0)
+    }
+}
+
+impl FromStr for ComponentId {
+    type Err = InvalidComponentId;
+
+    fn from_str(text: &str) -> Result<Self, InvalidComponentId> {
+        ComponentId::parse(text)
+    }
+}
+
+impl TryFrom<String> for ComponentId {
+    type Error = InvalidComponentId;
+
+    fn try_from(text: String) -> Result<Self, InvalidComponentId> {
+        ComponentId::parse(&text)
+    }
+}
+
+impl From<ComponentId> for String {
+    fn from(id: ComponentId) -> String {
+        id.0
+    }
+}
+
+/// A text that cannot name a component.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("`{text}` is not a component id: {reason}")]
+pub struct InvalidComponentId {
+    text: String,
+    reason: &'static str,
+}
+
+impl InvalidComponentId {
+    fn new(text: &str, reason: &'static str) -> Self {
+        InvalidComponentId {
+            text: text.chars().filter(|c| !c.is_control()).take(96).collect(),
+            reason,
+        }
+    }
+}
+
+impl Diagnose for InvalidComponentId {
+    fn code(&self) -> &'static str {
+        "invalid-component-id"
+    }
+
+    fn class(&self) -> Class {
+        Class::Usage
+    }
+
+    fn hint(&self) -> Option<String> {
+        Some("give an id of 1 to 64 characters from a-z, 0-9 and `-` with `--name`".to_owned())
+    }
+}

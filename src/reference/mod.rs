@@ -1,0 +1,259 @@
+//! Where a component comes from: the grammar of references. Pure: nothing here
+//! touches the network or the disk.
+//!
+//! ```text
+//! oci://HOST[:PORT]/REPOSITORY[:TAG][@sha256:DIGEST]
+//! https://HOST[:PORT]/PATH      (http:// for loopback hosts only)
+//! file:///ABSOLUTE/PATH         (or a plain path, on the command line)
+//! ```
+
+mod error;
+mod host;
+mod id;
+mod oci;
+#[cfg(test)]
+mod tests;
+
+use std::fmt;
+use std::path::{Component, Path, PathBuf};
+use std::str::FromStr;
+
+use serde::{Deserialize, Serialize};
+use url::Url;
+
+pub use error::InvalidReference;
+pub use host::is_loopback;
+pub use id::{ComponentId, InvalidComponentId};
+pub use oci::OciReference;
+
+/// The grammar in words, for hints.
+pub const GRAMMAR: &str = "a component comes from `oci://host[:port]/repository[:tag][@sha256:digest]`, \
+     `https://host/path`, `file:///absolute/path` or a plain path";
+
+/// No published reference comes near; keeps error texts and headers small.
+const MAX_LENGTH: usize = 4096;
+
+/// The address of a component.
+///
+/// Its text form, also in JSON, is the canonical URI.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(into = "String", try_from = "String")]
+pub enum Reference {
+    /// An artifact in an OCI registry.
+    Oci(OciReference),
+    /// A file on a web server; plain HTTP on loopback hosts only.
+    Https(Url),
+    /// An absolute path without `.` and `..`.
+    File(PathBuf),
+}
+
+impl Reference {
+    /// Reads a reference as typed on a command line, where a text without a
+    /// scheme is a path. Relative paths are taken from `cwd`; `..` is resolved
+    /// in the text, without following symbolic links.
+    ///
+    /// # Errors
+    ///
+    /// An [`InvalidReference`] that shows the place.
+    pub fn parse(text: &str, cwd: &Path) -> Result<Self, InvalidReference> {
+        check_characters(text)?;
+        if scheme_end(text).is_some() {
+            text.parse()
+        } else {
+            Ok(Reference::File(tidy(&cwd.join(text))))
+        }
+    }
+
+    /// The id a component gets when none is given: the file's stem or the
+    /// repository's last segment, folded to `[a-z0-9-]`.
+    ///
+    /// # Errors
+    ///
+    /// When the name holds no letter or digit of ASCII.
+    pub fn default_id(&self) -> Result<ComponentId, InvalidComponentId> {
+        match self {
+            Reference::Oci(oci) => ComponentId::fold(oci.name()),
+            Reference::Https(url) => {
+                let last = url.path().rsplit('/').find(|segment| !segment.is_empty());
+                ComponentId::fold(stem(last.unwrap_or_default()))
+            }
+            Reference::File(path) => {
+                let name = path.file_name().unwrap_or_default().to_string_lossy();
+                ComponentId::fold(stem(&name))
+            }
+        }
+    }
+}
+
+/// Reads a canonical URI; plain paths are refused.
+impl FromStr for Reference {
+    type Err = InvalidReference;
+
+    fn from_str(text: &str) -> Result<Self, InvalidReference> {
+        check_characters(text)?;
+        let Some(colon) = scheme_end(text) else {
+            return Err(InvalidReference::new(text, 0, "a scheme is missing"));
+        };
+        let rest = colon + 3;
+        if !text[colon..].starts_with("://") {
+            return Err(InvalidReference::new(
+                text,
+                colon + 1,
+                "the scheme is followed by `//`",
+            ));
+        }
+        match text[..colon].to_ascii_lowercase().as_str() {
+            "oci" => oci::parse(text, rest).map(Reference::Oci),
+            "https" | "http" => web(text, rest).map(Reference::Https),
+            "file" => file(text, rest).map(Reference::File),
+            _ => Err(InvalidReference::new(text, 0, "the scheme is not known")),
+        }
+    }
+}
+
+impl fmt::Display for Reference {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Reference::Oci(oci) => oci.fmt(f),
+            Reference::Https(url) => url.fmt(f),
+            Reference::File(path) => match Url::from_file_path(path) {
+                Ok(url) => url.fmt(f),
+                // Paths of a `Reference` are absolute; this is for values built by hand.
+                Err(()) => path.display().fmt(f),
+            },
+        }
+    }
+}
+
+impl From<Reference> for String {
+    fn from(reference: Reference) -> String {
+        reference.to_string()
+    }
+}
+
+impl TryFrom<String> for Reference {
+    type Error = InvalidReference;
+
+    fn try_from(text: String) -> Result<Self, InvalidReference> {
+        text.parse()
+    }
+}
+
+/// The colon after a scheme: of any `scheme://`, and of a known scheme even
+/// where the slashes were forgotten.
+fn scheme_end(text: &str) -> Option<usize> {
+    let colon = text.find(':')?;
+    let scheme = &text[..colon];
+    let known = ["oci", "https", "http", "file"]
+        .iter()
+        .any(|known| scheme.eq_ignore_ascii_case(known));
+    let spelled = scheme.starts_with(|c: char| c.is_ascii_alphabetic())
+        && scheme
+            .chars()
+            .all(|c| c.is_ascii_alphanumeric() || matches!(c, '+' | '-' | '.'));
+    (known || (spelled && text[colon..].starts_with("://"))).then_some(colon)
+}
+
+fn check_characters(text: &str) -> Result<(), InvalidReference> {
+    if text.is_empty() {
+        return Err(InvalidReference::new(text, 0, "it is empty"));
+    }
+    if text.len() > MAX_LENGTH {
+        return Err(InvalidReference::new(text, text.len(), "it is too long"));
+    }
+    match text.find(char::is_control) {
+        Some(at) => Err(InvalidReference::new(
+            text,
+            at,
+            "control characters are not allowed",
+        )),
+        None => Ok(()),
+    }
+}
+
+fn web(text: &str, start: usize) -> Result<Url, InvalidReference> {
+    let url =
+        Url::parse(text).map_err(|error| InvalidReference::new(text, start, error.to_string()))?;
+    // The URL parser forgives missing and extra slashes; a reference has one spelling.
+    if text[start..].starts_with('/') || text[start..].starts_with('\\') {
+        return Err(InvalidReference::new(text, start, "the host is missing"));
+    }
+    if !url.username().is_empty() || url.password().is_some() {
+        return Err(InvalidReference::new(
+            text,
+            start,
+            "user names and passwords do not belong here",
+        ));
+    }
+    if let Some(hash) = text.find('#') {
+        return Err(InvalidReference::new(
+            text,
+            hash,
+            "a fragment does not name a file",
+        ));
+    }
+    if url.scheme() == "http" && !url.host_str().is_some_and(is_loopback) {
+        return Err(InvalidReference::new(
+            text,
+            0,
+            "`http` is for loopback hosts only; use `https`",
+        ));
+    }
+    Ok(url)
+}
+
+fn file(text: &str, start: usize) -> Result<PathBuf, InvalidReference> {
+    let rest = &text[start..];
+    let (host, _) = rest.split_once('/').unwrap_or((rest, ""));
+    if !(host.is_empty() || host.eq_ignore_ascii_case("localhost")) || rest == host {
+        return Err(InvalidReference::new(
+            text,
+            start,
+            "the path is absolute: `file:///…`",
+        ));
+    }
+    if let Some(at) = rest.find(['?', '#']) {
+        let reason = "write `?` as `%3F` and `#` as `%23`";
+        return Err(InvalidReference::new(text, start + at, reason));
+    }
+    let path = Url::parse(text)
+        .map_err(|error| error.to_string())
+        .and_then(|url| {
+            url.to_file_path()
+                .map_err(|()| "it does not name a file".to_owned())
+        })
+        .map_err(|reason| InvalidReference::new(text, start, reason))?;
+    if path.as_os_str().as_encoded_bytes().contains(&0) {
+        return Err(InvalidReference::new(
+            text,
+            start,
+            "a path holds no zero byte",
+        ));
+    }
+    // A percent-encoded separator may have brought in more of these.
+    Ok(tidy(&path))
+}
+
+/// Removes `.` and resolves `..` in the text of an absolute path.
+fn tidy(path: &Path) -> PathBuf {
+    let mut tidy = PathBuf::new();
+    for component in path.components() {
+        match component {
+            Component::CurDir => {}
+            // At the root, `..` is the root.
+            Component::ParentDir => {
+                tidy.pop();
+            }
+            other => tidy.push(other),
+        }
+    }
+    tidy
+}
+
+/// A file name without its last extension.
+fn stem(name: &str) -> &str {
+    match name.rsplit_once('.') {
+        Some((stem, _)) if !stem.is_empty() => stem,
+        _ => name,
+    }
+}
