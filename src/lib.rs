@@ -6,3 +6,5 @@ pub mod error;
 pub mod reference;
 
 pub mod catalog;
+
+pub mod fetch;

@@ -1,0 +1,156 @@
+//! Components from the local file system, binary or text (`.wat`).
+
+use std::fs::{self, File, Metadata};
+use std::io::{self, Read};
+use std::path::{Path, PathBuf};
+use std::time::UNIX_EPOCH;
+
+use bytes::Bytes;
+use tokio::sync::watch;
+
+use super::error::Failure;
+use super::outcome::{Blob, Identity, Parts};
+use super::preamble;
+use super::progress::Progress;
+use super::sink::StagedFile;
+use crate::digest::{Expected, Mismatch};
+
+const CHUNK: usize = 512 * 1024;
+/// Text is converted in memory, so it is held smaller than binaries.
+const MAX_TEXT_BYTES: u64 = 16 * 1024 * 1024;
+
+/// Stats the file.
+pub(super) async fn resolve(path: &Path) -> Result<(Identity, Option<Bytes>), Failure> {
+    let metadata = tokio::fs::metadata(path).await.map_err(Failure::file)?;
+    regular(&metadata)?;
+    Ok((identity(&metadata), None))
+}
+
+/// Copies the file; the stat is taken before the first byte is read, so that a
+/// change meanwhile shows up at the next look.
+pub(super) async fn fetch(
+    path: &Path,
+    target: PathBuf,
+    limit: u64,
+    progress: &dyn Progress,
+) -> Result<Parts, Failure> {
+    let path = path.to_owned();
+    let (report, mut reports) = watch::channel((0, None));
+    let copy = tokio::task::spawn_blocking(move || copy(&path, &target, limit, &report));
+    while reports.changed().await.is_ok() {
+        let (done, total) = *reports.borrow_and_update();
+        progress.bytes(done, total);
+    }
+    let copied = copy
+        .await
+        .map_err(|error| Failure::disk(io::Error::other(error)))?;
+    let (identity, component) = copied?;
+    Ok(Parts {
+        identity,
+        component,
+        artifact: None,
+        policy: None,
+    })
+}
+
+type Report = watch::Sender<(u64, Option<u64>)>;
+
+fn copy(
+    path: &Path,
+    target: &Path,
+    limit: u64,
+    report: &Report,
+) -> Result<(Identity, Blob), Failure> {
+    // Looked at before it is opened: opening a named pipe would wait for a writer.
+    regular(&fs::metadata(path).map_err(Failure::file)?)?;
+    let source = File::open(path).map_err(Failure::file)?;
+    let metadata = source.metadata().map_err(Failure::file)?;
+    regular(&metadata)?;
+    let text = path
+        .extension()
+        .is_some_and(|e| e.eq_ignore_ascii_case("wat"));
+    let blob = if text {
+        convert(source, target, limit.min(MAX_TEXT_BYTES))?
+    } else {
+        transfer(source, target, limit, metadata.len(), report)?
+    };
+    Ok((identity(&metadata), blob))
+}
+
+fn transfer(
+    mut source: File,
+    target: &Path,
+    limit: u64,
+    size: u64,
+    report: &Report,
+) -> Result<Blob, Failure> {
+    if size > limit {
+        return Err(Failure::too_large("the file", limit));
+    }
+    let expected = Expected {
+        limit,
+        ..Expected::default()
+    };
+    let stopped = |stopped| Failure::stopped(stopped, "the file");
+    let mut staged = StagedFile::create(target, expected).map_err(Failure::disk)?;
+    let mut chunk = vec![0; CHUNK];
+    let mut done = 0;
+    loop {
+        let n = source.read(&mut chunk).map_err(Failure::file)?;
+        if n == 0 {
+            break;
+        }
+        staged.write(&chunk[..n]).map_err(stopped)?;
+        done += n as u64;
+        // Nobody waits any more: the load was cancelled.
+        if report.send((done, Some(size))).is_err() {
+            return Err(Failure::disk(io::ErrorKind::Interrupted.into()));
+        }
+    }
+    let (blob, start) = staged.finish().map_err(stopped)?;
+    preamble::check(&start)?;
+    Ok(blob)
+}
+
+fn convert(source: File, target: &Path, limit: u64) -> Result<Blob, Failure> {
+    let mut text = Vec::new();
+    source
+        .take(limit + 1)
+        .read_to_end(&mut text)
+        .map_err(Failure::file)?;
+    if text.len() as u64 > limit {
+        return Err(Failure::stopped(
+            super::sink::Stopped::Mismatch(Mismatch::TooLarge { limit }),
+            "the text file",
+        ));
+    }
+    let binary = wat::parse_bytes(&text).map_err(Failure::Text)?;
+    let stopped = |stopped| Failure::stopped(stopped, "the file");
+    let mut staged = StagedFile::create(target, Expected::default()).map_err(Failure::disk)?;
+    staged.write(&binary).map_err(stopped)?;
+    let (blob, start) = staged.finish().map_err(stopped)?;
+    preamble::check(&start)?;
+    Ok(blob)
+}
+
+fn regular(metadata: &Metadata) -> Result<(), Failure> {
+    if metadata.is_file() {
+        Ok(())
+    } else {
+        Err(Failure::NotAFile)
+    }
+}
+
+fn identity(metadata: &Metadata) -> Identity {
+    // Some file systems keep no time; then the size alone decides.
+    let mtime_ns = metadata
+        .modified()
+        .map_or(0, |time| match time.duration_since(UNIX_EPOCH) {
+            Ok(after) => i64::try_from(after.as_nanos()).unwrap_or(i64::MAX),
+            Err(before) => i64::try_from(before.duration().as_nanos()).map_or(i64::MIN, |ns| -ns),
+        });
+    Identity::File {
+        size: metadata.len(),
+        mtime_ns,
+    }
+}

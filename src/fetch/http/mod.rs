@@ -1,0 +1,214 @@
+//! The HTTP client: which hosts may be spoken to how, redirects, and bodies
+//! that cannot grow without bound.
+
+mod error;
+mod tls;
+
+use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
+
+use bytes::{Bytes, BytesMut};
+use http::{HeaderValue, Method, StatusCode, header};
+use reqwest::{Client, Response};
+use tokio::sync::OnceCell;
+use url::Url;
+
+pub use error::HttpError;
+
+use super::FetchOptions;
+use crate::reference::is_loopback;
+
+const MAX_REDIRECTS: u32 = 8;
+
+/// Counts what one fetch costs.
+#[derive(Debug, Default)]
+pub(super) struct Meter {
+    requests: AtomicU32,
+    bytes: AtomicU64,
+}
+
+impl Meter {
+    pub fn requests(&self) -> u32 {
+        self.requests.load(Ordering::Relaxed)
+    }
+
+    pub fn bytes(&self) -> u64 {
+        self.bytes.load(Ordering::Relaxed)
+    }
+}
+
+/// One request; redirects are followed.
+pub(super) struct Request {
+    pub method: Method,
+    pub url: Url,
+    pub accept: Option<&'static str>,
+    /// Only ever sent to the origin of `url`.
+    pub authorization: Option<HeaderValue>,
+}
+
+impl Request {
+    pub fn new(method: Method, url: Url) -> Self {
+        Request {
+            method,
+            url,
+            accept: None,
+            authorization: None,
+        }
+    }
+}
+
+/// Two clients, each made at first use: loading the system's certificates
+/// takes many times longer than a request to a local registry.
+pub(super) struct Http {
+    options: FetchOptions,
+    plain: OnceCell<Client>,
+    secure: OnceCell<Client>,
+}
+
+impl Http {
+    pub fn new(options: &FetchOptions) -> Self {
+        Http {
+            options: options.clone(),
+            plain: OnceCell::new(),
+            secure: OnceCell::new(),
+        }
+    }
+
+    /// Whether plain HTTP may be spoken to `host` or `host:port`.
+    pub fn allows_plain(&self, host: &str, host_and_port: &str) -> bool {
+        is_loopback(host)
+            || self.options.plain_http.iter().any(|allowed| {
+                allowed.eq_ignore_ascii_case(host) || allowed.eq_ignore_ascii_case(host_and_port)
+            })
+    }
+
+    /// Sends the request and follows redirects. Any status is an `Ok`.
+    pub async fn send(&self, request: Request, meter: &Meter) -> Result<Response, HttpError> {
+        let Request {
+            method,
+            mut url,
+            accept,
+            mut authorization,
+        } = request;
+        for _ in 0..=MAX_REDIRECTS {
+            let client = self.client(&url).await?;
+            let mut builder = client.request(method.clone(), url.clone());
+            if let Some(accept) = accept {
+                builder = builder.header(header::ACCEPT, accept);
+            }
+            if let Some(value) = &authorization {
+                builder = builder.header(header::AUTHORIZATION, value.clone());
+            }
+            meter.requests.fetch_add(1, Ordering::Relaxed);
+            tracing::debug!(%method, host = host(&url), path = url.path(), "request");
+            let response = builder
+                .send()
+                .await
+                .map_err(|error| HttpError::transport(&url, error, &self.options))?;
+            tracing::debug!(status = %response.status(), "response");
+            let Some(next) = self.redirect(&url, &response)? else {
+                return Ok(response);
+            };
+            // What authorises at one origin is no business of another.
+            if next.origin() != url.origin() {
+                authorization = None;
+            }
+            url = next;
+        }
+        Err(HttpError::redirect(&url, "it goes on for too long"))
+    }
+
+    fn redirect(&self, from: &Url, response: &Response) -> Result<Option<Url>, HttpError> {
+        let followed = matches!(
+            response.status(),
+            StatusCode::MOVED_PERMANENTLY
+                | StatusCode::FOUND
+                | StatusCode::SEE_OTHER
+                | StatusCode::TEMPORARY_REDIRECT
+                | StatusCode::PERMANENT_REDIRECT
+        );
+        if !followed {
+            return Ok(None);
+        }
+        let mut next = response
+            .headers()
+            .get(header::LOCATION)
+            .and_then(|location| location.to_str().ok())
+            .and_then(|location| from.join(location).ok())
+            .ok_or_else(|| HttpError::redirect(from, "it names no address"))?;
+        // The client would turn these into an Authorization header.
+        let cleared = next.set_username("").and_then(|()| next.set_password(None));
+        if cleared.is_err() || next.host_str().is_none() {
+            return Err(HttpError::redirect(from, "it names no host"));
+        }
+        match next.scheme() {
+            "https" => Ok(Some(next)),
+            "http" if from.scheme() == "http" && self.allows_plain_url(&next) => Ok(Some(next)),
+            "http" => Err(HttpError::redirect(from, "it leads to plain HTTP")),
+            _ => Err(HttpError::redirect(from, "it leads out of HTTP")),
+        }
+    }
+
+    /// Whether plain HTTP may be spoken to the host of `url`.
+    pub fn allows_plain_url(&self, url: &Url) -> bool {
+        let host = host(url);
+        let with_port = match url.port() {
+            Some(port) => format!("{host}:{port}"),
+            None => host.to_owned(),
+        };
+        self.allows_plain(host, &with_port)
+    }
+
+    async fn client(&self, url: &Url) -> Result<&Client, HttpError> {
+        let options = self.options.clone();
+        if url.scheme() == "https" {
+            // Reads and parses a hundred certificates.
+            let build = || async {
+                tokio::task::spawn_blocking(move || tls::secure(&options))
+                    .await
+                    .map_err(HttpError::setup)?
+            };
+            self.secure.get_or_try_init(build).await
+        } else {
+            self.plain
+                .get_or_try_init(|| async move { tls::plain(&options) })
+                .await
+        }
+    }
+}
+
+/// Host of the URL; those of http and https always have one.
+pub(super) fn host(url: &Url) -> &str {
+    url.host_str().unwrap_or_default()
+}
+
+/// The next piece of a body.
+pub(super) async fn next_chunk(
+    response: &mut Response,
+    meter: &Meter,
+) -> Result<Option<Bytes>, HttpError> {
+    let chunk = match response.chunk().await {
+        Ok(chunk) => chunk,
+        Err(error) => return Err(HttpError::body(response.url(), error)),
+    };
+    if let Some(chunk) = &chunk {
+        meter.bytes.fetch_add(chunk.len() as u64, Ordering::Relaxed);
+    }
+    Ok(chunk)
+}
+
+/// A whole body of at most `limit` bytes; `what` it is, for messages.
+pub(super) async fn read_bounded(
+    mut response: Response,
+    limit: usize,
+    what: &'static str,
+    meter: &Meter,
+) -> Result<Bytes, HttpError> {
+    let mut body = BytesMut::new();
+    while let Some(chunk) = next_chunk(&mut response, meter).await? {
+        if body.len() + chunk.len() > limit {
+            return Err(HttpError::TooLarge { what, limit });
+        }
+        body.extend_from_slice(&chunk);
+    }
+    Ok(body.freeze())
+}

@@ -1,0 +1,168 @@
+//! Bytes in: from files, web servers and OCI registries.
+//!
+//! Whatever a source promises of a blob (digest, size) is checked while the
+//! blob streams to disk, and cannot be switched off; nothing is held in memory
+//! that grows with the artifact. Dropping a future stops its transfer.
+
+mod error;
+mod file;
+mod http;
+mod https;
+mod oci;
+mod options;
+mod outcome;
+mod preamble;
+mod progress;
+mod sink;
+
+use std::path::Path;
+use std::time::Instant;
+
+use tokio::sync::Semaphore;
+
+pub use error::{Failure, FetchError};
+pub use http::HttpError;
+pub use oci::{ConfigTarget, InvalidManifest, WasmConfig};
+pub use options::FetchOptions;
+pub use outcome::{Artifact, Blob, Fetched, Identity, Receipt, Resolved};
+pub use progress::{Progress, Silent, Step};
+
+use crate::reference::Reference;
+use http::{Http, Meter};
+use outcome::Parts;
+
+/// Fetches components. One for the whole program: it bounds how many downloads
+/// run at once, and keeps connections and registry tokens.
+pub struct Fetcher {
+    options: FetchOptions,
+    http: Http,
+    auth: oci::Auth,
+    downloads: Semaphore,
+}
+
+impl Fetcher {
+    /// Costs nothing: the HTTP client and its certificates are made at first use.
+    pub fn new(options: FetchOptions) -> Self {
+        Fetcher {
+            http: Http::new(&options),
+            auth: oci::Auth::default(),
+            downloads: Semaphore::new(options.concurrency.max(1)),
+            options,
+        }
+    }
+
+    /// Finds out what the reference stands for now: one HEAD for a tag or a
+    /// web address, a stat for a file, nothing for a digest.
+    ///
+    /// # Errors
+    ///
+    /// When the source cannot be reached, or does not know the reference.
+    pub async fn resolve(&self, reference: &Reference) -> Result<Resolved, FetchError> {
+        let started = Instant::now();
+        let meter = Meter::default();
+        let found = match reference {
+            Reference::Oci(oci) => self.oci(&meter).resolve(oci).await,
+            Reference::Https(url) => https::resolve(&self.http, url, &meter).await,
+            Reference::File(path) => file::resolve(path).await,
+        };
+        let (identity, manifest) = found.map_err(|failure| failure.of(reference))?;
+        Ok(Resolved {
+            reference: reference.clone(),
+            identity,
+            manifest,
+            meter,
+            elapsed: started.elapsed(),
+        })
+    }
+
+    /// Brings the component into `staging`, an existing directory of the
+    /// caller's, who also removes it.
+    ///
+    /// # Errors
+    ///
+    /// When the transfer fails, when a blob differs from what its descriptor
+    /// promises, or when the bytes do not start like a component.
+    pub async fn fetch(
+        &self,
+        resolved: Resolved,
+        staging: &Path,
+        progress: &dyn Progress,
+    ) -> Result<Fetched, FetchError> {
+        let started = Instant::now();
+        progress.step(Step::Fetching);
+        let Resolved {
+            reference,
+            identity,
+            manifest,
+            meter,
+            elapsed,
+        } = resolved;
+        let target = staging.join("component.wasm");
+        let fetched = match (&reference, identity) {
+            (Reference::Oci(oci), Identity::Oci { manifest_digest }) => {
+                let pull = oci::Pull {
+                    digest: manifest_digest,
+                    manifest,
+                    target,
+                    progress,
+                };
+                self.oci(&meter).pull(oci, pull).await
+            }
+            (Reference::Https(url), _) => {
+                let limit = self.options.max_component_bytes;
+                let _slot = self.slot().await;
+                https::fetch(&self.http, url, target, limit, (&meter, progress)).await
+            }
+            (Reference::File(path), _) => {
+                let limit = self.options.max_component_bytes;
+                let _slot = self.slot().await;
+                file::fetch(path, target, limit, progress).await
+            }
+            // `resolve` alone makes `Resolved`, and gives each kind its own identity.
+            (Reference::Oci(_), _) => unreachable!("a registry resolves to a digest"),
+        };
+        let parts = fetched.map_err(|failure| failure.of(&reference))?;
+        let fetch_ms = u64::try_from((elapsed + started.elapsed()).as_millis()).unwrap_or(u64::MAX);
+        Ok(finish(reference, parts, &meter, fetch_ms))
+    }
+
+    fn oci<'a>(&'a self, meter: &'a Meter) -> oci::Registry<'a> {
+        oci::Registry {
+            http: &self.http,
+            auth: &self.auth,
+            options: &self.options,
+            downloads: &self.downloads,
+            meter,
+        }
+    }
+
+    async fn slot(&self) -> Option<tokio::sync::SemaphorePermit<'_>> {
+        // The semaphore is never closed, so this is always a permit.
+        self.downloads.acquire().await.ok()
+    }
+}
+
+fn finish(reference: Reference, parts: Parts, meter: &Meter, fetch_ms: u64) -> Fetched {
+    let source_host = match &reference {
+        Reference::Oci(oci) => Some(oci.registry().to_owned()),
+        Reference::Https(url) => url.host_str().map(str::to_owned),
+        Reference::File(_) => None,
+    };
+    let receipt = Receipt {
+        source_host,
+        manifest_digest: parts.artifact.as_ref().map(|a| a.manifest_digest),
+        content_digest: parts.component.digest,
+        bytes_downloaded: meter.bytes(),
+        requests: meter.requests(),
+        retries: 0,
+        fetch_ms,
+    };
+    Fetched {
+        reference,
+        identity: parts.identity,
+        component: parts.component,
+        artifact: parts.artifact,
+        policy: parts.policy,
+        receipt,
+    }
+}

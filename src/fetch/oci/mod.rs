@@ -1,0 +1,334 @@
+//! Components from OCI registries: a client of the pull side of the
+//! [distribution specification][spec], which holds every document and blob to
+//! its digest and size, and bounds everything it keeps in memory.
+//!
+//! [spec]: https://github.com/opencontainers/distribution-spec/blob/main/spec.md
+
+mod auth;
+mod challenge;
+mod endpoint;
+mod manifest;
+mod media_type;
+#[cfg(test)]
+mod tests;
+
+use std::path::PathBuf;
+
+use bytes::Bytes;
+use http::{Method, StatusCode};
+use reqwest::Response;
+use tokio::sync::{Semaphore, SemaphorePermit};
+
+pub use auth::Auth;
+pub use manifest::{ConfigTarget, InvalidManifest, WasmConfig};
+
+use super::error::Failure;
+use super::http::{Http, HttpError, Meter, Request, read_bounded};
+use super::options::FetchOptions;
+use super::outcome::{Artifact, Blob, Identity, Parts};
+use super::preamble;
+use super::progress::Progress;
+use super::sink::{self, Download};
+use crate::digest::{Digest, Expected, Verifier};
+use crate::reference::OciReference;
+use auth::Exchange;
+use endpoint::Endpoint;
+use manifest::{Descriptor, Document, Manifest};
+use media_type::ConfigKind;
+
+/// What registries themselves allow at most.
+const MAX_MANIFEST_BYTES: usize = 4 * 1024 * 1024;
+const MAX_CONFIG_BYTES: u64 = 4 * 1024 * 1024;
+const DIGEST_HEADER: &str = "docker-content-digest";
+const MANIFEST: &str = "the OCI manifest";
+
+/// Speaks to registries on behalf of one fetch.
+pub struct Registry<'a> {
+    pub(super) http: &'a Http,
+    pub(super) auth: &'a Auth,
+    pub(super) options: &'a FetchOptions,
+    pub(super) downloads: &'a Semaphore,
+    pub(super) meter: &'a Meter,
+}
+
+/// What to pull, and where to.
+pub(super) struct Pull<'a> {
+    pub digest: Digest,
+    /// The document of that digest, where it came with the resolution.
+    pub manifest: Option<Bytes>,
+    pub target: PathBuf,
+    pub progress: &'a dyn Progress,
+}
+
+impl Registry<'_> {
+    /// Turns a tag into a digest, once; everything later asks for digests.
+    pub(super) async fn resolve(
+        &self,
+        reference: &OciReference,
+    ) -> Result<(Identity, Option<Bytes>), Failure> {
+        let (manifest_digest, manifest) = match (reference.digest(), reference.tag()) {
+            (Some(digest), _) => (digest, None),
+            (None, tag) => {
+                let endpoint = Endpoint::of(reference, self.http)?;
+                let tag = tag.unwrap_or_default();
+                match self.head(&endpoint, tag).await? {
+                    Some(digest) => (digest, None),
+                    None => {
+                        let bytes = self.document(&endpoint, tag).await?;
+                        (Digest::of(&bytes), Some(bytes))
+                    }
+                }
+            }
+        };
+        Ok((Identity::Oci { manifest_digest }, manifest))
+    }
+
+    /// Pulls the artifact behind a digest: its component to disk, its config
+    /// and policy to memory.
+    pub(super) async fn pull(
+        &self,
+        reference: &OciReference,
+        pull: Pull<'_>,
+    ) -> Result<Parts, Failure> {
+        let endpoint = Endpoint::of(reference, self.http)?;
+        let (manifest_digest, manifest) =
+            self.manifest(&endpoint, pull.digest, pull.manifest).await?;
+        let plan = manifest.plan()?;
+        let (index, layer) = plan.component;
+        let (component, policy, config) = tokio::try_join!(
+            self.component(&endpoint, index, layer, (pull.target, pull.progress)),
+            self.policy(&endpoint, plan.policy),
+            self.config(&endpoint, plan.config),
+        )?;
+        Ok(Parts {
+            identity: Identity::Oci {
+                manifest_digest: pull.digest,
+            },
+            component,
+            artifact: Some(Artifact {
+                manifest_digest,
+                config,
+                layer_digests: manifest.layers.iter().map(|layer| layer.digest).collect(),
+                annotations: manifest.annotations,
+            }),
+            policy,
+        })
+    }
+
+    /// The manifest of the artifact, chosen from the index if there is one.
+    async fn manifest(
+        &self,
+        endpoint: &Endpoint,
+        digest: Digest,
+        known: Option<Bytes>,
+    ) -> Result<(Digest, Manifest), Failure> {
+        let bytes = match known {
+            Some(bytes) => bytes,
+            None => self.document(endpoint, &digest.to_string()).await?,
+        };
+        let expected = Expected {
+            digest: Some(digest),
+            ..Expected::default()
+        };
+        check(&bytes, expected, MANIFEST)?;
+        let index = match Document::parse(&bytes)? {
+            Document::Manifest(manifest) => return Ok((digest, manifest)),
+            Document::Index(index) => index,
+        };
+        let chosen = index.select()?;
+        let bytes = self.document(endpoint, &chosen.digest.to_string()).await?;
+        check(&bytes, expectation(chosen), MANIFEST)?;
+        match Document::parse(&bytes)? {
+            Document::Manifest(manifest) => Ok((chosen.digest, manifest)),
+            Document::Index(_) => Err(InvalidManifest::Nested.into()),
+        }
+    }
+
+    async fn component(
+        &self,
+        endpoint: &Endpoint,
+        index: usize,
+        layer: &Descriptor,
+        (target, progress): (PathBuf, &dyn Progress),
+    ) -> Result<Blob, Failure> {
+        let what = name(index, layer);
+        let limit = self.options.max_component_bytes;
+        if layer.size > limit {
+            return Err(Failure::too_large(what, limit));
+        }
+        let _slot = self.slot().await;
+        let response = self.blob(endpoint, layer, "the component").await?;
+        let download = Download {
+            what: &what,
+            path: target,
+            expected: expectation(layer),
+            meter: self.meter,
+            progress,
+        };
+        let (blob, start) = sink::download(response, download).await?;
+        preamble::check(&start)?;
+        Ok(blob)
+    }
+
+    async fn policy(
+        &self,
+        endpoint: &Endpoint,
+        layer: Option<(usize, &Descriptor)>,
+    ) -> Result<Option<String>, Failure> {
+        let Some((index, layer)) = layer else {
+            return Ok(None);
+        };
+        let limit = self.options.max_policy_bytes;
+        let bytes = self
+            .small_blob(endpoint, layer, &name(index, layer), limit)
+            .await?;
+        let text = String::from_utf8(bytes.into()).map_err(|_| Failure::PolicyText)?;
+        Ok(Some(text))
+    }
+
+    async fn config(
+        &self,
+        endpoint: &Endpoint,
+        config: Option<(ConfigKind, &Descriptor)>,
+    ) -> Result<Option<WasmConfig>, Failure> {
+        let Some((kind, descriptor)) = config else {
+            return Ok(None);
+        };
+        let what = format!("the config (`{}`)", descriptor.media_type.escape_debug());
+        let bytes = self
+            .small_blob(endpoint, descriptor, &what, MAX_CONFIG_BYTES)
+            .await?;
+        match kind {
+            ConfigKind::Wasm => serde_json::from_slice(&bytes)
+                .map(Some)
+                .map_err(Failure::Config),
+            // It describes a container, which this is not.
+            _ => Ok(None),
+        }
+    }
+
+    /// A blob that is kept in memory.
+    async fn small_blob(
+        &self,
+        endpoint: &Endpoint,
+        descriptor: &Descriptor,
+        what: &str,
+        limit: u64,
+    ) -> Result<Bytes, Failure> {
+        if descriptor.size > limit {
+            return Err(Failure::too_large(what, limit));
+        }
+        let _slot = self.slot().await;
+        let mut response = self.blob(endpoint, descriptor, "a blob").await?;
+        let mut verifier = Verifier::new(expectation(descriptor));
+        let mut body = Vec::new();
+        while let Some(chunk) = super::http::next_chunk(&mut response, self.meter).await? {
+            // Stops at the first byte too many, which is before the limit.
+            let checked = verifier.update(&chunk);
+            checked.map_err(|mismatch| Failure::mismatch(what, mismatch))?;
+            body.extend_from_slice(&chunk);
+        }
+        verifier
+            .finish()
+            .map_err(|mismatch| Failure::mismatch(what, mismatch))?;
+        Ok(body.into())
+    }
+
+    /// The digest behind a tag; none when the registry does not say it.
+    async fn head(&self, endpoint: &Endpoint, tag: &str) -> Result<Option<Digest>, HttpError> {
+        let response = self
+            .request(Method::HEAD, endpoint, ("manifests", tag))
+            .await?;
+        match response.status() {
+            StatusCode::OK => {}
+            // Some registries and proxies know no HEAD.
+            StatusCode::METHOD_NOT_ALLOWED | StatusCode::NOT_IMPLEMENTED => return Ok(None),
+            _ => return Err(HttpError::refused(response, MANIFEST).await),
+        }
+        let digest = response.headers().get(DIGEST_HEADER);
+        Ok(digest
+            .and_then(|value| value.to_str().ok())
+            .and_then(|text| text.parse().ok()))
+    }
+
+    async fn document(&self, endpoint: &Endpoint, name: &str) -> Result<Bytes, HttpError> {
+        let response = self
+            .request(Method::GET, endpoint, ("manifests", name))
+            .await?;
+        if response.status() != StatusCode::OK {
+            return Err(HttpError::refused(response, MANIFEST).await);
+        }
+        read_bounded(response, MAX_MANIFEST_BYTES, MANIFEST, self.meter).await
+    }
+
+    async fn blob(
+        &self,
+        endpoint: &Endpoint,
+        descriptor: &Descriptor,
+        what: &'static str,
+    ) -> Result<Response, HttpError> {
+        let digest = descriptor.digest.to_string();
+        let response = self
+            .request(Method::GET, endpoint, ("blobs", &digest))
+            .await?;
+        match response.status() {
+            StatusCode::OK => Ok(response),
+            _ => Err(HttpError::refused(response, what).await),
+        }
+    }
+
+    /// One request to the registry; a challenge is answered once.
+    async fn request(
+        &self,
+        method: Method,
+        endpoint: &Endpoint,
+        (kind, name): (&str, &str),
+    ) -> Result<Response, HttpError> {
+        let request = |authorization| Request {
+            method: method.clone(),
+            url: endpoint.url(kind, name),
+            accept: (kind == "manifests").then_some(media_type::ACCEPT),
+            authorization,
+        };
+        let first = request(self.auth.header(endpoint));
+        let response = self.http.send(first, self.meter).await?;
+        // After a redirect, another host has no say in where tokens come from.
+        if response.status() != StatusCode::UNAUTHORIZED || !endpoint.owns(response.url()) {
+            return Ok(response);
+        }
+        let exchange = Exchange {
+            http: self.http,
+            endpoint,
+            meter: self.meter,
+        };
+        let token = self.auth.answer(response.headers(), exchange).await?;
+        self.http.send(request(Some(token)), self.meter).await
+    }
+
+    async fn slot(&self) -> Option<SemaphorePermit<'_>> {
+        // The semaphore is never closed, so this is always a permit.
+        self.downloads.acquire().await.ok()
+    }
+}
+
+fn expectation(descriptor: &Descriptor) -> Expected {
+    Expected {
+        digest: Some(descriptor.digest),
+        size: Some(descriptor.size),
+        ..Expected::default()
+    }
+}
+
+fn check(bytes: &[u8], expected: Expected, what: &str) -> Result<(), Failure> {
+    let mut verifier = Verifier::new(expected);
+    verifier
+        .update(bytes)
+        .and_then(|()| verifier.finish())
+        .map(drop)
+        .map_err(|mismatch| Failure::mismatch(what, mismatch))
+}
+
+/// How a layer is called in messages.
+fn name(index: usize, layer: &Descriptor) -> String {
+    format!("layer {index} (`{}`)", layer.media_type.escape_debug())
+}

@@ -1,0 +1,25 @@
+//! Who wants to know how far a load is.
+
+/// The parts of a load, in their order.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Step {
+    Resolving,
+    Fetching,
+    Verifying,
+    Compiling,
+}
+
+/// Is told how far a load is; called often, so it returns quickly.
+pub trait Progress: Send + Sync {
+    /// Bytes of the component so far, and in all where that is known.
+    fn bytes(&self, _done: u64, _total: Option<u64>) {}
+
+    /// The load enters a step.
+    fn step(&self, _step: Step) {}
+}
+
+/// Nobody wants to know.
+#[derive(Debug, Clone, Copy)]
+pub struct Silent;
+
+impl Progress for Silent {}
