@@ -1,10 +1,53 @@
 //! Wassette: any WebAssembly component as tools for an AI agent.
+//!
+//! Modules in the order in which they may depend on each other: each sees only
+//! those before it (a test asserts this).
+//!
+//! ```text
+//! reference -> fetch -> verify -> schema -> store -> toolbox -> mcp / cli
+//!                                    \-> runtime (compile, call) -/
+//! ```
+//!
+//! What always holds:
+//!
+//! 1. A tag is resolved once; after that only digests are used.
+//! 2. Every blob is checked against its own descriptor, and nothing unverified
+//!    is ever visible under `components/`: the types `Fetched`, `Verified`,
+//!    `Prepared` and `Installed` are each made from the one before.
+//! 3. A component directory appears, changes and vanishes in one rename.
+//! 4. Native code is loaded only if this program wrote it; there is one
+//!    `unsafe` block.
+//! 5. What an artifact says of itself grants nothing.
+//! 6. A tool's name never changes its meaning while the server runs.
+//! 7. A start neither compiles nor needs the network.
+//! 8. What a guest prints never reaches the MCP stream, and one guest never
+//!    stops another.
+//! 9. Bad input is an error that names the thing, the cause and the way out.
+
+pub mod error;
 
 pub mod digest;
-pub mod error;
 
 pub mod reference;
 
 pub mod catalog;
 
+pub mod policy;
+
+pub mod schema;
+
 pub mod fetch;
+
+pub mod verify;
+
+pub mod store;
+
+pub mod runtime;
+
+pub mod toolbox;
+
+pub mod service;
+
+pub mod mcp;
+
+pub mod cli;

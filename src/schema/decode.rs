@@ -1,0 +1,116 @@
+//! The types of a component, from its bytes, without compiling it.
+
+use std::borrow::Cow;
+use std::thread;
+
+use wit_component::{DecodedWasm, OutputToString, WitPrinter};
+use wit_parser::{Resolve, WorldId};
+
+use super::docs::PackageDocs;
+use super::error::SchemaError;
+use super::size;
+use super::validate::{DOCS_SECTION, Findings, validate};
+
+/// A component's world, with what its `package-docs` section says about it.
+pub(super) struct Decoded {
+    pub(super) resolve: Resolve,
+    pub(super) world: WorldId,
+    pub(super) foreign_imports: Vec<String>,
+}
+
+/// Validates and decodes.
+///
+/// # Errors
+///
+/// See [`SchemaError`]; never [`SchemaError::UnknownImports`] or
+/// [`SchemaError::NoTools`].
+pub(super) fn decode(wasm: &[u8]) -> Result<Decoded, SchemaError> {
+    let findings = validate(wasm)?;
+    let bytes = hide_docs(wasm, &findings);
+    let decoded =
+        wit_component::decode(&bytes).map_err(|error| undescribable(format!("{error:#}")))?;
+    let DecodedWasm::Component(mut resolve, world) = decoded else {
+        return Err(SchemaError::WitPackage);
+    };
+    if let Some(docs) = findings.docs.as_deref().and_then(PackageDocs::parse) {
+        docs.inject(&mut resolve, world);
+    }
+    Ok(Decoded {
+        resolve,
+        world,
+        foreign_imports: findings.foreign_imports,
+    })
+}
+
+fn undescribable(reason: impl Into<String>) -> SchemaError {
+    SchemaError::Undescribable {
+        reason: reason.into(),
+    }
+}
+
+/// Enough for the types that [`validate`] lets through, 32 KiB a level.
+const STACK: usize = 64 << 20;
+
+/// Does work on foreign types where it can do no harm.
+///
+/// Types are read by recursion, hence a stack of known size. The decoder
+/// asserts what it takes to be true of every valid component; where one proves
+/// it wrong, that is the component's end and not ours.
+pub(super) fn contained<T: Send>(
+    work: impl FnOnce() -> Result<T, SchemaError> + Send,
+) -> Result<T, SchemaError> {
+    thread::scope(|scope| {
+        let thread = thread::Builder::new()
+            .name("schema".to_owned())
+            .stack_size(STACK)
+            .spawn_scoped(scope, work)
+            .map_err(|error| undescribable(format!("no thread for it: {error}")))?;
+        match thread.join() {
+            Ok(result) => result,
+            Err(_) => Err(undescribable("the decoder does not understand it")),
+        }
+    })
+}
+
+/// Renames `package-docs` sections.
+///
+/// In a component the section is a copy of its WIT package's, whose worlds and
+/// interfaces are named as in the source. The decoder expects them named as in
+/// the component (`root`), and refuses a component over that. So it must not
+/// see the section; [`PackageDocs`] reads it.
+fn hide_docs<'a>(wasm: &'a [u8], findings: &Findings) -> Cow<'a, [u8]> {
+    if findings.docs_names.is_empty() {
+        return Cow::Borrowed(wasm);
+    }
+    let mut copy = wasm.to_vec();
+    for &start in &findings.docs_names {
+        copy[start..start + DOCS_SECTION.len()].copy_from_slice(b"hidden--docs");
+    }
+    Cow::Owned(copy)
+}
+
+/// More than this is not printed: shared types make the text of a small
+/// component unboundedly long.
+const MAX_PRINTED_TYPES: u64 = 200_000;
+
+/// The WIT text of the world, for people.
+pub(super) fn wit_text(decoded: &Decoded) -> String {
+    let Decoded { resolve, world, .. } = decoded;
+    let Some(package) = resolve.worlds[*world].package else {
+        return String::new();
+    };
+    if size::printed(resolve) > MAX_PRINTED_TYPES {
+        return "// The types of this component are too large to print.\n".to_owned();
+    }
+    let others: Vec<_> = resolve
+        .packages
+        .iter()
+        .map(|(id, _)| id)
+        .filter(|id| *id != package)
+        .collect();
+    let mut printer = WitPrinter::<OutputToString>::default();
+    match printer.print(resolve, package, &others) {
+        Ok(()) => String::from(printer.output),
+        Err(error) => format!("// The WIT cannot be printed: {error:#}\n"),
+    }
+}

@@ -1,0 +1,80 @@
+//! Why bytes are not a component that can serve tools.
+
+use crate::error::{Class, Diagnose};
+
+/// What is wrong with a component, found without running any of it.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum SchemaError {
+    /// Neither a module nor a component.
+    #[error("This is not WebAssembly: {reason}")]
+    NotWasm { reason: String },
+    /// A core module: it has no types that could become schemas.
+    #[error("This is a core WebAssembly module, not a component")]
+    CoreModule,
+    /// A WIT package in its binary form: types without code.
+    #[error("This is a WIT package, not a component: it holds types and no code")]
+    WitPackage,
+    /// The validator refused the bytes.
+    #[error("The component is not valid: {reason} (at offset {offset:#x})")]
+    Invalid {
+        reason: String,
+        /// Where, in bytes from the start.
+        offset: usize,
+    },
+    /// Valid, but its imports and exports have no WIT.
+    #[error("The exports of the component cannot be described: {reason}")]
+    Undescribable { reason: String },
+    /// Imports that the runtime does not provide.
+    #[error("The component imports what this runtime does not provide: {}", quoted(.names))]
+    UnknownImports { names: Vec<String> },
+    /// Nothing to offer as a tool.
+    #[error("The component has no function that can be called: {reason}")]
+    NoTools { reason: String },
+}
+
+impl Diagnose for SchemaError {
+    fn code(&self) -> &'static str {
+        match self {
+            SchemaError::NotWasm { .. } => "not-wasm",
+            SchemaError::CoreModule => "core-module",
+            SchemaError::WitPackage => "wit-package",
+            SchemaError::Invalid { .. } => "invalid-component",
+            SchemaError::Undescribable { .. } => "undescribable-component",
+            SchemaError::UnknownImports { .. } => "unknown-import",
+            SchemaError::NoTools { .. } => "no-tools",
+        }
+    }
+
+    fn class(&self) -> Class {
+        Class::InvalidComponent
+    }
+
+    fn hint(&self) -> Option<String> {
+        let hint = match self {
+            SchemaError::NotWasm { .. } => "a component starts with the bytes 00 61 73 6d 0d 00 01 00",
+            SchemaError::CoreModule => {
+                "make a component of it with `wasm-tools component new`, or build for `wasm32-wasip2`"
+            }
+            SchemaError::WitPackage => "build the code that implements it, and load that",
+            SchemaError::Invalid { .. } => {
+                "the file may be cut short or damaged, or use a proposal that is not enabled"
+            }
+            SchemaError::Undescribable { .. } => {
+                "export functions and interfaces only, not bare types, modules or components"
+            }
+            SchemaError::UnknownImports { .. } => {
+                "a component gets wasi:{io,clocks,random,cli,filesystem,sockets,http}@0.2 and \
+                 wasi:config/store@0.2.0-draft; compose it with a component that exports the rest"
+            }
+            SchemaError::NoTools { .. } => {
+                "export a function whose types are plain values: no resources, streams or futures"
+            }
+        };
+        Some(hint.to_owned())
+    }
+}
+
+fn quoted(names: &[String]) -> String {
+    let quoted: Vec<String> = names.iter().map(|name| format!("`{name}`")).collect();
+    quoted.join(", ")
+}

@@ -1,0 +1,410 @@
+//! WIT types as [JSON Schema 2020-12][spec].
+//!
+//! The schemas describe the encoding of [`super::value`], with everything
+//! written in place: clients and models follow `$ref` badly.
+//!
+//! [spec]: https://json-schema.org/draft/2020-12
+
+use serde_json::{Map, Value, json};
+use wit_parser::{
+    Case, Docs, Enum, Flags, Function, Handle, Record, Resolve, Result_, Type, TypeDefKind,
+};
+
+use super::text;
+
+/// A JSON object.
+pub(super) type Object = Map<String, Value>;
+
+/// Types nested deeper are not offered. A level takes up to four levels of
+/// JSON, and common JSON parsers stop at 128.
+pub(super) const MAX_DEPTH: usize = 24;
+/// The most types and names in the schemas of one function.
+pub(super) const MAX_NODES: usize = 10_000;
+/// The most characters of a field's or case's description.
+const MAX_DOCS: usize = 500;
+
+/// Schemas of one function.
+pub(super) struct Schemas {
+    pub(super) input: Object,
+    pub(super) output: Object,
+    pub(super) outcome: super::Outcome,
+    /// How many types and names they are made of.
+    pub(super) nodes: usize,
+}
+
+/// Why a function has no schemas, such as "parameter `x` contains a stream".
+pub(super) type Reason = String;
+
+/// Makes the schemas of a function's arguments and result.
+///
+/// # Errors
+///
+/// The reason why the function cannot be called with JSON.
+pub(super) fn schemas(resolve: &Resolve, function: &Function) -> Result<Schemas, Reason> {
+    let mut writer = Writer { resolve, nodes: 0 };
+    let mut fields = Fields::default();
+    for param in &function.params {
+        let schema = writer
+            .schema(&param.ty, 0)
+            .map_err(|obstacle| format!("parameter `{}` {obstacle}", param.name))?;
+        fields.add(&param.name, &writer, &param.ty, schema);
+    }
+    let input = fields.into_schema();
+    let (result, outcome) = writer
+        .result(function.result.as_ref())
+        .map_err(|obstacle| format!("the result {obstacle}"))?;
+    let mut output = Fields::default();
+    output.require("result", result);
+    Ok(Schemas {
+        input,
+        output: output.into_schema(),
+        outcome,
+        nodes: writer.nodes,
+    })
+}
+
+/// Properties of an object with fixed fields.
+#[derive(Default)]
+struct Fields {
+    properties: Object,
+    required: Vec<Value>,
+}
+
+impl Fields {
+    /// An `option` may be left out.
+    fn add(&mut self, name: &str, writer: &Writer<'_>, ty: &Type, schema: Object) {
+        if writer.is_option(ty) {
+            self.properties.insert(name.to_owned(), schema.into());
+        } else {
+            self.require(name, schema);
+        }
+    }
+
+    fn require(&mut self, name: &str, schema: Object) {
+        self.properties.insert(name.to_owned(), schema.into());
+        self.required.push(name.into());
+    }
+
+    fn into_schema(self) -> Object {
+        let mut schema = object(json!({ "type": "object" }));
+        schema.insert("properties".to_owned(), self.properties.into());
+        if !self.required.is_empty() {
+            schema.insert("required".to_owned(), self.required.into());
+        }
+        schema.insert("additionalProperties".to_owned(), false.into());
+        schema
+    }
+}
+
+struct Writer<'a> {
+    resolve: &'a Resolve,
+    nodes: usize,
+}
+
+impl Writer<'_> {
+    fn result(&mut self, ty: Option<&Type>) -> Result<(Object, super::Outcome), Reason> {
+        let Some(ty) = ty else {
+            return Ok((null(), super::Outcome::Plain));
+        };
+        if let Some(TypeDefKind::Result(Result_ { ok, err })) = self.kind(ty).cloned() {
+            // Not shown, but the error value must be expressible all the same.
+            if let Some(err) = &err {
+                self.schema(err, 1)?;
+            }
+            return Ok((self.payload(ok.as_ref(), 0)?, super::Outcome::Result));
+        }
+        Ok((self.schema(ty, 0)?, super::Outcome::Plain))
+    }
+
+    /// What a type is; `None` for a primitive.
+    fn kind(&self, ty: &Type) -> Option<&TypeDefKind> {
+        match self.unaliased(ty) {
+            Type::Id(id) => Some(&self.resolve.types[id].kind),
+            _ => None,
+        }
+    }
+
+    /// The type behind any number of names.
+    fn unaliased(&self, ty: &Type) -> Type {
+        let mut ty = *ty;
+        while let Type::Id(id) = ty
+            && let TypeDefKind::Type(alias) = self.resolve.types[id].kind
+        {
+            ty = alias;
+        }
+        ty
+    }
+
+    fn is_option(&self, ty: &Type) -> bool {
+        matches!(self.kind(ty), Some(TypeDefKind::Option(_)))
+    }
+
+    fn schema(&mut self, ty: &Type, depth: usize) -> Result<Object, Reason> {
+        if depth > MAX_DEPTH {
+            return Err(format!("nests types more than {MAX_DEPTH} levels deep"));
+        }
+        self.spend(1)?;
+        let mut schema = match self.unaliased(ty) {
+            Type::Id(id) => self.compound(&self.resolve.types[id].kind, depth)?,
+            ty => primitive(&ty)?,
+        };
+        // The outermost name says most about this use of the type.
+        if let Some(docs) = self.docs(ty) {
+            describe(&mut schema, docs);
+        }
+        Ok(schema)
+    }
+
+    fn docs(&self, ty: &Type) -> Option<&Docs> {
+        let mut ty = *ty;
+        while let Type::Id(id) = ty {
+            let def = &self.resolve.types[id];
+            if !def.docs.is_empty() {
+                return Some(&def.docs);
+            }
+            match def.kind {
+                TypeDefKind::Type(alias) => ty = alias,
+                _ => return None,
+            }
+        }
+        None
+    }
+
+    fn compound(&mut self, kind: &TypeDefKind, depth: usize) -> Result<Object, Reason> {
+        let next = depth + 1;
+        match kind {
+            TypeDefKind::Record(record) => self.record(record, next),
+            TypeDefKind::Tuple(tuple) => self.tuple(&tuple.types, next),
+            TypeDefKind::Variant(variant) => self.variant(&variant.cases, next),
+            TypeDefKind::Enum(cases) => self.names_of_enum(cases),
+            TypeDefKind::Flags(flags) => self.flags(flags),
+            TypeDefKind::Option(ty) => self.option(ty, next),
+            TypeDefKind::Result(result) => self.nested_result(result, next),
+            TypeDefKind::List(ty) => self.list(ty, next),
+            TypeDefKind::FixedLengthList(ty, length) => {
+                let mut schema = object(json!({ "type": "array" }));
+                schema.insert("items".to_owned(), self.schema(ty, next)?.into());
+                schema.insert("minItems".to_owned(), (*length).into());
+                schema.insert("maxItems".to_owned(), (*length).into());
+                Ok(schema)
+            }
+            TypeDefKind::Map(key, value) => self.map(key, value, next),
+            TypeDefKind::Handle(Handle::Own(_) | Handle::Borrow(_)) | TypeDefKind::Resource => {
+                Err("contains a resource".to_owned())
+            }
+            TypeDefKind::Stream(_) => Err("contains a stream".to_owned()),
+            TypeDefKind::Future(_) => Err("contains a future".to_owned()),
+            // Aliases are followed by the caller; unknown types end with decoding.
+            TypeDefKind::Type(_) | TypeDefKind::Unknown => {
+                Err("contains an unknown type".to_owned())
+            }
+        }
+    }
+
+    fn record(&mut self, record: &Record, depth: usize) -> Result<Object, Reason> {
+        let mut fields = Fields::default();
+        for field in &record.fields {
+            self.name(&field.name)?;
+            let mut schema = self.schema(&field.ty, depth)?;
+            describe(&mut schema, &field.docs);
+            fields.add(&field.name, self, &field.ty, schema);
+        }
+        Ok(fields.into_schema())
+    }
+
+    fn tuple(&mut self, types: &[Type], depth: usize) -> Result<Object, Reason> {
+        let items = types
+            .iter()
+            .map(|ty| Ok(self.schema(ty, depth)?.into()))
+            .collect::<Result<Vec<Value>, Reason>>()?;
+        let mut schema = object(json!({ "type": "array" }));
+        schema.insert("prefixItems".to_owned(), items.into());
+        schema.insert("items".to_owned(), false.into());
+        schema.insert("minItems".to_owned(), types.len().into());
+        schema.insert("maxItems".to_owned(), types.len().into());
+        Ok(schema)
+    }
+
+    fn variant(&mut self, cases: &[Case], depth: usize) -> Result<Object, Reason> {
+        let mut choices: Vec<Value> = Vec::with_capacity(cases.len());
+        for case in cases {
+            self.name(&case.name)?;
+            let mut fields = Fields::default();
+            fields.require(
+                "tag",
+                object(json!({ "type": "string", "const": case.name })),
+            );
+            if let Some(ty) = &case.ty {
+                let schema = self.schema(ty, depth)?;
+                fields.add("val", self, ty, schema);
+            }
+            let mut choice = fields.into_schema();
+            describe(&mut choice, &case.docs);
+            choices.push(choice.into());
+        }
+        Ok(one_of(choices))
+    }
+
+    fn names_of_enum(&mut self, cases: &Enum) -> Result<Object, Reason> {
+        let mut names: Vec<Value> = Vec::with_capacity(cases.cases.len());
+        for case in &cases.cases {
+            self.name(&case.name)?;
+            names.push(case.name.as_str().into());
+        }
+        let mut schema = object(json!({ "type": "string" }));
+        schema.insert("enum".to_owned(), names.into());
+        describe_names(
+            &mut schema,
+            cases.cases.iter().map(|case| (case.name.as_str(), &case.docs)),
+        );
+        Ok(schema)
+    }
+
+    fn flags(&mut self, flags: &Flags) -> Result<Object, Reason> {
+        let mut names: Vec<Value> = Vec::with_capacity(flags.flags.len());
+        for flag in &flags.flags {
+            self.name(&flag.name)?;
+            names.push(flag.name.as_str().into());
+        }
+        let mut schema = object(json!({
+            "type": "array",
+            "items": { "type": "string", "enum": names },
+            "uniqueItems": true,
+        }));
+        describe_names(
+            &mut schema,
+            flags.flags.iter().map(|flag| (flag.name.as_str(), &flag.docs)),
+        );
+        Ok(schema)
+    }
+
+    /// `null` for none. Where the value itself may be `null`, it is wrapped.
+    fn option(&mut self, ty: &Type, depth: usize) -> Result<Object, Reason> {
+        let mut some = self.schema(ty, depth)?;
+        if self.is_option(ty) {
+            let mut fields = Fields::default();
+            fields.require("some", some);
+            some = fields.into_schema();
+        }
+        let mut schema = Object::new();
+        let choices: Vec<Value> = vec![some.into(), null().into()];
+        schema.insert("anyOf".to_owned(), choices.into());
+        Ok(schema)
+    }
+
+    fn nested_result(&mut self, result: &Result_, depth: usize) -> Result<Object, Reason> {
+        let mut ok = Fields::default();
+        ok.require("ok", self.payload(result.ok.as_ref(), depth)?);
+        let mut err = Fields::default();
+        err.require("err", self.payload(result.err.as_ref(), depth)?);
+        Ok(one_of(vec![
+            ok.into_schema().into(),
+            err.into_schema().into(),
+        ]))
+    }
+
+    fn payload(&mut self, ty: Option<&Type>, depth: usize) -> Result<Object, Reason> {
+        ty.map_or_else(|| Ok(null()), |ty| self.schema(ty, depth))
+    }
+
+    fn list(&mut self, ty: &Type, depth: usize) -> Result<Object, Reason> {
+        if matches!(self.unaliased(ty), Type::U8) {
+            return Ok(object(
+                json!({ "type": "string", "contentEncoding": "base64" }),
+            ));
+        }
+        let mut schema = object(json!({ "type": "array" }));
+        schema.insert("items".to_owned(), self.schema(ty, depth)?.into());
+        Ok(schema)
+    }
+
+    fn map(&mut self, key: &Type, value: &Type, depth: usize) -> Result<Object, Reason> {
+        if matches!(self.unaliased(key), Type::String) {
+            let mut schema = object(json!({ "type": "object" }));
+            schema.insert(
+                "additionalProperties".to_owned(),
+                self.schema(value, depth)?.into(),
+            );
+            return Ok(schema);
+        }
+        let pair = self.tuple(&[*key, *value], depth)?;
+        let mut schema = object(json!({ "type": "array" }));
+        schema.insert("items".to_owned(), pair.into());
+        Ok(schema)
+    }
+
+    /// Long names count for more, so that the text is bounded too.
+    fn name(&mut self, name: &str) -> Result<(), Reason> {
+        self.spend(1 + name.len() / 64)
+    }
+
+    fn spend(&mut self, nodes: usize) -> Result<(), Reason> {
+        self.nodes = self.nodes.saturating_add(nodes);
+        if self.nodes > MAX_NODES {
+            return Err(format!("makes a schema of more than {MAX_NODES} parts"));
+        }
+        Ok(())
+    }
+}
+
+fn primitive(ty: &Type) -> Result<Object, Reason> {
+    let schema = match ty {
+        Type::Bool => json!({ "type": "boolean" }),
+        Type::U8 => json!({ "type": "integer", "minimum": 0, "maximum": u8::MAX }),
+        Type::U16 => json!({ "type": "integer", "minimum": 0, "maximum": u16::MAX }),
+        Type::U32 => json!({ "type": "integer", "minimum": 0, "maximum": u32::MAX }),
+        Type::U64 => json!({ "type": "integer", "minimum": 0, "maximum": u64::MAX }),
+        Type::S8 => json!({ "type": "integer", "minimum": i8::MIN, "maximum": i8::MAX }),
+        Type::S16 => json!({ "type": "integer", "minimum": i16::MIN, "maximum": i16::MAX }),
+        Type::S32 => json!({ "type": "integer", "minimum": i32::MIN, "maximum": i32::MAX }),
+        Type::S64 => json!({ "type": "integer", "minimum": i64::MIN, "maximum": i64::MAX }),
+        Type::F32 | Type::F64 => json!({
+            "anyOf": [
+                { "type": "number" },
+                { "type": "string", "enum": ["NaN", "Infinity", "-Infinity"] },
+            ],
+        }),
+        Type::Char => json!({ "type": "string", "minLength": 1, "maxLength": 1 }),
+        Type::String => json!({ "type": "string" }),
+        Type::ErrorContext => return Err("contains an error context".to_owned()),
+        Type::Id(_) => return Err("contains an unknown type".to_owned()),
+    };
+    Ok(object(schema))
+}
+
+fn null() -> Object {
+    object(json!({ "type": "null" }))
+}
+
+fn one_of(choices: Vec<Value>) -> Object {
+    let mut schema = Object::new();
+    schema.insert("oneOf".to_owned(), choices.into());
+    schema
+}
+
+/// The object a `json!({…})` made.
+fn object(value: Value) -> Object {
+    match value {
+        Value::Object(object) => object,
+        _ => Object::new(),
+    }
+}
+
+/// The description of a field replaces that of its type.
+fn describe(schema: &mut Object, docs: &Docs) {
+    if let Some(docs) = &docs.contents {
+        let docs = text::clean(docs, MAX_DOCS);
+        schema.insert("description".to_owned(), docs.into());
+    }
+}
+
+/// JSON Schema has no place for the meaning of single names.
+fn describe_names<'d>(schema: &mut Object, names: impl Iterator<Item = (&'d str, &'d Docs)>) {
+    let lines: Vec<String> = names
+        .filter_map(|(name, docs)| Some(format!("{name}: {}", docs.contents.as_deref()?)))
+        .collect();
+    if !lines.is_empty() {
+        let docs = text::clean(&lines.join("\n"), MAX_DOCS);
+        schema.insert("description".to_owned(), docs.into());
+    }
+}

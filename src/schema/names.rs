@@ -1,0 +1,105 @@
+//! Names of tools.
+//!
+//! MCP clients take `[A-Za-z0-9_-]`, and most no more than 64 characters. WIT
+//! names are kebab-case, so `_` is free to join the parts:
+//! `wasi:clocks/wall-clock@0.2.0#now` becomes `wasi_clocks_wall-clock_now`.
+
+use std::collections::{HashMap, HashSet};
+
+use super::ExportPath;
+use crate::digest::Digest;
+
+/// The most characters of a tool name.
+pub const MAX_LENGTH: usize = 64;
+
+/// Names for the functions of one component, in the same order, all distinct.
+///
+/// The plain name has no version. Where that makes two the same, both get the
+/// version (`alpha_run` becomes `alpha_1-0-0_run` and `alpha_2-0-0_run`); what
+/// is then too long, or still the same, ends in a short hash of the full path.
+/// The names depend on nothing but the set of paths.
+pub fn tool_names(exports: &[ExportPath]) -> Vec<String> {
+    let plain: Vec<String> = exports.iter().map(|path| fold(path, Version::Left)).collect();
+    let counts = count(&plain);
+    let versioned: Vec<String> = plain
+        .into_iter()
+        .zip(exports)
+        .map(|(name, path)| match counts[&name] {
+            1 => name,
+            _ => fold(path, Version::Kept),
+        })
+        .collect();
+    let counts = count(&versioned);
+    let mut taken = HashSet::new();
+    versioned
+        .into_iter()
+        .zip(exports)
+        .map(|(name, path)| {
+            let name = match counts[&name] {
+                1 if name.len() <= MAX_LENGTH => name,
+                _ => hashed(&name, path, &taken),
+            };
+            taken.insert(name.clone());
+            name
+        })
+        .collect()
+}
+
+#[derive(Clone, Copy)]
+enum Version {
+    Left,
+    Kept,
+}
+
+fn count(names: &[String]) -> HashMap<String, usize> {
+    let mut counts = HashMap::new();
+    for name in names {
+        *counts.entry(name.clone()).or_default() += 1;
+    }
+    counts
+}
+
+fn fold(path: &ExportPath, version: Version) -> String {
+    let Some(interface) = &path.interface else {
+        return allowed(&path.function);
+    };
+    let (base, suffix) = match interface.split_once('@') {
+        Some((base, version)) => (base, Some(version)),
+        None => (interface.as_str(), None),
+    };
+    let mut name = allowed(base);
+    if let (Version::Kept, Some(suffix)) = (version, suffix) {
+        name.push('_');
+        name.extend(suffix.chars().map(|c| match c {
+            c if c.is_ascii_alphanumeric() => c,
+            _ => '-',
+        }));
+    }
+    name.push('_');
+    name.push_str(&allowed(&path.function));
+    name
+}
+
+fn allowed(text: &str) -> String {
+    text.chars()
+        .map(|c| match c {
+            c if c.is_ascii_alphanumeric() || c == '-' => c,
+            _ => '_',
+        })
+        .collect()
+}
+
+/// Eight digits of the hash do, unless someone made two paths collide.
+fn hashed(name: &str, path: &ExportPath, taken: &HashSet<String>) -> String {
+    let hex = Digest::of(path.to_string().as_bytes()).hex();
+    let mut digits = 8;
+    loop {
+        // Only ASCII is left in the name.
+        let head = &name[..name.len().min(MAX_LENGTH - digits - 1)];
+        let candidate = format!("{}_{}", head.trim_end_matches(['-', '_']), &hex[..digits]);
+        if digits >= 56 || !taken.contains(&candidate) {
+            return candidate;
+        }
+        digits += 8;
+    }
+}

@@ -1,0 +1,509 @@
+//! Values of every type, there and back.
+
+use std::sync::OnceLock;
+
+use proptest::prelude::*;
+use serde_json::{Value, json};
+use wasmtime::component::{Component, Type, Val, types::ComponentItem};
+use wasmtime::{Config, Engine};
+
+use super::{Returned, ValueError, arguments, from_json, returned, to_json};
+use crate::error::Diagnose;
+use crate::schema::tests::component;
+use crate::schema::{Callable, Outcome, describe, features};
+
+fn engine() -> &'static Engine {
+    static ENGINE: OnceLock<Engine> = OnceLock::new();
+    ENGINE.get_or_init(|| {
+        let mut config = Config::new();
+        config
+            .wasm_component_model_map(true)
+            .wasm_component_model_fixed_length_lists(true);
+        Engine::new(&config).expect("the configuration is valid")
+    })
+}
+
+#[test]
+fn the_validator_and_the_runtime_agree_on_proposals() {
+    assert_eq!(engine().get_wasm_features(), features());
+}
+
+/// The type `wit` as the runtime sees it, with `named` types before it.
+fn runtime_type(named: &str, wit: &str) -> (Type, Vec<u8>) {
+    let world = format!(
+        "package t:t; world w {{ export api: interface {{ {named} f: func(x: {wit}) -> {wit}; }} }}"
+    );
+    let wasm = component(&world);
+    let component = Component::new(engine(), &wasm).expect("the component compiles");
+    let ty = component.component_type();
+    let Some(ComponentItem::ComponentInstance(api)) = ty.get_export(engine(), "api").map(|it| it.ty)
+    else {
+        panic!("the interface is exported");
+    };
+    let Some(ComponentItem::ComponentFunc(function)) = api.get_export(engine(), "f").map(|it| it.ty)
+    else {
+        panic!("the function is exported");
+    };
+    let ty = function.params().next().expect("one parameter").1;
+    (ty, wasm)
+}
+
+fn ty(wit: &str) -> Type {
+    runtime_type("", wit).0
+}
+
+const NAMED: &str = "
+    record item { name: string, price: u8, note: option<string> }
+    variant shape { dot, circle(u8), maybe(option<u8>) }
+    enum level { low, high }
+    flags mode { read, write }";
+
+fn named(wit: &str) -> Type {
+    runtime_type(NAMED, wit).0
+}
+
+#[track_caller]
+fn both_ways(ty: &Type, json: Value, val: Val) {
+    assert_eq!(from_json(&json, ty, "x").as_ref(), Ok(&val), "{json}");
+    assert_eq!(to_json(&val, ty), Ok(json));
+}
+
+#[track_caller]
+fn refused(ty: &Type, json: Value, message: &str) {
+    let error = from_json(&json, ty, "x").expect_err("this is refused");
+    assert_eq!(error.to_string(), message);
+}
+
+#[test]
+fn integers_are_exact_and_in_range() {
+    both_ways(&ty("u64"), json!(u64::MAX), Val::U64(u64::MAX));
+    both_ways(&ty("s64"), json!(i64::MIN), Val::S64(i64::MIN));
+    both_ways(&ty("u8"), json!(255), Val::U8(255));
+    both_ways(&ty("s16"), json!(-32768), Val::S16(-32768));
+    let accepts = |wit: &str, json: Value, val| {
+        assert_eq!(from_json(&json, &ty(wit), "x"), Ok(val), "{json}");
+    };
+    accepts("u64", json!("18446744073709551615"), Val::U64(u64::MAX));
+    accepts("s64", json!("-9223372036854775808"), Val::S64(i64::MIN));
+    accepts("u32", json!(5.0), Val::U32(5));
+    refused(
+        &ty("u8"),
+        json!(256),
+        "`x` is wrong: expected an integer from 0 to 255, found the number 256",
+    );
+    for (wit, json) in [
+        ("u8", json!(-1)),
+        ("u8", json!(1.5)),
+        ("u8", json!("1")),
+        ("u8", json!(null)),
+        ("u64", json!("18446744073709551616")),
+        ("u64", json!("+1")),
+        ("u64", json!("")),
+        ("u64", json!(1e17)),
+        ("s64", json!(9_223_372_036_854_775_808_u64)),
+    ] {
+        assert!(from_json(&json, &ty(wit), "x").is_err(), "{wit} {json}");
+    }
+}
+
+#[test]
+fn floats_keep_their_digits() {
+    both_ways(&ty("f32"), json!(0.1), Val::Float32(0.1));
+    both_ways(&ty("f64"), json!(0.1), Val::Float64(0.1));
+    both_ways(&ty("f64"), json!("NaN"), Val::Float64(f64::NAN));
+    both_ways(&ty("f64"), json!("-Infinity"), Val::Float64(f64::NEG_INFINITY));
+    both_ways(&ty("f32"), json!("Infinity"), Val::Float32(f32::INFINITY));
+    assert_eq!(from_json(&json!(3), &ty("f32"), "x"), Ok(Val::Float32(3.0)));
+    for json in [json!(1e39), json!("infinity"), json!("1.5"), json!(true)] {
+        assert!(from_json(&json, &ty("f32"), "x").is_err(), "{json}");
+    }
+}
+
+#[test]
+fn text_and_bytes() {
+    both_ways(&ty("char"), json!("😀"), Val::Char('😀'));
+    both_ways(&ty("string"), json!("a\0b"), Val::String("a\0b".to_owned()));
+    let bytes = || Val::List(vec![Val::U8(1), Val::U8(255)]);
+    both_ways(&ty("list<u8>"), json!("Af8="), bytes());
+    both_ways(&ty("list<u8>"), json!(""), Val::List(Vec::new()));
+    assert_eq!(from_json(&json!([1, 255]), &ty("list<u8>"), "x"), Ok(bytes()));
+    assert_eq!(from_json(&json!("Af8"), &ty("list<u8>"), "x"), Ok(bytes()));
+    refused(
+        &ty("list<u8>"),
+        json!("no!"),
+        "`x` is wrong: expected bytes as a base64 string, found the string \"no!\"",
+    );
+    refused(
+        &ty("char"),
+        json!("ab"),
+        "`x` is wrong: expected a string of one character, found the string \"ab\"",
+    );
+    refused(
+        &ty("bool"),
+        json!("a very long string that should not be repeated in full"),
+        "`x` is wrong: expected true or false, found a string that starts with \
+         \"a very long string that should not be r\"",
+    );
+}
+
+#[test]
+fn lists_of_a_length_and_tuples() {
+    let three = || vec![Val::U8(1), Val::U8(2), Val::U8(3)];
+    both_ways(&ty("list<u8, 3>"), json!([1, 2, 3]), Val::FixedLengthList(three()));
+    refused(
+        &ty("list<u8, 3>"),
+        json!([1]),
+        "`x` is wrong: expected an array of 3, found an array of 1",
+    );
+    let pair = Val::Tuple(vec![Val::Bool(true), Val::U8(2)]);
+    both_ways(&ty("tuple<bool, u8>"), json!([true, 2]), pair);
+    refused(
+        &ty("tuple<bool, u8>"),
+        json!([true, 300]),
+        "`x[1]` is wrong: expected an integer from 0 to 255, found the number 300",
+    );
+}
+
+#[test]
+fn options_say_which_none_is_meant() {
+    let some = |val| Val::Option(Some(Box::new(val)));
+    both_ways(&ty("option<u8>"), json!(null), Val::Option(None));
+    both_ways(&ty("option<u8>"), json!(1), some(Val::U8(1)));
+    let nested = ty("option<option<u8>>");
+    both_ways(&nested, json!(null), Val::Option(None));
+    both_ways(&nested, json!({ "some": null }), some(Val::Option(None)));
+    both_ways(&nested, json!({ "some": 1 }), some(some(Val::U8(1))));
+    for json in [json!(1), json!({}), json!({ "some": 1, "more": 2 })] {
+        assert!(from_json(&json, &nested, "x").is_err(), "{json}");
+    }
+}
+
+#[test]
+fn variants_enums_flags_and_results() {
+    let shape = named("shape");
+    both_ways(&shape, json!({ "tag": "dot" }), Val::Variant("dot".into(), None));
+    let circle = Val::Variant("circle".into(), Some(Box::new(Val::U8(1))));
+    both_ways(&shape, json!({ "tag": "circle", "val": 1 }), circle);
+    let none = Val::Variant("maybe".into(), Some(Box::new(Val::Option(None))));
+    both_ways(&shape, json!({ "tag": "maybe", "val": null }), none.clone());
+    assert_eq!(from_json(&json!({ "tag": "maybe" }), &shape, "x"), Ok(none));
+    refused(
+        &shape,
+        json!({ "tag": "square" }),
+        "`x.tag` is wrong: expected one of \"dot\", \"circle\", \"maybe\", found the string \"square\"",
+    );
+    refused(&shape, json!({ "tag": "dot", "val": 1 }), "`x.val` is not known here");
+    refused(
+        &shape,
+        json!({ "tag": "circle" }),
+        "`x.val` is missing: expected an integer from 0 to 255",
+    );
+
+    both_ways(&named("level"), json!("low"), Val::Enum("low".into()));
+    refused(
+        &named("level"),
+        json!("Low"),
+        "`x` is wrong: expected one of \"low\", \"high\", found the string \"Low\"",
+    );
+
+    let mode = named("mode");
+    both_ways(&mode, json!(["write", "read"]), Val::Flags(vec!["write".into(), "read".into()]));
+    refused(
+        &mode,
+        json!(["read", "read"]),
+        "`x[1]` is wrong: expected each flag once, found it again",
+    );
+
+    let result = ty("result<u8>");
+    both_ways(&result, json!({ "ok": 1 }), Val::Result(Ok(Some(Box::new(Val::U8(1))))));
+    both_ways(&result, json!({ "err": null }), Val::Result(Err(None)));
+    for json in [json!(1), json!({}), json!({ "ok": 1, "err": null }), json!({ "err": 1 })] {
+        assert!(from_json(&json, &result, "x").is_err(), "{json}");
+    }
+}
+
+#[test]
+fn maps_are_objects_where_keys_are_strings() {
+    let entry = |key, val| (key, Val::Bool(val));
+    let by_name = Val::Map(vec![entry(Val::String("a".into()), true)]);
+    both_ways(&ty("map<string, bool>"), json!({ "a": true }), by_name);
+    let by_number = Val::Map(vec![entry(Val::U8(1), true), entry(Val::U8(2), false)]);
+    both_ways(&ty("map<u8, bool>"), json!([[1, true], [2, false]]), by_number);
+    refused(
+        &ty("map<string, bool>"),
+        json!({ "an odd key": 1 }),
+        "`x[\"an odd key\"]` is wrong: expected true or false, found the number 1",
+    );
+    refused(
+        &ty("map<u8, bool>"),
+        json!([[1]]),
+        "`x[0]` is wrong: expected an array of a key and a value, found an array of 1",
+    );
+}
+
+#[test]
+fn the_path_leads_to_the_mistake() {
+    let params = [("items".to_owned(), named("list<item>")), ("dry".to_owned(), ty("option<bool>"))];
+    let call = |json: Value| arguments(json.as_object().expect("an object"), &params);
+    let item = |price: Value| json!({ "name": "n", "price": price });
+    let error = call(json!({ "items": [item(json!(1)), item(json!(1)), item(json!(1)), item(json!("3 €"))] }));
+    let error = error.unwrap_err();
+    assert_eq!(error.path(), "args.items[3].price");
+    assert_eq!(
+        error.to_string(),
+        "`args.items[3].price` is wrong: expected an integer from 0 to 255, found the string \"3 €\""
+    );
+    assert_eq!(error.code(), "invalid-arguments");
+
+    let message = |error: Result<Vec<Val>, ValueError>| error.unwrap_err().to_string();
+    assert_eq!(message(call(json!({}))), "`args.items` is missing: expected an array");
+    assert_eq!(
+        message(call(json!({ "items": [{ "name": "n" }] }))),
+        "`args.items[0].price` is missing: expected an integer from 0 to 255"
+    );
+    let unknown = call(json!({ "items": [], "dyr": true })).unwrap_err();
+    assert_eq!(unknown.to_string(), "`args.dyr` is not known here");
+    assert_eq!(unknown.hint().as_deref(), Some("known here: `items`, `dry`"));
+    assert_eq!(
+        call(json!({ "items": [] })),
+        Ok(vec![Val::List(Vec::new()), Val::Option(None)])
+    );
+}
+
+#[test]
+fn the_outer_result_is_the_outcome_of_the_call() {
+    let types = [ty("result<u8, string>")];
+    let ok = Val::Result(Ok(Some(Box::new(Val::U8(1)))));
+    let err = Val::Result(Err(Some(Box::new(Val::String("no".into())))));
+    let outcome = |val, outcome| returned(&[val], &types, outcome).unwrap();
+    assert_eq!(outcome(ok.clone(), Outcome::Result), Returned::Ok(json!(1)));
+    assert_eq!(outcome(err, Outcome::Result), Returned::Err(json!("no")));
+    assert_eq!(outcome(ok, Outcome::Plain), Returned::Ok(json!({ "ok": 1 })));
+    assert_eq!(returned(&[], &[], Outcome::Plain), Ok(Returned::Ok(Value::Null)));
+}
+
+#[test]
+fn values_of_another_type_are_errors() {
+    for (val, wit) in [
+        (Val::U8(1), "s8"),
+        (Val::List(vec![Val::Bool(true)]), "list<u8>"),
+        (Val::Tuple(Vec::new()), "tuple<u8>"),
+        (Val::Result(Ok(None)), "result<u8>"),
+        (Val::Map(vec![(Val::U8(1), Val::U8(1))]), "map<string, u8>"),
+    ] {
+        assert!(to_json(&val, &ty(wit)).is_err(), "{wit}");
+    }
+}
+
+/// A WIT type that has JSON.
+#[derive(Debug, Clone)]
+enum Wit {
+    Plain(&'static str),
+    List(Box<Wit>),
+    Fixed(Box<Wit>, u32),
+    Tuple(Vec<Wit>),
+    Option(Box<Wit>),
+    Result(Option<Box<Wit>>, Option<Box<Wit>>),
+    Map(&'static str, Box<Wit>),
+    Record(Vec<Wit>),
+    Variant(Vec<Option<Wit>>),
+    Enum(usize),
+    Flags(usize),
+}
+
+fn wit() -> impl Strategy<Value = Wit> {
+    let leaf = prop_oneof![
+        8 => prop::sample::select(vec![
+            "bool", "u8", "s8", "u16", "s16", "u32", "s32", "u64", "s64", "f32", "f64", "char",
+            "string",
+        ])
+        .prop_map(Wit::Plain),
+        1 => (1_usize..5).prop_map(Wit::Enum),
+        1 => (1_usize..40).prop_map(Wit::Flags),
+    ];
+    leaf.prop_recursive(4, 16, 4, |inner| {
+        let boxed = inner.clone().prop_map(Box::new).boxed();
+        let keys = vec!["string", "u8", "s64", "char", "bool"];
+        let payload = prop::option::of(inner.clone());
+        prop_oneof![
+            boxed.clone().prop_map(Wit::List),
+            (boxed.clone(), 1_u32..4).prop_map(|(ty, length)| Wit::Fixed(ty, length)),
+            prop::collection::vec(inner.clone(), 1..4).prop_map(Wit::Tuple),
+            boxed.clone().prop_map(Wit::Option),
+            (prop::option::of(boxed.clone()), prop::option::of(boxed.clone()))
+                .prop_map(|(ok, err)| Wit::Result(ok, err)),
+            (prop::sample::select(keys), boxed).prop_map(|(key, ty)| Wit::Map(key, ty)),
+            prop::collection::vec(inner, 1..4).prop_map(Wit::Record),
+            prop::collection::vec(payload, 1..4).prop_map(Wit::Variant),
+        ]
+    })
+}
+
+/// Writes a type; the named ones go to `named`.
+fn write(wit: &Wit, named: &mut Vec<String>) -> String {
+    let some = |ty: &Option<Box<Wit>>, named: &mut Vec<String>| match ty {
+        Some(ty) => write(ty, named),
+        None => "_".to_owned(),
+    };
+    let text = match wit {
+        Wit::Plain(name) => return (*name).to_owned(),
+        Wit::List(ty) => return format!("list<{}>", write(ty, named)),
+        Wit::Fixed(ty, length) => return format!("list<{}, {length}>", write(ty, named)),
+        Wit::Option(ty) => return format!("option<{}>", write(ty, named)),
+        Wit::Map(key, ty) => return format!("map<{key}, {}>", write(ty, named)),
+        Wit::Tuple(types) => {
+            let types: Vec<_> = types.iter().map(|ty| write(ty, named)).collect();
+            return format!("tuple<{}>", types.join(", "));
+        }
+        Wit::Result(None, None) => return "result".to_owned(),
+        Wit::Result(ok, None) => return format!("result<{}>", some(ok, named)),
+        Wit::Result(ok, err) => return format!("result<{}, {}>", some(ok, named), some(err, named)),
+        Wit::Record(types) => {
+            let fields = types.iter().enumerate();
+            let fields = fields.map(|(n, ty)| format!("field{n}: {},", write(ty, named)));
+            format!("record NAME {{ {} }}", fields.collect::<String>())
+        }
+        Wit::Variant(cases) => {
+            let cases = cases.iter().enumerate().map(|(n, ty)| match ty {
+                Some(ty) => format!("case{n}({}),", write(ty, named)),
+                None => format!("case{n},"),
+            });
+            format!("variant NAME {{ {} }}", cases.collect::<String>())
+        }
+        Wit::Enum(cases) => format!("enum NAME {{ {} }}", list("case", *cases)),
+        Wit::Flags(flags) => format!("flags NAME {{ {} }}", list("flag", *flags)),
+    };
+    let name = format!("type{}", named.len());
+    named.push(text.replace("NAME", &name));
+    name
+}
+
+fn list(name: &str, count: usize) -> String {
+    (0..count).map(|n| format!("{name}{n},")).collect()
+}
+
+/// A value of a type, chosen by bytes; with none left, the simplest.
+fn value(wit: &Wit, choices: &mut dyn Iterator<Item = u64>) -> Val {
+    let n = choices.next().unwrap_or_default();
+    let several = |ty: &Wit, count: u64, choices: &mut dyn Iterator<Item = u64>| {
+        (0..count).map(|_| value(ty, choices)).collect::<Vec<_>>()
+    };
+    let boxed = |ty: &Option<Box<Wit>>, choices: &mut dyn Iterator<Item = u64>| {
+        ty.as_ref().map(|ty| Box::new(value(ty, choices)))
+    };
+    match wit {
+        Wit::Plain(name) => plain(name, n),
+        Wit::List(ty) => Val::List(several(ty, n % 4, choices)),
+        Wit::Fixed(ty, length) => Val::FixedLengthList(several(ty, (*length).into(), choices)),
+        Wit::Tuple(types) => Val::Tuple(types.iter().map(|ty| value(ty, choices)).collect()),
+        Wit::Option(_) if n.is_multiple_of(3) => Val::Option(None),
+        Wit::Option(ty) => Val::Option(Some(Box::new(value(ty, choices)))),
+        Wit::Result(ok, _) if n.is_multiple_of(2) => Val::Result(Ok(boxed(ok, choices))),
+        Wit::Result(_, err) => Val::Result(Err(boxed(err, choices))),
+        // Keys that come twice would not come back.
+        Wit::Map(key, ty) => Val::Map(
+            (0..n % 3)
+                .filter(|n| *n < 2)
+                .map(|n| (plain(key, n), value(ty, choices)))
+                .collect(),
+        ),
+        Wit::Record(types) => {
+            let fields = types.iter().enumerate();
+            Val::Record(fields.map(|(n, ty)| (format!("field{n}"), value(ty, choices))).collect())
+        }
+        Wit::Variant(cases) => {
+            let case = n as usize % cases.len();
+            let payload = cases[case].as_ref().map(|ty| Box::new(value(ty, choices)));
+            Val::Variant(format!("case{case}"), payload)
+        }
+        Wit::Enum(cases) => Val::Enum(format!("case{}", n as usize % cases)),
+        Wit::Flags(flags) => {
+            let set = (0..*flags).filter(|flag| n >> flag & 1 == 1);
+            Val::Flags(set.map(|flag| format!("flag{flag}")).collect())
+        }
+    }
+}
+
+fn plain(name: &str, n: u64) -> Val {
+    match name {
+        "bool" => Val::Bool(n & 1 == 1),
+        "u8" => Val::U8(n as u8),
+        "s8" => Val::S8(n as i8),
+        "u16" => Val::U16(n as u16),
+        "s16" => Val::S16(n as i16),
+        "u32" => Val::U32(n as u32),
+        "s32" => Val::S32(n as i32),
+        "u64" => Val::U64(n),
+        "s64" => Val::S64(n as i64),
+        "f32" => Val::Float32(f32::from_bits(n as u32)),
+        "f64" => Val::Float64(f64::from_bits(n)),
+        "char" => Val::Char(char::from_u32(n as u32 % 0x11_0000).unwrap_or('x')),
+        _ => Val::String(format!("{n}\u{0}\"é{}", char::from_u32(n as u32).unwrap_or('y'))),
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(96))]
+
+    /// Value to JSON and back is the same value, and the JSON is what the
+    /// schemas promise.
+    #[test]
+    fn values_come_back(
+        wit in wit(),
+        choices in prop::collection::vec(any::<u64>(), 40),
+    ) {
+        let mut named = Vec::new();
+        let text = write(&wit, &mut named);
+        let (ty, wasm) = runtime_type(&named.concat(), &text);
+        let val = value(&wit, &mut choices.into_iter());
+
+        let json = to_json(&val, &ty).expect("the value is of the type");
+        let back = from_json(&json, &ty, "x");
+        prop_assert_eq!(back.as_ref(), Ok(&val), "{} as {}", json, text);
+
+        let description = describe(&wasm, "demo").expect("the component is valid");
+        let Callable::Yes { tool } = &description.functions[0].body else {
+            panic!("{text} is callable");
+        };
+        let accepts = |schema: &serde_json::Map<String, Value>, json: &Value| {
+            jsonschema::draft202012::is_valid(&Value::Object(schema.clone()), json)
+        };
+        let args = json!({ "x": json });
+        prop_assert!(accepts(&tool.input_schema, &args), "{args} as {text}");
+        if let Returned::Ok(result) = returned(&[val], &[ty], tool.outcome).expect("as above") {
+            let output = json!({ "result": result });
+            prop_assert!(accepts(&tool.output_schema, &output), "{output} as {text}");
+        }
+    }
+
+    /// JSON of any kind gives a value or an error.
+    #[test]
+    fn wrong_json_never_panics(wit in wit(), json in any_json()) {
+        let mut named = Vec::new();
+        let text = write(&wit, &mut named);
+        let (ty, _) = runtime_type(&named.concat(), &text);
+        if let Ok(val) = from_json(&json, &ty, "x") {
+            to_json(&val, &ty).expect("what was read can be written");
+        }
+    }
+}
+
+fn any_json() -> impl Strategy<Value = Value> {
+    let leaf = prop_oneof![
+        Just(Value::Null),
+        any::<bool>().prop_map(Value::from),
+        any::<i64>().prop_map(Value::from),
+        any::<u64>().prop_map(Value::from),
+        any::<f64>().prop_map(Value::from),
+        ".{0,4}".prop_map(Value::from),
+        prop::sample::select(vec!["case0", "flag0", "NaN", "1", ""]).prop_map(Value::from),
+    ];
+    leaf.prop_recursive(4, 16, 4, |inner| {
+        let names = prop::sample::select(vec!["tag", "val", "ok", "err", "some", "field0", "field1"]);
+        prop_oneof![
+            prop::collection::vec(inner.clone(), 0..4).prop_map(Value::from),
+            prop::collection::vec((names, inner), 0..3)
+                .prop_map(|fields| fields.into_iter().map(|(name, json)| (name.to_owned(), json)).collect()),
+        ]
+    })
+}
