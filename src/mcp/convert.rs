@@ -1,0 +1,78 @@
+//! Between the service's types and MCP's.
+
+use std::sync::Arc;
+
+use rmcp::model::{CallToolResult, ContentBlock, Tool};
+use serde::Serialize;
+use serde_json::{Value, json};
+
+use crate::error::{Diagnose, Report};
+use crate::runtime::CallOutcome;
+use crate::toolbox;
+
+/// How a component's export looks in `tools/list`.
+pub(super) fn tool(tool: &toolbox::Tool) -> Tool {
+    Tool::new(
+        tool.name.clone(),
+        tool.description().to_owned(),
+        Arc::new(tool.input_schema().clone()),
+    )
+    .with_raw_output_schema(Arc::new(tool.output_schema().clone()))
+}
+
+/// The result of a call that ran: `{"result": …}`, or the function's error value.
+pub(super) fn outcome(outcome: CallOutcome) -> CallToolResult {
+    match outcome {
+        CallOutcome::Ok(value) => CallToolResult::structured(json!({ "result": value })),
+        CallOutcome::Err(value) => error(json!({ "error": value })),
+    }
+}
+
+/// Data as structured content, with the same JSON as text for older clients.
+pub(super) fn structured(data: &impl Serialize) -> CallToolResult {
+    match serde_json::to_value(data) {
+        Ok(value) => CallToolResult::structured(value),
+        // Our own types serialise; say so rather than end the process if one day not.
+        Err(fault) => error(json!({ "code": "internal", "message": fault.to_string() })),
+    }
+}
+
+/// A failure the agent should read: `{code, message, causes, hint}`.
+pub(super) fn failure(failure: &dyn Diagnose) -> CallToolResult {
+    error(json!(Report::new(failure)))
+}
+
+/// Text only. The TypeScript SDK checks structured content against the tool's
+/// output schema even when `isError` is set, and would turn the error into
+/// another one; neither it nor the Python SDK wants any there.
+fn error(value: Value) -> CallToolResult {
+    CallToolResult::error(vec![ContentBlock::text(value.to_string())])
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn wire(result: CallToolResult) -> Value {
+        serde_json::to_value(result).unwrap()
+    }
+
+    #[test]
+    fn a_value_is_structured_and_text() {
+        let wire = wire(outcome(CallOutcome::Ok(json!(3))));
+        assert_eq!(wire["structuredContent"], json!({ "result": 3 }));
+        assert_eq!(wire["content"][0]["text"], r#"{"result":3}"#);
+        assert_eq!(wire["isError"], false);
+    }
+
+    #[test]
+    fn an_error_value_is_text_only() {
+        let wire = wire(outcome(CallOutcome::Err(json!("division by zero"))));
+        assert_eq!(wire["isError"], true);
+        assert_eq!(
+            wire["content"][0]["text"],
+            r#"{"error":"division by zero"}"#
+        );
+        assert_eq!(wire.get("structuredContent"), None);
+    }
+}

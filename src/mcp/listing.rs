@@ -1,0 +1,150 @@
+//! `tools/list`: what is offered, in pages.
+//!
+//! The built-in tools come first, then the components' in order of name. A
+//! page holds 256 tools: more than agents can use at once (the large model
+//! APIs take 128), so that the many clients that never ask for a second page
+//! see all a model could be given, and the tools to change the selection.
+
+use std::sync::{Arc, Mutex, PoisonError};
+
+use base64::Engine;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use rmcp::model::{ListToolsResult, Tool};
+
+use crate::toolbox::{self, Toolbox};
+
+use super::builtin::Builtin;
+use super::convert;
+
+const PAGE: usize = 256;
+
+/// The cursor was not one this server gives out.
+#[derive(Debug, PartialEq, thiserror::Error)]
+#[error("Invalid cursor: pass `nextCursor` of the page before, unchanged")]
+pub(super) struct InvalidCursor;
+
+/// Remembers the tools in MCP's form until the toolbox changes.
+#[derive(Default)]
+pub(super) struct Listing {
+    cached: Mutex<Option<Cached>>,
+}
+
+struct Cached {
+    source: Arc<Vec<Arc<toolbox::Tool>>>,
+    tools: Arc<Tools>,
+}
+
+impl Listing {
+    pub(super) fn tools(&self, toolbox: &Toolbox) -> Arc<Tools> {
+        let source = toolbox.list();
+        // The cache is replaced whole, so a poisoned lock is sound.
+        let mut cached = self.cached.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(cached) = &*cached
+            && Arc::ptr_eq(&cached.source, &source)
+        {
+            return cached.tools.clone();
+        }
+        let tools = Arc::new(Tools::new(source.iter().map(|tool| convert::tool(tool))));
+        *cached = Some(Cached {
+            source,
+            tools: tools.clone(),
+        });
+        tools
+    }
+}
+
+/// All tools in the order of the listing.
+pub(super) struct Tools(Vec<Tool>);
+
+impl Tools {
+    fn new(components: impl Iterator<Item = Tool>) -> Self {
+        let mut tools: Vec<Tool> = Builtin::definitions().to_vec();
+        tools.extend(components);
+        tools.sort_by(|a, b| order(&a.name).cmp(&order(&b.name)));
+        Tools(tools)
+    }
+
+    /// The page after the cursor.
+    ///
+    /// A cursor holds the last name of the page before, so it keeps its place
+    /// when tools come and go.
+    pub(super) fn page(&self, cursor: Option<&str>) -> Result<ListToolsResult, InvalidCursor> {
+        let Tools(tools) = self;
+        let start = match cursor {
+            None => 0,
+            Some(cursor) => {
+                let last = decode(cursor)?;
+                tools.partition_point(|tool| order(&tool.name) <= order(&last))
+            }
+        };
+        let end = tools.len().min(start + PAGE);
+        let mut page = ListToolsResult::with_all_items(tools[start..end].to_vec());
+        if end < tools.len() {
+            page.next_cursor = Some(encode(&tools[end - 1].name));
+        }
+        Ok(page)
+    }
+}
+
+fn order(name: &str) -> (bool, &str) {
+    (Builtin::named(name).is_none(), name)
+}
+
+fn encode(name: &str) -> String {
+    URL_SAFE_NO_PAD.encode(name)
+}
+
+fn decode(cursor: &str) -> Result<String, InvalidCursor> {
+    let bytes = URL_SAFE_NO_PAD.decode(cursor).map_err(|_| InvalidCursor)?;
+    let is_name = |byte: &u8| byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'-');
+    if bytes.is_empty() || !bytes.iter().all(is_name) {
+        return Err(InvalidCursor);
+    }
+    String::from_utf8(bytes).map_err(|_| InvalidCursor)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn tools(names: impl Iterator<Item = String>) -> Tools {
+        Tools::new(names.map(|name| Tool::new(name, "", Arc::default())))
+    }
+
+    fn names(page: &ListToolsResult) -> Vec<&str> {
+        page.tools.iter().map(|tool| tool.name.as_ref()).collect()
+    }
+
+    #[test]
+    fn built_in_tools_lead_and_pages_join_up() {
+        let tools = tools((0..600).map(|n| format!("a{n:03}")));
+        let first = tools.page(None).unwrap();
+        assert_eq!(first.tools.len(), PAGE);
+        assert_eq!(names(&first)[4], "a000");
+        let second = tools.page(first.next_cursor.as_deref()).unwrap();
+        assert_eq!(names(&second)[0], "a252");
+        let third = tools.page(second.next_cursor.as_deref()).unwrap();
+        assert_eq!(names(&third).last(), Some(&"a599"));
+        assert_eq!(third.next_cursor, None);
+    }
+
+    #[test]
+    fn a_cursor_keeps_its_place_when_tools_come_and_go() {
+        let before = tools((0..300).map(|n| format!("b{n:03}")));
+        let cursor = before.page(None).unwrap().next_cursor;
+        let after = tools((100..300).map(|n| format!("b{n:03}")).chain(["a".into()]));
+        assert_eq!(names(&after.page(cursor.as_deref()).unwrap())[0], "b252");
+    }
+
+    #[test]
+    fn a_foreign_cursor_is_refused() {
+        let tools = tools(std::iter::empty());
+        for cursor in ["", "2", "!", "w6k", "AAAA"] {
+            assert_eq!(
+                tools.page(Some(cursor)).unwrap_err(),
+                InvalidCursor,
+                "{cursor}"
+            );
+        }
+    }
+}

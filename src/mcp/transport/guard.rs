@@ -1,0 +1,228 @@
+//! Who may speak to the HTTP server: the check against DNS rebinding.
+//!
+//! A page in a browser can make requests to a server on the same machine. It
+//! cannot choose the `Host` and `Origin` headers they carry, so requests that
+//! name another host than this one are refused.
+
+use std::net::IpAddr;
+use std::sync::Arc;
+
+use axum::extract::{Request, State};
+use axum::http::uri::Authority;
+use axum::http::{HeaderMap, StatusCode, Uri, header};
+use axum::middleware::Next;
+use axum::response::{IntoResponse, Response};
+
+use super::ServeError;
+
+/// The hosts by which the server may be called, besides the loopback ones.
+#[derive(Debug)]
+pub(super) struct Guard {
+    allowed: Vec<Host>,
+}
+
+/// `port: None` in the list of allowed hosts means any port.
+#[derive(Debug, PartialEq, Eq)]
+struct Host {
+    name: String,
+    port: Option<u16>,
+}
+
+/// Why a request was turned away.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Refusal {
+    Host,
+    Origin,
+}
+
+impl Guard {
+    pub(super) fn new(allowed: &[String]) -> Result<Self, ServeError> {
+        let parse = |text: &String| {
+            Host::parse(text).ok_or_else(|| ServeError::AllowedHost { text: text.clone() })
+        };
+        Ok(Guard {
+            allowed: allowed.iter().map(parse).collect::<Result<_, _>>()?,
+        })
+    }
+
+    fn check(&self, headers: &HeaderMap) -> Result<(), Refusal> {
+        let mut hosts = headers.get_all(header::HOST).iter();
+        let host = hosts.next().and_then(|host| host.to_str().ok());
+        let host = host.and_then(Host::parse).ok_or(Refusal::Host)?;
+        if hosts.next().is_some() || !self.admits(&host) {
+            return Err(Refusal::Host);
+        }
+        for origin in headers.get_all(header::ORIGIN) {
+            let origin = origin.to_str().ok().and_then(Host::of_origin);
+            if !self.admits(&origin.ok_or(Refusal::Origin)?) {
+                return Err(Refusal::Origin);
+            }
+        }
+        Ok(())
+    }
+
+    fn admits(&self, host: &Host) -> bool {
+        let listed = |allowed: &Host| {
+            allowed.name == host.name && (allowed.port.is_none() || allowed.port == host.port)
+        };
+        host.is_loopback() || self.allowed.iter().any(listed)
+    }
+}
+
+impl Host {
+    /// `host` or `host:port`; IPv6 in brackets.
+    fn parse(text: &str) -> Option<Self> {
+        let authority: Authority = text.parse().ok()?;
+        let name = authority.host();
+        let rest = text.strip_prefix(name).filter(|_| !name.is_empty())?;
+        let port = match rest.strip_prefix(':') {
+            Some(port) => Some(port.parse().ok()?),
+            None => None,
+        };
+        Some(Host {
+            // A dot at the end only says that the name is complete.
+            name: name.trim_end_matches('.').to_ascii_lowercase(),
+            port,
+        })
+    }
+
+    /// The host of an `Origin` header, with the port its scheme implies.
+    fn of_origin(text: &str) -> Option<Self> {
+        let uri: Uri = text.parse().ok()?;
+        let implied = match uri.scheme_str()? {
+            "http" => 80,
+            "https" => 443,
+            _ => return None,
+        };
+        let mut host = Host::parse(uri.authority()?.as_str())?;
+        host.port.get_or_insert(implied);
+        Some(host)
+    }
+
+    fn is_loopback(&self) -> bool {
+        let bare = self.name.trim_start_matches('[').trim_end_matches(']');
+        bare == "localhost" || bare.parse::<IpAddr>().is_ok_and(|ip| ip.is_loopback())
+    }
+}
+
+/// Middleware: 403 for requests the guard does not admit.
+pub(super) async fn check(
+    State(guard): State<Arc<Guard>>,
+    request: Request,
+    next: Next,
+) -> Response {
+    match guard.check(request.headers()) {
+        Ok(()) => next.run(request).await,
+        Err(refusal) => {
+            tracing::warn!(?refusal, "refused a request for another host");
+            refusal.into_response()
+        }
+    }
+}
+
+impl IntoResponse for Refusal {
+    fn into_response(self) -> Response {
+        let header = match self {
+            Refusal::Host => "Host",
+            Refusal::Origin => "Origin",
+        };
+        let text = format!(
+            "Forbidden: the {header} header names another host; \
+             allow it with `--allowed-host` if it is meant to be this server\n"
+        );
+        (StatusCode::FORBIDDEN, text).into_response()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn verdict(allowed: &[&str], headers: &[(&'static str, &str)]) -> Result<(), Refusal> {
+        let allowed: Vec<String> = allowed.iter().map(ToString::to_string).collect();
+        let mut map = HeaderMap::new();
+        for (name, value) in headers {
+            map.append(*name, value.parse().unwrap());
+        }
+        Guard::new(&allowed).unwrap().check(&map)
+    }
+
+    #[test]
+    fn loopback_hosts_are_admitted() {
+        for host in [
+            "localhost",
+            "LOCALHOST.:80",
+            "127.0.0.1:8089",
+            "127.8.8.8",
+            "[::1]:1",
+        ] {
+            assert_eq!(verdict(&[], &[("host", host)]), Ok(()), "{host}");
+        }
+    }
+
+    #[test]
+    fn other_hosts_are_not() {
+        for host in [
+            "evil.example",
+            "localhost.evil.example",
+            "127.0.0.1.nip.io",
+            "10.0.0.1",
+            "a@localhost",
+            "localhost:x",
+            "",
+        ] {
+            assert_eq!(
+                verdict(&[], &[("host", host)]),
+                Err(Refusal::Host),
+                "{host}"
+            );
+        }
+        assert_eq!(verdict(&[], &[]), Err(Refusal::Host));
+        let two = [("host", "localhost"), ("host", "evil.example")];
+        assert_eq!(verdict(&[], &two), Err(Refusal::Host));
+    }
+
+    #[test]
+    fn listed_hosts_are_admitted_on_their_port() {
+        let allowed = ["mcp.example", "10.0.0.7:8089"];
+        for host in ["mcp.example", "MCP.example:444", "10.0.0.7:8089"] {
+            assert_eq!(verdict(&allowed, &[("host", host)]), Ok(()), "{host}");
+        }
+        let other_port = verdict(&allowed, &[("host", "10.0.0.7:80")]);
+        assert_eq!(other_port, Err(Refusal::Host));
+    }
+
+    #[test]
+    fn origins_are_held_to_the_same_list() {
+        let origin = |origin| {
+            verdict(
+                &["app.example:443"],
+                &[("host", "localhost"), ("origin", origin)],
+            )
+        };
+        for good in [
+            "http://localhost:6274",
+            "http://127.0.0.1",
+            "https://app.example",
+        ] {
+            assert_eq!(origin(good), Ok(()), "{good}");
+        }
+        for bad in [
+            "null",
+            "http://evil.example",
+            "http://app.example",
+            "file://localhost",
+            "localhost",
+            "",
+        ] {
+            assert_eq!(origin(bad), Err(Refusal::Origin), "{bad}");
+        }
+    }
+
+    #[test]
+    fn a_url_is_no_host() {
+        for text in ["http://mcp.example", "mcp.example/x", "", "a b"] {
+            assert!(Guard::new(&[text.to_owned()]).is_err(), "{text}");
+        }
+    }
+}
