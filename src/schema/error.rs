@@ -51,7 +51,9 @@ impl Diagnose for SchemaError {
 
     fn hint(&self) -> Option<String> {
         let hint = match self {
-            SchemaError::NotWasm { .. } => "a component starts with the bytes 00 61 73 6d 0d 00 01 00",
+            SchemaError::NotWasm { .. } => {
+                "a component starts with the bytes 00 61 73 6d 0d 00 01 00"
+            }
             SchemaError::CoreModule => {
                 "make a component of it with `wasm-tools component new`, or build for `wasm32-wasip2`"
             }

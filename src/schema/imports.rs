@@ -102,9 +102,10 @@ fn needs_code(resolve: &Resolve, item: &WorldItem) -> bool {
         WorldItem::Function(_) => true,
         WorldItem::Interface { id, .. } => {
             let interface = &resolve.interfaces[*id];
-            let resources = interface.types.values().any(|id| {
-                matches!(resolve.types[*id].kind, TypeDefKind::Resource)
-            });
+            let resources = interface
+                .types
+                .values()
+                .any(|id| matches!(resolve.types[*id].kind, TypeDefKind::Resource));
             resources || !interface.functions.is_empty()
         }
         WorldItem::Type { id, .. } => {

@@ -255,7 +255,10 @@ impl Writer<'_> {
         schema.insert("enum".to_owned(), names.into());
         describe_names(
             &mut schema,
-            cases.cases.iter().map(|case| (case.name.as_str(), &case.docs)),
+            cases
+                .cases
+                .iter()
+                .map(|case| (case.name.as_str(), &case.docs)),
         );
         Ok(schema)
     }
@@ -273,7 +276,10 @@ impl Writer<'_> {
         }));
         describe_names(
             &mut schema,
-            flags.flags.iter().map(|flag| (flag.name.as_str(), &flag.docs)),
+            flags
+                .flags
+                .iter()
+                .map(|flag| (flag.name.as_str(), &flag.docs)),
         );
         Ok(schema)
     }

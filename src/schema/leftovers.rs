@@ -55,7 +55,9 @@ fn is_python(resolve: &Resolve, function: &Function) -> bool {
 
 fn is_qjs(function: &Function) -> bool {
     let mut params = function.params.iter();
-    params.clone().all(|param| QJS_PARAMS.contains(&param.name.as_str()))
+    params
+        .clone()
+        .all(|param| QJS_PARAMS.contains(&param.name.as_str()))
         && params.any(|param| param.name == "script" && param.ty == Type::String)
 }
 
@@ -74,5 +76,7 @@ fn returns_message(resolve: &Resolve, function: &Function) -> bool {
 }
 
 fn contains(haystack: &[u8], needle: &[u8]) -> bool {
-    haystack.windows(needle.len()).any(|window| window == needle)
+    haystack
+        .windows(needle.len())
+        .any(|window| window == needle)
 }

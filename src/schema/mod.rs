@@ -167,10 +167,13 @@ impl Description {
     }
 
     fn why_no_tools(&self) -> String {
-        let first = self.functions.iter().find_map(|function| match &function.body {
-            Callable::No { reason } => Some(format!("`{}`: {reason}", function.export)),
-            Callable::Yes { .. } => None,
-        });
+        let first = self
+            .functions
+            .iter()
+            .find_map(|function| match &function.body {
+                Callable::No { reason } => Some(format!("`{}`: {reason}", function.export)),
+                Callable::Yes { .. } => None,
+            });
         match (first, self.functions.len()) {
             (None, _) => "it exports no function".to_owned(),
             (Some(first), 1) => first,

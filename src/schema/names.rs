@@ -19,7 +19,10 @@ pub const MAX_LENGTH: usize = 64;
 /// is then too long, or still the same, ends in a short hash of the full path.
 /// The names depend on nothing but the set of paths.
 pub fn tool_names(exports: &[ExportPath]) -> Vec<String> {
-    let plain: Vec<String> = exports.iter().map(|path| fold(path, Version::Left)).collect();
+    let plain: Vec<String> = exports
+        .iter()
+        .map(|path| fold(path, Version::Left))
+        .collect();
     let counts = count(&plain);
     let versioned: Vec<String> = plain
         .into_iter()

@@ -14,9 +14,10 @@ pub(super) fn printed(resolve: &Resolve) -> u64 {
             total = total.saturating_add(kind(resolve, &ty.kind, &mut sizes));
         }
     }
-    let worlds = resolve.worlds.iter().flat_map(|(_, world)| {
-        world.imports.values().chain(world.exports.values())
-    });
+    let worlds = resolve
+        .worlds
+        .iter()
+        .flat_map(|(_, world)| world.imports.values().chain(world.exports.values()));
     let world_functions = worlds.filter_map(|item| match item {
         WorldItem::Function(function) => Some(function),
         _ => None,
@@ -26,7 +27,12 @@ pub(super) fn printed(resolve: &Resolve) -> u64 {
         .iter()
         .flat_map(|(_, interface)| interface.functions.values());
     for function in world_functions.chain(interface_functions) {
-        for ty in function.params.iter().map(|param| &param.ty).chain(&function.result) {
+        for ty in function
+            .params
+            .iter()
+            .map(|param| &param.ty)
+            .chain(&function.result)
+        {
             total = total.saturating_add(one(resolve, ty, &mut sizes));
         }
     }

@@ -36,7 +36,10 @@ fn each_kind_of_bytes_has_its_error() {
     assert_eq!(code(b"\0asm\x01\0\0\0"), "core-module");
     assert_eq!(code(b"\0asm\x0d\0\x01\0"), "no-tools");
     let (resolve, package) = super::parse("package t:t; interface i { f: func(); }");
-    assert_eq!(code(&wit_component::encode(&resolve, package).unwrap()), "wit-package");
+    assert_eq!(
+        code(&wit_component::encode(&resolve, package).unwrap()),
+        "wit-package"
+    );
 }
 
 #[test]
@@ -47,7 +50,11 @@ fn a_truncated_component_says_where_it_ends() {
         panic!("expected an offset");
     };
     assert!(offset > 8 && offset <= cut.len(), "{offset}");
-    assert!(error(cut).to_string().contains(&format!("at offset {offset:#x}")));
+    assert!(
+        error(cut)
+            .to_string()
+            .contains(&format!("at offset {offset:#x}"))
+    );
     for end in 0..wasm.len() {
         let _ = describe(&wasm[..end], "demo");
     }
@@ -79,7 +86,10 @@ fn duplicate_exports_are_refused() {
     let message = error(&wasm).to_string();
     assert!(message.contains("run"), "{message}");
     // WIT names that differ in case only are the same name.
-    assert_eq!(code(&wat::parse_str(wat("run", "RUN")).unwrap()), "invalid-component");
+    assert_eq!(
+        code(&wat::parse_str(wat("run", "RUN")).unwrap()),
+        "invalid-component"
+    );
 }
 
 #[test]
@@ -138,7 +148,10 @@ fn leb(mut number: usize) -> Vec<u8> {
 #[test]
 fn types_nested_without_end_do_not_end_the_process() {
     let openers = [[0x41, 0x01, 0x01], [0x42, 0x01, 0x01]];
-    for (opener, levels) in openers.into_iter().flat_map(|it| [(it, 1_990), (it, 200_000)]) {
+    for (opener, levels) in openers
+        .into_iter()
+        .flat_map(|it| [(it, 1_990), (it, 200_000)])
+    {
         let mut types = leb(1);
         types.extend(opener.repeat(levels));
         types.extend([0x41, 0x00]);

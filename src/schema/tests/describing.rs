@@ -19,18 +19,45 @@ fn every_plain_type_has_its_schema() {
     ]});
     for (wit, schema) in [
         ("bool", json!({ "type": "boolean" })),
-        ("u8", json!({ "type": "integer", "minimum": 0, "maximum": 255 })),
-        ("s8", json!({ "type": "integer", "minimum": -128, "maximum": 127 })),
-        ("u16", json!({ "type": "integer", "minimum": 0, "maximum": 65535 })),
-        ("s32", json!({ "type": "integer", "minimum": i32::MIN, "maximum": i32::MAX })),
-        ("u64", json!({ "type": "integer", "minimum": 0, "maximum": u64::MAX })),
-        ("s64", json!({ "type": "integer", "minimum": i64::MIN, "maximum": i64::MAX })),
+        (
+            "u8",
+            json!({ "type": "integer", "minimum": 0, "maximum": 255 }),
+        ),
+        (
+            "s8",
+            json!({ "type": "integer", "minimum": -128, "maximum": 127 }),
+        ),
+        (
+            "u16",
+            json!({ "type": "integer", "minimum": 0, "maximum": 65535 }),
+        ),
+        (
+            "s32",
+            json!({ "type": "integer", "minimum": i32::MIN, "maximum": i32::MAX }),
+        ),
+        (
+            "u64",
+            json!({ "type": "integer", "minimum": 0, "maximum": u64::MAX }),
+        ),
+        (
+            "s64",
+            json!({ "type": "integer", "minimum": i64::MIN, "maximum": i64::MAX }),
+        ),
         ("f32", float.clone()),
         ("f64", float),
-        ("char", json!({ "type": "string", "minLength": 1, "maxLength": 1 })),
+        (
+            "char",
+            json!({ "type": "string", "minLength": 1, "maxLength": 1 }),
+        ),
         ("string", json!({ "type": "string" })),
-        ("list<u8>", json!({ "type": "string", "contentEncoding": "base64" })),
-        ("list<string>", json!({ "type": "array", "items": { "type": "string" } })),
+        (
+            "list<u8>",
+            json!({ "type": "string", "contentEncoding": "base64" }),
+        ),
+        (
+            "list<string>",
+            json!({ "type": "array", "items": { "type": "string" } }),
+        ),
         (
             "list<bool, 3>",
             json!({ "type": "array", "items": { "type": "boolean" }, "minItems": 3, "maxItems": 3 }),
@@ -135,7 +162,10 @@ fn named_types_are_written_in_place() {
         json!({ "type": "array", "items": { "type": "string", "enum": ["read", "write"] },
                 "uniqueItems": true })
     );
-    assert_eq!(schema["required"], json!(["item", "shape", "level", "mode"]));
+    assert_eq!(
+        schema["required"],
+        json!(["item", "shape", "level", "mode"])
+    );
 }
 
 #[test]
@@ -165,7 +195,10 @@ fn the_output_is_an_object_with_the_result() {
     let outcome = |function| tool(&description, function).outcome;
     assert_eq!(outcome("number"), Outcome::Plain);
     assert_eq!(outcome("fallible"), Outcome::Result);
-    assert_eq!(tool(&description, "number").output_schema["required"], json!(["result"]));
+    assert_eq!(
+        tool(&description, "number").output_schema["required"],
+        json!(["result"])
+    );
 }
 
 #[test]
@@ -183,10 +216,23 @@ fn what_json_cannot_hold_is_listed_with_the_reason() {
             plain: func();
         } }",
     );
-    assert_eq!(reason(&description, "take"), "parameter `h` contains a resource");
-    assert_eq!(reason(&description, "give"), "the result contains a resource");
-    for function in ["[constructor]file", "[method]file.read", "[static]file.open"] {
-        assert_eq!(reason(&description, function), "it belongs to the resource `file`");
+    assert_eq!(
+        reason(&description, "take"),
+        "parameter `h` contains a resource"
+    );
+    assert_eq!(
+        reason(&description, "give"),
+        "the result contains a resource"
+    );
+    for function in [
+        "[constructor]file",
+        "[method]file.read",
+        "[static]file.open",
+    ] {
+        assert_eq!(
+            reason(&description, function),
+            "it belongs to the resource `file`"
+        );
     }
     let tools = description.tools().expect("one function is callable");
     assert_eq!(tools.len(), 1);
@@ -266,8 +312,16 @@ fn the_world_is_listed_in_full() {
     );
     assert_eq!(description.exports, ["run", "a:b/api@1.2.3"]);
     assert_eq!(description.world, "root");
-    assert!(description.wit.contains("export run: func();"), "{}", description.wit);
-    assert!(description.wit.contains("package a:b@1.2.3"), "{}", description.wit);
+    assert!(
+        description.wit.contains("export run: func();"),
+        "{}",
+        description.wit
+    );
+    assert!(
+        description.wit.contains("package a:b@1.2.3"),
+        "{}",
+        description.wit
+    );
     let record = tool(&description, "f");
     assert_eq!(record.name, "a:b/api@1.2.3#f");
     assert_eq!(record.normalized_name, "a_b_api_f");
@@ -344,7 +398,10 @@ fn async_functions_are_tools() {
             (canon lift (core func $i "f") async (callback (core func $i "cb"))))
     )"#;
     let description = describe(&wat::parse_str(wat).unwrap(), "demo").unwrap();
-    assert!(matches!(description.functions[0].body, Callable::Yes { .. }));
+    assert!(matches!(
+        description.functions[0].body,
+        Callable::Yes { .. }
+    ));
 }
 
 #[test]

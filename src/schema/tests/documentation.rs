@@ -57,8 +57,14 @@ const WIT: &str = "
 /// As published components have it: the section of the WIT package, unchanged.
 fn documented() -> Vec<u8> {
     let (resolve, package) = parse(WIT);
-    let section = PackageMetadata::extract(&resolve, package).encode().unwrap();
-    with_section(encode(&resolve, package), PackageMetadata::SECTION_NAME, &section)
+    let section = PackageMetadata::extract(&resolve, package)
+        .encode()
+        .unwrap();
+    with_section(
+        encode(&resolve, package),
+        PackageMetadata::SECTION_NAME,
+        &section,
+    )
 }
 
 #[test]
@@ -70,12 +76,19 @@ fn doc_comments_become_descriptions() {
     assert_eq!(add.description, "Adds all points.");
     let point = &add.input_schema["properties"]["points"]["items"];
     assert_eq!(point["description"], "One point.");
-    assert_eq!(point["properties"]["x"]["description"], "How far to the right.");
+    assert_eq!(
+        point["properties"]["x"]["description"],
+        "How far to the right."
+    );
     assert_eq!(
         add.input_schema["properties"]["level"]["description"],
         "low: Hardly."
     );
-    assert!(description.wit.contains("/// Adds all points."), "{}", description.wit);
+    assert!(
+        description.wit.contains("/// Adds all points."),
+        "{}",
+        description.wit
+    );
 }
 
 #[test]

@@ -23,7 +23,10 @@ fn init_of_quickjs_is_no_tool() {
             }}"
         );
         let description = describe(&with_engine(component(&wit)), "demo").unwrap();
-        assert_eq!(reason(&description, "init"), "it was left behind by componentize-qjs");
+        assert_eq!(
+            reason(&description, "init"),
+            "it was left behind by componentize-qjs"
+        );
         assert_eq!(description.tools().unwrap().len(), 1);
         // Without the engine it is a function like any other.
         tool(&described(&wit), "init");
@@ -41,7 +44,10 @@ fn init_of_componentize_py_is_no_tool() {
             export add: func(a: u32, b: u32) -> u32;
         }",
     );
-    assert_eq!(reason(&description, "init"), "it was left behind by componentize-py");
+    assert_eq!(
+        reason(&description, "init"),
+        "it was left behind by componentize-py"
+    );
 }
 
 #[test]

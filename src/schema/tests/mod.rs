@@ -5,7 +5,6 @@ mod describing;
 mod documentation;
 mod leftovers;
 mod naming;
-mod round_trip;
 
 use wit_component::{ComponentEncoder, StringEncoding, dummy_module, embed_component_metadata};
 use wit_parser::{ManglingAndAbi, PackageId, Resolve};

@@ -26,8 +26,16 @@ fn names(paths: &[&str]) -> Vec<String> {
 #[test]
 fn names_say_where_a_function_is() {
     assert_eq!(
-        names(&["get-weather", "local:time-server/time@0.1.0#get-current-time", "api#run"]),
-        ["get-weather", "local_time-server_time_get-current-time", "api_run"]
+        names(&[
+            "get-weather",
+            "local:time-server/time@0.1.0#get-current-time",
+            "api#run"
+        ]),
+        [
+            "get-weather",
+            "local_time-server_time_get-current-time",
+            "api_run"
+        ]
     );
 }
 
@@ -40,11 +48,18 @@ fn versions_tell_apart_what_would_be_the_same() {
          world w { export t:alpha/api@1.0.0; export t:alpha/api@2.0.0-rc.1; export other: func(); }",
     );
     let tools = description.tools().unwrap();
-    let mut names: Vec<_> = tools.iter().map(|tool| tool.normalized_name.as_str()).collect();
+    let mut names: Vec<_> = tools
+        .iter()
+        .map(|tool| tool.normalized_name.as_str())
+        .collect();
     names.sort_unstable();
     assert_eq!(
         names,
-        ["other", "t_alpha_api_1-0-0_run", "t_alpha_api_2-0-0-rc-1_run"]
+        [
+            "other",
+            "t_alpha_api_1-0-0_run",
+            "t_alpha_api_2-0-0-rc-1_run"
+        ]
     );
 }
 

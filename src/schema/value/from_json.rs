@@ -64,9 +64,7 @@ pub(super) fn value(json: &Value, ty: &Type, path: &Path<'_>) -> Result<Val, Val
             case(json, &cases, path)?.ok_or_else(mismatch)
         }
         Type::Option(option) => self::option(json, &option.ty(), path),
-        Type::Result(result) => {
-            either(json, result.ok(), result.err(), path)?.ok_or_else(mismatch)
-        }
+        Type::Result(result) => either(json, result.ok(), result.err(), path)?.ok_or_else(mismatch),
         Type::Flags(flags) => {
             let known: Vec<&str> = flags.names().collect();
             self::flags(json, &known, path)?.ok_or_else(mismatch)
@@ -161,7 +159,11 @@ fn pair_of(
             value(first, key, &path.index(0))?,
             value(second, item, &path.index(1))?,
         )),
-        _ => Err(ValueError::mismatch(path, "an array of a key and a value", json)),
+        _ => Err(ValueError::mismatch(
+            path,
+            "an array of a key and a value",
+            json,
+        )),
     }
 }
 

@@ -96,11 +96,7 @@ pub fn to_json(value: &Val, ty: &Type) -> Result<Value, ValueError> {
 /// # Errors
 ///
 /// As for [`to_json`].
-pub fn returned(
-    values: &[Val],
-    types: &[Type],
-    outcome: Outcome,
-) -> Result<Returned, ValueError> {
+pub fn returned(values: &[Val], types: &[Type], outcome: Outcome) -> Result<Returned, ValueError> {
     let (Some(value), Some(ty)) = (values.first(), types.first()) else {
         return Ok(Returned::Ok(Value::Null));
     };

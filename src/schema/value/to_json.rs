@@ -47,9 +47,7 @@ pub(super) fn value(value: &Val, ty: &Type, path: &Path<'_>) -> Result<Value, Va
             }
             object.into()
         }
-        (Val::Map(entries), Type::Map(map)) => {
-            self::map(entries, &map.key(), &map.value(), path)?
-        }
+        (Val::Map(entries), Type::Map(map)) => self::map(entries, &map.key(), &map.value(), path)?,
         (Val::Variant(name, payload), Type::Variant(variant)) => {
             let case = variant.cases().find(|case| case.name == name);
             let ty = case.and_then(|case| case.ty);
@@ -57,9 +55,7 @@ pub(super) fn value(value: &Val, ty: &Type, path: &Path<'_>) -> Result<Value, Va
         }
         (Val::Option(None), Type::Option(_)) => Value::Null,
         (Val::Option(Some(inner)), Type::Option(option)) => match option.ty() {
-            ty @ Type::Option(_) => {
-                single("some", self::value(inner, &ty, &path.field("some"))?)
-            }
+            ty @ Type::Option(_) => single("some", self::value(inner, &ty, &path.field("some"))?),
             ty => self::value(inner, &ty, path)?,
         },
         (Val::Result(Ok(inner)), Type::Result(result)) => {
@@ -141,16 +137,15 @@ fn case_of(
     let mut object = Map::new();
     object.insert("tag".to_owned(), name.into());
     if let Some(ty) = ty {
-        object.insert("val".to_owned(), payload(inner, Some(ty), &path.field("val"))?);
+        object.insert(
+            "val".to_owned(),
+            payload(inner, Some(ty), &path.field("val"))?,
+        );
     }
     Ok(object.into())
 }
 
-fn payload(
-    inner: Option<&Val>,
-    ty: Option<Type>,
-    path: &Path<'_>,
-) -> Result<Value, ValueError> {
+fn payload(inner: Option<&Val>, ty: Option<Type>, path: &Path<'_>) -> Result<Value, ValueError> {
     match (inner, ty) {
         (Some(inner), Some(ty)) => value(inner, &ty, path),
         (None, None) => Ok(Value::Null),
