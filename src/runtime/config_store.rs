@@ -1,0 +1,40 @@
+//! `wasi:config/store`, in the draft version that published JavaScript
+//! components import: the granted environment, read-only.
+//!
+//! The interface is that of
+//! [wasi-config](https://github.com/WebAssembly/wasi-config/blob/main/wit/store.wit).
+
+use wasmtime::StoreContextMut;
+use wasmtime::component::{ComponentType, Lift, Linker, Lower};
+
+use super::sandbox::Guest;
+
+const INTERFACE: &str = "wasi:config/store@0.2.0-draft";
+
+/// The interface's `error`; the environment never fails, so none is ever made.
+#[derive(ComponentType, Lift, Lower, Debug)]
+#[component(variant)]
+enum StoreError {
+    #[component(name = "upstream")]
+    Upstream(String),
+    #[component(name = "io")]
+    Io(String),
+}
+
+type Answer<T> = wasmtime::Result<(Result<T, StoreError>,)>;
+
+pub(super) fn add_to_linker(linker: &mut Linker<Guest>) -> wasmtime::Result<()> {
+    let mut store = linker.instance(INTERFACE)?;
+    store.func_wrap("get", get)?;
+    store.func_wrap("get-all", get_all)
+}
+
+fn get(guest: StoreContextMut<'_, Guest>, (key,): (String,)) -> Answer<Option<String>> {
+    let environment = guest.data().sandbox().environment();
+    let value = environment.iter().find(|(name, _)| *name == key);
+    Ok((Ok(value.map(|(_, value)| value.clone())),))
+}
+
+fn get_all(guest: StoreContextMut<'_, Guest>, (): ()) -> Answer<Vec<(String, String)>> {
+    Ok((Ok(guest.data().sandbox().environment().to_vec()),))
+}

@@ -1,0 +1,228 @@
+//! What can go wrong between a component's bytes and a call's result.
+
+use std::io;
+use std::path::PathBuf;
+use std::process::ExitStatus;
+use std::sync::Arc;
+use std::time::Duration;
+
+use super::engine::Tier;
+use crate::digest::Digest;
+use crate::error::{Class, Diagnose};
+use crate::schema::ExportPath;
+use crate::schema::value::ValueError;
+
+/// Why there is no code to run.
+#[derive(Debug, thiserror::Error)]
+pub enum CompileError {
+    #[error("the compiler `{}` could not be run", compiler.display())]
+    Spawn {
+        compiler: PathBuf,
+        source: io::Error,
+    },
+    #[error("cannot read or write `{}`", path.display())]
+    Io { path: PathBuf, source: io::Error },
+    #[error("the component does not compile: {message}")]
+    Refused { tier: Tier, message: String },
+    #[error("the {} compiler died ({status})", tier.name())]
+    Crashed {
+        tier: Tier,
+        status: ExitStatus,
+        /// What it printed last.
+        message: String,
+    },
+    #[error("compiling was stopped after {} s", limit.as_secs())]
+    Timeout { tier: Tier, limit: Duration },
+    #[error("the component's file does not have the digest it was installed with")]
+    Changed { expected: Digest },
+    #[error("{}", link_message(import.as_deref(), message))]
+    Link {
+        /// The import without a counterpart, where it could be told.
+        import: Option<String>,
+        message: String,
+    },
+    #[error("fresh code could not be loaded: {message}")]
+    Load { message: String },
+    #[error("no engine for this machine: {message}")]
+    Engine { message: String },
+}
+
+fn link_message(import: Option<&str>, message: &str) -> String {
+    match import {
+        Some(import) => format!("the component imports `{import}`, which is not provided"),
+        None => format!("the component cannot be linked: {message}"),
+    }
+}
+
+impl CompileError {
+    pub(super) fn engine(source: wasmtime::Error) -> Self {
+        CompileError::Engine {
+            message: format!("{source:#}"),
+        }
+    }
+
+    /// Whether trying again must end the same way.
+    pub(super) fn is_final(&self) -> bool {
+        matches!(
+            self,
+            CompileError::Refused { .. } | CompileError::Link { .. }
+        )
+    }
+}
+
+impl Diagnose for CompileError {
+    fn code(&self) -> &'static str {
+        match self {
+            CompileError::Refused { .. } => "compile-refused",
+            CompileError::Crashed { .. } => "compiler-crashed",
+            CompileError::Timeout { .. } => "compile-timeout",
+            CompileError::Changed { .. } => "digest-mismatch",
+            CompileError::Link { .. } => "unknown-import",
+            CompileError::Spawn { .. }
+            | CompileError::Io { .. }
+            | CompileError::Load { .. }
+            | CompileError::Engine { .. } => "compile-failed",
+        }
+    }
+
+    fn class(&self) -> Class {
+        match self {
+            CompileError::Refused { .. }
+            | CompileError::Crashed { .. }
+            | CompileError::Timeout { .. }
+            | CompileError::Link { .. } => Class::InvalidComponent,
+            CompileError::Changed { .. } => Class::Verification,
+            CompileError::Spawn { .. }
+            | CompileError::Io { .. }
+            | CompileError::Load { .. }
+            | CompileError::Engine { .. } => Class::Other,
+        }
+    }
+
+    fn hint(&self) -> Option<String> {
+        let hint = match self {
+            CompileError::Changed { .. } => "load the component again",
+            CompileError::Link { .. } => {
+                "components can import WASI 0.2, `wasi:http@0.2` and \
+                 `wasi:config/store@0.2.0-draft`; build the component against these"
+            }
+            CompileError::Crashed { .. } | CompileError::Timeout { .. } => {
+                "a component this hard to compile may be hostile; \
+                 if you trust it, load it again with `--force-compile`"
+            }
+            _ => return None,
+        };
+        Some(hint.to_owned())
+    }
+
+    fn facts(&self) -> Vec<(&'static str, String)> {
+        match self {
+            CompileError::Crashed { message, .. } if !message.is_empty() => {
+                vec![("printed", message.clone())]
+            }
+            CompileError::Changed { expected } => vec![("expected", expected.to_string())],
+            _ => Vec::new(),
+        }
+    }
+}
+
+/// Why a call has no result.
+#[derive(Debug, thiserror::Error)]
+pub enum CallError {
+    #[error("the component cannot be run")]
+    Compile(#[source] Arc<CompileError>),
+    #[error("the component exports no function `{export}`")]
+    UnknownExport { export: ExportPath },
+    #[error("the arguments do not fit the tool: {0}")]
+    Arguments(ValueError),
+    #[error("the tool trapped: {message}")]
+    Trap {
+        message: String,
+        /// `module!function`, innermost first, at most 20.
+        backtrace: Vec<String>,
+    },
+    #[error("the tool ended the component with exit code {status}")]
+    Exit { status: i32 },
+    #[error("the call took longer than {} and was stopped", seconds(limit))]
+    Timeout { limit: Duration },
+    #[error("the tool needs more than {} of memory", mebibytes(*limit))]
+    MemoryLimit {
+        /// Bytes.
+        limit: u64,
+    },
+    #[error("the result is larger than {}", mebibytes(*limit))]
+    OutputLimit {
+        /// Bytes of JSON.
+        limit: u64,
+    },
+    #[error("the result is not what the tool's type promises: {message}")]
+    InvalidResult { message: String },
+    #[error("too many calls are running")]
+    Busy,
+    #[error("the call failed inside the server: {message}")]
+    Internal { message: String },
+}
+
+fn seconds(limit: &Duration) -> String {
+    if limit.subsec_millis() == 0 {
+        format!("{} s", limit.as_secs())
+    } else {
+        format!("{} ms", limit.as_millis())
+    }
+}
+
+fn mebibytes(bytes: u64) -> String {
+    match bytes {
+        0..0x100000 => format!("{bytes} bytes"),
+        _ => format!("{} MiB", bytes >> 20),
+    }
+}
+
+impl Diagnose for CallError {
+    fn code(&self) -> &'static str {
+        match self {
+            CallError::Compile(error) => error.code(),
+            CallError::UnknownExport { .. } => "unknown-export",
+            CallError::Arguments(_) => "invalid-arguments",
+            CallError::Trap { .. } => "trap",
+            CallError::Exit { .. } => "guest-exit",
+            CallError::Timeout { .. } => "call-timeout",
+            CallError::MemoryLimit { .. } => "memory-limit",
+            CallError::OutputLimit { .. } => "output-limit",
+            CallError::InvalidResult { .. } => "invalid-result",
+            CallError::Busy => "busy",
+            CallError::Internal { .. } => "internal",
+        }
+    }
+
+    fn class(&self) -> Class {
+        match self {
+            CallError::Compile(error) => error.class(),
+            CallError::UnknownExport { .. } => Class::NotFound,
+            CallError::Arguments(_) => Class::Usage,
+            CallError::Internal { .. } => Class::Other,
+            _ => Class::Call,
+        }
+    }
+
+    fn hint(&self) -> Option<String> {
+        let hint = match self {
+            CallError::Compile(error) => return error.hint(),
+            CallError::Arguments(_) => "the tool's input schema says what it takes",
+            CallError::Timeout { .. } => "`--call-timeout` allows more time",
+            CallError::Busy => "try again when some have ended",
+            _ => return None,
+        };
+        Some(hint.to_owned())
+    }
+
+    fn facts(&self) -> Vec<(&'static str, String)> {
+        match self {
+            CallError::Compile(error) => error.facts(),
+            CallError::Trap { backtrace, .. } if !backtrace.is_empty() => {
+                vec![("backtrace", backtrace.join("\n    "))]
+            }
+            _ => Vec::new(),
+        }
+    }
+}

@@ -1,0 +1,38 @@
+//! The host functions a guest can link with, and which of its imports has none.
+
+use wasmtime::Engine;
+use wasmtime::component::{Component, InstancePre, Linker};
+
+use super::config_store;
+use super::error::CompileError;
+use super::sandbox::Guest;
+
+/// WASI 0.2, `wasi:http` and `wasi:config`; what a guest may *do* with them is
+/// decided by its sandbox, at the call.
+pub(super) fn linker(engine: &Engine) -> wasmtime::Result<Linker<Guest>> {
+    let mut linker = Linker::new(engine);
+    wasmtime_wasi::p2::add_to_linker_async(&mut linker)?;
+    wasmtime_wasi_http::p2::add_only_http_to_linker_async(&mut linker)?;
+    config_store::add_to_linker(&mut linker)?;
+    Ok(linker)
+}
+
+/// Resolves a component's imports once, for all its instances.
+pub(super) fn link(
+    linker: &Linker<Guest>,
+    component: &Component,
+) -> Result<InstancePre<Guest>, CompileError> {
+    linker.instantiate_pre(component).map_err(|source| {
+        let message = format!("{source:#}");
+        let engine = component.engine();
+        let imports = component.component_type();
+        // The longest name the message quotes: `a:b/c` is part of `a:b/cd`.
+        let import = imports
+            .imports(engine)
+            .map(|(name, _)| name)
+            .filter(|name| message.contains(&format!("`{name}`")))
+            .max_by_key(|name| name.len())
+            .map(str::to_owned);
+        CompileError::Link { import, message }
+    })
+}

@@ -1,0 +1,213 @@
+//! Running components: engines, code on disk, sandboxes, limits, calls.
+//!
+//! ```text
+//! Runtime ── Program ── code: cached .cwasm, or baseline and then optimised
+//!                 └──── call: a fresh instance on a guest thread
+//! ```
+//!
+//! Nothing here is eager: engines, threads and code come with the first call.
+
+mod cache;
+mod call;
+mod code;
+mod compile;
+mod config_store;
+mod engine;
+mod error;
+mod guests;
+mod jobs;
+mod limits;
+mod link;
+mod printed;
+mod program;
+mod sandbox;
+mod ticker;
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::thread;
+use std::time::Duration;
+
+pub use engine::Tier;
+pub use error::{CallError, CompileError};
+pub use program::{CodeSource, CompileReport, Force, Program};
+pub use sandbox::Sandbox;
+
+pub use crate::schema::value::Returned;
+
+use cache::{Key, Miss};
+use code::Code;
+use engine::{Allocation, Engines, Running};
+use guests::Guests;
+use jobs::{Compiled, Jobs};
+use ticker::Ticker;
+
+/// How components are compiled and what a call may take.
+#[derive(Clone, Debug)]
+pub struct RuntimeOptions {
+    /// This program, run with the hidden subcommand `compile`.
+    pub compiler: PathBuf,
+    /// Where compilers write; on the filesystem of the components, so that
+    /// finished code can be renamed into place. Made when needed.
+    pub staging: PathBuf,
+    /// The longest a call may take.
+    pub call_timeout: Duration,
+    /// Bytes of linear memory per call.
+    pub memory_limit: u64,
+    /// Bytes of a result's JSON.
+    pub output_limit: usize,
+    /// Compilers of each tier that run at once.
+    pub compile_jobs: usize,
+    /// The longest a compiler may take.
+    pub compile_timeout: Duration,
+}
+
+impl RuntimeOptions {
+    /// The documented defaults.
+    pub fn new(compiler: PathBuf, staging: PathBuf) -> Self {
+        RuntimeOptions {
+            compiler,
+            staging,
+            call_timeout: Duration::from_secs(30),
+            memory_limit: 512 << 20,
+            output_limit: 16 << 20,
+            // Each uses all the cores it can get.
+            compile_jobs: thread::available_parallelism().map_or(1, |cores| cores.get().div_ceil(2)),
+            compile_timeout: Duration::from_secs(300),
+        }
+    }
+}
+
+/// What all programs share. Making one does nothing but note the options.
+pub struct Runtime {
+    options: RuntimeOptions,
+    jobs: Jobs,
+    engines: Engines,
+    ticker: Ticker,
+    guests: Guests,
+}
+
+impl Runtime {
+    pub fn new(options: RuntimeOptions) -> Arc<Self> {
+        let jobs = Jobs::new(
+            options.compiler.clone(),
+            options.staging.clone(),
+            options.compile_timeout,
+            options.compile_jobs,
+        );
+        Arc::new(Runtime {
+            options,
+            jobs,
+            engines: Engines::default(),
+            ticker: Ticker::default(),
+            guests: Guests::default(),
+        })
+    }
+
+    /// A component to call. Reads nothing yet.
+    pub fn program(self: &Arc<Self>, source: CodeSource) -> Arc<Program> {
+        Arc::new(Program::new(Arc::clone(self), source))
+    }
+
+    /// The compiler process: compiles `input` for `tier` into `output`, which
+    /// appears whole or not at all. Lowers the process's own priority and
+    /// memory limit, so it is not for use inside a server.
+    ///
+    /// # Errors
+    ///
+    /// A [`CompileError`], to be printed to the error stream.
+    pub fn compile_main(tier: Tier, input: &Path, output: &Path) -> Result<(), CompileError> {
+        compile::main(tier, input, output)
+    }
+
+    /// The code on disk, if it is valid.
+    async fn cached(self: &Arc<Self>, source: &CodeSource) -> Option<Code> {
+        match self.load(Tier::Optimised, source.cwasm.clone(), source.digest).await {
+            Ok(code) => code
+                .inspect_err(|miss| match miss {
+                    Miss::Absent => {}
+                    // Worth a look: it costs a compile at every start.
+                    Miss::Foreign(_) => {
+                        tracing::warn!("not using `{}`: {miss}", source.cwasm.display());
+                    }
+                    _ => tracing::debug!("not using `{}`: {miss}", source.cwasm.display()),
+                })
+                .ok(),
+            // Compiling meets the same error and reports it.
+            Err(_) => None,
+        }
+    }
+
+    /// Compiles in a process of its own, loads the code and keeps it if it is optimised.
+    async fn compile(
+        self: &Arc<Self>,
+        tier: Tier,
+        source: &CodeSource,
+    ) -> Result<(Code, Duration), CompileError> {
+        let compiled = self.jobs.compile(tier, &source.wasm).await?;
+        let loaded = self.load(tier, compiled.path.clone(), source.digest).await?;
+        let code = loaded.map_err(|miss| match miss {
+            Miss::Key => CompileError::Changed {
+                expected: source.digest,
+            },
+            miss => CompileError::Load {
+                message: miss.to_string(),
+            },
+        })?;
+        if tier == Tier::Optimised {
+            keep(&compiled, &source.cwasm);
+        }
+        Ok((code, compiled.took))
+    }
+
+    /// Maps and links code off the async workers.
+    async fn load(
+        self: &Arc<Self>,
+        tier: Tier,
+        path: PathBuf,
+        component: crate::digest::Digest,
+    ) -> Result<Result<Code, Miss>, CompileError> {
+        let runtime = Arc::clone(self);
+        let load = move || {
+            let mut refused = None;
+            // A component that is too large for a pool's slots is refused there.
+            for allocation in [Allocation::Pooled, Allocation::OnDemand] {
+                let running = runtime.engines.get(tier, allocation, &runtime.ticker)?;
+                match load_in(tier, &running, &path, component)? {
+                    Err(miss @ Miss::Refused(_)) => refused = Some(miss),
+                    other => return Ok(other),
+                }
+            }
+            Ok(Err(refused.unwrap_or(Miss::Absent)))
+        };
+        let loaded = tokio::task::spawn_blocking(load).await;
+        loaded.unwrap_or_else(|error| {
+            Err(CompileError::Load {
+                message: error.to_string(),
+            })
+        })
+    }
+}
+
+fn load_in(
+    tier: Tier,
+    running: &Running,
+    path: &Path,
+    component: crate::digest::Digest,
+) -> Result<Result<Code, Miss>, CompileError> {
+    let key = Key {
+        component,
+        engine: cache::engine_hash(&running.engine),
+    };
+    Ok(match cache::load(&running.engine, path, &key) {
+        Ok(component) => Ok(Code::new(tier, running, &component)?),
+        Err(miss) => Err(miss),
+    })
+}
+
+/// Moves code to where the next start finds it; without it, that start compiles.
+fn keep(compiled: &Compiled, cwasm: &Path) {
+    if let Err(error) = std::fs::rename(&compiled.path, cwasm) {
+        tracing::debug!("cannot keep `{}`: {error}", cwasm.display());
+    }
+}

@@ -1,0 +1,332 @@
+//! One component's code, from its first call to its optimised form.
+
+use std::path::PathBuf;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant};
+
+use serde::Serialize;
+use serde_json::{Map, Value};
+use tokio::sync::{Semaphore, watch};
+use tokio::task::AbortHandle;
+
+use super::Runtime;
+use super::call::Call;
+use super::code::Code;
+use super::engine::Tier;
+use super::error::{CallError, CompileError};
+use super::sandbox::Sandbox;
+use crate::digest::Digest;
+use crate::schema::ExportPath;
+use crate::schema::value::{self, Returned};
+
+/// Calls of one component that run at once; more wait their turn.
+const CALLS_AT_ONCE: usize = 64;
+/// Components up to this many bytes are optimised at once: a second process
+/// would take longer than it saves.
+const SMALL: u64 = 128 << 10;
+
+/// Where one component's code lives.
+#[derive(Clone, Debug)]
+pub struct CodeSource {
+    /// The component.
+    pub wasm: PathBuf,
+    /// Of the component's bytes.
+    pub digest: Digest,
+    /// Its optimised code, whether there is some or not. The directory must
+    /// be writable by this user only, or the code is not used.
+    pub cwasm: PathBuf,
+}
+
+/// Whether code on disk will do.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Force {
+    /// Use it if it is valid.
+    No,
+    /// Compile anew.
+    Yes,
+}
+
+/// What asking for optimised code took.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct CompileReport {
+    pub tier: Tier,
+    /// Whether the code was there already.
+    pub cached: bool,
+    /// Milliseconds the compiler ran for; zero for code that was there.
+    pub compile_ms: u64,
+    /// Bytes of code on disk.
+    pub code_bytes: u64,
+}
+
+/// A component as something that can be called. Nothing is loaded or compiled
+/// before the first call; dropping it stops its compilers.
+pub struct Program {
+    inner: Arc<Inner>,
+    work: Mutex<Option<AbortHandle>>,
+}
+
+struct Inner {
+    runtime: Arc<Runtime>,
+    source: CodeSource,
+    /// The component's file name, for the log.
+    name: Arc<str>,
+    state: watch::Sender<State>,
+    calls: Semaphore,
+}
+
+#[derive(Clone, Default)]
+struct State {
+    /// The best code so far.
+    code: Option<Arc<Code>>,
+    work: Work,
+}
+
+#[derive(Clone, Default)]
+enum Work {
+    #[default]
+    Idle,
+    Running,
+    /// Optimised code is there.
+    Done(CompileReport),
+    /// There is no optimised code, and perhaps none at all.
+    Failed(Arc<CompileError>),
+}
+
+impl Program {
+    pub(super) fn new(runtime: Arc<Runtime>, source: CodeSource) -> Self {
+        let stem = source.wasm.file_stem().unwrap_or_default();
+        let name = stem.to_string_lossy().into();
+        Program {
+            inner: Arc::new(Inner {
+                runtime,
+                source,
+                name,
+                state: watch::Sender::default(),
+                calls: Semaphore::new(CALLS_AT_ONCE),
+            }),
+            work: Mutex::default(),
+        }
+    }
+
+    /// Calls an exported function in a fresh instance.
+    ///
+    /// Waits for code of the first tier if there is none yet; that wait does
+    /// not count against the call's time limit. Dropping the future cancels
+    /// the call. Needs a tokio runtime with timers.
+    ///
+    /// # Errors
+    ///
+    /// A [`CallError`] when the component cannot be run, the arguments do not
+    /// fit, or the guest traps, exits or meets a limit. An error *value* the
+    /// function returns is an [`Returned::Err`].
+    pub async fn call(
+        &self,
+        export: &ExportPath,
+        arguments: &Map<String, Value>,
+        sandbox: &Sandbox,
+    ) -> Result<Returned, CallError> {
+        let code = self.code().await.map_err(CallError::Compile)?;
+        let export = code.export(export)?;
+        let params =
+            value::arguments(arguments, &export.params).map_err(CallError::Arguments)?;
+        let runtime = &self.inner.runtime;
+        let call = Call {
+            code,
+            export,
+            params,
+            sandbox: sandbox.clone(),
+            component: Arc::clone(&self.inner.name),
+            memory_limit: runtime.options.memory_limit,
+            output_limit: runtime.options.output_limit,
+        };
+        let limit = runtime.options.call_timeout;
+        // The timer is the server's: guests that loop cannot delay it.
+        match tokio::time::timeout(limit, self.run(call)).await {
+            Ok(returned) => returned,
+            Err(_) => Err(CallError::Timeout { limit }),
+        }
+    }
+
+    async fn run(&self, call: Call) -> Result<Returned, CallError> {
+        // Never closed; see `Jobs::compile`.
+        let _turn = self.inner.calls.acquire().await.ok();
+        let runtime = &self.inner.runtime;
+        let ticking = runtime.ticker.start();
+        let task = runtime.guests.spawn(async move {
+            let _ticking = ticking;
+            call.run().await
+        })?;
+        task.await.unwrap_or_else(|error| {
+            Err(CallError::Internal {
+                message: error.to_string(),
+            })
+        })
+    }
+
+    /// Starts loading or compiling in the background. Needs a tokio runtime.
+    pub fn warm(&self) {
+        self.start(Force::No);
+    }
+
+    /// Waits for the optimised code, compiling it if need be. Needs a tokio runtime.
+    ///
+    /// # Errors
+    ///
+    /// Why there is no optimised code.
+    pub async fn optimised(&self, force: Force) -> Result<CompileReport, Arc<CompileError>> {
+        // Someone else's work in progress makes fresh code too.
+        self.start(force);
+        match self.finished(|state| !matches!(state.work, Work::Running)).await.work {
+            Work::Done(report) => Ok(report),
+            Work::Failed(error) => Err(error),
+            Work::Idle | Work::Running => Err(Arc::new(stopped())),
+        }
+    }
+
+    /// The best code there is, or the first there will be.
+    async fn code(&self) -> Result<Arc<Code>, Arc<CompileError>> {
+        if let Some(code) = &self.inner.state.borrow().code {
+            return Ok(Arc::clone(code));
+        }
+        self.start(Force::No);
+        let state = self
+            .finished(|state| state.code.is_some() || !matches!(state.work, Work::Running))
+            .await;
+        match state {
+            State { code: Some(code), .. } => Ok(code),
+            State { work: Work::Failed(error), .. } => Err(error),
+            State { .. } => Err(Arc::new(stopped())),
+        }
+    }
+
+    async fn finished(&self, until: impl FnMut(&State) -> bool) -> State {
+        let mut state = self.inner.state.subscribe();
+        // The sender lives in `self.inner`, so the wait cannot fail.
+        let reached = state.wait_for(until).await.map(|state| state.clone());
+        reached.unwrap_or_default()
+    }
+
+    /// Starts the work unless it is running, done, or known to fail.
+    fn start(&self, force: Force) {
+        let needed = self.inner.state.send_if_modified(|state| {
+            let needed = match &state.work {
+                Work::Idle => true,
+                Work::Running => false,
+                Work::Done(_) => force == Force::Yes,
+                Work::Failed(error) => force == Force::Yes || !error.is_final(),
+            };
+            if needed {
+                state.work = Work::Running;
+            }
+            needed
+        });
+        if needed {
+            let inner = Arc::clone(&self.inner);
+            let running = Working(Arc::clone(&inner));
+            let task = tokio::spawn(async move {
+                let _running = running;
+                inner.work(force).await;
+            });
+            *self.work.lock().unwrap_or_else(PoisonError::into_inner) = Some(task.abort_handle());
+        }
+    }
+}
+
+impl Drop for Program {
+    fn drop(&mut self) {
+        let work = self.work.get_mut().unwrap_or_else(PoisonError::into_inner);
+        if let Some(task) = work.take() {
+            task.abort();
+        }
+    }
+}
+
+/// The state when the runtime that did the work went away.
+fn stopped() -> CompileError {
+    CompileError::Load {
+        message: "the compile was stopped".into(),
+    }
+}
+
+/// Nobody waits for ever for work that was aborted or panicked.
+struct Working(Arc<Inner>);
+
+impl Drop for Working {
+    fn drop(&mut self) {
+        self.0.state.send_if_modified(|state| {
+            let running = matches!(state.work, Work::Running);
+            if running {
+                state.work = Work::Idle;
+            }
+            running
+        });
+    }
+}
+
+impl Inner {
+    /// From nothing to optimised code.
+    async fn work(&self, force: Force) {
+        let started = Instant::now();
+        let work = match self.make(force).await {
+            Ok(report) => {
+                tracing::debug!(component = &*self.name, took = ?started.elapsed(), "code ready");
+                Work::Done(report)
+            }
+            Err(error) => {
+                tracing::debug!(component = &*self.name, %error, "no optimised code");
+                Work::Failed(Arc::new(error))
+            }
+        };
+        self.state.send_modify(|state| state.work = work);
+    }
+
+    async fn make(&self, force: Force) -> Result<CompileReport, CompileError> {
+        if force == Force::No
+            && let Some(code) = self.runtime.cached(&self.source).await
+        {
+            self.install(code);
+            return Ok(self.report(Duration::ZERO));
+        }
+        if self.state.borrow().code.is_none() && !self.is_small() {
+            match self.compile(Tier::Baseline).await {
+                Ok(_) => {}
+                Err(error @ (CompileError::Link { .. } | CompileError::Changed { .. })) => {
+                    return Err(error);
+                }
+                // Not an error: some components need the other compiler.
+                Err(error) => {
+                    tracing::debug!(component = &*self.name, %error, "no baseline code");
+                }
+            }
+        }
+        let took = self.compile(Tier::Optimised).await?;
+        Ok(self.report(took))
+    }
+
+    fn is_small(&self) -> bool {
+        std::fs::metadata(&self.source.wasm).is_ok_and(|metadata| metadata.len() <= SMALL)
+    }
+
+    async fn compile(&self, tier: Tier) -> Result<Duration, CompileError> {
+        let (code, took) = self.runtime.compile(tier, &self.source).await?;
+        self.install(code);
+        Ok(took)
+    }
+
+    /// Later calls use this code; those that are running keep theirs.
+    fn install(&self, code: Code) {
+        let tier = code.tier;
+        self.state.send_modify(|state| state.code = Some(Arc::new(code)));
+        tracing::debug!(component = &*self.name, tier = tier.name(), "code swapped in");
+    }
+
+    fn report(&self, took: Duration) -> CompileReport {
+        let code = std::fs::metadata(&self.source.cwasm);
+        CompileReport {
+            tier: Tier::Optimised,
+            cached: took.is_zero(),
+            compile_ms: took.as_millis() as u64,
+            code_bytes: code.map_or(0, |metadata| metadata.len()),
+        }
+    }
+}

@@ -1,0 +1,134 @@
+//! The clock that makes guests yield.
+//!
+//! Compiled code compares its engine's epoch with a deadline at every loop and
+//! function entry. One thread advances the epochs while calls are in flight,
+//! and parks otherwise, so that an idle server wakes up for nothing.
+
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
+use std::thread::{self, Thread};
+use std::time::Duration;
+
+use wasmtime::{Engine, EngineWeak};
+
+/// The longest a guest keeps a thread before others get their turn.
+const TICK: Duration = Duration::from_millis(10);
+/// Ticks without a call before the thread parks: waking it for every one of a
+/// row of short calls would cost more than the calls.
+const IDLE_TICKS: u32 = 50;
+
+#[derive(Default)]
+struct Shared {
+    in_flight: AtomicUsize,
+    parked: AtomicBool,
+    stopped: AtomicBool,
+    engines: Mutex<Vec<EngineWeak>>,
+}
+
+/// Handle to the clock; its thread starts with the first call and ends with it.
+#[derive(Default)]
+pub(super) struct Ticker {
+    shared: Arc<Shared>,
+    thread: OnceLock<Option<Thread>>,
+}
+
+impl Ticker {
+    /// Advances the epoch of this engine too from now on.
+    pub fn drive(&self, engine: &Engine) {
+        self.shared.engines().push(engine.weak());
+    }
+
+    /// Keeps the clock running until the guard is dropped.
+    pub fn start(&self) -> Ticking {
+        self.shared.in_flight.fetch_add(1, Ordering::SeqCst);
+        let thread = self.thread.get_or_init(|| {
+            let shared = Arc::clone(&self.shared);
+            thread::Builder::new()
+                .name("wassette-ticker".into())
+                .spawn(move || shared.run())
+                .inspect_err(|error| tracing::error!("no thread for the guests' clock: {error}"))
+                .ok()
+                .map(|handle| handle.thread().clone())
+        });
+        if self.shared.parked.swap(false, Ordering::SeqCst)
+            && let Some(thread) = thread
+        {
+            thread.unpark();
+        }
+        Ticking(Arc::clone(&self.shared))
+    }
+}
+
+impl Drop for Ticker {
+    fn drop(&mut self) {
+        self.shared.stopped.store(true, Ordering::SeqCst);
+        if let Some(Some(thread)) = self.thread.get() {
+            thread.unpark();
+        }
+    }
+}
+
+/// A call in flight.
+pub(super) struct Ticking(Arc<Shared>);
+
+impl Drop for Ticking {
+    fn drop(&mut self) {
+        self.0.in_flight.fetch_sub(1, Ordering::SeqCst);
+    }
+}
+
+impl Shared {
+    fn engines(&self) -> std::sync::MutexGuard<'_, Vec<EngineWeak>> {
+        self.engines.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn run(&self) {
+        let mut idle = 0;
+        while !self.stopped.load(Ordering::SeqCst) {
+            if self.in_flight.load(Ordering::SeqCst) > 0 {
+                idle = 0;
+            } else if idle < IDLE_TICKS {
+                idle += 1;
+            } else {
+                self.park();
+                idle = 0;
+            }
+            thread::sleep(TICK);
+            for engine in self.engines().iter().filter_map(EngineWeak::upgrade) {
+                engine.increment_epoch();
+            }
+        }
+    }
+
+    fn park(&self) {
+        self.parked.store(true, Ordering::SeqCst);
+        // A call that started before the store did not see the flag, but is
+        // seen here; one that starts after it takes the flag back.
+        while self.parked.load(Ordering::SeqCst)
+            && self.in_flight.load(Ordering::SeqCst) == 0
+            && !self.stopped.load(Ordering::SeqCst)
+        {
+            thread::park();
+        }
+        self.parked.store(false, Ordering::SeqCst);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn parks_when_idle_and_wakes_for_a_call() {
+        let ticker = Ticker::default();
+        for _ in 0..2 {
+            drop(ticker.start());
+            let idle = TICK * (IDLE_TICKS + 20);
+            thread::sleep(idle);
+            assert!(ticker.shared.parked.load(Ordering::SeqCst));
+            let _call = ticker.start();
+            thread::sleep(TICK * 2);
+            assert!(!ticker.shared.parked.load(Ordering::SeqCst));
+        }
+    }
+}

@@ -1,0 +1,6 @@
+//! The integration tests: one binary, so that it links once.
+
+mod runtime_cache;
+mod runtime_calls;
+mod runtime_limits;
+mod support;

@@ -1,0 +1,152 @@
+//! Calls: results, errors, traps, many at once, cancellation.
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use serde_json::{Value, json};
+use wassette::error::{Class, Diagnose, Report};
+use wassette::runtime::{CallError, Returned, Sandbox};
+use wassette::schema::ExportPath;
+
+use crate::support::components_rt as components;
+use crate::support::program::{Installed, call, export};
+
+#[tokio::test(flavor = "multi_thread")]
+async fn functions_of_the_world_and_of_interfaces() {
+    let installed = Installed::new(components::ADD);
+    let program = installed.program();
+    let three = Returned::Ok(json!(3));
+    let args = json!({"a": 1, "b": 2});
+    assert_eq!(call(&program, "add", args.clone()).await.unwrap(), three);
+    let path = ExportPath {
+        interface: Some("test:calc/math@1.0.0".into()),
+        function: "add".into(),
+    };
+    let args = args.as_object().unwrap();
+    let sandbox = Sandbox::deny_all();
+    assert_eq!(program.call(&path, args, &sandbox).await.unwrap(), three);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_result_is_told_apart() {
+    let installed = Installed::new(components::CHECK);
+    let program = installed.program();
+    let answer = call(&program, "check", json!({"n": 5})).await.unwrap();
+    assert_eq!(answer, Returned::Ok(json!(5)));
+    let answer = call(&program, "check", json!({"n": 0})).await.unwrap();
+    assert_eq!(answer, Returned::Err(json!("zero is not allowed")));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_trap_names_the_functions() {
+    let installed = Installed::new(components::TRAP);
+    let error = call(&installed.program(), "fail", json!({})).await.unwrap_err();
+    let CallError::Trap { message, backtrace } = &error else {
+        panic!("{error:?}");
+    };
+    assert!(message.contains("unreachable"), "{message}");
+    assert_eq!(backtrace, &["inner!divide_by_zero", "inner!demo::outer"]);
+    let report = Report::new(&error).to_string();
+    assert!(report.contains("divide_by_zero"), "{report}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_is_not_there_is_named() {
+    let installed = Installed::new(components::ADD);
+    let program = installed.program();
+    let error = call(&program, "subtract", json!({})).await.unwrap_err();
+    assert_eq!(error.class(), Class::NotFound);
+    assert!(error.to_string().contains("`subtract`"), "{error}");
+    // An interface is no function.
+    let error = call(&program, "test:calc/math@1.0.0", json!({})).await;
+    assert!(matches!(error, Err(CallError::UnknownExport { .. })));
+
+    let error = call(&program, "add", json!({"a": 1, "b": "two"})).await.unwrap_err();
+    assert_eq!(error.code(), "invalid-arguments");
+    assert!(error.to_string().contains("args.b"), "{error}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_unknown_import_is_named() {
+    let installed = Installed::new(components::UNKNOWN_IMPORT);
+    let error = call(&installed.program(), "f", json!({})).await.unwrap_err();
+    assert_eq!(error.code(), "unknown-import");
+    let report = Report::new(&error).to_string();
+    assert!(report.contains("`acme:secret/door@1.0.0`"), "{report}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_exit_is_reported() {
+    let installed = Installed::new(components::EXIT);
+    let error = call(&installed.program(), "exit", json!({})).await.unwrap_err();
+    assert!(matches!(error, CallError::Exit { status: 1 }), "{error:?}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_granted_environment_is_the_config_store() {
+    let installed = Installed::new(components::CONFIG);
+    let program = installed.program();
+    let ask = async |sandbox: &Sandbox| {
+        let args = json!({"key": "CITY"});
+        let args = args.as_object().unwrap();
+        program.call(&export("get"), args, sandbox).await.unwrap()
+    };
+    assert_eq!(ask(&Sandbox::deny_all()).await, Returned::Ok(Value::Null));
+    let granted = Sandbox::with_environment(vec![("CITY".into(), "Oslo".into())]);
+    assert_eq!(ask(&granted).await, Returned::Ok(json!("Oslo")));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn loops_do_not_stop_other_calls() {
+    let installed = Installed::new(components::SPIN);
+    let program = installed.timed(Duration::from_secs(20));
+    call(&program, "add", json!({"a": 0, "b": 0})).await.unwrap();
+    // More than there are cores.
+    let loops: Vec<_> = (0..4)
+        .map(|_| {
+            let program = Arc::clone(&program);
+            tokio::spawn(async move { call(&program, "spin", json!({})).await })
+        })
+        .collect();
+    let started = Instant::now();
+    let calls = (0..40).map(|n| {
+        let program = Arc::clone(&program);
+        tokio::spawn(async move { call(&program, "add", json!({"a": n, "b": 1})).await })
+    });
+    for (n, call) in calls.collect::<Vec<_>>().into_iter().enumerate() {
+        assert_eq!(call.await.unwrap().unwrap(), Returned::Ok(json!(n + 1)));
+    }
+    assert!(started.elapsed() < Duration::from_secs(10), "{:?}", started.elapsed());
+    for task in &loops {
+        assert!(!task.is_finished());
+        task.abort();
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn dropping_a_call_ends_the_guest() {
+    let installed = Installed::new(components::SPIN);
+    let program = installed.program();
+    call(&program, "add", json!({"a": 0, "b": 0})).await.unwrap();
+    for _ in 0..3 {
+        let spin = call(&program, "spin", json!({}));
+        let cut = tokio::time::timeout(Duration::from_millis(50), spin).await;
+        assert!(cut.is_err());
+    }
+    // A guest that still ran would burn CPU time.
+    tokio::time::sleep(Duration::from_millis(200)).await;
+    let before = cpu_time();
+    tokio::time::sleep(Duration::from_millis(500)).await;
+    let used = cpu_time() - before;
+    // Other tests of this process may be running: three guests would use it all.
+    let threads = std::thread::available_parallelism().unwrap().get() as u32;
+    assert!(used < Duration::from_millis(500) * threads, "{used:?}");
+    drop(program);
+}
+
+fn cpu_time() -> Duration {
+    let stat = std::fs::read_to_string("/proc/self/stat").unwrap_or_default();
+    let fields: Vec<&str> = stat.rsplit(')').next().unwrap_or("").split_whitespace().collect();
+    let ticks = |n: usize| fields.get(n).and_then(|ticks| ticks.parse().ok()).unwrap_or(0);
+    Duration::from_millis(10) * (ticks(11) + ticks(12))
+}

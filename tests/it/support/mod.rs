@@ -1,0 +1,4 @@
+//! What the tests share.
+
+pub mod components_rt;
+pub mod program;

@@ -1,0 +1,68 @@
+//! A component on disk and the program made of it, compiled by the real binary.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+
+use serde_json::{Map, Value};
+use tempfile::TempDir;
+use wassette::digest::Digest;
+use wassette::runtime::{
+    CallError, CodeSource, Program, Returned, Runtime, RuntimeOptions, Sandbox,
+};
+use wassette::schema::ExportPath;
+
+pub struct Installed {
+    pub root: TempDir,
+    pub source: CodeSource,
+}
+
+impl Installed {
+    /// Writes a component given as text into a root of its own.
+    pub fn new(wat: &str) -> Self {
+        let root = tempfile::tempdir().unwrap();
+        let bytes = wat::parse_str(wat).unwrap();
+        let source = CodeSource {
+            wasm: root.path().join("test.wasm"),
+            digest: Digest::of(&bytes),
+            cwasm: root.path().join("test.cwasm"),
+        };
+        std::fs::write(&source.wasm, bytes).unwrap();
+        Installed { root, source }
+    }
+
+    pub fn options(&self) -> RuntimeOptions {
+        let compiler = PathBuf::from(env!("CARGO_BIN_EXE_wassette"));
+        RuntimeOptions::new(compiler, self.root.path().join("downloads"))
+    }
+
+    /// A program as after a start of the server.
+    pub fn program(&self) -> Arc<Program> {
+        self.program_with(self.options())
+    }
+
+    pub fn program_with(&self, options: RuntimeOptions) -> Arc<Program> {
+        Runtime::new(options).program(self.source.clone())
+    }
+
+    /// A program whose calls may take `limit`.
+    pub fn timed(&self, limit: Duration) -> Arc<Program> {
+        let mut options = self.options();
+        options.call_timeout = limit;
+        self.program_with(options)
+    }
+}
+
+pub fn export(function: &str) -> ExportPath {
+    ExportPath {
+        interface: None,
+        function: function.into(),
+    }
+}
+
+/// Calls a function of the world with nothing granted.
+pub async fn call(program: &Program, function: &str, args: Value) -> Result<Returned, CallError> {
+    let args: Map<String, Value> = serde_json::from_value(args).unwrap();
+    let sandbox = Sandbox::deny_all();
+    program.call(&export(function), &args, &sandbox).await
+}
