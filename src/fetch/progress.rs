@@ -1,5 +1,7 @@
 //! Who wants to know how far a load is.
 
+use std::fmt;
+
 /// The parts of a load, in their order.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Step {
@@ -7,6 +9,17 @@ pub enum Step {
     Fetching,
     Verifying,
     Compiling,
+}
+
+impl fmt::Display for Step {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Step::Resolving => "resolving",
+            Step::Fetching => "fetching",
+            Step::Verifying => "verifying",
+            Step::Compiling => "compiling",
+        })
+    }
 }
 
 /// Is told how far a load is; called often, so it returns quickly.

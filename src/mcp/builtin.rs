@@ -106,9 +106,7 @@ impl Builtin {
                 let SearchArguments { query } = self.parse(arguments)?;
                 let query = query.unwrap_or_default();
                 let terms: Vec<String> = query.split_whitespace().map(str::to_owned).collect();
-                Ok(structured(
-                    &json!({ "components": service.search(&terms)? }),
-                ))
+                Ok(structured(&json!({ "components": service.search(&terms) })))
             }
             Builtin::Unload => {
                 let UnloadArguments { id } = self.parse(arguments)?;

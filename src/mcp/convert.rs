@@ -7,7 +7,7 @@ use serde::Serialize;
 use serde_json::{Value, json};
 
 use crate::error::{Diagnose, Report};
-use crate::runtime::CallOutcome;
+use crate::runtime::Returned;
 use crate::toolbox;
 
 /// How a component's export looks in `tools/list`.
@@ -21,10 +21,10 @@ pub(super) fn tool(tool: &toolbox::Tool) -> Tool {
 }
 
 /// The result of a call that ran: `{"result": …}`, or the function's error value.
-pub(super) fn outcome(outcome: CallOutcome) -> CallToolResult {
+pub(super) fn outcome(outcome: Returned) -> CallToolResult {
     match outcome {
-        CallOutcome::Ok(value) => CallToolResult::structured(json!({ "result": value })),
-        CallOutcome::Err(value) => error(json!({ "error": value })),
+        Returned::Ok(value) => CallToolResult::structured(json!({ "result": value })),
+        Returned::Err(value) => error(json!({ "error": value })),
     }
 }
 
@@ -59,7 +59,7 @@ mod tests {
 
     #[test]
     fn a_value_is_structured_and_text() {
-        let wire = wire(outcome(CallOutcome::Ok(json!(3))));
+        let wire = wire(outcome(Returned::Ok(json!(3))));
         assert_eq!(wire["structuredContent"], json!({ "result": 3 }));
         assert_eq!(wire["content"][0]["text"], r#"{"result":3}"#);
         assert_eq!(wire["isError"], false);
@@ -67,7 +67,7 @@ mod tests {
 
     #[test]
     fn an_error_value_is_text_only() {
-        let wire = wire(outcome(CallOutcome::Err(json!("division by zero"))));
+        let wire = wire(outcome(Returned::Err(json!("division by zero"))));
         assert_eq!(wire["isError"], true);
         assert_eq!(
             wire["content"][0]["text"],

@@ -64,6 +64,17 @@ impl Reference {
         }
     }
 
+    /// Whether both name the same origin: the same file, web address, or
+    /// repository, whatever its tag.
+    pub fn same_source(&self, other: &Reference) -> bool {
+        match (self, other) {
+            (Reference::Oci(a), Reference::Oci(b)) => {
+                (a.registry(), a.repository()) == (b.registry(), b.repository())
+            }
+            _ => self == other,
+        }
+    }
+
     /// The id a component gets when none is given: the file's stem or the
     /// repository's last segment, folded to `[a-z0-9-]`.
     ///

@@ -54,7 +54,9 @@ impl Call {
             .get_func(&mut *store, self.export.index)
             .ok_or_else(|| Error::msg("the export is no function"))?;
         let mut values = vec![Val::Bool(false); self.export.results.len()];
-        function.call_async(store, &self.params, &mut values).await?;
+        function
+            .call_async(store, &self.params, &mut values)
+            .await?;
         Ok(values)
     }
 
@@ -64,11 +66,10 @@ impl Call {
             Some(Type::Result(_)) => Outcome::Result,
             _ => Outcome::Plain,
         };
-        let returned = value::returned(values, types, outcome).map_err(|error| {
-            CallError::InvalidResult {
+        let returned =
+            value::returned(values, types, outcome).map_err(|error| CallError::InvalidResult {
                 message: error.to_string(),
-            }
-        })?;
+            })?;
         let (Returned::Ok(json) | Returned::Err(json)) = &returned;
         if exceeds(json, self.output_limit) {
             return Err(self.output_limit());
@@ -106,7 +107,10 @@ impl Call {
             };
         }
         CallError::Trap {
-            message: cause.strip_prefix("wasm trap: ").unwrap_or(&cause).to_owned(),
+            message: cause
+                .strip_prefix("wasm trap: ")
+                .unwrap_or(&cause)
+                .to_owned(),
             backtrace: backtrace.map(frames).unwrap_or_default(),
         }
     }

@@ -83,9 +83,7 @@ fn config(tier: Tier) -> Config {
         .generate_address_map(false);
     match tier {
         // Winch compiles no asynchronous component functions.
-        Tier::Baseline => config
-            .strategy(Strategy::Winch)
-            .concurrency_support(false),
+        Tier::Baseline => config.strategy(Strategy::Winch).concurrency_support(false),
         Tier::Optimised => config
             .strategy(Strategy::Cranelift)
             .wasm_component_model_async(true),

@@ -11,6 +11,7 @@ use crate::digest::Digest;
 use crate::error::{Class, Diagnose};
 use crate::schema::ExportPath;
 use crate::schema::value::ValueError;
+use crate::store::StoreError;
 
 /// Why there is no code to run.
 #[derive(Debug, thiserror::Error)]
@@ -22,6 +23,8 @@ pub enum CompileError {
     },
     #[error("cannot read or write `{}`", path.display())]
     Io { path: PathBuf, source: io::Error },
+    #[error("there is no place for the compiled code")]
+    Staging(#[source] StoreError),
     #[error("the component does not compile: {message}")]
     Refused { tier: Tier, message: String },
     #[error("the {} compiler died ({status})", tier.name())]
@@ -80,6 +83,7 @@ impl Diagnose for CompileError {
             CompileError::Link { .. } => "unknown-import",
             CompileError::Spawn { .. }
             | CompileError::Io { .. }
+            | CompileError::Staging(_)
             | CompileError::Load { .. }
             | CompileError::Engine { .. } => "compile-failed",
         }
@@ -94,6 +98,7 @@ impl Diagnose for CompileError {
             CompileError::Changed { .. } => Class::Verification,
             CompileError::Spawn { .. }
             | CompileError::Io { .. }
+            | CompileError::Staging(_)
             | CompileError::Load { .. }
             | CompileError::Engine { .. } => Class::Other,
         }

@@ -4,13 +4,13 @@ use std::path::{Path, PathBuf};
 use std::process::{ExitStatus, Stdio};
 use std::time::{Duration, Instant};
 
-use tempfile::TempDir;
 use tokio::io::{AsyncRead, AsyncReadExt};
 use tokio::process::Command;
 use tokio::sync::Semaphore;
 
 use super::engine::Tier;
 use super::error::CompileError;
+use crate::store::{Layout, Staging};
 
 /// Bytes of a compiler's error output that are kept.
 const STDERR_LIMIT: u64 = 16 << 10;
@@ -18,7 +18,7 @@ const STDERR_LIMIT: u64 = 16 << 10;
 /// Runs compilers, a few at a time.
 pub(super) struct Jobs {
     compiler: PathBuf,
-    staging: PathBuf,
+    layout: Layout,
     timeout: Duration,
     /// Baseline jobs never queue behind the long optimised ones.
     baseline: Semaphore,
@@ -28,17 +28,17 @@ pub(super) struct Jobs {
 /// Fresh code in a private directory, which goes when this is dropped.
 pub(super) struct Compiled {
     /// Held for its `Drop`.
-    _directory: TempDir,
+    _directory: Staging,
     pub path: PathBuf,
     pub took: Duration,
 }
 
 impl Jobs {
-    pub fn new(compiler: PathBuf, staging: PathBuf, timeout: Duration, at_once: usize) -> Self {
+    pub fn new(compiler: PathBuf, layout: Layout, timeout: Duration, at_once: usize) -> Self {
         let at_once = at_once.max(1);
         Jobs {
             compiler,
-            staging,
+            layout,
             timeout,
             baseline: Semaphore::new(at_once),
             optimised: Semaphore::new(at_once),
@@ -55,7 +55,7 @@ impl Jobs {
         // lacks is its turn.
         let _permit = permits.acquire().await.ok();
         let started = Instant::now();
-        let directory = self.private_directory()?;
+        let directory = Staging::create(&self.layout).map_err(CompileError::Staging)?;
         let path = directory.path().join("code.cwasm");
         self.run(tier, wasm, &path).await?;
         let took = started.elapsed();
@@ -65,22 +65,6 @@ impl Jobs {
             path,
             took,
         })
-    }
-
-    fn private_directory(&self) -> Result<TempDir, CompileError> {
-        let mut builder = tempfile::Builder::new();
-        builder.prefix("temp-");
-        #[cfg(unix)]
-        {
-            use std::os::unix::fs::PermissionsExt;
-            builder.permissions(std::fs::Permissions::from_mode(0o700));
-        }
-        std::fs::create_dir_all(&self.staging)
-            .and_then(|()| builder.tempdir_in(&self.staging))
-            .map_err(|source| CompileError::Io {
-                path: self.staging.clone(),
-                source,
-            })
     }
 
     async fn run(&self, tier: Tier, input: &Path, output: &Path) -> Result<(), CompileError> {

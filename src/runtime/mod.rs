@@ -35,6 +35,8 @@ pub use sandbox::Sandbox;
 
 pub use crate::schema::value::Returned;
 
+use crate::store::Layout;
+
 use cache::{Key, Miss};
 use code::Code;
 use engine::{Allocation, Engines, Running};
@@ -47,9 +49,9 @@ use ticker::Ticker;
 pub struct RuntimeOptions {
     /// This program, run with the hidden subcommand `compile`.
     pub compiler: PathBuf,
-    /// Where compilers write; on the filesystem of the components, so that
-    /// finished code can be renamed into place. Made when needed.
-    pub staging: PathBuf,
+    /// Compilers write to its staging directories, on the filesystem of the
+    /// components, so that finished code can be renamed into place.
+    pub layout: Layout,
     /// The longest a call may take.
     pub call_timeout: Duration,
     /// Bytes of linear memory per call.
@@ -64,15 +66,16 @@ pub struct RuntimeOptions {
 
 impl RuntimeOptions {
     /// The documented defaults.
-    pub fn new(compiler: PathBuf, staging: PathBuf) -> Self {
+    pub fn new(compiler: PathBuf, layout: Layout) -> Self {
         RuntimeOptions {
             compiler,
-            staging,
+            layout,
             call_timeout: Duration::from_secs(30),
             memory_limit: 512 << 20,
             output_limit: 16 << 20,
             // Each uses all the cores it can get.
-            compile_jobs: thread::available_parallelism().map_or(1, |cores| cores.get().div_ceil(2)),
+            compile_jobs: thread::available_parallelism()
+                .map_or(1, |cores| cores.get().div_ceil(2)),
             compile_timeout: Duration::from_secs(300),
         }
     }
@@ -91,7 +94,7 @@ impl Runtime {
     pub fn new(options: RuntimeOptions) -> Arc<Self> {
         let jobs = Jobs::new(
             options.compiler.clone(),
-            options.staging.clone(),
+            options.layout.clone(),
             options.compile_timeout,
             options.compile_jobs,
         );
@@ -122,7 +125,10 @@ impl Runtime {
 
     /// The code on disk, if it is valid.
     async fn cached(self: &Arc<Self>, source: &CodeSource) -> Option<Code> {
-        match self.load(Tier::Optimised, source.cwasm.clone(), source.digest).await {
+        match self
+            .load(Tier::Optimised, source.cwasm.clone(), source.digest)
+            .await
+        {
             Ok(code) => code
                 .inspect_err(|miss| match miss {
                     Miss::Absent => {}
@@ -145,7 +151,9 @@ impl Runtime {
         source: &CodeSource,
     ) -> Result<(Code, Duration), CompileError> {
         let compiled = self.jobs.compile(tier, &source.wasm).await?;
-        let loaded = self.load(tier, compiled.path.clone(), source.digest).await?;
+        let loaded = self
+            .load(tier, compiled.path.clone(), source.digest)
+            .await?;
         let code = loaded.map_err(|miss| match miss {
             Miss::Key => CompileError::Changed {
                 expected: source.digest,

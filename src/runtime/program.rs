@@ -127,8 +127,7 @@ impl Program {
     ) -> Result<Returned, CallError> {
         let code = self.code().await.map_err(CallError::Compile)?;
         let export = code.export(export)?;
-        let params =
-            value::arguments(arguments, &export.params).map_err(CallError::Arguments)?;
+        let params = value::arguments(arguments, &export.params).map_err(CallError::Arguments)?;
         let runtime = &self.inner.runtime;
         let call = Call {
             code,
@@ -176,7 +175,11 @@ impl Program {
     pub async fn optimised(&self, force: Force) -> Result<CompileReport, Arc<CompileError>> {
         // Someone else's work in progress makes fresh code too.
         self.start(force);
-        match self.finished(|state| !matches!(state.work, Work::Running)).await.work {
+        match self
+            .finished(|state| !matches!(state.work, Work::Running))
+            .await
+            .work
+        {
             Work::Done(report) => Ok(report),
             Work::Failed(error) => Err(error),
             Work::Idle | Work::Running => Err(Arc::new(stopped())),
@@ -193,8 +196,13 @@ impl Program {
             .finished(|state| state.code.is_some() || !matches!(state.work, Work::Running))
             .await;
         match state {
-            State { code: Some(code), .. } => Ok(code),
-            State { work: Work::Failed(error), .. } => Err(error),
+            State {
+                code: Some(code), ..
+            } => Ok(code),
+            State {
+                work: Work::Failed(error),
+                ..
+            } => Err(error),
             State { .. } => Err(Arc::new(stopped())),
         }
     }
@@ -316,8 +324,13 @@ impl Inner {
     /// Later calls use this code; those that are running keep theirs.
     fn install(&self, code: Code) {
         let tier = code.tier;
-        self.state.send_modify(|state| state.code = Some(Arc::new(code)));
-        tracing::debug!(component = &*self.name, tier = tier.name(), "code swapped in");
+        self.state
+            .send_modify(|state| state.code = Some(Arc::new(code)));
+        tracing::debug!(
+            component = &*self.name,
+            tier = tier.name(),
+            "code swapped in"
+        );
     }
 
     fn report(&self, took: Duration) -> CompileReport {

@@ -31,7 +31,7 @@ use serde_json::{Map, Value};
 pub use error::SchemaError;
 pub use features::features;
 pub use imports::is_provided;
-pub use names::{MAX_LENGTH as MAX_TOOL_NAME, tool_names};
+pub use names::{MAX_LENGTH as MAX_TOOL_NAME, shorten_name, tool_names};
 
 /// What is known of a component without running it.
 #[derive(Debug, Clone, PartialEq)]
@@ -133,11 +133,6 @@ pub fn describe(wasm: &[u8], component_name: &str) -> Result<Description, Schema
     })
 }
 
-/// World imports that the runtime does not provide.
-pub fn unknown_imports(description: &Description) -> Vec<String> {
-    description.unknown_imports.clone()
-}
-
 impl Description {
     /// The tools, if the component can be loaded.
     ///
@@ -150,20 +145,25 @@ impl Description {
                 names: self.unknown_imports.clone(),
             });
         }
-        let tools: Vec<ToolRecord> = self
-            .functions
-            .iter()
-            .filter_map(|function| match &function.body {
-                Callable::Yes { tool } => Some(tool.clone()),
-                Callable::No { .. } => None,
-            })
-            .collect();
+        let tools = self.callable();
         if tools.is_empty() {
             return Err(SchemaError::NoTools {
                 reason: self.why_no_tools(),
             });
         }
         Ok(tools)
+    }
+
+    /// The functions that can be called, whether or not the component can be
+    /// loaded.
+    pub fn callable(&self) -> Vec<ToolRecord> {
+        let functions = self.functions.iter();
+        functions
+            .filter_map(|function| match &function.body {
+                Callable::Yes { tool } => Some(tool.clone()),
+                Callable::No { .. } => None,
+            })
+            .collect()
     }
 
     fn why_no_tools(&self) -> String {

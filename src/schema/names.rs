@@ -92,6 +92,17 @@ fn allowed(text: &str) -> String {
         .collect()
 }
 
+/// A name from elsewhere, made to fit: allowed characters, and a hash of the
+/// whole in place of what is too long.
+pub fn shorten_name(name: &str) -> String {
+    let name = allowed(name);
+    if name.len() <= MAX_LENGTH {
+        return name;
+    }
+    let hex = Digest::of(name.as_bytes()).hex();
+    format!("{}_{}", &name[..MAX_LENGTH - 9], &hex[..8])
+}
+
 /// Eight digits of the hash do, unless someone made two paths collide.
 fn hashed(name: &str, path: &ExportPath, taken: &HashSet<String>) -> String {
     let hex = Digest::of(path.to_string().as_bytes()).hex();

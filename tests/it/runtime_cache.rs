@@ -24,7 +24,9 @@ async fn compiled(wat: &str) -> Installed {
 /// Whether a fresh program finds code on disk; it works either way.
 async fn finds_code(installed: &Installed) -> bool {
     let program = installed.program();
-    let answer = call(&program, "add", json!({"a": 1, "b": 2})).await.unwrap();
+    let answer = call(&program, "add", json!({"a": 1, "b": 2}))
+        .await
+        .unwrap();
     assert_eq!(answer, Returned::Ok(json!(3)));
     program.optimised(Force::No).await.unwrap().cached
 }
@@ -54,7 +56,9 @@ async fn code_is_kept_for_the_next_start() {
     let mut options = installed.options();
     options.compiler = "/nonexistent".into();
     let program = installed.program_with(options);
-    call(&program, "add", json!({"a": 1, "b": 2})).await.unwrap();
+    call(&program, "add", json!({"a": 1, "b": 2}))
+        .await
+        .unwrap();
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -99,7 +103,9 @@ async fn a_component_that_changed_on_disk_is_refused() {
     let installed = Installed::new(components::ADD);
     let other = wat::parse_str(components::CHECK).unwrap();
     fs::write(&installed.source.wasm, other).unwrap();
-    let error = call(&installed.program(), "add", json!({})).await.unwrap_err();
+    let error = call(&installed.program(), "add", json!({}))
+        .await
+        .unwrap_err();
     assert_eq!(error.code(), "digest-mismatch", "{error:?}");
 }
 
@@ -113,21 +119,27 @@ async fn force_compiles_again() {
     assert_eq!(inode(), before);
     assert!(!program.optimised(Force::Yes).await.unwrap().cached);
     assert_ne!(inode(), before);
-    call(&program, "add", json!({"a": 1, "b": 2})).await.unwrap();
+    call(&program, "add", json!({"a": 1, "b": 2}))
+        .await
+        .unwrap();
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_large_component_is_served_by_the_baseline_first() {
     let installed = Installed::new(&components::large_add());
     let program = installed.program();
-    let answer = call(&program, "add", json!({"a": 1, "b": 2})).await.unwrap();
+    let answer = call(&program, "add", json!({"a": 1, "b": 2}))
+        .await
+        .unwrap();
     assert_eq!(answer, Returned::Ok(json!(3)));
     // Cranelift was not even started when the call came back.
     assert!(!installed.source.cwasm.exists());
     let report = program.optimised(Force::No).await.unwrap();
     assert_eq!((report.tier, report.cached), (Tier::Optimised, false));
     assert!(installed.source.cwasm.exists());
-    call(&program, "add", json!({"a": 1, "b": 2})).await.unwrap();
+    call(&program, "add", json!({"a": 1, "b": 2}))
+        .await
+        .unwrap();
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -177,14 +189,19 @@ async fn concurrent_calls_share_one_compile() {
 async fn bytes_that_do_not_compile_are_refused() {
     let installed = Installed::new(components::ADD);
     fs::write(&installed.source.wasm, b"\0asm\x0d\0\x01\0garbage").unwrap();
-    let error = call(&installed.program(), "add", json!({})).await.unwrap_err();
+    let error = call(&installed.program(), "add", json!({}))
+        .await
+        .unwrap_err();
     let CallError::Compile(error) = error else {
         panic!("{error:?}");
     };
     let CompileError::Refused { message, .. } = &*error else {
         panic!("{error:?}");
     };
-    assert!(!message.is_empty() && !message.starts_with("error:"), "{message}");
+    assert!(
+        !message.is_empty() && !message.starts_with("error:"),
+        "{message}"
+    );
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -197,14 +214,19 @@ async fn a_missing_compiler_is_named_and_tried_again() {
     let error = call(&program, "add", json!({})).await.unwrap_err();
     assert_eq!(error.code(), "compile-failed");
     std::os::unix::fs::symlink(real, binary).unwrap();
-    call(&program, "add", json!({"a": 1, "b": 2})).await.unwrap();
+    call(&program, "add", json!({"a": 1, "b": 2}))
+        .await
+        .unwrap();
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_compiler_that_hangs_or_dies_is_stopped() {
     let installed = Installed::new(components::ADD);
     let script = installed.root.path().join("compiler");
-    for (text, code) in [("sleep 60", "compile-timeout"), ("kill -9 $$", "compiler-crashed")] {
+    for (text, code) in [
+        ("sleep 60", "compile-timeout"),
+        ("kill -9 $$", "compiler-crashed"),
+    ] {
         fs::write(&script, format!("#!/bin/sh\n{text}\n")).unwrap();
         set_mode(&script, 0o700);
         let mut options = installed.options();

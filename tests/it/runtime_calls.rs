@@ -40,7 +40,9 @@ async fn a_result_is_told_apart() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_trap_names_the_functions() {
     let installed = Installed::new(components::TRAP);
-    let error = call(&installed.program(), "fail", json!({})).await.unwrap_err();
+    let error = call(&installed.program(), "fail", json!({}))
+        .await
+        .unwrap_err();
     let CallError::Trap { message, backtrace } = &error else {
         panic!("{error:?}");
     };
@@ -61,7 +63,9 @@ async fn what_is_not_there_is_named() {
     let error = call(&program, "test:calc/math@1.0.0", json!({})).await;
     assert!(matches!(error, Err(CallError::UnknownExport { .. })));
 
-    let error = call(&program, "add", json!({"a": 1, "b": "two"})).await.unwrap_err();
+    let error = call(&program, "add", json!({"a": 1, "b": "two"}))
+        .await
+        .unwrap_err();
     assert_eq!(error.code(), "invalid-arguments");
     assert!(error.to_string().contains("args.b"), "{error}");
 }
@@ -69,7 +73,9 @@ async fn what_is_not_there_is_named() {
 #[tokio::test(flavor = "multi_thread")]
 async fn an_unknown_import_is_named() {
     let installed = Installed::new(components::UNKNOWN_IMPORT);
-    let error = call(&installed.program(), "f", json!({})).await.unwrap_err();
+    let error = call(&installed.program(), "f", json!({}))
+        .await
+        .unwrap_err();
     assert_eq!(error.code(), "unknown-import");
     let report = Report::new(&error).to_string();
     assert!(report.contains("`acme:secret/door@1.0.0`"), "{report}");
@@ -78,7 +84,9 @@ async fn an_unknown_import_is_named() {
 #[tokio::test(flavor = "multi_thread")]
 async fn an_exit_is_reported() {
     let installed = Installed::new(components::EXIT);
-    let error = call(&installed.program(), "exit", json!({})).await.unwrap_err();
+    let error = call(&installed.program(), "exit", json!({}))
+        .await
+        .unwrap_err();
     assert!(matches!(error, CallError::Exit { status: 1 }), "{error:?}");
 }
 
@@ -100,7 +108,9 @@ async fn the_granted_environment_is_the_config_store() {
 async fn loops_do_not_stop_other_calls() {
     let installed = Installed::new(components::SPIN);
     let program = installed.timed(Duration::from_secs(20));
-    call(&program, "add", json!({"a": 0, "b": 0})).await.unwrap();
+    call(&program, "add", json!({"a": 0, "b": 0}))
+        .await
+        .unwrap();
     // More than there are cores.
     let loops: Vec<_> = (0..4)
         .map(|_| {
@@ -116,7 +126,11 @@ async fn loops_do_not_stop_other_calls() {
     for (n, call) in calls.collect::<Vec<_>>().into_iter().enumerate() {
         assert_eq!(call.await.unwrap().unwrap(), Returned::Ok(json!(n + 1)));
     }
-    assert!(started.elapsed() < Duration::from_secs(10), "{:?}", started.elapsed());
+    assert!(
+        started.elapsed() < Duration::from_secs(10),
+        "{:?}",
+        started.elapsed()
+    );
     for task in &loops {
         assert!(!task.is_finished());
         task.abort();
@@ -127,7 +141,9 @@ async fn loops_do_not_stop_other_calls() {
 async fn dropping_a_call_ends_the_guest() {
     let installed = Installed::new(components::SPIN);
     let program = installed.program();
-    call(&program, "add", json!({"a": 0, "b": 0})).await.unwrap();
+    call(&program, "add", json!({"a": 0, "b": 0}))
+        .await
+        .unwrap();
     for _ in 0..3 {
         let spin = call(&program, "spin", json!({}));
         let cut = tokio::time::timeout(Duration::from_millis(50), spin).await;
@@ -146,7 +162,17 @@ async fn dropping_a_call_ends_the_guest() {
 
 fn cpu_time() -> Duration {
     let stat = std::fs::read_to_string("/proc/self/stat").unwrap_or_default();
-    let fields: Vec<&str> = stat.rsplit(')').next().unwrap_or("").split_whitespace().collect();
-    let ticks = |n: usize| fields.get(n).and_then(|ticks| ticks.parse().ok()).unwrap_or(0);
+    let fields: Vec<&str> = stat
+        .rsplit(')')
+        .next()
+        .unwrap_or("")
+        .split_whitespace()
+        .collect();
+    let ticks = |n: usize| {
+        fields
+            .get(n)
+            .and_then(|ticks| ticks.parse().ok())
+            .unwrap_or(0)
+    };
     Duration::from_millis(10) * (ticks(11) + ticks(12))
 }

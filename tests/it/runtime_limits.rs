@@ -13,14 +13,18 @@ use crate::support::program::{Installed, call};
 async fn an_endless_loop_times_out() {
     let installed = Installed::new(components::SPIN);
     let program = installed.timed(Duration::from_millis(300));
-    call(&program, "add", json!({"a": 0, "b": 0})).await.unwrap();
+    call(&program, "add", json!({"a": 0, "b": 0}))
+        .await
+        .unwrap();
     let started = Instant::now();
     let error = call(&program, "spin", json!({})).await.unwrap_err();
     assert_eq!(error.code(), "call-timeout");
     assert!(error.to_string().contains("300 ms"), "{error}");
     assert!(started.elapsed() < Duration::from_secs(3));
     // And the next call is served.
-    let answer = call(&program, "add", json!({"a": 1, "b": 1})).await.unwrap();
+    let answer = call(&program, "add", json!({"a": 1, "b": 1}))
+        .await
+        .unwrap();
     assert_eq!(answer, Returned::Ok(json!(2)));
 }
 
@@ -40,16 +44,22 @@ async fn endless_memory_is_limited() {
     }
     // Within the limit the guest gets its pages, beyond it the answer of the
     // specification; asking alone is no error.
-    let answer = call(&program, "modest", json!({"pages": 100})).await.unwrap();
+    let answer = call(&program, "modest", json!({"pages": 100}))
+        .await
+        .unwrap();
     assert_eq!(answer, Returned::Ok(json!(1)));
-    let answer = call(&program, "modest", json!({"pages": 10_000})).await.unwrap();
+    let answer = call(&program, "modest", json!({"pages": 10_000}))
+        .await
+        .unwrap();
     assert_eq!(answer, Returned::Ok(json!(u32::MAX)));
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn memory_is_limited_before_the_start() {
     let installed = Installed::new(components::MEMORY_AT_START);
-    let error = call(&installed.program(), "f", json!({})).await.unwrap_err();
+    let error = call(&installed.program(), "f", json!({}))
+        .await
+        .unwrap_err();
     assert_eq!(error.code(), "memory-limit", "{error:?}");
     assert!(error.to_string().contains("512 MiB"), "{error}");
 }
@@ -65,14 +75,19 @@ async fn output_is_limited() {
     assert_eq!(answer, Returned::Ok(json!("a".repeat(998))));
     for (function, n) in [("repeat", 999), ("bytes", 20 << 20)] {
         let error = call(&program, function, json!({"n": n})).await.unwrap_err();
-        assert!(matches!(error, CallError::OutputLimit { limit: 1000 }), "{error:?}");
+        assert!(
+            matches!(error, CallError::OutputLimit { limit: 1000 }),
+            "{error:?}"
+        );
     }
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_result_outside_the_memory_is_an_error() {
     let installed = Installed::new(components::OUTPUT);
-    let error = call(&installed.program(), "broken", json!({})).await.unwrap_err();
+    let error = call(&installed.program(), "broken", json!({}))
+        .await
+        .unwrap_err();
     assert_eq!(error.code(), "invalid-result", "{error:?}");
 }
 

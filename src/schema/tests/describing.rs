@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 
 use super::{component, described, reason, tool};
-use crate::schema::{Callable, Outcome, SchemaError, ToolRecord, describe, unknown_imports};
+use crate::schema::{Callable, Outcome, SchemaError, ToolRecord, describe};
 
 /// The schema of the parameter `x`.
 fn param(wit_type: &str) -> Value {
@@ -271,7 +271,7 @@ fn imports_are_told_apart() {
          ",
     );
     let unknown = ["t:t/host", "ask"];
-    assert_eq!(unknown_imports(&description), unknown);
+    assert_eq!(description.unknown_imports, unknown);
     let error = description.tools().unwrap_err();
     let names = unknown.map(str::to_owned).to_vec();
     assert_eq!(error, SchemaError::UnknownImports { names });

@@ -329,7 +329,7 @@ fn one_of<'n>(names: impl Iterator<Item = &'n str>) -> String {
     let names: Vec<String> = names.map(|name| format!("{name:?}")).collect();
     match names.len() {
         0 => "nothing".to_owned(),
-        ..=MAX_LISTED => format!("one of {}", names.join(", ")),
+        1..=MAX_LISTED => format!("one of {}", names.join(", ")),
         n => format!("one of {} … ({n} in all)", names[..MAX_LISTED].join(", ")),
     }
 }

@@ -201,5 +201,9 @@ pub fn large_add() -> String {
             )
         })
         .collect();
-    ADD.replacen("(core module $m", &format!("(core module $m {functions}"), 1)
+    ADD.replacen(
+        "(core module $m",
+        &format!("(core module $m {functions}"),
+        1,
+    )
 }

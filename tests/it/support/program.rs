@@ -11,6 +11,7 @@ use wassette::runtime::{
     CallError, CodeSource, Program, Returned, Runtime, RuntimeOptions, Sandbox,
 };
 use wassette::schema::ExportPath;
+use wassette::store::Layout;
 
 pub struct Installed {
     pub root: TempDir,
@@ -33,7 +34,7 @@ impl Installed {
 
     pub fn options(&self) -> RuntimeOptions {
         let compiler = PathBuf::from(env!("CARGO_BIN_EXE_wassette"));
-        RuntimeOptions::new(compiler, self.root.path().join("downloads"))
+        RuntimeOptions::new(compiler, Layout::new(self.root.path()))
     }
 
     /// A program as after a start of the server.

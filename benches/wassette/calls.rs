@@ -1,0 +1,88 @@
+//! Calls of a tiny tool over stdio.
+
+use std::collections::HashSet;
+use std::time::Instant;
+
+use serde_json::json;
+use wasmtime::component::{Component, Linker};
+use wasmtime::{Engine, Store};
+
+use crate::client::Client;
+use crate::components::{install, tiny, write};
+use crate::report::{row, title};
+
+const CALLS: u32 = 20_000;
+const IN_FLIGHT: u32 = 32;
+
+pub fn run() {
+    title("calls of a tiny tool over stdio, per second");
+    let root = tempfile::tempdir().expect("a directory");
+    let file = write(root.path(), "tiny", &tiny());
+    install(root.path(), &file);
+    let raw = raw();
+    row("raw instantiate and call, one thread", raw, "/s", None);
+    let mut null = Client::null();
+    let mut wassette = Client::wassette(root.path());
+    for window in [1, IN_FLIGHT] {
+        let base = rate(&mut null, window);
+        row(
+            &format!("fixed answers, {window} in flight"),
+            base,
+            "/s",
+            None,
+        );
+        let rate = rate(&mut wassette, window);
+        let name = format!("wassette, {window} in flight");
+        row(&name, rate, "/s", Some((base, "fixed answers")));
+        row("", rate, "/s", Some((raw, "raw")));
+    }
+}
+
+fn rate(client: &mut Client, window: u32) -> f64 {
+    exchange(client, window, CALLS / 20);
+    let started = Instant::now();
+    exchange(client, window, CALLS);
+    f64::from(CALLS) / started.elapsed().as_secs_f64()
+}
+
+fn exchange(client: &mut Client, window: u32, calls: u32) {
+    let send = |client: &mut Client| {
+        client.send(
+            "tools/call",
+            json!({"name": "tiny", "arguments": {"a": 1, "b": 2}}),
+        )
+    };
+    let mut open: HashSet<u64> = (0..window).map(|_| send(client)).collect();
+    let mut sent = window;
+    while !open.is_empty() {
+        let answer = client.next();
+        assert_eq!(
+            answer["result"]["structuredContent"]["result"], 3,
+            "{answer}"
+        );
+        assert!(answer["id"].as_u64().is_some_and(|id| open.remove(&id)));
+        if sent < calls {
+            open.insert(send(client));
+            sent += 1;
+        }
+    }
+}
+
+/// What wasmtime itself takes, with nothing around it.
+fn raw() -> f64 {
+    let engine = Engine::default();
+    let component = Component::new(&engine, tiny()).expect("compiles");
+    let pre = Linker::<()>::new(&engine)
+        .instantiate_pre(&component)
+        .expect("links");
+    let started = Instant::now();
+    for _ in 0..CALLS {
+        let mut store = Store::new(&engine, ());
+        let instance = pre.instantiate(&mut store).expect("instantiates");
+        let add = instance
+            .get_typed_func::<(i32, i32), (i32,)>(&mut store, "tiny")
+            .expect("is exported");
+        assert_eq!(add.call(&mut store, (1, 2)).expect("returns"), (3,));
+    }
+    f64::from(CALLS) / started.elapsed().as_secs_f64()
+}

@@ -1,0 +1,74 @@
+//! Components made for the benchmark, and the real ones that the tests build.
+
+use std::fmt::Write as _;
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+/// `add(a, b)`, and nothing else.
+pub fn tiny() -> Vec<u8> {
+    component("tiny", "")
+}
+
+/// Over 3 MB of code around one small function.
+pub fn three_megabytes(n: usize) -> Vec<u8> {
+    let mut filler = String::new();
+    for f in 0..2600 {
+        write!(filler, "(func (param i32) (result i32) (local.get 0)").expect("a string");
+        for k in 0..160 {
+            write!(
+                filler,
+                "(i32.xor (i32.const {}))",
+                1_000_000 + n * 7919 + f * 160 + k
+            )
+            .expect("a string");
+            filler.push_str("(i32.rotl (i32.const 5))");
+        }
+        filler.push(')');
+    }
+    component(&format!("add-{n}"), &filler)
+}
+
+fn component(name: &str, filler: &str) -> Vec<u8> {
+    let text = format!(
+        r#"(component
+            (core module $m
+                (func (export "add") (param i32 i32) (result i32)
+                    (i32.add (local.get 0) (local.get 1)))
+                {filler})
+            (core instance $i (instantiate $m))
+            (func (export "{name}") (param "a" s32) (param "b" s32) (result s32)
+                (canon lift (core func $i "add"))))"#
+    );
+    wat::parse_str(text).expect("valid text")
+}
+
+pub fn write(dir: &Path, name: &str, bytes: &[u8]) -> PathBuf {
+    let path = dir.join(format!("{name}.wasm"));
+    fs::write(&path, bytes).expect("writable");
+    path
+}
+
+/// A component that `tests/components/install.sh` builds.
+pub fn real(name: &str) -> PathBuf {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let path = root.join("target/components").join(name);
+    assert!(
+        path.is_file(),
+        "{} is missing: run tests/components/install.sh",
+        path.display()
+    );
+    path
+}
+
+/// Installs a file with the command line.
+pub fn install(root: &Path, file: &Path) {
+    let output = Command::new(env!("CARGO_BIN_EXE_wassette"))
+        .args(["load", "--uri"])
+        .arg(file)
+        .arg("--root")
+        .arg(root)
+        .output()
+        .expect("wassette runs");
+    assert!(output.status.success(), "{output:?}");
+}

@@ -1,0 +1,36 @@
+//! What a user waits for, each row beside a baseline of the same run.
+//!
+//! ```text
+//! tests/components/install.sh     # once: the JavaScript and Python components
+//! cargo bench                     # or: cargo bench -- start load calls pull
+//! ```
+
+mod calls;
+mod client;
+mod components;
+mod load;
+mod null_server;
+mod pull;
+mod report;
+mod start;
+
+fn main() {
+    if std::env::var_os(null_server::SWITCH).is_some() {
+        return null_server::serve();
+    }
+    let wanted: Vec<String> = std::env::args()
+        .skip(1)
+        .filter(|arg| !arg.starts_with('-'))
+        .collect();
+    let groups: [(&str, fn()); 4] = [
+        ("start", start::run),
+        ("load", load::run),
+        ("calls", calls::run),
+        ("pull", pull::run),
+    ];
+    for (name, run) in groups {
+        if wanted.is_empty() || wanted.iter().any(|w| w == name) {
+            run();
+        }
+    }
+}

@@ -1,0 +1,49 @@
+//! Medians, and each row's ratio to a baseline of the same run.
+
+use std::time::{Duration, Instant};
+
+pub fn title(text: &str) {
+    println!("\n{text}");
+}
+
+pub fn row(name: &str, value: f64, unit: &str, ratio: Option<(f64, &str)>) {
+    let ratio = ratio.map_or(String::new(), |(base, what)| {
+        format!("{:>10.3} x {what}", value / base)
+    });
+    println!("  {name:<44} {value:>12.2} {unit:<8}{ratio}");
+}
+
+pub fn ms(duration: Duration) -> f64 {
+    duration.as_secs_f64() * 1e3
+}
+
+/// The median time of `runs` runs, in milliseconds, after one that is not counted.
+pub fn median_ms(runs: usize, mut run: impl FnMut()) -> f64 {
+    run();
+    let mut times: Vec<f64> = (0..runs)
+        .map(|_| {
+            let started = Instant::now();
+            run();
+            ms(started.elapsed())
+        })
+        .collect();
+    times.sort_by(f64::total_cmp);
+    times[times.len() / 2]
+}
+
+/// The most memory a living process has had, in MiB.
+pub fn peak_mib(pid: u32) -> f64 {
+    status(pid, "VmHWM:")
+}
+
+/// The memory a living process has now, in MiB.
+pub fn resident_mib(pid: u32) -> f64 {
+    status(pid, "VmRSS:")
+}
+
+fn status(pid: u32, key: &str) -> f64 {
+    let text = std::fs::read_to_string(format!("/proc/{pid}/status")).unwrap_or_default();
+    let line = text.lines().find_map(|line| line.strip_prefix(key));
+    let kib = line.and_then(|rest| rest.split_whitespace().next()?.parse::<f64>().ok());
+    kib.unwrap_or(f64::NAN) / 1024.0
+}

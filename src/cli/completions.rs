@@ -1,0 +1,21 @@
+use clap::Args;
+use clap_complete::Shell;
+
+use super::Failure;
+
+/// Print completions for a shell
+#[derive(Args)]
+#[command(after_help = "\
+Example:
+  wassette completions bash > ~/.local/share/bash-completion/completions/wassette")]
+pub struct Completions {
+    #[arg(value_enum)]
+    shell: Shell,
+}
+
+impl Completions {
+    pub(super) fn run(self, command: &mut clap::Command) -> Result<(), Failure> {
+        clap_complete::generate(self.shell, command, "wassette", &mut std::io::stdout());
+        Ok(())
+    }
+}

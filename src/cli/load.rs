@@ -1,0 +1,92 @@
+use clap::Args;
+
+use crate::digest::Digest;
+use crate::reference::ComponentId;
+use crate::service::{Compile, LoadOutcome, LoadRequest, LoadStatus};
+use crate::verify::Verification;
+
+use super::output::{self, Present, listed, pairs};
+use super::progress::Bar;
+use super::{Failure, Global, block_on, parse_reference};
+
+/// Fetch, verify, compile and install a component
+#[derive(Args)]
+#[command(after_help = "\
+Examples:
+  wassette load --uri ./calc.wasm
+  wassette load --uri oci://ghcr.io/microsoft/time-server-js:latest --name time
+  wassette load --uri https://example.com/tool.wasm --digest sha256:9f2c…")]
+pub struct Load {
+    /// Where the component is: oci://, https://, file:// or a path
+    #[arg(long, value_name = "URI")]
+    uri: String,
+
+    /// Id to install it under [default: from the URI]
+    #[arg(long, value_name = "ID")]
+    name: Option<ComponentId>,
+
+    /// Digest that the OCI manifest or the component must have
+    #[arg(long, value_name = "sha256:…", conflicts_with = "skip_verification")]
+    digest: Option<Digest>,
+
+    /// Install without checking signatures or configuration; recorded, and shown by `list`
+    #[arg(long)]
+    skip_verification: bool,
+
+    /// Compile again even when compiled code is there
+    #[arg(long)]
+    force_compile: bool,
+}
+
+impl Load {
+    pub(super) fn run(self, global: &Global) -> Result<(), Failure> {
+        let request = LoadRequest {
+            reference: parse_reference(&self.uri)?,
+            name: self.name,
+            digest: self.digest,
+            verification: if self.skip_verification {
+                Verification::Skipped
+            } else {
+                Verification::Required
+            },
+            compile: if self.force_compile {
+                Compile::Force
+            } else {
+                Compile::Wait
+            },
+        };
+        let service = global.open(None)?;
+        service.sweep();
+        let bar = Bar::new();
+        let outcome = block_on(async { Ok(service.load(request, &bar).await?) })?;
+        drop(bar);
+        output::print(&outcome, global.output);
+        Ok(())
+    }
+}
+
+impl Present for LoadOutcome {
+    fn table(&self) -> String {
+        let receipt = &self.receipt;
+        let mut rows = vec![
+            ("component", self.component_id.to_string()),
+            (
+                "status",
+                match self.status {
+                    LoadStatus::New => "new",
+                    LoadStatus::Replaced => "replaced",
+                    LoadStatus::AlreadyLoaded => "already loaded",
+                }
+                .into(),
+            ),
+            ("tools", listed(&self.tool_names)),
+            ("digest", receipt.transfer.content_digest.to_string()),
+            ("trust", receipt.trust.to_string()),
+        ];
+        if let Some(permissions) = &self.requested_permissions {
+            rows.push(("requests", format!("{permissions} (not granted)")));
+        }
+        rows.push(("time", format!("{} ms", receipt.total_ms)));
+        pairs(&rows)
+    }
+}

@@ -1,0 +1,58 @@
+//! Progress on a terminal: bytes while fetching, a spinner for the rest.
+
+use std::io::IsTerminal;
+use std::time::Duration;
+
+use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
+
+use crate::fetch::{Progress, Step};
+
+/// Draws on stderr, and only when that is a terminal.
+pub struct Bar(ProgressBar);
+
+impl Bar {
+    pub fn new() -> Self {
+        let bar = ProgressBar::no_length();
+        bar.set_draw_target(if std::io::stderr().is_terminal() {
+            ProgressDrawTarget::stderr()
+        } else {
+            ProgressDrawTarget::hidden()
+        });
+        bar.set_style(spinner());
+        bar.enable_steady_tick(Duration::from_millis(100));
+        Bar(bar)
+    }
+}
+
+impl Drop for Bar {
+    fn drop(&mut self) {
+        self.0.finish_and_clear();
+    }
+}
+
+impl Progress for Bar {
+    fn step(&self, step: Step) {
+        self.0.set_style(spinner());
+        self.0.set_message(step.to_string());
+    }
+
+    fn bytes(&self, done: u64, total: Option<u64>) {
+        if let Some(total) = total
+            && self.0.length() != Some(total)
+        {
+            self.0.set_length(total);
+            self.0.set_style(download());
+        }
+        self.0.set_position(done);
+    }
+}
+
+fn spinner() -> ProgressStyle {
+    ProgressStyle::with_template("{spinner} {msg} {elapsed}")
+        .unwrap_or(ProgressStyle::default_spinner())
+}
+
+fn download() -> ProgressStyle {
+    ProgressStyle::with_template("{spinner} {msg} {wide_bar} {bytes}/{total_bytes} {eta}")
+        .unwrap_or(ProgressStyle::default_bar())
+}

@@ -1,0 +1,91 @@
+use std::sync::Arc;
+
+use crate::error::{Class, Diagnose};
+use crate::fetch::FetchError;
+use crate::policy::PolicyError;
+use crate::reference::{InvalidComponentId, InvalidReference};
+use crate::runtime::{CallError, CompileError};
+use crate::schema::SchemaError;
+use crate::store::StoreError;
+use crate::verify::VerifyError;
+
+use super::config::ConfigError;
+
+/// Why a verb failed: the error of the stage that failed.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    #[error(transparent)]
+    Config(#[from] ConfigError),
+    #[error(transparent)]
+    Reference(#[from] InvalidReference),
+    #[error(transparent)]
+    Id(#[from] InvalidComponentId),
+    #[error(transparent)]
+    Fetch(#[from] FetchError),
+    #[error(transparent)]
+    Verify(#[from] VerifyError),
+    #[error(transparent)]
+    Schema(#[from] SchemaError),
+    #[error(transparent)]
+    Policy(#[from] PolicyError),
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    #[error(transparent)]
+    Compile(#[from] Arc<CompileError>),
+    #[error(transparent)]
+    Call(#[from] CallError),
+    #[error("There is no tool `{name}`")]
+    UnknownTool { name: String, similar: Vec<String> },
+    #[error("A worker ended before its time")]
+    Worker(#[from] tokio::task::JoinError),
+}
+
+impl Error {
+    fn stage(&self) -> Option<&dyn Diagnose> {
+        Some(match self {
+            Error::Config(error) => error,
+            Error::Reference(error) => error,
+            Error::Id(error) => error,
+            Error::Fetch(error) => error,
+            Error::Verify(error) => error,
+            Error::Schema(error) => error,
+            Error::Policy(error) => error,
+            Error::Store(error) => error,
+            Error::Compile(error) => error.as_ref(),
+            Error::Call(error) => error,
+            Error::UnknownTool { .. } | Error::Worker(_) => return None,
+        })
+    }
+}
+
+impl Diagnose for Error {
+    fn code(&self) -> &'static str {
+        match self {
+            Error::UnknownTool { .. } => "unknown-tool",
+            _ => self.stage().map_or("internal", Diagnose::code),
+        }
+    }
+
+    fn class(&self) -> Class {
+        match self {
+            Error::UnknownTool { .. } => Class::NotFound,
+            _ => self.stage().map_or(Class::Other, Diagnose::class),
+        }
+    }
+
+    fn hint(&self) -> Option<String> {
+        match self {
+            Error::UnknownTool { similar, .. } if similar.is_empty() => {
+                Some("`wassette list` shows what is installed".into())
+            }
+            Error::UnknownTool { similar, .. } => {
+                Some(format!("did you mean `{}`?", similar.join("` or `")))
+            }
+            _ => self.stage().and_then(Diagnose::hint),
+        }
+    }
+
+    fn facts(&self) -> Vec<(&'static str, String)> {
+        self.stage().map(Diagnose::facts).unwrap_or_default()
+    }
+}

@@ -1,0 +1,160 @@
+//! `inspect`: what a component is, installed or not.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+use std::sync::Arc;
+
+use serde::Serialize;
+use serde_json::Value;
+
+use crate::fetch::{Fetched, Progress, Receipt};
+use crate::policy;
+use crate::reference::{ComponentId, Reference};
+use crate::schema::{Callable, Description, ToolRecord};
+use crate::store::{Digests, Installed, StoreError};
+use crate::verify::{self, Requirements, Trust, Verification};
+
+use super::load::describe;
+use super::{Error, Service};
+
+/// What to inspect.
+#[derive(Debug, Clone)]
+pub enum Target {
+    Installed(ComponentId),
+    /// Fetched to a temporary place; nothing is installed.
+    Source(Reference),
+}
+
+#[derive(Debug, Clone, Serialize)]
+pub struct Inspection {
+    pub component_id: ComponentId,
+    pub source: Reference,
+    pub digests: Digests,
+    /// Bytes of the component.
+    pub size: u64,
+    pub trust: Trust,
+    pub world: String,
+    pub exports: Vec<String>,
+    pub imports: Vec<String>,
+    pub tools: Vec<ToolRecord>,
+    pub not_callable: Vec<Uncallable>,
+    pub requested_permissions: Option<Value>,
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    pub annotations: BTreeMap<String, String>,
+    pub receipt: Receipt,
+    pub wit: String,
+}
+
+/// An exported function that is not a tool.
+#[derive(Debug, Clone, Serialize)]
+pub struct Uncallable {
+    pub name: String,
+    pub reason: String,
+}
+
+impl Service {
+    /// Describes a component without running any of it.
+    ///
+    /// # Errors
+    ///
+    /// As [`Service::load`], or [`StoreError::NotInstalled`].
+    pub async fn inspect(
+        self: &Arc<Self>,
+        target: Target,
+        progress: &dyn Progress,
+    ) -> Result<Inspection, Error> {
+        match target {
+            Target::Installed(id) => {
+                let service = self.clone();
+                tokio::task::spawn_blocking(move || inspect_installed(service.installed(&id)?))
+                    .await?
+            }
+            Target::Source(reference) => {
+                let resolved = self.fetcher.resolve(&reference).await?;
+                let place = std::env::temp_dir();
+                let staging =
+                    tempfile::tempdir().map_err(StoreError::io("create a directory in", place))?;
+                let fetched = self
+                    .fetcher
+                    .fetch(resolved, staging.path(), progress)
+                    .await?;
+                tokio::task::spawn_blocking(move || inspect_fetched(fetched, staging.path()))
+                    .await?
+            }
+        }
+    }
+}
+
+fn inspect_installed(installed: Installed) -> Result<Inspection, Error> {
+    let metadata = installed.metadata;
+    let description = describe(&installed.files.wasm, metadata.component_id.as_str())?;
+    Ok(Inspection {
+        not_callable: uncallable(&description),
+        component_id: metadata.component_id,
+        source: metadata.source,
+        digests: metadata.digests,
+        size: metadata.validation_stamp.file_size,
+        trust: metadata.trust,
+        world: description.world,
+        exports: description.exports,
+        imports: description.imports,
+        tools: metadata.tools,
+        requested_permissions: metadata.requested_permissions,
+        annotations: BTreeMap::new(),
+        receipt: metadata.receipt,
+        wit: description.wit,
+    })
+}
+
+/// `_staging` holds the fetched file for as long as it is read.
+fn inspect_fetched(fetched: Fetched, _staging: &Path) -> Result<Inspection, Error> {
+    let requirements = Requirements {
+        digest: None,
+        verification: Verification::Required,
+    };
+    let verified = verify::verify(fetched, &requirements)?;
+    let (fetched, trust) = verified.into_parts();
+    let component_id = fetched.reference.default_id()?;
+    let description = describe(&fetched.component.path, component_id.as_str())?;
+    let requested_permissions = fetched
+        .policy
+        .as_deref()
+        .map(policy::requested_permissions)
+        .transpose()?;
+    let artifact = fetched.artifact;
+    Ok(Inspection {
+        not_callable: uncallable(&description),
+        tools: description.callable(),
+        component_id,
+        source: fetched.reference,
+        digests: Digests {
+            component: fetched.component.digest,
+            manifest: artifact.as_ref().map(|artifact| artifact.manifest_digest),
+        },
+        size: fetched.component.size,
+        trust,
+        world: description.world,
+        exports: description.exports,
+        imports: description.imports,
+        requested_permissions,
+        annotations: artifact
+            .map(|artifact| artifact.annotations)
+            .unwrap_or_default(),
+        receipt: fetched.receipt,
+        wit: description.wit,
+    })
+}
+
+fn uncallable(description: &Description) -> Vec<Uncallable> {
+    description
+        .functions
+        .iter()
+        .filter_map(|function| match &function.body {
+            Callable::Yes { .. } => None,
+            Callable::No { reason } => Some(Uncallable {
+                name: function.export.to_string(),
+                reason: reason.clone(),
+            }),
+        })
+        .collect()
+}

@@ -1,0 +1,192 @@
+//! The verbs: the only code that knows the order of the pipeline.
+//!
+//! ```text
+//! reference -> fetch -> verify -> schema -> store -> toolbox
+//!                                    \-> runtime (compile, call)
+//! ```
+//!
+//! The command line and the MCP server are two faces of these verbs and know
+//! nothing of each other.
+
+mod call;
+mod config;
+mod error;
+mod inspect;
+mod list;
+mod load;
+
+use std::collections::HashMap;
+use std::path::PathBuf;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use crate::catalog::{Catalog, CatalogEntry};
+use crate::fetch::{FetchOptions, Fetcher};
+use crate::reference::ComponentId;
+use crate::runtime::{CodeSource, Program, Runtime, RuntimeOptions};
+use crate::store::{Entry, Installed, Store, StoreError};
+use crate::toolbox::Toolbox;
+
+pub use config::{Config, ConfigError};
+pub use error::Error;
+pub use inspect::{Inspection, Target, Uncallable};
+pub use list::{ComponentSummary, Health};
+pub use load::{Compile, LoadOutcome, LoadReceipt, LoadRequest, LoadStatus};
+
+/// How a [`Service`] is set up.
+pub struct ServiceOptions {
+    /// The directory that holds everything.
+    pub root: PathBuf,
+    /// The `wassette` binary, which is run to compile components.
+    pub compiler: PathBuf,
+    /// Tool names that no component may take.
+    pub reserved: Vec<String>,
+    /// How long one call may take; otherwise what the configuration says.
+    pub call_timeout: Option<Duration>,
+}
+
+/// One root, its components and their tools.
+pub struct Service {
+    store: Store,
+    fetcher: Fetcher,
+    runtime: Arc<Runtime>,
+    toolbox: Toolbox,
+    programs: Mutex<HashMap<ComponentId, Arc<Program>>>,
+    /// One load or unload of an id at a time.
+    busy: Mutex<HashMap<ComponentId, Arc<tokio::sync::Mutex<()>>>>,
+}
+
+/// What was taken away by an unload.
+#[derive(Debug, Clone, serde::Serialize)]
+pub struct Unloaded {
+    pub component_id: ComponentId,
+    pub tool_names: Vec<String>,
+}
+
+impl Service {
+    /// Reads the configuration; touches neither network nor components.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Config`] when the configuration is not valid.
+    pub fn open(options: ServiceOptions) -> Result<Arc<Self>, Error> {
+        let store = Store::new(options.root);
+        let config = Config::read(&store.layout().config())?;
+        let mut fetch = FetchOptions {
+            plain_http: config.registry.plain_http,
+            ..FetchOptions::default()
+        };
+        if let Some(bytes) = config.limits.component_size {
+            fetch.max_component_bytes = bytes;
+        }
+        let mut runtime = RuntimeOptions::new(options.compiler, store.layout().clone());
+        if let Some(limit) = options.call_timeout.or(config.limits.call_timeout()) {
+            runtime.call_timeout = limit;
+        }
+        if let Some(bytes) = config.limits.memory {
+            runtime.memory_limit = bytes;
+        }
+        Ok(Arc::new(Service {
+            store,
+            fetcher: Fetcher::new(fetch),
+            runtime: Runtime::new(runtime),
+            toolbox: Toolbox::new(options.reserved),
+            programs: Mutex::default(),
+            busy: Mutex::default(),
+        }))
+    }
+
+    /// Offers the tools of all installed components, from metadata alone.
+    ///
+    /// A damaged component is passed over with a warning: it never keeps the
+    /// others from being served.
+    pub fn offer_installed(&self) -> Result<(), Error> {
+        for entry in self.store.list()? {
+            match entry {
+                Entry::Sound(installed) => {
+                    self.toolbox
+                        .insert(&installed.metadata.component_id, installed.metadata.tools);
+                }
+                Entry::Damaged { id, reason } => {
+                    tracing::warn!("component `{id}` is not served: {reason}");
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// Clears away what killed processes left, and says so.
+    pub fn sweep(&self) {
+        match self.store.sweep() {
+            Ok(swept) if swept.is_empty() => {}
+            Ok(swept) => tracing::info!("removed {} unfinished downloads", swept.len()),
+            Err(error) => tracing::warn!("unfinished downloads remain: {error}"),
+        }
+    }
+
+    pub fn toolbox(&self) -> &Toolbox {
+        &self.toolbox
+    }
+
+    /// Takes a component and its tools away; calls under way end by themselves.
+    ///
+    /// # Errors
+    ///
+    /// [`StoreError::NotInstalled`] when there is none by this id.
+    pub async fn unload(self: &Arc<Self>, id: &ComponentId) -> Result<Unloaded, Error> {
+        let turn = self.turn(id);
+        let _turn = turn.lock().await;
+        let (service, removed) = (self.clone(), id.clone());
+        tokio::task::spawn_blocking(move || service.store.remove(&removed)).await??;
+        let offered = self.toolbox.remove(id);
+        self.lock_programs().remove(id);
+        Ok(Unloaded {
+            component_id: id.clone(),
+            tool_names: offered,
+        })
+    }
+
+    /// The catalog entries in which every term occurs.
+    pub fn search(&self, terms: &[String]) -> Vec<CatalogEntry> {
+        let catalog = Catalog::bundled();
+        catalog.search(terms).into_iter().cloned().collect()
+    }
+
+    fn installed(&self, id: &ComponentId) -> Result<Installed, Error> {
+        let missing = || StoreError::NotInstalled { id: id.clone() };
+        Ok(self.store.get(id)?.ok_or_else(missing)?)
+    }
+
+    /// The code of an installed component; compiled or mapped when first called.
+    fn program(&self, id: &ComponentId) -> Result<Arc<Program>, Error> {
+        if let Some(program) = self.lock_programs().get(id) {
+            return Ok(program.clone());
+        }
+        let installed = self.installed(id)?;
+        let program = self.runtime.program(code_source(&installed));
+        Ok(self
+            .lock_programs()
+            .entry(id.clone())
+            .or_insert(program)
+            .clone())
+    }
+
+    fn lock_programs(&self) -> std::sync::MutexGuard<'_, HashMap<ComponentId, Arc<Program>>> {
+        // The map is whole between any two statements.
+        self.programs.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn turn(&self, id: &ComponentId) -> Arc<tokio::sync::Mutex<()>> {
+        let mut busy = self.busy.lock().unwrap_or_else(PoisonError::into_inner);
+        busy.retain(|_, turn| Arc::strong_count(turn) > 1);
+        busy.entry(id.clone()).or_default().clone()
+    }
+}
+
+fn code_source(installed: &Installed) -> CodeSource {
+    CodeSource {
+        wasm: installed.files.wasm.clone(),
+        digest: installed.metadata.digests.component,
+        cwasm: installed.files.cwasm.clone(),
+    }
+}

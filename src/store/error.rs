@@ -1,0 +1,75 @@
+use std::io;
+use std::path::PathBuf;
+
+use crate::error::{Class, Diagnose};
+use crate::reference::{ComponentId, Reference};
+
+/// Why something on disk could not be read or changed.
+#[derive(Debug, thiserror::Error)]
+pub enum StoreError {
+    #[error("Failed to {action} `{}`", path.display())]
+    Io {
+        action: &'static str,
+        path: PathBuf,
+        source: io::Error,
+    },
+    #[error("Component `{id}` is not installed")]
+    NotInstalled { id: ComponentId },
+    #[error("The id `{id}` belongs to a component from `{owner}`")]
+    IdTaken {
+        id: ComponentId,
+        owner: Box<Reference>,
+    },
+    #[error("Component `{id}` is damaged: {reason}")]
+    Damaged { id: ComponentId, reason: String },
+}
+
+impl StoreError {
+    /// For `map_err`: names what was being done to which path.
+    pub fn io(
+        action: &'static str,
+        path: impl Into<PathBuf>,
+    ) -> impl FnOnce(io::Error) -> StoreError {
+        let path = path.into();
+        move |source| StoreError::Io {
+            action,
+            path,
+            source,
+        }
+    }
+}
+
+impl Diagnose for StoreError {
+    fn code(&self) -> &'static str {
+        match self {
+            StoreError::Io { .. } => "store-io",
+            StoreError::NotInstalled { .. } => "component-not-found",
+            StoreError::IdTaken { .. } => "component-id-taken",
+            StoreError::Damaged { .. } => "component-damaged",
+        }
+    }
+
+    fn class(&self) -> Class {
+        match self {
+            StoreError::Io { .. } => Class::Other,
+            StoreError::NotInstalled { .. } => Class::NotFound,
+            StoreError::IdTaken { .. } => Class::Usage,
+            StoreError::Damaged { .. } => Class::Verification,
+        }
+    }
+
+    fn hint(&self) -> Option<String> {
+        match self {
+            StoreError::Io { .. } => None,
+            StoreError::NotInstalled { .. } => {
+                Some("`wassette list` shows what is installed".into())
+            }
+            StoreError::IdTaken { .. } => Some(
+                "give the new component another id with `--name`, or unload the old one".into(),
+            ),
+            StoreError::Damaged { id, .. } => Some(format!(
+                "it is not served; `wassette unload {id}` and load it again"
+            )),
+        }
+    }
+}

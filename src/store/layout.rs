@@ -1,0 +1,74 @@
+//! The directory tree, as documented to users.
+//!
+//! ```text
+//! <root>/
+//!   config.toml
+//!   downloads/temp-XXXX/           staging, on the same filesystem
+//!   components/<id>/
+//!     <id>.wasm                    the component
+//!     <id>.metadata.json           tools, schemas, stamp, source, digests, receipt
+//!     <id>.cwasm                   compiled for this engine
+//! ```
+
+use std::path::{Path, PathBuf};
+
+use crate::reference::ComponentId;
+
+/// Where everything under one root lives.
+#[derive(Debug, Clone)]
+pub struct Layout {
+    root: PathBuf,
+}
+
+impl Layout {
+    pub fn new(root: impl Into<PathBuf>) -> Self {
+        Layout { root: root.into() }
+    }
+
+    pub fn root(&self) -> &Path {
+        &self.root
+    }
+
+    pub fn config(&self) -> PathBuf {
+        self.root.join("config.toml")
+    }
+
+    /// Staging directories of loads under way.
+    pub fn downloads(&self) -> PathBuf {
+        self.root.join("downloads")
+    }
+
+    pub fn components(&self) -> PathBuf {
+        self.root.join("components")
+    }
+
+    /// Held for the moment in which a directory appears, changes or vanishes.
+    pub fn lock(&self) -> PathBuf {
+        self.root.join(".lock")
+    }
+
+    pub fn component(&self, id: &ComponentId) -> ComponentFiles {
+        ComponentFiles::within(self.components().join(id.as_str()), id)
+    }
+}
+
+/// The files of one component, in place or staged.
+#[derive(Debug, Clone)]
+pub struct ComponentFiles {
+    pub dir: PathBuf,
+    pub wasm: PathBuf,
+    pub metadata: PathBuf,
+    pub cwasm: PathBuf,
+}
+
+impl ComponentFiles {
+    pub fn within(dir: PathBuf, id: &ComponentId) -> Self {
+        let file = |suffix: &str| dir.join(format!("{id}.{suffix}"));
+        ComponentFiles {
+            wasm: file("wasm"),
+            metadata: file("metadata.json"),
+            cwasm: file("cwasm"),
+            dir,
+        }
+    }
+}

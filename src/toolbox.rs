@@ -1,0 +1,225 @@
+//! The live table of tools.
+//!
+//! A name never changes its meaning while the process lives: once a component
+//! has answered to it, no other component gets it, even after the first one is
+//! gone. A newcomer whose name is taken is offered under its component id.
+
+use std::collections::{BTreeMap, HashMap};
+use std::sync::{Arc, OnceLock, PoisonError, RwLock};
+
+use serde_json::{Map, Value};
+use tokio::sync::watch;
+
+use crate::reference::ComponentId;
+use crate::schema::{ToolRecord, shorten_name};
+
+/// One exported function, under the name by which agents call it.
+#[derive(Debug)]
+pub struct Tool {
+    pub name: String,
+    pub component: ComponentId,
+    pub record: ToolRecord,
+}
+
+impl Tool {
+    pub fn description(&self) -> &str {
+        &self.record.description
+    }
+
+    pub fn input_schema(&self) -> &Map<String, Value> {
+        &self.record.input_schema
+    }
+
+    pub fn output_schema(&self) -> &Map<String, Value> {
+        &self.record.output_schema
+    }
+}
+
+/// The tools of all components, and the news of every change.
+#[derive(Debug)]
+pub struct Toolbox {
+    state: RwLock<State>,
+    version: watch::Sender<u64>,
+}
+
+#[derive(Debug, Default)]
+struct State {
+    tools: BTreeMap<String, Arc<Tool>>,
+    names: HashMap<ComponentId, Vec<String>>,
+    /// Who first answered to a name; entries outlive their component.
+    owners: HashMap<String, Owner>,
+    /// The tools in order of name, made at the first look after a change.
+    sorted: OnceLock<Arc<Vec<Arc<Tool>>>>,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+enum Owner {
+    Reserved,
+    Component(ComponentId),
+}
+
+impl Toolbox {
+    /// An empty table in which the `reserved` names are never given away.
+    pub fn new(reserved: impl IntoIterator<Item = impl Into<String>>) -> Self {
+        let owners = reserved
+            .into_iter()
+            .map(|name| (name.into(), Owner::Reserved))
+            .collect();
+        Toolbox {
+            state: RwLock::new(State {
+                owners,
+                ..State::default()
+            }),
+            version: watch::Sender::new(0),
+        }
+    }
+
+    /// Offers a component's tools in place of those it offered before, and
+    /// returns their names.
+    pub fn insert(&self, component: &ComponentId, records: Vec<ToolRecord>) -> Vec<String> {
+        let names = self.change(|state| {
+            state.withdraw(component);
+            let mut names = Vec::with_capacity(records.len());
+            for record in records {
+                let name = state.claim(component, &record.normalized_name);
+                names.push(name.clone());
+                let tool = Tool {
+                    name: name.clone(),
+                    component: component.clone(),
+                    record,
+                };
+                state.tools.insert(name, Arc::new(tool));
+            }
+            state.names.insert(component.clone(), names.clone());
+            names
+        });
+        self.version.send_modify(|version| *version += 1);
+        names
+    }
+
+    /// Withdraws a component's tools and returns their names.
+    pub fn remove(&self, component: &ComponentId) -> Vec<String> {
+        let names = self.change(|state| state.withdraw(component));
+        if !names.is_empty() {
+            self.version.send_modify(|version| *version += 1);
+        }
+        names
+    }
+
+    /// All tools in order of name.
+    pub fn list(&self) -> Arc<Vec<Arc<Tool>>> {
+        self.read(|state| {
+            let sorted = || Arc::new(state.tools.values().cloned().collect());
+            state.sorted.get_or_init(sorted).clone()
+        })
+    }
+
+    pub fn get(&self, name: &str) -> Option<Arc<Tool>> {
+        self.read(|state| state.tools.get(name).cloned())
+    }
+
+    /// The names under which a component's tools are offered.
+    pub fn names_of(&self, component: &ComponentId) -> Vec<String> {
+        self.read(|state| state.names.get(component).cloned().unwrap_or_default())
+    }
+
+    /// A counter that grows with each change.
+    pub fn changes(&self) -> watch::Receiver<u64> {
+        self.version.subscribe()
+    }
+
+    fn read<T>(&self, look: impl FnOnce(&State) -> T) -> T {
+        // Every change leaves the state whole, so a poisoned lock is sound.
+        look(&self.state.read().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    fn change<T>(&self, act: impl FnOnce(&mut State) -> T) -> T {
+        let mut state = self.state.write().unwrap_or_else(PoisonError::into_inner);
+        state.sorted = OnceLock::new();
+        act(&mut state)
+    }
+}
+
+impl State {
+    fn withdraw(&mut self, component: &ComponentId) -> Vec<String> {
+        let names = self.names.remove(component).unwrap_or_default();
+        for name in &names {
+            self.tools.remove(name);
+        }
+        names
+    }
+
+    /// Finds a name that has never meant anything else, and keeps it.
+    fn claim(&mut self, component: &ComponentId, wanted: &str) -> String {
+        let owner = Owner::Component(component.clone());
+        let prefixed = format!("{component}_{wanted}");
+        let candidates = std::iter::once(wanted.to_owned())
+            .chain(std::iter::once(shorten_name(&prefixed)))
+            .chain((2u64..).map(|n| shorten_name(&format!("{prefixed}_{n}"))));
+        for name in candidates {
+            let free = self.owners.get(&name).is_none_or(|held| *held == owner);
+            if free && !self.tools.contains_key(&name) {
+                self.owners.insert(name.clone(), owner);
+                return name;
+            }
+        }
+        unreachable!("the candidates never end")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::schema::{ExportPath, Outcome};
+
+    fn id(text: &str) -> ComponentId {
+        ComponentId::parse(text).unwrap()
+    }
+
+    fn record(name: &str) -> ToolRecord {
+        ToolRecord {
+            name: name.into(),
+            normalized_name: name.into(),
+            description: String::new(),
+            input_schema: Map::new(),
+            output_schema: Map::new(),
+            export: ExportPath {
+                interface: None,
+                function: name.into(),
+            },
+            outcome: Outcome::Plain,
+        }
+    }
+
+    #[test]
+    fn a_newcomer_is_prefixed_and_the_first_keeps_its_name() {
+        let toolbox = Toolbox::new(["load-component"]);
+        assert_eq!(toolbox.insert(&id("a"), vec![record("get")]), ["get"]);
+        assert_eq!(toolbox.insert(&id("b"), vec![record("get")]), ["b_get"]);
+        assert_eq!(toolbox.get("get").unwrap().component, id("a"));
+        assert_eq!(
+            toolbox.insert(&id("c"), vec![record("load-component")]),
+            ["c_load-component"]
+        );
+    }
+
+    #[test]
+    fn a_name_keeps_its_meaning_after_its_component_is_gone() {
+        let toolbox = Toolbox::new([""; 0]);
+        toolbox.insert(&id("a"), vec![record("get")]);
+        assert_eq!(toolbox.remove(&id("a")), ["get"]);
+        assert_eq!(toolbox.insert(&id("b"), vec![record("get")]), ["b_get"]);
+        assert_eq!(toolbox.insert(&id("a"), vec![record("get")]), ["get"]);
+    }
+
+    #[test]
+    fn a_replacement_withdraws_what_the_new_version_lacks() {
+        let toolbox = Toolbox::new([""; 0]);
+        let changes = toolbox.changes();
+        toolbox.insert(&id("a"), vec![record("x"), record("y")]);
+        toolbox.insert(&id("a"), vec![record("y"), record("z")]);
+        let names: Vec<_> = toolbox.list().iter().map(|t| t.name.clone()).collect();
+        assert_eq!(names, ["y", "z"]);
+        assert_eq!(*changes.borrow(), 2);
+    }
+}

@@ -1,0 +1,213 @@
+//! The only way to a [`Verified`] component.
+//!
+//! Blobs were already held to their descriptors while they streamed in, which
+//! nothing can switch off. Here the parts are held to each other, and to what
+//! the operator asked for.
+
+#[cfg(test)]
+mod tests;
+
+use std::fmt;
+
+use serde::{Deserialize, Serialize};
+
+use crate::digest::Digest;
+use crate::error::{Class, Diagnose};
+use crate::fetch::{Artifact, Fetched, Identity};
+use crate::reference::Reference;
+
+/// Whether a component must be what was asked for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Verification {
+    #[default]
+    Required,
+    /// `--skip-verification`; the mark stays with the component.
+    Skipped,
+}
+
+/// What the operator asks of a component.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Requirements {
+    /// Of the OCI manifest (or the image index that leads to it), or of the
+    /// component's bytes.
+    pub digest: Option<Digest>,
+    pub verification: Verification,
+}
+
+/// Why a component is trusted to be the one meant.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Trust {
+    /// The content matches the digests of its source.
+    Digest,
+    /// It also matches the digest the operator gave.
+    Pinned,
+    /// The operator asked not to look.
+    Skipped,
+}
+
+impl fmt::Display for Trust {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Trust::Digest => "digest",
+            Trust::Pinned => "pinned",
+            Trust::Skipped => "skipped",
+        })
+    }
+}
+
+/// A fetched component that passed, or whose check was skipped on request.
+#[derive(Debug)]
+pub struct Verified {
+    fetched: Fetched,
+    trust: Trust,
+}
+
+impl Verified {
+    pub fn fetched(&self) -> &Fetched {
+        &self.fetched
+    }
+
+    pub fn trust(&self) -> &Trust {
+        &self.trust
+    }
+
+    pub fn into_parts(self) -> (Fetched, Trust) {
+        (self.fetched, self.trust)
+    }
+}
+
+/// Holds a fetched component to the requirements.
+///
+/// # Errors
+///
+/// A [`VerifyError`]; the fetched files stay in staging for their owner to
+/// remove.
+pub fn verify(fetched: Fetched, requirements: &Requirements) -> Result<Verified, VerifyError> {
+    let trust = match requirements.verification {
+        Verification::Skipped => Trust::Skipped,
+        Verification::Required => check(&fetched, requirements.digest)?,
+    };
+    Ok(Verified { fetched, trust })
+}
+
+fn check(fetched: &Fetched, required: Option<Digest>) -> Result<Trust, VerifyError> {
+    if let Some(artifact) = &fetched.artifact {
+        check_layers(fetched, artifact)?;
+    }
+    let pinned = match &fetched.reference {
+        Reference::Oci(oci) => oci.digest().is_some(),
+        _ => false,
+    };
+    match required {
+        Some(required) if !goes_by(fetched, required) => Err(VerifyError::Digest {
+            reference: fetched.reference.to_string(),
+            required,
+            manifest: fetched.artifact.as_ref().map(|a| a.manifest_digest),
+            component: fetched.component.digest,
+        }),
+        Some(_) => Ok(Trust::Pinned),
+        // A digest in the reference is one the operator gave as well.
+        None if pinned => Ok(Trust::Pinned),
+        None => Ok(Trust::Digest),
+    }
+}
+
+/// Whether the digest is one of those this component is known by.
+fn goes_by(fetched: &Fetched, digest: Digest) -> bool {
+    let resolved = match &fetched.identity {
+        Identity::Oci { manifest_digest } => Some(*manifest_digest),
+        _ => None,
+    };
+    let manifest = fetched.artifact.as_ref().map(|a| a.manifest_digest);
+    [Some(fetched.component.digest), manifest, resolved].contains(&Some(digest))
+}
+
+fn check_layers(fetched: &Fetched, artifact: &Artifact) -> Result<(), VerifyError> {
+    match &artifact.config {
+        Some(config) if config.layer_digests != artifact.layer_digests => {
+            Err(VerifyError::Layers {
+                reference: fetched.reference.to_string(),
+                config: list(&config.layer_digests),
+                manifest: list(&artifact.layer_digests),
+            })
+        }
+        _ => Ok(()),
+    }
+}
+
+fn list(digests: &[Digest]) -> String {
+    const SHOWN: usize = 4;
+    let mut texts: Vec<String> = digests.iter().take(SHOWN).map(Digest::short).collect();
+    if digests.len() > SHOWN {
+        texts.push(format!("and {} more", digests.len() - SHOWN));
+    }
+    if texts.is_empty() {
+        return "none".to_owned();
+    }
+    texts.join(", ")
+}
+
+/// A component that is not what was asked for.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum VerifyError {
+    #[error("`{reference}` does not have the required digest")]
+    Digest {
+        reference: String,
+        required: Digest,
+        manifest: Option<Digest>,
+        component: Digest,
+    },
+    #[error("The config of `{reference}` lists other layers than its OCI manifest")]
+    Layers {
+        reference: String,
+        config: String,
+        manifest: String,
+    },
+}
+
+impl Diagnose for VerifyError {
+    fn code(&self) -> &'static str {
+        match self {
+            VerifyError::Digest { .. } => "digest-mismatch",
+            VerifyError::Layers { .. } => "layer-mismatch",
+        }
+    }
+
+    fn class(&self) -> Class {
+        Class::Verification
+    }
+
+    fn hint(&self) -> Option<String> {
+        let hint = match self {
+            VerifyError::Digest { .. } => {
+                "nothing was installed; if the component was meant to change, \
+                 give the new digest with `--digest`"
+            }
+            VerifyError::Layers { .. } => {
+                "nothing was installed; the artifact was put together wrongly or tampered with"
+            }
+        };
+        Some(hint.to_owned())
+    }
+
+    fn facts(&self) -> Vec<(&'static str, String)> {
+        match self {
+            VerifyError::Digest {
+                required,
+                manifest,
+                component,
+                ..
+            } => {
+                let mut facts = vec![("required", required.to_string())];
+                facts.extend(manifest.map(|digest| ("manifest", digest.to_string())));
+                facts.push(("component", component.to_string()));
+                facts
+            }
+            VerifyError::Layers {
+                config, manifest, ..
+            } => vec![("config", config.clone()), ("manifest", manifest.clone())],
+        }
+    }
+}

@@ -1,0 +1,99 @@
+use std::collections::BTreeMap;
+
+use super::*;
+use crate::fetch::{Blob, Receipt, WasmConfig};
+
+fn digest(text: &str) -> Digest {
+    Digest::of(text.as_bytes())
+}
+
+fn fetched(reference: &str, config_layers: Option<&[&str]>) -> Fetched {
+    let component = Blob {
+        path: "component.wasm".into(),
+        digest: digest("component"),
+        size: 9,
+    };
+    let config = config_layers.map(|layers| WasmConfig {
+        created: None,
+        author: None,
+        architecture: "wasm".to_owned(),
+        os: "wasip2".to_owned(),
+        layer_digests: layers.iter().map(|layer| digest(layer)).collect(),
+        component: None,
+    });
+    Fetched {
+        reference: reference.parse().expect("a reference"),
+        identity: Identity::Oci {
+            manifest_digest: digest("index"),
+        },
+        receipt: Receipt {
+            source_host: None,
+            manifest_digest: None,
+            content_digest: component.digest,
+            bytes_downloaded: 9,
+            requests: 1,
+            retries: 0,
+            fetch_ms: 0,
+        },
+        component,
+        artifact: Some(Artifact {
+            manifest_digest: digest("manifest"),
+            config,
+            annotations: BTreeMap::new(),
+            layer_digests: vec![digest("component"), digest("policy")],
+        }),
+        policy: None,
+    }
+}
+
+fn trust(fetched: Fetched, required: Option<Digest>) -> Result<Trust, VerifyError> {
+    let requirements = Requirements {
+        digest: required,
+        verification: Verification::Required,
+    };
+    verify(fetched, &requirements).map(|verified| *verified.trust())
+}
+
+const TAGGED: &str = "oci://x.io/a:1";
+
+#[test]
+fn a_digest_may_name_index_manifest_or_component() {
+    for name in ["index", "manifest", "component"] {
+        assert_eq!(
+            trust(fetched(TAGGED, None), Some(digest(name))),
+            Ok(Trust::Pinned),
+            "{name}"
+        );
+    }
+    let error = trust(fetched(TAGGED, None), Some(digest("policy"))).expect_err("another blob");
+    assert_eq!(error.code(), "digest-mismatch");
+    let labels: Vec<_> = error.facts().into_iter().map(|(label, _)| label).collect();
+    assert_eq!(labels, ["required", "manifest", "component"]);
+}
+
+#[test]
+fn a_pinned_reference_is_pinned() {
+    assert_eq!(trust(fetched(TAGGED, None), None), Ok(Trust::Digest));
+    let pinned = format!("oci://x.io/a@{}", digest("index"));
+    assert_eq!(trust(fetched(&pinned, None), None), Ok(Trust::Pinned));
+}
+
+#[test]
+fn the_config_lists_the_layers_of_the_manifest() {
+    let good = ["component", "policy"];
+    assert_eq!(trust(fetched(TAGGED, Some(&good)), None), Ok(Trust::Digest));
+    for bad in [&["policy", "component"][..], &["component"], &[]] {
+        let error = trust(fetched(TAGGED, Some(bad)), None).expect_err("other layers");
+        assert_eq!(error.code(), "layer-mismatch", "{bad:?}");
+    }
+}
+
+#[test]
+fn skipping_leaves_a_mark() {
+    let requirements = Requirements {
+        digest: Some(digest("other")),
+        verification: Verification::Skipped,
+    };
+    let verified = verify(fetched(TAGGED, Some(&[])), &requirements).expect("skipped");
+    assert_eq!(verified.into_parts().1, Trust::Skipped);
+}

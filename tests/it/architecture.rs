@@ -1,0 +1,174 @@
+//! The direction of dependencies, which one crate cannot enforce by itself.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+/// Modules in the order in which they may depend on each other, as `lib.rs`
+/// gives it: a module sees only those before it.
+const ORDER: [&str; 15] = [
+    "error",
+    "digest",
+    "reference",
+    "catalog",
+    "policy",
+    "schema",
+    "fetch",
+    "verify",
+    "store",
+    "runtime",
+    "toolbox",
+    "service",
+    "mcp",
+    "cli",
+    "main",
+];
+
+/// Crates that stay behind the modules that wrap them.
+const CONFINED: [(&str, &[&str]); 5] = [
+    ("rmcp", &["mcp"]),
+    ("clap", &["cli"]),
+    ("reqwest", &["fetch"]),
+    ("wasmtime", &["runtime", "schema"]),
+    ("axum", &["mcp"]),
+];
+
+/// Faces of the service that must not know each other, except for what the
+/// command line starts.
+const MCP_FOR_CLI: [&str; 2] = ["src/cli/mod.rs", "src/cli/serve.rs"];
+
+#[test]
+fn modules_import_only_what_stands_before_them() {
+    let mut wrong = Vec::new();
+    for (path, code) in sources() {
+        let place = position(&module_of(&path));
+        for used in crate_paths(&code) {
+            if position(&used) > place {
+                wrong.push(format!("{} uses {used}", path.display()));
+            }
+        }
+    }
+    assert!(wrong.is_empty(), "{wrong:#?}");
+}
+
+#[test]
+fn the_command_line_meets_mcp_only_to_serve() {
+    let wrong: Vec<_> = sources()
+        .into_iter()
+        .filter(|(path, code)| {
+            module_of(path) == "cli"
+                && crate_paths(code).iter().any(|used| used == "mcp")
+                && !MCP_FOR_CLI.iter().any(|allowed| path.ends_with(allowed))
+        })
+        .map(|(path, _)| path)
+        .collect();
+    assert!(wrong.is_empty(), "{wrong:?}");
+}
+
+#[test]
+fn wrapped_crates_stay_wrapped() {
+    let mut wrong = Vec::new();
+    for (path, code) in sources() {
+        let module = module_of(&path);
+        for (name, homes) in CONFINED {
+            if mentions_crate(&code, name) && !homes.contains(&module.as_str()) {
+                wrong.push(format!("{} uses {name}", path.display()));
+            }
+        }
+    }
+    assert!(wrong.is_empty(), "{wrong:#?}");
+}
+
+#[test]
+fn there_is_one_unsafe_block_and_it_says_why() {
+    let blocks: Vec<_> = sources()
+        .into_iter()
+        .flat_map(|(path, code)| {
+            let lines: Vec<_> = code.lines().map(str::to_owned).collect();
+            let found: Vec<_> = (0..lines.len())
+                .filter(|&n| lines[n].contains("unsafe {"))
+                .map(|n| {
+                    let above = lines[n.saturating_sub(8)..n].join("\n");
+                    (path.clone(), n + 1, above.contains("SAFETY:"))
+                })
+                .collect();
+            found
+        })
+        .collect();
+    assert_eq!(blocks.len(), 1, "{blocks:?}");
+    assert!(blocks[0].2, "no SAFETY comment: {blocks:?}");
+}
+
+fn sources() -> Vec<(PathBuf, String)> {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("src");
+    let mut found = Vec::new();
+    let mut open = vec![root];
+    while let Some(dir) = open.pop() {
+        for entry in fs::read_dir(dir).unwrap() {
+            let path = entry.unwrap().path();
+            if path.is_dir() {
+                open.push(path);
+            } else if path.extension().is_some_and(|extension| extension == "rs") {
+                found.push((path.clone(), without_comments(&path)));
+            }
+        }
+    }
+    assert!(found.len() > 40, "the sources were not found");
+    found
+}
+
+fn without_comments(path: &Path) -> String {
+    let code = fs::read_to_string(path).unwrap();
+    let keep = |line: &&str| {
+        let line = line.trim_start();
+        !line.starts_with("//") || line.starts_with("// SAFETY:")
+    };
+    code.lines().filter(keep).collect::<Vec<_>>().join("\n")
+}
+
+/// The first part of the path below `src`.
+fn module_of(path: &Path) -> String {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("src");
+    let below = path.strip_prefix(root).unwrap();
+    let first = below.components().next().unwrap();
+    let name = first.as_os_str().to_str().unwrap();
+    name.trim_end_matches(".rs").to_owned()
+}
+
+fn position(module: &str) -> usize {
+    match module {
+        // The map itself may name all of them.
+        "lib" => ORDER.len(),
+        _ => ORDER
+            .iter()
+            .position(|known| *known == module)
+            .unwrap_or_else(|| panic!("`{module}` has no place in ORDER")),
+    }
+}
+
+/// The modules named in `crate::…` paths.
+fn crate_paths(code: &str) -> Vec<String> {
+    code.split("crate::")
+        .skip(1)
+        .flat_map(|rest| match rest.strip_prefix('{') {
+            Some(group) => group.split('}').next().unwrap_or("").split(',').collect(),
+            None => vec![rest],
+        })
+        .map(|path| {
+            let path = path.trim_start();
+            let end = path.find(|c: char| !c.is_alphanumeric() && c != '_');
+            path[..end.unwrap_or(path.len())].to_owned()
+        })
+        .filter(|name| !name.is_empty())
+        .collect()
+}
+
+/// Whether `name` or a crate of its family (`name_…`) is used in a path.
+fn mentions_crate(code: &str, name: &str) -> bool {
+    let boundary = |c: char| !c.is_alphanumeric() && c != '_' && c != ':';
+    code.match_indices(name).any(|(at, _)| {
+        let before = code[..at].chars().next_back().is_none_or(boundary);
+        let after = &code[at + name.len()..];
+        let family = after.trim_start_matches(|c: char| c.is_alphanumeric() || c == '_');
+        before && (after.starts_with("::") || after.starts_with('_')) && family.starts_with("::")
+    })
+}

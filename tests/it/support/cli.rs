@@ -1,0 +1,96 @@
+//! The binary, with a root of its own.
+
+use std::ffi::OsStr;
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output};
+
+use serde_json::Value;
+use tempfile::TempDir;
+
+/// A temporary root, and a directory for the files of the test.
+pub struct Cli {
+    dir: TempDir,
+}
+
+/// How a command ended.
+pub struct Ended {
+    pub code: i32,
+    pub stdout: String,
+    pub stderr: String,
+}
+
+impl Cli {
+    pub fn new() -> Self {
+        let dir = tempfile::tempdir().unwrap();
+        fs::create_dir(dir.path().join("files")).unwrap();
+        Cli { dir }
+    }
+
+    pub fn root(&self) -> PathBuf {
+        self.dir.path().join("root")
+    }
+
+    /// Writes a file of the test and returns its path.
+    pub fn file(&self, name: &str, content: impl AsRef<[u8]>) -> PathBuf {
+        let path = self.dir.path().join("files").join(name);
+        fs::write(&path, content).unwrap();
+        path
+    }
+
+    /// The command, for tests that need more than its end.
+    pub fn command(&self) -> Command {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_wassette"));
+        command
+            .env_remove("RUST_LOG")
+            .env("WASSETTE_ROOT", self.root())
+            .current_dir(self.dir.path().join("files"));
+        command
+    }
+
+    pub fn run<A: AsRef<OsStr>>(&self, args: impl IntoIterator<Item = A>) -> Ended {
+        self.command().args(args).output().unwrap().into()
+    }
+
+    /// Runs with `-o json` and returns what was printed.
+    pub fn json<A: AsRef<OsStr>>(&self, args: impl IntoIterator<Item = A>) -> Value {
+        let output = self.command().args(args).args(["-o", "json"]).output();
+        let ended: Ended = output.unwrap().into();
+        assert_eq!(ended.code, 0, "{}", ended.stderr);
+        serde_json::from_str(&ended.stdout).unwrap()
+    }
+
+    pub fn load(&self, file: &Path) -> Value {
+        self.json([OsStr::new("load"), OsStr::new("--uri"), file.as_os_str()])
+    }
+
+    /// What a failed command says, with the test's own paths taken out.
+    pub fn failure<A: AsRef<OsStr>>(&self, args: impl IntoIterator<Item = A>) -> String {
+        let ended = self.run(args);
+        assert_ne!(ended.code, 0, "{}", ended.stdout);
+        assert_eq!(ended.stdout, "", "data was printed");
+        format!("exit code {}\n{}", ended.code, self.scrub(&ended.stderr))
+    }
+
+    pub fn scrub(&self, text: &str) -> String {
+        let files = self.dir.path().join("files");
+        text.replace(&files.display().to_string(), "/files")
+            .replace(&self.root().display().to_string(), "/root")
+    }
+
+    /// Whether no unfinished work is left on disk.
+    pub fn is_tidy(&self) -> bool {
+        let downloads = self.root().join("downloads");
+        fs::read_dir(downloads).map_or(true, |mut entries| entries.next().is_none())
+    }
+}
+
+impl From<Output> for Ended {
+    fn from(output: Output) -> Self {
+        Ended {
+            code: output.status.code().unwrap_or(-1),
+            stdout: String::from_utf8(output.stdout).unwrap(),
+            stderr: String::from_utf8(output.stderr).unwrap(),
+        }
+    }
+}
