@@ -12,12 +12,13 @@ python_tools() {
   PATH=$TOOLS/python/bin:$PATH
 }
 
-# npm_tools FOLDER   what FOLDER/package-lock.json pins, from npm
+# npm_tools FOLDER   what FOLDER/package-lock.json pins, from npm (`npm ci` would refuse a
+# lock file that leaves out optional packages of other platforms)
 npm_tools() {
   if ! cmp -s "$1/package-lock.json" "$TOOLS/npm/installed"; then
     mkdir -p "$TOOLS/npm"
     cp "$1/package.json" "$1/package-lock.json" "$TOOLS/npm/"
-    (cd "$TOOLS/npm" && npm ci --no-audit --no-fund --loglevel error)
+    (cd "$TOOLS/npm" && npm install --no-audit --no-fund --loglevel error)
     cp "$1/package-lock.json" "$TOOLS/npm/installed"
   fi
   PATH=$TOOLS/npm/node_modules/.bin:$PATH
