@@ -18,7 +18,7 @@ npm_tools() {
   if ! cmp -s "$1/package-lock.json" "$TOOLS/npm/installed"; then
     mkdir -p "$TOOLS/npm"
     cp "$1/package.json" "$1/package-lock.json" "$TOOLS/npm/"
-    (cd "$TOOLS/npm" && npm install --no-audit --no-fund --loglevel error)
+    (cd "$TOOLS/npm" && npm install --ignore-scripts --no-audit --no-fund --loglevel error)
     cp "$1/package-lock.json" "$TOOLS/npm/installed"
   fi
   PATH=$TOOLS/npm/node_modules/.bin:$PATH
