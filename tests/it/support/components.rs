@@ -1,0 +1,42 @@
+//! Tiny components, as text.
+
+/// Nothing in it.
+pub const EMPTY: &str = "(component)";
+
+/// Exports `answer`, which returns 42.
+pub const ANSWER: &str = r#"
+(component
+  (core module $m
+    (func (export "answer") (result i32) i32.const 42))
+  (core instance $i (instantiate $m))
+  (func (export "answer") (result u32) (canon lift (core func $i "answer"))))
+"#;
+
+/// Not a component.
+pub const CORE_MODULE: &str = "(module)";
+
+/// The binary of a text.
+pub fn binary(text: &str) -> Vec<u8> {
+    wat::parse_str(text).expect("WebAssembly text")
+}
+
+/// A component of at least `size` bytes, in a custom section.
+pub fn padded(size: usize) -> Vec<u8> {
+    let mut wasm = binary(EMPTY);
+    let name = b"padding";
+    let content: Vec<u8> = (0..size).map(|i| (i * 31 % 251) as u8).collect();
+    wasm.push(0);
+    leb128(&mut wasm, 1 + name.len() + content.len());
+    wasm.push(name.len() as u8);
+    wasm.extend_from_slice(name);
+    wasm.extend_from_slice(&content);
+    wasm
+}
+
+fn leb128(out: &mut Vec<u8>, mut value: usize) {
+    while value >= 0x80 {
+        out.push((value & 0x7f) as u8 | 0x80);
+        value >>= 7;
+    }
+    out.push(value as u8);
+}

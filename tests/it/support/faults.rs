@@ -1,0 +1,164 @@
+//! A server that answers as a test tells it to, and notes what it was asked.
+
+use std::collections::HashMap;
+use std::net::SocketAddr;
+use std::sync::{Arc, Mutex};
+
+use axum::body::Body;
+use axum::extract::Request;
+use axum::response::{IntoResponse, Response};
+use axum::{Router, http};
+use bytes::Bytes;
+use futures_util::stream;
+use http::{Method, StatusCode};
+use tokio::task::JoinHandle;
+use wassette::digest::Digest;
+
+use super::artifact::Artifact;
+
+/// One request as it came in.
+#[derive(Debug, Clone)]
+pub struct Seen {
+    pub method: Method,
+    /// Path and query.
+    pub target: String,
+    pub authorization: Option<String>,
+}
+
+/// A server on a free loopback port; ends when dropped.
+pub struct Faults {
+    address: SocketAddr,
+    seen: Arc<Mutex<Vec<Seen>>>,
+    task: JoinHandle<()>,
+}
+
+impl Faults {
+    /// Serves whatever `answer` says.
+    pub async fn start<A>(answer: A) -> Self
+    where
+        A: Fn(&Seen) -> Response + Clone + Send + Sync + 'static,
+    {
+        Faults::start_async(move |seen| std::future::ready(answer(&seen))).await
+    }
+
+    /// The same with an answer that may wait.
+    pub async fn start_async<A, F>(answer: A) -> Self
+    where
+        A: Fn(Seen) -> F + Clone + Send + Sync + 'static,
+        F: Future<Output = Response> + Send + 'static,
+    {
+        let seen = Arc::new(Mutex::new(Vec::new()));
+        let notes = seen.clone();
+        let service = move |request: Request| {
+            let one = note(&request);
+            notes.lock().expect("no panic").push(one.clone());
+            answer(one)
+        };
+        let listener = tokio::net::TcpListener::bind("127.0.0.1:0")
+            .await
+            .expect("a free port");
+        let address = listener.local_addr().expect("an address");
+        let router = Router::new().fallback(service);
+        let task = tokio::spawn(async move {
+            let _ = axum::serve(listener, router).await;
+        });
+        Faults {
+            address,
+            seen,
+            task,
+        }
+    }
+
+    pub fn address(&self) -> SocketAddr {
+        self.address
+    }
+
+    /// `oci://…/` and the name.
+    pub fn reference(&self, name: &str) -> String {
+        format!("oci://{}/{name}", self.address)
+    }
+
+    /// `http://…` and the path.
+    pub fn url(&self, path: &str) -> String {
+        format!("http://{}{path}", self.address)
+    }
+
+    /// All requests so far.
+    pub fn seen(&self) -> Vec<Seen> {
+        self.seen.lock().expect("no panic").clone()
+    }
+}
+
+impl Drop for Faults {
+    fn drop(&mut self) {
+        self.task.abort();
+    }
+}
+
+fn note(request: &Request) -> Seen {
+    let authorization = request.headers().get(http::header::AUTHORIZATION);
+    Seen {
+        method: request.method().clone(),
+        target: request.uri().to_string(),
+        authorization: authorization
+            .and_then(|value| value.to_str().ok())
+            .map(str::to_owned),
+    }
+}
+
+/// The honest answers of a registry that holds one artifact under any tag.
+#[derive(Clone)]
+pub struct Honest {
+    manifest: Vec<u8>,
+    blobs: Arc<HashMap<String, Vec<u8>>>,
+}
+
+impl Honest {
+    pub fn new(artifact: &Artifact) -> Self {
+        let blobs = artifact.blobs.iter();
+        let blobs = blobs.map(|blob| (Digest::of(blob).to_string(), blob.clone()));
+        Honest {
+            manifest: artifact.bytes(),
+            blobs: Arc::new(blobs.collect()),
+        }
+    }
+
+    pub fn answer(&self, seen: &Seen) -> Response {
+        let name = seen.target.rsplit('/').next().unwrap_or_default();
+        if seen.target.contains("/manifests/") {
+            let digest = Digest::of(&self.manifest).to_string();
+            let known = !name.starts_with("sha256:") || name == digest;
+            let headers = [("docker-content-digest", digest)];
+            return match known {
+                true => (headers, self.manifest.clone()).into_response(),
+                false => StatusCode::NOT_FOUND.into_response(),
+            };
+        }
+        match self.blobs.get(name) {
+            Some(blob) => blob.clone().into_response(),
+            None => StatusCode::NOT_FOUND.into_response(),
+        }
+    }
+}
+
+/// A body without an end.
+pub fn endless(chunk: &'static [u8]) -> Response {
+    let chunk = Bytes::from_static(chunk);
+    let chunks = stream::repeat_with(move || Ok::<_, std::io::Error>(chunk.clone()));
+    Body::from_stream(chunks).into_response()
+}
+
+/// A body that begins and then waits for ever.
+pub fn stalled(start: &'static [u8]) -> Response {
+    let start = stream::iter([Ok::<_, std::io::Error>(Bytes::from_static(start))]);
+    let chunks = futures_util::StreamExt::chain(start, stream::pending());
+    Body::from_stream(chunks).into_response()
+}
+
+pub fn redirect(to: &str) -> Response {
+    (
+        StatusCode::TEMPORARY_REDIRECT,
+        [("location", to.to_owned())],
+    )
+        .into_response()
+}

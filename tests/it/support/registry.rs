@@ -1,0 +1,151 @@
+//! A real registry: the CNCF Distribution server, as packaged by Debian.
+
+use std::io::{BufRead, BufReader};
+use std::process::{Child, Command, Stdio};
+
+use serde_json::Value;
+use tempfile::TempDir;
+use wassette::digest::Digest;
+
+use super::artifact::{Artifact, INDEX, MANIFEST};
+
+const BINARY: &str = "docker-registry";
+const INSTALL: &str = "apt-get install -y --no-install-recommends docker-registry";
+
+/// A registry process on a free port of its own; ends when dropped.
+pub struct Registry {
+    child: Child,
+    address: String,
+    client: reqwest::Client,
+    _storage: TempDir,
+}
+
+impl Registry {
+    /// Starts a registry and waits until it listens.
+    pub fn start() -> Self {
+        let storage = TempDir::new().expect("a temporary directory");
+        let config = storage.path().join("config.yml");
+        // Port 0: the system picks a free one, and the log tells which.
+        let text = format!(
+            "version: 0.1\nlog: {{level: info, formatter: text}}\n\
+             storage: {{filesystem: {{rootdirectory: {}}}, delete: {{enabled: true}}}}\n\
+             http: {{addr: '127.0.0.1:0'}}\n",
+            storage.path().display()
+        );
+        std::fs::write(&config, text).expect("the config is written");
+        let spawned = Command::new(BINARY)
+            .arg("serve")
+            .arg(&config)
+            .env("OTEL_TRACES_EXPORTER", "none")
+            .stdout(Stdio::null())
+            .stderr(Stdio::piped())
+            .spawn();
+        let mut child =
+            spawned.unwrap_or_else(|error| panic!("{BINARY}: {error}; install it: {INSTALL}"));
+        let mut log = BufReader::new(child.stderr.take().expect("stderr is piped"));
+        let address = listening(&mut log);
+        // An unread pipe would stop the registry once it is full.
+        std::thread::spawn(move || std::io::copy(&mut log, &mut std::io::sink()));
+        Registry {
+            child,
+            address,
+            client: client(),
+            _storage: storage,
+        }
+    }
+
+    /// `127.0.0.1:port`.
+    pub fn address(&self) -> &str {
+        &self.address
+    }
+
+    /// `oci://…/` and the name.
+    pub fn reference(&self, name: &str) -> String {
+        format!("oci://{}/{name}", self.address)
+    }
+
+    /// Pushes blobs and manifest, and returns the manifest's digest.
+    pub async fn push(&self, repository: &str, tag: &str, artifact: &Artifact) -> Digest {
+        for blob in &artifact.blobs {
+            self.push_blob(repository, blob).await;
+        }
+        self.push_manifest(repository, tag, &artifact.manifest)
+            .await
+    }
+
+    pub async fn push_blob(&self, repository: &str, content: &[u8]) -> Digest {
+        let digest = Digest::of(content);
+        let start = format!("http://{}/v2/{repository}/blobs/uploads/", self.address);
+        let started = self
+            .client
+            .post(start)
+            .send()
+            .await
+            .expect("an upload starts");
+        let location = started.headers()["location"].to_str().expect("an address");
+        let mut url: url::Url = location.parse().expect("an address");
+        url.query_pairs_mut()
+            .append_pair("digest", &digest.to_string());
+        let put = self.client.put(url).body(content.to_vec()).send().await;
+        let status = put.expect("the upload ends").status();
+        assert_eq!(status, http::StatusCode::CREATED);
+        digest
+    }
+
+    /// Pushes a manifest or an index.
+    pub async fn push_manifest(&self, repository: &str, tag: &str, manifest: &Value) -> Digest {
+        let bytes = manifest.to_string().into_bytes();
+        let digest = Digest::of(&bytes);
+        let kind = if manifest.get("manifests").is_some() {
+            INDEX
+        } else {
+            MANIFEST
+        };
+        let put = self
+            .client
+            .put(format!(
+                "http://{}/v2/{repository}/manifests/{tag}",
+                self.address
+            ))
+            .header("content-type", kind)
+            .body(bytes)
+            .send()
+            .await
+            .expect("the manifest is sent");
+        let status = put.status();
+        let words = put.text().await.unwrap_or_default();
+        assert_eq!(status, http::StatusCode::CREATED, "{words}");
+        digest
+    }
+}
+
+impl Drop for Registry {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+fn listening(log: &mut impl BufRead) -> String {
+    let mut seen = String::new();
+    let mut line = String::new();
+    while log.read_line(&mut line).is_ok_and(|read| read > 0) {
+        if let Some((_, rest)) = line.split_once("listening on ") {
+            let end = rest.find([' ', '"', ',', '\n']).unwrap_or(rest.len());
+            return rest[..end].to_owned();
+        }
+        seen.push_str(&line);
+        line.clear();
+    }
+    panic!("the registry did not start:\n{seen}");
+}
+
+/// A client for plain HTTP.
+pub fn client() -> reqwest::Client {
+    // Where a provider is installed already, any will do.
+    let _ = rustls::crypto::ring::default_provider().install_default();
+    reqwest::Client::builder()
+        .no_proxy()
+        .build()
+        .expect("a client")
+}
