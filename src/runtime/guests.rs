@@ -1,8 +1,11 @@
 //! The threads guests run on.
 
+use std::future::poll_fn;
+use std::pin::Pin;
 use std::sync::OnceLock;
+use std::task::Poll;
 
-use tokio::runtime::{Builder, Runtime};
+use tokio::runtime::{Builder, Handle, Runtime};
 use tokio_util::task::AbortOnDropHandle;
 
 use super::error::CallError;
@@ -11,6 +14,17 @@ use super::error::CallError;
 /// whole tick for each poll, so tokio's default of 61 would be over half a second.
 const EVENT_INTERVAL: u32 = 8;
 
+/// Where a guest starts.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Start {
+    /// On the caller's thread, until it first waits or has had its tick: a
+    /// short call is over before another thread would have woken up. Only for
+    /// guests that cannot block, and one at a time.
+    Here,
+    /// On a guest thread.
+    Apart,
+}
+
 /// A runtime of the guests' own, so that what they do never delays the server.
 #[derive(Default)]
 pub(super) struct Guests {
@@ -18,11 +32,28 @@ pub(super) struct Guests {
 }
 
 impl Guests {
-    /// Starts a future on a guest thread; dropping the handle cancels it.
-    pub fn spawn<F>(&self, future: F) -> Result<AbortOnDropHandle<F::Output>, CallError>
-    where
-        F: Future<Output: Send> + Send + 'static,
-    {
+    /// Runs a guest to its end; dropping the future cancels it.
+    pub async fn run<T: Send + 'static>(
+        &self,
+        start: Start,
+        guest: impl Future<Output = Result<T, CallError>> + Send + 'static,
+    ) -> Result<T, CallError> {
+        let handle = self.handle()?;
+        let mut guest = Box::pin(guest);
+        if start == Start::Here
+            && let Poll::Ready(outcome) = first_poll(handle, guest.as_mut()).await
+        {
+            return outcome;
+        }
+        let task = AbortOnDropHandle::new(handle.spawn(guest));
+        task.await.unwrap_or_else(|error| {
+            Err(CallError::Internal {
+                message: error.to_string(),
+            })
+        })
+    }
+
+    fn handle(&self) -> Result<&Handle, CallError> {
         let runtime = self.runtime.get_or_init(|| {
             Builder::new_multi_thread()
                 .thread_name("wassette-guest")
@@ -35,8 +66,17 @@ impl Guests {
         let runtime = runtime.as_ref().ok_or_else(|| CallError::Internal {
             message: "no threads for guests".into(),
         })?;
-        Ok(AbortOnDropHandle::new(runtime.spawn(future)))
+        Ok(runtime.handle())
     }
+}
+
+/// Polls once, with the guests' timers and sockets rather than the caller's.
+async fn first_poll<F: Future>(handle: &Handle, mut guest: Pin<&mut F>) -> Poll<F::Output> {
+    poll_fn(|context| {
+        let _guests = handle.enter();
+        Poll::Ready(guest.as_mut().poll(context))
+    })
+    .await
 }
 
 impl Drop for Guests {

@@ -14,6 +14,7 @@ use super::call::Call;
 use super::code::Code;
 use super::engine::Tier;
 use super::error::{CallError, CompileError};
+use super::guests::Start;
 use super::sandbox::Sandbox;
 use crate::digest::Digest;
 use crate::schema::ExportPath;
@@ -151,15 +152,16 @@ impl Program {
         let _turn = self.inner.calls.acquire().await.ok();
         let runtime = &self.inner.runtime;
         let ticking = runtime.ticker.start();
-        let task = runtime.guests.spawn(async move {
+        let start = if ticking.is_alone() && !call.sandbox.can_block() {
+            Start::Here
+        } else {
+            Start::Apart
+        };
+        let guest = async move {
             let _ticking = ticking;
             call.run().await
-        })?;
-        task.await.unwrap_or_else(|error| {
-            Err(CallError::Internal {
-                message: error.to_string(),
-            })
-        })
+        };
+        runtime.guests.run(start, guest).await
     }
 
     /// Starts loading or compiling in the background. Needs a tokio runtime.

@@ -71,6 +71,13 @@ impl Drop for Ticker {
 /// A call in flight.
 pub(super) struct Ticking(Arc<Shared>);
 
+impl Ticking {
+    /// Whether no other call is in flight.
+    pub fn is_alone(&self) -> bool {
+        self.0.in_flight.load(Ordering::SeqCst) == 1
+    }
+}
+
 impl Drop for Ticking {
     fn drop(&mut self) {
         self.0.in_flight.fetch_sub(1, Ordering::SeqCst);
