@@ -9,31 +9,37 @@ pub mod program;
 pub mod registry;
 
 use std::path::Path;
+
 use tempfile::TempDir;
 use wassette::error::Report;
 use wassette::fetch::{FetchError, FetchOptions, Fetched, Fetcher, Silent};
 use wassette::reference::Reference;
+
 /// One load of one reference, with a staging directory of its own.
 pub struct Load {
     pub fetcher: Fetcher,
     pub staging: TempDir,
 }
+
 impl Load {
     pub fn new() -> Self {
         Load::with(FetchOptions::default())
     }
+
     pub fn with(options: FetchOptions) -> Self {
         Load {
             fetcher: Fetcher::new(options),
             staging: TempDir::new().expect("a temporary directory"),
         }
     }
+
     pub async fn run(&self, reference: &str) -> Result<Fetched, FetchError> {
         let reference = reference_of(reference);
         let resolved = self.fetcher.resolve(&reference).await?;
         let staging = self.staging.path();
         self.fetcher.fetch(resolved, staging, &Silent).await
     }
+
     /// Runs a load that fails, and sees that it leaves nothing behind.
     pub async fn fails(&self, reference: &str) -> FetchError {
         match self.run(reference).await {
@@ -44,14 +50,17 @@ impl Load {
             }
         }
     }
+
     /// Names of the files in staging.
     pub fn staged(&self) -> Vec<String> {
         files(self.staging.path())
     }
 }
+
 pub fn reference_of(text: &str) -> Reference {
     Reference::parse(text, Path::new("/")).expect("a reference")
 }
+
 pub fn files(directory: &Path) -> Vec<String> {
     let entries = std::fs::read_dir(directory).expect("a directory");
     let mut names: Vec<String> = entries
