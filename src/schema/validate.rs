@@ -102,7 +102,7 @@ impl Findings {
 
 /// Component and instance types may be declared within each other, a few bytes
 /// a level, and are read by recursion. The declarations of a section bound its
-/// depth; no toolchain makes a hundredth as many.
+/// depth, without reading it.
 const MAX_NESTED_TYPES: usize = 2_000;
 
 fn refuse_deep_types(payload: &Payload<'_>, wasm: &[u8]) -> Result<(), SchemaError> {

@@ -5,6 +5,7 @@ mod describing;
 mod documentation;
 mod leftovers;
 mod naming;
+mod schemas;
 
 use wit_component::{ComponentEncoder, StringEncoding, dummy_module, embed_component_metadata};
 use wit_parser::{ManglingAndAbi, PackageId, Resolve};

@@ -5,12 +5,15 @@
 //!
 //! [spec]: https://json-schema.org/draft/2020-12
 
+mod parts;
+
 use serde_json::{Map, Value, json};
 use wit_parser::{
     Case, Docs, Enum, Flags, Function, Handle, Record, Resolve, Result_, Type, TypeDefKind,
 };
 
 use super::text;
+use parts::{Fields, null, object, one_of, primitive};
 
 /// A JSON object.
 pub(super) type Object = Map<String, Value>;
@@ -47,7 +50,7 @@ pub(super) fn schemas(resolve: &Resolve, function: &Function) -> Result<Schemas,
         let schema = writer
             .schema(&param.ty, 0)
             .map_err(|obstacle| format!("parameter `{}` {obstacle}", param.name))?;
-        fields.add(&param.name, &writer, &param.ty, schema);
+        writer.add(&mut fields, &param.name, &param.ty, schema);
     }
     let input = fields.into_schema();
     let (result, outcome) = writer
@@ -61,39 +64,6 @@ pub(super) fn schemas(resolve: &Resolve, function: &Function) -> Result<Schemas,
         outcome,
         nodes: writer.nodes,
     })
-}
-
-/// Properties of an object with fixed fields.
-#[derive(Default)]
-struct Fields {
-    properties: Object,
-    required: Vec<Value>,
-}
-
-impl Fields {
-    /// An `option` may be left out.
-    fn add(&mut self, name: &str, writer: &Writer<'_>, ty: &Type, schema: Object) {
-        if writer.is_option(ty) {
-            self.properties.insert(name.to_owned(), schema.into());
-        } else {
-            self.require(name, schema);
-        }
-    }
-
-    fn require(&mut self, name: &str, schema: Object) {
-        self.properties.insert(name.to_owned(), schema.into());
-        self.required.push(name.into());
-    }
-
-    fn into_schema(self) -> Object {
-        let mut schema = object(json!({ "type": "object" }));
-        schema.insert("properties".to_owned(), self.properties.into());
-        if !self.required.is_empty() {
-            schema.insert("required".to_owned(), self.required.into());
-        }
-        schema.insert("additionalProperties".to_owned(), false.into());
-        schema
-    }
 }
 
 struct Writer<'a> {
@@ -137,6 +107,15 @@ impl Writer<'_> {
 
     fn is_option(&self, ty: &Type) -> bool {
         matches!(self.kind(ty), Some(TypeDefKind::Option(_)))
+    }
+
+    /// An `option` may be left out.
+    fn add(&self, fields: &mut Fields, name: &str, ty: &Type, schema: Object) {
+        if self.is_option(ty) {
+            fields.allow(name, schema);
+        } else {
+            fields.require(name, schema);
+        }
     }
 
     fn schema(&mut self, ty: &Type, depth: usize) -> Result<Object, Reason> {
@@ -207,7 +186,7 @@ impl Writer<'_> {
             self.name(&field.name)?;
             let mut schema = self.schema(&field.ty, depth)?;
             describe(&mut schema, &field.docs);
-            fields.add(&field.name, self, &field.ty, schema);
+            self.add(&mut fields, &field.name, &field.ty, schema);
         }
         Ok(fields.into_schema())
     }
@@ -236,7 +215,7 @@ impl Writer<'_> {
             );
             if let Some(ty) = &case.ty {
                 let schema = self.schema(ty, depth)?;
-                fields.add("val", self, ty, schema);
+                self.add(&mut fields, "val", ty, schema);
             }
             let mut choice = fields.into_schema();
             describe(&mut choice, &case.docs);
@@ -350,49 +329,6 @@ impl Writer<'_> {
             return Err(format!("makes a schema of more than {MAX_NODES} parts"));
         }
         Ok(())
-    }
-}
-
-fn primitive(ty: &Type) -> Result<Object, Reason> {
-    let schema = match ty {
-        Type::Bool => json!({ "type": "boolean" }),
-        Type::U8 => json!({ "type": "integer", "minimum": 0, "maximum": u8::MAX }),
-        Type::U16 => json!({ "type": "integer", "minimum": 0, "maximum": u16::MAX }),
-        Type::U32 => json!({ "type": "integer", "minimum": 0, "maximum": u32::MAX }),
-        Type::U64 => json!({ "type": "integer", "minimum": 0, "maximum": u64::MAX }),
-        Type::S8 => json!({ "type": "integer", "minimum": i8::MIN, "maximum": i8::MAX }),
-        Type::S16 => json!({ "type": "integer", "minimum": i16::MIN, "maximum": i16::MAX }),
-        Type::S32 => json!({ "type": "integer", "minimum": i32::MIN, "maximum": i32::MAX }),
-        Type::S64 => json!({ "type": "integer", "minimum": i64::MIN, "maximum": i64::MAX }),
-        Type::F32 | Type::F64 => json!({
-            "anyOf": [
-                { "type": "number" },
-                { "type": "string", "enum": ["NaN", "Infinity", "-Infinity"] },
-            ],
-        }),
-        Type::Char => json!({ "type": "string", "minLength": 1, "maxLength": 1 }),
-        Type::String => json!({ "type": "string" }),
-        Type::ErrorContext => return Err("contains an error context".to_owned()),
-        Type::Id(_) => return Err("contains an unknown type".to_owned()),
-    };
-    Ok(object(schema))
-}
-
-fn null() -> Object {
-    object(json!({ "type": "null" }))
-}
-
-fn one_of(choices: Vec<Value>) -> Object {
-    let mut schema = Object::new();
-    schema.insert("oneOf".to_owned(), choices.into());
-    schema
-}
-
-/// The object a `json!({…})` made.
-fn object(value: Value) -> Object {
-    match value {
-        Value::Object(object) => object,
-        _ => Object::new(),
     }
 }
 
