@@ -88,8 +88,10 @@ pub(super) enum Miss {
     Io(#[from] io::Error),
     #[error("{0} is not a plain file or directory of this user's, writable by no one else")]
     Foreign(&'static str),
-    #[error("it was made from another component or for another engine")]
-    Key,
+    #[error("it was made from another component")]
+    Component,
+    #[error("it was made by another version of this program, or for another machine")]
+    Engine,
     #[error("it was changed after it was written")]
     Changed,
     #[error("wasmtime refused it: {0:#}")]
@@ -134,11 +136,14 @@ fn check_seal(mut file: File, key: &Key) -> Result<(), Miss> {
     file.seek(SeekFrom::Start(image_len))?;
     file.read_exact(&mut found)?;
 
-    let Some((content, modified_ns)) = parse(&found) else {
+    let Some((made_from, content, modified_ns)) = parse(&found) else {
         return Err(Miss::Changed);
     };
-    if seal(key, &content, modified_ns).as_bytes() != found {
-        return Err(Miss::Key);
+    if made_from.component != key.component {
+        return Err(Miss::Component);
+    }
+    if made_from.engine != key.engine {
+        return Err(Miss::Engine);
     }
     let modified = metadata.modified()?.duration_since(UNIX_EPOCH);
     if modified.is_ok_and(|since| since.as_nanos() == modified_ns) {
@@ -152,13 +157,19 @@ fn check_seal(mut file: File, key: &Key) -> Result<(), Miss> {
     }
 }
 
-/// The content digest and the time of a seal.
-fn parse(seal: &[u8]) -> Option<(Digest, u128)> {
-    let seal = str::from_utf8(seal).ok()?.strip_suffix('\n')?;
-    let mut words = seal.rsplit(' ');
+/// The key, the content's digest and the time of a seal; `None` if it is not
+/// written exactly as [`seal`] writes it.
+fn parse(found: &[u8]) -> Option<(Key, Digest, u128)> {
+    let mut words = str::from_utf8(found).ok()?.trim_end().split(' ').skip(1);
+    let mut digest = || format!("sha256:{}", words.next()?).parse().ok();
+    let key = Key {
+        component: digest()?,
+        engine: digest()?,
+    };
+    let content = digest()?;
     let modified_ns = words.next()?.parse().ok()?;
-    let content = format!("sha256:{}", words.next()?).parse().ok()?;
-    Some((content, modified_ns))
+    let written = seal(&key, &content, modified_ns);
+    (written.as_bytes() == found).then_some((key, content, modified_ns))
 }
 
 fn digest(mut bytes: impl Read) -> io::Result<Digest> {
@@ -269,10 +280,10 @@ mod tests {
     fn other_keys_are_misses() {
         let mut sealed = Sealed::new();
         sealed.key.component = Digest::of(b"another component");
-        assert!(matches!(sealed.check(), Err(Miss::Key)));
+        assert!(matches!(sealed.check(), Err(Miss::Component)));
         let mut sealed = Sealed::new();
         sealed.key.engine = Digest::of(b"another engine");
-        assert!(matches!(sealed.check(), Err(Miss::Key)));
+        assert!(matches!(sealed.check(), Err(Miss::Engine)));
     }
 
     #[cfg(unix)]

@@ -31,7 +31,7 @@ const POOL_GC_HEAPS: u32 = 100;
 /// Elements a pooled table can hold.
 const POOL_TABLE_ELEMENTS: usize = 100_000;
 /// Bytes kept resident in a used slot, so that the next call takes no page faults.
-const KEEP_MEMORY: usize = 128 << 10;
+const KEEP_MEMORY: usize = 1 << 20;
 const KEEP_TABLE: usize = 16 << 10;
 const KEEP_STACK: usize = 16 << 10;
 /// Used slots kept per component, beyond which their memory is given back.

@@ -38,6 +38,8 @@ pub enum CompileError {
     Timeout { tier: Tier, limit: Duration },
     #[error("the component's file does not have the digest it was installed with")]
     Changed { expected: Digest },
+    #[error("`{}` is no longer the version that is running", compiler.display())]
+    OtherVersion { compiler: PathBuf },
     #[error("{}", link_message(import.as_deref(), message))]
     Link {
         /// The import without a counterpart, where it could be told.
@@ -82,6 +84,7 @@ impl Diagnose for CompileError {
             CompileError::Changed { .. } => "digest-mismatch",
             CompileError::Link { .. } => "unknown-import",
             CompileError::Spawn { .. }
+            | CompileError::OtherVersion { .. }
             | CompileError::Io { .. }
             | CompileError::Staging(_)
             | CompileError::Load { .. }
@@ -97,6 +100,7 @@ impl Diagnose for CompileError {
             | CompileError::Link { .. } => Class::InvalidComponent,
             CompileError::Changed { .. } => Class::Verification,
             CompileError::Spawn { .. }
+            | CompileError::OtherVersion { .. }
             | CompileError::Io { .. }
             | CompileError::Staging(_)
             | CompileError::Load { .. }
@@ -107,6 +111,7 @@ impl Diagnose for CompileError {
     fn hint(&self) -> Option<String> {
         let hint = match self {
             CompileError::Changed { .. } => "load the component again",
+            CompileError::OtherVersion { .. } => "restart the server",
             CompileError::Link { .. } => {
                 "components can import WASI 0.2, `wasi:http@0.2` and \
                  `wasi:config/store@0.2.0-draft`; build the component against these"

@@ -155,8 +155,11 @@ impl Runtime {
             .load(tier, compiled.path.clone(), source.digest)
             .await?;
         let code = loaded.map_err(|miss| match miss {
-            Miss::Key => CompileError::Changed {
+            Miss::Component => CompileError::Changed {
                 expected: source.digest,
+            },
+            Miss::Engine => CompileError::OtherVersion {
+                compiler: self.options.compiler.clone(),
             },
             miss => CompileError::Load {
                 message: miss.to_string(),

@@ -4,6 +4,7 @@ use std::fs;
 use std::os::unix::fs::{MetadataExt, PermissionsExt};
 use std::path::Path;
 use std::sync::Arc;
+use std::time::Duration;
 
 use serde_json::json;
 use wassette::error::Diagnose;
@@ -231,9 +232,50 @@ async fn a_compiler_that_hangs_or_dies_is_stopped() {
         set_mode(&script, 0o700);
         let mut options = installed.options();
         options.compiler = script.clone();
-        options.compile_timeout = std::time::Duration::from_secs(1);
+        options.compile_timeout = Duration::from_secs(1);
         let program = installed.program_with(options);
         let error = call(&program, "add", json!({})).await.unwrap_err();
         assert_eq!(error.code(), code, "{error:?}");
     }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn dropping_the_program_stops_its_compiler() {
+    let installed = Installed::new(components::ADD);
+    let (script, pid) = (
+        installed.root.path().join("compiler"),
+        installed.root.path().join("pid"),
+    );
+    let text = format!(
+        "#!/bin/sh\necho $$ > {0}.part\nmv {0}.part {0}\nexec sleep 60\n",
+        pid.display()
+    );
+    fs::write(&script, text).unwrap();
+    set_mode(&script, 0o700);
+    let mut options = installed.options();
+    options.compiler = script;
+    let program = installed.program_with(options);
+    program.warm();
+    let pid = loop {
+        match fs::read_to_string(&pid) {
+            Ok(pid) => break pid.trim().to_owned(),
+            Err(_) => tokio::time::sleep(Duration::from_millis(5)).await,
+        }
+    };
+    drop(program);
+    let process = Path::new("/proc").join(pid);
+    let gone = async {
+        while process.exists() {
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
+    };
+    tokio::time::timeout(Duration::from_secs(5), gone)
+        .await
+        .unwrap();
+    assert_eq!(
+        fs::read_dir(installed.root.path().join("downloads"))
+            .unwrap()
+            .count(),
+        0
+    );
 }
