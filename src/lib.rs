@@ -26,6 +26,8 @@
 
 pub mod error;
 
+#![deny(unsafe_code)]
+
 pub mod digest;
 
 pub mod reference;
