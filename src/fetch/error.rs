@@ -93,6 +93,7 @@ impl Failure {
         match stopped {
             Stopped::Mismatch(mismatch) => Failure::mismatch(what, mismatch),
             Stopped::Disk(error) => Failure::disk(error),
+            Stopped::Content(failure) => failure,
         }
     }
 }

@@ -10,7 +10,6 @@ use tokio::sync::watch;
 
 use super::error::Failure;
 use super::outcome::{Blob, Identity, Parts};
-use super::preamble;
 use super::progress::Progress;
 use super::sink::StagedFile;
 use crate::digest::{Expected, Mismatch};
@@ -107,9 +106,7 @@ fn transfer(
             return Err(Failure::disk(io::ErrorKind::Interrupted.into()));
         }
     }
-    let (blob, start) = staged.finish().map_err(stopped)?;
-    preamble::check(&start)?;
-    Ok(blob)
+    staged.finish().map_err(stopped)
 }
 
 fn convert(source: File, target: &Path, limit: u64) -> Result<Blob, Failure> {
@@ -128,9 +125,7 @@ fn convert(source: File, target: &Path, limit: u64) -> Result<Blob, Failure> {
     let stopped = |stopped| Failure::stopped(stopped, "the file");
     let mut staged = StagedFile::create(target, Expected::default()).map_err(Failure::disk)?;
     staged.write(&binary).map_err(stopped)?;
-    let (blob, start) = staged.finish().map_err(stopped)?;
-    preamble::check(&start)?;
-    Ok(blob)
+    staged.finish().map_err(stopped)
 }
 
 fn regular(metadata: &Metadata) -> Result<(), Failure> {

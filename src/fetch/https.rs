@@ -9,7 +9,6 @@ use url::Url;
 use super::error::Failure;
 use super::http::{Http, HttpError, Meter, Request};
 use super::outcome::{Identity, Parts};
-use super::preamble;
 use super::progress::Progress;
 use super::sink::{self, Download};
 use crate::digest::Expected;
@@ -68,8 +67,7 @@ pub(super) async fn fetch(
         meter,
         progress,
     };
-    let (component, start) = sink::download(response, download).await?;
-    preamble::check(&start)?;
+    let component = sink::download(response, download).await?;
     Ok(Parts {
         identity,
         component,

@@ -98,6 +98,8 @@ impl Fetcher {
             elapsed,
         } = resolved;
         let target = staging.join("component.wasm");
+        // Another blob of the artifact may fail after the component has arrived.
+        let discard = target.clone();
         let fetched = match (&reference, identity) {
             (Reference::Oci(oci), Identity::Oci { manifest_digest }) => {
                 let pull = oci::Pull {
@@ -121,7 +123,14 @@ impl Fetcher {
             // `resolve` alone makes `Resolved`, and gives each kind its own identity.
             (Reference::Oci(_), _) => unreachable!("a registry resolves to a digest"),
         };
-        let parts = fetched.map_err(|failure| failure.of(&reference))?;
+        let parts = match fetched {
+            Ok(parts) => parts,
+            Err(failure) => {
+                // What cannot be removed goes with the staging directory.
+                let _ = tokio::fs::remove_file(discard).await;
+                return Err(failure.of(&reference));
+            }
+        };
         let fetch_ms = u64::try_from((elapsed + started.elapsed()).as_millis()).unwrap_or(u64::MAX);
         Ok(finish(reference, parts, &meter, fetch_ms))
     }

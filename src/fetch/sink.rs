@@ -34,6 +34,8 @@ pub(super) struct StagedFile {
 pub(super) enum Stopped {
     Mismatch(Mismatch),
     Disk(io::Error),
+    /// It does not start like a component.
+    Content(Failure),
 }
 
 impl StagedFile {
@@ -53,12 +55,14 @@ impl StagedFile {
         self.file.write_all(chunk).map_err(Stopped::Disk)
     }
 
-    /// Ends the file; returns it with its first bytes.
-    pub fn finish(mut self) -> Result<(Blob, Vec<u8>), Stopped> {
+    /// Ends the file, which is kept if it is what was promised and starts like
+    /// a component.
+    pub fn finish(mut self) -> Result<Blob, Stopped> {
         self.file.flush().map_err(Stopped::Disk)?;
         let (digest, size) = self.verifier.finish().map_err(Stopped::Mismatch)?;
+        preamble::check(&self.start).map_err(Stopped::Content)?;
         let path = self.unfinished.keep();
-        Ok((Blob { path, digest, size }, self.start))
+        Ok(Blob { path, digest, size })
     }
 }
 
@@ -100,7 +104,7 @@ enum Piece {
 pub(super) async fn download(
     mut response: Response,
     download: Download<'_>,
-) -> Result<(Blob, Vec<u8>), Failure> {
+) -> Result<Blob, Failure> {
     let total = download.expected.size.or(response.content_length());
     let (queue, pieces) = mpsc::channel(QUEUE);
     let (path, expected) = (download.path, download.expected);
@@ -143,7 +147,7 @@ fn write_pieces(
     path: &Path,
     expected: Expected,
     mut pieces: mpsc::Receiver<Piece>,
-) -> Result<(Blob, Vec<u8>), Stopped> {
+) -> Result<Blob, Stopped> {
     let mut file = StagedFile::create(path, expected).map_err(Stopped::Disk)?;
     loop {
         match pieces.blocking_recv() {

@@ -177,7 +177,7 @@ async fn an_index_leads_to_the_wasm_manifest() {
     );
     assert_eq!(fetched.component.digest, Digest::of(&binary(ANSWER)));
 
-    let error = load.fails(&registry.reference("multi:none")).await;
+    let error = Load::new().fails(&registry.reference("multi:none")).await;
     assert_eq!(
         (error.code(), error.class()),
         ("no-wasm-platform", Class::InvalidComponent)

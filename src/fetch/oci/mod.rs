@@ -26,7 +26,6 @@ use super::error::Failure;
 use super::http::{Http, HttpError, Meter, Request, read_bounded};
 use super::options::FetchOptions;
 use super::outcome::{Artifact, Blob, Identity, Parts};
-use super::preamble;
 use super::progress::Progress;
 use super::sink::{self, Download};
 use crate::digest::{Digest, Expected, Verifier};
@@ -165,9 +164,7 @@ impl Registry<'_> {
             meter: self.meter,
             progress,
         };
-        let (blob, start) = sink::download(response, download).await?;
-        preamble::check(&start)?;
-        Ok(blob)
+        sink::download(response, download).await
     }
 
     async fn policy(

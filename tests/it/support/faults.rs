@@ -69,10 +69,6 @@ impl Faults {
         }
     }
 
-    pub fn address(&self) -> SocketAddr {
-        self.address
-    }
-
     /// `oci://…/` and the name.
     pub fn reference(&self, name: &str) -> String {
         format!("oci://{}/{name}", self.address)

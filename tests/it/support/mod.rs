@@ -46,6 +46,7 @@ impl Load {
             Ok(fetched) => panic!("{reference} was fetched: {fetched:?}"),
             Err(error) => {
                 println!("error: {}\n", Report::new(&error));
+                assert!(self.staged().is_empty(), "{reference}");
                 error
             }
         }
