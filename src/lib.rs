@@ -24,9 +24,9 @@
 //!    stops another.
 //! 9. Bad input is an error that names the thing, the cause and the way out.
 
-pub mod error;
-
 #![deny(unsafe_code)]
+
+pub mod error;
 
 pub mod digest;
 

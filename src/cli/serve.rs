@@ -64,6 +64,9 @@ impl Serve {
             match http {
                 None => mcp::serve_stdio(service, shutdown).await?,
                 Some(listener) => {
+                    if let Ok(address) = listener.local_addr() {
+                        eprintln!("listening on http://{address}");
+                    }
                     let options = HttpOptions {
                         allowed_hosts: self.allowed_host,
                         ..HttpOptions::default()

@@ -15,7 +15,7 @@ use serde_json::{Map, Value, json};
 use tokio_util::sync::{CancellationToken, DropGuard};
 use tokio_util::task::TaskTracker;
 
-use crate::error::Diagnose;
+use crate::error::{Class, Diagnose};
 use crate::service::{Error, Service};
 
 use super::builtin::Builtin;
@@ -152,7 +152,7 @@ impl ServerHandler for Handler {
         // Losing the race drops the work, which stops a download or a guest.
         let result = tokio::select! {
             biased;
-            () = context.ct.cancelled() => Err(cancelled()),
+            () = context.ct.cancelled() => Ok(convert::failure(&Cancelled)),
             result = self.run(&tool, arguments, &context) => result,
         };
         audit(&tool, &result, started);
@@ -200,7 +200,18 @@ fn unknown_tool(error: &Error) -> ErrorData {
     ErrorData::invalid_params(message, Some(data))
 }
 
-/// Never sent: a cancelled request gets no response.
-fn cancelled() -> ErrorData {
-    ErrorData::internal_error("the request was cancelled", None)
+/// Who cancels a request gets no response; others hear this when the server
+/// stops before their call has ended.
+#[derive(Debug, thiserror::Error)]
+#[error("The call was cancelled")]
+struct Cancelled;
+
+impl Diagnose for Cancelled {
+    fn code(&self) -> &'static str {
+        "cancelled"
+    }
+
+    fn class(&self) -> Class {
+        Class::Call
+    }
 }

@@ -113,14 +113,9 @@ impl State {
     }
 
     fn message(&self) -> String {
-        let step = match self.step {
-            None | Some(Step::Resolving) => "resolving",
-            Some(Step::Fetching) => "fetching",
-            Some(Step::Verifying) => "verifying",
-            Some(Step::Compiling) => "compiling",
-        };
+        let step = self.step.unwrap_or(Step::Resolving);
         match (self.done, self.total) {
-            (0, _) => step.to_owned(),
+            (0, _) => step.to_string(),
             (done, None) => format!("{step}: {done} bytes"),
             (done, Some(total)) => format!("{step}: {done} of {total} bytes"),
         }

@@ -5,6 +5,7 @@ pub mod cli;
 pub mod components;
 pub mod components_rt;
 pub mod faults;
+pub mod mcp;
 pub mod program;
 pub mod registry;
 

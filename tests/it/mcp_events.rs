@@ -1,0 +1,161 @@
+//! What happens beside requests: news, progress, cancellation, the end.
+
+use std::time::{Duration, Instant};
+
+use rmcp::ClientServiceExt;
+use rmcp::model::{
+    CallToolRequest, ClientRequest, ProtocolVersion, ServerNotification, SubscriptionFilter,
+};
+use rmcp::service::{ClientLifecycleMode, PeerRequestOptions, ServiceError};
+use rmcp::transport::TokioChildProcess;
+use serde_json::json;
+use tokio::io::{AsyncBufReadExt, AsyncWriteExt, BufReader};
+
+use crate::support::mcp::{CALC, Ear, News, PATIENCE, Place, params};
+
+#[tokio::test]
+async fn clients_hear_when_the_tools_change() {
+    let place = Place::new();
+    let mut client = place.stdio().await;
+    client.load(&place.component("calc.wat", CALC)).await;
+    client.tools_changed().await;
+    client
+        .call("unload-component", json!({ "id": "calc" }))
+        .await;
+    client.tools_changed().await;
+}
+
+#[tokio::test]
+async fn subscribers_hear_when_the_tools_change() {
+    let place = Place::new();
+    let command = place.command(&["--transport", "stdio"]);
+    let transport = TokioChildProcess::new(command).unwrap();
+    let (ear, _) = Ear::new(ProtocolVersion::V_2026_07_28);
+    let lifecycle = ClientLifecycleMode::Discover {
+        preferred_versions: vec![ProtocolVersion::V_2026_07_28],
+    };
+    let mut client = ear
+        .serve_with_lifecycle(transport, lifecycle)
+        .await
+        .unwrap();
+    let filter = SubscriptionFilter::builder().tools_list_changed().build();
+    let mut subscription = client.listen(filter).await.unwrap();
+    assert_eq!(subscription.acknowledged().tools_list_changed, Some(true));
+
+    let uri = place.component("calc.wat", CALC);
+    let load = params("load-component", json!({ "uri": uri }));
+    client.call_tool(load).await.unwrap();
+    let heard = tokio::time::timeout(PATIENCE, subscription.next()).await;
+    let heard = heard.expect("nothing was heard").unwrap();
+    assert!(matches!(
+        heard,
+        Some(ServerNotification::ToolListChangedNotification(_))
+    ));
+
+    // An open subscription does not hold up the end.
+    let started = Instant::now();
+    client.close().await.unwrap();
+    assert!(started.elapsed() < Duration::from_secs(3));
+}
+
+#[tokio::test]
+async fn a_load_reports_progress_to_who_asks() {
+    let place = Place::new();
+    let mut client = place.stdio().await;
+    let uri = place.component("calc.wat", CALC);
+    // The client adds a progress token to every request.
+    client.load(&uri).await;
+    let first = loop {
+        if let News::Progress(progress) = client.next_news().await {
+            break progress;
+        }
+    };
+    assert_eq!(first.total, Some(4.0));
+    assert!(first.message.is_some());
+}
+
+#[tokio::test]
+async fn a_cancelled_call_stops_and_gets_no_answer() {
+    let place = Place::new();
+    let client = place.stdio().await;
+    client.load(&place.component("calc.wat", CALC)).await;
+    let call = ClientRequest::CallToolRequest(CallToolRequest::new(params("spin", json!({}))));
+    let options = PeerRequestOptions::no_options();
+    let request = client
+        .service
+        .send_cancellable_request(call, options)
+        .await
+        .unwrap();
+    tokio::time::sleep(Duration::from_millis(500)).await;
+    request
+        .cancel(Some("no longer needed".into()))
+        .await
+        .unwrap();
+
+    let sum = client.call("add", json!({ "a": 1, "b": 1 })).await;
+    assert_eq!(sum.structured_content, Some(json!({ "result": 2 })));
+
+    // The guest no longer runs.
+    #[cfg(target_os = "linux")]
+    {
+        let before = client.cpu_time();
+        tokio::time::sleep(Duration::from_secs(1)).await;
+        assert!(client.cpu_time() - before < Duration::from_millis(300));
+    }
+}
+
+#[tokio::test]
+async fn the_server_ends_with_its_input_and_answers_first() {
+    let place = Place::new();
+    let mut command = place.command(&["--transport", "stdio"]);
+    command
+        .stdin(std::process::Stdio::piped())
+        .stdout(std::process::Stdio::piped());
+    let mut child = command.spawn().unwrap();
+    let mut input = child.stdin.take().unwrap();
+    let messages = [
+        json!({"jsonrpc": "2.0", "id": 1, "method": "initialize", "params": {
+            "protocolVersion": "2025-06-18", "capabilities": {},
+            "clientInfo": {"name": "test", "version": "1"}}}),
+        json!({"jsonrpc": "2.0", "method": "notifications/initialized"}),
+        json!({"jsonrpc": "2.0", "id": 2, "method": "tools/list"}),
+    ];
+    for message in messages {
+        input
+            .write_all(format!("{message}\n").as_bytes())
+            .await
+            .unwrap();
+    }
+    drop(input);
+    let mut lines = BufReader::new(child.stdout.take().unwrap()).lines();
+    let mut ids = Vec::new();
+    while let Some(line) = lines.next_line().await.unwrap() {
+        let message: serde_json::Value = serde_json::from_str(&line).unwrap();
+        ids.push(message["id"].clone());
+    }
+    assert_eq!(ids, [json!(1), json!(2)]);
+    let status = tokio::time::timeout(PATIENCE, child.wait()).await;
+    assert!(status.expect("the server did not end").unwrap().success());
+}
+
+#[tokio::test]
+async fn a_running_call_does_not_keep_the_server_alive() {
+    let place = Place::new();
+    let mut client = place.stdio().await;
+    client.load(&place.component("calc.wat", CALC)).await;
+    let call = ClientRequest::CallToolRequest(CallToolRequest::new(params("spin", json!({}))));
+    let options = PeerRequestOptions::no_options();
+    let request = client
+        .service
+        .send_cancellable_request(call, options)
+        .await
+        .unwrap();
+    let started = Instant::now();
+    client.service.close().await.unwrap();
+    let unanswered = request.await_response().await;
+    assert!(
+        matches!(unanswered, Err(ServiceError::TransportClosed)),
+        "{unanswered:?}"
+    );
+    assert!(started.elapsed() < Duration::from_secs(20));
+}

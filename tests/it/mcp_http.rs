@@ -1,0 +1,196 @@
+//! Streamable HTTP, and what guards both HTTP transports.
+
+use std::time::{Duration, Instant};
+
+use reqwest::{Client as Http, StatusCode};
+use rmcp::ClientServiceExt;
+use rmcp::model::{ProtocolVersion, ServerNotification, SubscriptionFilter};
+use rmcp::service::ClientLifecycleMode;
+use rmcp::transport::StreamableHttpClientTransport;
+use serde_json::json;
+use tokio_util::sync::CancellationToken;
+use wassette::mcp::{self, HttpOptions};
+use wassette::service::{Service, ServiceOptions};
+
+use crate::support::mcp::{CALC, Ear, PATIENCE, Place, install_tls, params};
+
+#[tokio::test]
+async fn sessions_load_call_and_hear_news() {
+    let place = Place::new();
+    let server = place.http(&[]).await;
+    for version in [ProtocolVersion::V_2025_03_26, ProtocolVersion::V_2025_11_25] {
+        let mut client = server.client(version.clone()).await;
+        let info = client.service.peer_info().unwrap();
+        assert_eq!(info.protocol_version, version);
+        // The stream for news opens beside the handshake.
+        tokio::time::sleep(Duration::from_millis(300)).await;
+        client.load(&place.component("calc.wat", CALC)).await;
+        client.tools_changed().await;
+        let sum = client.call("add", json!({ "a": 2, "b": 3 })).await;
+        assert_eq!(sum.structured_content, Some(json!({ "result": 5 })));
+        client
+            .call("unload-component", json!({ "id": "calc" }))
+            .await;
+    }
+}
+
+#[tokio::test]
+async fn the_stateless_revision_works_without_a_session() {
+    install_tls();
+    let place = Place::new();
+    let server = place.http(&[]).await;
+    let transport = StreamableHttpClientTransport::from_uri(server.at("/mcp"));
+    let (ear, _) = Ear::new(ProtocolVersion::V_2026_07_28);
+    let lifecycle = ClientLifecycleMode::Discover {
+        preferred_versions: vec![ProtocolVersion::V_2026_07_28],
+    };
+    let client = ear
+        .serve_with_lifecycle(transport, lifecycle)
+        .await
+        .unwrap();
+    let filter = SubscriptionFilter::builder().tools_list_changed().build();
+    let mut subscription = client.listen(filter).await.unwrap();
+    let uri = place.component("calc.wat", CALC);
+    let load = params("load-component", json!({ "uri": uri }));
+    client.call_tool(load).await.unwrap();
+    let heard = tokio::time::timeout(PATIENCE, subscription.next()).await;
+    assert!(matches!(
+        heard.expect("nothing was heard").unwrap(),
+        Some(ServerNotification::ToolListChangedNotification(_))
+    ));
+    let sum = client
+        .call_tool(params("add", json!({ "a": 2, "b": 3 })))
+        .await;
+    assert_eq!(
+        sum.unwrap().structured_content,
+        Some(json!({ "result": 5 }))
+    );
+}
+
+#[tokio::test]
+async fn other_hosts_and_origins_are_forbidden_everywhere() {
+    install_tls();
+    let place = Place::new();
+    let server = place.http(&["--allowed-host", "mcp.example"]).await;
+    let http = Http::new();
+    let status = async |path: &str, header: &str, value: &str| {
+        let request = http.get(server.at(path)).header(header, value);
+        request.send().await.unwrap().status()
+    };
+    for path in [
+        "/sse",
+        "/mcp",
+        "/message/x",
+        "/healthz",
+        "/readyz",
+        "/elsewhere",
+    ] {
+        for (header, value) in [
+            ("host", "evil.example"),
+            ("origin", "http://evil.example"),
+            ("origin", "null"),
+        ] {
+            let status = status(path, header, value).await;
+            assert_eq!(status, StatusCode::FORBIDDEN, "{path} {header}: {value}");
+        }
+    }
+    for (header, value) in [
+        ("host", "mcp.example"),
+        ("host", "localhost:1"),
+        ("origin", "https://mcp.example"),
+        ("origin", "http://localhost:6274"),
+    ] {
+        let status = status("/healthz", header, value).await;
+        assert_eq!(status, StatusCode::OK, "{header}: {value}");
+    }
+}
+
+#[tokio::test]
+async fn oversized_and_malformed_bodies_are_refused() {
+    install_tls();
+    let place = Place::new();
+    let server = place.http(&[]).await;
+    // A connection each: the server closes that of the oversized one.
+    let http = Http::builder().pool_max_idle_per_host(0).build().unwrap();
+    let post = async |body: String| {
+        let request = http
+            .post(server.at("/mcp"))
+            .header("accept", "application/json, text/event-stream")
+            .header("content-type", "application/json")
+            .body(body);
+        request.send().await.map(|response| response.status())
+    };
+    // The server does not read on, so the answer may be lost with the connection.
+    if let Ok(status) = post(" ".repeat(17 * 1024 * 1024)).await {
+        assert_eq!(status, StatusCode::PAYLOAD_TOO_LARGE);
+    }
+    assert!(post("{".into()).await.unwrap().is_client_error());
+}
+
+#[tokio::test]
+async fn sessions_are_bounded_and_make_room_when_they_end() {
+    install_tls();
+    let root = tempfile::tempdir().unwrap();
+    let options = ServiceOptions {
+        root: root.path().into(),
+        compiler: env!("CARGO_BIN_EXE_wassette").into(),
+        reserved: mcp::RESERVED_NAMES.map(str::to_owned).into(),
+        call_timeout: None,
+    };
+    let service = Service::open(options).unwrap();
+    let listener = mcp::bind("127.0.0.1:0").await.unwrap();
+    let url = format!("http://{}/sse", listener.local_addr().unwrap());
+    let options = HttpOptions {
+        max_sessions: 1,
+        ..HttpOptions::default()
+    };
+    let cancel = CancellationToken::new();
+    let serving = tokio::spawn(mcp::serve_http(service, listener, options, cancel.clone()));
+
+    let http = Http::new();
+    let open = async || http.get(&url).send().await.unwrap();
+    let first = open().await;
+    assert_eq!(first.status(), StatusCode::OK);
+    assert_eq!(open().await.status(), StatusCode::SERVICE_UNAVAILABLE);
+    drop(first);
+    let room = async { while open().await.status() != StatusCode::OK {} };
+    tokio::time::timeout(PATIENCE, room)
+        .await
+        .expect("no room was made");
+    cancel.cancel();
+    serving.await.unwrap().unwrap();
+}
+
+#[tokio::test]
+async fn a_terminated_server_ends_streams_and_exits() {
+    let place = Place::new();
+    let mut server = place.http(&[]).await;
+    let client = server.client(ProtocolVersion::V_2025_11_25).await;
+    let stream = Http::new().get(server.at("/sse")).send().await.unwrap();
+    assert_eq!(stream.status(), StatusCode::OK);
+    client.load(&place.component("calc.wat", CALC)).await;
+    let spinning = client.service.call_tool(params("spin", json!({})));
+    let stop = async {
+        tokio::time::sleep(Duration::from_millis(500)).await;
+        server.terminate();
+        let started = Instant::now();
+        assert_eq!(server.ended().await, Some(0));
+        started.elapsed()
+    };
+    let (_, took) = tokio::join!(tokio::time::timeout(PATIENCE, spinning), stop);
+    assert!(took < Duration::from_secs(15), "{took:?}");
+    drop(stream);
+}
+
+#[tokio::test]
+async fn a_taken_port_is_a_clear_error() {
+    let taken = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = taken.local_addr().unwrap().to_string();
+    let place = Place::new();
+    let mut command = place.command(&["--transport", "streamable-http", "--bind", &address]);
+    let ended = command.output().await.unwrap();
+    assert!(!ended.status.success());
+    let stderr = String::from_utf8(ended.stderr).unwrap();
+    assert!(stderr.contains(&address), "{stderr}");
+    assert!(stderr.contains("hint: another process"), "{stderr}");
+}

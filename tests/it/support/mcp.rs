@@ -1,0 +1,244 @@
+//! The server as a process of its own, and clients that speak to it.
+
+use std::process::Stdio;
+use std::sync::Arc;
+use std::time::Duration;
+
+use rmcp::model::{
+    CallToolRequestParams, CallToolResult, ClientConfig, ProgressNotificationParam, ProtocolVersion,
+};
+use rmcp::service::{NotificationContext, RoleClient, RunningService};
+use rmcp::transport::{StreamableHttpClientTransport, TokioChildProcess};
+use rmcp::{ClientHandler, ServiceExt};
+use serde_json::Value;
+use tempfile::TempDir;
+use tokio::io::{AsyncBufReadExt, BufReader};
+use tokio::process::{Child, ChildStderr, Command};
+use tokio::sync::mpsc;
+
+/// Longer than anything here should take on a busy machine.
+pub const PATIENCE: Duration = Duration::from_secs(60);
+
+/// `add`, which adds, and `spin`, which never ends.
+pub const CALC: &str = r#"
+(component
+  (core module $m
+    (func (export "add") (param i32 i32) (result i32)
+      local.get 0
+      local.get 1
+      i32.add)
+    (func (export "spin") (loop $again br $again)))
+  (core instance $i (instantiate $m))
+  (func (export "add") (param "a" s32) (param "b" s32) (result s32)
+    (canon lift (core func $i "add")))
+  (func (export "spin") (canon lift (core func $i "spin"))))
+"#;
+
+/// A root directory, and components beside it.
+pub struct Place {
+    dir: TempDir,
+}
+
+impl Place {
+    pub fn new() -> Self {
+        Place {
+            dir: tempfile::tempdir().unwrap(),
+        }
+    }
+
+    /// Writes a component and returns its `file://` address.
+    pub fn component(&self, name: &str, wat: &str) -> String {
+        let path = self.dir.path().join(name);
+        std::fs::write(&path, wat).unwrap();
+        format!("file://{}", path.display())
+    }
+
+    pub fn command(&self, args: &[&str]) -> Command {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_wassette"));
+        command
+            .env_remove("RUST_LOG")
+            .env("WASSETTE_ROOT", self.dir.path().join("root"))
+            .arg("serve")
+            .args(args)
+            .kill_on_drop(true);
+        command
+    }
+
+    /// A client over standard input and output of a new server.
+    pub async fn stdio(&self) -> Client {
+        let transport = TokioChildProcess::new(self.command(&["--transport", "stdio"])).unwrap();
+        let pid = transport.id();
+        let (ear, news) = Ear::new(ProtocolVersion::LATEST_WITH_INITIALIZE);
+        let service = ear.serve(transport).await.unwrap();
+        Client { service, news, pid }
+    }
+
+    pub async fn http(&self, args: &[&str]) -> HttpServer {
+        let mut command = self.command(&["--transport", "sse", "--bind", "127.0.0.1:0"]);
+        command
+            .args(args)
+            .stderr(Stdio::piped())
+            .stdin(Stdio::null());
+        let mut child = command.spawn().unwrap();
+        let mut stderr = BufReader::new(child.stderr.take().unwrap()).lines();
+        let url = loop {
+            let line = stderr.next_line().await.unwrap().expect("the server ended");
+            if let Some((_, url)) = line.split_once("listening on ") {
+                break url.trim().to_owned();
+            }
+        };
+        HttpServer {
+            url,
+            child,
+            _stderr: stderr,
+        }
+    }
+}
+
+/// A server on a free port of this machine.
+pub struct HttpServer {
+    pub url: String,
+    pub child: Child,
+    _stderr: tokio::io::Lines<BufReader<ChildStderr>>,
+}
+
+impl HttpServer {
+    pub fn at(&self, path: &str) -> String {
+        format!("{}{path}", self.url)
+    }
+
+    /// A client over streamable HTTP.
+    pub async fn client(&self, version: ProtocolVersion) -> Client {
+        install_tls();
+        let transport = StreamableHttpClientTransport::from_uri(self.at("/mcp"));
+        let (ear, news) = Ear::new(version);
+        let service = ear.serve(transport).await.unwrap();
+        Client {
+            service,
+            news,
+            pid: self.child.id(),
+        }
+    }
+
+    pub fn terminate(&self) {
+        let pid = self.child.id().expect("still running");
+        let status = std::process::Command::new("kill")
+            .arg(pid.to_string())
+            .status();
+        assert!(status.unwrap().success());
+    }
+
+    /// Waits for the process and returns its exit code.
+    pub async fn ended(&mut self) -> Option<i32> {
+        let ended = tokio::time::timeout(PATIENCE, self.child.wait()).await;
+        ended.expect("the server did not end").unwrap().code()
+    }
+}
+
+/// reqwest asks for a crypto provider even where no TLS is spoken.
+pub fn install_tls() {
+    let _ = rustls::crypto::ring::default_provider().install_default();
+}
+
+/// What a server says unasked.
+#[derive(Debug)]
+pub enum News {
+    ToolsChanged,
+    Progress(ProgressNotificationParam),
+}
+
+/// The client's side of a connection, which passes on what it hears.
+pub struct Ear {
+    info: ClientConfig,
+    news: mpsc::UnboundedSender<News>,
+}
+
+impl Ear {
+    pub fn new(version: ProtocolVersion) -> (Arc<Self>, mpsc::UnboundedReceiver<News>) {
+        let (news, heard) = mpsc::unbounded_channel();
+        let mut info = ClientConfig::default();
+        info.protocol_version = version;
+        (Arc::new(Ear { info, news }), heard)
+    }
+}
+
+impl ClientHandler for Ear {
+    fn get_info(&self) -> ClientConfig {
+        self.info.clone()
+    }
+
+    async fn on_tool_list_changed(&self, _: NotificationContext<RoleClient>) {
+        let _ = self.news.send(News::ToolsChanged);
+    }
+
+    async fn on_progress(
+        &self,
+        progress: ProgressNotificationParam,
+        _: NotificationContext<RoleClient>,
+    ) {
+        let _ = self.news.send(News::Progress(progress));
+    }
+}
+
+pub struct Client {
+    pub service: RunningService<RoleClient, Arc<Ear>>,
+    pub news: mpsc::UnboundedReceiver<News>,
+    pid: Option<u32>,
+}
+
+impl Client {
+    /// Processor time the server has used.
+    #[cfg(target_os = "linux")]
+    pub fn cpu_time(&self) -> Duration {
+        let path = format!("/proc/{}/stat", self.pid.expect("a running server"));
+        let stat = std::fs::read_to_string(path).unwrap();
+        // Fields 14 and 15, in hundredths of a second; the name in field 2 may hold spaces.
+        let (_, fields) = stat.rsplit_once(") ").unwrap();
+        let fields = fields.split(' ').skip(11).take(2);
+        let ticks: u64 = fields.map(|field| field.parse::<u64>().unwrap()).sum();
+        Duration::from_millis(ticks * 10)
+    }
+
+    pub async fn call(&self, tool: &str, arguments: Value) -> CallToolResult {
+        self.service
+            .call_tool(params(tool, arguments))
+            .await
+            .unwrap()
+    }
+
+    pub async fn load(&self, uri: &str) -> Value {
+        let result = self
+            .call("load-component", serde_json::json!({ "uri": uri }))
+            .await;
+        assert_ne!(result.is_error, Some(true), "{result:?}");
+        result.structured_content.unwrap()
+    }
+
+    pub async fn tool_names(&self) -> Vec<String> {
+        let tools = self.service.list_all_tools().await.unwrap();
+        tools.into_iter().map(|tool| tool.name.into()).collect()
+    }
+
+    /// Waits for the news that the tools changed.
+    pub async fn tools_changed(&mut self) {
+        while !matches!(self.next_news().await, News::ToolsChanged) {}
+    }
+
+    pub async fn next_news(&mut self) -> News {
+        let news = tokio::time::timeout(PATIENCE, self.news.recv()).await;
+        news.expect("nothing was heard")
+            .expect("the connection is open")
+    }
+}
+
+pub fn params(tool: &str, arguments: Value) -> CallToolRequestParams {
+    let mut params = CallToolRequestParams::new(tool.to_owned());
+    params.arguments = arguments.as_object().cloned();
+    params
+}
+
+/// The first text of a result, as JSON.
+pub fn text_of(result: &CallToolResult) -> Value {
+    let text = result.content[0].as_text().expect("text content");
+    serde_json::from_str(&text.text).expect("JSON")
+}
