@@ -18,6 +18,7 @@ mod sink;
 use std::path::Path;
 use std::time::Instant;
 
+use bytes::Bytes;
 use tokio::sync::Semaphore;
 
 pub use error::{Failure, FetchError};
@@ -90,6 +91,7 @@ impl Fetcher {
     ) -> Result<Fetched, FetchError> {
         let started = Instant::now();
         progress.step(Step::Fetching);
+        let target = staging.join("component.wasm");
         let Resolved {
             reference,
             identity,
@@ -97,10 +99,29 @@ impl Fetcher {
             meter,
             elapsed,
         } = resolved;
-        let target = staging.join("component.wasm");
-        // Another blob of the artifact may fail after the component has arrived.
-        let discard = target.clone();
-        let fetched = match (&reference, identity) {
+        let source = (&reference, identity, manifest);
+        let parts = match self.transfer(source, &target, (&meter, progress)).await {
+            Ok(parts) => parts,
+            Err(failure) => {
+                // Another blob of the artifact may fail after the component has
+                // arrived. What cannot be removed goes with the staging directory.
+                let _ = tokio::fs::remove_file(target).await;
+                return Err(failure.of(&reference));
+            }
+        };
+        let fetch_ms = u64::try_from((elapsed + started.elapsed()).as_millis()).unwrap_or(u64::MAX);
+        Ok(finish(reference, parts, &meter, fetch_ms))
+    }
+
+    async fn transfer(
+        &self,
+        (reference, identity, manifest): (&Reference, Identity, Option<Bytes>),
+        target: &Path,
+        (meter, progress): (&Meter, &dyn Progress),
+    ) -> Result<Parts, Failure> {
+        let target = target.to_owned();
+        let limit = self.options.max_component_bytes;
+        match (reference, identity) {
             (Reference::Oci(oci), Identity::Oci { manifest_digest }) => {
                 let pull = oci::Pull {
                     digest: manifest_digest,
@@ -108,31 +129,19 @@ impl Fetcher {
                     target,
                     progress,
                 };
-                self.oci(&meter).pull(oci, pull).await
+                self.oci(meter).pull(oci, pull).await
             }
             (Reference::Https(url), _) => {
-                let limit = self.options.max_component_bytes;
                 let _slot = self.slot().await;
-                https::fetch(&self.http, url, target, limit, (&meter, progress)).await
+                https::fetch(&self.http, url, target, limit, (meter, progress)).await
             }
             (Reference::File(path), _) => {
-                let limit = self.options.max_component_bytes;
                 let _slot = self.slot().await;
                 file::fetch(path, target, limit, progress).await
             }
             // `resolve` alone makes `Resolved`, and gives each kind its own identity.
             (Reference::Oci(_), _) => unreachable!("a registry resolves to a digest"),
-        };
-        let parts = match fetched {
-            Ok(parts) => parts,
-            Err(failure) => {
-                // What cannot be removed goes with the staging directory.
-                let _ = tokio::fs::remove_file(discard).await;
-                return Err(failure.of(&reference));
-            }
-        };
-        let fetch_ms = u64::try_from((elapsed + started.elapsed()).as_millis()).unwrap_or(u64::MAX);
-        Ok(finish(reference, parts, &meter, fetch_ms))
+        }
     }
 
     fn oci<'a>(&'a self, meter: &'a Meter) -> oci::Registry<'a> {
