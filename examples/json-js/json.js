@@ -136,17 +136,17 @@ function differences(path, before, after, changes) {
   const kind = kindOf(before);
   if (kind !== kindOf(after) || (kind !== "array" && kind !== "object")) {
     if (before !== after) {
-      changes.push({ tag: "altered", val: [path, JSON.stringify(before), JSON.stringify(after)] });
+      changes.push({ path, before: JSON.stringify(before), after: JSON.stringify(after) });
     }
     return;
   }
   const old = new Map(children(path, before).map((child) => [child.path, child.value]));
-  for (const { path, value } of children(path, after)) {
-    if (old.has(path)) differences(path, old.get(path), value, changes);
-    else changes.push({ tag: "added", val: [path, JSON.stringify(value)] });
-    old.delete(path);
+  for (const child of children(path, after)) {
+    if (old.has(child.path)) differences(child.path, old.get(child.path), child.value, changes);
+    else changes.push({ path: child.path, after: JSON.stringify(child.value) });
+    old.delete(child.path);
   }
-  for (const [path, value] of old) changes.push({ tag: "removed", val: [path, JSON.stringify(value)] });
+  for (const [removed, value] of old) changes.push({ path: removed, before: JSON.stringify(value) });
 }
 
 function kindOf(value) {

@@ -45,7 +45,11 @@ fn root_with_calc() -> TempDir {
 fn succeeded(output: Output) -> String {
     let stdout = String::from_utf8(output.stdout).unwrap();
     let stderr = String::from_utf8_lossy(&output.stderr);
-    assert!(output.status.success(), "{}\n{stdout}\n{stderr}", output.status);
+    assert!(
+        output.status.success(),
+        "{}\n{stdout}\n{stderr}",
+        output.status
+    );
     stdout
 }
 
@@ -100,7 +104,13 @@ fn inspect(connect: impl Fn(&mut Command)) {
     }
 
     let called = run(&[
-        "--method", "tools/call", "--tool-name", ADD, "--tool-arg", "a=40", "b=2",
+        "--method",
+        "tools/call",
+        "--tool-name",
+        ADD,
+        "--tool-arg",
+        "a=40",
+        "b=2",
     ]);
     assert_eq!(called["structuredContent"], json!({ "result": 42 }));
     assert_ne!(called["isError"], json!(true));
@@ -163,9 +173,16 @@ fn check_python_sdk(seen: &Value) {
     let has_tool = |at: &str| seen[at].as_array().unwrap().contains(&json!(ADD));
     assert!(!has_tool("before"), "{seen}");
     assert_eq!(seen["load"]["structured"]["status"], "new", "{seen}");
-    assert_eq!(seen["changed"], true, "no notice that the tools changed: {seen}");
+    assert_eq!(
+        seen["changed"], true,
+        "no notice that the tools changed: {seen}"
+    );
     assert!(has_tool("after"), "{seen}");
-    assert_eq!(seen["call"]["structured"], json!({ "result": 42 }), "{seen}");
+    assert_eq!(
+        seen["call"]["structured"],
+        json!({ "result": 42 }),
+        "{seen}"
+    );
     assert_eq!(seen["unload"]["is_error"], false, "{seen}");
     assert_eq!(seen["last"], seen["before"]);
 }
@@ -190,11 +207,20 @@ fn conformance_suite() {
     for scenario in SCENARIOS {
         let mut suite = installed::npm("conformance");
         suite
-            .args(["server", "--url", &server.url("/mcp"), "--scenario", scenario])
+            .args([
+                "server",
+                "--url",
+                &server.url("/mcp"),
+                "--scenario",
+                scenario,
+            ])
             .arg("--output-dir")
             .arg(results.join(scenario));
         succeeded(suite.output().unwrap());
-        assert!(successes(&results.join(scenario)) > 0, "{scenario} checked nothing");
+        assert!(
+            successes(&results.join(scenario)) > 0,
+            "{scenario} checked nothing"
+        );
     }
 }
 

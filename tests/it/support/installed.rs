@@ -29,6 +29,10 @@ fn require(folder: &str, path: &str, installer: &str) -> PathBuf {
     // Beside the `tmp` that cargo makes in the target directory, wherever that is.
     let target = PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join("..");
     let path = target.join(folder).join(path);
-    assert!(path.exists(), "{} is missing; run {installer}", path.display());
+    assert!(
+        path.exists(),
+        "{} is missing; run {installer}",
+        path.display()
+    );
     path
 }

@@ -5,9 +5,11 @@ pub mod cli;
 pub mod components;
 pub mod components_rt;
 pub mod faults;
+pub mod installed;
 pub mod mcp;
 pub mod program;
 pub mod registry;
+pub mod server;
 
 use std::path::Path;
 
