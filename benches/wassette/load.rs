@@ -20,13 +20,13 @@ struct Subject {
 const SUBJECTS: [Subject; 2] = [
     Subject {
         title: "load of the 12 MB JavaScript component",
-        file: "json-js.wasm",
+        file: "json.wasm",
         tool: "format",
         arguments: || json!({"document": "{\"a\":1}"}),
     },
     Subject {
         title: "load of the 18 MB Python component",
-        file: "stats-py.wasm",
+        file: "stats.wasm",
         tool: "evaluate",
         arguments: || json!({"expression": "1 + 2", "variables": []}),
     },

@@ -132,10 +132,9 @@ impl Cli {
 impl Global {
     /// Opens the root; `call_timeout` overrides the configuration.
     fn open(&self, call_timeout: Option<Duration>) -> Result<Arc<Service>, Failure> {
-        let compiler = std::env::current_exe().map_err(SetupError::Executable)?;
         Ok(Service::open(ServiceOptions {
             root: self.root()?,
-            compiler,
+            compiler: compiler()?,
             reserved: mcp::RESERVED_NAMES.map(str::to_owned).into(),
             call_timeout,
         })?)
@@ -150,6 +149,15 @@ impl Global {
                 .ok_or(SetupError::NoHome),
         }
     }
+}
+
+/// This program, to be run again as a compiler. On Linux the running image
+/// itself, even after an upgrade has put another file in its place.
+fn compiler() -> Result<PathBuf, SetupError> {
+    if cfg!(target_os = "linux") {
+        return Ok("/proc/self/exe".into());
+    }
+    std::env::current_exe().map_err(SetupError::Executable)
 }
 
 /// Why the program could not even begin.
@@ -228,7 +236,8 @@ async fn interrupted() {
 /// Logs go to stderr: stdout carries data, or the MCP stream.
 fn start_logging(cli: &Cli) {
     let level = match (cli.global.verbose, &cli.command) {
-        (0, Command::Serve(_)) => "wassette=info,warn",
+        // Protocol faults of a client are answered; they are no news here.
+        (0, Command::Serve(_)) => "wassette=info,rmcp=error,warn",
         (0, _) => "warn",
         (1, _) => "wassette=debug,warn",
         _ => "trace",

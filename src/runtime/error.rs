@@ -16,27 +16,27 @@ use crate::store::StoreError;
 /// Why there is no code to run.
 #[derive(Debug, thiserror::Error)]
 pub enum CompileError {
-    #[error("the compiler `{}` could not be run", compiler.display())]
+    #[error("The compiler `{}` could not be run", compiler.display())]
     Spawn {
         compiler: PathBuf,
         source: io::Error,
     },
-    #[error("cannot read or write `{}`", path.display())]
+    #[error("Cannot read or write `{}`", path.display())]
     Io { path: PathBuf, source: io::Error },
-    #[error("there is no place for the compiled code")]
+    #[error("There is no place for the compiled code")]
     Staging(#[source] StoreError),
-    #[error("the component does not compile: {message}")]
+    #[error("The component does not compile: {message}")]
     Refused { tier: Tier, message: String },
-    #[error("the {} compiler died ({status})", tier.name())]
+    #[error("The {} compiler died ({status})", tier.name())]
     Crashed {
         tier: Tier,
         status: ExitStatus,
         /// What it printed last.
         message: String,
     },
-    #[error("compiling was stopped after {} s", limit.as_secs())]
+    #[error("Compiling was stopped after {} s", limit.as_secs())]
     Timeout { tier: Tier, limit: Duration },
-    #[error("the component's file does not have the digest it was installed with")]
+    #[error("The component's file does not have the digest it was installed with")]
     Changed { expected: Digest },
     #[error("`{}` is no longer the version that is running", compiler.display())]
     OtherVersion { compiler: PathBuf },
@@ -46,9 +46,9 @@ pub enum CompileError {
         import: Option<String>,
         message: String,
     },
-    #[error("fresh code could not be loaded: {message}")]
+    #[error("Fresh code could not be loaded: {message}")]
     Load { message: String },
-    #[error("no engine for this machine: {message}")]
+    #[error("No engine for this machine: {message}")]
     Engine { message: String },
 }
 
@@ -139,37 +139,37 @@ impl Diagnose for CompileError {
 /// Why a call has no result.
 #[derive(Debug, thiserror::Error)]
 pub enum CallError {
-    #[error("the component cannot be run")]
+    #[error("The component cannot be run")]
     Compile(#[source] Arc<CompileError>),
-    #[error("the component exports no function `{export}`")]
+    #[error("The component exports no function `{export}`")]
     UnknownExport { export: ExportPath },
-    #[error("the arguments do not fit the tool: {0}")]
+    #[error("The arguments do not fit the tool: {0}")]
     Arguments(ValueError),
-    #[error("the tool trapped: {message}")]
+    #[error("The tool trapped: {message}")]
     Trap {
         message: String,
         /// `module!function`, innermost first, at most 20.
         backtrace: Vec<String>,
     },
-    #[error("the tool ended the component with exit code {status}")]
+    #[error("The tool ended the component with exit code {status}")]
     Exit { status: i32 },
-    #[error("the call took longer than {} and was stopped", seconds(limit))]
+    #[error("The call took longer than {} and was stopped", seconds(limit))]
     Timeout { limit: Duration },
-    #[error("the tool needs more than {} of memory", mebibytes(*limit))]
+    #[error("The tool needs more than {} of memory", mebibytes(*limit))]
     MemoryLimit {
         /// Bytes.
         limit: u64,
     },
-    #[error("the result is larger than {}", mebibytes(*limit))]
+    #[error("The result is larger than {}", mebibytes(*limit))]
     OutputLimit {
         /// Bytes of JSON.
         limit: u64,
     },
-    #[error("the result is not what the tool's type promises: {message}")]
+    #[error("The result is not what the tool's type promises: {message}")]
     InvalidResult { message: String },
-    #[error("too many calls are running")]
+    #[error("Too many calls are running")]
     Busy,
-    #[error("the call failed inside the server: {message}")]
+    #[error("The call failed inside the server: {message}")]
     Internal { message: String },
 }
 
