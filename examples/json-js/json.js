@@ -1,25 +1,26 @@
 // Tools for JSON documents. An exported function that throws returns the
-// thrown value as the error of its WIT `result`.
+// thrown value as the error of its WIT `result`. An `option` that is none
+// arrives as `undefined` (StarlingMonkey) or `null` (QuickJS), hence `??`.
 
 const PLAIN_NAME = /^[A-Za-z_$][\w$-]*/;
 
 export const query = {
-  select(document, path, limit = 100) {
+  select(document, path, limit) {
     let found = [{ path: "", value: parse(document) }];
     for (const step of steps(path, (misread) => fail("bad-path", misread))) {
       found = found.flatMap((place) => follow(place, step));
     }
     if (found.length === 0) fail("no-match");
-    return found.slice(0, limit).map(({ path, value }) => ({
+    return found.slice(0, limit ?? 100).map(({ path, value }) => ({
       path,
       kind: kindOf(value),
       value: JSON.stringify(value),
     }));
   },
 
-  outline(document, depth = 4) {
+  outline(document, depth) {
     const places = new Map();
-    survey("", parse(document), depth, places);
+    survey("", parse(document), depth ?? 4, places);
     return [...places].map(([path, { kinds, size }]) => ({ path, kinds: [...kinds], size }));
   },
 
@@ -36,16 +37,16 @@ export const query = {
   },
 };
 
-export function format(document, indent = 2) {
+export function format(document, indent) {
   try {
-    return JSON.stringify(JSON.parse(document), null, indent);
+    return JSON.stringify(JSON.parse(document), null, indent ?? 2);
   } catch (error) {
     throw error.message;
   }
 }
 
-export function fromCsv(csv, separator = ",") {
-  const [header, ...rows] = csvRows(csv, separator);
+export function fromCsv(csv, separator) {
+  const [header, ...rows] = csvRows(csv, separator ?? ",");
   if (!header) throw "the text is empty: a header line was expected";
   const objects = rows.map((row, i) => {
     if (row.length !== header.length) {

@@ -118,9 +118,12 @@ fn inspect(connect: impl Fn(&mut Command)) {
 
 // ---- Python SDK ----
 
+/// How the SDK connects, and the revision of the protocol that comes of it.
+const REVISIONS: [(&str, &str); 2] = [("legacy", "2025-11-25"), ("auto", "2026-07-28")];
+
 #[test]
 fn python_sdk_over_stdio() {
-    for mode in ["legacy", "auto"] {
+    for (mode, revision) in REVISIONS {
         let root = root();
         let seen = python_sdk("stdio", mode, |client| {
             client
@@ -130,6 +133,7 @@ fn python_sdk_over_stdio() {
                 .arg(root.path())
                 .arg("serve");
         });
+        assert_eq!(seen["protocol"], revision);
         check_python_sdk(&seen);
     }
 }
@@ -146,12 +150,13 @@ fn python_sdk_over_sse() {
 
 #[test]
 fn python_sdk_over_streamable_http() {
-    for mode in ["legacy", "auto"] {
+    for (mode, revision) in REVISIONS {
         let root = root();
         let server = Server::start(root.path(), "streamable-http");
         let seen = python_sdk("streamable-http", mode, |client| {
             client.arg(server.url("/mcp"));
         });
+        assert_eq!(seen["protocol"], revision);
         check_python_sdk(&seen);
     }
 }

@@ -29,9 +29,9 @@ impl Installed {
         let id = loaded["component_id"].as_str().unwrap().to_owned();
         assert_eq!(sorted(&loaded["tool_names"]), tools);
 
-        let listed = cli.json(["list"]);
-        assert_eq!(listed[0]["id"], id, "{listed}");
-        assert_eq!(sorted(&listed[0]["tool_names"]), tools);
+        let listed = &cli.json(["list"])["components"][0];
+        assert_eq!(listed["id"], id, "{listed}");
+        assert_eq!(sorted(&listed["tool_names"]), tools);
         assert!(cli.is_tidy());
         Installed { cli, id }
     }
@@ -51,15 +51,12 @@ impl Installed {
             .failure(["call", tool, "--args", &args.to_string()])
     }
 
-    /// Every tool is described by the comments in its WIT.
-    fn is_documented(&self) -> bool {
+    /// What agents are told about a tool.
+    fn description(&self, tool: &str) -> String {
         let inspected = self.inspect();
-        let tools = inspected["tools"].as_array().unwrap();
-        let from_wit = |tool: &Value| {
-            let description = tool["description"].as_str().unwrap();
-            !description.is_empty() && !description.contains(&self.id)
-        };
-        tools.iter().all(from_wit)
+        let mut tools = inspected["tools"].as_array().unwrap().iter();
+        let tool = tools.find(|t| t["normalized_name"] == tool).unwrap();
+        tool["description"].as_str().unwrap().to_owned()
     }
 }
 
@@ -107,6 +104,20 @@ fn check_json(json: &Installed) {
             json!({ "document": document, "path": "users[-1].name" })
         ),
         json!([{ "path": "users[1].name", "kind": "text", "value": "\"Grace\"" }])
+    );
+    assert_eq!(
+        json.call(
+            "examples_json_query_compare",
+            json!({ "before": "[1]", "after": "[2, 3]" })
+        ),
+        json!([
+            { "path": "[0]", "before": "1", "after": "2" },
+            { "path": "[1]", "before": null, "after": "3" },
+        ])
+    );
+    assert_eq!(
+        json.call("format", json!({ "document": "[1]" })),
+        "[\n  1\n]"
     );
     assert_eq!(
         json.call(
@@ -175,7 +186,14 @@ fn c() {
         "slug",
     ];
     let text = Installed::load(&committed("text-c/text.wasm"), &tools);
-    assert!(text.is_documented());
+    assert_eq!(
+        text.description("examples_text_analysis_count"),
+        "Counts bytes, characters, words and lines."
+    );
+    assert_eq!(
+        text.description("crc32"),
+        "The CRC-32 checksum of bytes, as used by zip and gzip."
+    );
     assert_eq!(
         text.call(
             "examples_text_analysis_count",
@@ -214,7 +232,14 @@ fn rust() {
         "to-roman",
     ];
     let units = Installed::load(&committed("units-rust/units.wasm"), &tools);
-    assert!(units.is_documented());
+    assert_eq!(
+        units.description("to-roman"),
+        "Writes a number from 1 to 3999 as a Roman numeral."
+    );
+    assert_eq!(
+        units.description("examples_units_duration_split"),
+        "Takes a number of seconds apart."
+    );
     assert_eq!(units.call("to-roman", json!({ "number": 2026 })), "MMXXVI");
     assert_eq!(
         units.call(
@@ -245,7 +270,14 @@ fn text_format() {
         "square-root",
     ];
     let calc = Installed::load(&committed("calc-wat/calc.wat"), &tools);
-    assert!(calc.is_documented());
+    assert_eq!(
+        calc.description("examples_calc_arithmetic_add"),
+        "Adds two whole numbers."
+    );
+    assert_eq!(
+        calc.description("square-root"),
+        "The square root; NaN for negative numbers."
+    );
     assert_eq!(
         calc.call(
             "examples_calc_arithmetic_divide",
