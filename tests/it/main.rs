@@ -10,6 +10,7 @@ mod fetch_file;
 mod fetch_https;
 mod fetch_oci;
 mod fetch_oci_faults;
+mod guest_output;
 mod mcp_events;
 mod mcp_http;
 mod mcp_sse;

@@ -1,0 +1,88 @@
+//! What a guest prints stays off the streams of the protocol and of data.
+
+use std::io::Write;
+use std::process::Stdio;
+
+use serde_json::{Value, json};
+
+use crate::support::cli::Cli;
+
+/// `print` writes a line to standard output, and returns 7.
+const PRINTS: &str = r#"(component
+    (import "wasi:io/error@0.2.0" (instance $errors
+        (export "error" (type (sub resource)))))
+    (alias export $errors "error" (type $error))
+    (import "wasi:io/streams@0.2.0" (instance $streams
+        (alias outer 1 $error (type $outer))
+        (export "error" (type $e (eq $outer)))
+        (export "output-stream" (type $os (sub resource)))
+        (type $failure (variant (case "last-operation-failed" (own $e)) (case "closed")))
+        (export "stream-error" (type $se (eq $failure)))
+        (export "[method]output-stream.blocking-write-and-flush"
+            (func (param "self" (borrow $os)) (param "contents" (list u8))
+                (result (result (error $se)))))))
+    (alias export $streams "output-stream" (type $output))
+    (import "wasi:cli/stdout@0.2.0" (instance $stdout
+        (alias outer 1 $output (type $outer))
+        (export "output-stream" (type $os (eq $outer)))
+        (export "get-stdout" (func (result (own $os))))))
+
+    (core module $memory (memory (export "memory") 1)
+        (data (i32.const 64) "{\"jsonrpc\":\"2.0\",\"id\":1,\"result\":{}}\n"))
+    (core instance $memory (instantiate $memory))
+    (core func $get (canon lower (func $stdout "get-stdout")))
+    (core func $write
+        (canon lower (func $streams "[method]output-stream.blocking-write-and-flush")
+            (memory (core memory $memory "memory"))))
+    (core module $m
+        (import "host" "get" (func $get (result i32)))
+        (import "host" "write" (func $write (param i32 i32 i32 i32)))
+        (func (export "print") (result i32)
+            (call $write (call $get) (i32.const 64) (i32.const 39) (i32.const 0))
+            (i32.const 7)))
+    (core instance $i (instantiate $m
+        (with "host" (instance (export "get" (func $get)) (export "write" (func $write))))))
+    (func (export "print") (result u32) (canon lift (core func $i "print"))))"#;
+
+#[test]
+fn a_guest_cannot_forge_messages_over_stdio() {
+    let cli = Cli::new();
+    cli.load(&cli.file("prints.wat", PRINTS));
+    let mut server = cli
+        .command()
+        .arg("serve")
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::null())
+        .spawn()
+        .unwrap();
+    let mut stdin = server.stdin.take().unwrap();
+    for message in [
+        json!({"jsonrpc": "2.0", "id": 0, "method": "initialize", "params": {
+            "protocolVersion": "2025-06-18", "capabilities": {},
+            "clientInfo": {"name": "test", "version": "0"}}}),
+        json!({"jsonrpc": "2.0", "method": "notifications/initialized"}),
+        json!({"jsonrpc": "2.0", "id": 1, "method": "tools/call", "params": {"name": "print"}}),
+    ] {
+        writeln!(stdin, "{message}").unwrap();
+    }
+    drop(stdin);
+    let output = server.wait_with_output().unwrap();
+    let lines: Vec<Value> = String::from_utf8(output.stdout)
+        .unwrap()
+        .lines()
+        .map(|line| serde_json::from_str(line).unwrap())
+        .collect();
+    assert_eq!(lines.len(), 2, "{lines:?}");
+    assert_eq!(
+        lines[1]["result"]["structuredContent"],
+        json!({"result": 7})
+    );
+}
+
+#[test]
+fn a_guest_adds_nothing_to_the_data_of_a_command() {
+    let cli = Cli::new();
+    cli.load(&cli.file("prints.wat", PRINTS));
+    assert_eq!(cli.json(["call", "print"]), json!({"result": 7}));
+}
