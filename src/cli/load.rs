@@ -17,7 +17,7 @@ Examples:
   wassette load --uri oci://ghcr.io/microsoft/time-server-js:latest --name time
   wassette load --uri https://example.com/tool.wasm --digest sha256:9f2c…")]
 pub struct Load {
-    /// Where the component is: oci://, https://, file:// or a path
+    /// Where the component is: oci://, https://, file://, oci-layout:// or a path
     #[arg(long, value_name = "URI")]
     uri: String,
 

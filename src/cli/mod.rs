@@ -24,6 +24,7 @@ use clap::{ArgAction, Args, CommandFactory, Parser, Subcommand};
 use tracing_subscriber::EnvFilter;
 
 use crate::error::{Class, Diagnose, Report};
+use crate::fetch::Network;
 use crate::mcp;
 use crate::service::{self, Service, ServiceOptions};
 
@@ -70,6 +71,16 @@ struct Global {
     /// How data and errors are printed
     #[arg(short, long, global = true, value_enum, default_value_t = Format::Table)]
     output: Format,
+
+    /// Fetch nothing from other hosts; what is installed works, and so do files
+    #[arg(
+        long,
+        global = true,
+        env = "WASSETTE_OFFLINE",
+        hide_env_values = true,
+        value_parser = clap::builder::FalseyValueParser::new()
+    )]
+    offline: bool,
 
     /// Say more; twice for all there is (RUST_LOG is honoured too)
     #[arg(short, long, global = true, action = ArgAction::Count)]
@@ -137,6 +148,11 @@ impl Global {
             compiler: compiler()?,
             reserved: mcp::RESERVED_NAMES.map(str::to_owned).into(),
             call_timeout,
+            network: if self.offline {
+                Network::Off
+            } else {
+                Network::On
+            },
         })?)
     }
 

@@ -7,8 +7,9 @@ use std::io;
 use http::StatusCode;
 
 use super::http::HttpError;
-use super::oci::InvalidManifest;
+use super::oci::{InvalidManifest, LayoutError};
 use super::sink::Stopped;
+use super::unpack::UnpackError;
 use crate::digest::Mismatch;
 use crate::error::{Class, Diagnose};
 use crate::reference::Reference;
@@ -28,6 +29,13 @@ pub enum Failure {
     Http(#[from] HttpError),
     #[error(transparent)]
     Manifest(#[from] InvalidManifest),
+    #[error(transparent)]
+    Layout(#[from] LayoutError),
+    #[error(transparent)]
+    Unpack(#[from] UnpackError),
+    /// The network is needed, and off.
+    #[error("the network is off")]
+    Offline,
     /// `what` differs from its descriptor.
     #[error("{what} does not match: {mismatch}")]
     Mismatch { what: String, mismatch: Mismatch },
@@ -124,6 +132,7 @@ impl fmt::Display for FetchError {
                 Reference::Oci(_) => write!(f, "Failed to pull `{reference}`"),
                 Reference::Https(_) => write!(f, "Failed to download `{reference}`"),
                 Reference::File(path) => write!(f, "Failed to read `{}`", path.display()),
+                Reference::Layout(_) => write!(f, "Failed to read `{reference}`"),
             },
         }
     }
@@ -144,6 +153,9 @@ impl Diagnose for FetchError {
         match &*self.failure {
             Failure::Http(error) => self.http_code(error),
             Failure::Manifest(error) => error.code(),
+            Failure::Layout(error) => error.code(),
+            Failure::Unpack(error) => error.code(),
+            Failure::Offline => "offline",
             Failure::Mismatch { mismatch, .. } => match mismatch {
                 Mismatch::Digest { .. } => "digest-mismatch",
                 _ => "size-mismatch",
@@ -167,7 +179,7 @@ impl Diagnose for FetchError {
             "unreadable-file" | "staging-failed" => Class::Other,
             _ => match &*self.failure {
                 Failure::Http(HttpError::Setup(_)) => Class::Other,
-                Failure::Http(_) => Class::Network,
+                Failure::Http(_) | Failure::Offline => Class::Network,
                 _ => Class::InvalidComponent,
             },
         }
@@ -177,6 +189,12 @@ impl Diagnose for FetchError {
         let hint = match &*self.failure {
             Failure::Http(error) => return self.http_hint(error),
             Failure::Manifest(error) => return error.hint(),
+            Failure::Layout(error) => return error.hint(),
+            Failure::Unpack(error) => return error.hint(),
+            Failure::Offline => {
+                "leave out `--offline` (or WASSETTE_OFFLINE), or bring the component as a file \
+                 or an OCI image layout (`oci-layout:///path:tag`)"
+            }
             Failure::Mismatch { .. } => {
                 "nothing was installed; the component may have been tampered with"
             }
@@ -240,6 +258,7 @@ impl FetchError {
             },
             HttpError::Challenge { .. } => "unauthorized",
             HttpError::TooLarge { .. } => "too-large",
+            HttpError::Offline { .. } => "offline",
             _ => self.failed(),
         }
     }
@@ -248,7 +267,7 @@ impl FetchError {
         match self.reference {
             Reference::Oci(_) => "oci-pull-failed",
             Reference::Https(_) => "download-failed",
-            Reference::File(_) => "unreadable-file",
+            Reference::File(_) | Reference::Layout(_) => "unreadable-file",
         }
     }
 
@@ -285,7 +304,7 @@ impl FetchError {
                 "only components that can be pulled without a login are supported here".to_owned()
             }
             HttpError::Setup(_) => "check the system's CA certificates".to_owned(),
-            HttpError::TooLarge { .. } => return None,
+            HttpError::TooLarge { .. } | HttpError::Offline { .. } => return None,
         };
         Some(hint)
     }

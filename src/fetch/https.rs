@@ -64,6 +64,7 @@ pub(super) async fn fetch(
             limit,
             ..Expected::default()
         },
+        unpack: None,
         meter,
         progress,
     };

@@ -1,4 +1,4 @@
-//! Bytes in: from files, web servers and OCI registries.
+//! Bytes in: from files, web servers, OCI registries and OCI image layouts.
 //!
 //! Whatever a source promises of a blob (digest, size) is checked while the
 //! blob streams to disk, and cannot be switched off; nothing is held in memory
@@ -14,6 +14,7 @@ mod outcome;
 mod preamble;
 mod progress;
 mod sink;
+mod unpack;
 
 use std::path::Path;
 use std::time::Instant;
@@ -23,10 +24,11 @@ use tokio::sync::Semaphore;
 
 pub use error::{Failure, FetchError};
 pub use http::HttpError;
-pub use oci::{ConfigTarget, InvalidManifest, WasmConfig};
-pub use options::FetchOptions;
+pub use oci::{ConfigTarget, InvalidManifest, LayoutError, WasmConfig};
+pub use options::{FetchOptions, Network};
 pub use outcome::{Artifact, Blob, Fetched, Identity, Receipt, Resolved};
 pub use progress::{Progress, Silent, Step};
+pub use unpack::UnpackError;
 
 use crate::reference::Reference;
 use http::{Http, Meter};
@@ -61,10 +63,20 @@ impl Fetcher {
     pub async fn resolve(&self, reference: &Reference) -> Result<Resolved, FetchError> {
         let started = Instant::now();
         let meter = Meter::default();
+        // A digest needs no looking up; whether it is installed is for the caller to see.
+        let asks = match reference {
+            Reference::Oci(oci) => oci.digest().is_none(),
+            Reference::Https(_) => true,
+            Reference::File(_) | Reference::Layout(_) => false,
+        };
+        if asks {
+            self.online(reference)?;
+        }
         let found = match reference {
             Reference::Oci(oci) => self.oci(&meter).resolve(oci).await,
             Reference::Https(url) => https::resolve(&self.http, url, &meter).await,
             Reference::File(path) => file::resolve(path).await,
+            Reference::Layout(layout) => oci::layout::resolve(layout).await,
         };
         let (identity, manifest) = found.map_err(|failure| failure.of(reference))?;
         Ok(Resolved {
@@ -90,6 +102,9 @@ impl Fetcher {
         progress: &dyn Progress,
     ) -> Result<Fetched, FetchError> {
         let started = Instant::now();
+        if matches!(resolved.reference, Reference::Oci(_) | Reference::Https(_)) {
+            self.online(&resolved.reference)?;
+        }
         progress.step(Step::Fetching);
         let target = staging.join("component.wasm");
         let Resolved {
@@ -139,8 +154,28 @@ impl Fetcher {
                 let _slot = self.slot().await;
                 file::fetch(path, target, limit, progress).await
             }
+            (Reference::Layout(layout), Identity::Oci { manifest_digest }) => {
+                let _slot = self.slot().await;
+                let pull = oci::layout::Pull {
+                    digest: manifest_digest,
+                    target,
+                    limits: (limit, self.options.max_policy_bytes),
+                    progress,
+                };
+                oci::layout::pull(layout, pull).await
+            }
             // `resolve` alone makes `Resolved`, and gives each kind its own identity.
-            (Reference::Oci(_), _) => unreachable!("a registry resolves to a digest"),
+            (Reference::Oci(_) | Reference::Layout(_), _) => {
+                unreachable!("a registry or layout resolves to a digest")
+            }
+        }
+    }
+
+    /// Says at once that the network is off, where it is.
+    fn online(&self, reference: &Reference) -> Result<(), FetchError> {
+        match self.options.network {
+            Network::On => Ok(()),
+            Network::Off => Err(Failure::Offline.of(reference)),
         }
     }
 
@@ -164,7 +199,7 @@ fn finish(reference: Reference, parts: Parts, meter: &Meter, fetch_ms: u64) -> F
     let source_host = match &reference {
         Reference::Oci(oci) => Some(oci.registry().to_owned()),
         Reference::Https(url) => url.host_str().map(str::to_owned),
-        Reference::File(_) => None,
+        Reference::File(_) | Reference::Layout(_) => None,
     };
     let receipt = Receipt {
         source_host,

@@ -4,9 +4,19 @@ use std::time::Duration;
 
 const MIB: u64 = 1024 * 1024;
 
+/// Whether hosts may be asked at all.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Network {
+    #[default]
+    On,
+    /// Files and OCI image layouts only.
+    Off,
+}
+
 /// Limits and permissions of a [`Fetcher`](super::Fetcher).
 #[derive(Debug, Clone)]
 pub struct FetchOptions {
+    pub network: Network,
     /// Hosts (`host` or `host:port`) that may be spoken to in plain HTTP,
     /// besides loopback hosts. They are reached directly, without a proxy.
     pub plain_http: Vec<String>,
@@ -25,6 +35,7 @@ pub struct FetchOptions {
 impl Default for FetchOptions {
     fn default() -> Self {
         FetchOptions {
+            network: Network::On,
             plain_http: Vec::new(),
             max_component_bytes: 256 * MIB,
             max_policy_bytes: MIB,

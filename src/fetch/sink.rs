@@ -1,7 +1,7 @@
 //! Where bytes go: a file in staging that hashes what it is given.
 
 use std::fs::File;
-use std::io::{self, BufWriter, Write};
+use std::io::{self, BufWriter, Read, Write};
 use std::path::{Path, PathBuf};
 
 use bytes::Bytes;
@@ -13,6 +13,7 @@ use super::http::{HttpError, Meter, next_chunk};
 use super::outcome::Blob;
 use super::preamble;
 use super::progress::Progress;
+use super::unpack::Unpack;
 use crate::digest::{Expected, Mismatch, Verifier};
 
 /// Network chunks are often 8 KiB; the disk is given larger pieces.
@@ -89,7 +90,10 @@ pub(super) struct Download<'a> {
     /// What it is, for messages: `layer 0 (`application/wasm`)`.
     pub what: &'a str,
     pub path: PathBuf,
+    /// Of the bytes as they travel.
     pub expected: Expected,
+    /// How to unpack them, if they are packed.
+    pub unpack: Option<Unpack>,
     pub meter: &'a Meter,
     pub progress: &'a dyn Progress,
 }
@@ -108,7 +112,22 @@ pub(super) async fn download(
     let total = download.expected.size.or(response.content_length());
     let (queue, pieces) = mpsc::channel(QUEUE);
     let (path, expected) = (download.path, download.expected);
-    let writer = tokio::task::spawn_blocking(move || write_pieces(&path, expected, pieces));
+    let writer = tokio::task::spawn_blocking(move || match download.unpack {
+        None => write_pieces(&path, expected, pieces),
+        Some(unpack) => {
+            let bytes = Pieces {
+                queue: pieces,
+                current: Bytes::new(),
+                ended: false,
+            };
+            let source = Source {
+                bytes,
+                expected,
+                unpack: Some(unpack),
+            };
+            copy(source, &path)
+        }
+    });
 
     let mut done = 0;
     let mut broken: Option<HttpError> = None;
@@ -156,5 +175,116 @@ fn write_pieces(
             // The download was given up; dropping the file removes it.
             None => return Err(Stopped::Disk(io::ErrorKind::UnexpectedEof.into())),
         }
+    }
+}
+
+/// A component that is read from this machine.
+pub(super) struct Source<R> {
+    pub bytes: R,
+    /// Of the bytes as they are stored.
+    pub expected: Expected,
+    pub unpack: Option<Unpack>,
+}
+
+/// Brings a component to `target`.
+pub(super) fn copy<R: Read>(source: Source<R>, target: &Path) -> Result<Blob, Stopped> {
+    let Some(unpack) = &source.unpack else {
+        return copy_plain(source, target);
+    };
+    let mut packed = Checked::new(source.bytes, source.expected);
+    let unpacked = unpack.run(&mut packed, target);
+    // Bytes that differ from what was promised are the reason for whatever
+    // else is wrong with them. Behind a limit, nothing more is read.
+    let limited = match &unpacked {
+        Err(Stopped::Content(Failure::Unpack(error))) => error.is_limit(),
+        Err(Stopped::Mismatch(mismatch)) => matches!(mismatch, Mismatch::TooLarge { .. }),
+        Err(Stopped::Disk(_)) => true,
+        _ => false,
+    };
+    let checked = match limited {
+        true => Ok(()),
+        false => packed.finish(),
+    };
+    checked.and(unpacked).inspect_err(|_| {
+        // It may be complete, and its source not what was promised.
+        let _ = std::fs::remove_file(target);
+    })
+}
+
+fn copy_plain<R: Read>(mut source: Source<R>, target: &Path) -> Result<Blob, Stopped> {
+    let mut staged = StagedFile::create(target, source.expected).map_err(Stopped::Disk)?;
+    let mut chunk = vec![0; WRITE_SIZE];
+    loop {
+        match source.bytes.read(&mut chunk).map_err(Stopped::Disk)? {
+            0 => return staged.finish(),
+            n => staged.write(&chunk[..n])?,
+        }
+    }
+}
+
+/// A stream that is held to its promise while it is read.
+struct Checked<R> {
+    inner: R,
+    verifier: Verifier,
+    stopped: Option<Stopped>,
+}
+
+impl<R: Read> Checked<R> {
+    fn new(inner: R, expected: Expected) -> Self {
+        Checked {
+            inner,
+            verifier: Verifier::new(expected),
+            stopped: None,
+        }
+    }
+
+    /// Reads what is left, and holds it all to its promise.
+    fn finish(mut self) -> Result<(), Stopped> {
+        let mut chunk = vec![0; WRITE_SIZE];
+        while self.stopped.is_none() {
+            match self.read(&mut chunk) {
+                Ok(0) => return self.verifier.finish().map(drop).map_err(Stopped::Mismatch),
+                Ok(_) => {}
+                Err(error) => return Err(self.stopped.unwrap_or(Stopped::Disk(error))),
+            }
+        }
+        self.stopped.map_or(Ok(()), Err)
+    }
+}
+
+impl<R: Read> Read for Checked<R> {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        if self.stopped.is_some() {
+            return Err(io::ErrorKind::InvalidData.into());
+        }
+        let n = self.inner.read(buffer)?;
+        self.verifier.update(&buffer[..n]).map_err(|mismatch| {
+            self.stopped = Some(Stopped::Mismatch(mismatch));
+            io::Error::from(io::ErrorKind::InvalidData)
+        })?;
+        Ok(n)
+    }
+}
+
+/// The pieces of a download, as a stream.
+struct Pieces {
+    queue: mpsc::Receiver<Piece>,
+    current: Bytes,
+    ended: bool,
+}
+
+impl Read for Pieces {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        while self.current.is_empty() && !self.ended {
+            match self.queue.blocking_recv() {
+                Some(Piece::Data(chunk)) => self.current = chunk,
+                Some(Piece::End) => self.ended = true,
+                // The download was given up.
+                None => return Err(io::ErrorKind::UnexpectedEof.into()),
+            }
+        }
+        let n = buffer.len().min(self.current.len());
+        buffer[..n].copy_from_slice(&self.current.split_to(n));
+        Ok(n)
     }
 }

@@ -5,11 +5,13 @@
 //! oci://HOST[:PORT]/REPOSITORY[:TAG][@sha256:DIGEST]
 //! https://HOST[:PORT]/PATH      (http:// for loopback hosts only)
 //! file:///ABSOLUTE/PATH         (or a plain path, on the command line)
+//! oci-layout:///ABSOLUTE/PATH[:TAG][@sha256:DIGEST]
 //! ```
 
 mod error;
 mod host;
 mod id;
+mod layout;
 mod oci;
 #[cfg(test)]
 mod tests;
@@ -24,11 +26,12 @@ use url::Url;
 pub use error::InvalidReference;
 pub use host::is_loopback;
 pub use id::{ComponentId, InvalidComponentId};
+pub use layout::LayoutReference;
 pub use oci::OciReference;
 
 /// The grammar in words, for hints.
 pub const GRAMMAR: &str = "a component comes from `oci://host[:port]/repository[:tag][@sha256:digest]`, \
-     `https://host/path`, `file:///absolute/path` or a plain path";
+     `https://host/path`, `file:///absolute/path`, `oci-layout:///absolute/path[:tag]` or a plain path";
 
 /// No published reference comes near; keeps error texts and headers small.
 const MAX_LENGTH: usize = 4096;
@@ -45,6 +48,8 @@ pub enum Reference {
     Https(Url),
     /// An absolute path without `.` and `..`.
     File(PathBuf),
+    /// An artifact in an OCI image layout on this machine.
+    Layout(LayoutReference),
 }
 
 impl Reference {
@@ -71,12 +76,13 @@ impl Reference {
             (Reference::Oci(a), Reference::Oci(b)) => {
                 (a.registry(), a.repository()) == (b.registry(), b.repository())
             }
+            (Reference::Layout(a), Reference::Layout(b)) => a.path() == b.path(),
             _ => self == other,
         }
     }
 
-    /// The id a component gets when none is given: the file's stem or the
-    /// repository's last segment, folded to `[a-z0-9-]`.
+    /// The id a component gets when none is given: the file's stem, or the last
+    /// segment of the repository or of the layout's path, folded to `[a-z0-9-]`.
     ///
     /// # Errors
     ///
@@ -91,6 +97,10 @@ impl Reference {
             Reference::File(path) => {
                 let name = path.file_name().unwrap_or_default().to_string_lossy();
                 ComponentId::fold(stem(&name))
+            }
+            Reference::Layout(layout) => {
+                let name = layout.path().file_name().unwrap_or_default();
+                ComponentId::fold(&name.to_string_lossy())
             }
         }
     }
@@ -117,6 +127,7 @@ impl FromStr for Reference {
             "oci" => oci::parse(text, rest).map(Reference::Oci),
             "https" | "http" => web(text, rest).map(Reference::Https),
             "file" => file(text, rest).map(Reference::File),
+            "oci-layout" => layout::parse(text, rest).map(Reference::Layout),
             _ => Err(InvalidReference::new(text, 0, "the scheme is not known")),
         }
     }
@@ -127,6 +138,7 @@ impl fmt::Display for Reference {
         match self {
             Reference::Oci(oci) => oci.fmt(f),
             Reference::Https(url) => url.fmt(f),
+            Reference::Layout(layout) => layout.fmt(f),
             Reference::File(path) => match Url::from_file_path(path) {
                 Ok(url) => url.fmt(f),
                 // Paths of a `Reference` are absolute; this is for values built by hand.
@@ -155,7 +167,7 @@ impl TryFrom<String> for Reference {
 fn scheme_end(text: &str) -> Option<usize> {
     let colon = text.find(':')?;
     let scheme = &text[..colon];
-    let known = ["oci", "https", "http", "file"]
+    let known = ["oci", "oci-layout", "https", "http", "file"]
         .iter()
         .any(|known| scheme.eq_ignore_ascii_case(known));
     let spelled = scheme.starts_with(|c: char| c.is_ascii_alphabetic())
@@ -223,11 +235,17 @@ fn file(text: &str, start: usize) -> Result<PathBuf, InvalidReference> {
             "the path is absolute: `file:///…`",
         ));
     }
+    file_path(text, start + host.len(), text.len())
+}
+
+/// The absolute path of `text` from `start` to `end`, percent-decoded.
+fn file_path(text: &str, start: usize, end: usize) -> Result<PathBuf, InvalidReference> {
+    let rest = &text[start..end];
     if let Some(at) = rest.find(['?', '#']) {
         let reason = "write `?` as `%3F` and `#` as `%23`";
         return Err(InvalidReference::new(text, start + at, reason));
     }
-    let path = Url::parse(text)
+    let path = Url::parse(&format!("file://{rest}"))
         .map_err(|error| error.to_string())
         .and_then(|url| {
             url.to_file_path()

@@ -212,7 +212,7 @@ fn misplaced(segment: &str) -> Option<usize> {
     (separator != segment.len()).then_some(separator)
 }
 
-fn tag(text: &str, start: usize, end: usize) -> Result<String, InvalidReference> {
+pub(super) fn tag(text: &str, start: usize, end: usize) -> Result<String, InvalidReference> {
     let tag = &text[start..end];
     let wrong = tag
         .char_indices()

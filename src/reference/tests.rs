@@ -35,6 +35,18 @@ fn canonical_forms() {
             "oci://[::1]:5000/a:latest".to_owned(),
         ),
         (
+            "oci-layout:///media/usb/weather:1.2",
+            "oci-layout:///media/usb/weather:1.2".to_owned(),
+        ),
+        (
+            "oci-layout:///media/a%3Ab/./x%20y/",
+            "oci-layout:///media/a%3Ab/x%20y".to_owned(),
+        ),
+        (
+            &format!("oci-layout:///x:v1@{DIGEST}"),
+            format!("oci-layout:///x:v1@{DIGEST}"),
+        ),
+        (
             &format!("oci://ghcr.io/a/b@{DIGEST}"),
             format!("oci://ghcr.io/a/b@{DIGEST}"),
         ),
@@ -120,6 +132,11 @@ fn bad_references_show_the_place() {
         ("oci://a.io/a:x/y", "              ^", "a tag is"),
         ("oci://a.io/a@sha512:00", "             ^", "only sha256"),
         ("oci://a.io/a@", "             ^", "not a digest"),
+        ("oci-layout:/x", "           ^", "followed by"),
+        ("oci-layout://x/y", "             ^", "absolute"),
+        ("oci-layout:///", "             ^", "a directory"),
+        ("oci-layout:///x:", "                ^", "tag is empty"),
+        ("oci-layout:///x@y", "                ^", "not a digest"),
         ("http://example.com/x", "^", "loopback"),
         ("http://localhost.example.com/x", "^", "loopback"),
         ("https://u:p@example.com/x", "        ^", "user names"),
@@ -239,7 +256,7 @@ proptest! {
 
     #[test]
     fn scheme_and_noise_never_panics(
-        scheme in "(oci|https|http|file)", rest in "[a-zA-Z0-9:/@.\\[\\]%_é#? -]{0,60}",
+        scheme in "(oci|oci-layout|https|http|file)", rest in "[a-zA-Z0-9:/@.\\[\\]%_é#? -]{0,60}",
     ) {
         if let Ok(reference) = parse(&format!("{scheme}://{rest}")) {
             let canonical = reference.to_string();

@@ -8,7 +8,7 @@ use serde::Serialize;
 use serde_json::Value;
 
 use crate::digest::Digest;
-use crate::fetch::{Fetched, Identity, Progress, Receipt, Step};
+use crate::fetch::{Fetched, Identity, Network, Progress, Receipt, Step};
 use crate::policy;
 use crate::reference::{ComponentId, Reference};
 use crate::runtime::{CodeSource, Force};
@@ -96,6 +96,16 @@ impl Service {
         // A damaged component counts as absent: loading it again mends it.
         let before = self.store.get(&id).unwrap_or_default();
 
+        if let Some(installed) = &before
+            && self.network == Network::Off
+            && request.satisfied_offline(installed)
+        {
+            let mut receipt = unchanged(&installed.metadata.receipt);
+            receipt.requests = 0;
+            return self
+                .already_loaded(installed, receipt, &request, started, progress)
+                .await;
+        }
         progress.step(Step::Resolving);
         let resolved = self.fetcher.resolve(&request.reference).await?;
         if let Some(installed) = &before
@@ -253,6 +263,13 @@ impl LoadRequest {
     /// Whether the source still has what is installed, checked as asked.
     fn satisfied_by(&self, installed: &Installed, identity: &Identity) -> bool {
         installed.metadata.identity.same_content(identity) && self.accepts(installed)
+    }
+
+    /// Without a network no source can be asked, and what is installed stands
+    /// for it. Sources on this machine are asked as always.
+    fn satisfied_offline(&self, installed: &Installed) -> bool {
+        let remote = matches!(self.reference, Reference::Oci(_) | Reference::Https(_));
+        remote && installed.metadata.source == self.reference && self.accepts(installed)
     }
 
     /// Whether the source's bytes turned out to be those that are installed.

@@ -21,7 +21,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use crate::catalog::{Catalog, CatalogEntry};
-use crate::fetch::{FetchOptions, Fetcher};
+use crate::fetch::{FetchOptions, Fetcher, Network};
 use crate::reference::ComponentId;
 use crate::runtime::{CodeSource, Program, Runtime, RuntimeOptions};
 use crate::store::{Entry, Installed, Store, StoreError};
@@ -43,12 +43,15 @@ pub struct ServiceOptions {
     pub reserved: Vec<String>,
     /// How long one call may take; otherwise what the configuration says.
     pub call_timeout: Option<Duration>,
+    /// Whether components may be fetched from other hosts.
+    pub network: Network,
 }
 
 /// One root, its components and their tools.
 pub struct Service {
     store: Store,
     fetcher: Fetcher,
+    network: Network,
     runtime: Arc<Runtime>,
     toolbox: Toolbox,
     programs: Mutex<HashMap<ComponentId, Arc<Program>>>,
@@ -73,6 +76,7 @@ impl Service {
         let store = Store::new(options.root);
         let config = Config::read(&store.layout().config())?;
         let mut fetch = FetchOptions {
+            network: options.network,
             plain_http: config.registry.plain_http,
             ..FetchOptions::default()
         };
@@ -89,6 +93,7 @@ impl Service {
         Ok(Arc::new(Service {
             store,
             fetcher: Fetcher::new(fetch),
+            network: options.network,
             runtime: Runtime::new(runtime),
             toolbox: Toolbox::new(options.reserved),
             programs: Mutex::default(),

@@ -97,6 +97,7 @@ fn check(fetched: &Fetched, required: Option<Digest>) -> Result<Trust, VerifyErr
     }
     let pinned = match &fetched.reference {
         Reference::Oci(oci) => oci.digest().is_some(),
+        Reference::Layout(layout) => layout.digest().is_some(),
         _ => false,
     };
     match required {

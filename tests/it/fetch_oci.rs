@@ -198,11 +198,7 @@ async fn what_makes_no_component_is_refused() {
             "not-wasm",
         ),
         ("nothing", vec![(WASM, b"".as_slice())], "not-wasm"),
-        (
-            "image",
-            vec![(tar, b"tar".as_slice())],
-            "invalid-media-type",
-        ),
+        ("image", vec![(tar, b"tar".as_slice())], "invalid-archive"),
         (
             "other",
             vec![("application/x-other", b"x".as_slice())],

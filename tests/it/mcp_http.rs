@@ -136,6 +136,7 @@ async fn sessions_are_bounded_and_make_room_when_they_end() {
         compiler: env!("CARGO_BIN_EXE_wassette").into(),
         reserved: mcp::RESERVED_NAMES.map(str::to_owned).into(),
         call_timeout: None,
+        network: wassette::fetch::Network::On,
     };
     let service = Service::open(options).unwrap();
     let listener = mcp::bind("127.0.0.1:0").await.unwrap();

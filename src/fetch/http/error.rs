@@ -56,6 +56,8 @@ pub enum HttpError {
     Redirect { host: String, reason: &'static str },
     #[error("`{host}` wants a login this program does not know: {reason}")]
     Challenge { host: String, reason: &'static str },
+    #[error("`{host}` is not asked: the network is off")]
+    Offline { host: String },
     #[error("{what} is larger than {limit} bytes")]
     TooLarge { what: &'static str, limit: usize },
 }

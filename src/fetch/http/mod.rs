@@ -2,6 +2,8 @@
 //! that cannot grow without bound.
 
 mod error;
+#[cfg(test)]
+mod tests;
 mod tls;
 
 use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
@@ -14,7 +16,7 @@ use url::Url;
 
 pub use error::HttpError;
 
-use super::FetchOptions;
+use super::{FetchOptions, Network};
 use crate::reference::is_loopback;
 
 const MAX_REDIRECTS: u32 = 8;
@@ -89,6 +91,12 @@ impl Http {
             accept,
             mut authorization,
         } = request;
+        // The last gate; the first is in `Fetcher`, before any work is done.
+        if self.options.network == Network::Off {
+            return Err(HttpError::Offline {
+                host: host(&url).to_owned(),
+            });
+        }
         for _ in 0..=MAX_REDIRECTS {
             let client = self.client(&url).await?;
             let mut builder = client.request(method.clone(), url.clone());

@@ -7,6 +7,7 @@
 mod auth;
 mod challenge;
 mod endpoint;
+pub(super) mod layout;
 mod manifest;
 mod media_type;
 #[cfg(test)]
@@ -15,11 +16,12 @@ mod tests;
 use std::path::PathBuf;
 
 use bytes::Bytes;
-use http::{Method, StatusCode};
+use http::{Method, StatusCode, header};
 use reqwest::Response;
 use tokio::sync::{Semaphore, SemaphorePermit};
 
 pub use auth::Auth;
+pub use layout::LayoutError;
 pub use manifest::{ConfigTarget, InvalidManifest, WasmConfig};
 
 use super::error::Failure;
@@ -28,11 +30,12 @@ use super::options::FetchOptions;
 use super::outcome::{Artifact, Blob, Identity, Parts};
 use super::progress::Progress;
 use super::sink::{self, Download};
+use super::unpack::Unpack;
 use crate::digest::{Digest, Expected, Verifier};
 use crate::reference::OciReference;
 use auth::Exchange;
 use endpoint::Endpoint;
-use manifest::{Descriptor, Document, Manifest};
+use manifest::{Descriptor, Document, Manifest, Plan};
 use media_type::ConfigKind;
 
 /// What registries themselves allow at most.
@@ -93,9 +96,14 @@ impl Registry<'_> {
         let (manifest_digest, manifest) =
             self.manifest(&endpoint, pull.digest, pull.manifest).await?;
         let plan = manifest.plan()?;
-        let (index, layer) = plan.component;
+        let diff_id = match plan.packed.is_some() {
+            true => self.diff_id(&endpoint, &plan).await?,
+            false => None,
+        };
+        let unpack = plan.unpack(diff_id, self.options.max_component_bytes);
+        let to = (pull.target, unpack, pull.progress);
         let (component, policy, config) = tokio::try_join!(
-            self.component(&endpoint, index, layer, (pull.target, pull.progress)),
+            self.component(&endpoint, plan.component, to),
             self.policy(&endpoint, plan.policy),
             self.config(&endpoint, plan.config),
         )?;
@@ -146,9 +154,8 @@ impl Registry<'_> {
     async fn component(
         &self,
         endpoint: &Endpoint,
-        index: usize,
-        layer: &Descriptor,
-        (target, progress): (PathBuf, &dyn Progress),
+        (index, layer): (usize, &Descriptor),
+        (target, unpack, progress): (PathBuf, Option<Unpack>, &dyn Progress),
     ) -> Result<Blob, Failure> {
         let what = name(index, layer);
         let limit = self.options.max_component_bytes;
@@ -161,6 +168,7 @@ impl Registry<'_> {
             what: &what,
             path: target,
             expected: expectation(layer),
+            unpack,
             meter: self.meter,
             progress,
         };
@@ -188,20 +196,37 @@ impl Registry<'_> {
         endpoint: &Endpoint,
         config: Option<(ConfigKind, &Descriptor)>,
     ) -> Result<Option<WasmConfig>, Failure> {
-        let Some((kind, descriptor)) = config else {
+        let Some((ConfigKind::Wasm, descriptor)) = config else {
+            // One of an image describes a container, which this is not.
             return Ok(None);
         };
-        let what = format!("the config (`{}`)", descriptor.media_type.escape_debug());
-        let bytes = self
-            .small_blob(endpoint, descriptor, &what, MAX_CONFIG_BYTES)
-            .await?;
-        match kind {
-            ConfigKind::Wasm => serde_json::from_slice(&bytes)
-                .map(Some)
-                .map_err(Failure::Config),
-            // It describes a container, which this is not.
-            _ => Ok(None),
-        }
+        let bytes = self.config_bytes(endpoint, descriptor).await?;
+        serde_json::from_slice(&bytes)
+            .map(Some)
+            .map_err(Failure::Config)
+    }
+
+    /// What an image's config says of the layer's unpacked bytes.
+    async fn diff_id(
+        &self,
+        endpoint: &Endpoint,
+        plan: &Plan<'_>,
+    ) -> Result<Option<Digest>, Failure> {
+        let Some((ConfigKind::Image, descriptor)) = plan.config else {
+            return Ok(None);
+        };
+        let bytes = self.config_bytes(endpoint, descriptor).await?;
+        plan.diff_id(&bytes).map_err(Failure::Config)
+    }
+
+    async fn config_bytes(
+        &self,
+        endpoint: &Endpoint,
+        descriptor: &Descriptor,
+    ) -> Result<Bytes, Failure> {
+        let what = config_name(descriptor);
+        self.small_blob(endpoint, descriptor, &what, MAX_CONFIG_BYTES)
+            .await
     }
 
     /// A blob that is kept in memory.
@@ -248,14 +273,20 @@ impl Registry<'_> {
             .and_then(|text| text.parse().ok()))
     }
 
-    async fn document(&self, endpoint: &Endpoint, name: &str) -> Result<Bytes, HttpError> {
+    async fn document(&self, endpoint: &Endpoint, name: &str) -> Result<Bytes, Failure> {
         let response = self
             .request(Method::GET, endpoint, ("manifests", name))
             .await?;
         if response.status() != StatusCode::OK {
-            return Err(HttpError::refused(response, MANIFEST).await);
+            return Err(HttpError::refused(response, MANIFEST).await.into());
         }
-        read_bounded(response, MAX_MANIFEST_BYTES, MANIFEST, self.meter).await
+        let served_as = response.headers().get(header::CONTENT_TYPE).cloned();
+        let bytes = read_bounded(response, MAX_MANIFEST_BYTES, MANIFEST, self.meter).await?;
+        // One that does not parse is refused where it is used, after its digest is checked.
+        if let (Some(kind), Ok(document)) = (&served_as, Document::parse(&bytes)) {
+            document.served_as(kind.to_str().unwrap_or_default())?;
+        }
+        Ok(bytes)
     }
 
     async fn blob(
@@ -323,6 +354,10 @@ fn check(bytes: &[u8], expected: Expected, what: &str) -> Result<(), Failure> {
         .and_then(|()| verifier.finish())
         .map(drop)
         .map_err(|mismatch| Failure::mismatch(what, mismatch))
+}
+
+fn config_name(config: &Descriptor) -> String {
+    format!("the config (`{}`)", config.media_type.escape_debug())
 }
 
 /// How a layer is called in messages.

@@ -61,6 +61,13 @@ fn layers_are_found_in_any_order() {
             1,
             None,
         ),
+        (vec!["application/gzip", "application/wasm+zstd"], 1, None),
+        (
+            vec!["x/y", "application/vnd.oci.image.layer.v1.tar+gzip"],
+            1,
+            None,
+        ),
+        (vec!["application/zstd"], 0, None),
     ] {
         let manifest = parse_manifest(&manifest(&layers));
         let plan = manifest
@@ -79,7 +86,7 @@ fn layers_that_make_no_component() {
         (vec![], "invalid-media-type"),
         (vec![policy], "invalid-media-type"),
         (
-            vec!["application/vnd.oci.image.layer.v1.tar+gzip"],
+            vec!["application/vnd.oci.image.layer.v1.tar+gzip"; 2],
             "invalid-media-type",
         ),
         (
@@ -132,7 +139,11 @@ fn sizes_and_digests_are_read_strictly() {
         ("size", json!("4")),
         ("size", json!(1.5)),
         ("digest", json!("sha512:00")),
+        ("size", json!(1e300)),
         ("digest", json!("sha256:../../../etc/passwd")),
+        ("digest", json!(format!("sha256:{}", "A".repeat(64)))),
+        ("digest", json!(format!("sha256:{}", "a".repeat(63)))),
+        ("digest", json!(format!("md5:{}", "a".repeat(32)))),
     ] {
         let mut document = manifest(&["application/wasm"]);
         document["layers"][0][field] = value;
@@ -154,6 +165,13 @@ fn the_index_prefers_wasip2() {
     let all = [("linux", "amd64"), ("wasip1", "wasm"), ("wasip2", "wasm")];
     assert_eq!(select(&all).ok(), Some(two));
     assert_eq!(select(&all[..2]).ok(), Some(one));
+    assert_eq!(
+        select(&[("linux", "amd64"), ("wasi", "wasm")]).ok(),
+        Some(Digest::of(b"wasi"))
+    );
+    // As container tools wrap an image of one platform, with its attestation.
+    let single = select(&[("linux", "amd64"), ("unknown", "unknown")]);
+    assert_eq!(single.ok(), Some(Digest::of(b"linux")));
     let error = select(&[("linux", "amd64"), ("wasip2", "arm64")]).expect_err("no wasm");
     assert!(
         error.to_string().ends_with("linux/amd64, wasip2/arm64"),
@@ -175,7 +193,8 @@ proptest! {
         let layers: Vec<&str> = kinds.iter().map(|kind| names[*kind]).collect();
         let count = |kind| kinds.iter().filter(|k| **k == kind).count();
         let manifest = parse_manifest(&manifest(&layers));
-        let good = count(0) == 1 && count(1) <= 1;
+        let component = count(0) == 1 || (count(0) == 0 && count(2) == 1);
+        let good = component && count(1) <= 1;
         prop_assert_eq!(manifest.plan().is_ok(), good);
     }
 }

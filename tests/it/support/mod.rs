@@ -1,5 +1,6 @@
 //! What the tests share.
 
+pub mod archive;
 pub mod artifact;
 pub mod cli;
 pub mod components;
