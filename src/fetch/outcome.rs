@@ -33,6 +33,11 @@ impl Resolved {
     pub fn identity(&self) -> &Identity {
         &self.identity
     }
+
+    /// HTTP requests it took.
+    pub fn requests(&self) -> u32 {
+        self.meter.requests()
+    }
 }
 
 /// What tells one content of a reference from the next. Kept with the

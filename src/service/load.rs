@@ -100,8 +100,7 @@ impl Service {
             && self.network == Network::Off
             && request.satisfied_offline(installed)
         {
-            let mut receipt = unchanged(&installed.metadata.receipt);
-            receipt.requests = 0;
+            let receipt = unchanged(&installed.metadata.receipt, 0);
             return self
                 .already_loaded(installed, receipt, &request, started, progress)
                 .await;
@@ -111,7 +110,7 @@ impl Service {
         if let Some(installed) = &before
             && request.satisfied_by(installed, resolved.identity())
         {
-            let receipt = unchanged(&installed.metadata.receipt);
+            let receipt = unchanged(&installed.metadata.receipt, resolved.requests());
             return self
                 .already_loaded(installed, receipt, &request, started, progress)
                 .await;
@@ -310,10 +309,10 @@ fn staged_code(prepared: &Prepared) -> CodeSource {
 }
 
 /// The receipt of a load that found nothing to download.
-fn unchanged(receipt: &Receipt) -> Receipt {
+fn unchanged(receipt: &Receipt, requests: u32) -> Receipt {
     Receipt {
         bytes_downloaded: 0,
-        requests: u32::from(receipt.source_host.is_some()),
+        requests,
         retries: 0,
         fetch_ms: 0,
         ..receipt.clone()
