@@ -203,7 +203,8 @@ async fn what_differs_from_its_digest_is_refused() {
 #[tokio::test]
 async fn directories_that_are_no_layout() {
     let artifact = Artifact::new(&[(WASM, &binary(ANSWER))]);
-    let spoil: [(&str, fn(&Written)); 6] = [
+    type Spoil = (&'static str, fn(&Written));
+    let spoil: [Spoil; 6] = [
         ("invalid-layout", |layout| {
             fs::remove_file(layout.path().join("oci-layout")).expect("removed");
         }),
