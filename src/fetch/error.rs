@@ -6,6 +6,7 @@ use std::io;
 
 use http::StatusCode;
 
+use super::hosts::{Capability, InvalidHosts};
 use super::http::HttpError;
 use super::oci::{InvalidManifest, LayoutError};
 use super::sink::Stopped;
@@ -19,6 +20,16 @@ use crate::reference::Reference;
 pub struct FetchError {
     reference: Reference,
     failure: Box<Failure>,
+    /// Each host asked and why it failed, where there was more than one.
+    tried: Vec<String>,
+}
+
+/// A host that was asked and failed.
+#[derive(Debug)]
+pub struct Passed {
+    /// `host[:port]`.
+    pub host: String,
+    pub failure: Failure,
 }
 
 /// What went wrong with a source.
@@ -53,6 +64,19 @@ pub enum Failure {
         /// The first bytes, escaped.
         start: String,
     },
+    /// Several hosts were asked, and each failed.
+    #[error("every host failed; the last: {last}")]
+    Hosts {
+        earlier: Vec<Passed>,
+        last: Box<Passed>,
+    },
+    #[error("no host may be asked {capability} of `{registry}`")]
+    NoHost {
+        registry: String,
+        capability: Capability,
+    },
+    #[error(transparent)]
+    Mirrors(#[from] InvalidHosts),
     #[error("the text does not parse")]
     Text(#[source] wat::Error),
     #[error(transparent)]
@@ -66,9 +90,43 @@ pub enum Failure {
 
 impl Failure {
     pub(super) fn of(self, reference: &Reference) -> FetchError {
+        let (failure, tried) = match self {
+            Failure::Hosts { earlier, last } => {
+                let all = earlier.iter().chain([&*last]);
+                let tried = all.map(Passed::to_string).collect();
+                // The last host is the registry itself, whose word counts.
+                (last.failure, tried)
+            }
+            failure => (failure, Vec::new()),
+        };
         FetchError {
             reference: reference.clone(),
-            failure: Box::new(self),
+            failure: Box::new(failure),
+            tried,
+        }
+    }
+
+    /// What the hosts say together; one host speaks for itself.
+    pub(super) fn of_hosts(earlier: Vec<Passed>, last: Passed) -> Self {
+        match earlier.is_empty() {
+            true => last.failure,
+            false => Failure::Hosts {
+                earlier,
+                last: Box::new(last),
+            },
+        }
+    }
+
+    /// Whether another host may do better: what it sends is the same wherever
+    /// its digest is right.
+    pub(super) fn is_of_one_host(&self) -> bool {
+        match self {
+            Failure::Http(HttpError::Offline { .. }) => false,
+            Failure::Http(_) | Failure::Mismatch { .. } | Failure::Manifest(_) => true,
+            // Met before the digest was known.
+            Failure::Unpack(error) => error.is_limit(),
+            Failure::TooLarge { .. } => true,
+            _ => false,
         }
     }
 
@@ -103,6 +161,19 @@ impl Failure {
             Stopped::Disk(error) => Failure::disk(error),
             Stopped::Content(failure) => failure,
         }
+    }
+}
+
+impl fmt::Display for Passed {
+    /// The host and the whole reason, on one line.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}: {}", self.host, self.failure)?;
+        let mut source = self.failure.source();
+        while let Some(cause) = source {
+            write!(f, ": {cause}")?;
+            source = cause.source();
+        }
+        Ok(())
     }
 }
 
@@ -141,6 +212,8 @@ impl fmt::Display for FetchError {
 impl Error for FetchError {
     fn source(&self) -> Option<&(dyn Error + 'static)> {
         match &*self.failure {
+            // Each host has a reason, given with the facts.
+            _ if !self.tried.is_empty() => None,
             // The message, with its facts, says it all.
             Failure::Mismatch { .. } | Failure::CoreModule => None,
             failure => Some(failure),
@@ -169,6 +242,8 @@ impl Diagnose for FetchError {
             Failure::File(error) if error.kind() == io::ErrorKind::NotFound => "not-found",
             Failure::File(_) | Failure::NotAFile => "unreadable-file",
             Failure::Disk(_) => "staging-failed",
+            Failure::NoHost { .. } | Failure::Mirrors(_) => "invalid-config",
+            Failure::Hosts { .. } => self.failed(),
         }
     }
 
@@ -177,9 +252,10 @@ impl Diagnose for FetchError {
             "not-found" => Class::NotFound,
             "digest-mismatch" | "size-mismatch" => Class::Verification,
             "unreadable-file" | "staging-failed" => Class::Other,
+            "invalid-config" => Class::Usage,
             _ => match &*self.failure {
-                Failure::Http(HttpError::Setup(_)) => Class::Other,
-                Failure::Http(_) | Failure::Offline => Class::Network,
+                Failure::Http(HttpError::Setup(_) | HttpError::Certificate { .. }) => Class::Other,
+                Failure::Http(_) | Failure::Offline | Failure::Hosts { .. } => Class::Network,
                 _ => Class::InvalidComponent,
             },
         }
@@ -215,11 +291,26 @@ impl Diagnose for FetchError {
                 "give the path of a `.wasm` or `.wat` file that this user may read"
             }
             Failure::Disk(_) => "check space and permissions of the directory",
+            Failure::NoHost { .. } => {
+                "give one of its hosts the capability in `config.toml` or `hosts.toml`"
+            }
+            Failure::Mirrors(_) => "the keys of `hosts.toml` are listed in docs/configuration.md",
+            Failure::Hosts { .. } => return None,
         };
         Some(hint.to_owned())
     }
 
     fn facts(&self) -> Vec<(&'static str, String)> {
+        let tried = self.tried.iter().map(|host| ("tried", host.clone()));
+        let mut facts = self.difference();
+        facts.extend(tried);
+        facts
+    }
+}
+
+impl FetchError {
+    /// What was expected and what came.
+    fn difference(&self) -> Vec<(&'static str, String)> {
         match &*self.failure {
             Failure::Mismatch { mismatch, .. } => match mismatch {
                 Mismatch::Digest { expected, computed } => vec![
@@ -304,6 +395,9 @@ impl FetchError {
                 "only components that can be pulled without a login are supported here".to_owned()
             }
             HttpError::Setup(_) => "check the system's CA certificates".to_owned(),
+            HttpError::Certificate { .. } => {
+                "name PEM files that this user may read in `ca` and `client_cert`".to_owned()
+            }
             HttpError::TooLarge { .. } | HttpError::Offline { .. } => return None,
         };
         Some(hint)

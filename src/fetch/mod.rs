@@ -6,6 +6,7 @@
 
 mod error;
 mod file;
+mod hosts;
 mod http;
 mod https;
 mod oci;
@@ -22,7 +23,11 @@ use std::time::Instant;
 use bytes::Bytes;
 use tokio::sync::Semaphore;
 
-pub use error::{Failure, FetchError};
+pub use error::{Failure, FetchError, Passed};
+pub use hosts::{
+    Access, ApiPath, Authority, Capability, Certificate, DialTimeout, Host, InvalidHosts, Mirrors,
+    RegistryName,
+};
 pub use http::HttpError;
 pub use oci::{ConfigTarget, InvalidManifest, LayoutError, WasmConfig};
 pub use options::{FetchOptions, Network};
@@ -74,7 +79,10 @@ impl Fetcher {
         }
         let found = match reference {
             Reference::Oci(oci) => self.oci(&meter).resolve(oci).await,
-            Reference::Https(url) => https::resolve(&self.http, url, &meter).await,
+            Reference::Https(url) => {
+                meter.tried(url.host_str().unwrap_or_default());
+                https::resolve(&self.http, url, &meter).await
+            }
             Reference::File(path) => file::resolve(path).await,
             Reference::Layout(layout) => oci::layout::resolve(layout).await,
         };
@@ -203,6 +211,7 @@ fn finish(reference: Reference, parts: Parts, meter: &Meter, fetch_ms: u64) -> F
     };
     let receipt = Receipt {
         source_host,
+        hosts_tried: meter.hosts_tried(),
         manifest_digest: parts.artifact.as_ref().map(|a| a.manifest_digest),
         content_digest: parts.component.digest,
         bytes_downloaded: meter.bytes(),

@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use super::hosts::Mirrors;
+
 const MIB: u64 = 1024 * 1024;
 
 /// Whether hosts may be asked at all.
@@ -20,6 +22,8 @@ pub struct FetchOptions {
     /// Hosts (`host` or `host:port`) that may be spoken to in plain HTTP,
     /// besides loopback hosts. They are reached directly, without a proxy.
     pub plain_http: Vec<String>,
+    /// Which hosts are asked for the content of registries, and in which order.
+    pub mirrors: Mirrors,
     /// The largest component accepted, in bytes.
     pub max_component_bytes: u64,
     /// The largest bundled policy accepted, in bytes.
@@ -37,6 +41,7 @@ impl Default for FetchOptions {
         FetchOptions {
             network: Network::On,
             plain_http: Vec::new(),
+            mirrors: Mirrors::default(),
             max_component_bytes: 256 * MIB,
             max_policy_bytes: MIB,
             concurrency: 8,

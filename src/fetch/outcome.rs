@@ -34,9 +34,14 @@ impl Resolved {
         &self.identity
     }
 
-    /// HTTP requests it took.
+    /// HTTP requests so far.
     pub fn requests(&self) -> u32 {
         self.meter.requests()
+    }
+
+    /// The hosts asked so far.
+    pub fn hosts_tried(&self) -> Vec<String> {
+        self.meter.hosts_tried()
     }
 }
 
@@ -137,6 +142,9 @@ pub struct Artifact {
 pub struct Receipt {
     /// The registry (`host[:port]`) or host; none for a file.
     pub source_host: Option<String>,
+    /// The hosts asked, mirrors included, in the order in which each was first.
+    #[serde(default)]
+    pub hosts_tried: Vec<String>,
     pub manifest_digest: Option<Digest>,
     /// Of the component's binary.
     pub content_digest: Digest,

@@ -1,5 +1,6 @@
 //! `config.toml` of a root.
 
+use std::collections::BTreeMap;
 use std::io;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -7,6 +8,7 @@ use std::time::Duration;
 use serde::Deserialize;
 
 use crate::error::{Class, Diagnose};
+use crate::fetch::{Host, Mirrors, RegistryName};
 
 /// What the operator set; every key may be left out, an unknown one is an error.
 #[derive(Debug, Default, Deserialize)]
@@ -21,6 +23,22 @@ pub struct Config {
 pub struct RegistryConfig {
     /// Hosts (`host[:port]`) that may be spoken to without TLS.
     pub plain_http: Vec<String>,
+    /// The hosts asked for the content of a registry, in their order.
+    pub mirrors: BTreeMap<RegistryName, Vec<Host>>,
+    /// Directory of containerd's `hosts.toml` directories.
+    pub certs_dir: Option<PathBuf>,
+}
+
+impl RegistryConfig {
+    /// The mirrors; relative paths begin at `directory`, that of the configuration.
+    pub fn mirrors(&self, directory: &Path) -> Mirrors {
+        let mut mirrors = Mirrors {
+            hosts: self.mirrors.clone(),
+            certs_dir: self.certs_dir.clone(),
+        };
+        mirrors.relative_to(directory);
+        mirrors
+    }
 }
 
 #[derive(Debug, Default, Deserialize)]

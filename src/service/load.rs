@@ -8,7 +8,7 @@ use serde::Serialize;
 use serde_json::Value;
 
 use crate::digest::Digest;
-use crate::fetch::{Fetched, Identity, Network, Progress, Receipt, Step};
+use crate::fetch::{Fetched, Identity, Network, Progress, Receipt, Resolved, Step};
 use crate::policy;
 use crate::reference::{ComponentId, Reference};
 use crate::runtime::{CodeSource, Force};
@@ -100,7 +100,7 @@ impl Service {
             && self.network == Network::Off
             && request.satisfied_offline(installed)
         {
-            let receipt = unchanged(&installed.metadata.receipt, 0);
+            let receipt = unchanged(&installed.metadata.receipt, None);
             return self
                 .already_loaded(installed, receipt, &request, started, progress)
                 .await;
@@ -110,7 +110,7 @@ impl Service {
         if let Some(installed) = &before
             && request.satisfied_by(installed, resolved.identity())
         {
-            let receipt = unchanged(&installed.metadata.receipt, resolved.requests());
+            let receipt = unchanged(&installed.metadata.receipt, Some(&resolved));
             return self
                 .already_loaded(installed, receipt, &request, started, progress)
                 .await;
@@ -309,10 +309,11 @@ fn staged_code(prepared: &Prepared) -> CodeSource {
 }
 
 /// The receipt of a load that found nothing to download.
-fn unchanged(receipt: &Receipt, requests: u32) -> Receipt {
+fn unchanged(receipt: &Receipt, resolved: Option<&Resolved>) -> Receipt {
     Receipt {
+        hosts_tried: resolved.map(Resolved::hosts_tried).unwrap_or_default(),
         bytes_downloaded: 0,
-        requests,
+        requests: resolved.map_or(0, Resolved::requests),
         retries: 0,
         fetch_ms: 0,
         ..receipt.clone()

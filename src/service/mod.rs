@@ -74,9 +74,12 @@ impl Service {
     /// [`Error::Config`] when the configuration is not valid.
     pub fn open(options: ServiceOptions) -> Result<Arc<Self>, Error> {
         let store = Store::new(options.root);
-        let config = Config::read(&store.layout().config())?;
+        let file = store.layout().config();
+        let config = Config::read(&file)?;
+        let directory = file.parent().unwrap_or(&file);
         let mut fetch = FetchOptions {
             network: options.network,
+            mirrors: config.registry.mirrors(directory),
             plain_http: config.registry.plain_http,
             ..FetchOptions::default()
         };

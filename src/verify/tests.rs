@@ -28,6 +28,7 @@ fn fetched(reference: &str, config_layers: Option<&[&str]>) -> Fetched {
         },
         receipt: Receipt {
             source_host: None,
+            hosts_tried: Vec::new(),
             manifest_digest: None,
             content_digest: component.digest,
             bytes_downloaded: 9,

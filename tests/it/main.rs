@@ -12,6 +12,8 @@ mod fetch_file;
 mod fetch_hostile;
 mod fetch_https;
 mod fetch_layout;
+mod fetch_mirrors;
+mod fetch_mirrors_tls;
 mod fetch_oci;
 mod fetch_oci_faults;
 mod guest_output;

@@ -1,6 +1,7 @@
 //! What goes wrong between this program and a host.
 
 use std::error::Error;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use http::StatusCode;
@@ -24,6 +25,12 @@ type Cause = Box<dyn Error + Send + Sync>;
 pub enum HttpError {
     #[error("cannot set up the HTTP client")]
     Setup(#[source] Cause),
+    #[error("cannot use the certificate or key `{}`", path.display())]
+    Certificate {
+        path: PathBuf,
+        #[source]
+        source: Cause,
+    },
     #[error("cannot reach `{host}`")]
     Unreachable {
         host: String,
@@ -65,6 +72,13 @@ pub enum HttpError {
 impl HttpError {
     pub(super) fn setup(source: impl Into<Cause>) -> Self {
         HttpError::Setup(source.into())
+    }
+
+    pub(super) fn certificate(path: &Path, source: impl Into<Cause>) -> Self {
+        HttpError::Certificate {
+            path: path.to_owned(),
+            source: source.into(),
+        }
     }
 
     pub(super) fn transport(url: &Url, error: reqwest::Error, options: &FetchOptions) -> Self {

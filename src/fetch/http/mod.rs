@@ -1,12 +1,15 @@
 //! The HTTP client: which hosts may be spoken to how, redirects, and bodies
 //! that cannot grow without bound.
 
+mod clients;
 mod error;
 #[cfg(test)]
 mod tests;
 mod tls;
 
+use std::borrow::Cow;
 use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
+use std::sync::{Mutex, PoisonError};
 
 use bytes::{Bytes, BytesMut};
 use http::{HeaderValue, Method, StatusCode, header};
@@ -16,8 +19,10 @@ use url::Url;
 
 pub use error::HttpError;
 
+use super::hosts::Access;
 use super::{FetchOptions, Network};
 use crate::reference::is_loopback;
+use clients::HostClients;
 
 const MAX_REDIRECTS: u32 = 8;
 
@@ -26,6 +31,7 @@ const MAX_REDIRECTS: u32 = 8;
 pub(super) struct Meter {
     requests: AtomicU32,
     bytes: AtomicU64,
+    hosts: Mutex<Vec<String>>,
 }
 
 impl Meter {
@@ -36,6 +42,19 @@ impl Meter {
     pub fn bytes(&self) -> u64 {
         self.bytes.load(Ordering::Relaxed)
     }
+
+    /// Notes that a host is asked.
+    pub fn tried(&self, host: &str) {
+        let mut hosts = self.hosts.lock().unwrap_or_else(PoisonError::into_inner);
+        if !hosts.iter().any(|known| known == host) {
+            hosts.push(host.to_owned());
+        }
+    }
+
+    pub fn hosts_tried(&self) -> Vec<String> {
+        let hosts = self.hosts.lock().unwrap_or_else(PoisonError::into_inner);
+        hosts.clone()
+    }
 }
 
 /// One request; redirects are followed.
@@ -45,6 +64,8 @@ pub(super) struct Request {
     pub accept: Option<&'static str>,
     /// Only ever sent to the origin of `url`.
     pub authorization: Option<HeaderValue>,
+    /// Only for the origin of `url`.
+    pub access: Access,
 }
 
 impl Request {
@@ -54,6 +75,7 @@ impl Request {
             url,
             accept: None,
             authorization: None,
+            access: Access::default(),
         }
     }
 }
@@ -64,6 +86,7 @@ pub(super) struct Http {
     options: FetchOptions,
     plain: OnceCell<Client>,
     secure: OnceCell<Client>,
+    others: HostClients,
 }
 
 impl Http {
@@ -72,6 +95,7 @@ impl Http {
             options: options.clone(),
             plain: OnceCell::new(),
             secure: OnceCell::new(),
+            others: HostClients::default(),
         }
     }
 
@@ -90,6 +114,7 @@ impl Http {
             mut url,
             accept,
             mut authorization,
+            mut access,
         } = request;
         // The last gate; the first is in `Fetcher`, before any work is done.
         if self.options.network == Network::Off {
@@ -98,7 +123,11 @@ impl Http {
             });
         }
         for _ in 0..=MAX_REDIRECTS {
-            let client = self.client(&url).await?;
+            let options = self.options(&access);
+            let client = match access.is_usual() {
+                true => self.client(&url).await?.clone(),
+                false => self.others.get(&access, &url, &options).await?,
+            };
             let mut builder = client.request(method.clone(), url.clone());
             if let Some(accept) = accept {
                 builder = builder.header(header::ACCEPT, accept);
@@ -111,7 +140,7 @@ impl Http {
             let response = builder
                 .send()
                 .await
-                .map_err(|error| HttpError::transport(&url, error, &self.options))?;
+                .map_err(|error| HttpError::transport(&url, error, &options))?;
             tracing::debug!(status = %response.status(), "response");
             let Some(next) = self.redirect(&url, &response)? else {
                 return Ok(response);
@@ -119,6 +148,7 @@ impl Http {
             // What authorises at one origin is no business of another.
             if next.origin() != url.origin() {
                 authorization = None;
+                access = Access::default();
             }
             url = next;
         }
@@ -150,6 +180,7 @@ impl Http {
         }
         match next.scheme() {
             "https" => Ok(Some(next)),
+            "http" if from.origin() == next.origin() => Ok(Some(next)),
             "http" if from.scheme() == "http" && self.allows_plain_url(&next) => Ok(Some(next)),
             "http" => Err(HttpError::redirect(from, "it leads to plain HTTP")),
             _ => Err(HttpError::redirect(from, "it leads out of HTTP")),
@@ -166,12 +197,23 @@ impl Http {
         self.allows_plain(host, &with_port)
     }
 
+    /// The options as they are for one host.
+    fn options(&self, access: &Access) -> Cow<'_, FetchOptions> {
+        match access.dial_timeout {
+            None => Cow::Borrowed(&self.options),
+            Some(timeout) => Cow::Owned(FetchOptions {
+                connect_timeout: timeout.duration(),
+                ..self.options.clone()
+            }),
+        }
+    }
+
     async fn client(&self, url: &Url) -> Result<&Client, HttpError> {
         let options = self.options.clone();
         if url.scheme() == "https" {
             // Reads and parses a hundred certificates.
             let build = || async {
-                tokio::task::spawn_blocking(move || tls::secure(&options))
+                tokio::task::spawn_blocking(move || tls::secure(&options, &Access::default()))
                     .await
                     .map_err(HttpError::setup)?
             };

@@ -1,39 +1,93 @@
-//! Where the repository of a reference is reached.
+//! Where the repository of a reference is reached: at the registry, and at the
+//! hosts that are asked in its place.
 
 use url::Url;
 
+use crate::fetch::error::Failure;
+use crate::fetch::hosts::{self, Access, Capability, Host, Mirrors};
 use crate::fetch::http::{Http, HttpError};
 use crate::reference::OciReference;
 
-/// A repository's base address, `https://host/v2/repository/`.
+const API: &str = "/v2";
+
+/// One host's part in serving a repository.
 pub(super) struct Endpoint {
+    /// `https://host/v2/repository/`.
     base: Url,
     key: String,
+    authority: String,
     repository: String,
+    role: Role,
+    access: Access,
+}
+
+enum Role {
+    /// The registry of the reference.
+    Upstream,
+    /// Another host, which is told the registry it stands in for.
+    Mirror { registry: String },
 }
 
 impl Endpoint {
-    pub fn of(reference: &OciReference, http: &Http) -> Result<Self, HttpError> {
-        let plain = http.allows_plain(reference.host(), reference.registry());
-        let scheme = if plain { "http" } else { "https" };
-        let (registry, repository) = match (reference.registry(), reference.repository()) {
-            // Docker Hub answers under another name, and files the names
-            // without an owner under `library`.
-            ("docker.io", name) if !name.contains('/') => {
-                ("registry-1.docker.io", format!("library/{name}"))
-            }
-            ("docker.io", name) => ("registry-1.docker.io", name.to_owned()),
-            (registry, name) => (registry, name.to_owned()),
+    /// The hosts that may be asked this, in their order; at least one.
+    pub fn all(
+        reference: &OciReference,
+        capability: Capability,
+        (http, mirrors): (&Http, &Mirrors),
+    ) -> Result<Vec<Self>, Failure> {
+        let registry = reference.registry();
+        let endpoints = mirrors
+            .of(registry)?
+            .into_iter()
+            .filter(|host| host.can(capability, registry))
+            .map(|host| Endpoint::of(reference, host, http))
+            .collect::<Result<Vec<_>, _>>()?;
+        match endpoints.is_empty() {
+            true => Err(Failure::NoHost {
+                registry: registry.to_owned(),
+                capability,
+            }),
+            false => Ok(endpoints),
+        }
+    }
+
+    fn of(reference: &OciReference, host: Host, http: &Http) -> Result<Self, HttpError> {
+        let registry = reference.registry();
+        let role = match host.is(registry) {
+            true => Role::Upstream,
+            false => Role::Mirror {
+                registry: registry.to_owned(),
+            },
         };
-        let text = format!("{scheme}://{registry}/v2/{repository}/");
+        // Docker Hub answers under another name.
+        let authority = match host.host.as_str() {
+            hosts::DOCKER => hosts::DOCKER_HOST,
+            other => other,
+        };
+        let name = name_at(reference);
+        let path = host.path.as_ref().map_or(API, |path| path.as_str());
+        let plain = match host.plain_http {
+            Some(plain) => plain,
+            None => http.allows_plain(host.host.name(), authority),
+        };
+        let scheme = if plain { "http" } else { "https" };
+        let text = format!("{scheme}://{authority}{path}/{name}/");
         let base = Url::parse(&text).map_err(|error| HttpError::Unreachable {
-            host: registry.to_owned(),
+            host: authority.to_owned(),
             source: error.into(),
         })?;
+        // What follows `/v2/` is the beginning of the name as the host knows it.
+        let repository = match path.strip_prefix("/v2/") {
+            Some(prefix) => format!("{prefix}/{name}"),
+            None => name,
+        };
         Ok(Endpoint {
-            key: format!("{registry}/{repository}"),
+            key: format!("{authority}/{repository}"),
+            authority: authority.to_owned(),
             base,
             repository,
+            role,
+            access: host.access,
         })
     }
 
@@ -41,12 +95,24 @@ impl Endpoint {
     pub fn url(&self, kind: &str, name: &str) -> Url {
         let mut url = self.base.clone();
         url.set_path(&format!("{}{kind}/{name}", self.base.path()));
+        if let Role::Mirror { registry } = &self.role {
+            url.query_pairs_mut().append_pair("ns", registry);
+        }
         url
     }
 
     /// Names the repository among all of this process.
     pub fn key(&self) -> &str {
         &self.key
+    }
+
+    /// `host[:port]`: whose credentials, certificates and faults these are.
+    pub fn authority(&self) -> &str {
+        &self.authority
+    }
+
+    pub fn access(&self) -> &Access {
+        &self.access
     }
 
     pub fn host(&self) -> &str {
@@ -64,5 +130,89 @@ impl Endpoint {
 
     pub fn pull_scope(&self) -> String {
         format!("repository:{}:pull", self.repository)
+    }
+}
+
+/// The repository as hosts know it: Docker Hub files the names without an
+/// owner under `library`.
+fn name_at(reference: &OciReference) -> String {
+    match reference.repository() {
+        name if reference.registry() == hosts::DOCKER && !name.contains('/') => {
+            format!("library/{name}")
+        }
+        name => name.to_owned(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::path::Path;
+
+    use super::*;
+    use crate::fetch::FetchOptions;
+    use crate::reference::Reference;
+
+    /// Addresses and scopes of the manifest of `reference` at its hosts.
+    fn addresses(reference: &str, hosts: &str) -> Vec<(String, String)> {
+        let host = toml::from_str::<Host>(hosts).expect("a host");
+        let Ok(Reference::Oci(oci)) = Reference::parse(reference, Path::new("/")) else {
+            panic!("{reference}");
+        };
+        let registry = oci.registry().to_owned().try_into().expect("a registry");
+        let mirrors = Mirrors {
+            hosts: [(registry, vec![host])].into(),
+            certs_dir: None,
+        };
+        let http = Http::new(&FetchOptions::default());
+        let all = Endpoint::all(&oci, Capability::Pull, (&http, &mirrors)).expect("endpoints");
+        let address = |endpoint: &Endpoint| {
+            let url = endpoint.url("manifests", "v1").to_string();
+            (url, endpoint.pull_scope())
+        };
+        all.iter().map(address).collect()
+    }
+
+    #[test]
+    fn a_mirror_is_asked_under_its_own_path_and_told_the_registry() {
+        let hosts = addresses(
+            "oci://reg.lan:5000/acme/a:v1",
+            "host = 'harbor.lan'\npath = '/v2/proxy'",
+        );
+        let expected = [
+            (
+                "https://harbor.lan/v2/proxy/acme/a/manifests/v1?ns=reg.lan%3A5000",
+                "repository:proxy/acme/a:pull",
+            ),
+            (
+                "https://reg.lan:5000/v2/acme/a/manifests/v1",
+                "repository:acme/a:pull",
+            ),
+        ];
+        let expected = expected.map(|(url, scope)| (url.to_owned(), scope.to_owned()));
+        assert_eq!(hosts, expected);
+    }
+
+    #[test]
+    fn docker_hub_has_names_of_its_own() {
+        let hosts = addresses("oci://docker.io/a:v1", "host = 'localhost:5000'");
+        let urls: Vec<_> = hosts.into_iter().map(|(url, _)| url).collect();
+        let expected = [
+            "http://localhost:5000/v2/library/a/manifests/v1?ns=docker.io",
+            "https://registry-1.docker.io/v2/library/a/manifests/v1",
+        ];
+        assert_eq!(urls, expected);
+    }
+
+    #[test]
+    fn plain_http_is_as_the_operator_says() {
+        for (host, scheme) in [
+            ("host = '127.0.0.1:1'", "http://"),
+            ("host = '127.0.0.1:1'\nplain_http = false", "https://"),
+            ("host = 'm.lan'", "https://"),
+            ("host = 'm.lan'\nplain_http = true", "http://"),
+        ] {
+            let hosts = addresses("oci://reg.lan/a:v1", host);
+            assert!(hosts[0].0.starts_with(scheme), "{host}: {hosts:?}");
+        }
     }
 }

@@ -7,6 +7,7 @@
 mod auth;
 mod challenge;
 mod endpoint;
+mod fallback;
 pub(super) mod layout;
 mod manifest;
 mod media_type;
@@ -25,6 +26,7 @@ pub use layout::LayoutError;
 pub use manifest::{ConfigTarget, InvalidManifest, WasmConfig};
 
 use super::error::Failure;
+use super::hosts::Capability;
 use super::http::{Http, HttpError, Meter, Request, read_bounded};
 use super::options::FetchOptions;
 use super::outcome::{Artifact, Blob, Identity, Parts};
@@ -71,15 +73,10 @@ impl Registry<'_> {
         let (manifest_digest, manifest) = match (reference.digest(), reference.tag()) {
             (Some(digest), _) => (digest, None),
             (None, tag) => {
-                let endpoint = Endpoint::of(reference, self.http)?;
+                let endpoints = self.endpoints(reference, Capability::Resolve)?;
                 let tag = tag.unwrap_or_default();
-                match self.head(&endpoint, tag).await? {
-                    Some(digest) => (digest, None),
-                    None => {
-                        let bytes = self.document(&endpoint, tag).await?;
-                        (Digest::of(&bytes), Some(bytes))
-                    }
-                }
+                self.first(&endpoints, |endpoint| self.look_up(endpoint, tag))
+                    .await?
             }
         };
         Ok((Identity::Oci { manifest_digest }, manifest))
@@ -92,20 +89,21 @@ impl Registry<'_> {
         reference: &OciReference,
         pull: Pull<'_>,
     ) -> Result<Parts, Failure> {
-        let endpoint = Endpoint::of(reference, self.http)?;
-        let (manifest_digest, manifest) =
-            self.manifest(&endpoint, pull.digest, pull.manifest).await?;
+        let endpoints = self.endpoints(reference, Capability::Pull)?;
+        let (manifest_digest, manifest) = self
+            .manifest(&endpoints, pull.digest, pull.manifest)
+            .await?;
         let plan = manifest.plan()?;
         let diff_id = match plan.packed.is_some() {
-            true => self.diff_id(&endpoint, &plan).await?,
+            true => self.diff_id(&endpoints, &plan).await?,
             false => None,
         };
         let unpack = plan.unpack(diff_id, self.options.max_component_bytes);
         let to = (pull.target, unpack, pull.progress);
         let (component, policy, config) = tokio::try_join!(
-            self.component(&endpoint, plan.component, to),
-            self.policy(&endpoint, plan.policy),
-            self.config(&endpoint, plan.config),
+            self.component(&endpoints, plan.component, to),
+            self.policy(&endpoints, plan.policy),
+            self.config(&endpoints, plan.config),
         )?;
         Ok(Parts {
             identity: Identity::Oci {
@@ -125,26 +123,33 @@ impl Registry<'_> {
     /// The manifest of the artifact, chosen from the index if there is one.
     async fn manifest(
         &self,
-        endpoint: &Endpoint,
+        endpoints: &[Endpoint],
         digest: Digest,
         known: Option<Bytes>,
     ) -> Result<(Digest, Manifest), Failure> {
-        let bytes = match known {
-            Some(bytes) => bytes,
-            None => self.document(endpoint, &digest.to_string()).await?,
-        };
         let expected = Expected {
             digest: Some(digest),
             ..Expected::default()
         };
-        check(&bytes, expected, MANIFEST)?;
+        let bytes = match known {
+            Some(bytes) => bytes,
+            None => {
+                self.first(endpoints, |endpoint| {
+                    self.document(endpoint, digest, expected)
+                })
+                .await?
+            }
+        };
         let index = match Document::parse(&bytes)? {
             Document::Manifest(manifest) => return Ok((digest, manifest)),
             Document::Index(index) => index,
         };
         let chosen = index.select()?;
-        let bytes = self.document(endpoint, &chosen.digest.to_string()).await?;
-        check(&bytes, expectation(chosen), MANIFEST)?;
+        let bytes = self
+            .first(endpoints, |endpoint| {
+                self.document(endpoint, chosen.digest, expectation(chosen))
+            })
+            .await?;
         match Document::parse(&bytes)? {
             Document::Manifest(manifest) => Ok((chosen.digest, manifest)),
             Document::Index(_) => Err(InvalidManifest::Nested.into()),
@@ -153,7 +158,7 @@ impl Registry<'_> {
 
     async fn component(
         &self,
-        endpoint: &Endpoint,
+        endpoints: &[Endpoint],
         (index, layer): (usize, &Descriptor),
         (target, unpack, progress): (PathBuf, Option<Unpack>, &dyn Progress),
     ) -> Result<Blob, Failure> {
@@ -163,21 +168,24 @@ impl Registry<'_> {
             return Err(Failure::too_large(what, limit));
         }
         let _slot = self.slot().await;
-        let response = self.blob(endpoint, layer, "the component").await?;
-        let download = Download {
-            what: &what,
-            path: target,
-            expected: expectation(layer),
-            unpack,
-            meter: self.meter,
-            progress,
-        };
-        sink::download(response, download).await
+        self.first(endpoints, async |endpoint| {
+            let response = self.blob(endpoint, layer, "the component").await?;
+            let download = Download {
+                what: &what,
+                path: target.clone(),
+                expected: expectation(layer),
+                unpack,
+                meter: self.meter,
+                progress,
+            };
+            sink::download(response, download).await
+        })
+        .await
     }
 
     async fn policy(
         &self,
-        endpoint: &Endpoint,
+        endpoints: &[Endpoint],
         layer: Option<(usize, &Descriptor)>,
     ) -> Result<Option<String>, Failure> {
         let Some((index, layer)) = layer else {
@@ -185,7 +193,7 @@ impl Registry<'_> {
         };
         let limit = self.options.max_policy_bytes;
         let bytes = self
-            .small_blob(endpoint, layer, &name(index, layer), limit)
+            .small_blob(endpoints, layer, &name(index, layer), limit)
             .await?;
         let text = String::from_utf8(bytes.into()).map_err(|_| Failure::PolicyText)?;
         Ok(Some(text))
@@ -193,14 +201,14 @@ impl Registry<'_> {
 
     async fn config(
         &self,
-        endpoint: &Endpoint,
+        endpoints: &[Endpoint],
         config: Option<(ConfigKind, &Descriptor)>,
     ) -> Result<Option<WasmConfig>, Failure> {
         let Some((ConfigKind::Wasm, descriptor)) = config else {
             // One of an image describes a container, which this is not.
             return Ok(None);
         };
-        let bytes = self.config_bytes(endpoint, descriptor).await?;
+        let bytes = self.config_bytes(endpoints, descriptor).await?;
         serde_json::from_slice(&bytes)
             .map(Some)
             .map_err(Failure::Config)
@@ -209,30 +217,30 @@ impl Registry<'_> {
     /// What an image's config says of the layer's unpacked bytes.
     async fn diff_id(
         &self,
-        endpoint: &Endpoint,
+        endpoints: &[Endpoint],
         plan: &Plan<'_>,
     ) -> Result<Option<Digest>, Failure> {
         let Some((ConfigKind::Image, descriptor)) = plan.config else {
             return Ok(None);
         };
-        let bytes = self.config_bytes(endpoint, descriptor).await?;
+        let bytes = self.config_bytes(endpoints, descriptor).await?;
         plan.diff_id(&bytes).map_err(Failure::Config)
     }
 
     async fn config_bytes(
         &self,
-        endpoint: &Endpoint,
+        endpoints: &[Endpoint],
         descriptor: &Descriptor,
     ) -> Result<Bytes, Failure> {
         let what = config_name(descriptor);
-        self.small_blob(endpoint, descriptor, &what, MAX_CONFIG_BYTES)
+        self.small_blob(endpoints, descriptor, &what, MAX_CONFIG_BYTES)
             .await
     }
 
     /// A blob that is kept in memory.
     async fn small_blob(
         &self,
-        endpoint: &Endpoint,
+        endpoints: &[Endpoint],
         descriptor: &Descriptor,
         what: &str,
         limit: u64,
@@ -241,6 +249,18 @@ impl Registry<'_> {
             return Err(Failure::too_large(what, limit));
         }
         let _slot = self.slot().await;
+        self.first(endpoints, |endpoint| {
+            self.read_blob(endpoint, descriptor, what)
+        })
+        .await
+    }
+
+    async fn read_blob(
+        &self,
+        endpoint: &Endpoint,
+        descriptor: &Descriptor,
+        what: &str,
+    ) -> Result<Bytes, Failure> {
         let mut response = self.blob(endpoint, descriptor, "a blob").await?;
         let mut verifier = Verifier::new(expectation(descriptor));
         let mut body = Vec::new();
@@ -254,6 +274,22 @@ impl Registry<'_> {
             .finish()
             .map_err(|mismatch| Failure::mismatch(what, mismatch))?;
         Ok(body.into())
+    }
+
+    /// What a host says a tag stands for: the digest, and the document where
+    /// the digest could not be had without it.
+    async fn look_up(
+        &self,
+        endpoint: &Endpoint,
+        tag: &str,
+    ) -> Result<(Digest, Option<Bytes>), Failure> {
+        if let Some(digest) = self.head(endpoint, tag).await? {
+            return Ok((digest, None));
+        }
+        let bytes = self.get_document(endpoint, tag).await?;
+        // A page that is served for every address is no answer.
+        Document::parse(&bytes)?;
+        Ok((Digest::of(&bytes), Some(bytes)))
     }
 
     /// The digest behind a tag; none when the registry does not say it.
@@ -273,7 +309,19 @@ impl Registry<'_> {
             .and_then(|text| text.parse().ok()))
     }
 
-    async fn document(&self, endpoint: &Endpoint, name: &str) -> Result<Bytes, Failure> {
+    /// The document of a digest.
+    async fn document(
+        &self,
+        endpoint: &Endpoint,
+        digest: Digest,
+        expected: Expected,
+    ) -> Result<Bytes, Failure> {
+        let bytes = self.get_document(endpoint, &digest.to_string()).await?;
+        check(&bytes, expected, MANIFEST)?;
+        Ok(bytes)
+    }
+
+    async fn get_document(&self, endpoint: &Endpoint, name: &str) -> Result<Bytes, Failure> {
         let response = self
             .request(Method::GET, endpoint, ("manifests", name))
             .await?;
@@ -317,6 +365,7 @@ impl Registry<'_> {
             url: endpoint.url(kind, name),
             accept: (kind == "manifests").then_some(media_type::ACCEPT),
             authorization,
+            access: endpoint.access().clone(),
         };
         let first = request(self.auth.header(endpoint));
         let response = self.http.send(first, self.meter).await?;
@@ -331,6 +380,14 @@ impl Registry<'_> {
         };
         let token = self.auth.answer(response.headers(), exchange).await?;
         self.http.send(request(Some(token)), self.meter).await
+    }
+
+    fn endpoints(
+        &self,
+        reference: &OciReference,
+        capability: Capability,
+    ) -> Result<Vec<Endpoint>, Failure> {
+        Endpoint::all(reference, capability, (self.http, &self.options.mirrors))
     }
 
     async fn slot(&self) -> Option<SemaphorePermit<'_>> {

@@ -74,6 +74,11 @@ impl Faults {
         format!("oci://{}/{name}", self.address)
     }
 
+    /// `127.0.0.1:port`.
+    pub fn address(&self) -> String {
+        self.address.to_string()
+    }
+
     /// `http://…` and the path.
     pub fn url(&self, path: &str) -> String {
         format!("http://{}{path}", self.address)

@@ -2,6 +2,7 @@
 
 pub mod archive;
 pub mod artifact;
+pub mod certificates;
 pub mod cli;
 pub mod components;
 pub mod components_rt;

@@ -2,12 +2,14 @@
 
 use std::io::{BufRead, BufReader};
 use std::process::{Child, Command, Stdio};
+use std::time::Duration;
 
 use serde_json::Value;
 use tempfile::TempDir;
 use wassette::digest::Digest;
 
 use super::artifact::{Artifact, INDEX, MANIFEST};
+use super::certificates::Certificates;
 
 const BINARY: &str = "docker-registry";
 const INSTALL: &str = "apt-get install -y --no-install-recommends docker-registry";
@@ -17,19 +19,44 @@ pub struct Registry {
     child: Child,
     address: String,
     client: reqwest::Client,
-    _storage: TempDir,
+    storage: TempDir,
 }
 
 impl Registry {
     /// Starts a registry and waits until it listens.
     pub fn start() -> Self {
+        Registry::configured("", "")
+    }
+
+    /// A pull-through cache of another registry.
+    pub fn cache_of(upstream: &Registry) -> Self {
+        Registry::configured("", &upstream.as_remote())
+    }
+
+    /// The same behind TLS, for clients that show a certificate.
+    pub fn secure_cache_of(upstream: &Registry, certificates: &Certificates) -> Self {
+        let file = |name| certificates.file(name).display().to_string();
+        let tls = format!(
+            ", tls: {{certificate: {}, key: {}, clientcas: [{}]}}",
+            file("server.pem"),
+            file("server.key"),
+            file("ca.pem")
+        );
+        Registry::configured(&tls, &upstream.as_remote())
+    }
+
+    fn as_remote(&self) -> String {
+        format!("proxy: {{remoteurl: 'http://{}'}}\n", self.address)
+    }
+
+    fn configured(tls: &str, more: &str) -> Self {
         let storage = TempDir::new().expect("a temporary directory");
         let config = storage.path().join("config.yml");
         // Port 0: the system picks a free one, and the log tells which.
         let text = format!(
             "version: 0.1\nlog: {{level: info, formatter: text}}\n\
              storage: {{filesystem: {{rootdirectory: {}}}, delete: {{enabled: true}}}}\n\
-             http: {{addr: '127.0.0.1:0'}}\n",
+             http: {{addr: '127.0.0.1:0'{tls}}}\n{more}",
             storage.path().display()
         );
         std::fs::write(&config, text).expect("the config is written");
@@ -50,7 +77,7 @@ impl Registry {
             child,
             address,
             client: client(),
-            _storage: storage,
+            storage,
         }
     }
 
@@ -62,6 +89,22 @@ impl Registry {
     /// `oci://…/` and the name.
     pub fn reference(&self, name: &str) -> String {
         format!("oci://{}/{name}", self.address)
+    }
+
+    /// Waits until the blob is stored: a cache answers before that.
+    pub async fn stores(&self, repository: &str, blob: &Digest) {
+        let link = format!(
+            "docker/registry/v2/repositories/{repository}/_layers/sha256/{}/link",
+            blob.hex()
+        );
+        let link = self.storage.path().join(link);
+        for _ in 0..500 {
+            if link.exists() {
+                return;
+            }
+            tokio::time::sleep(Duration::from_millis(10)).await;
+        }
+        panic!("{} does not appear", link.display());
     }
 
     /// Pushes blobs and manifest, and returns the manifest's digest.

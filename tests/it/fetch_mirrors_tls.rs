@@ -1,0 +1,57 @@
+//! Mirrors with certificates of their own.
+
+use wassette::fetch::{FetchOptions, Fetched, Host, Mirrors};
+
+use crate::support::Load;
+use crate::support::artifact::{Artifact, WASM};
+use crate::support::certificates::Certificates;
+use crate::support::components::{ANSWER, binary};
+use crate::support::registry::Registry;
+
+/// Pulls with one mirror, of which `access` says how it is reached.
+async fn pull(mirror: &Registry, access: &str, reference: &str) -> Fetched {
+    let address = mirror.address();
+    let text = format!(
+        "host = '{address}'\ncapabilities = ['pull', 'resolve']\nplain_http = false\n{access}"
+    );
+    let host = toml::from_str::<Host>(&text).expect("a host");
+    let all = "_default".to_owned().try_into().expect("a name");
+    let load = Load::with(FetchOptions {
+        mirrors: Mirrors {
+            hosts: [(all, vec![host])].into(),
+            certs_dir: None,
+        },
+        ..FetchOptions::default()
+    });
+    load.run(reference).await.expect("a pull")
+}
+
+#[tokio::test]
+async fn a_mirror_is_trusted_by_its_authority_and_knows_its_client() {
+    let upstream = Registry::start();
+    let certificates = Certificates::new();
+    let cache = Registry::secure_cache_of(&upstream, &certificates);
+    let artifact = Artifact::new(&[(WASM, &binary(ANSWER))]);
+    upstream.push("a", "v1", &artifact).await;
+    let reference = upstream.reference("a:v1");
+
+    let file = |name: &str| certificates.file(name).display().to_string();
+    let ca = format!("ca = '{}'", file("ca.pem"));
+    let pair = format!(
+        "client_cert = ['{}', '{}']",
+        file("client.pem"),
+        file("client.key")
+    );
+    let both = format!("{ca}\n{pair}\ndial_timeout = '2s'");
+    let fetched = pull(&cache, &both, &reference).await;
+    assert_eq!(fetched.receipt.hosts_tried, [cache.address()]);
+
+    let missing = format!("ca = '{}'", file("absent.pem"));
+    let empty = format!("ca = '{}'", file("names"));
+    let no_key = format!("{ca}\nclient_cert = '{}'", file("client.pem"));
+    for less in ["", &ca, &pair, &missing, &empty, &no_key] {
+        let fetched = pull(&cache, less, &reference).await;
+        let tried = [cache.address(), upstream.address()];
+        assert_eq!(fetched.receipt.hosts_tried, tried, "{less}");
+    }
+}
