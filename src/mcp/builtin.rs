@@ -212,8 +212,8 @@ impl Builtin {
                     "uri": {
                         "type": "string",
                         "description": "Where the component is, such as \
-                            oci://ghcr.io/owner/name:1.0, https://example.com/name.wasm or \
-                            file:///path/name.wasm. Required unless `path` is given.",
+                            oci://ghcr.io/owner/name:1.0, https://example.com/name.wasm, \
+                            file:///path/name.wasm or oci-layout:///path:tag. Required unless `path` is given.",
                     },
                     "path": { "type": "string", "description": "Another name for `uri`." },
                     "name": {

@@ -9,6 +9,7 @@ mod challenge;
 mod endpoint;
 mod fallback;
 pub(super) mod layout;
+mod layout_error;
 mod manifest;
 mod media_type;
 #[cfg(test)]
@@ -22,7 +23,7 @@ use reqwest::Response;
 use tokio::sync::{Semaphore, SemaphorePermit};
 
 pub use auth::Auth;
-pub use layout::LayoutError;
+pub use layout_error::LayoutError;
 pub use manifest::{ConfigTarget, InvalidManifest, WasmConfig};
 
 use super::error::Failure;
