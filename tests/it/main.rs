@@ -7,6 +7,7 @@ mod cli_load;
 mod cli_offline;
 mod clients;
 mod crash;
+mod documents;
 mod fetch_archives;
 mod fetch_file;
 mod fetch_hostile;

@@ -1,0 +1,73 @@
+//! The documents say what the code says.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+fn read(path: &str) -> String {
+    fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join(path)).unwrap()
+}
+
+#[test]
+fn every_error_code_is_documented() {
+    let documented = read("docs/errors.md");
+    let codes = codes();
+    assert!(codes.len() > 40, "the codes were not found: {codes:?}");
+    let missing: Vec<_> = codes
+        .iter()
+        .filter(|code| !documented.contains(&format!("`{code}`")))
+        .collect();
+    assert!(missing.is_empty(), "{missing:?}");
+}
+
+#[test]
+fn links_between_documents_lead_somewhere() {
+    for document in [
+        "README.md",
+        "examples/README.md",
+        "examples/clients/README.md",
+    ] {
+        let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join(document);
+        let folder = folder.parent().unwrap();
+        for link in read(document).split("](").skip(1) {
+            let target = link.split([')', '#']).next().unwrap();
+            let outside = target.contains("://") || target.is_empty();
+            assert!(
+                outside || folder.join(target).exists(),
+                "{document}: {target}"
+            );
+        }
+    }
+}
+
+/// The kebab-case literals in functions whose name ends in `code`.
+fn codes() -> Vec<String> {
+    let mut found = Vec::new();
+    let mut open = vec![PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("src")];
+    while let Some(dir) = open.pop() {
+        for entry in fs::read_dir(dir).unwrap() {
+            let path = entry.unwrap().path();
+            if path.is_dir() {
+                open.push(path);
+            } else {
+                found.extend(codes_in(&fs::read_to_string(path).unwrap()));
+            }
+        }
+    }
+    found
+}
+
+fn codes_in(source: &str) -> Vec<String> {
+    let mut found = Vec::new();
+    let mut inside = false;
+    for line in source.lines() {
+        if line.contains("code(&self") && line.contains("-> &'static str {") {
+            inside = true;
+        } else if line == "    }" {
+            inside = false;
+        } else if inside {
+            let literals = line.split('"').skip(1).step_by(2);
+            found.extend(literals.filter(|text| !text.is_empty()).map(str::to_owned));
+        }
+    }
+    found
+}
