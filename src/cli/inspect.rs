@@ -1,8 +1,9 @@
 use clap::Args;
 
 use crate::reference::ComponentId;
-use crate::service::{Inspection, Service, Target};
+use crate::service::{Inspection, Target};
 
+use super::credentials::CredentialArgs;
 use super::output::{self, Present, listed, pairs, size};
 use super::progress::Bar;
 use super::{Failure, Global, block_on, parse_reference};
@@ -17,12 +18,19 @@ pub struct Inspect {
     /// Id of an installed component, or a URI (which is not installed)
     #[arg(value_name = "ID|URI")]
     target: String,
+
+    #[command(flatten)]
+    credentials: CredentialArgs,
 }
 
 impl Inspect {
     pub(super) fn run(self, global: &Global) -> Result<(), Failure> {
-        let service = global.open(None)?;
-        let target = self.target(&service)?;
+        let target = self.target()?;
+        let given = match &target {
+            Target::Source(reference) => self.credentials.given(reference)?,
+            Target::Installed(_) => None,
+        };
+        let service = global.open_as(given, None)?;
         let bar = Bar::new();
         let inspection = block_on(async { Ok(service.inspect(target, &bar).await?) })?;
         drop(bar);
@@ -31,7 +39,7 @@ impl Inspect {
     }
 
     /// What reads as an id is one; an address or a path has a `:`, `/` or `.`.
-    fn target(&self, _service: &Service) -> Result<Target, Failure> {
+    fn target(&self) -> Result<Target, Failure> {
         if let Ok(id) = ComponentId::parse(&self.target) {
             return Ok(Target::Installed(id));
         }

@@ -5,6 +5,7 @@ use crate::reference::ComponentId;
 use crate::service::{Compile, LoadOutcome, LoadRequest, LoadStatus};
 use crate::verify::Verification;
 
+use super::credentials::CredentialArgs;
 use super::output::{self, Present, listed, pairs};
 use super::progress::Bar;
 use super::{Failure, Global, block_on, parse_reference};
@@ -36,6 +37,9 @@ pub struct Load {
     /// Compile again even when compiled code is there
     #[arg(long)]
     force_compile: bool,
+
+    #[command(flatten)]
+    credentials: CredentialArgs,
 }
 
 impl Load {
@@ -55,7 +59,8 @@ impl Load {
                 Compile::Wait
             },
         };
-        let service = global.open(None)?;
+        let given = self.credentials.given(&request.reference)?;
+        let service = global.open_as(given, None)?;
         service.sweep();
         let bar = Bar::new();
         let outcome = block_on(async { Ok(service.load(request, &bar).await?) })?;

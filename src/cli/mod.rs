@@ -4,9 +4,12 @@
 mod call;
 mod compile;
 mod completions;
+mod credentials;
 mod inspect;
 mod list;
 mod load;
+mod login;
+mod logout;
 mod output;
 mod progress;
 mod registry;
@@ -24,7 +27,7 @@ use clap::{ArgAction, Args, CommandFactory, Parser, Subcommand};
 use tracing_subscriber::EnvFilter;
 
 use crate::error::{Class, Diagnose, Report};
-use crate::fetch::Network;
+use crate::fetch::{CredentialOptions, Given, Network};
 use crate::mcp;
 use crate::service::{self, Service, ServiceOptions};
 
@@ -95,6 +98,8 @@ enum Command {
     Inspect(inspect::Inspect),
     Call(call::Call),
     Registry(registry::Registry),
+    Login(login::Login),
+    Logout(logout::Logout),
     Serve(serve::Serve),
     Completions(completions::Completions),
     Compile(compile::Compile),
@@ -133,6 +138,8 @@ impl Cli {
             Command::Inspect(command) => command.run(global),
             Command::Call(command) => command.run(global),
             Command::Registry(command) => command.run(global),
+            Command::Login(command) => command.run(global),
+            Command::Logout(command) => command.run(global),
             Command::Serve(command) => command.run(global),
             Command::Completions(command) => command.run(&mut Cli::command()),
             Command::Compile(command) => command.run(),
@@ -143,6 +150,15 @@ impl Cli {
 impl Global {
     /// Opens the root; `call_timeout` overrides the configuration.
     fn open(&self, call_timeout: Option<Duration>) -> Result<Arc<Service>, Failure> {
+        self.open_as(None, call_timeout)
+    }
+
+    /// The same with credentials for one registry.
+    fn open_as(
+        &self,
+        given: Option<Given>,
+        call_timeout: Option<Duration>,
+    ) -> Result<Arc<Service>, Failure> {
         Ok(Service::open(ServiceOptions {
             root: self.root()?,
             compiler: compiler()?,
@@ -152,6 +168,10 @@ impl Global {
                 Network::Off
             } else {
                 Network::On
+            },
+            credentials: CredentialOptions {
+                given,
+                ..CredentialOptions::of_the_user()
             },
         })?)
     }
@@ -251,7 +271,9 @@ async fn interrupted() {
 
 /// Logs go to stderr: stdout carries data, or the MCP stream.
 fn start_logging(cli: &Cli) {
-    let level = match (cli.global.verbose, &cli.command) {
+    let debug = matches!(&cli.command, Command::Login(login) if login.debug);
+    let verbose = cli.global.verbose.max(debug.into());
+    let level = match (verbose, &cli.command) {
         // Protocol faults of a client are answered; they are no news here.
         (0, Command::Serve(_)) => "wassette=info,rmcp=error,warn",
         (0, _) => "warn",
@@ -263,7 +285,7 @@ fn start_logging(cli: &Cli) {
         .with_env_filter(filter)
         .with_writer(std::io::stderr)
         .with_ansi(std::io::stderr().is_terminal())
-        .with_target(cli.global.verbose > 0)
+        .with_target(verbose > 0)
         .without_time()
         .init();
 }

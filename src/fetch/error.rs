@@ -6,6 +6,7 @@ use std::io;
 
 use http::StatusCode;
 
+use super::credentials::CredentialSource;
 use super::hosts::{Capability, InvalidHosts};
 use super::http::HttpError;
 use super::oci::{InvalidManifest, LayoutError};
@@ -373,15 +374,19 @@ impl FetchError {
                 )
             }
             HttpError::Broken { .. } => "try again; nothing was installed".to_owned(),
-            HttpError::Refused { status, host, .. } => match *status {
+            HttpError::Refused {
+                status,
+                host,
+                credentials,
+                ..
+            } => match *status {
                 StatusCode::NOT_FOUND | StatusCode::GONE => match &self.reference {
                     Reference::Oci(_) => "check repository and tag".to_owned(),
                     _ => "check the address".to_owned(),
                 },
-                StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN => format!(
-                    "`{host}` wants credentials for this, or it does not exist: \
-                     many registries answer the same to both"
-                ),
+                StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN => {
+                    self.login_hint(host, credentials.as_ref())
+                }
                 StatusCode::TOO_MANY_REQUESTS => {
                     format!("wait; `{host}` limits how often it is asked")
                 }
@@ -392,7 +397,7 @@ impl FetchError {
             },
             HttpError::Redirect { .. } => "give the address the redirect leads to".to_owned(),
             HttpError::Challenge { .. } => {
-                "only components that can be pulled without a login are supported here".to_owned()
+                "nothing was sent there; ask whoever runs the registry".to_owned()
             }
             HttpError::Setup(_) => "check the system's CA certificates".to_owned(),
             HttpError::Certificate { .. } => {
@@ -401,5 +406,26 @@ impl FetchError {
             HttpError::TooLarge { .. } | HttpError::Offline { .. } => return None,
         };
         Some(hint)
+    }
+
+    /// The way out of a 401 or 403.
+    fn login_hint(&self, host: &str, credentials: Option<&CredentialSource>) -> String {
+        let Reference::Oci(oci) = &self.reference else {
+            return format!(
+                "`{host}` wants credentials for this, or it does not exist: \
+                 many servers answer the same to both"
+            );
+        };
+        let registry = oci.registry();
+        match credentials {
+            Some(source) => format!(
+                "the credentials from {source} do not open it, or it does not exist; \
+                 to use others run `wassette login {registry}`"
+            ),
+            None => format!(
+                "no credentials found for `{registry}`; run `wassette login {registry}` \
+                 (or the name is wrong: many registries answer the same to both)"
+            ),
+        }
     }
 }

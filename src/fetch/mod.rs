@@ -4,6 +4,7 @@
 //! blob streams to disk, and cannot be switched off; nothing is held in memory
 //! that grows with the artifact. Dropping a future stops its transfer.
 
+mod credentials;
 mod error;
 mod file;
 mod hosts;
@@ -23,13 +24,17 @@ use std::time::Instant;
 use bytes::Bytes;
 use tokio::sync::Semaphore;
 
+pub use credentials::{
+    Credential, CredentialOptions, CredentialSource, Given, LoginFile, LoginFileError, Removed,
+    Secret,
+};
 pub use error::{Failure, FetchError, Passed};
 pub use hosts::{
     Access, ApiPath, Authority, Capability, Certificate, DialTimeout, Host, InvalidHosts, Mirrors,
     RegistryName,
 };
 pub use http::HttpError;
-pub use oci::{ConfigTarget, InvalidManifest, LayoutError, WasmConfig};
+pub use oci::{Checked, ConfigTarget, InvalidManifest, LayoutError, LoginError, WasmConfig};
 pub use options::{FetchOptions, Network};
 pub use outcome::{Artifact, Blob, Fetched, Identity, Receipt, Resolved};
 pub use progress::{Progress, Silent, Step};
@@ -53,7 +58,7 @@ impl Fetcher {
     pub fn new(options: FetchOptions) -> Self {
         Fetcher {
             http: Http::new(&options),
-            auth: oci::Auth::default(),
+            auth: oci::Auth::new(options.credentials.clone()),
             downloads: Semaphore::new(options.concurrency.max(1)),
             options,
         }
@@ -185,6 +190,20 @@ impl Fetcher {
             Network::On => Ok(()),
             Network::Off => Err(Failure::Offline.of(reference)),
         }
+    }
+
+    /// Asks a registry (`host[:port]`) whether it accepts these credentials.
+    ///
+    /// # Errors
+    ///
+    /// When it refuses them, or cannot be reached.
+    pub async fn check_login(
+        &self,
+        registry: &str,
+        username: &str,
+        secret: &Secret,
+    ) -> Result<Checked, LoginError> {
+        oci::check_login(&self.http, registry, (username, secret)).await
     }
 
     fn oci<'a>(&'a self, meter: &'a Meter) -> oci::Registry<'a> {

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use super::credentials::CredentialOptions;
 use super::hosts::Mirrors;
 
 const MIB: u64 = 1024 * 1024;
@@ -28,6 +29,8 @@ pub struct FetchOptions {
     pub max_component_bytes: u64,
     /// The largest bundled policy accepted, in bytes.
     pub max_policy_bytes: u64,
+    /// Where credentials for registries are looked for.
+    pub credentials: CredentialOptions,
     /// How many downloads run at once.
     pub concurrency: usize,
     /// How long a connection may take to come up.
@@ -44,6 +47,7 @@ impl Default for FetchOptions {
             mirrors: Mirrors::default(),
             max_component_bytes: 256 * MIB,
             max_policy_bytes: MIB,
+            credentials: CredentialOptions::default(),
             concurrency: 8,
             connect_timeout: Duration::from_secs(10),
             idle_timeout: Duration::from_secs(30),

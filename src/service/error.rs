@@ -1,7 +1,7 @@
 use std::sync::Arc;
 
 use crate::error::{Class, Diagnose};
-use crate::fetch::FetchError;
+use crate::fetch::{FetchError, LoginError};
 use crate::policy::PolicyError;
 use crate::reference::{InvalidComponentId, InvalidReference};
 use crate::runtime::{CallError, CompileError};
@@ -22,6 +22,8 @@ pub enum Error {
     Id(#[from] InvalidComponentId),
     #[error(transparent)]
     Fetch(#[from] FetchError),
+    #[error(transparent)]
+    Login(#[from] LoginError),
     #[error(transparent)]
     Verify(#[from] VerifyError),
     #[error(transparent)]
@@ -47,6 +49,7 @@ impl Error {
             Error::Reference(error) => error,
             Error::Id(error) => error,
             Error::Fetch(error) => error,
+            Error::Login(error) => error,
             Error::Verify(error) => error,
             Error::Schema(error) => error,
             Error::Policy(error) => error,

@@ -14,6 +14,7 @@ mod error;
 mod inspect;
 mod list;
 mod load;
+mod login;
 
 use std::collections::HashMap;
 use std::path::PathBuf;
@@ -21,7 +22,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use crate::catalog::{Catalog, CatalogEntry};
-use crate::fetch::{FetchOptions, Fetcher, Network};
+use crate::fetch::{CredentialOptions, FetchOptions, Fetcher, LoginFile, Network};
 use crate::reference::ComponentId;
 use crate::runtime::{CodeSource, Program, Runtime, RuntimeOptions};
 use crate::store::{Entry, Installed, Store, StoreError};
@@ -32,6 +33,7 @@ pub use error::Error;
 pub use inspect::{Inspection, Target, Uncallable};
 pub use list::{ComponentSummary, Health};
 pub use load::{Compile, LoadOutcome, LoadReceipt, LoadRequest, LoadStatus};
+pub use login::{LoggedIn, LoggedOut, LogoutStatus};
 
 /// How a [`Service`] is set up.
 pub struct ServiceOptions {
@@ -45,6 +47,8 @@ pub struct ServiceOptions {
     pub call_timeout: Option<Duration>,
     /// Whether components may be fetched from other hosts.
     pub network: Network,
+    /// Where credentials are looked for, beside the logins of the root.
+    pub credentials: CredentialOptions,
 }
 
 /// One root, its components and their tools.
@@ -81,6 +85,10 @@ impl Service {
             network: options.network,
             mirrors: config.registry.mirrors(directory),
             plain_http: config.registry.plain_http,
+            credentials: CredentialOptions {
+                login_file: Some(LoginFile::of_root(store.layout().root())),
+                ..options.credentials
+            },
             ..FetchOptions::default()
         };
         if let Some(bytes) = config.limits.component_size {

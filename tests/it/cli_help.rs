@@ -15,6 +15,8 @@ fn help_of_every_command() {
         "registry",
         "registry list",
         "registry search",
+        "login",
+        "logout",
         "serve",
         "completions",
     ] {

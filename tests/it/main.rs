@@ -1,9 +1,12 @@
 //! The integration tests: one binary, so that it links once.
 
 mod architecture;
+mod auth_faults;
+mod auth_registry;
 mod cli_bad_input;
 mod cli_help;
 mod cli_load;
+mod cli_login;
 mod cli_offline;
 mod clients;
 mod crash;

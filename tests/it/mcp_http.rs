@@ -137,6 +137,7 @@ async fn sessions_are_bounded_and_make_room_when_they_end() {
         reserved: mcp::RESERVED_NAMES.map(str::to_owned).into(),
         call_timeout: None,
         network: wassette::fetch::Network::On,
+        credentials: Default::default(),
     };
     let service = Service::open(options).unwrap();
     let listener = mcp::bind("127.0.0.1:0").await.unwrap();

@@ -9,8 +9,8 @@ use reqwest::Response;
 use serde::Deserialize;
 use url::Url;
 
-use super::{Meter, host, read_bounded};
-use crate::fetch::FetchOptions;
+use super::{Meter, Sent, host, read_bounded};
+use crate::fetch::{CredentialSource, FetchOptions};
 
 /// More of an error body is not read.
 const MAX_ERROR_BODY: usize = 64 * 1024;
@@ -58,6 +58,8 @@ pub enum HttpError {
         status: StatusCode,
         /// The server's words, made safe to print; starts with `: `.
         detail: String,
+        /// Whose credentials were sent, where some were.
+        credentials: Option<CredentialSource>,
     },
     #[error("a redirect of `{host}` is not followed: {reason}")]
     Redirect { host: String, reason: &'static str },
@@ -118,13 +120,27 @@ impl HttpError {
     pub(crate) async fn refused(response: Response, what: &'static str) -> Self {
         let host = host(response.url()).to_owned();
         let status = response.status();
+        let credentials = response.extensions().get().cloned();
+        let sent: Option<Sent> = response.extensions().get().cloned();
         let body = read_bounded(response, MAX_ERROR_BODY, "an error", &Meter::default()).await;
         HttpError::Refused {
             host,
             what,
             status,
-            detail: body.ok().and_then(|body| detail(&body)).unwrap_or_default(),
+            detail: body
+                .ok()
+                .and_then(|body| detail(&body, sent.as_ref()))
+                .unwrap_or_default(),
+            credentials,
         }
+    }
+
+    /// Notes whose credentials were refused.
+    pub(crate) fn blaming(mut self, source: &CredentialSource) -> Self {
+        if let HttpError::Refused { credentials, .. } = &mut self {
+            *credentials = Some(source.clone());
+        }
+        self
     }
 }
 
@@ -142,7 +158,7 @@ fn root(error: reqwest::Error) -> Cause {
 /// The first error of a body in the form of the [distribution specification][spec].
 ///
 /// [spec]: https://github.com/opencontainers/distribution-spec/blob/main/spec.md#error-codes
-fn detail(body: &[u8]) -> Option<String> {
+fn detail(body: &[u8], sent: Option<&Sent>) -> Option<String> {
     #[derive(Deserialize)]
     struct Body {
         errors: Vec<Item>,
@@ -155,12 +171,14 @@ fn detail(body: &[u8]) -> Option<String> {
     let body: Body = serde_json::from_slice(body).ok()?;
     let first = body.errors.into_iter().next()?;
     let words: Vec<String> = [first.code, first.message].into_iter().flatten().collect();
-    // A server's words end up on a terminal.
-    let safe = words
-        .join(": ")
-        .chars()
-        .filter(|c| !c.is_control())
-        .take(MAX_DETAIL)
-        .collect::<String>();
+    // A server's words end up on a terminal, and in logs.
+    let mut safe: String = words.join(": ");
+    safe.retain(|c| !c.is_control());
+    for secret in sent.into_iter().flat_map(|sent| &sent.0) {
+        if !secret.is_empty() {
+            safe = safe.replace(secret.expose(), "…");
+        }
+    }
+    let safe: String = safe.chars().take(MAX_DETAIL).collect();
     (!safe.is_empty()).then(|| format!(": {safe}"))
 }

@@ -11,6 +11,8 @@ use std::borrow::Cow;
 use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 use std::sync::{Mutex, PoisonError};
 
+use base64::Engine;
+use base64::prelude::BASE64_STANDARD;
 use bytes::{Bytes, BytesMut};
 use http::{HeaderValue, Method, StatusCode, header};
 use reqwest::{Client, Response};
@@ -20,7 +22,7 @@ use url::Url;
 pub use error::HttpError;
 
 use super::hosts::Access;
-use super::{FetchOptions, Network};
+use super::{FetchOptions, Network, Secret};
 use crate::reference::is_loopback;
 use clients::HostClients;
 
@@ -66,6 +68,34 @@ pub(super) struct Request {
     pub authorization: Option<HeaderValue>,
     /// Only for the origin of `url`.
     pub access: Access,
+    /// The body; it goes to `url` and nowhere else.
+    pub form: Option<Form>,
+}
+
+/// A body in the form of `application/x-www-form-urlencoded`.
+pub(super) struct Form {
+    pub body: Bytes,
+    /// What in it nobody may see.
+    pub secret: Secret,
+}
+
+/// The secrets of a request, noted on its response: a server may repeat them.
+#[derive(Clone)]
+struct Sent(Vec<Secret>);
+
+impl Sent {
+    fn of(authorization: Option<&HeaderValue>, form: Option<&Form>) -> Self {
+        let mut secrets: Vec<Secret> = form.iter().map(|form| form.secret.clone()).collect();
+        let header = authorization.and_then(|value| value.to_str().ok());
+        if let Some((_, credentials)) = header.and_then(|text| text.split_once(' ')) {
+            secrets.push(credentials.into());
+            let pair = BASE64_STANDARD.decode(credentials).ok();
+            let pair = pair.and_then(|pair| String::from_utf8(pair).ok());
+            let secret = pair.as_deref().and_then(|pair| pair.split_once(':'));
+            secrets.extend(secret.map(|(_, secret)| secret.into()));
+        }
+        Sent(secrets)
+    }
 }
 
 impl Request {
@@ -76,6 +106,7 @@ impl Request {
             accept: None,
             authorization: None,
             access: Access::default(),
+            form: None,
         }
     }
 }
@@ -115,6 +146,7 @@ impl Http {
             accept,
             mut authorization,
             mut access,
+            form,
         } = request;
         // The last gate; the first is in `Fetcher`, before any work is done.
         if self.options.network == Network::Off {
@@ -135,16 +167,26 @@ impl Http {
             if let Some(value) = &authorization {
                 builder = builder.header(header::AUTHORIZATION, value.clone());
             }
+            if let Some(Form { body, .. }) = &form {
+                builder = builder
+                    .header(header::CONTENT_TYPE, "application/x-www-form-urlencoded")
+                    .body(body.clone());
+            }
             meter.requests.fetch_add(1, Ordering::Relaxed);
             tracing::debug!(%method, host = host(&url), path = url.path(), "request");
-            let response = builder
+            let mut response = builder
                 .send()
                 .await
                 .map_err(|error| HttpError::transport(&url, error, &options))?;
             tracing::debug!(status = %response.status(), "response");
             let Some(next) = self.redirect(&url, &response)? else {
+                let sent = Sent::of(authorization.as_ref(), form.as_ref());
+                response.extensions_mut().insert(sent);
                 return Ok(response);
             };
+            if form.is_some() {
+                return Err(HttpError::redirect(&url, "it would carry secrets along"));
+            }
             // What authorises at one origin is no business of another.
             if next.origin() != url.origin() {
                 authorization = None;

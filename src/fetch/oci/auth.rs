@@ -1,29 +1,71 @@
-//! Anonymous bearer tokens, which public registries want even for public
-//! repositories ([the token protocol][spec]).
+//! Answers to a registry's challenges.
 //!
-//! [spec]: https://distribution.github.io/distribution/spec/auth/token/
+//! A registry is asked without credentials first; only its 401 makes them
+//! looked up. What opened a repository is kept for the next request, and made
+//! anew once when it has expired, however many requests wait for it.
 
 use std::collections::HashMap;
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant};
 
-use http::{HeaderMap, HeaderValue, Method, header};
-use serde::Deserialize;
-use url::Url;
+use http::{HeaderMap, HeaderValue, StatusCode};
+use reqwest::Response;
 
-use super::challenge::{self, Bearer};
+use super::challenge::{self, Challenge};
 use super::endpoint::Endpoint;
-use crate::fetch::http::{Http, HttpError, Meter, Request, host, read_bounded};
+use super::realm;
+use super::token::{self, Token, TokenRequest};
+use crate::fetch::credentials::{
+    Credential, CredentialOptions, CredentialSource, Credentials, Found, Wanted,
+};
+use crate::fetch::http::{Http, HttpError, Meter, Request};
 
-/// Real tokens have a few KiB.
-const MAX_TOKEN_BODY: usize = 256 * 1024;
+/// How long a password is sent along without looking it up again.
+const PASSWORD_KEPT: Duration = Duration::from_secs(300);
 
-/// The tokens of this process, by repository. They are never written to disk.
-#[derive(Default)]
+/// The credentials and tokens of this process. Tokens are never written to disk.
 pub struct Auth {
-    tokens: Mutex<HashMap<String, HeaderValue>>,
+    credentials: Credentials,
+    /// By repository, which is the scope of its tokens.
+    sessions: Mutex<HashMap<String, Arc<Session>>>,
 }
 
-/// A challenge, and who may answer it.
+/// What opens one repository.
+#[derive(Default)]
+struct Session {
+    /// Held while a challenge is answered.
+    turn: tokio::sync::Mutex<()>,
+    pass: Mutex<Option<Pass>>,
+}
+
+/// A header, and whose it is.
+#[derive(Clone)]
+struct Pass {
+    token: Token,
+    holder: Holder,
+}
+
+#[derive(Clone)]
+enum Holder {
+    Anyone,
+    /// The user, by credentials from here.
+    User(CredentialSource),
+    /// Anyone, after the credentials from here were refused.
+    Refused(CredentialSource),
+}
+
+impl Pass {
+    /// Whose credentials to blame when the door stays shut.
+    fn blame(&self) -> Option<&CredentialSource> {
+        match &self.holder {
+            Holder::Anyone => None,
+            Holder::User(source) | Holder::Refused(source) => Some(source),
+        }
+    }
+}
+
+/// Who speaks to which repository.
+#[derive(Clone, Copy)]
 pub(super) struct Exchange<'a> {
     pub http: &'a Http,
     pub endpoint: &'a Endpoint,
@@ -31,99 +73,215 @@ pub(super) struct Exchange<'a> {
 }
 
 impl Auth {
-    /// The header to send to the registry of `endpoint`.
-    pub(super) fn header(&self, endpoint: &Endpoint) -> Option<HeaderValue> {
-        self.tokens().get(endpoint.key()).cloned()
+    pub fn new(credentials: CredentialOptions) -> Self {
+        Auth {
+            credentials: Credentials::new(credentials),
+            sessions: Mutex::default(),
+        }
     }
 
-    /// Answers the challenge of a 401: fetches a token for the repository.
-    ///
-    /// Nothing of the user's is sent yet; credentials would go into the request
-    /// made here, and nowhere else.
-    pub(super) async fn answer(
+    /// Sends a request and answers the challenge it may meet. Credentials that
+    /// are refused do not close a repository that is open to anyone.
+    pub(super) async fn send(
         &self,
-        challenged: &HeaderMap,
         exchange: Exchange<'_>,
-    ) -> Result<HeaderValue, HttpError> {
+        request: impl Fn(Option<HeaderValue>) -> Request + Send,
+    ) -> Result<Response, HttpError> {
         let Exchange {
             http,
             endpoint,
             meter,
         } = exchange;
-        self.tokens().remove(endpoint.key());
-        let refused = |reason| HttpError::Challenge {
+        let session = self.session(endpoint.key());
+        let known = session.pass();
+        let header = |pass: &Pass| Some(pass.token.header.clone());
+        let first = http
+            .send(request(known.as_ref().and_then(header)), meter)
+            .await?;
+        // After a redirect, another host has no say in where credentials go.
+        if first.status() != StatusCode::UNAUTHORIZED || !endpoint.owns(first.url()) {
+            return Ok(blamed(first, known.as_ref()));
+        }
+        let challenge = first.headers().clone();
+        let answer = self.answer(&session, exchange, (&challenge, known.as_ref()));
+        let Some(pass) = answer.await? else {
+            return Ok(blamed(first, known.as_ref()));
+        };
+        let second = http.send(request(header(&pass)), meter).await?;
+        let refused = matches!(
+            second.status(),
+            StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN
+        );
+        if refused
+            && let Holder::User(source) = &pass.holder
+            && let Some(open) = anonymous(exchange, &challenge).await
+        {
+            let third = http.send(request(header(&open)), meter).await?;
+            if third.status().is_success() {
+                warn_of_refused(endpoint, source);
+                let holder = Holder::Refused(source.clone());
+                session.keep(Some(Pass { holder, ..open }));
+                return Ok(third);
+            }
+        }
+        Ok(blamed(second, Some(&pass)))
+    }
+
+    /// What to send in answer to the challenge of a 401; none when there is no
+    /// answer, so that the 401 stands.
+    async fn answer(
+        &self,
+        session: &Session,
+        exchange: Exchange<'_>,
+        (challenge, sent): (&HeaderMap, Option<&Pass>),
+    ) -> Result<Option<Pass>, HttpError> {
+        let _turn = session.turn.lock().await;
+        // Another request may have met the same challenge, and answered it.
+        let known = session.pass();
+        let token = |pass: &Pass| pass.token.header.clone();
+        if known.is_some() && known.as_ref().map(token) != sent.map(token) {
+            return Ok(known);
+        }
+        session.keep(None);
+        let Some(challenge) = challenge::read(challenge) else {
+            return Ok(None);
+        };
+        let found = self.credentials.find(wanted(exchange.endpoint)).await;
+        if let Some(found) = &found {
+            tracing::debug!(registry = registry(exchange.endpoint), source = %found.source, "credentials");
+        }
+        let pass = match challenge {
+            Challenge::Basic => basic(found),
+            Challenge::Bearer(bearer) => {
+                let wanted = token_request(&bearer, exchange)?;
+                Some(bearer_pass(exchange, &wanted, found).await?)
+            }
+        };
+        session.keep(pass.clone());
+        Ok(pass)
+    }
+
+    fn session(&self, key: &str) -> Arc<Session> {
+        // A map of sessions is sound whoever panicked.
+        let mut sessions = self.sessions.lock().unwrap_or_else(PoisonError::into_inner);
+        sessions.entry(key.to_owned()).or_default().clone()
+    }
+}
+
+impl Session {
+    /// What opened the repository last, unless it has expired.
+    fn pass(&self) -> Option<Pass> {
+        let pass = self.pass.lock().unwrap_or_else(PoisonError::into_inner);
+        pass.clone()
+            .filter(|pass| pass.token.good_until > Instant::now())
+    }
+
+    fn keep(&self, pass: Option<Pass>) {
+        *self.pass.lock().unwrap_or_else(PoisonError::into_inner) = pass;
+    }
+}
+
+fn basic(found: Option<Found>) -> Option<Pass> {
+    let Found { credential, source } = found?;
+    // The other kinds are for token servers.
+    let Credential::Password { username, secret } = credential else {
+        return None;
+    };
+    Some(Pass {
+        token: Token::lasting(token::basic(&username, &secret)?, PASSWORD_KEPT),
+        holder: Holder::User(source),
+    })
+}
+
+/// A token for the credential; one for anyone when it is refused, or there is none.
+async fn bearer_pass(
+    exchange: Exchange<'_>,
+    wanted: &TokenRequest,
+    found: Option<Found>,
+) -> Result<Pass, HttpError> {
+    let Exchange { http, meter, .. } = exchange;
+    let Some(Found { credential, source }) = found else {
+        let token = token::fetch(http, wanted, None, meter).await?;
+        return Ok(Pass {
+            token,
+            holder: Holder::Anyone,
+        });
+    };
+    let refused = match token::fetch(http, wanted, Some(&credential), meter).await {
+        Ok(token) => {
+            return Ok(Pass {
+                token,
+                holder: Holder::User(source),
+            });
+        }
+        Err(error) if token::is_refusal(&error) => error.blaming(&source),
+        Err(error) => return Err(error),
+    };
+    let Ok(token) = token::fetch(http, wanted, None, meter).await else {
+        return Err(refused);
+    };
+    warn_of_refused(exchange.endpoint, &source);
+    Ok(Pass {
+        token,
+        holder: Holder::Refused(source),
+    })
+}
+
+/// What anyone gets; none where nobody gets in without credentials.
+async fn anonymous(exchange: Exchange<'_>, challenge: &HeaderMap) -> Option<Pass> {
+    let Some(Challenge::Bearer(bearer)) = challenge::read(challenge) else {
+        return None;
+    };
+    let wanted = token_request(&bearer, exchange).ok()?;
+    bearer_pass(exchange, &wanted, None).await.ok()
+}
+
+fn token_request(
+    bearer: &challenge::Bearer,
+    exchange: Exchange<'_>,
+) -> Result<TokenRequest, HttpError> {
+    let endpoint = exchange.endpoint;
+    let realm = realm::check(bearer, endpoint.base(), exchange.http);
+    Ok(TokenRequest {
+        realm: realm.map_err(|reason| HttpError::Challenge {
             host: endpoint.host().to_owned(),
             reason,
-        };
-        let bearer = challenged
-            .get_all(header::WWW_AUTHENTICATE)
-            .iter()
-            .filter_map(|value| value.to_str().ok())
-            .find_map(challenge::bearer)
-            .ok_or_else(|| refused("it asks for no bearer token"))?;
-        let url = token_url(bearer, endpoint).ok_or_else(|| refused("its realm is no address"))?;
-        // A token fetched in the clear is anyone's; only a registry that is
-        // itself spoken to in the clear may ask for that.
-        let clear = url.scheme() == "http" && endpoint.is_plain() && http.allows_plain_url(&url);
-        if url.scheme() != "https" && !clear {
-            return Err(refused("its realm is not `https`"));
-        }
-        let value = token(http, url, meter).await?;
-        self.tokens()
-            .insert(endpoint.key().to_owned(), value.clone());
-        Ok(value)
-    }
+        })?,
+        service: bearer.service.clone(),
+        scope: Some(
+            bearer
+                .scope
+                .clone()
+                .unwrap_or_else(|| endpoint.pull_scope()),
+        ),
+    })
+}
 
-    fn tokens(&self) -> std::sync::MutexGuard<'_, HashMap<String, HeaderValue>> {
-        // A map of tokens is sound whoever panicked.
-        self.tokens.lock().unwrap_or_else(PoisonError::into_inner)
+/// Notes on a refusal whose credentials were refused, for the hint.
+fn blamed(mut response: Response, pass: Option<&Pass>) -> Response {
+    if let Some(source) = pass.and_then(Pass::blame).cloned() {
+        response.extensions_mut().insert(source);
+    }
+    response
+}
+
+fn warn_of_refused(endpoint: &Endpoint, source: &CredentialSource) {
+    let registry = registry(endpoint);
+    tracing::warn!(
+        "`{registry}` refused the credentials from {source}; going on without (to replace them: \
+         `wassette login {registry}`)"
+    );
+}
+
+fn wanted(endpoint: &Endpoint) -> Wanted<'_> {
+    let (registry, repository) = endpoint.key().split_once('/').unwrap_or_default();
+    Wanted {
+        registry,
+        repository,
     }
 }
 
-fn token_url(bearer: Bearer, endpoint: &Endpoint) -> Option<Url> {
-    let mut url = Url::parse(&bearer.realm).ok()?;
-    let has_user = !url.username().is_empty() || url.password().is_some();
-    if has_user || url.host_str().is_none() {
-        return None;
-    }
-    let scope = bearer.scope.unwrap_or_else(|| endpoint.pull_scope());
-    {
-        let mut query = url.query_pairs_mut();
-        if let Some(service) = &bearer.service {
-            query.append_pair("service", service);
-        }
-        query.append_pair("scope", &scope);
-    }
-    Some(url)
-}
-
-async fn token(http: &Http, url: Url, meter: &Meter) -> Result<HeaderValue, HttpError> {
-    #[derive(Deserialize)]
-    struct Body {
-        token: Option<String>,
-        /// The same under its OAuth 2.0 name.
-        access_token: Option<String>,
-    }
-    let realm = host(&url).to_owned();
-    let refused = |reason| HttpError::Challenge {
-        host: realm.clone(),
-        reason,
-    };
-    let response = http.send(Request::new(Method::GET, url), meter).await?;
-    if !response.status().is_success() {
-        return Err(HttpError::refused(response, "a token").await);
-    }
-    let body = read_bounded(response, MAX_TOKEN_BODY, "the token", meter).await?;
-    let body: Body =
-        serde_json::from_slice(&body).map_err(|_| refused("its token is not the JSON expected"))?;
-    let token = body
-        .token
-        .or(body.access_token)
-        .filter(|token| !token.is_empty())
-        .ok_or_else(|| refused("it gave no token"))?;
-    let mut value = HeaderValue::try_from(format!("Bearer {token}"))
-        .map_err(|_| refused("its token fits in no header"))?;
-    // Keeps it out of logs.
-    value.set_sensitive(true);
-    Ok(value)
+/// The registry, with its port.
+fn registry(endpoint: &Endpoint) -> &str {
+    wanted(endpoint).registry
 }

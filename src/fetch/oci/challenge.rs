@@ -5,6 +5,17 @@
 //!
 //! [rfc]: https://www.rfc-editor.org/rfc/rfc9110#name-www-authenticate
 
+use http::{HeaderMap, header};
+
+/// How a registry wants to be answered.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum Challenge {
+    /// With a user name and a password.
+    Basic,
+    /// With a token from a server it names.
+    Bearer(Bearer),
+}
+
 /// A `Bearer` challenge, as registries give it.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub(super) struct Bearer {
@@ -13,36 +24,64 @@ pub(super) struct Bearer {
     pub scope: Option<String>,
 }
 
+/// The challenge to answer: a token is worth less than a password to whoever
+/// gets hold of it, so `Bearer` goes first.
+pub(super) fn read(headers: &HeaderMap) -> Option<Challenge> {
+    let all = headers.get_all(header::WWW_AUTHENTICATE);
+    let texts = || all.iter().filter_map(|value| value.to_str().ok());
+    if let Some(bearer) = texts().find_map(bearer) {
+        return Some(Challenge::Bearer(bearer));
+    }
+    let basic = |(scheme, _): &(String, Bearer)| scheme == "basic";
+    texts()
+        .flat_map(challenges)
+        .any(|challenge| basic(&challenge))
+        .then_some(Challenge::Basic)
+}
+
 /// The first `Bearer` challenge with a realm in a header.
-pub(super) fn bearer(header: &str) -> Option<Bearer> {
+fn bearer(header: &str) -> Option<Bearer> {
+    challenges(header)
+        .into_iter()
+        .find(|(scheme, challenge)| scheme == "bearer" && !challenge.realm.is_empty())
+        .map(|(_, challenge)| challenge)
+}
+
+/// The challenges of a header up to the first that does not parse, each with
+/// its scheme in lower case and the parameters that `Bearer` has.
+fn challenges(header: &str) -> Vec<(String, Bearer)> {
+    let mut complete = Vec::new();
+    let mut current: Option<(String, Bearer)> = None;
     let mut rest = header;
-    let mut found: Option<Bearer> = None;
     loop {
         rest = rest.trim_start_matches([' ', '\t', ',']);
-        let (name, after) = token(rest)?;
+        if rest.is_empty() {
+            complete.extend(current);
+            return complete;
+        }
+        let Some((name, after)) = token(rest) else {
+            return complete;
+        };
+        let name = name.to_ascii_lowercase();
         let value = after.trim_start_matches([' ', '\t']);
-        if let Some(value) = value.strip_prefix('=') {
-            let (value, after) = parameter(value.trim_start_matches([' ', '\t']))?;
-            if let Some(bearer) = &mut found {
-                match name.to_ascii_lowercase().as_str() {
-                    "realm" => bearer.realm = value,
-                    "service" => bearer.service = Some(value),
-                    "scope" => bearer.scope = Some(value),
-                    _ => {}
-                }
-            }
-            rest = after;
-        } else {
+        let Some(value) = value.strip_prefix('=') else {
             // A new scheme ends the challenge before it.
-            if let Some(bearer) = found.take_if(|bearer| !bearer.realm.is_empty()) {
-                return Some(bearer);
-            }
-            found = name.eq_ignore_ascii_case("bearer").then(Bearer::default);
+            complete.extend(current.replace((name, Bearer::default())));
             rest = after;
+            continue;
+        };
+        let Some((value, after)) = parameter(value.trim_start_matches([' ', '\t'])) else {
+            return complete;
+        };
+        if let Some((_, challenge)) = &mut current {
+            match name.as_str() {
+                "realm" => challenge.realm = value,
+                "service" => challenge.service = Some(value),
+                "scope" => challenge.scope = Some(value),
+                _ => {}
+            }
         }
-        if rest.trim_matches([' ', '\t', ',']).is_empty() {
-            return found.filter(|bearer| !bearer.realm.is_empty());
-        }
+        rest = after;
     }
 }
 
@@ -111,10 +150,41 @@ mod tests {
         }
     }
 
+    #[test]
+    fn the_challenge_to_answer() {
+        let read_all = |values: &[&'static str]| {
+            let mut headers = HeaderMap::new();
+            for value in values {
+                headers.append("www-authenticate", value.parse().expect("a header"));
+            }
+            read(&headers)
+        };
+        let token = "Bearer realm=\"https://r/token\"";
+        for values in [
+            &["Basic realm=\"r\"", token][..],
+            &[token],
+            &["Basic realm=r, Bearer realm=\"https://r/token\""],
+        ] {
+            assert!(
+                matches!(read_all(values), Some(Challenge::Bearer(_))),
+                "{values:?}"
+            );
+        }
+        for values in [
+            &["basic"][..],
+            &["Basic realm=\"Bearer\""],
+            &["Negotiate, Basic realm=r"],
+        ] {
+            assert_eq!(read_all(values), Some(Challenge::Basic), "{values:?}");
+        }
+        assert_eq!(read_all(&["Negotiate"]), None);
+        assert_eq!(read_all(&[]), None);
+    }
+
     proptest! {
         #[test]
         fn no_header_panics(header in any::<String>()) {
-            let _ = bearer(&header);
+            let _ = challenges(&header);
         }
 
         #[test]

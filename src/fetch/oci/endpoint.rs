@@ -115,12 +115,13 @@ impl Endpoint {
         &self.access
     }
 
-    pub fn host(&self) -> &str {
-        self.base.host_str().unwrap_or_default()
+    /// The address under which all of the repository lies.
+    pub fn base(&self) -> &Url {
+        &self.base
     }
 
-    pub fn is_plain(&self) -> bool {
-        self.base.scheme() == "http"
+    pub fn host(&self) -> &str {
+        self.base.host_str().unwrap_or_default()
     }
 
     /// Whether `url` belongs to the registry itself.

@@ -10,10 +10,13 @@ mod endpoint;
 mod fallback;
 pub(super) mod layout;
 mod layout_error;
+mod login;
 mod manifest;
 mod media_type;
+mod realm;
 #[cfg(test)]
 mod tests;
+mod token;
 
 use std::path::PathBuf;
 
@@ -24,6 +27,8 @@ use tokio::sync::{Semaphore, SemaphorePermit};
 
 pub use auth::Auth;
 pub use layout_error::LayoutError;
+pub(super) use login::check_login;
+pub use login::{Checked, LoginError};
 pub use manifest::{ConfigTarget, InvalidManifest, WasmConfig};
 
 use super::error::Failure;
@@ -367,20 +372,14 @@ impl Registry<'_> {
             accept: (kind == "manifests").then_some(media_type::ACCEPT),
             authorization,
             access: endpoint.access().clone(),
+            form: None,
         };
-        let first = request(self.auth.header(endpoint));
-        let response = self.http.send(first, self.meter).await?;
-        // After a redirect, another host has no say in where tokens come from.
-        if response.status() != StatusCode::UNAUTHORIZED || !endpoint.owns(response.url()) {
-            return Ok(response);
-        }
         let exchange = Exchange {
             http: self.http,
             endpoint,
             meter: self.meter,
         };
-        let token = self.auth.answer(response.headers(), exchange).await?;
-        self.http.send(request(Some(token)), self.meter).await
+        self.auth.send(exchange, request).await
     }
 
     fn endpoints(

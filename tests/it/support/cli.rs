@@ -44,6 +44,13 @@ impl Cli {
         command
             .env_remove("RUST_LOG")
             .env("WASSETTE_ROOT", self.root())
+            // Whatever credentials this user has are not the test's.
+            .env("HOME", self.dir.path())
+            .env_remove("WASSETTE_REGISTRY_AUTH")
+            .env_remove("DOCKER_CONFIG")
+            .env_remove("REGISTRY_AUTH_FILE")
+            .env_remove("XDG_RUNTIME_DIR")
+            .env_remove("XDG_CONFIG_HOME")
             .current_dir(self.dir.path().join("files"));
         command
     }

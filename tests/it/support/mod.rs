@@ -12,6 +12,7 @@ pub mod mcp;
 pub mod program;
 pub mod registry;
 pub mod server;
+pub mod tokens;
 
 use std::path::Path;
 

@@ -1,6 +1,7 @@
 //! A real registry: the CNCF Distribution server, as packaged by Debian.
 
 use std::io::{BufRead, BufReader};
+use std::path::PathBuf;
 use std::process::{Child, Command, Stdio};
 use std::time::Duration;
 
@@ -19,7 +20,8 @@ pub struct Registry {
     child: Child,
     address: String,
     client: reqwest::Client,
-    storage: TempDir,
+    storage: PathBuf,
+    dir: TempDir,
 }
 
 impl Registry {
@@ -49,15 +51,39 @@ impl Registry {
         format!("proxy: {{remoteurl: 'http://{}'}}\n", self.address)
     }
 
+    /// Starts another registry over what this one stores; `config` is added to
+    /// its configuration, such as who may read.
+    pub fn beside(&self, config: &str) -> Self {
+        let dir = TempDir::new().expect("a temporary directory");
+        Registry::serve(dir, self.storage.clone(), ("", config))
+    }
+
+    /// Another that lets only this user in, with Basic authentication.
+    pub fn beside_with_login(&self, username: &str, secret: &str) -> Self {
+        let output = Command::new("htpasswd")
+            .args(["-Bbn", username, secret])
+            .output();
+        let output = output.expect("htpasswd; install it: apt-get install -y apache2-utils");
+        let file = self.dir.path().join("htpasswd");
+        std::fs::write(&file, output.stdout).expect("written");
+        let file = file.display();
+        self.beside(&format!("auth: {{htpasswd: {{realm: r, path: {file}}}}}\n"))
+    }
+
     fn configured(tls: &str, more: &str) -> Self {
-        let storage = TempDir::new().expect("a temporary directory");
-        let config = storage.path().join("config.yml");
+        let dir = TempDir::new().expect("a temporary directory");
+        let storage = dir.path().join("storage");
+        Registry::serve(dir, storage, (tls, more))
+    }
+
+    fn serve(dir: TempDir, storage: PathBuf, (tls, more): (&str, &str)) -> Self {
+        let config = dir.path().join("config.yml");
         // Port 0: the system picks a free one, and the log tells which.
         let text = format!(
             "version: 0.1\nlog: {{level: info, formatter: text}}\n\
              storage: {{filesystem: {{rootdirectory: {}}}, delete: {{enabled: true}}}}\n\
              http: {{addr: '127.0.0.1:0'{tls}}}\n{more}",
-            storage.path().display()
+            storage.display()
         );
         std::fs::write(&config, text).expect("the config is written");
         let spawned = Command::new(BINARY)
@@ -78,6 +104,7 @@ impl Registry {
             address,
             client: client(),
             storage,
+            dir,
         }
     }
 
@@ -97,7 +124,7 @@ impl Registry {
             "docker/registry/v2/repositories/{repository}/_layers/sha256/{}/link",
             blob.hex()
         );
-        let link = self.storage.path().join(link);
+        let link = self.storage.join(link);
         for _ in 0..500 {
             if link.exists() {
                 return;

@@ -1,0 +1,182 @@
+//! [Credential helpers][protocol]: programs called `docker-credential-NAME`
+//! that are told a registry and answer with its credentials.
+//!
+//! [protocol]: https://github.com/docker/docker-credential-helpers#development
+
+use std::io;
+use std::process::{ExitStatus, Stdio};
+use std::time::Duration;
+
+use serde::Deserialize;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::process::{Child, Command};
+
+use super::Credential;
+
+/// Tokens of some clouds have several KiB.
+const MAX_OUTPUT: u64 = 256 * 1024;
+/// How helpers say that they have none, on stdout.
+const NOT_FOUND: &str = "credentials not found";
+/// In place of a user name: the secret is an identity token.
+const TOKEN_USER: &str = "<token>";
+
+/// One question to a helper.
+#[derive(Debug)]
+pub(super) struct Asked<'a> {
+    /// The name without `docker-credential-`.
+    pub name: &'a str,
+    pub server: String,
+    pub limit: Duration,
+}
+
+/// Why a helper brought nothing. Says nothing of what it printed, which may be
+/// half of a secret.
+#[derive(Debug, thiserror::Error)]
+pub(super) enum HelperError {
+    #[error("`{}` is no name of a credential helper", .name.escape_debug())]
+    Name { name: String },
+    #[error("the credential helper `{program}` is not installed")]
+    Missing { program: String },
+    #[error("the credential helper `{program}` cannot be run: {source}")]
+    Run { program: String, source: io::Error },
+    #[error("the credential helper `{program}` did not answer within {} s", .limit.as_secs_f32())]
+    Timeout { program: String, limit: Duration },
+    #[error("the credential helper `{program}` failed ({status})")]
+    Failed { program: String, status: ExitStatus },
+    #[error("the credential helper `{program}` printed something other than credentials")]
+    Garbage { program: String },
+}
+
+pub(super) fn program(name: &str) -> String {
+    format!("docker-credential-{name}")
+}
+
+/// Asks a helper; it is killed, with what it started, when it takes too long.
+pub(super) async fn ask(asked: Asked<'_>) -> Result<Option<Credential>, HelperError> {
+    let Asked {
+        name,
+        server,
+        limit,
+    } = asked;
+    // No path of the file's choosing: only programs of the search path.
+    let plain = |b: u8| b.is_ascii_alphanumeric() || b"-_.".contains(&b);
+    if !name.bytes().all(plain) {
+        return Err(HelperError::Name { name: name.into() });
+    }
+    ask_program(program(name), &server, limit).await
+}
+
+pub(super) async fn ask_program(
+    program: String,
+    server: &str,
+    limit: Duration,
+) -> Result<Option<Credential>, HelperError> {
+    let run = |source: io::Error| match source.kind() {
+        io::ErrorKind::NotFound => HelperError::Missing {
+            program: program.clone(),
+        },
+        _ => HelperError::Run {
+            program: program.clone(),
+            source,
+        },
+    };
+    let mut running = Running::start(&program).map_err(run)?;
+    let answer = tokio::time::timeout(limit, running.answer(server)).await;
+    let timeout = |_| HelperError::Timeout {
+        program: program.clone(),
+        limit,
+    };
+    let (status, output) = answer.map_err(timeout)?.map_err(run)?;
+    if output.len() as u64 > MAX_OUTPUT {
+        return Err(HelperError::Garbage { program });
+    }
+    if !status.success() {
+        return match String::from_utf8_lossy(&output).contains(NOT_FOUND) {
+            true => Ok(None),
+            false => Err(HelperError::Failed { program, status }),
+        };
+    }
+    match parse(&output) {
+        Some(credential) => Ok(Some(credential)),
+        None => Err(HelperError::Garbage { program }),
+    }
+}
+
+pub(super) fn parse(output: &[u8]) -> Option<Credential> {
+    #[derive(Deserialize)]
+    #[serde(rename_all = "PascalCase")]
+    struct Answer {
+        username: String,
+        secret: String,
+    }
+    if output.len() as u64 > MAX_OUTPUT {
+        return None;
+    }
+    let Answer { username, secret } = serde_json::from_slice(output).ok()?;
+    if secret.is_empty() {
+        return None;
+    }
+    Some(match username.as_str() {
+        TOKEN_USER => Credential::IdentityToken(secret.into()),
+        _ => Credential::Password {
+            username,
+            secret: secret.into(),
+        },
+    })
+}
+
+/// A helper and its descendants, which end with it.
+struct Running(Child);
+
+impl Running {
+    fn start(program: &str) -> io::Result<Self> {
+        let mut command = Command::new(program);
+        command
+            .arg("get")
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::null())
+            .kill_on_drop(true);
+        #[cfg(unix)]
+        command.process_group(0);
+        command.spawn().map(Running)
+    }
+
+    async fn answer(&mut self, server: &str) -> io::Result<(ExitStatus, Vec<u8>)> {
+        if let Some(mut stdin) = self.0.stdin.take() {
+            // One that does not read may know the answer without.
+            let _ = stdin.write_all(server.as_bytes()).await;
+        }
+        let mut output = Vec::new();
+        if let Some(stdout) = self.0.stdout.take() {
+            let mut bounded = stdout.take(MAX_OUTPUT + 1);
+            bounded.read_to_end(&mut output).await?;
+        }
+        if output.len() as u64 > MAX_OUTPUT {
+            self.kill();
+        }
+        Ok((self.0.wait().await?, output))
+    }
+}
+
+impl Running {
+    #[cfg(unix)]
+    fn kill(&mut self) {
+        // Present until the helper has ended and been waited for.
+        let group = self.0.id().and_then(|id| i32::try_from(id).ok());
+        if let Some(group) = group.and_then(rustix::process::Pid::from_raw) {
+            let _ = rustix::process::kill_process_group(group, rustix::process::Signal::KILL);
+        }
+    }
+
+    #[cfg(not(unix))]
+    fn kill(&mut self) {
+        let _ = self.0.start_kill();
+    }
+}
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        self.kill();
+    }
+}

@@ -1,0 +1,120 @@
+//! Which token servers a registry may send its users to.
+
+use std::net::IpAddr;
+
+use url::{Host, Url};
+
+use super::challenge::Bearer;
+use crate::fetch::http::Http;
+use crate::reference::is_loopback;
+
+/// The address of a token, or why none is asked for there.
+///
+/// Registries keep their token servers on other hosts (`auth.docker.io`), so
+/// the name is theirs to choose; what goes there is what the user gave for this
+/// registry. A token fetched in the clear is anyone's, so only a registry that
+/// is itself spoken to in the clear may ask for that.
+pub(super) fn check(bearer: &Bearer, registry: &Url, http: &Http) -> Result<Url, &'static str> {
+    let url = Url::parse(&bearer.realm).map_err(|_| "its realm is no address")?;
+    let has_user = !url.username().is_empty() || url.password().is_some();
+    if has_user || url.host_str().is_none() {
+        return Err("its realm is no address");
+    }
+    let clear =
+        url.scheme() == "http" && registry.scheme() == "http" && http.allows_plain_url(&url);
+    if url.scheme() != "https" && !clear {
+        return Err("its realm is not `https`");
+    }
+    let reach = reach(&url);
+    if reach == Reach::Far || url.host() == registry.host() {
+        return Ok(url);
+    }
+    // One registry of this machine may well have its token server beside it.
+    match reach == Reach::Machine && self::reach(registry) == Reach::Machine {
+        true => Ok(url),
+        false => Err("its realm is on this machine or its link"),
+    }
+}
+
+#[derive(PartialEq, Eq)]
+enum Reach {
+    Machine,
+    /// Where clouds keep the credentials of their machines.
+    Link,
+    Far,
+}
+
+fn reach(url: &Url) -> Reach {
+    let address = match url.host() {
+        Some(Host::Ipv4(address)) => IpAddr::V4(address),
+        Some(Host::Ipv6(address)) => address.to_canonical(),
+        Some(Host::Domain(name)) if is_loopback(name) || name.ends_with(".localhost") => {
+            return Reach::Machine;
+        }
+        _ => return Reach::Far,
+    };
+    let on_link = match address {
+        IpAddr::V4(address) => address.is_link_local(),
+        IpAddr::V6(address) => address.is_unicast_link_local(),
+    };
+    match address.is_loopback() || address.is_unspecified() {
+        true => Reach::Machine,
+        false if on_link => Reach::Link,
+        false => Reach::Far,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::fetch::FetchOptions;
+
+    fn checked(registry: &str, realm: &str) -> bool {
+        let http = Http::new(&FetchOptions {
+            plain_http: vec!["plain.lan".into()],
+            ..FetchOptions::default()
+        });
+        let bearer = Bearer {
+            realm: realm.into(),
+            ..Bearer::default()
+        };
+        check(&bearer, &Url::parse(registry).expect("a URL"), &http).is_ok()
+    }
+
+    #[test]
+    fn realms_that_are_asked_and_that_are_not() {
+        for (registry, realm) in [
+            (
+                "https://registry-1.docker.io",
+                "https://auth.docker.io/token",
+            ),
+            ("https://ghcr.io", "https://ghcr.io/token"),
+            ("https://r.corp", "https://10.0.0.7/token"),
+            ("https://127.0.0.1:5000", "https://127.0.0.1:5001/token"),
+            ("http://127.0.0.1:5000", "http://localhost:5001/token"),
+            ("http://plain.lan", "http://plain.lan/token"),
+            ("http://plain.lan", "https://auth.example/token"),
+        ] {
+            assert!(checked(registry, realm), "{registry} {realm}");
+        }
+        for (registry, realm) in [
+            ("https://ghcr.io", "http://ghcr.io/token"),
+            ("https://ghcr.io", "http://127.0.0.1/token"),
+            ("https://ghcr.io", "https://127.0.0.1/token"),
+            ("https://ghcr.io", "https://localhost/token"),
+            ("https://ghcr.io", "https://x.localhost/token"),
+            ("https://ghcr.io", "https://169.254.169.254/token"),
+            ("https://ghcr.io", "https://[fe80::1]/token"),
+            ("https://ghcr.io", "https://[::ffff:127.0.0.1]/token"),
+            ("https://ghcr.io", "https://[::1]/token"),
+            ("https://ghcr.io", "https://user:pass@auth.example/token"),
+            ("https://ghcr.io", "ftp://auth.example/token"),
+            ("https://ghcr.io", "/token"),
+            ("http://plain.lan", "http://other.lan/token"),
+            ("http://plain.lan", "https://169.254.169.254/token"),
+            ("http://127.0.0.1", "https://169.254.169.254/token"),
+        ] {
+            assert!(!checked(registry, realm), "{registry} {realm}");
+        }
+    }
+}
