@@ -232,10 +232,15 @@ impl Program {
         });
         if needed {
             let inner = Arc::clone(&self.inner);
-            let running = Working(Arc::clone(&inner));
+            let working = Working {
+                inner: Arc::clone(&inner),
+                ended: false,
+            };
             let task = tokio::spawn(async move {
-                let _running = running;
                 inner.work(force).await;
+                // In the same poll as the last change of the state, so that the
+                // guard never takes the work of the next task for its own.
+                working.end();
             });
             *self.work.lock().unwrap_or_else(PoisonError::into_inner) = Some(task.abort_handle());
         }
@@ -259,11 +264,23 @@ fn stopped() -> CompileError {
 }
 
 /// Nobody waits for ever for work that was aborted or panicked.
-struct Working(Arc<Inner>);
+struct Working {
+    inner: Arc<Inner>,
+    ended: bool,
+}
+
+impl Working {
+    fn end(mut self) {
+        self.ended = true;
+    }
+}
 
 impl Drop for Working {
     fn drop(&mut self) {
-        self.0.state.send_if_modified(|state| {
+        if self.ended {
+            return;
+        }
+        self.inner.state.send_if_modified(|state| {
             let running = matches!(state.work, Work::Running);
             if running {
                 state.work = Work::Idle;
