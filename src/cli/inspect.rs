@@ -1,3 +1,5 @@
+use std::path::PathBuf;
+
 use clap::Args;
 
 use crate::reference::ComponentId;
@@ -21,6 +23,9 @@ pub struct Inspect {
 
     #[command(flatten)]
     credentials: CredentialArgs,
+    /// PEM file of a certificate authority to trust besides the system's
+    #[arg(long, value_name = "FILE")]
+    ca: Vec<PathBuf>,
 }
 
 impl Inspect {
@@ -30,7 +35,7 @@ impl Inspect {
             Target::Source(reference) => self.credentials.given(reference)?,
             Target::Installed(_) => None,
         };
-        let service = global.open_as(given, None)?;
+        let service = global.open_source(given, self.ca.clone())?;
         let bar = Bar::new();
         let inspection = block_on(async { Ok(service.inspect(target, &bar).await?) })?;
         drop(bar);

@@ -1,3 +1,5 @@
+use std::path::PathBuf;
+
 use clap::Args;
 
 use crate::digest::Digest;
@@ -16,9 +18,10 @@ use super::{Failure, Global, block_on, parse_reference};
 Examples:
   wassette load --uri ./calc.wasm
   wassette load --uri oci://ghcr.io/microsoft/time-server-js:latest --name time
-  wassette load --uri https://example.com/tool.wasm --digest sha256:9f2c…")]
+  wassette load --uri https://example.com/tool.wasm --digest sha256:9f2c…
+  wassette load --uri https://registry.lan/tool.wasm --ca ./company-ca.pem")]
 pub struct Load {
-    /// Where the component is: oci://, https://, file://, oci-layout:// or a path
+    /// Where the component is: oci://, https:// (a `#sha256=…` pins it), file://, oci-layout:// or a path
     #[arg(long, value_name = "URI")]
     uri: String,
 
@@ -40,6 +43,9 @@ pub struct Load {
 
     #[command(flatten)]
     credentials: CredentialArgs,
+    /// PEM file of a certificate authority to trust besides the system's
+    #[arg(long, value_name = "FILE")]
+    ca: Vec<PathBuf>,
 }
 
 impl Load {
@@ -60,7 +66,7 @@ impl Load {
             },
         };
         let given = self.credentials.given(&request.reference)?;
-        let service = global.open_as(given, None)?;
+        let service = global.open_source(given, self.ca)?;
         service.sweep();
         let bar = Bar::new();
         let outcome = block_on(async { Ok(service.load(request, &bar).await?) })?;

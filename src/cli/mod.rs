@@ -150,30 +150,33 @@ impl Cli {
 impl Global {
     /// Opens the root; `call_timeout` overrides the configuration.
     fn open(&self, call_timeout: Option<Duration>) -> Result<Arc<Service>, Failure> {
-        self.open_as(None, call_timeout)
+        let mut options = self.options()?;
+        options.call_timeout = call_timeout;
+        Ok(Service::open(options)?)
     }
 
-    /// The same with credentials for one registry.
-    fn open_as(
-        &self,
-        given: Option<Given>,
-        call_timeout: Option<Duration>,
-    ) -> Result<Arc<Service>, Failure> {
-        Ok(Service::open(ServiceOptions {
+    /// Opens the root with credentials for one registry, trusting these CAs too.
+    fn open_source(&self, given: Option<Given>, ca: Vec<PathBuf>) -> Result<Arc<Service>, Failure> {
+        let mut options = self.options()?;
+        options.credentials.given = given;
+        options.ca_files = ca;
+        Ok(Service::open(options)?)
+    }
+
+    fn options(&self) -> Result<ServiceOptions, Failure> {
+        Ok(ServiceOptions {
             root: self.root()?,
             compiler: compiler()?,
             reserved: mcp::RESERVED_NAMES.map(str::to_owned).into(),
-            call_timeout,
+            call_timeout: None,
             network: if self.offline {
                 Network::Off
             } else {
                 Network::On
             },
-            credentials: CredentialOptions {
-                given,
-                ..CredentialOptions::of_the_user()
-            },
-        })?)
+            credentials: CredentialOptions::of_the_user(),
+            ca_files: Vec::new(),
+        })
     }
 
     fn root(&self) -> Result<PathBuf, SetupError> {
@@ -278,7 +281,8 @@ fn start_logging(cli: &Cli) {
         (0, Command::Serve(_)) => "wassette=info,rmcp=error,warn",
         (0, _) => "warn",
         (1, _) => "wassette=debug,warn",
-        _ => "trace",
+        // Traces of h2 show headers, and the queries of signed addresses.
+        _ => "trace,h2=info",
     };
     let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new(level));
     tracing_subscriber::fmt()

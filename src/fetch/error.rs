@@ -156,6 +156,11 @@ impl Failure {
         }
     }
 
+    /// Whether a body began and did not come to its end.
+    pub(super) fn is_of_body(&self) -> bool {
+        matches!(self, Failure::Http(error) if error.is_of_body())
+    }
+
     pub(super) fn stopped(stopped: Stopped, what: &str) -> Self {
         match stopped {
             Stopped::Mismatch(mismatch) => Failure::mismatch(what, mismatch),
@@ -192,7 +197,7 @@ impl FetchError {
 
 impl fmt::Display for FetchError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let reference = &self.reference;
+        let reference = shown(&self.reference);
         match &*self.failure {
             Failure::Mismatch { what, mismatch } => match mismatch {
                 Mismatch::Digest { .. } => write!(f, "Digest mismatch in {what} of `{reference}`"),
@@ -200,7 +205,7 @@ impl fmt::Display for FetchError {
             },
             Failure::CoreModule => write!(f, "`{reference}` is a core module, not a component"),
             Failure::NotWasm { .. } => write!(f, "`{reference}` is not WebAssembly"),
-            _ => match reference {
+            _ => match &self.reference {
                 Reference::Oci(_) => write!(f, "Failed to pull `{reference}`"),
                 Reference::Https(_) => write!(f, "Failed to download `{reference}`"),
                 Reference::File(path) => write!(f, "Failed to read `{}`", path.display()),
@@ -255,7 +260,11 @@ impl Diagnose for FetchError {
             "unreadable-file" | "staging-failed" => Class::Other,
             "invalid-config" => Class::Usage,
             _ => match &*self.failure {
-                Failure::Http(HttpError::Setup(_) | HttpError::Certificate { .. }) => Class::Other,
+                Failure::Http(
+                    HttpError::Setup(_)
+                    | HttpError::Certificate { .. }
+                    | HttpError::Authority { .. },
+                ) => Class::Other,
                 Failure::Http(_) | Failure::Offline | Failure::Hosts { .. } => Class::Network,
                 _ => Class::InvalidComponent,
             },
@@ -329,6 +338,19 @@ impl FetchError {
     }
 }
 
+/// The reference without the query of a web address, which may be a secret:
+/// signed addresses carry their signature there.
+fn shown(reference: &Reference) -> String {
+    match reference {
+        Reference::Https(url) if url.query().is_some() => {
+            let mut url = url.clone();
+            url.set_query(Some("…"));
+            url.to_string().replace("%E2%80%A6", "…")
+        }
+        reference => reference.to_string(),
+    }
+}
+
 /// A stream is stopped at the first byte too many, so more may have come.
 fn size(expected: u64, computed: u64) -> String {
     if computed > expected {
@@ -341,7 +363,9 @@ fn size(expected: u64, computed: u64) -> String {
 impl FetchError {
     fn http_code(&self, error: &HttpError) -> &'static str {
         match error {
-            HttpError::Timeout { .. } | HttpError::Stalled { .. } => "network-timeout",
+            HttpError::Timeout { .. } | HttpError::Stalled { .. } | HttpError::Slow { .. } => {
+                "network-timeout"
+            }
             HttpError::Refused { status, .. } => match *status {
                 StatusCode::NOT_FOUND | StatusCode::GONE => "not-found",
                 StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN => "unauthorized",
@@ -351,6 +375,8 @@ impl FetchError {
             HttpError::Challenge { .. } => "unauthorized",
             HttpError::TooLarge { .. } => "too-large",
             HttpError::Offline { .. } => "offline",
+            HttpError::Untrusted { .. } => "untrusted-certificate",
+            HttpError::Authority { .. } => "invalid-ca",
             _ => self.failed(),
         }
     }
@@ -368,7 +394,10 @@ impl FetchError {
             HttpError::Unreachable { host, .. } => {
                 format!("check the name `{host}`, the network and the proxy settings")
             }
-            HttpError::Timeout { host, .. } | HttpError::Stalled { host } => {
+            HttpError::Timeout { host, .. }
+            | HttpError::Stalled { host }
+            | HttpError::Slow { host }
+            | HttpError::Range { host } => {
                 format!(
                     "try again; if it persists, check that `{host}` is up and reachable from here"
                 )
@@ -399,6 +428,11 @@ impl FetchError {
             HttpError::Challenge { .. } => {
                 "nothing was sent there; ask whoever runs the registry".to_owned()
             }
+            HttpError::Untrusted { host, .. } => format!(
+                "if you trust `{host}`, give the certificate of its CA: `--ca FILE`, `ca` under \
+                 `[network]` in config.toml, or SSL_CERT_FILE"
+            ),
+            HttpError::Authority { .. } => "give a PEM file with CA certificates".to_owned(),
             HttpError::Setup(_) => "check the system's CA certificates".to_owned(),
             HttpError::Certificate { .. } => {
                 "name PEM files that this user may read in `ca` and `client_cert`".to_owned()

@@ -5,6 +5,7 @@
 //! that grows with the artifact. Dropping a future stops its transfer.
 
 mod credentials;
+mod download;
 mod error;
 mod file;
 mod hosts;
@@ -40,6 +41,7 @@ pub use outcome::{Artifact, Blob, Fetched, Identity, Receipt, Resolved};
 pub use progress::{Progress, Silent, Step};
 pub use unpack::UnpackError;
 
+use crate::digest::Expected;
 use crate::reference::Reference;
 use http::{Http, Meter};
 use outcome::Parts;
@@ -71,8 +73,22 @@ impl Fetcher {
     ///
     /// When the source cannot be reached, or does not know the reference.
     pub async fn resolve(&self, reference: &Reference) -> Result<Resolved, FetchError> {
+        self.resolve_again(reference, None).await
+    }
+
+    /// As [`resolve`](Self::resolve), where the reference stood for `known`
+    /// before: a web server is asked only for what is new since.
+    ///
+    /// # Errors
+    ///
+    /// As [`resolve`](Self::resolve).
+    pub async fn resolve_again(
+        &self,
+        reference: &Reference,
+        known: Option<&Identity>,
+    ) -> Result<Resolved, FetchError> {
         let started = Instant::now();
-        let meter = Meter::default();
+        let meter = Meter::new(&self.options);
         // A digest needs no looking up; whether it is installed is for the caller to see.
         let asks = match reference {
             Reference::Oci(oci) => oci.digest().is_none(),
@@ -84,10 +100,7 @@ impl Fetcher {
         }
         let found = match reference {
             Reference::Oci(oci) => self.oci(&meter).resolve(oci).await,
-            Reference::Https(url) => {
-                meter.tried(url.host_str().unwrap_or_default());
-                https::resolve(&self.http, url, &meter).await
-            }
+            Reference::Https(url) => https::resolve(&self.http, url, (known, &meter)).await,
             Reference::File(path) => file::resolve(path).await,
             Reference::Layout(layout) => oci::layout::resolve(layout).await,
         };
@@ -161,7 +174,12 @@ impl Fetcher {
             }
             (Reference::Https(url), _) => {
                 let _slot = self.slot().await;
-                https::fetch(&self.http, url, target, limit, (meter, progress)).await
+                let expected = Expected {
+                    digest: reference.content_digest(),
+                    limit,
+                    ..Expected::default()
+                };
+                https::fetch(&self.http, url, (target, expected), (meter, progress)).await
             }
             (Reference::File(path), _) => {
                 let _slot = self.slot().await;
@@ -235,7 +253,8 @@ fn finish(reference: Reference, parts: Parts, meter: &Meter, fetch_ms: u64) -> F
         content_digest: parts.component.digest,
         bytes_downloaded: meter.bytes(),
         requests: meter.requests(),
-        retries: 0,
+        retries: meter.retries(),
+        bytes_resumed: meter.resumed(),
         fetch_ms,
     };
     Fetched {

@@ -1,5 +1,6 @@
 //! How fetching behaves.
 
+use std::path::PathBuf;
 use std::time::Duration;
 
 use super::credentials::CredentialOptions;
@@ -21,7 +22,7 @@ pub enum Network {
 pub struct FetchOptions {
     pub network: Network,
     /// Hosts (`host` or `host:port`) that may be spoken to in plain HTTP,
-    /// besides loopback hosts. They are reached directly, without a proxy.
+    /// besides loopback hosts.
     pub plain_http: Vec<String>,
     /// Which hosts are asked for the content of registries, and in which order.
     pub mirrors: Mirrors,
@@ -37,6 +38,22 @@ pub struct FetchOptions {
     pub connect_timeout: Duration,
     /// How long a server may stay silent; not a limit on the whole transfer.
     pub idle_timeout: Duration,
+    /// How long one transfer may take, pauses and retries included.
+    pub transfer_timeout: Duration,
+    /// The slowest transfer accepted, in bytes per second on average; looked
+    /// at once a body takes longer than `idle_timeout`.
+    pub min_speed: u64,
+    /// How often a request, or a download that gets no further, is tried again.
+    pub retries: u32,
+    /// The pause before the first retry; it doubles with each further one.
+    pub retry_base: Duration,
+    /// The longest pause, whatever the server asks for.
+    pub retry_max: Duration,
+    /// PEM files of certificate authorities to trust besides the system's.
+    pub ca_files: Vec<PathBuf>,
+    /// Hosts (`host` or `host:port`) whose certificates are not checked; each
+    /// use is warned of.
+    pub insecure: Vec<String>,
 }
 
 impl Default for FetchOptions {
@@ -51,6 +68,13 @@ impl Default for FetchOptions {
             concurrency: 8,
             connect_timeout: Duration::from_secs(10),
             idle_timeout: Duration::from_secs(30),
+            transfer_timeout: Duration::from_secs(60 * 60),
+            min_speed: 1024,
+            retries: 3,
+            retry_base: Duration::from_secs(2),
+            retry_max: Duration::from_secs(60),
+            ca_files: Vec::new(),
+            insecure: Vec::new(),
         }
     }
 }

@@ -142,7 +142,8 @@ pub struct Artifact {
 pub struct Receipt {
     /// The registry (`host[:port]`) or host; none for a file.
     pub source_host: Option<String>,
-    /// The hosts asked, mirrors included, in the order in which each was first.
+    /// Every `host[:port]` that was asked, in the order in which each was first;
+    /// mirrors and redirects included.
     #[serde(default)]
     pub hosts_tried: Vec<String>,
     pub manifest_digest: Option<Digest>,
@@ -153,6 +154,9 @@ pub struct Receipt {
     /// HTTP requests sent, redirects and tokens included.
     pub requests: u32,
     pub retries: u32,
+    /// Of the bytes downloaded, those that continued a download that broke off.
+    #[serde(default)]
+    pub bytes_resumed: u64,
     /// Resolving and fetching, in milliseconds.
     pub fetch_ms: u64,
 }

@@ -5,22 +5,16 @@ use std::io::{self, BufWriter, Read, Write};
 use std::path::{Path, PathBuf};
 
 use bytes::Bytes;
-use reqwest::Response;
 use tokio::sync::mpsc;
 
 use super::error::Failure;
-use super::http::{HttpError, Meter, next_chunk};
 use super::outcome::Blob;
 use super::preamble;
-use super::progress::Progress;
 use super::unpack::Unpack;
 use crate::digest::{Expected, Mismatch, Verifier};
 
 /// Network chunks are often 8 KiB; the disk is given larger pieces.
 const WRITE_SIZE: usize = 512 * 1024;
-/// Chunks that may wait for the disk; together with their size this bounds the
-/// memory of a download.
-const QUEUE: usize = 32;
 
 /// A file that is checked while it is written, and removed unless finished.
 pub(super) struct StagedFile {
@@ -85,84 +79,16 @@ impl Drop for Unfinished {
     }
 }
 
-/// One download on its way to disk.
-pub(super) struct Download<'a> {
-    /// What it is, for messages: `layer 0 (`application/wasm`)`.
-    pub what: &'a str,
-    pub path: PathBuf,
-    /// Of the bytes as they travel.
-    pub expected: Expected,
-    /// How to unpack them, if they are packed.
-    pub unpack: Option<Unpack>,
-    pub meter: &'a Meter,
-    pub progress: &'a dyn Progress,
-}
-
-enum Piece {
+/// What the writer of a file is given.
+pub(super) enum Piece {
     Data(Bytes),
+    /// What came so far does not count.
+    Restart,
     End,
 }
 
-/// Streams a body to disk. Hashing and writing run on a thread of their own,
-/// beside the network; the queue between them is short.
-pub(super) async fn download(
-    mut response: Response,
-    download: Download<'_>,
-) -> Result<Blob, Failure> {
-    let total = download.expected.size.or(response.content_length());
-    let (queue, pieces) = mpsc::channel(QUEUE);
-    let (path, expected) = (download.path, download.expected);
-    let writer = tokio::task::spawn_blocking(move || match download.unpack {
-        None => write_pieces(&path, expected, pieces),
-        Some(unpack) => {
-            let bytes = Pieces {
-                queue: pieces,
-                current: Bytes::new(),
-                ended: false,
-            };
-            let source = Source {
-                bytes,
-                expected,
-                unpack: Some(unpack),
-            };
-            copy(source, &path)
-        }
-    });
-
-    let mut done = 0;
-    let mut broken: Option<HttpError> = None;
-    loop {
-        let piece = match next_chunk(&mut response, download.meter).await {
-            Ok(Some(chunk)) => {
-                done += chunk.len() as u64;
-                Piece::Data(chunk)
-            }
-            Ok(None) => Piece::End,
-            Err(error) => {
-                broken = Some(error);
-                break;
-            }
-        };
-        let last = matches!(piece, Piece::End);
-        // A writer that is gone says why when it is joined.
-        if queue.send(piece).await.is_err() || last {
-            break;
-        }
-        download.progress.bytes(done, total);
-    }
-    drop(queue);
-    let written = writer
-        .await
-        .map_err(|error| Failure::disk(io::Error::other(error)))?;
-    match (written, broken) {
-        // The writer stopped for want of pieces.
-        (_, Some(error)) => Err(error.into()),
-        (Ok(staged), None) => Ok(staged),
-        (Err(stopped), None) => Err(Failure::stopped(stopped, download.what)),
-    }
-}
-
-fn write_pieces(
+/// Writes and hashes what comes through the queue.
+pub(super) fn write_pieces(
     path: &Path,
     expected: Expected,
     mut pieces: mpsc::Receiver<Piece>,
@@ -171,10 +97,41 @@ fn write_pieces(
     loop {
         match pieces.blocking_recv() {
             Some(Piece::Data(chunk)) => file.write(&chunk)?,
+            Some(Piece::Restart) => {
+                // Removes the old file, so before the new one is made.
+                drop(file);
+                file = StagedFile::create(path, expected).map_err(Stopped::Disk)?;
+            }
             Some(Piece::End) => return file.finish(),
             // The download was given up; dropping the file removes it.
             None => return Err(Stopped::Disk(io::ErrorKind::UnexpectedEof.into())),
         }
+    }
+}
+
+/// Unpacks, checks and writes what comes through the queue.
+pub(super) fn unpack_pieces(
+    path: &Path,
+    (expected, unpack): (Expected, Unpack),
+    queue: mpsc::Receiver<Piece>,
+) -> Result<Blob, Stopped> {
+    let mut pieces = Pieces {
+        queue,
+        current: Bytes::new(),
+        state: State::Open,
+    };
+    loop {
+        let source = Source {
+            bytes: &mut pieces,
+            expected,
+            unpack: Some(unpack),
+        };
+        let copied = copy(source, path);
+        // Whatever came of the pieces before does not count; their file is gone.
+        if pieces.state != State::Restarted {
+            return copied;
+        }
+        pieces.state = State::Open;
     }
 }
 
@@ -270,15 +227,27 @@ impl<R: Read> Read for Checked<R> {
 struct Pieces {
     queue: mpsc::Receiver<Piece>,
     current: Bytes,
-    ended: bool,
+    state: State,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum State {
+    Open,
+    /// What follows is the beginning of another stream.
+    Restarted,
+    Ended,
 }
 
 impl Read for Pieces {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
-        while self.current.is_empty() && !self.ended {
+        while self.current.is_empty() && self.state != State::Ended {
+            if self.state == State::Restarted {
+                return Err(io::ErrorKind::ConnectionReset.into());
+            }
             match self.queue.blocking_recv() {
                 Some(Piece::Data(chunk)) => self.current = chunk,
-                Some(Piece::End) => self.ended = true,
+                Some(Piece::Restart) => self.state = State::Restarted,
+                Some(Piece::End) => self.state = State::Ended,
                 // The download was given up.
                 None => return Err(io::ErrorKind::UnexpectedEof.into()),
             }

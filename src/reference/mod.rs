@@ -3,7 +3,7 @@
 //!
 //! ```text
 //! oci://HOST[:PORT]/REPOSITORY[:TAG][@sha256:DIGEST]
-//! https://HOST[:PORT]/PATH      (http:// for loopback hosts only)
+//! https://HOST[:PORT]/PATH[#sha256=DIGEST]      (http:// for loopback hosts only)
 //! file:///ABSOLUTE/PATH         (or a plain path, on the command line)
 //! oci-layout:///ABSOLUTE/PATH[:TAG][@sha256:DIGEST]
 //! ```
@@ -22,6 +22,8 @@ use std::str::FromStr;
 
 use serde::{Deserialize, Serialize};
 use url::Url;
+
+use crate::digest::Digest;
 
 pub use error::InvalidReference;
 pub use host::is_loopback;
@@ -77,7 +79,18 @@ impl Reference {
                 (a.registry(), a.repository()) == (b.registry(), b.repository())
             }
             (Reference::Layout(a), Reference::Layout(b)) => a.path() == b.path(),
+            (Reference::Https(a), Reference::Https(b)) => {
+                a[..url::Position::AfterQuery] == b[..url::Position::AfterQuery]
+            }
             _ => self == other,
+        }
+    }
+
+    /// The digest that a web address gives for its file: `#sha256=…`.
+    pub fn content_digest(&self) -> Option<Digest> {
+        match self {
+            Reference::Https(url) => url.fragment().and_then(fragment_digest),
+            _ => None,
         }
     }
 
@@ -208,11 +221,13 @@ fn web(text: &str, start: usize) -> Result<Url, InvalidReference> {
             "user names and passwords do not belong here",
         ));
     }
-    if let Some(hash) = text.find('#') {
+    if let (Some(hash), Some(fragment)) = (text.find('#'), url.fragment())
+        && fragment_digest(fragment).is_none()
+    {
         return Err(InvalidReference::new(
             text,
             hash,
-            "a fragment does not name a file",
+            "only a digest may follow: `#sha256=` and 64 digits of 0-9 and a-f",
         ));
     }
     if url.scheme() == "http" && !url.host_str().is_some_and(is_loopback) {
@@ -223,6 +238,11 @@ fn web(text: &str, start: usize) -> Result<Url, InvalidReference> {
         ));
     }
     Ok(url)
+}
+
+fn fragment_digest(fragment: &str) -> Option<Digest> {
+    let hex = fragment.strip_prefix("sha256=")?;
+    format!("sha256:{hex}").parse().ok()
 }
 
 fn file(text: &str, start: usize) -> Result<PathBuf, InvalidReference> {

@@ -1,6 +1,7 @@
 use proptest::prelude::*;
 
 use super::*;
+use crate::digest::Digest;
 
 const DIGEST: &str = "sha256:e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855";
 
@@ -143,7 +144,7 @@ fn bad_references_show_the_place() {
         (
             "https://example.com/x#y",
             "                     ^",
-            "fragment",
+            "only a digest",
         ),
         ("https:///x", "        ^", "host is missing"),
         ("https://", "        ^", "host"),
@@ -207,6 +208,23 @@ fn default_ids() {
     ] {
         let found = parse(text).ok().and_then(|r| r.default_id().ok());
         assert_eq!(found.as_ref().map(ComponentId::as_str), id, "{text}");
+    }
+}
+
+#[test]
+fn a_web_address_may_pin_its_file() {
+    let digest = Digest::of(b"x");
+    let hex = digest.hex();
+    let address = format!("https://example.com/x?v=1#sha256={hex}");
+    let pinned = parse(&address).expect("a reference");
+    assert_eq!(pinned.content_digest(), Some(digest));
+    assert_eq!(pinned.to_string(), address);
+    let same = |other| pinned.same_source(&parse(other).expect("a reference"));
+    assert!(same("https://example.com/x?v=1"));
+    assert!(!same("https://example.com/x?v=2"));
+    for bad in ["sha256=", "sha256=12", "sha512=00", &hex.to_uppercase()] {
+        let text = format!("https://example.com/x#{bad}");
+        parse(&text).expect_err(&text);
     }
 }
 

@@ -8,7 +8,7 @@ use std::time::Duration;
 use serde::Deserialize;
 
 use crate::error::{Class, Diagnose};
-use crate::fetch::{Host, Mirrors, RegistryName};
+use crate::fetch::{FetchOptions, Host, Mirrors, RegistryName};
 
 /// What the operator set; every key may be left out, an unknown one is an error.
 #[derive(Debug, Default, Deserialize)]
@@ -16,6 +16,77 @@ use crate::fetch::{Host, Mirrors, RegistryName};
 pub struct Config {
     pub registry: RegistryConfig,
     pub limits: LimitsConfig,
+    pub network: NetworkConfig,
+}
+
+/// What is left out has the default of [`FetchOptions`].
+#[derive(Debug, Default, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct NetworkConfig {
+    pub retries: Option<u32>,
+    /// Milliseconds before the first retry.
+    pub retry_base_ms: Option<u64>,
+    /// Milliseconds of the longest pause.
+    pub retry_max_ms: Option<u64>,
+    /// Seconds until a connection is up.
+    pub connect_timeout: Option<u64>,
+    /// Seconds a server may stay silent.
+    pub idle_timeout: Option<u64>,
+    /// Seconds one transfer may take.
+    pub transfer_timeout: Option<u64>,
+    /// Bytes per second of the slowest transfer accepted.
+    pub min_speed: Option<u64>,
+    /// PEM files; relative ones are beside the configuration.
+    pub ca: Vec<PathBuf>,
+    /// Hosts (`host[:port]`) whose certificates are not checked.
+    pub insecure: Vec<String>,
+    pub require_digest: Digests,
+}
+
+/// Whether components from web servers are loaded without a digest.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize)]
+#[serde(from = "bool")]
+pub enum Digests {
+    #[default]
+    Optional,
+    Required,
+}
+
+impl From<bool> for Digests {
+    fn from(required: bool) -> Self {
+        if required {
+            Digests::Required
+        } else {
+            Digests::Optional
+        }
+    }
+}
+
+impl NetworkConfig {
+    /// Puts what is set into the options; `root` is where the configuration is.
+    pub fn apply(&self, options: &mut FetchOptions, root: &Path) {
+        let set = |target: &mut Duration, value: Option<Duration>| {
+            if let Some(value) = value {
+                *target = value;
+            }
+        };
+        let (seconds, millis) = (Duration::from_secs, Duration::from_millis);
+        set(&mut options.retry_base, self.retry_base_ms.map(millis));
+        set(&mut options.retry_max, self.retry_max_ms.map(millis));
+        set(
+            &mut options.connect_timeout,
+            self.connect_timeout.map(seconds),
+        );
+        set(&mut options.idle_timeout, self.idle_timeout.map(seconds));
+        set(
+            &mut options.transfer_timeout,
+            self.transfer_timeout.map(seconds),
+        );
+        options.retries = self.retries.unwrap_or(options.retries);
+        options.min_speed = self.min_speed.unwrap_or(options.min_speed);
+        options.ca_files = self.ca.iter().map(|file| root.join(file)).collect();
+        options.insecure.clone_from(&self.insecure);
+    }
 }
 
 #[derive(Debug, Default, Deserialize)]

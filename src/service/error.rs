@@ -38,6 +38,10 @@ pub enum Error {
     Call(#[from] CallError),
     #[error("There is no tool `{name}`")]
     UnknownTool { name: String, similar: Vec<String> },
+    #[error(
+        "Components from web servers are loaded by digest only (`require_digest` in config.toml)"
+    )]
+    DigestRequired,
     #[error("A worker ended before its time")]
     Worker(#[from] tokio::task::JoinError),
 }
@@ -56,7 +60,7 @@ impl Error {
             Error::Store(error) => error,
             Error::Compile(error) => error.as_ref(),
             Error::Call(error) => error,
-            Error::UnknownTool { .. } | Error::Worker(_) => return None,
+            Error::UnknownTool { .. } | Error::DigestRequired | Error::Worker(_) => return None,
         })
     }
 }
@@ -65,6 +69,7 @@ impl Diagnose for Error {
     fn code(&self) -> &'static str {
         match self {
             Error::UnknownTool { .. } => "unknown-tool",
+            Error::DigestRequired => "digest-required",
             _ => self.stage().map_or("internal", Diagnose::code),
         }
     }
@@ -72,6 +77,7 @@ impl Diagnose for Error {
     fn class(&self) -> Class {
         match self {
             Error::UnknownTool { .. } => Class::NotFound,
+            Error::DigestRequired => Class::Verification,
             _ => self.stage().map_or(Class::Other, Diagnose::class),
         }
     }
@@ -83,6 +89,9 @@ impl Diagnose for Error {
             }
             Error::UnknownTool { similar, .. } => {
                 Some(format!("did you mean `{}`?", similar.join("` or `")))
+            }
+            Error::DigestRequired => {
+                Some("give the digest with `--digest`, or as `#sha256=…` in the address".into())
             }
             _ => self.stage().and_then(Diagnose::hint),
         }

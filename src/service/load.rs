@@ -16,6 +16,7 @@ use crate::schema::{self, Description};
 use crate::store::{Installation, Installed, Prepared, Staging};
 use crate::verify::{self, Requirements, Trust, Verification};
 
+use super::config::Digests;
 use super::{Error, Service, code_source};
 
 /// What to load, and under which conditions.
@@ -106,7 +107,12 @@ impl Service {
                 .await;
         }
         progress.step(Step::Resolving);
-        let resolved = self.fetcher.resolve(&request.reference).await?;
+        self.check_pinned(&request)?;
+        let known = before.as_ref().map(|old| &old.metadata.identity);
+        let resolved = self
+            .fetcher
+            .resolve_again(&request.reference, known)
+            .await?;
         if let Some(installed) = &before
             && request.satisfied_by(installed, resolved.identity())
         {
@@ -155,6 +161,17 @@ impl Service {
                 total_ms: elapsed_ms(started),
             },
         })
+    }
+
+    /// Web servers, unlike registries, name nothing by its content.
+    fn check_pinned(&self, request: &LoadRequest) -> Result<(), Error> {
+        let bare = matches!(request.reference, Reference::Https(_))
+            && request.digest.is_none()
+            && request.reference.content_digest().is_none();
+        if bare && self.digests == Digests::Required {
+            return Err(Error::DigestRequired);
+        }
+        Ok(())
     }
 
     async fn already_loaded(
@@ -283,7 +300,8 @@ impl LoadRequest {
     fn accepts(&self, installed: &Installed) -> bool {
         let metadata = &installed.metadata;
         let digests = &metadata.digests;
-        let pinned = self.digest.is_none_or(|pin| {
+        let named = self.reference.content_digest();
+        let pinned = self.digest.into_iter().chain(named).all(|pin| {
             metadata.trust == Trust::Pinned
                 && (pin == digests.component || Some(pin) == digests.manifest)
         });
@@ -315,6 +333,7 @@ fn unchanged(receipt: &Receipt, resolved: Option<&Resolved>) -> Receipt {
         bytes_downloaded: 0,
         requests: resolved.map_or(0, Resolved::requests),
         retries: 0,
+        bytes_resumed: 0,
         fetch_ms: 0,
         ..receipt.clone()
     }

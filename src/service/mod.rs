@@ -28,6 +28,8 @@ use crate::runtime::{CodeSource, Program, Runtime, RuntimeOptions};
 use crate::store::{Entry, Installed, Store, StoreError};
 use crate::toolbox::Toolbox;
 
+use config::Digests;
+
 pub use config::{Config, ConfigError};
 pub use error::Error;
 pub use inspect::{Inspection, Target, Uncallable};
@@ -49,6 +51,9 @@ pub struct ServiceOptions {
     pub network: Network,
     /// Where credentials are looked for, beside the logins of the root.
     pub credentials: CredentialOptions,
+    /// PEM files of CAs to trust besides those of the system and the
+    /// configuration.
+    pub ca_files: Vec<PathBuf>,
 }
 
 /// One root, its components and their tools.
@@ -56,6 +61,7 @@ pub struct Service {
     store: Store,
     fetcher: Fetcher,
     network: Network,
+    digests: Digests,
     runtime: Arc<Runtime>,
     toolbox: Toolbox,
     programs: Mutex<HashMap<ComponentId, Arc<Program>>>,
@@ -91,6 +97,8 @@ impl Service {
             },
             ..FetchOptions::default()
         };
+        config.network.apply(&mut fetch, store.layout().root());
+        fetch.ca_files.extend(options.ca_files);
         if let Some(bytes) = config.limits.component_size {
             fetch.max_component_bytes = bytes;
         }
@@ -105,6 +113,7 @@ impl Service {
             store,
             fetcher: Fetcher::new(fetch),
             network: options.network,
+            digests: config.network.require_digest,
             runtime: Runtime::new(runtime),
             toolbox: Toolbox::new(options.reserved),
             programs: Mutex::default(),

@@ -98,7 +98,7 @@ fn check(fetched: &Fetched, required: Option<Digest>) -> Result<Trust, VerifyErr
     let pinned = match &fetched.reference {
         Reference::Oci(oci) => oci.digest().is_some(),
         Reference::Layout(layout) => layout.digest().is_some(),
-        _ => false,
+        reference => reference.content_digest().is_some(),
     };
     match required {
         Some(required) if !goes_by(fetched, required) => Err(VerifyError::Digest {

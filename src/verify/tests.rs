@@ -34,6 +34,7 @@ fn fetched(reference: &str, config_layers: Option<&[&str]>) -> Fetched {
             bytes_downloaded: 9,
             requests: 1,
             retries: 0,
+            bytes_resumed: 0,
             fetch_ms: 0,
         },
         component,
@@ -97,4 +98,22 @@ fn skipping_leaves_a_mark() {
     };
     let verified = verify(fetched(TAGGED, Some(&[])), &requirements).expect("skipped");
     assert_eq!(verified.into_parts().1, Trust::Skipped);
+}
+
+#[test]
+fn receipts_of_older_versions_are_read() {
+    let old = serde_json::json!({
+        "source_host": "x.io",
+        "manifest_digest": null,
+        "content_digest": digest("component"),
+        "bytes_downloaded": 9,
+        "requests": 2,
+        "retries": 0,
+        "fetch_ms": 1,
+    });
+    let receipt: Receipt = serde_json::from_value(old).expect("a receipt");
+    assert_eq!(
+        (receipt.bytes_resumed, receipt.hosts_tried),
+        (0, Vec::new())
+    );
 }

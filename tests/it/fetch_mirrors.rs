@@ -173,7 +173,7 @@ async fn a_token_of_the_registry_is_not_sent_to_its_mirror() {
     let mirror = Faults::start(|_| StatusCode::NOT_FOUND.into_response()).await;
     let load = load(&[(&mirror.address(), PULL)]);
     let fetched = load.run(&upstream.reference("a:v1")).await.expect("a pull");
-    let tried = [upstream.address(), mirror.address()];
+    let tried = [upstream.address(), tokens.address(), mirror.address()];
     assert_eq!(fetched.receipt.hosts_tried, tried);
     assert_eq!(mirror.seen().len(), 2);
     assert!(mirror.seen().iter().all(|one| one.authorization.is_none()));
@@ -226,7 +226,8 @@ async fn the_next_host_is_asked_whatever_is_wrong_with_a_mirror() {
         let kept = std::fs::read(&fetched.component.path).expect("staged");
         assert_eq!(kept, binary(ANSWER), "{what}");
         assert_eq!(load.staged(), ["component.wasm"], "{what}");
-        assert_eq!(blobs(&mirror.seen()), 1, "{what}");
+        // More than once where the mirror might have got over it.
+        assert!(blobs(&mirror.seen()) >= 1, "{what}");
         // The manifest came from the mirror, the blob from the registry.
         assert_eq!(upstream.seen().len(), 1, "{what}");
     }

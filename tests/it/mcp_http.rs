@@ -138,6 +138,7 @@ async fn sessions_are_bounded_and_make_room_when_they_end() {
         call_timeout: None,
         network: wassette::fetch::Network::On,
         credentials: Default::default(),
+        ca_files: Vec::new(),
     };
     let service = Service::open(options).unwrap();
     let listener = mcp::bind("127.0.0.1:0").await.unwrap();

@@ -71,11 +71,6 @@ impl From<OneOrMore> for Vec<PathBuf> {
 }
 
 impl Access {
-    /// Whether nothing is asked for beyond what all hosts get.
-    pub fn is_usual(&self) -> bool {
-        *self == Access::default()
-    }
-
     pub(super) fn relative_to(&mut self, directory: &Path) {
         for ca in &mut self.ca {
             *ca = directory.join(&*ca);

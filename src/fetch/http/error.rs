@@ -1,6 +1,7 @@
 //! What goes wrong between this program and a host.
 
 use std::error::Error;
+use std::io;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -16,6 +17,11 @@ use crate::fetch::{CredentialSource, FetchOptions};
 const MAX_ERROR_BODY: usize = 64 * 1024;
 /// More of a server's words is not shown, in characters.
 const MAX_DETAIL: usize = 200;
+
+/// How long an error body may take.
+const ERROR_BODY_TIME: Duration = Duration::from_secs(5);
+/// In the words of the system's resolver.
+const NO_SUCH_NAME: &str = "Name or service not known";
 
 type Cause = Box<dyn Error + Send + Sync>;
 
@@ -45,6 +51,14 @@ pub enum HttpError {
     },
     #[error("`{host}` fell silent in the middle of the transfer")]
     Stalled { host: String },
+    #[error("`{host}` sends too slowly")]
+    Slow { host: String },
+    #[error("`{host}` does not continue a download that broke off")]
+    Range { host: String },
+    #[error("the certificate of `{host}` is not trusted: {reason}")]
+    Untrusted { host: String, reason: String },
+    #[error("the CA file `{}` cannot be used: {reason}", file.display())]
+    Authority { file: PathBuf, reason: String },
     #[error("the connection to `{host}` broke")]
     Broken {
         host: String,
@@ -83,6 +97,17 @@ impl HttpError {
         }
     }
 
+    /// For a file that was given as one of authorities.
+    pub(super) fn into_authority(self) -> Self {
+        match self {
+            HttpError::Certificate { path, source } => HttpError::Authority {
+                file: path,
+                reason: source.to_string(),
+            },
+            other => other,
+        }
+    }
+
     pub(super) fn transport(url: &Url, error: reqwest::Error, options: &FetchOptions) -> Self {
         let host = host(url).to_owned();
         if error.is_timeout() {
@@ -92,9 +117,50 @@ impl HttpError {
                 idle: options.idle_timeout,
             };
         }
+        if let Some(reason) = certificate(&error) {
+            return HttpError::Untrusted { host, reason };
+        }
         HttpError::Unreachable {
             host,
             source: root(error),
+        }
+    }
+
+    /// Whether the request may succeed over another connection.
+    pub(super) fn is_of_connection(&self) -> bool {
+        match self {
+            // A name that does not exist is a typo rather than a fault.
+            HttpError::Unreachable { source, .. } => !source.to_string().contains(NO_SUCH_NAME),
+            HttpError::Timeout { .. } => true,
+            _ => false,
+        }
+    }
+
+    /// Whether a body began and did not come to its end.
+    pub(crate) fn is_of_body(&self) -> bool {
+        matches!(
+            self,
+            HttpError::Broken { .. } | HttpError::Stalled { .. } | HttpError::Slow { .. }
+        )
+    }
+
+    pub(crate) fn slow(url: &Url) -> Self {
+        HttpError::Slow {
+            host: host(url).to_owned(),
+        }
+    }
+
+    pub(crate) fn range(url: &Url) -> Self {
+        HttpError::Range {
+            host: host(url).to_owned(),
+        }
+    }
+
+    /// For a body that ended before its announced length.
+    pub(crate) fn cut(url: &Url) -> Self {
+        HttpError::Broken {
+            host: host(url).to_owned(),
+            source: "it ended too early".into(),
         }
     }
 
@@ -122,13 +188,16 @@ impl HttpError {
         let status = response.status();
         let credentials = response.extensions().get().cloned();
         let sent: Option<Sent> = response.extensions().get().cloned();
-        let body = read_bounded(response, MAX_ERROR_BODY, "an error", &Meter::default()).await;
+        let meter = Meter::default();
+        let body = read_bounded(response, MAX_ERROR_BODY, "an error", &meter);
+        let body = tokio::time::timeout(ERROR_BODY_TIME, body).await;
         HttpError::Refused {
             host,
             what,
             status,
             detail: body
                 .ok()
+                .and_then(Result::ok)
                 .and_then(|body| detail(&body, sent.as_ref()))
                 .unwrap_or_default(),
             credentials,
@@ -153,6 +222,19 @@ fn root(error: reqwest::Error) -> Cause {
         cause = inner;
     }
     cause.to_string().into()
+}
+
+/// What TLS has against the host, if that is what failed.
+fn certificate(error: &(dyn Error + 'static)) -> Option<String> {
+    if let Some(rustls::Error::InvalidCertificate(reason)) = error.downcast_ref() {
+        return Some(reason.to_string());
+    }
+    // The source of such an error is the source of what is in it.
+    let inner = error.downcast_ref().and_then(io::Error::get_ref);
+    match inner {
+        Some(inner) => certificate(inner),
+        None => certificate(error.source()?),
+    }
 }
 
 /// The first error of a body in the form of the [distribution specification][spec].

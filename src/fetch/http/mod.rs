@@ -3,61 +3,35 @@
 
 mod clients;
 mod error;
+mod meter;
+mod range;
+mod retry;
 #[cfg(test)]
 mod tests;
 mod tls;
 
 use std::borrow::Cow;
-use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
-use std::sync::{Mutex, PoisonError};
+use std::time::Instant;
 
 use base64::Engine;
 use base64::prelude::BASE64_STANDARD;
-use bytes::{Bytes, BytesMut};
-use http::{HeaderValue, Method, StatusCode, header};
-use reqwest::{Client, Response};
-use tokio::sync::OnceCell;
+use bytes::Bytes;
+use http::{HeaderMap, HeaderValue, Method, StatusCode, header};
+use reqwest::{RequestBuilder, Response};
 use url::Url;
 
 pub use error::HttpError;
+pub(super) use meter::{Body, Meter, read_bounded};
+pub(super) use range::{Resume, validator};
+pub(super) use retry::Patience;
 
 use super::hosts::Access;
 use super::{FetchOptions, Network, Secret};
 use crate::reference::is_loopback;
-use clients::HostClients;
+use clients::Clients;
+use tls::Trust;
 
 const MAX_REDIRECTS: u32 = 8;
-
-/// Counts what one fetch costs.
-#[derive(Debug, Default)]
-pub(super) struct Meter {
-    requests: AtomicU32,
-    bytes: AtomicU64,
-    hosts: Mutex<Vec<String>>,
-}
-
-impl Meter {
-    pub fn requests(&self) -> u32 {
-        self.requests.load(Ordering::Relaxed)
-    }
-
-    pub fn bytes(&self) -> u64 {
-        self.bytes.load(Ordering::Relaxed)
-    }
-
-    /// Notes that a host is asked.
-    pub fn tried(&self, host: &str) {
-        let mut hosts = self.hosts.lock().unwrap_or_else(PoisonError::into_inner);
-        if !hosts.iter().any(|known| known == host) {
-            hosts.push(host.to_owned());
-        }
-    }
-
-    pub fn hosts_tried(&self) -> Vec<String> {
-        let hosts = self.hosts.lock().unwrap_or_else(PoisonError::into_inner);
-        hosts.clone()
-    }
-}
 
 /// One request; redirects are followed.
 pub(super) struct Request {
@@ -68,6 +42,8 @@ pub(super) struct Request {
     pub authorization: Option<HeaderValue>,
     /// Only for the origin of `url`.
     pub access: Access,
+    /// Conditions and ranges.
+    pub headers: HeaderMap,
     /// The body; it goes to `url` and nowhere else.
     pub form: Option<Form>,
 }
@@ -106,91 +82,100 @@ impl Request {
             accept: None,
             authorization: None,
             access: Access::default(),
+            headers: HeaderMap::new(),
             form: None,
         }
     }
 }
 
-/// Two clients, each made at first use: loading the system's certificates
+/// Several clients, each made at first use: loading the system's certificates
 /// takes many times longer than a request to a local registry.
 pub(super) struct Http {
     options: FetchOptions,
-    plain: OnceCell<Client>,
-    secure: OnceCell<Client>,
-    others: HostClients,
+    clients: Clients,
 }
 
 impl Http {
     pub fn new(options: &FetchOptions) -> Self {
         Http {
             options: options.clone(),
-            plain: OnceCell::new(),
-            secure: OnceCell::new(),
-            others: HostClients::default(),
+            clients: Clients::default(),
         }
     }
 
     /// Whether plain HTTP may be spoken to `host` or `host:port`.
     pub fn allows_plain(&self, host: &str, host_and_port: &str) -> bool {
-        is_loopback(host)
-            || self.options.plain_http.iter().any(|allowed| {
-                allowed.eq_ignore_ascii_case(host) || allowed.eq_ignore_ascii_case(host_and_port)
-            })
+        is_loopback(host) || listed(&self.options.plain_http, host, host_and_port)
     }
 
-    /// Sends the request and follows redirects. Any status is an `Ok`.
+    /// How often something of one fetch is tried again.
+    pub fn patience<'a>(&'a self, meter: &'a Meter) -> Patience<'a> {
+        Patience::new(&self.options, meter)
+    }
+
+    /// Sends the request and follows redirects; what may pass (a connection
+    /// that fails, a server that is busy) is tried again. Any status is an `Ok`.
     pub async fn send(&self, request: Request, meter: &Meter) -> Result<Response, HttpError> {
-        let Request {
-            method,
-            mut url,
-            accept,
-            mut authorization,
-            mut access,
-            form,
-        } = request;
         // The last gate; the first is in `Fetcher`, before any work is done.
         if self.options.network == Network::Off {
             return Err(HttpError::Offline {
-                host: host(&url).to_owned(),
+                host: host(&request.url).to_owned(),
             });
         }
-        for _ in 0..=MAX_REDIRECTS {
-            let options = self.options(&access);
-            let client = match access.is_usual() {
-                true => self.client(&url).await?.clone(),
-                false => self.others.get(&access, &url, &options).await?,
+        let mut patience = self.patience(meter);
+        loop {
+            let result = self.once(&request, meter).await;
+            let asked = match &result {
+                Ok(response) if retry::may_pass(response.status()) => {
+                    retry::asked(response.headers())
+                }
+                Err(error) if error.is_of_connection() => None,
+                _ => return result,
             };
-            let mut builder = client.request(method.clone(), url.clone());
-            if let Some(accept) = accept {
+            if patience.is_over() {
+                return result;
+            }
+            drop(result);
+            patience.pause(asked).await;
+        }
+    }
+
+    async fn once(&self, request: &Request, meter: &Meter) -> Result<Response, HttpError> {
+        let usual = Access::default();
+        let mut url = request.url.clone();
+        let mut authorization = request.authorization.as_ref();
+        let mut access = &request.access;
+        for _ in 0..=MAX_REDIRECTS {
+            let options = self.options(access);
+            let client = self.clients.get(access, self.trust(&url), &options).await?;
+            let mut builder = client
+                .request(request.method.clone(), url.clone())
+                .headers(request.headers.clone());
+            if let Some(accept) = request.accept {
                 builder = builder.header(header::ACCEPT, accept);
             }
-            if let Some(value) = &authorization {
+            if let Some(value) = authorization {
                 builder = builder.header(header::AUTHORIZATION, value.clone());
             }
-            if let Some(Form { body, .. }) = &form {
+            if let Some(Form { body, .. }) = &request.form {
                 builder = builder
                     .header(header::CONTENT_TYPE, "application/x-www-form-urlencoded")
                     .body(body.clone());
             }
-            meter.requests.fetch_add(1, Ordering::Relaxed);
-            tracing::debug!(%method, host = host(&url), path = url.path(), "request");
-            let mut response = builder
-                .send()
-                .await
-                .map_err(|error| HttpError::transport(&url, error, &options))?;
-            tracing::debug!(status = %response.status(), "response");
+            meter.count_request(&url);
+            let mut response = exchange(&request.method, &url, (builder, &options)).await?;
             let Some(next) = self.redirect(&url, &response)? else {
-                let sent = Sent::of(authorization.as_ref(), form.as_ref());
+                let sent = Sent::of(authorization, request.form.as_ref());
                 response.extensions_mut().insert(sent);
                 return Ok(response);
             };
-            if form.is_some() {
+            if request.form.is_some() {
                 return Err(HttpError::redirect(&url, "it would carry secrets along"));
             }
             // What authorises at one origin is no business of another.
             if next.origin() != url.origin() {
                 authorization = None;
-                access = Access::default();
+                access = &usual;
             }
             url = next;
         }
@@ -231,12 +216,7 @@ impl Http {
 
     /// Whether plain HTTP may be spoken to the host of `url`.
     pub fn allows_plain_url(&self, url: &Url) -> bool {
-        let host = host(url);
-        let with_port = match url.port() {
-            Some(port) => format!("{host}:{port}"),
-            None => host.to_owned(),
-        };
-        self.allows_plain(host, &with_port)
+        self.allows_plain(host(url), &host_and_port(url))
     }
 
     /// The options as they are for one host.
@@ -250,22 +230,54 @@ impl Http {
         }
     }
 
-    async fn client(&self, url: &Url) -> Result<&Client, HttpError> {
-        let options = self.options.clone();
-        if url.scheme() == "https" {
-            // Reads and parses a hundred certificates.
-            let build = || async {
-                tokio::task::spawn_blocking(move || tls::secure(&options, &Access::default()))
-                    .await
-                    .map_err(HttpError::setup)?
+    /// What stands for the host of `url`.
+    fn trust(&self, url: &Url) -> Trust {
+        let name = host(url);
+        if url.scheme() != "https" {
+            return match is_loopback(name) {
+                true => Trust::Loopback,
+                false => Trust::Plain,
             };
-            self.secure.get_or_try_init(build).await
-        } else {
-            self.plain
-                .get_or_try_init(|| async move { tls::plain(&options) })
-                .await
+        }
+        if listed(&self.options.insecure, name, &host_and_port(url)) {
+            tracing::warn!(
+                "the certificate of `{name}` is not checked (`insecure` in config.toml)"
+            );
+            return Trust::Anyone;
+        }
+        Trust::Authorities
+    }
+}
+
+/// One request and the head of its response, logged without the query, which
+/// holds the secrets of signed addresses.
+async fn exchange(
+    method: &Method,
+    url: &Url,
+    (builder, options): (RequestBuilder, &FetchOptions),
+) -> Result<Response, HttpError> {
+    let (host, path) = (host(url), url.path());
+    let started = Instant::now();
+    let result = builder.send().await;
+    let ms = started.elapsed().as_millis();
+    match result {
+        Ok(response) => {
+            let (status, length) = (response.status().as_u16(), response.content_length());
+            tracing::debug!(%method, host, path, status, length, ms, "request");
+            Ok(response)
+        }
+        Err(error) => {
+            let error = HttpError::transport(url, error, options);
+            tracing::debug!(%method, host, path, %error, ms, "request failed");
+            Err(error)
         }
     }
+}
+
+/// Whether a list of `host` and `host:port` has this one.
+fn listed(list: &[String], host: &str, host_and_port: &str) -> bool {
+    list.iter()
+        .any(|one| one.eq_ignore_ascii_case(host) || one.eq_ignore_ascii_case(host_and_port))
 }
 
 /// Host of the URL; those of http and https always have one.
@@ -273,34 +285,10 @@ pub(super) fn host(url: &Url) -> &str {
     url.host_str().unwrap_or_default()
 }
 
-/// The next piece of a body.
-pub(super) async fn next_chunk(
-    response: &mut Response,
-    meter: &Meter,
-) -> Result<Option<Bytes>, HttpError> {
-    let chunk = match response.chunk().await {
-        Ok(chunk) => chunk,
-        Err(error) => return Err(HttpError::body(response.url(), error)),
-    };
-    if let Some(chunk) = &chunk {
-        meter.bytes.fetch_add(chunk.len() as u64, Ordering::Relaxed);
+/// With the port where it is not the scheme's own.
+fn host_and_port(url: &Url) -> String {
+    match url.port() {
+        Some(port) => format!("{}:{port}", host(url)),
+        None => host(url).to_owned(),
     }
-    Ok(chunk)
-}
-
-/// A whole body of at most `limit` bytes; `what` it is, for messages.
-pub(super) async fn read_bounded(
-    mut response: Response,
-    limit: usize,
-    what: &'static str,
-    meter: &Meter,
-) -> Result<Bytes, HttpError> {
-    let mut body = BytesMut::new();
-    while let Some(chunk) = next_chunk(&mut response, meter).await? {
-        if body.len() + chunk.len() > limit {
-            return Err(HttpError::TooLarge { what, limit });
-        }
-        body.extend_from_slice(&chunk);
-    }
-    Ok(body.freeze())
 }

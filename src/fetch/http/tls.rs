@@ -1,14 +1,14 @@
 //! How clients are built.
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::Arc;
 
 use reqwest::{Client, ClientBuilder};
-use rustls::client::danger::ServerCertVerifier;
-use rustls::crypto::ring;
+use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
+use rustls::crypto::{CryptoProvider, ring, verify_tls12_signature, verify_tls13_signature};
 use rustls::pki_types::pem::PemObject;
-use rustls::pki_types::{CertificateDer, PrivateKeyDer};
-use rustls::{ClientConfig, RootCertStore};
+use rustls::pki_types::{CertificateDer, PrivateKeyDer, ServerName, UnixTime};
+use rustls::{ClientConfig, DigitallySignedStruct, RootCertStore, SignatureScheme};
 use rustls_platform_verifier::Verifier;
 
 use super::HttpError;
@@ -17,14 +17,53 @@ use crate::fetch::hosts::{Access, Certificate};
 
 const USER_AGENT: &str = concat!("wassette/", env!("CARGO_PKG_VERSION"));
 
-/// The client for `https`, trusting what the system trusts and what `access` adds.
-pub(super) fn secure(options: &FetchOptions, access: &Access) -> Result<Client, HttpError> {
-    // Named here rather than installed for the whole process, which may
-    // already have another.
-    let provider = Arc::new(ring::default_provider());
-    let verifier = Verifier::new_with_extra_roots(authorities(&access.ca)?, provider.clone())
-        .map_err(HttpError::setup)?;
-    let verifier: Arc<dyn ServerCertVerifier> = Arc::new(verifier);
+/// What a client goes by when it meets a host.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub(super) enum Trust {
+    /// `http` within this machine: goes past proxies, which cannot reach
+    /// loopback hosts.
+    Loopback,
+    /// `http` to other hosts.
+    Plain,
+    /// `https`, with what the system trusts and the CAs of the options and of
+    /// the host.
+    Authorities,
+    /// `https`, to the hosts whose certificates the operator does not want
+    /// checked.
+    Anyone,
+}
+
+/// The client for hosts that are reached as `access` says.
+pub(super) fn client(
+    trust: Trust,
+    options: &FetchOptions,
+    access: &Access,
+) -> Result<Client, HttpError> {
+    let provider = provider();
+    let verifier: Arc<dyn ServerCertVerifier> = match trust {
+        Trust::Loopback => return trusting_none(builder(options).no_proxy()),
+        Trust::Plain => return trusting_none(builder(options)),
+        Trust::Anyone => Arc::new(Anyone(provider.clone())),
+        Trust::Authorities => {
+            let mut roots = Vec::new();
+            for file in &options.ca_files {
+                roots.extend(certificates(file).map_err(HttpError::into_authority)?);
+            }
+            for file in &access.ca {
+                roots.extend(certificates(file)?);
+            }
+            let verifier = Verifier::new_with_extra_roots(roots, provider.clone());
+            Arc::new(verifier.map_err(HttpError::setup)?)
+        }
+    };
+    https(options, access, (provider, verifier))
+}
+
+fn https(
+    options: &FetchOptions,
+    access: &Access,
+    (provider, verifier): (Arc<CryptoProvider>, Arc<dyn ServerCertVerifier>),
+) -> Result<Client, HttpError> {
     let config = ClientConfig::builder_with_provider(provider)
         .with_safe_default_protocol_versions()
         .map_err(HttpError::setup)?
@@ -45,26 +84,21 @@ pub(super) fn secure(options: &FetchOptions, access: &Access) -> Result<Client, 
     builder.build().map_err(HttpError::setup)
 }
 
-/// The client for `http`: reads no certificates, trusts none, and goes past
-/// proxies, which cannot reach loopback hosts.
-pub(super) fn plain(options: &FetchOptions) -> Result<Client, HttpError> {
-    let config = ClientConfig::builder_with_provider(Arc::new(ring::default_provider()))
+/// Reads no certificates, which saves most of the time a client takes to make.
+fn trusting_none(builder: ClientBuilder) -> Result<Client, HttpError> {
+    let config = ClientConfig::builder_with_provider(provider())
         .with_safe_default_protocol_versions()
         .map_err(HttpError::setup)?
         .with_root_certificates(RootCertStore::empty())
         .with_no_client_auth();
-    let builder = builder(options)
-        .no_proxy()
-        .tls_backend_preconfigured(config);
+    let builder = builder.tls_backend_preconfigured(config);
     builder.build().map_err(HttpError::setup)
 }
 
-fn authorities(files: &[PathBuf]) -> Result<Vec<CertificateDer<'static>>, HttpError> {
-    let mut all = Vec::new();
-    for file in files {
-        all.extend(certificates(file)?);
-    }
-    Ok(all)
+/// Named rather than installed for the whole process, which may already have
+/// another.
+fn provider() -> Arc<CryptoProvider> {
+    Arc::new(ring::default_provider())
 }
 
 /// The certificates of a PEM file, which has at least one.
@@ -85,6 +119,49 @@ fn builder(options: &FetchOptions) -> ClientBuilder {
         .user_agent(USER_AGENT)
         // Followed by hand, to decide what may follow where.
         .redirect(reqwest::redirect::Policy::none())
+        // Counted and spaced out by hand.
+        .retry(reqwest::retry::never())
         .connect_timeout(options.connect_timeout)
         .read_timeout(options.idle_timeout)
+}
+
+/// Takes any certificate; its signatures are still checked.
+#[derive(Debug)]
+struct Anyone(Arc<CryptoProvider>);
+
+impl ServerCertVerifier for Anyone {
+    fn verify_server_cert(
+        &self,
+        _end_entity: &CertificateDer<'_>,
+        _intermediates: &[CertificateDer<'_>],
+        _name: &ServerName<'_>,
+        _ocsp: &[u8],
+        _now: UnixTime,
+    ) -> Result<ServerCertVerified, rustls::Error> {
+        Ok(ServerCertVerified::assertion())
+    }
+
+    fn verify_tls12_signature(
+        &self,
+        message: &[u8],
+        certificate: &CertificateDer<'_>,
+        signature: &DigitallySignedStruct,
+    ) -> Result<HandshakeSignatureValid, rustls::Error> {
+        let algorithms = &self.0.signature_verification_algorithms;
+        verify_tls12_signature(message, certificate, signature, algorithms)
+    }
+
+    fn verify_tls13_signature(
+        &self,
+        message: &[u8],
+        certificate: &CertificateDer<'_>,
+        signature: &DigitallySignedStruct,
+    ) -> Result<HandshakeSignatureValid, rustls::Error> {
+        let algorithms = &self.0.signature_verification_algorithms;
+        verify_tls13_signature(message, certificate, signature, algorithms)
+    }
+
+    fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
+        self.0.signature_verification_algorithms.supported_schemes()
+    }
 }

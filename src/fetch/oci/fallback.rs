@@ -18,7 +18,8 @@ impl Registry<'_> {
         let mut earlier = Vec::new();
         for endpoint in endpoints {
             let host = endpoint.authority();
-            self.meter.tried(host);
+            // Also when it cannot even be asked, for want of a certificate.
+            self.meter.note_host(host);
             let failure = match ask(endpoint).await {
                 Ok(answer) => return Ok(answer),
                 Err(failure) if failure.is_of_one_host() => failure,

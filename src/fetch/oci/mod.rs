@@ -31,13 +31,13 @@ pub(super) use login::check_login;
 pub use login::{Checked, LoginError};
 pub use manifest::{ConfigTarget, InvalidManifest, WasmConfig};
 
+use super::download::{self, Download, Source};
 use super::error::Failure;
 use super::hosts::Capability;
-use super::http::{Http, HttpError, Meter, Request, read_bounded};
+use super::http::{Body, Http, HttpError, Meter, Request, Resume, read_bounded};
 use super::options::FetchOptions;
 use super::outcome::{Artifact, Blob, Identity, Parts};
 use super::progress::Progress;
-use super::sink::{self, Download};
 use super::unpack::Unpack;
 use crate::digest::{Digest, Expected, Verifier};
 use crate::reference::OciReference;
@@ -175,16 +175,22 @@ impl Registry<'_> {
         }
         let _slot = self.slot().await;
         self.first(endpoints, async |endpoint| {
-            let response = self.blob(endpoint, layer, "the component").await?;
-            let download = Download {
+            let source = BlobSource {
+                registry: self,
+                endpoint,
+                descriptor: layer,
+            };
+            let first = Download {
                 what: &what,
                 path: target.clone(),
                 expected: expectation(layer),
                 unpack,
+                http: self.http,
                 meter: self.meter,
                 progress,
             };
-            sink::download(response, download).await
+            let (blob, _) = download::download(&source, first).await?;
+            Ok(blob)
         })
         .await
     }
@@ -267,10 +273,28 @@ impl Registry<'_> {
         descriptor: &Descriptor,
         what: &str,
     ) -> Result<Bytes, Failure> {
-        let mut response = self.blob(endpoint, descriptor, "a blob").await?;
+        let mut patience = self.http.patience(self.meter);
+        loop {
+            match self.read_blob_once(endpoint, descriptor, what).await {
+                Err(failure) if failure.is_of_body() && !patience.is_over() => {
+                    patience.pause(None).await;
+                }
+                result => return result,
+            }
+        }
+    }
+
+    async fn read_blob_once(
+        &self,
+        endpoint: &Endpoint,
+        descriptor: &Descriptor,
+        what: &str,
+    ) -> Result<Bytes, Failure> {
+        let response = self.blob(endpoint, descriptor, ("a blob", None)).await?;
+        let mut stream = Body::new(response, self.meter);
         let mut verifier = Verifier::new(expectation(descriptor));
         let mut body = Vec::new();
-        while let Some(chunk) = super::http::next_chunk(&mut response, self.meter).await? {
+        while let Some(chunk) = stream.next().await? {
             // Stops at the first byte too many, which is before the limit.
             let checked = verifier.update(&chunk);
             checked.map_err(|mismatch| Failure::mismatch(what, mismatch))?;
@@ -301,7 +325,7 @@ impl Registry<'_> {
     /// The digest behind a tag; none when the registry does not say it.
     async fn head(&self, endpoint: &Endpoint, tag: &str) -> Result<Option<Digest>, HttpError> {
         let response = self
-            .request(Method::HEAD, endpoint, ("manifests", tag))
+            .request(Method::HEAD, endpoint, ("manifests", tag), None)
             .await?;
         match response.status() {
             StatusCode::OK => {}
@@ -328,8 +352,20 @@ impl Registry<'_> {
     }
 
     async fn get_document(&self, endpoint: &Endpoint, name: &str) -> Result<Bytes, Failure> {
+        let mut patience = self.http.patience(self.meter);
+        loop {
+            match self.get_document_once(endpoint, name).await {
+                Err(failure) if failure.is_of_body() && !patience.is_over() => {
+                    patience.pause(None).await;
+                }
+                result => return result,
+            }
+        }
+    }
+
+    async fn get_document_once(&self, endpoint: &Endpoint, name: &str) -> Result<Bytes, Failure> {
         let response = self
-            .request(Method::GET, endpoint, ("manifests", name))
+            .request(Method::GET, endpoint, ("manifests", name), None)
             .await?;
         if response.status() != StatusCode::OK {
             return Err(HttpError::refused(response, MANIFEST).await.into());
@@ -347,15 +383,16 @@ impl Registry<'_> {
         &self,
         endpoint: &Endpoint,
         descriptor: &Descriptor,
-        what: &'static str,
+        (what, resume): (&'static str, Option<&Resume>),
     ) -> Result<Response, HttpError> {
         let digest = descriptor.digest.to_string();
         let response = self
-            .request(Method::GET, endpoint, ("blobs", &digest))
+            .request(Method::GET, endpoint, ("blobs", &digest), resume)
             .await?;
-        match response.status() {
-            StatusCode::OK => Ok(response),
-            _ => Err(HttpError::refused(response, what).await),
+        if download::is_answer(&response, resume) {
+            Ok(response)
+        } else {
+            Err(HttpError::refused(response, what).await)
         }
     }
 
@@ -365,6 +402,7 @@ impl Registry<'_> {
         method: Method,
         endpoint: &Endpoint,
         (kind, name): (&str, &str),
+        resume: Option<&Resume>,
     ) -> Result<Response, HttpError> {
         let request = |authorization| Request {
             method: method.clone(),
@@ -373,6 +411,7 @@ impl Registry<'_> {
             authorization,
             access: endpoint.access().clone(),
             form: None,
+            headers: resume.map(Resume::headers).unwrap_or_default(),
         };
         let exchange = Exchange {
             http: self.http,
@@ -393,6 +432,22 @@ impl Registry<'_> {
     async fn slot(&self) -> Option<SemaphorePermit<'_>> {
         // The semaphore is never closed, so this is always a permit.
         self.downloads.acquire().await.ok()
+    }
+}
+
+/// A blob as something to download.
+struct BlobSource<'a> {
+    registry: &'a Registry<'a>,
+    endpoint: &'a Endpoint,
+    descriptor: &'a Descriptor,
+}
+
+impl Source for BlobSource<'_> {
+    async fn open(&self, resume: Option<&Resume>) -> Result<Response, HttpError> {
+        let how = ("the component", resume);
+        self.registry
+            .blob(self.endpoint, self.descriptor, how)
+            .await
     }
 }
 

@@ -23,6 +23,9 @@ pub struct Seen {
     /// Path and query.
     pub target: String,
     pub authorization: Option<String>,
+    pub range: Option<String>,
+    pub if_range: Option<String>,
+    pub if_none_match: Option<String>,
 }
 
 /// A server on a free loopback port; ends when dropped.
@@ -97,13 +100,17 @@ impl Drop for Faults {
 }
 
 fn note(request: &Request) -> Seen {
-    let authorization = request.headers().get(http::header::AUTHORIZATION);
+    let header = |name| {
+        let value = request.headers().get(name)?;
+        value.to_str().ok().map(str::to_owned)
+    };
     Seen {
         method: request.method().clone(),
         target: request.uri().to_string(),
-        authorization: authorization
-            .and_then(|value| value.to_str().ok())
-            .map(str::to_owned),
+        authorization: header(http::header::AUTHORIZATION),
+        range: header(http::header::RANGE),
+        if_range: header(http::header::IF_RANGE),
+        if_none_match: header(http::header::IF_NONE_MATCH),
     }
 }
 
@@ -147,6 +154,56 @@ pub fn endless(chunk: &'static [u8]) -> Response {
     let chunk = Bytes::from_static(chunk);
     let chunks = stream::repeat_with(move || Ok::<_, std::io::Error>(chunk.clone()));
     Body::from_stream(chunks).into_response()
+}
+
+/// A body of this length that breaks off after its start.
+pub fn cut(start: &[u8], length: usize) -> Response {
+    let pieces = [
+        Ok(Bytes::copy_from_slice(start)),
+        Err(std::io::Error::other("cut")),
+    ];
+    // Lets the start through before the connection is dropped.
+    let pieces = futures_util::StreamExt::then(stream::iter(pieces), async |piece| {
+        tokio::task::yield_now().await;
+        piece
+    });
+    let headers = [("content-length", length.to_string())];
+    (headers, Body::from_stream(pieces)).into_response()
+}
+
+/// The rest of `whole` as a 206, cut off where `end` says.
+pub fn rest(whole: &[u8], from: usize, end: usize) -> Response {
+    let mut response = cut(&whole[from..end], whole.len() - from);
+    if end == whole.len() {
+        response = whole[from..].to_vec().into_response();
+    }
+    let range = format!("bytes {from}-{}/{}", whole.len() - 1, whole.len());
+    let range = range.parse().expect("a value");
+    response.headers_mut().insert("content-range", range);
+    *response.status_mut() = StatusCode::PARTIAL_CONTENT;
+    response
+}
+
+impl Seen {
+    /// Where the range that is asked for begins.
+    pub fn from(&self) -> usize {
+        let range = self.range.as_deref().unwrap_or("bytes=0-");
+        let from = range
+            .strip_prefix("bytes=")
+            .and_then(|r| r.strip_suffix('-'));
+        from.and_then(|from| from.parse().ok())
+            .expect("an open range")
+    }
+}
+
+/// A body that comes a byte at a time.
+pub fn dripping(pause: std::time::Duration) -> Response {
+    let drops = stream::repeat_with(|| Ok::<_, std::io::Error>(Bytes::from_static(b"\0")));
+    let drops = futures_util::StreamExt::then(drops, move |drop| async move {
+        tokio::time::sleep(pause).await;
+        drop
+    });
+    Body::from_stream(drops).into_response()
 }
 
 /// A body that begins and then waits for ever.

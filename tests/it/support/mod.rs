@@ -10,11 +10,14 @@ pub mod faults;
 pub mod installed;
 pub mod mcp;
 pub mod program;
+pub mod proxy;
 pub mod registry;
 pub mod server;
+pub mod tls;
 pub mod tokens;
 
 use std::path::Path;
+use std::time::Duration;
 
 use tempfile::TempDir;
 use wassette::error::Report;
@@ -32,7 +35,10 @@ impl Load {
         Load::with(FetchOptions::default())
     }
 
-    pub fn with(options: FetchOptions) -> Self {
+    /// Retries pause for a millisecond at most.
+    pub fn with(mut options: FetchOptions) -> Self {
+        options.retry_base = options.retry_base.min(Duration::from_millis(1));
+        options.retry_max = options.retry_base;
         Load {
             fetcher: Fetcher::new(options),
             staging: TempDir::new().expect("a temporary directory"),

@@ -1,0 +1,302 @@
+//! Downloads that survive broken connections.
+
+use std::io;
+use std::path::PathBuf;
+
+use http::{HeaderMap, HeaderValue, StatusCode};
+use reqwest::Response;
+use tokio::sync::mpsc;
+use tokio::time::{Instant, timeout_at};
+
+use super::error::Failure;
+use super::http::{Body, Http, HttpError, Meter, Patience, Resume, host, validator};
+use super::outcome::Blob;
+use super::progress::Progress;
+use super::sink::{self, Piece};
+use super::unpack::Unpack;
+use crate::digest::{Expected, Mismatch};
+
+/// Chunks that may wait for the disk; together with their size this bounds the
+/// memory of a download.
+const QUEUE: usize = 32;
+/// A download that got this many bytes further, or this part of its length,
+/// may fail as often again.
+const STRIDE: u64 = 1024 * 1024;
+const STRIDES: u64 = 20;
+
+/// Where the bytes come from.
+pub(super) trait Source: Sync {
+    /// Asks for all of it, or for the rest. Answers with a 200, or with a 206
+    /// or 416 where the rest was asked for; any other status is an error.
+    fn open(
+        &self,
+        resume: Option<&Resume>,
+    ) -> impl Future<Output = Result<Response, HttpError>> + Send;
+}
+
+/// Whether the response is of those that [`Source::open`] hands on.
+pub(super) fn is_answer(response: &Response, resume: Option<&Resume>) -> bool {
+    match response.status() {
+        StatusCode::OK => true,
+        StatusCode::PARTIAL_CONTENT | StatusCode::RANGE_NOT_SATISFIABLE => resume.is_some(),
+        _ => false,
+    }
+}
+
+/// One download on its way to disk.
+#[derive(Clone)]
+pub(super) struct Download<'a> {
+    /// What it is, for messages: `layer 0 (`application/wasm`)`.
+    pub what: &'a str,
+    pub path: PathBuf,
+    /// Of the bytes as they travel.
+    pub expected: Expected,
+    /// How to unpack them, if they are packed.
+    pub unpack: Option<Unpack>,
+    pub http: &'a Http,
+    pub meter: &'a Meter,
+    pub progress: &'a dyn Progress,
+}
+
+/// Whether a download that broke off may be continued.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Ranges {
+    Useful,
+    /// The source does not give them, or gave parts of different things.
+    Useless,
+}
+
+/// Brings a body to disk, and returns the headers it came with. A connection
+/// that breaks is made again, and the download continued where the source
+/// allows it; the digest over all of it decides.
+pub(super) async fn download(
+    source: &impl Source,
+    download: Download<'_>,
+) -> Result<(Blob, HeaderMap), Failure> {
+    let deadline = Instant::now() + download.meter.limit;
+    let (resumed, first) = pass(source, download.clone(), (Ranges::Useful, deadline)).await;
+    match first {
+        // Parts that do not belong together say nothing of the whole.
+        Err(
+            Failure::Mismatch {
+                mismatch: Mismatch::Digest { .. },
+                ..
+            }
+            // Met before the digest was known.
+            | Failure::Unpack(_),
+        ) if resumed > 0 => {
+            tracing::info!("the parts do not belong together: downloading anew");
+            pass(source, download, (Ranges::Useless, deadline)).await.1
+        }
+        first => first,
+    }
+}
+
+/// One file from its beginning, and how many of its bytes continued a broken
+/// download. Hashing and writing run on a thread of their own, beside the
+/// network; the queue between them is short.
+async fn pass(
+    source: &impl Source,
+    download: Download<'_>,
+    (ranges, deadline): (Ranges, Instant),
+) -> (u64, Result<(Blob, HeaderMap), Failure>) {
+    let (queue, pieces) = mpsc::channel(QUEUE);
+    let (path, expected, unpack) = (download.path.clone(), download.expected, download.unpack);
+    let writer = tokio::task::spawn_blocking(move || match unpack {
+        None => sink::write_pieces(&path, expected, pieces),
+        Some(unpack) => sink::unpack_pieces(&path, (expected, unpack), pieces),
+    });
+    let mut transfer = Transfer {
+        download: &download,
+        ranges,
+        done: 0,
+        best: 0,
+        total: expected.size,
+        resumed: 0,
+        validator: None,
+        headers: HeaderMap::new(),
+        host: String::new(),
+    };
+    let received = match timeout_at(deadline, transfer.receive(source, queue)).await {
+        Ok(received) => received,
+        Err(_) => Err(Failure::Http(HttpError::Slow {
+            host: std::mem::take(&mut transfer.host),
+        })),
+    };
+    let written = match writer.await {
+        Ok(written) => written,
+        Err(error) => return (0, Err(Failure::disk(io::Error::other(error)))),
+    };
+    let result = match (written, received) {
+        // The writer stopped for want of pieces.
+        (_, Err(failure)) => Err(failure),
+        (Ok(blob), Ok(())) => Ok((blob, transfer.headers)),
+        (Err(stopped), Ok(())) => Err(Failure::stopped(stopped, download.what)),
+    };
+    (transfer.resumed, result)
+}
+
+/// How far a download is.
+struct Transfer<'a> {
+    download: &'a Download<'a>,
+    ranges: Ranges,
+    /// Bytes handed to the writer since the file was begun.
+    done: u64,
+    /// The most that was ever done.
+    best: u64,
+    total: Option<u64>,
+    resumed: u64,
+    validator: Option<HeaderValue>,
+    /// Of the response that began the file.
+    headers: HeaderMap,
+    host: String,
+}
+
+/// How one response ended.
+enum Ended {
+    Whole,
+    Broken(HttpError),
+    /// The writer is gone, and says why when it is joined.
+    Unwanted,
+}
+
+impl Transfer<'_> {
+    async fn receive(
+        &mut self,
+        source: &impl Source,
+        queue: mpsc::Sender<Piece>,
+    ) -> Result<(), Failure> {
+        let mut patience = self.download.http.patience(self.download.meter);
+        loop {
+            let resume = self.resume();
+            let response = source.open(resume.as_ref()).await?;
+            self.host = host(response.url()).to_owned();
+            match &resume {
+                Some(resume) if resume.is_answered_by(&response) => {}
+                Some(_) if response.status() != StatusCode::OK => {
+                    self.ranges = Ranges::Useless;
+                    if patience.is_over() {
+                        return Err(HttpError::range(response.url()).into());
+                    }
+                    drop(response);
+                    patience.pause(None).await;
+                    continue;
+                }
+                // All of it, asked for or not.
+                _ => {
+                    self.check_length(&response)?;
+                    if !self.begin(&response, &queue).await {
+                        return Ok(());
+                    }
+                }
+            }
+            match self.body(response, &queue).await {
+                Ended::Whole => {
+                    // A writer that is gone says why when it is joined.
+                    let _ = queue.send(Piece::End).await;
+                    return Ok(());
+                }
+                Ended::Unwanted => return Ok(()),
+                Ended::Broken(error) => self.bear(error, &mut patience).await?,
+            }
+        }
+    }
+
+    /// From where to go on: only of something whose identity is sure.
+    fn resume(&self) -> Option<Resume> {
+        let sure = self.validator.is_some() || self.download.expected.digest.is_some();
+        (self.done > 0 && sure && self.ranges == Ranges::Useful).then(|| Resume {
+            from: self.done,
+            validator: self.validator.clone(),
+            total: self.total,
+        })
+    }
+
+    /// Refuses a length above the limit before a byte of it is read.
+    fn check_length(&self, response: &Response) -> Result<(), Failure> {
+        let limit = self.download.expected.limit;
+        match response.content_length() {
+            Some(length) if length > limit => Err(Failure::too_large(self.download.what, limit)),
+            _ => Ok(()),
+        }
+    }
+
+    /// Begins the file with this response, dropping what came before. False
+    /// when the writer is gone.
+    async fn begin(&mut self, response: &Response, queue: &mpsc::Sender<Piece>) -> bool {
+        if self.done > 0 && queue.send(Piece::Restart).await.is_err() {
+            return false;
+        }
+        self.done = 0;
+        self.resumed = 0;
+        self.headers = response.headers().clone();
+        self.validator = validator(response.headers());
+        self.total = self.download.expected.size.or(response.content_length());
+        true
+    }
+
+    async fn body(&mut self, response: Response, queue: &mpsc::Sender<Piece>) -> Ended {
+        let partial = response.status() == StatusCode::PARTIAL_CONTENT;
+        let url = response.url().clone();
+        let framed = is_framed(&response);
+        let mut body = Body::new(response, self.download.meter);
+        loop {
+            match body.next().await {
+                Ok(Some(chunk)) => {
+                    let length = chunk.len() as u64;
+                    self.done += length;
+                    if partial {
+                        self.resumed += length;
+                        self.download.meter.count_resumed(length);
+                    }
+                    if queue.send(Piece::Data(chunk)).await.is_err() {
+                        return Ended::Unwanted;
+                    }
+                    self.download.progress.bytes(self.done, self.total);
+                }
+                // Only what came with its length, or in counted pieces, is
+                // known to have come to its end.
+                Ok(None) if self.is_short() && (partial || !framed) => {
+                    return Ended::Broken(HttpError::cut(&url));
+                }
+                Ok(None) => return Ended::Whole,
+                Err(_) if self.total == Some(self.done) => return Ended::Whole,
+                Err(error) => return Ended::Broken(error),
+            }
+        }
+    }
+
+    fn is_short(&self) -> bool {
+        self.total.is_some_and(|total| self.done < total)
+    }
+
+    /// Pauses before the next attempt, if there is one.
+    async fn bear(
+        &mut self,
+        error: HttpError,
+        patience: &mut Patience<'_>,
+    ) -> Result<(), HttpError> {
+        let gained = self.done.saturating_sub(self.best);
+        let stride = self
+            .total
+            .map_or(STRIDE, |total| STRIDE.min(total / STRIDES));
+        if gained > 0 && gained >= stride {
+            self.best = self.done;
+            patience.restore();
+        }
+        if patience.is_over() {
+            return Err(error);
+        }
+        tracing::info!(host = self.host, %error, done = self.done, "the download broke off");
+        patience.pause(None).await;
+        Ok(())
+    }
+}
+
+/// Whether the end of the body can be told from the end of the connection.
+fn is_framed(response: &Response) -> bool {
+    let headers = response.headers();
+    response.version() >= http::Version::HTTP_2
+        || headers.contains_key(http::header::CONTENT_LENGTH)
+        || headers.contains_key(http::header::TRANSFER_ENCODING)
+}
