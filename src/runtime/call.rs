@@ -9,7 +9,7 @@ use wasmtime_wasi::I32Exit;
 use super::code::{Code, Export};
 use super::error::CallError;
 use super::limits::Limiter;
-use super::sandbox::{Guest, Sandbox};
+use super::sandbox::{Denials, Guest, Sandbox};
 use crate::schema::Outcome;
 use crate::schema::value::{self, Returned};
 
@@ -23,6 +23,7 @@ pub(super) struct Call {
     pub export: Arc<Export>,
     pub params: Vec<Val>,
     pub sandbox: Sandbox,
+    pub denials: Denials,
     /// The component's name, for the log.
     pub component: Arc<str>,
     /// Bytes.
@@ -34,7 +35,12 @@ pub(super) struct Call {
 impl Call {
     pub async fn run(self) -> Result<Returned, CallError> {
         let limiter = Limiter::new(self.memory_limit);
-        let guest = Guest::new(self.sandbox.clone(), Arc::clone(&self.component), limiter);
+        let guest = Guest::new(
+            self.sandbox.clone(),
+            Arc::clone(&self.component),
+            limiter,
+            self.denials.clone(),
+        );
         let mut store = Store::new(self.code.pre.engine(), guest);
         store.limiter(|guest| &mut guest.limiter);
         store.set_epoch_deadline(1);

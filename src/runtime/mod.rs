@@ -30,8 +30,8 @@ use std::time::Duration;
 
 pub use engine::Tier;
 pub use error::{CallError, CompileError};
-pub use program::{CodeSource, CompileReport, Force, Program};
-pub use sandbox::Sandbox;
+pub use program::{Called, CodeSource, CompileReport, Force, Program};
+pub use sandbox::{Denial, DenialKind, Sandbox};
 
 pub use crate::schema::value::Returned;
 

@@ -15,7 +15,7 @@ use super::code::Code;
 use super::engine::Tier;
 use super::error::{CallError, CompileError};
 use super::guests::Start;
-use super::sandbox::Sandbox;
+use super::sandbox::{Denial, Denials, Sandbox};
 use crate::digest::Digest;
 use crate::schema::ExportPath;
 use crate::schema::value::{self, Returned};
@@ -57,6 +57,14 @@ pub struct CompileReport {
     pub compile_ms: u64,
     /// Bytes of code on disk.
     pub code_bytes: u64,
+}
+
+/// How a call ended.
+#[derive(Debug)]
+pub struct Called {
+    pub outcome: Result<Returned, CallError>,
+    /// What the guest asked for and was not granted.
+    pub denials: Vec<Denial>,
 }
 
 /// A component as something that can be called. Nothing is loaded or compiled
@@ -115,16 +123,30 @@ impl Program {
     /// not count against the call's time limit. Dropping the future cancels
     /// the call. Needs a tokio runtime with timers.
     ///
-    /// # Errors
-    ///
-    /// A [`CallError`] when the component cannot be run, the arguments do not
-    /// fit, or the guest traps, exits or meets a limit. An error *value* the
-    /// function returns is an [`Returned::Err`].
+    /// The outcome is a [`CallError`] when the component cannot be run, the
+    /// arguments do not fit, or the guest traps, exits or meets a limit. An
+    /// error *value* the function returns is an [`Returned::Err`].
     pub async fn call(
         &self,
         export: &ExportPath,
         arguments: &Map<String, Value>,
         sandbox: &Sandbox,
+    ) -> Called {
+        // Kept here too, so that a call that is stopped tells its denials.
+        let denials = Denials::default();
+        let outcome = self.attempt(export, arguments, sandbox, &denials).await;
+        Called {
+            outcome,
+            denials: denials.take(),
+        }
+    }
+
+    async fn attempt(
+        &self,
+        export: &ExportPath,
+        arguments: &Map<String, Value>,
+        sandbox: &Sandbox,
+        denials: &Denials,
     ) -> Result<Returned, CallError> {
         let code = self.code().await.map_err(CallError::Compile)?;
         let export = code.export(export)?;
@@ -135,6 +157,7 @@ impl Program {
             export,
             params,
             sandbox: sandbox.clone(),
+            denials: denials.clone(),
             component: Arc::clone(&self.inner.name),
             memory_limit: runtime.options.memory_limit,
             output_limit: runtime.options.output_limit,

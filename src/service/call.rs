@@ -20,9 +20,10 @@ impl Service {
             return Err(self.unknown_tool(tool));
         };
         let program = self.program(&tool.component)?;
-        Ok(program
+        let called = program
             .call(&tool.record.export, args, &Sandbox::deny_all())
-            .await?)
+            .await;
+        Ok(called.outcome?)
     }
 
     fn unknown_tool(&self, name: &str) -> Error {

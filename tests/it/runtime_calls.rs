@@ -24,7 +24,10 @@ async fn functions_of_the_world_and_of_interfaces() {
     };
     let args = args.as_object().unwrap();
     let sandbox = Sandbox::deny_all();
-    assert_eq!(program.call(&path, args, &sandbox).await.unwrap(), three);
+    assert_eq!(
+        program.call(&path, args, &sandbox).await.outcome.unwrap(),
+        three
+    );
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -97,7 +100,11 @@ async fn the_granted_environment_is_the_config_store() {
     let ask = async |sandbox: &Sandbox| {
         let args = json!({"key": "CITY"});
         let args = args.as_object().unwrap();
-        program.call(&export("get"), args, sandbox).await.unwrap()
+        program
+            .call(&export("get"), args, sandbox)
+            .await
+            .outcome
+            .unwrap()
     };
     assert_eq!(ask(&Sandbox::deny_all()).await, Returned::Ok(Value::Null));
     let granted = Sandbox::with_environment(vec![("CITY".into(), "Oslo".into())]);

@@ -65,5 +65,8 @@ pub fn export(function: &str) -> ExportPath {
 pub async fn call(program: &Program, function: &str, args: Value) -> Result<Returned, CallError> {
     let args: Map<String, Value> = serde_json::from_value(args).unwrap();
     let sandbox = Sandbox::deny_all();
-    program.call(&export(function), &args, &sandbox).await
+    program
+        .call(&export(function), &args, &sandbox)
+        .await
+        .outcome
 }

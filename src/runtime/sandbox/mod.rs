@@ -1,5 +1,7 @@
 //! What a guest can reach: nothing, unless granted.
 
+mod denials;
+
 use std::sync::Arc;
 
 use wasmtime::component::ResourceTable;
@@ -11,6 +13,10 @@ use wasmtime_wasi_http::{
 
 use super::limits::Limiter;
 use super::printed::{Channel, Printed};
+
+pub(super) use denials::Denials;
+
+pub use denials::{Denial, DenialKind};
 
 /// The grants of one component, cheap to clone.
 #[derive(Clone, Debug)]
@@ -71,13 +77,13 @@ pub(super) struct Guest {
 }
 
 impl Guest {
-    pub fn new(sandbox: Sandbox, component: Arc<str>, limiter: Limiter) -> Self {
+    pub fn new(sandbox: Sandbox, component: Arc<str>, limiter: Limiter, denials: Denials) -> Self {
         Guest {
             sandbox,
             component,
             wasi: None,
             http: WasiHttpCtx::new(),
-            hooks: DenyRequests,
+            hooks: DenyRequests(denials),
             table: ResourceTable::new(),
             limiter,
         }
@@ -111,7 +117,7 @@ impl WasiHttpView for Guest {
 }
 
 /// Answers every outgoing request with `HTTP-request-denied`.
-struct DenyRequests;
+struct DenyRequests(Denials);
 
 /// What tells whether an exchange ended well.
 type Ended = Box<dyn Future<Output = Result<(), HttpError>> + Send>;
@@ -124,7 +130,8 @@ impl WasiHttpHooks for DenyRequests {
         _options: Option<RequestOptions>,
         _ended: Ended,
     ) -> Box<dyn Future<Output = Response> + Send> {
-        tracing::debug!(host = request.uri().host(), "outgoing request denied");
+        self.0
+            .record(DenialKind::Request, &request.uri().to_string());
         Box::new(async { Err(HttpError::HttpRequestDenied) })
     }
 }

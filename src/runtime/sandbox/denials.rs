@@ -1,0 +1,80 @@
+//! What a guest asked for and did not get, for the agent to read.
+
+use std::sync::{Arc, Mutex, PoisonError};
+
+use serde::Serialize;
+
+/// Different denials that one call's report lists.
+const LISTED: usize = 32;
+/// Characters of a name that a guest chose.
+const NAME: usize = 256;
+
+/// Something that was refused since no grant covers it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Denial {
+    pub kind: DenialKind,
+    /// What was asked for: an address, a path, a key.
+    pub what: String,
+    /// How often in this call.
+    pub times: u32,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum DenialKind {
+    /// An HTTP request.
+    Request,
+    /// A name to be resolved.
+    Lookup,
+    /// A socket to be connected or bound.
+    Socket,
+    /// A file or directory to be read.
+    Read,
+    /// A file or directory to be changed.
+    Write,
+}
+
+/// The denials of one call; its clones share them.
+#[derive(Clone, Debug, Default)]
+pub(in crate::runtime) struct Denials(Arc<Mutex<Vec<Denial>>>);
+
+impl Denials {
+    pub fn record(&self, kind: DenialKind, what: &str) {
+        let what: String = what.chars().take(NAME).collect();
+        tracing::debug!(?kind, %what, "denied");
+        let mut denials = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let same = |denial: &Denial| denial.kind == kind && denial.what == what;
+        match denials.iter().position(same) {
+            Some(known) => denials[known].times = denials[known].times.saturating_add(1),
+            None if denials.len() < LISTED => denials.push(Denial {
+                kind,
+                what,
+                times: 1,
+            }),
+            None => {}
+        }
+    }
+
+    pub fn take(&self) -> Vec<Denial> {
+        std::mem::take(&mut self.0.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn repeats_are_counted_and_floods_bounded() {
+        let denials = Denials::default();
+        for _ in 0..3 {
+            denials.record(DenialKind::Lookup, "a.example");
+        }
+        for n in 0..100 {
+            denials.record(DenialKind::Read, &format!("/{n}{}", "x".repeat(1000)));
+        }
+        let denials = denials.take();
+        assert_eq!((denials.len(), denials[0].times), (LISTED, 3));
+        assert!(denials.iter().all(|denial| denial.what.len() <= NAME));
+    }
+}
