@@ -9,7 +9,7 @@ use tokio::sync::mpsc;
 use tokio::time::{Instant, timeout_at};
 
 use super::error::Failure;
-use super::http::{Body, Http, HttpError, Meter, Patience, Resume, host, validator};
+use super::http::{Body, Http, HttpError, Meter, Patience, Persistence, Resume, host, validator};
 use super::outcome::Blob;
 use super::progress::Progress;
 use super::sink::{self, Piece};
@@ -53,6 +53,7 @@ pub(super) struct Download<'a> {
     pub expected: Expected,
     /// How to unpack them, if they are packed.
     pub unpack: Option<Unpack>,
+    pub persistence: Persistence,
     pub http: &'a Http,
     pub meter: &'a Meter,
     pub progress: &'a dyn Progress,
@@ -166,7 +167,13 @@ impl Transfer<'_> {
         source: &impl Source,
         queue: mpsc::Sender<Piece>,
     ) -> Result<(), Failure> {
-        let mut patience = self.download.http.patience(self.download.meter);
+        let Download {
+            http,
+            meter,
+            persistence,
+            ..
+        } = self.download;
+        let mut patience = http.patience(meter, *persistence);
         loop {
             let resume = self.resume();
             let response = source.open(resume.as_ref()).await?;

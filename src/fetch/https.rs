@@ -9,7 +9,7 @@ use url::Url;
 
 use super::download::{self, Download, Source};
 use super::error::Failure;
-use super::http::{Http, HttpError, Meter, Request, Resume};
+use super::http::{Http, HttpError, Meter, Persistence, Request, Resume};
 use super::outcome::{Identity, Parts};
 use super::progress::Progress;
 use crate::digest::Expected;
@@ -72,6 +72,7 @@ pub(super) async fn fetch(
         path: target,
         expected,
         unpack: None,
+        persistence: Persistence::Patient,
         http,
         meter,
         progress,

@@ -221,7 +221,8 @@ impl Fetcher {
         username: &str,
         secret: &Secret,
     ) -> Result<Checked, LoginError> {
-        oci::check_login(&self.http, registry, (username, secret)).await
+        let mirrors = &self.options.mirrors;
+        oci::check_login((&self.http, mirrors), registry, (username, secret)).await
     }
 
     fn oci<'a>(&'a self, meter: &'a Meter) -> oci::Registry<'a> {

@@ -9,11 +9,12 @@ use wassette::error::Diagnose;
 use wassette::fetch::FetchOptions;
 
 use crate::support::Load;
+use crate::support::certificates::Certificates;
 use crate::support::cli::{Cli, Ended};
 use crate::support::components::{ANSWER, binary};
 use crate::support::faults::{Faults, redirect};
 use crate::support::proxy::Proxy;
-use crate::support::tls::Authority;
+use crate::support::tls::SecureServer;
 
 /// Retries pause for a millisecond.
 fn configured(network: &str) -> Cli {
@@ -40,21 +41,21 @@ fn text(path: &Path) -> String {
 
 #[tokio::test]
 async fn a_certificate_must_be_vouched_for() {
-    let authority = Authority::new();
-    let server = authority.serve(binary(ANSWER)).await;
+    let certificates = Certificates::new();
+    let server = SecureServer::of(&certificates, binary(ANSWER)).await;
     let url = server.url("/a.wasm");
     let error = Load::new().fails(&url).await;
     assert_eq!(error.code(), "untrusted-certificate");
     assert!(error.hint().expect("a hint").contains("--ca FILE"));
 
     let trusting = Load::with(FetchOptions {
-        ca_files: vec![authority.file()],
+        ca_files: vec![certificates.authority()],
         ..FetchOptions::default()
     });
     trusting.run(&url).await.expect("a download");
     // The name is checked too.
     let other = FetchOptions {
-        ca_files: vec![Authority::new().file()],
+        ca_files: vec![Certificates::new().authority()],
         ..FetchOptions::default()
     };
     Load::with(other).fails(&url).await;
@@ -77,9 +78,9 @@ async fn ca_files_are_read_strictly() {
 
 #[tokio::test]
 async fn cas_by_option_configuration_and_environment() {
-    let authority = Authority::new();
-    let server = authority.serve(binary(ANSWER)).await;
-    let (url, file) = (server.url("/a.wasm"), text(&authority.file()));
+    let certificates = Certificates::new();
+    let server = SecureServer::of(&certificates, binary(ANSWER)).await;
+    let (url, file) = (server.url("/a.wasm"), text(&certificates.authority()));
     let inspect = ["inspect", &url];
 
     let refused = run(&configured(""), &inspect, &[]).await;
@@ -95,8 +96,8 @@ async fn cas_by_option_configuration_and_environment() {
 
 #[tokio::test]
 async fn an_insecure_host_is_warned_of() {
-    let authority = Authority::new();
-    let server = authority.serve(binary(ANSWER)).await;
+    let certificates = Certificates::new();
+    let server = SecureServer::of(&certificates, binary(ANSWER)).await;
     let url = server.url("/a.wasm");
     let listed = format!("insecure = [\"localhost:{}\"]", server.port);
     let ended = run(&configured(&listed), &["inspect", &url], &[]).await;
@@ -112,10 +113,10 @@ async fn an_insecure_host_is_warned_of() {
 
 #[tokio::test]
 async fn proxies_from_the_environment() {
-    let authority = Authority::new();
-    let secure = authority.serve(binary(ANSWER)).await;
+    let certificates = Certificates::new();
+    let secure = SecureServer::of(&certificates, binary(ANSWER)).await;
     let address = ([127, 0, 0, 1], secure.port).into();
-    let ca = text(&authority.file());
+    let ca = text(&certificates.authority());
     let url = secure.url("/a.wasm");
     let inspect = ["inspect", &url, "--ca", &ca];
     for variable in ["HTTPS_PROXY", "ALL_PROXY"] {

@@ -2,6 +2,7 @@
 
 mod architecture;
 mod auth_faults;
+mod auth_mirrors;
 mod auth_registry;
 mod cli_bad_input;
 mod cli_help;

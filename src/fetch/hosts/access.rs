@@ -71,6 +71,10 @@ impl From<OneOrMore> for Vec<PathBuf> {
 }
 
 impl Access {
+    pub(super) fn names_certificates(&self) -> bool {
+        !self.ca.is_empty() || self.client_cert.is_some()
+    }
+
     pub(super) fn relative_to(&mut self, directory: &Path) {
         for ca in &mut self.ca {
             *ca = directory.join(&*ca);

@@ -13,7 +13,7 @@ use serde::de::{MapAccess, Visitor};
 use serde::{Deserialize, Deserializer};
 
 use super::access::{Access, Certificate, OneOrMore};
-use super::{ApiPath, Authority, Capability, DialTimeout, Host, ending_with};
+use super::{ApiPath, Authority, Capability, DialTimeout, Host, certificates, ending_with};
 
 const FILE: &str = "hosts.toml";
 
@@ -28,6 +28,8 @@ pub enum InvalidHosts {
         path: PathBuf,
         source: Box<toml::de::Error>,
     },
+    #[error("the key `{}` of the certificate `{}` is missing", key.display(), chain.display())]
+    NoKey { chain: PathBuf, key: PathBuf },
     #[error("`{}` names the host `{host}`: {reason}", path.display())]
     Host {
         path: PathBuf,
@@ -132,11 +134,29 @@ pub(super) fn find(certs_dir: &Path, registry: &str) -> Result<Option<HostsFile>
     Ok(None)
 }
 
+/// The hosts that any of the files names; those that cannot be read name none.
+pub(super) fn mirrors(certs_dir: &Path) -> Vec<Host> {
+    let entries = std::fs::read_dir(certs_dir).into_iter().flatten();
+    let mut directories: Vec<_> = entries.flatten().map(|entry| entry.path()).collect();
+    directories.sort();
+    let files = directories
+        .iter()
+        .filter_map(|one| read(one).ok().flatten());
+    let hosts = files.flat_map(|file| {
+        let server = file.names_server.then_some(file.server);
+        file.mirrors.into_iter().chain(server)
+    });
+    hosts.collect()
+}
+
 fn read(directory: &Path) -> Result<Option<HostsFile>, InvalidHosts> {
     let path = directory.join(FILE);
     let text = match std::fs::read_to_string(&path) {
         Ok(text) => text,
-        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => {
+            let access = certificates::read(directory)?;
+            return Ok(access.map(HostsFile::of_certificates));
+        }
         Err(source) => return Err(InvalidHosts::Read { path, source }),
     };
     parse(&text, &path).map(Some)
@@ -169,6 +189,18 @@ pub(super) fn parse(text: &str, path: &Path) -> Result<HostsFile, InvalidHosts> 
 }
 
 impl HostsFile {
+    /// No file, but certificates for the registry itself.
+    fn of_certificates(access: Access) -> Self {
+        HostsFile {
+            mirrors: Vec::new(),
+            server: Host {
+                access,
+                ..Host::upstream("localhost")
+            },
+            names_server: false,
+        }
+    }
+
     /// The hosts to ask for the content of `registry`.
     pub fn hosts(self, registry: &str) -> Vec<Host> {
         let mut server = self.server;

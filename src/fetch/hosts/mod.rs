@@ -6,6 +6,7 @@
 //! [hosts]: https://github.com/containerd/containerd/blob/main/docs/hosts.md
 
 mod access;
+mod certificates;
 mod containerd;
 mod dial_timeout;
 #[cfg(test)]
@@ -119,6 +120,13 @@ impl Host {
         host == registry || (registry == DOCKER && host == DOCKER_HOST)
     }
 
+    /// Whether it is spoken to in plain HTTP; `usual` is the rule for hosts of
+    /// its name. Who names certificates for it wants them looked at.
+    pub(super) fn is_plain(&self, usual: impl FnOnce() -> bool) -> bool {
+        self.plain_http
+            .unwrap_or_else(|| !self.access.names_certificates() && usual())
+    }
+
     /// Whether the host may be asked this on behalf of `registry`.
     pub(super) fn can(&self, capability: Capability, registry: &str) -> bool {
         match &self.capabilities {
@@ -156,6 +164,24 @@ impl Mirrors {
             }
         }
         Ok(vec![Host::upstream(registry)])
+    }
+
+    /// How a host (`host[:port]`) is reached when it is addressed by its own
+    /// name: as the operator says of it as a registry, or else as a mirror.
+    ///
+    /// # Errors
+    ///
+    /// When its own `hosts.toml` cannot be read.
+    pub(super) fn named(&self, name: &str) -> Result<Host, InvalidHosts> {
+        let own = self.of(name)?;
+        let listed = self.hosts.values().flatten().cloned();
+        let in_files = self.certs_dir.iter();
+        let in_files = in_files.flat_map(|certs_dir| containerd::mirrors(certs_dir));
+        let described = |host: &Host| {
+            host.is(name) && (host.plain_http.is_some() || host.access != Access::default())
+        };
+        let mut all = own.into_iter().chain(listed).chain(in_files);
+        Ok(all.find(described).unwrap_or_else(|| Host::upstream(name)))
     }
 
     fn listed(&self, registry: &str) -> Option<&[Host]> {

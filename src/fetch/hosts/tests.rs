@@ -301,3 +301,65 @@ fn directories_are_found_as_containerd_does() {
     assert_eq!(of(&mirrors, "a.lan:5000"), "underscore.lan a.lan:5000");
     assert_eq!(of(&mirrors, "a.lan"), "a.lan");
 }
+
+#[test]
+fn certificates_are_found_where_docker_keeps_them() {
+    let (root, mirrors) = certs_dir(&[("both.lan", "[host.'https://m.lan']\n")]);
+    let registry = root.path().join("reg.lan:5000");
+    fs::create_dir(&registry).expect("a directory");
+    assert_eq!(
+        names(&mirrors.of("reg.lan:5000").expect("none")),
+        ["reg.lan:5000"]
+    );
+    for name in ["b.crt", "a.crt", "client.key", "client.cert", "README"] {
+        fs::write(registry.join(name), "").expect("written");
+    }
+    let hosts = mirrors.of("reg.lan:5000").expect("hosts");
+    assert_eq!(names(&hosts), ["reg.lan:5000"]);
+    let access = Access {
+        ca: vec![registry.join("a.crt"), registry.join("b.crt")],
+        client_cert: Some(Certificate {
+            chain: registry.join("client.cert"),
+            key: registry.join("client.key"),
+        }),
+        dial_timeout: None,
+    };
+    assert_eq!(hosts[0].access, access);
+    assert!(hosts[0].can(Capability::Resolve, "reg.lan:5000"));
+
+    // A `hosts.toml` stands for all that is said of its registry.
+    fs::write(root.path().join("both.lan/ca.crt"), "").expect("written");
+    let hosts = mirrors.of("both.lan").expect("hosts");
+    assert_eq!(names(&hosts), ["m.lan", "both.lan"]);
+    assert_eq!(hosts[1].access, Access::default());
+
+    fs::remove_file(registry.join("client.key")).expect("removed");
+    let error = mirrors.of("reg.lan:5000").expect_err("half a pair");
+    assert!(matches!(error, InvalidHosts::NoKey { .. }), "{error}");
+}
+
+#[test]
+fn a_mirror_keeps_its_certificates_under_its_own_name() {
+    let ca = |host: &Host| host.access.ca.clone();
+    let listed = configured(
+        r#"
+        mirrors."a.lan" = [{ host = "m.lan" }, { host = "a.lan", ca = "/a.pem" }]
+        mirrors."b.lan" = [{ host = "m.lan", ca = "/m.pem" }]"#,
+    );
+    for (name, expected) in [
+        ("a.lan", Some("/a.pem")),
+        ("m.lan", Some("/m.pem")),
+        ("c.lan", None),
+    ] {
+        let host = listed.named(name).expect("a host");
+        let expected: Vec<PathBuf> = expected.map(PathBuf::from).into_iter().collect();
+        assert_eq!((host.host.as_str(), ca(&host)), (name, expected));
+    }
+    let (_root, in_files) = certs_dir(&[
+        ("broken.lan", "server = ["),
+        ("reg.lan", "[host.'https://m.lan']\nca = '/m.pem'\n"),
+    ]);
+    let host = in_files.named("m.lan").expect("a host");
+    assert_eq!(ca(&host), [PathBuf::from("/m.pem")]);
+    in_files.named("broken.lan").expect_err("its own file");
+}

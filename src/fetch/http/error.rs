@@ -10,6 +10,7 @@ use reqwest::Response;
 use serde::Deserialize;
 use url::Url;
 
+use super::retry::may_pass;
 use super::{Meter, Sent, host, read_bounded};
 use crate::fetch::{CredentialSource, FetchOptions};
 
@@ -132,6 +133,21 @@ impl HttpError {
             // A name that does not exist is a typo rather than a fault.
             HttpError::Unreachable { source, .. } => !source.to_string().contains(NO_SUCH_NAME),
             HttpError::Timeout { .. } => true,
+            _ => false,
+        }
+    }
+
+    /// Whether it is the host that fails, whatever it is asked for.
+    pub(crate) fn is_of_host(&self) -> bool {
+        match self {
+            HttpError::Certificate { .. }
+            | HttpError::Unreachable { .. }
+            | HttpError::Timeout { .. }
+            | HttpError::Stalled { .. }
+            | HttpError::Slow { .. }
+            | HttpError::Broken { .. }
+            | HttpError::Untrusted { .. } => true,
+            HttpError::Refused { status, .. } => status.is_server_error() || may_pass(*status),
             _ => false,
         }
     }

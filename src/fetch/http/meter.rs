@@ -1,7 +1,8 @@
 //! What one fetch costs, and bodies that must keep a pace.
 
+use std::collections::BTreeSet;
 use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use bytes::{Bytes, BytesMut};
@@ -12,7 +13,8 @@ use url::Url;
 use super::{HttpError, host, host_and_port};
 use crate::fetch::FetchOptions;
 
-/// Counts what one fetch costs, and says how slow its bodies may be.
+/// Counts what one fetch costs, knows which hosts failed it, and says how slow
+/// its bodies may be.
 #[derive(Debug)]
 pub(in crate::fetch) struct Meter {
     requests: AtomicU32,
@@ -20,6 +22,7 @@ pub(in crate::fetch) struct Meter {
     bytes: AtomicU64,
     resumed: AtomicU64,
     hosts: Mutex<Vec<String>>,
+    down: Mutex<BTreeSet<String>>,
     /// Bytes per second that a body has on average, once it is past `grace`.
     min_speed: u64,
     grace: Duration,
@@ -41,6 +44,7 @@ impl Meter {
             bytes: AtomicU64::new(0),
             resumed: AtomicU64::new(0),
             hosts: Mutex::default(),
+            down: Mutex::default(),
             min_speed: options.min_speed,
             grace: options.idle_timeout,
             limit: options.transfer_timeout,
@@ -66,7 +70,7 @@ impl Meter {
 
     /// The hosts (`host[:port]`) in the order they were first asked.
     pub fn hosts_tried(&self) -> Vec<String> {
-        self.lock_hosts().clone()
+        lock(&self.hosts).clone()
     }
 
     pub fn count_resumed(&self, bytes: u64) {
@@ -84,16 +88,26 @@ impl Meter {
 
     /// Notes a host (`host[:port]`) that is about to be asked.
     pub fn note_host(&self, name: &str) {
-        let mut hosts = self.lock_hosts();
+        let mut hosts = lock(&self.hosts);
         if !hosts.iter().any(|known| known == name) {
             hosts.push(name.to_owned());
         }
     }
 
-    fn lock_hosts(&self) -> std::sync::MutexGuard<'_, Vec<String>> {
-        // A list of names is sound whoever panicked.
-        self.hosts.lock().unwrap_or_else(PoisonError::into_inner)
+    /// Notes a host that failed in a way that has nothing to do with what it
+    /// was asked for.
+    pub fn note_down(&self, name: &str) {
+        lock(&self.down).insert(name.to_owned());
     }
+
+    pub fn is_down(&self, name: &str) -> bool {
+        lock(&self.down).contains(name)
+    }
+}
+
+fn lock<T>(names: &Mutex<T>) -> MutexGuard<'_, T> {
+    // Names are sound whoever panicked.
+    names.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 /// A response's body, read piece by piece; one that drips is given up.

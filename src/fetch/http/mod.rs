@@ -23,7 +23,7 @@ use url::Url;
 pub use error::HttpError;
 pub(super) use meter::{Body, Meter, read_bounded};
 pub(super) use range::{Resume, validator};
-pub(super) use retry::Patience;
+pub(super) use retry::{Patience, Persistence};
 
 use super::hosts::Access;
 use super::{FetchOptions, Network, Secret};
@@ -42,6 +42,7 @@ pub(super) struct Request {
     pub authorization: Option<HeaderValue>,
     /// Only for the origin of `url`.
     pub access: Access,
+    pub persistence: Persistence,
     /// Conditions and ranges.
     pub headers: HeaderMap,
     /// The body; it goes to `url` and nowhere else.
@@ -82,6 +83,7 @@ impl Request {
             accept: None,
             authorization: None,
             access: Access::default(),
+            persistence: Persistence::default(),
             headers: HeaderMap::new(),
             form: None,
         }
@@ -109,8 +111,8 @@ impl Http {
     }
 
     /// How often something of one fetch is tried again.
-    pub fn patience<'a>(&'a self, meter: &'a Meter) -> Patience<'a> {
-        Patience::new(&self.options, meter)
+    pub fn patience<'a>(&'a self, meter: &'a Meter, persistence: Persistence) -> Patience<'a> {
+        Patience::new(&self.options, meter, persistence)
     }
 
     /// Sends the request and follows redirects; what may pass (a connection
@@ -122,7 +124,7 @@ impl Http {
                 host: host(&request.url).to_owned(),
             });
         }
-        let mut patience = self.patience(meter);
+        let mut patience = self.patience(meter, request.persistence);
         loop {
             let result = self.once(&request, meter).await;
             let asked = match &result {

@@ -21,20 +21,35 @@ pub(super) fn may_pass(status: StatusCode) -> bool {
     )
 }
 
+/// Whether the faults of a host are waited out.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub(in crate::fetch) enum Persistence {
+    /// They are not: another host can be asked instead.
+    Once,
+    #[default]
+    Patient,
+}
+
 /// How often, and after which pauses, one thing is tried again.
 pub(in crate::fetch) struct Patience<'a> {
     options: &'a FetchOptions,
     meter: &'a Meter,
+    retries: u32,
     left: u32,
     pause: Duration,
 }
 
 impl<'a> Patience<'a> {
-    pub fn new(options: &'a FetchOptions, meter: &'a Meter) -> Self {
+    pub fn new(options: &'a FetchOptions, meter: &'a Meter, persistence: Persistence) -> Self {
+        let retries = match persistence {
+            Persistence::Once => 0,
+            Persistence::Patient => options.retries,
+        };
         Patience {
             options,
             meter,
-            left: options.retries,
+            retries,
+            left: retries,
             pause: options.retry_base,
         }
     }
@@ -45,7 +60,7 @@ impl<'a> Patience<'a> {
 
     /// Starts anew, where much was achieved since.
     pub fn restore(&mut self) {
-        self.left = self.options.retries;
+        self.left = self.retries;
         self.pause = self.options.retry_base;
     }
 
@@ -124,7 +139,7 @@ mod tests {
     fn pauses_double_up_to_the_longest() {
         let options = FetchOptions::default();
         let meter = Meter::default();
-        let mut patience = Patience::new(&options, &meter);
+        let mut patience = Patience::new(&options, &meter, Persistence::Patient);
         for (asked, least, most) in [(None, 1, 2), (Some(1), 2, 4), (Some(u64::MAX), 60, 60)] {
             assert!(!patience.is_over());
             let pause = patience.next(asked.map(Duration::from_secs));
@@ -134,5 +149,9 @@ mod tests {
         assert!(patience.is_over());
         patience.restore();
         assert!(!patience.is_over());
+        let mut hasty = Patience::new(&options, &meter, Persistence::Once);
+        assert!(hasty.is_over());
+        hasty.restore();
+        assert!(hasty.is_over());
     }
 }

@@ -254,6 +254,8 @@ fn token_request(
                 .clone()
                 .unwrap_or_else(|| endpoint.pull_scope()),
         ),
+        access: endpoint.access().clone(),
+        persistence: endpoint.persistence(),
     })
 }
 

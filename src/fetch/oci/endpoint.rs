@@ -5,7 +5,7 @@ use url::Url;
 
 use crate::fetch::error::Failure;
 use crate::fetch::hosts::{self, Access, Capability, Host, Mirrors};
-use crate::fetch::http::{Http, HttpError};
+use crate::fetch::http::{Http, HttpError, Persistence};
 use crate::reference::OciReference;
 
 const API: &str = "/v2";
@@ -19,6 +19,7 @@ pub(super) struct Endpoint {
     repository: String,
     role: Role,
     access: Access,
+    persistence: Persistence,
 }
 
 enum Role {
@@ -36,19 +37,23 @@ impl Endpoint {
         (http, mirrors): (&Http, &Mirrors),
     ) -> Result<Vec<Self>, Failure> {
         let registry = reference.registry();
-        let endpoints = mirrors
+        let mut endpoints = mirrors
             .of(registry)?
             .into_iter()
             .filter(|host| host.can(capability, registry))
             .map(|host| Endpoint::of(reference, host, http))
             .collect::<Result<Vec<_>, _>>()?;
-        match endpoints.is_empty() {
-            true => Err(Failure::NoHost {
-                registry: registry.to_owned(),
-                capability,
-            }),
-            false => Ok(endpoints),
+        // The faults of the others are no reason to wait.
+        match endpoints.last_mut() {
+            Some(last) => last.persistence = Persistence::Patient,
+            None => {
+                return Err(Failure::NoHost {
+                    registry: registry.to_owned(),
+                    capability,
+                });
+            }
         }
+        Ok(endpoints)
     }
 
     fn of(reference: &OciReference, host: Host, http: &Http) -> Result<Self, HttpError> {
@@ -66,10 +71,7 @@ impl Endpoint {
         };
         let name = name_at(reference);
         let path = host.path.as_ref().map_or(API, |path| path.as_str());
-        let plain = match host.plain_http {
-            Some(plain) => plain,
-            None => http.allows_plain(host.host.name(), authority),
-        };
+        let plain = host.is_plain(|| http.allows_plain(host.host.name(), authority));
         let scheme = if plain { "http" } else { "https" };
         let text = format!("{scheme}://{authority}{path}/{name}/");
         let base = Url::parse(&text).map_err(|error| HttpError::Unreachable {
@@ -88,6 +90,7 @@ impl Endpoint {
             repository,
             role,
             access: host.access,
+            persistence: Persistence::Once,
         })
     }
 
@@ -113,6 +116,10 @@ impl Endpoint {
 
     pub fn access(&self) -> &Access {
         &self.access
+    }
+
+    pub fn persistence(&self) -> Persistence {
+        self.persistence
     }
 
     /// The address under which all of the repository lies.
@@ -211,6 +218,7 @@ mod tests {
             ("host = '127.0.0.1:1'\nplain_http = false", "https://"),
             ("host = 'm.lan'", "https://"),
             ("host = 'm.lan'\nplain_http = true", "http://"),
+            ("host = '127.0.0.1:1'\nca = 'ca.pem'", "https://"),
         ] {
             let hosts = addresses("oci://reg.lan/a:v1", host);
             assert!(hosts[0].0.starts_with(scheme), "{host}: {hosts:?}");

@@ -6,7 +6,8 @@ use crate::fetch::error::{Failure, Passed};
 
 impl Registry<'_> {
     /// Asks one host after the other until one answers. Only what may be
-    /// different at another host is asked again.
+    /// different at another host is asked again; a mirror that is down is left
+    /// alone for the rest of the fetch.
     pub(super) async fn first<'a, T, F>(
         &self,
         endpoints: &'a [Endpoint],
@@ -15,28 +16,53 @@ impl Registry<'_> {
     where
         F: Future<Output = Result<T, Failure>>,
     {
+        let Some((last, mirrors)) = endpoints.split_last() else {
+            unreachable!("`Endpoint::all` gives at least one");
+        };
         let mut earlier = Vec::new();
-        for endpoint in endpoints {
-            let host = endpoint.authority();
-            // Also when it cannot even be asked, for want of a certificate.
-            self.meter.note_host(host);
-            let failure = match ask(endpoint).await {
-                Ok(answer) => return Ok(answer),
-                Err(failure) if failure.is_of_one_host() => failure,
-                Err(failure) => return Err(failure),
-            };
-            let passed = Passed {
-                host: host.to_owned(),
-                failure,
-            };
-            if earlier.len() + 1 == endpoints.len() {
-                return Err(Failure::of_hosts(earlier, passed));
+        for mirror in mirrors {
+            if self.meter.is_down(mirror.authority()) {
+                continue;
             }
-            report(&passed);
-            earlier.push(passed);
+            match self.one(mirror, &ask).await? {
+                Ok(answer) => return Ok(answer),
+                Err(passed) => {
+                    report(&passed);
+                    earlier.push(passed);
+                }
+            }
         }
-        // `Endpoint::all` gives at least one.
-        unreachable!("no host was to be asked")
+        match self.one(last, &ask).await? {
+            Ok(answer) => Ok(answer),
+            Err(passed) => Err(Failure::of_hosts(earlier, passed)),
+        }
+    }
+
+    /// Asks one host; the inner error is one that another host may not have.
+    async fn one<'a, T, F>(
+        &self,
+        endpoint: &'a Endpoint,
+        ask: &impl Fn(&'a Endpoint) -> F,
+    ) -> Result<Result<T, Passed>, Failure>
+    where
+        F: Future<Output = Result<T, Failure>>,
+    {
+        let host = endpoint.authority();
+        // Also when it cannot even be asked, for want of a certificate.
+        self.meter.note_host(host);
+        match ask(endpoint).await {
+            Ok(answer) => Ok(Ok(answer)),
+            Err(failure) if failure.is_of_one_host() => {
+                if matches!(&failure, Failure::Http(error) if error.is_of_host()) {
+                    self.meter.note_down(host);
+                }
+                Ok(Err(Passed {
+                    host: host.to_owned(),
+                    failure,
+                }))
+            }
+            Err(failure) => Err(failure),
+        }
     }
 }
 

@@ -20,12 +20,12 @@ use bytes::Bytes;
 use serde::Deserialize;
 use tokio::sync::watch;
 
+use super::blobs::{MAX_CONFIG_BYTES, config_name, name};
+use super::documents::{MANIFEST, MAX_MANIFEST_BYTES, check};
+use super::expectation;
 use super::layout_error::LayoutError;
 use super::manifest::{Descriptor, Document, Manifest, Plan};
 use super::media_type::ConfigKind;
-use super::{
-    MANIFEST, MAX_CONFIG_BYTES, MAX_MANIFEST_BYTES, check, config_name, expectation, name,
-};
 use crate::digest::{Digest, Expected};
 use crate::fetch::error::Failure;
 use crate::fetch::outcome::{Artifact, Blob, Identity, Parts};

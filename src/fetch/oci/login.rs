@@ -8,7 +8,8 @@ use super::realm;
 use super::token::{self, TokenRequest};
 use crate::error::{Class, Diagnose};
 use crate::fetch::credentials::Secret;
-use crate::fetch::http::{Http, HttpError, Meter, Request, host};
+use crate::fetch::hosts::{self, Access, Host, InvalidHosts, Mirrors};
+use crate::fetch::http::{Http, HttpError, Meter, Persistence, Request, host};
 use crate::fetch::{Credential, LoginFileError};
 
 /// What a registry says of a login.
@@ -37,6 +38,8 @@ pub enum LoginError {
         source: HttpError,
     },
     #[error(transparent)]
+    Hosts(#[from] InvalidHosts),
+    #[error(transparent)]
     Store(#[from] LoginFileError),
 }
 
@@ -47,15 +50,17 @@ impl Diagnose for LoginError {
             LoginError::Refused { .. } => "unauthorized",
             LoginError::Failed { source, .. } => match source {
                 HttpError::Timeout { .. } | HttpError::Stalled { .. } => "network-timeout",
+                HttpError::Untrusted { .. } => "untrusted-certificate",
                 _ => "login-failed",
             },
+            LoginError::Hosts(_) => "invalid-config",
             LoginError::Store(error) => error.code(),
         }
     }
 
     fn class(&self) -> Class {
         match self {
-            LoginError::Registry { .. } => Class::Usage,
+            LoginError::Registry { .. } | LoginError::Hosts(_) => Class::Usage,
             LoginError::Refused { .. } | LoginError::Failed { .. } => Class::Network,
             LoginError::Store(error) => error.class(),
         }
@@ -71,9 +76,19 @@ impl Diagnose for LoginError {
                  access token in place of the password)"
                     .into()
             }
+            LoginError::Failed {
+                source: HttpError::Untrusted { host, .. },
+                ..
+            } => format!(
+                "nothing was stored; if you trust `{host}`, give the certificate of its CA: `ca` \
+                 under `[network]` or of its entry in `config.toml`, or SSL_CERT_FILE"
+            ),
             LoginError::Failed { registry, .. } => format!(
                 "nothing was stored; check the name `{registry}`, the network and the proxy settings"
             ),
+            LoginError::Hosts(_) => {
+                "the keys of `hosts.toml` are listed in docs/configuration.md".into()
+            }
             LoginError::Store(error) => return error.hint(),
         })
     }
@@ -81,10 +96,11 @@ impl Diagnose for LoginError {
 
 /// Asks the registry's `/v2/` with the credentials.
 pub(in crate::fetch) async fn check_login(
-    http: &Http,
+    (http, mirrors): (&Http, &Mirrors),
     registry: &str,
     (username, secret): (&str, &Secret),
 ) -> Result<Checked, LoginError> {
+    let host = mirrors.named(registry)?;
     let failed = |source| LoginError::Failed {
         registry: registry.to_owned(),
         source,
@@ -93,12 +109,13 @@ pub(in crate::fetch) async fn check_login(
         registry: registry.to_owned(),
         source,
     };
-    let url = base(http, registry).ok_or_else(|| LoginError::Registry {
+    let url = base(http, &host, registry).ok_or_else(|| LoginError::Registry {
         text: registry.to_owned(),
     })?;
     let meter = Meter::default();
     let ask = |authorization| Request {
         authorization,
+        access: host.access.clone(),
         ..Request::new(Method::GET, url.clone())
     };
     let first = http.send(ask(None), &meter).await.map_err(failed)?;
@@ -110,7 +127,10 @@ pub(in crate::fetch) async fn check_login(
         return Err(failed(error));
     }
     let header = match challenge::read(first.headers()) {
-        Some(challenge) => answer(http, &url, challenge, (username, secret)).await,
+        Some(challenge) => {
+            let registry = (&url, &host.access);
+            answer(http, registry, challenge, (username, secret)).await
+        }
         None => Err(unanswerable(&url, "it asks for neither password nor token")),
     };
     let header = header.map_err(|error| match token::is_refusal(&error) {
@@ -129,7 +149,7 @@ pub(in crate::fetch) async fn check_login(
 
 async fn answer(
     http: &Http,
-    registry: &Url,
+    (registry, access): (&Url, &Access),
     challenge: Challenge,
     (username, secret): (&str, &Secret),
 ) -> Result<HeaderValue, HttpError> {
@@ -145,6 +165,8 @@ async fn answer(
         realm: realm.map_err(|reason| unanswerable(registry, reason))?,
         service: bearer.service,
         scope: bearer.scope,
+        access: access.clone(),
+        persistence: Persistence::Patient,
     };
     let credential = Credential::Password {
         username: username.to_owned(),
@@ -162,13 +184,13 @@ fn unanswerable(registry: &Url, reason: &'static str) -> HttpError {
 }
 
 /// `…/v2/`, where a registry says whether it wants a login.
-fn base(http: &Http, registry: &str) -> Option<Url> {
+fn base(http: &Http, known: &Host, registry: &str) -> Option<Url> {
     let registry = match registry {
-        "docker.io" => "registry-1.docker.io",
+        hosts::DOCKER => hosts::DOCKER_HOST,
         registry => registry,
     };
     let secure = Url::parse(&format!("https://{registry}/v2/")).ok()?;
-    match http.allows_plain(host(&secure), registry) {
+    match known.is_plain(|| http.allows_plain(host(&secure), registry)) {
         true => Url::parse(&format!("http://{registry}/v2/")).ok(),
         false => Some(secure),
     }

@@ -20,8 +20,8 @@ pub(super) fn check(bearer: &Bearer, registry: &Url, http: &Http) -> Result<Url,
     if has_user || url.host_str().is_none() {
         return Err("its realm is no address");
     }
-    let clear =
-        url.scheme() == "http" && registry.scheme() == "http" && http.allows_plain_url(&url);
+    let allowed = || url.host() == registry.host() || http.allows_plain_url(&url);
+    let clear = url.scheme() == "http" && registry.scheme() == "http" && allowed();
     if url.scheme() != "https" && !clear {
         return Err("its realm is not `https`");
     }
@@ -94,6 +94,8 @@ mod tests {
             ("http://127.0.0.1:5000", "http://localhost:5001/token"),
             ("http://plain.lan", "http://plain.lan/token"),
             ("http://plain.lan", "https://auth.example/token"),
+            // In the clear by the options of a mirror.
+            ("http://mirror.lan", "http://mirror.lan/token"),
         ] {
             assert!(checked(registry, realm), "{registry} {realm}");
         }

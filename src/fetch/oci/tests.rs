@@ -1,7 +1,7 @@
 use proptest::prelude::*;
 use serde_json::{Value, json};
 
-use super::manifest::{Document, InvalidManifest};
+use super::manifest::{Document, InvalidManifest, Manifest};
 use super::*;
 
 fn descriptor(media_type: &str, content: &str) -> Value {

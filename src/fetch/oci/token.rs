@@ -12,7 +12,8 @@ use serde::Deserialize;
 use url::{Url, form_urlencoded};
 
 use crate::fetch::credentials::{Credential, Secret};
-use crate::fetch::http::{Form, Http, HttpError, Meter, Request, host, read_bounded};
+use crate::fetch::hosts::Access;
+use crate::fetch::http::{Form, Http, HttpError, Meter, Persistence, Request, host, read_bounded};
 
 /// Real tokens have a few KiB.
 const MAX_TOKEN_BODY: usize = 256 * 1024;
@@ -30,6 +31,9 @@ pub(super) struct TokenRequest {
     pub realm: Url,
     pub service: Option<String>,
     pub scope: Option<String>,
+    /// How the registry is reached, and so its token server.
+    pub access: Access,
+    pub persistence: Persistence,
 }
 
 /// A header that opens a repository for a while.
@@ -140,7 +144,7 @@ impl TokenRequest {
         if url.query() == Some("") {
             url.set_query(None);
         }
-        let mut request = Request::new(Method::GET, url);
+        let mut request = self.to(Method::GET, url);
         request.authorization = authorization;
         request
     }
@@ -151,12 +155,20 @@ impl TokenRequest {
             .append_pair("client_id", CLIENT)
             .append_pair("refresh_token", refresh_token.expose())
             .extend_pairs(self.fields());
-        let mut request = Request::new(Method::POST, self.realm.clone());
+        let mut request = self.to(Method::POST, self.realm.clone());
         request.form = Some(Form {
             body: form.finish().into(),
             secret: refresh_token.clone(),
         });
         request
+    }
+
+    fn to(&self, method: Method, url: Url) -> Request {
+        Request {
+            access: self.access.clone(),
+            persistence: self.persistence,
+            ..Request::new(method, url)
+        }
     }
 
     fn fields(&self) -> impl Iterator<Item = (&'static str, &str)> {

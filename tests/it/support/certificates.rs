@@ -30,6 +30,22 @@ impl Certificates {
         Certificates { dir }
     }
 
+    /// The PEM file of the authority.
+    pub fn authority(&self) -> PathBuf {
+        self.file("ca.pem")
+    }
+
+    /// The keys of a host's entry that trust the authority, and show the client.
+    pub fn as_access(&self) -> String {
+        let file = |name: &str| self.file(name).display().to_string();
+        format!(
+            "ca = '{}'\nclient_cert = ['{}', '{}']\n",
+            file("ca.pem"),
+            file("client.pem"),
+            file("client.key")
+        )
+    }
+
     /// `ca.pem`, `server.pem`, `server.key`, `client.pem` or `client.key`.
     pub fn file(&self, name: &str) -> PathBuf {
         self.dir.path().join(name)

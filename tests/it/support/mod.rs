@@ -12,6 +12,7 @@ pub mod mcp;
 pub mod program;
 pub mod proxy;
 pub mod registry;
+pub mod relay;
 pub mod server;
 pub mod tls;
 pub mod tokens;

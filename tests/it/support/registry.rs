@@ -24,6 +24,13 @@ pub struct Registry {
     dir: TempDir,
 }
 
+/// A user of a registry.
+#[derive(Clone, Copy)]
+pub struct Login<'a> {
+    pub username: &'a str,
+    pub secret: &'a str,
+}
+
 impl Registry {
     /// Starts a registry and waits until it listens.
     pub fn start() -> Self {
@@ -37,14 +44,22 @@ impl Registry {
 
     /// The same behind TLS, for clients that show a certificate.
     pub fn secure_cache_of(upstream: &Registry, certificates: &Certificates) -> Self {
-        let file = |name| certificates.file(name).display().to_string();
-        let tls = format!(
-            ", tls: {{certificate: {}, key: {}, clientcas: [{}]}}",
-            file("server.pem"),
-            file("server.key"),
-            file("ca.pem")
+        Registry::configured(&tls(certificates), &upstream.as_remote())
+    }
+
+    /// A pull-through cache that is one user to the other registry, and lets
+    /// only another user in.
+    pub fn guarded_cache_of(upstream: &Registry, theirs: Login<'_>, ours: Login<'_>) -> Self {
+        let dir = TempDir::new().expect("a temporary directory");
+        let storage = dir.path().join("storage");
+        let Login { username, secret } = theirs;
+        // Its `username` and `password` are for tokens only.
+        let proxy = format!(
+            "proxy: {{remoteurl: 'http://{username}:{secret}@{}'}}\n",
+            upstream.address
         );
-        Registry::configured(&tls, &upstream.as_remote())
+        let auth = htpasswd(&dir, ours);
+        Registry::serve(dir, storage, ("", &format!("{proxy}{auth}")))
     }
 
     fn as_remote(&self) -> String {
@@ -58,16 +73,15 @@ impl Registry {
         Registry::serve(dir, self.storage.clone(), ("", config))
     }
 
+    /// The same behind TLS, for clients that show a certificate.
+    pub fn secure_beside(&self, certificates: &Certificates, config: &str) -> Self {
+        let dir = TempDir::new().expect("a temporary directory");
+        Registry::serve(dir, self.storage.clone(), (&tls(certificates), config))
+    }
+
     /// Another that lets only this user in, with Basic authentication.
     pub fn beside_with_login(&self, username: &str, secret: &str) -> Self {
-        let output = Command::new("htpasswd")
-            .args(["-Bbn", username, secret])
-            .output();
-        let output = output.expect("htpasswd; install it: apt-get install -y apache2-utils");
-        let file = self.dir.path().join("htpasswd");
-        std::fs::write(&file, output.stdout).expect("written");
-        let file = file.display();
-        self.beside(&format!("auth: {{htpasswd: {{realm: r, path: {file}}}}}\n"))
+        self.beside(&htpasswd(&self.dir, Login { username, secret }))
     }
 
     fn configured(tls: &str, more: &str) -> Self {
@@ -194,6 +208,29 @@ impl Drop for Registry {
         let _ = self.child.kill();
         let _ = self.child.wait();
     }
+}
+
+/// What makes a registry let only this user in, with Basic authentication.
+fn htpasswd(dir: &TempDir, Login { username, secret }: Login<'_>) -> String {
+    let output = Command::new("htpasswd")
+        .args(["-Bbn", username, secret])
+        .output();
+    let output = output.expect("htpasswd; install it: apt-get install -y apache2-utils");
+    let file = dir.path().join("htpasswd");
+    std::fs::write(&file, output.stdout).expect("written");
+    let file = file.display();
+    format!("auth: {{htpasswd: {{realm: r, path: {file}}}}}\n")
+}
+
+/// What makes a registry speak TLS, to clients the authority vouches for.
+fn tls(certificates: &Certificates) -> String {
+    let file = |name| certificates.file(name).display().to_string();
+    format!(
+        ", tls: {{certificate: {}, key: {}, clientcas: [{}]}}",
+        file("server.pem"),
+        file("server.key"),
+        file("ca.pem")
+    )
 }
 
 fn listening(log: &mut impl BufRead) -> String {

@@ -1,82 +1,53 @@
-//! A certificate authority of the tests' own, made by openssl.
+//! HTTPS servers with the tests' own certificates.
 
-use std::path::{Path, PathBuf};
-use std::process::Command;
+use std::net::SocketAddr;
 use std::sync::Arc;
 
-use rustls::ServerConfig;
+use axum::Router;
+use axum::serve::Listener;
 use rustls::crypto::ring;
 use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
-use tempfile::TempDir;
-use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
-use tokio::net::TcpListener;
+use rustls::server::WebPkiClientVerifier;
+use rustls::{RootCertStore, ServerConfig};
+use tokio::net::{TcpListener, TcpStream};
 use tokio::task::JoinHandle;
 use tokio_rustls::TlsAcceptor;
+use tokio_rustls::server::TlsStream;
 
-/// A CA and a server certificate for `localhost` and 127.0.0.1.
-pub struct Authority {
-    dir: TempDir,
+use super::certificates::Certificates;
+
+/// Who is let in.
+#[derive(Debug, Clone, Copy)]
+pub enum Clients {
+    Anyone,
+    /// Those with a certificate of the authority.
+    Known,
 }
 
-impl Authority {
-    pub fn new() -> Self {
-        let dir = TempDir::new().expect("a temporary directory");
-        let extensions = "subjectAltName=DNS:localhost,IP:127.0.0.1\n";
-        std::fs::write(dir.path().join("leaf.ext"), extensions).expect("a file");
-        for command in [
-            "req -x509 -newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes -days 2 \
-             -subj /CN=test-ca -keyout ca.key -out ca.pem",
-            "req -newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes \
-             -subj /CN=localhost -keyout leaf.key -out leaf.csr",
-            "x509 -req -in leaf.csr -CA ca.pem -CAkey ca.key -CAcreateserial -days 2 \
-             -extfile leaf.ext -out leaf.pem",
-        ] {
-            let done = Command::new("openssl")
-                .args(command.split_whitespace())
-                .current_dir(dir.path())
-                .output()
-                .expect("openssl runs");
-            let words = String::from_utf8_lossy(&done.stderr);
-            assert!(done.status.success(), "{words}");
-        }
-        Authority { dir }
-    }
-
-    /// The PEM file of the CA.
-    pub fn file(&self) -> PathBuf {
-        self.dir.path().join("ca.pem")
-    }
-
-    /// Serves one body to every request.
-    pub async fn serve(&self, body: Vec<u8>) -> SecureServer {
-        let config = server_config(self.dir.path());
-        let acceptor = TlsAcceptor::from(Arc::new(config));
-        let listener = TcpListener::bind("127.0.0.1:0").await.expect("a free port");
-        let port = listener.local_addr().expect("an address").port();
-        let body: Arc<[u8]> = body.into();
-        let task = tokio::spawn(async move {
-            while let Ok((stream, _)) = listener.accept().await {
-                let (acceptor, body) = (acceptor.clone(), body.clone());
-                tokio::spawn(async move {
-                    // A client that does not trust the certificate hangs up.
-                    if let Ok(stream) = acceptor.accept(stream).await {
-                        let _ = answer(stream, &body).await;
-                    }
-                });
-            }
-        });
-        SecureServer { port, task }
-    }
-}
-
-/// An HTTPS server; ends when dropped.
+/// An HTTPS server (localhost, 127.0.0.1); ends when dropped.
 pub struct SecureServer {
     pub port: u16,
     task: JoinHandle<()>,
 }
 
 impl SecureServer {
+    /// Serves one body to every request.
+    pub async fn of(certificates: &Certificates, body: Vec<u8>) -> Self {
+        let router = Router::new().fallback(move || async move { body });
+        SecureServer::start(certificates, Clients::Anyone, router).await
+    }
+
+    pub async fn start(certificates: &Certificates, clients: Clients, router: Router) -> Self {
+        let listener = TcpListener::bind("127.0.0.1:0").await.expect("a free port");
+        let port = listener.local_addr().expect("an address").port();
+        let acceptor = TlsAcceptor::from(Arc::new(config(certificates, clients)));
+        let task = tokio::spawn(async move {
+            let _ = axum::serve(Secure { listener, acceptor }, router).await;
+        });
+        SecureServer { port, task }
+    }
+
     pub fn url(&self, path: &str) -> String {
         format!("https://localhost:{}{path}", self.port)
     }
@@ -88,33 +59,50 @@ impl Drop for SecureServer {
     }
 }
 
-fn server_config(dir: &Path) -> ServerConfig {
-    let chain = CertificateDer::pem_file_iter(dir.join("leaf.pem"))
-        .and_then(Iterator::collect)
-        .expect("a certificate");
-    let key = PrivateKeyDer::from_pem_file(dir.join("leaf.key")).expect("a key");
-    ServerConfig::builder_with_provider(Arc::new(ring::default_provider()))
-        .with_safe_default_protocol_versions()
-        .expect("versions")
-        .with_no_client_auth()
-        .with_single_cert(chain, key)
-        .expect("they belong together")
+struct Secure {
+    listener: TcpListener,
+    acceptor: TlsAcceptor,
 }
 
-/// One request, one answer, the end of the connection.
-async fn answer(
-    mut stream: impl AsyncRead + AsyncWrite + Unpin,
-    body: &[u8],
-) -> std::io::Result<()> {
-    let mut head = Vec::new();
-    while !head.ends_with(b"\r\n\r\n") {
-        head.push(stream.read_u8().await?);
+impl Listener for Secure {
+    type Io = TlsStream<TcpStream>;
+    type Addr = SocketAddr;
+
+    async fn accept(&mut self) -> (Self::Io, Self::Addr) {
+        loop {
+            let (stream, address) = self.listener.accept().await.expect("a connection");
+            // A client that does not trust the certificate hangs up.
+            if let Ok(stream) = self.acceptor.accept(stream).await {
+                return (stream, address);
+            }
+        }
     }
-    let length = body.len();
-    let lines = format!("HTTP/1.1 200 OK\r\ncontent-length: {length}\r\nconnection: close\r\n\r\n");
-    stream.write_all(lines.as_bytes()).await?;
-    if !head.starts_with(b"HEAD") {
-        stream.write_all(body).await?;
+
+    fn local_addr(&self) -> std::io::Result<Self::Addr> {
+        self.listener.local_addr()
     }
-    stream.shutdown().await
+}
+
+fn config(certificates: &Certificates, clients: Clients) -> ServerConfig {
+    let pem = |name: &str| CertificateDer::from_pem_file(certificates.file(name));
+    let key = PrivateKeyDer::from_pem_file(certificates.file("server.key")).expect("a key");
+    let provider = Arc::new(ring::default_provider());
+    let builder = ServerConfig::builder_with_provider(provider.clone())
+        .with_safe_default_protocol_versions()
+        .expect("versions");
+    let builder = match clients {
+        Clients::Anyone => builder.with_no_client_auth(),
+        Clients::Known => {
+            let mut roots = RootCertStore::empty();
+            roots
+                .add(pem("ca.pem").expect("a certificate"))
+                .expect("a root");
+            let known = WebPkiClientVerifier::builder_with_provider(Arc::new(roots), provider);
+            builder.with_client_cert_verifier(known.build().expect("a verifier"))
+        }
+    };
+    let chain = vec![pem("server.pem").expect("a certificate")];
+    builder
+        .with_single_cert(chain, key)
+        .expect("they belong together")
 }

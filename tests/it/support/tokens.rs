@@ -19,6 +19,9 @@ use serde_json::{Value, json};
 use tempfile::TempDir;
 use tokio::task::JoinHandle;
 
+use super::certificates::Certificates;
+use super::tls::{Clients, SecureServer};
+
 const ISSUER: &str = "tests";
 const SERVICE: &str = "registry of the tests";
 pub const USER: &str = "alice";
@@ -35,10 +38,16 @@ pub struct Asked {
 
 /// Gives `alice` everything, and anyone what is under `public/`.
 pub struct TokenServer {
-    address: std::net::SocketAddr,
+    /// Of the tokens.
+    realm: String,
     shared: Arc<Shared>,
     dir: TempDir,
-    task: JoinHandle<()>,
+    _server: Server,
+}
+
+enum Server {
+    Plain(JoinHandle<()>),
+    Secure { _server: SecureServer },
 }
 
 struct Shared {
@@ -49,25 +58,32 @@ struct Shared {
 
 impl TokenServer {
     pub async fn start() -> Self {
-        let dir = TempDir::new().expect("a temporary directory");
-        let (key, certificate) = signing_key(dir.path());
-        let shared = Arc::new(Shared {
-            key,
-            certificate,
-            asked: Mutex::default(),
-        });
+        let (dir, shared) = shared();
+        let router = Router::new().fallback(answer).with_state(shared.clone());
         let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await;
         let listener = listener.expect("a free port");
         let address = listener.local_addr().expect("an address");
-        let router = Router::new().fallback(answer).with_state(shared.clone());
         let task = tokio::spawn(async move {
             let _ = axum::serve(listener, router).await;
         });
         TokenServer {
-            address,
+            realm: format!("http://{address}/token"),
             shared,
             dir,
-            task,
+            _server: Server::Plain(task),
+        }
+    }
+
+    /// The same behind TLS, for clients that show a certificate.
+    pub async fn secure(certificates: &Certificates) -> Self {
+        let (dir, shared) = shared();
+        let router = Router::new().fallback(answer).with_state(shared.clone());
+        let server = SecureServer::start(certificates, Clients::Known, router).await;
+        TokenServer {
+            realm: server.url("/token"),
+            shared,
+            dir,
+            _server: Server::Secure { _server: server },
         }
     }
 
@@ -75,9 +91,9 @@ impl TokenServer {
     pub fn registry_config(&self) -> String {
         let bundle = self.dir.path().join("cert.pem");
         format!(
-            "auth: {{token: {{realm: 'http://{}/token', service: '{SERVICE}', issuer: {ISSUER}, \
+            "auth: {{token: {{realm: '{}', service: '{SERVICE}', issuer: {ISSUER}, \
              rootcertbundle: {}}}}}\n",
-            self.address,
+            self.realm,
             bundle.display()
         )
     }
@@ -87,10 +103,23 @@ impl TokenServer {
     }
 }
 
-impl Drop for TokenServer {
+impl Drop for Server {
     fn drop(&mut self) {
-        self.task.abort();
+        if let Server::Plain(task) = self {
+            task.abort();
+        }
     }
+}
+
+fn shared() -> (TempDir, Arc<Shared>) {
+    let dir = TempDir::new().expect("a temporary directory");
+    let (key, certificate) = signing_key(dir.path());
+    let shared = Shared {
+        key,
+        certificate,
+        asked: Mutex::default(),
+    };
+    (dir, Arc::new(shared))
 }
 
 /// A key, and the certificate that says it is one.

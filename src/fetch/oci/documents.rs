@@ -1,0 +1,136 @@
+//! Manifests and indexes: looked up by tag, read by digest.
+
+use bytes::Bytes;
+use http::{Method, StatusCode, header};
+
+use super::endpoint::Endpoint;
+use super::manifest::{Document, Manifest};
+use super::{InvalidManifest, Registry, expectation};
+use crate::digest::{Digest, Expected, Verifier};
+use crate::fetch::error::Failure;
+use crate::fetch::http::{HttpError, read_bounded};
+
+/// What registries themselves allow at most.
+pub(super) const MAX_MANIFEST_BYTES: usize = 4 * 1024 * 1024;
+const DIGEST_HEADER: &str = "docker-content-digest";
+pub(super) const MANIFEST: &str = "the OCI manifest";
+
+impl Registry<'_> {
+    /// The manifest of the artifact, chosen from the index if there is one.
+    pub(super) async fn manifest(
+        &self,
+        endpoints: &[Endpoint],
+        digest: Digest,
+        known: Option<Bytes>,
+    ) -> Result<(Digest, Manifest), Failure> {
+        let expected = Expected {
+            digest: Some(digest),
+            ..Expected::default()
+        };
+        let bytes = match known {
+            Some(bytes) => bytes,
+            None => {
+                self.first(endpoints, |endpoint| {
+                    self.document(endpoint, digest, expected)
+                })
+                .await?
+            }
+        };
+        let index = match Document::parse(&bytes)? {
+            Document::Manifest(manifest) => return Ok((digest, manifest)),
+            Document::Index(index) => index,
+        };
+        let chosen = index.select()?;
+        let bytes = self
+            .first(endpoints, |endpoint| {
+                self.document(endpoint, chosen.digest, expectation(chosen))
+            })
+            .await?;
+        match Document::parse(&bytes)? {
+            Document::Manifest(manifest) => Ok((chosen.digest, manifest)),
+            Document::Index(_) => Err(InvalidManifest::Nested.into()),
+        }
+    }
+
+    /// What a host says a tag stands for: the digest, and the document where
+    /// the digest could not be had without it.
+    pub(super) async fn look_up(
+        &self,
+        endpoint: &Endpoint,
+        tag: &str,
+    ) -> Result<(Digest, Option<Bytes>), Failure> {
+        if let Some(digest) = self.head(endpoint, tag).await? {
+            return Ok((digest, None));
+        }
+        let bytes = self.get_document(endpoint, tag).await?;
+        // A page that is served for every address is no answer.
+        Document::parse(&bytes)?;
+        Ok((Digest::of(&bytes), Some(bytes)))
+    }
+
+    /// The digest behind a tag; none when the registry does not say it.
+    async fn head(&self, endpoint: &Endpoint, tag: &str) -> Result<Option<Digest>, HttpError> {
+        let response = self
+            .request(Method::HEAD, endpoint, ("manifests", tag), None)
+            .await?;
+        match response.status() {
+            StatusCode::OK => {}
+            // Some registries and proxies know no HEAD.
+            StatusCode::METHOD_NOT_ALLOWED | StatusCode::NOT_IMPLEMENTED => return Ok(None),
+            _ => return Err(HttpError::refused(response, MANIFEST).await),
+        }
+        let digest = response.headers().get(DIGEST_HEADER);
+        Ok(digest
+            .and_then(|value| value.to_str().ok())
+            .and_then(|text| text.parse().ok()))
+    }
+
+    /// The document of a digest.
+    async fn document(
+        &self,
+        endpoint: &Endpoint,
+        digest: Digest,
+        expected: Expected,
+    ) -> Result<Bytes, Failure> {
+        let bytes = self.get_document(endpoint, &digest.to_string()).await?;
+        check(&bytes, expected, MANIFEST)?;
+        Ok(bytes)
+    }
+
+    async fn get_document(&self, endpoint: &Endpoint, name: &str) -> Result<Bytes, Failure> {
+        let mut patience = self.http.patience(self.meter, endpoint.persistence());
+        loop {
+            match self.get_document_once(endpoint, name).await {
+                Err(failure) if failure.is_of_body() && !patience.is_over() => {
+                    patience.pause(None).await;
+                }
+                result => return result,
+            }
+        }
+    }
+
+    async fn get_document_once(&self, endpoint: &Endpoint, name: &str) -> Result<Bytes, Failure> {
+        let response = self
+            .request(Method::GET, endpoint, ("manifests", name), None)
+            .await?;
+        if response.status() != StatusCode::OK {
+            return Err(HttpError::refused(response, MANIFEST).await.into());
+        }
+        let served_as = response.headers().get(header::CONTENT_TYPE).cloned();
+        let bytes = read_bounded(response, MAX_MANIFEST_BYTES, MANIFEST, self.meter).await?;
+        // One that does not parse is refused where it is used, after its digest is checked.
+        if let (Some(kind), Ok(document)) = (&served_as, Document::parse(&bytes)) {
+            document.served_as(kind.to_str().unwrap_or_default())?;
+        }
+        Ok(bytes)
+    }
+}
+
+pub(super) fn check(bytes: &[u8], expected: Expected, what: &str) -> Result<(), Failure> {
+    let mut verifier = Verifier::new(expected);
+    verifier
+        .update(bytes)
+        .and_then(|()| verifier.finish())
+        .map(drop)
+        .map_err(|mismatch| Failure::mismatch(what, mismatch))
+}
