@@ -1,45 +1,89 @@
-//! The permissions document that an artifact may carry.
+//! The permissions document: what a component may do.
 //!
 //! What an artifact carries is a request: it is shown to the operator and
-//! grants nothing.
+//! grants nothing. What the operator approved is the policy in force. Every
+//! part of the language is enforced or refused; docs/policy.md describes it.
 
-use serde::Deserialize;
+mod document;
+mod environment;
+mod error;
+mod grants;
+mod limits;
+mod network;
+mod permission;
+mod quantity;
+mod storage;
+mod unexpected;
+
 use serde_json::Value;
 
-use crate::error::{Class, Diagnose};
+pub use environment::{EnvironmentPermissions, EnvironmentRule, ValueSource};
+pub use error::{InvalidPermission, Place, PolicyError};
+pub use grants::Revoked;
+pub use limits::{CpuShare, LimitRule, Limits};
+pub use network::{
+    CidrRule, Host, HostPattern, Hosts, Network, NetworkPermissions, NetworkRule, Scheme, is_public,
+};
+pub use permission::Permission;
+pub use quantity::{format_duration, format_size, parse_duration, parse_size};
+pub use storage::{
+    Access, Base, StoragePermissions, StorageRoot, StorageRule, StorageRules, StorageUri,
+};
 
-/// The one version of the document there is.
-const VERSION: &str = "1.0";
-
-#[derive(Deserialize)]
-struct Document {
-    version: String,
-    #[serde(default)]
-    permissions: Value,
+/// A permissions document. The default grants nothing.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Policy {
+    pub description: Option<String>,
+    pub network: NetworkPermissions,
+    pub storage: StoragePermissions,
+    pub environment: EnvironmentPermissions,
+    pub limits: Limits,
 }
 
-/// Why a permissions document was refused.
-#[derive(Debug, thiserror::Error)]
-pub enum PolicyError {
-    #[error("The bundled policy is not a permissions document")]
-    Malformed(#[source] Box<serde_saphyr::Error>),
-    #[error("The bundled policy has version `{found}`")]
-    Version { found: String },
+impl Policy {
+    /// Reads a document, strictly.
+    ///
+    /// # Errors
+    ///
+    /// [`PolicyError`], which names the place and the key.
+    pub fn parse(text: &str) -> Result<Self, PolicyError> {
+        document::parse(text)
+    }
+
+    /// The document as text; [`Policy::parse`] reads it back as it was.
+    pub fn to_yaml(&self) -> String {
+        // Maps of text and numbers only, written to memory: nothing can fail.
+        serde_saphyr::to_string(self).expect("a policy is plain data")
+    }
+
+    /// Plain sentences on what is asked for and cannot be made use of, as the
+    /// component imports no interface for it.
+    pub fn unexpected(&self, imports: &[String]) -> Vec<String> {
+        unexpected::unexpected(self, imports)
+    }
 }
 
-impl Diagnose for PolicyError {
-    fn code(&self) -> &'static str {
-        "invalid-policy"
-    }
+/// The answer to a question about a permission.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[must_use]
+pub enum Decision {
+    Allowed,
+    Denied,
+}
 
-    fn class(&self) -> Class {
-        Class::InvalidComponent
+impl Decision {
+    pub fn is_allowed(self) -> bool {
+        self == Decision::Allowed
     }
+}
 
-    fn hint(&self) -> Option<String> {
-        Some(format!(
-            "a policy is YAML with `version: \"{VERSION}\"` and `permissions:`; ask the publisher to mend it"
-        ))
+impl From<bool> for Decision {
+    fn from(allowed: bool) -> Self {
+        if allowed {
+            Decision::Allowed
+        } else {
+            Decision::Denied
+        }
     }
 }
 
@@ -47,37 +91,11 @@ impl Diagnose for PolicyError {
 ///
 /// # Errors
 ///
-/// [`PolicyError`] when the text is not YAML of the known version.
+/// [`PolicyError`] when the text is not a permissions document.
 pub fn requested_permissions(text: &str) -> Result<Value, PolicyError> {
-    let document: Document =
-        serde_saphyr::from_str(text).map_err(|error| PolicyError::Malformed(Box::new(error)))?;
-    if document.version != VERSION {
-        return Err(PolicyError::Version {
-            found: document.version.chars().take(32).collect(),
-        });
-    }
-    Ok(document.permissions)
+    let policy = Policy::parse(text)?;
+    Ok(serde_json::json!(policy)["permissions"].take())
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn permissions_are_read_as_data() {
-        let text = "version: \"1.0\"\ndescription: d\npermissions:\n  network:\n    allow:\n    - host: a.example\n";
-        assert_eq!(
-            requested_permissions(text).unwrap(),
-            serde_json::json!({"network": {"allow": [{"host": "a.example"}]}})
-        );
-    }
-
-    #[test]
-    fn other_texts_are_refused() {
-        for text in ["", "[1, 2", "version: \"2.0\"", "permissions: {}", "- a"] {
-            assert!(requested_permissions(text).is_err(), "{text}");
-        }
-        let bomb = format!("version: \"1.0\"\npermissions: {}", "[".repeat(100_000));
-        assert!(requested_permissions(&bomb).is_err());
-    }
-}
+mod tests;

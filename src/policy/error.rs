@@ -1,0 +1,110 @@
+//! Why a permissions document, or one permission, was refused.
+
+use std::fmt;
+
+use crate::error::{Class, Diagnose};
+
+/// The widest excerpt of a bad text that a message shows, in characters.
+const WIDTH: usize = 80;
+
+/// Where in a document: line and column, both from 1.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Place {
+    pub line: u64,
+    pub column: u64,
+}
+
+impl fmt::Display for Place {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "line {}, column {}", self.line, self.column)
+    }
+}
+
+/// Why a permissions document was refused.
+#[derive(Debug, thiserror::Error)]
+pub enum PolicyError {
+    #[error("The policy has {size} bytes; at most {limit} are read")]
+    TooLarge { size: usize, limit: usize },
+    #[error("The policy is not YAML that can be read")]
+    Malformed(#[source] Box<serde_saphyr::Error>),
+    /// `path` is the key's place in the document, such as
+    /// `permissions.network.allow[0].host`; empty for the document itself.
+    #[error("The policy is wrong at {at}{}: {problem}", shown(path))]
+    Invalid {
+        at: Place,
+        path: String,
+        problem: String,
+    },
+}
+
+fn shown(path: &str) -> String {
+    match path {
+        "" => String::new(),
+        path => format!(" (`{path}`)"),
+    }
+}
+
+impl Diagnose for PolicyError {
+    fn code(&self) -> &'static str {
+        "invalid-policy"
+    }
+
+    fn class(&self) -> Class {
+        Class::InvalidComponent
+    }
+
+    fn hint(&self) -> Option<String> {
+        Some(
+            "docs/policy.md describes every key; `wassette policy schema` prints the JSON Schema"
+                .to_owned(),
+        )
+    }
+}
+
+/// A text that is not what a permission is made of: a host, a network, a
+/// storage URI, a size and so on.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("`{text}` is not {kind}: {reason}")]
+pub struct InvalidPermission {
+    kind: &'static str,
+    text: String,
+    reason: String,
+}
+
+impl InvalidPermission {
+    /// `kind` with its article, such as `a host`.
+    pub(super) fn new(kind: &'static str, text: &str, reason: impl Into<String>) -> Self {
+        InvalidPermission {
+            kind,
+            text: excerpt(text),
+            reason: reason.into(),
+        }
+    }
+}
+
+impl Diagnose for InvalidPermission {
+    fn code(&self) -> &'static str {
+        "invalid-permission"
+    }
+
+    fn class(&self) -> Class {
+        Class::Usage
+    }
+
+    fn hint(&self) -> Option<String> {
+        Some("docs/policy.md has examples of every kind of permission".to_owned())
+    }
+}
+
+/// A text from outside, cut and without control characters.
+pub(super) fn excerpt(text: &str) -> String {
+    let mut shown: String = text
+        .chars()
+        .take(WIDTH)
+        .map(|c| if c.is_control() { '\u{fffd}' } else { c })
+        .collect();
+    if text.chars().nth(WIDTH).is_some() {
+        shown.push('…');
+    }
+    shown
+}

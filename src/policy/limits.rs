@@ -1,0 +1,157 @@
+//! How much a component may use.
+
+use std::fmt;
+use std::str::FromStr;
+use std::time::Duration;
+
+use super::error::InvalidPermission;
+use super::quantity;
+
+/// Thousandths of one processor; never zero.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct CpuShare(u32);
+
+impl CpuShare {
+    pub fn millicores(self) -> u32 {
+        self.0
+    }
+}
+
+impl FromStr for CpuShare {
+    type Err = InvalidPermission;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        quantity::parse_cpu(text).map(CpuShare)
+    }
+}
+
+impl fmt::Display for CpuShare {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&quantity::format_cpu(self.0))
+    }
+}
+
+/// Limits that the policy sets; where it is silent, the server's own hold.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Limits {
+    /// Bytes of memory of one instance.
+    pub memory: Option<u64>,
+    /// The share of a processor over the wall time of a call.
+    pub cpu: Option<CpuShare>,
+    /// The wall time of one call, at most.
+    pub time: Option<Duration>,
+    /// Calls in flight at once.
+    pub instances: Option<u32>,
+    /// Bytes of a result, and of what the guest prints during a call.
+    pub output: Option<u64>,
+}
+
+/// One limit.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum LimitRule {
+    /// Bytes.
+    Memory(u64),
+    Cpu(CpuShare),
+    Time(Duration),
+    Instances(u32),
+    /// Bytes.
+    Output(u64),
+}
+
+impl Limits {
+    /// The limits that are set.
+    pub fn rules(&self) -> impl Iterator<Item = LimitRule> {
+        [
+            self.memory.map(LimitRule::Memory),
+            self.cpu.map(LimitRule::Cpu),
+            self.time.map(LimitRule::Time),
+            self.instances.map(LimitRule::Instances),
+            self.output.map(LimitRule::Output),
+        ]
+        .into_iter()
+        .flatten()
+    }
+
+    pub fn set(&mut self, rule: LimitRule) {
+        match rule {
+            LimitRule::Memory(bytes) => self.memory = Some(bytes),
+            LimitRule::Cpu(share) => self.cpu = Some(share),
+            LimitRule::Time(time) => self.time = Some(time),
+            LimitRule::Instances(count) => self.instances = Some(count),
+            LimitRule::Output(bytes) => self.output = Some(bytes),
+        }
+    }
+
+    /// Unsets the limit of this kind, whatever its value.
+    pub fn unset(&mut self, rule: LimitRule) {
+        match rule {
+            LimitRule::Memory(_) => self.memory = None,
+            LimitRule::Cpu(_) => self.cpu = None,
+            LimitRule::Time(_) => self.time = None,
+            LimitRule::Instances(_) => self.instances = None,
+            LimitRule::Output(_) => self.output = None,
+        }
+    }
+
+    /// Whether a limit of this kind is set, at least as high.
+    pub fn covers(&self, asked: LimitRule) -> bool {
+        match asked {
+            LimitRule::Memory(bytes) => self.memory >= Some(bytes),
+            LimitRule::Cpu(share) => self.cpu >= Some(share),
+            LimitRule::Time(time) => self.time >= Some(time),
+            LimitRule::Instances(count) => self.instances >= Some(count),
+            LimitRule::Output(bytes) => self.output >= Some(bytes),
+        }
+    }
+}
+
+impl LimitRule {
+    /// The key of the limit in a policy.
+    pub fn key(&self) -> &'static str {
+        match self {
+            LimitRule::Memory(_) => "memory",
+            LimitRule::Cpu(_) => "cpu",
+            LimitRule::Time(_) => "time",
+            LimitRule::Instances(_) => "instances",
+            LimitRule::Output(_) => "output",
+        }
+    }
+
+    /// The value as a policy writes it.
+    pub fn value(&self) -> String {
+        match self {
+            LimitRule::Memory(bytes) | LimitRule::Output(bytes) => quantity::format_size(*bytes),
+            LimitRule::Cpu(share) => share.to_string(),
+            LimitRule::Time(time) => quantity::format_duration(*time),
+            LimitRule::Instances(count) => count.to_string(),
+        }
+    }
+
+    /// Reads a limit from its key and value, as in `memory` and `512Mi`.
+    pub fn parse(key: &str, value: &str) -> Result<Self, InvalidPermission> {
+        match key {
+            "memory" => quantity::parse_size(value).map(LimitRule::Memory),
+            "cpu" => value.parse().map(LimitRule::Cpu),
+            "time" => quantity::parse_duration(value).map(LimitRule::Time),
+            "instances" => parse_count(value).map(LimitRule::Instances),
+            "output" => quantity::parse_size(value).map(LimitRule::Output),
+            _ => Err(InvalidPermission::new(
+                "a limit",
+                key,
+                "there are memory, cpu, time, instances and output",
+            )),
+        }
+    }
+}
+
+fn parse_count(text: &str) -> Result<u32, InvalidPermission> {
+    let digits = text.bytes().all(|byte| byte.is_ascii_digit());
+    match text.parse::<u32>() {
+        Ok(count) if digits && count > 0 => Ok(count),
+        _ => Err(InvalidPermission::new(
+            "a number of instances",
+            text,
+            "a whole number from 1",
+        )),
+    }
+}

@@ -1,0 +1,133 @@
+//! Sizes, shares of a processor and durations, as the policy writes them.
+
+use std::time::Duration;
+
+use super::error::InvalidPermission;
+
+/// Units of sizes; the ones with `i` are powers of 1024.
+const SIZES: &[(&str, u64)] = &[
+    ("Ki", 1 << 10),
+    ("Mi", 1 << 20),
+    ("Gi", 1 << 30),
+    ("Ti", 1 << 40),
+    ("k", 1_000),
+    ("K", 1_000),
+    ("M", 1_000_000),
+    ("G", 1_000_000_000),
+    ("T", 1_000_000_000_000),
+    ("", 1),
+];
+
+/// Units of durations in milliseconds.
+const TIMES: &[(&str, u64)] = &[("ms", 1), ("s", 1_000), ("m", 60_000), ("h", 3_600_000)];
+
+/// The longest time a call can be given: a day.
+const LONGEST: u64 = 24 * 3_600_000;
+
+/// The most processors, in thousandths.
+const MOST_CPU: u32 = 1_024_000;
+
+/// Bytes: `512Mi`, `1Gi`, `64M`, `1048576`.
+pub fn parse_size(text: &str) -> Result<u64, InvalidPermission> {
+    let wrong = |reason: &str| InvalidPermission::new("a size", text, reason);
+    let (number, unit) = split_unit(text);
+    let factor = unit_of(SIZES, unit).ok_or_else(|| wrong("as in `512Mi`, `64M` or `1048576`"))?;
+    let number = whole(number).ok_or_else(|| wrong("a whole number and a unit, as in `512Mi`"))?;
+    match number.checked_mul(factor) {
+        Some(0) => Err(wrong("nothing can run with zero")),
+        Some(bytes) => Ok(bytes),
+        None => Err(wrong("it is too large")),
+    }
+}
+
+/// The largest unit that gives a whole number.
+pub fn format_size(bytes: u64) -> String {
+    SIZES[..4]
+        .iter()
+        .rev()
+        .find(|(_, factor)| bytes >= *factor && bytes.is_multiple_of(*factor))
+        .map_or_else(
+            || bytes.to_string(),
+            |(unit, factor)| format!("{}{unit}", bytes / factor),
+        )
+}
+
+/// `30s`, `500ms`, `2m`, `1h`.
+pub fn parse_duration(text: &str) -> Result<Duration, InvalidPermission> {
+    let wrong = |reason: &str| InvalidPermission::new("a duration", text, reason);
+    let (number, unit) = split_unit(text);
+    let factor = unit_of(TIMES, unit).ok_or_else(|| wrong("as in `30s`, `500ms` or `2m`"))?;
+    let number = whole(number).ok_or_else(|| wrong("a whole number and a unit, as in `30s`"))?;
+    match number.checked_mul(factor) {
+        Some(0) => Err(wrong("nothing can run with zero")),
+        Some(ms) if ms <= LONGEST => Ok(Duration::from_millis(ms)),
+        _ => Err(wrong("at most a day, `24h`")),
+    }
+}
+
+/// The largest unit that gives a whole number.
+pub fn format_duration(time: Duration) -> String {
+    let ms = u64::try_from(time.as_millis()).unwrap_or(u64::MAX);
+    TIMES
+        .iter()
+        .rev()
+        .find(|(_, factor)| ms >= *factor && ms.is_multiple_of(*factor))
+        .map_or_else(
+            || format!("{ms}ms"),
+            |(unit, factor)| format!("{}{unit}", ms / factor),
+        )
+}
+
+/// Thousandths of a processor: `500m`, `0.5`, `2`.
+pub fn parse_cpu(text: &str) -> Result<u32, InvalidPermission> {
+    let wrong = |reason: &str| InvalidPermission::new("a share of a processor", text, reason);
+    let form = "as in `500m`, `0.5` or `2`";
+    let millis = match text.strip_suffix('m') {
+        Some(millis) => whole(millis),
+        None => decimal_thousandths(text),
+    };
+    match millis.ok_or_else(|| wrong(form))? {
+        0 => Err(wrong("nothing can run with zero")),
+        millis => u32::try_from(millis)
+            .ok()
+            .filter(|millis| *millis <= MOST_CPU)
+            .ok_or_else(|| wrong("at most 1024 processors")),
+    }
+}
+
+pub fn format_cpu(millis: u32) -> String {
+    match millis % 1000 {
+        0 => (millis / 1000).to_string(),
+        _ => format!("{millis}m"),
+    }
+}
+
+/// `1.25` as 1250; at most three decimals.
+fn decimal_thousandths(text: &str) -> Option<u64> {
+    let (units, decimals) = text.split_once('.').unwrap_or((text, "0"));
+    if decimals.is_empty() || decimals.len() > 3 {
+        return None;
+    }
+    let decimals = whole(&format!("{decimals:0<3}"))?;
+    whole(units)?.checked_mul(1000)?.checked_add(decimals)
+}
+
+fn split_unit(text: &str) -> (&str, &str) {
+    let digits = text.bytes().take_while(u8::is_ascii_digit).count();
+    text.split_at(digits)
+}
+
+fn unit_of(units: &[(&str, u64)], unit: &str) -> Option<u64> {
+    units
+        .iter()
+        .find(|(name, _)| *name == unit)
+        .map(|(_, factor)| *factor)
+}
+
+/// ASCII digits only: no sign, no space.
+fn whole(text: &str) -> Option<u64> {
+    if text.is_empty() || !text.bytes().all(|byte| byte.is_ascii_digit()) {
+        return None;
+    }
+    text.parse().ok()
+}

@@ -1,0 +1,96 @@
+//! Reading and writing.
+
+use std::fmt;
+use std::ops::{BitAnd, BitOr, Sub};
+
+/// What may be done with a file or directory.
+///
+/// Reading a directory lists it; writing one creates, renames and removes
+/// what it holds.
+#[derive(Clone, Copy, Default, PartialEq, Eq, Hash)]
+pub struct Access(u8);
+
+impl Access {
+    pub const NONE: Access = Access(0);
+    pub const READ: Access = Access(1);
+    pub const WRITE: Access = Access(2);
+    pub const READ_WRITE: Access = Access(3);
+
+    /// Whether all of `other` is in `self`.
+    pub fn contains(self, other: Access) -> bool {
+        self.0 & other.0 == other.0
+    }
+
+    pub fn is_none(self) -> bool {
+        self == Access::NONE
+    }
+
+    /// The single modes that are in `self`, in the order `read`, `write`.
+    pub fn modes(self) -> impl Iterator<Item = Access> {
+        [Access::READ, Access::WRITE]
+            .into_iter()
+            .filter(move |mode| self.contains(*mode))
+    }
+
+    /// `read` or `write`, as a policy writes them.
+    pub fn parse_mode(text: &str) -> Option<Access> {
+        match text {
+            "read" => Some(Access::READ),
+            "write" => Some(Access::WRITE),
+            _ => None,
+        }
+    }
+
+    /// The modes as a policy writes them.
+    pub fn names(self) -> Vec<&'static str> {
+        self.modes()
+            .map(|mode| {
+                if mode == Access::READ {
+                    "read"
+                } else {
+                    "write"
+                }
+            })
+            .collect()
+    }
+}
+
+impl BitOr for Access {
+    type Output = Access;
+
+    fn bitor(self, other: Access) -> Access {
+        Access(self.0 | other.0)
+    }
+}
+
+impl BitAnd for Access {
+    type Output = Access;
+
+    fn bitand(self, other: Access) -> Access {
+        Access(self.0 & other.0)
+    }
+}
+
+impl Sub for Access {
+    type Output = Access;
+
+    fn sub(self, other: Access) -> Access {
+        Access(self.0 & !other.0)
+    }
+}
+
+impl fmt::Debug for Access {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Access({self})")
+    }
+}
+
+/// In plain words: `read and write`.
+impl fmt::Display for Access {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.names().as_slice() {
+            [] => f.write_str("nothing"),
+            names => f.write_str(&names.join(" and ")),
+        }
+    }
+}

@@ -1,0 +1,189 @@
+//! Storage permissions made absolute: pure decisions on canonical paths.
+
+use std::path::{Component, Path, PathBuf};
+
+use super::StoragePermissions;
+use super::access::Access;
+use super::pattern::{Pattern, Segment};
+use super::uri::Base;
+use crate::policy::Decision;
+
+/// The rules of one component, ready to be asked about absolute canonical
+/// paths. Paths that are relative, not UTF-8 or hold `..` are never granted.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct StorageRules {
+    allow: Vec<Rule>,
+    deny: Vec<Rule>,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+struct Rule {
+    pattern: Pattern,
+    access: Access,
+    /// How many leading segments are the working directory's.
+    relative: Option<usize>,
+}
+
+/// A directory to open for a guest before it starts.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct StorageRoot {
+    /// Absolute, on the host.
+    pub host: PathBuf,
+    /// What the guest calls it.
+    pub guest: String,
+}
+
+impl StorageRules {
+    pub(super) fn new(permissions: &StoragePermissions, working_directory: &Path) -> Self {
+        let below = names(working_directory);
+        let rules = |list: &[super::StorageRule]| -> Option<Vec<Rule>> {
+            list.iter()
+                .map(|rule| {
+                    let (mut segments, relative) = match rule.uri.base {
+                        Base::Root => (Vec::new(), None),
+                        Base::WorkingDirectory => {
+                            let below = below.as_ref()?;
+                            let segments =
+                                below.iter().map(|n| Segment::Name(vec![(*n).to_owned()]));
+                            (segments.collect(), Some(below.len()))
+                        }
+                    };
+                    segments.extend(rule.uri.pattern.segments.iter().cloned());
+                    Some(Rule {
+                        pattern: Pattern { segments },
+                        access: rule.access,
+                        relative,
+                    })
+                })
+                .collect()
+        };
+        // A working directory without a name that can be matched leaves
+        // relative rules without meaning: then nothing is granted.
+        match (rules(&permissions.allow), rules(&permissions.deny)) {
+            (Some(allow), Some(deny)) => StorageRules { allow, deny },
+            _ => StorageRules::default(),
+        }
+    }
+
+    /// What may be done with the file or directory itself.
+    pub fn access(&self, path: &Path) -> Access {
+        let Some(path) = names(path) else {
+            return Access::NONE;
+        };
+        union(&self.allow, |pattern| pattern.matches(&path))
+            - union(&self.deny, |pattern| pattern.matches(&path))
+    }
+
+    /// Whether something strictly below `directory` may be granted: then it
+    /// may be walked through, and a listing shows the names that lead on.
+    pub fn leads_to_grant(&self, directory: &Path) -> Decision {
+        let Some(directory) = names(directory) else {
+            return Decision::Denied;
+        };
+        let asked = union(&self.allow, |pattern| pattern.leads_below(&directory));
+        let denied = union(&self.deny, |pattern| pattern.covers_tree(&directory));
+        Decision::from(!(asked - denied).is_none())
+    }
+
+    /// Whether all that is or may ever be below `directory`, and itself, is
+    /// granted: only then can it be renamed or linked as a whole.
+    pub fn whole_tree(&self, directory: &Path, access: Access) -> Decision {
+        let Some(directory) = names(directory) else {
+            return Decision::Denied;
+        };
+        let allowed = union(&self.allow, |pattern| pattern.covers_tree(&directory));
+        let denied = union(&self.deny, |pattern| pattern.meets(&directory));
+        Decision::from((allowed - denied).contains(access))
+    }
+
+    /// The fewest directories to open so that every grant can be reached:
+    /// under their absolute names, and for grants below the working
+    /// directory under the relative ones too.
+    pub fn roots(&self) -> Vec<StorageRoot> {
+        let absolute = self.allow.iter().map(|rule| directory(&rule.pattern));
+        let relative = self.allow.iter().filter_map(|rule| {
+            let known = directory(&rule.pattern);
+            Some(known[rule.relative?..].to_vec())
+        });
+        let below = self.allow.iter().find_map(|rule| {
+            let known = directory(&rule.pattern);
+            Some(known[..rule.relative?].to_vec())
+        });
+        let mut roots: Vec<StorageRoot> = outermost(absolute)
+            .into_iter()
+            .map(|names| StorageRoot {
+                guest: format!("/{}", names.join("/")),
+                host: host_path(&names),
+            })
+            .collect();
+        for names in outermost(relative) {
+            let mut whole = below.clone().unwrap_or_default();
+            whole.extend(names.iter().cloned());
+            roots.push(StorageRoot {
+                guest: if names.is_empty() {
+                    ".".to_owned()
+                } else {
+                    names.join("/")
+                },
+                host: host_path(&whole),
+            });
+        }
+        roots
+    }
+}
+
+fn union(rules: &[Rule], is_for: impl Fn(&Pattern) -> bool) -> Access {
+    rules
+        .iter()
+        .filter(|rule| is_for(&rule.pattern))
+        .fold(Access::NONE, |access, rule| access | rule.access)
+}
+
+/// The names of the directory from which the whole pattern can be reached:
+/// all before the first wildcard, but never the last name, which may be a
+/// file's.
+fn directory(pattern: &Pattern) -> Vec<String> {
+    let mut names: Vec<String> = pattern
+        .segments
+        .iter()
+        .map_while(|segment| segment.literal().map(str::to_owned))
+        .collect();
+    if names.len() == pattern.segments.len() {
+        names.pop();
+    }
+    names
+}
+
+/// Without those that lie in another.
+fn outermost(directories: impl Iterator<Item = Vec<String>>) -> Vec<Vec<String>> {
+    let mut sorted: Vec<Vec<String>> = directories.collect();
+    sorted.sort();
+    let mut kept: Vec<Vec<String>> = Vec::new();
+    for names in sorted {
+        // Sorted, a directory stands right before all that lies in it.
+        if !kept.last().is_some_and(|outer| names.starts_with(outer)) {
+            kept.push(names);
+        }
+    }
+    kept
+}
+
+fn host_path(names: &[String]) -> PathBuf {
+    let mut path = PathBuf::from("/");
+    path.extend(names);
+    path
+}
+
+/// The names of an absolute path without `..`.
+fn names(path: &Path) -> Option<Vec<&str>> {
+    let mut components = path.components();
+    if components.next() != Some(Component::RootDir) {
+        return None;
+    }
+    components
+        .map(|component| match component {
+            Component::Normal(name) => name.to_str(),
+            _ => None,
+        })
+        .collect()
+}

@@ -1,0 +1,142 @@
+//! `fs:///absolute/path/**` and `fs://below/the/working/directory/*`.
+
+use std::fmt;
+use std::str::FromStr;
+
+use super::pattern::{Pattern, RESERVED, Segment};
+use crate::policy::error::InvalidPermission;
+
+/// Bytes of a URI, at most.
+const LONGEST: usize = 4096;
+/// Segments of a path, at most.
+const DEEPEST: usize = 128;
+
+/// Where a path begins.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Base {
+    /// `fs:///…`: the root of the file system.
+    Root,
+    /// `fs://…`: the server's working directory.
+    WorkingDirectory,
+}
+
+/// Files and directories of the host, by path.
+///
+/// `*` stands for any characters of one name, `**` for any number of names,
+/// also none. Other characters stand for themselves; `%` begins an escape of
+/// two hexadecimal digits, as in `%2A` for a star.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct StorageUri {
+    pub(super) base: Base,
+    pub(super) pattern: Pattern,
+}
+
+impl StorageUri {
+    pub fn base(&self) -> Base {
+        self.base
+    }
+
+    /// Whether everything in `other` is in `self`. May say no where yes would
+    /// be true, never the other way round.
+    pub fn covers(&self, other: &StorageUri) -> bool {
+        let everything = self.base == Base::Root && self.pattern.segments == [Segment::AnyDepth];
+        everything || self.base == other.base && self.pattern.covers(&other.pattern)
+    }
+}
+
+impl FromStr for StorageUri {
+    type Err = InvalidPermission;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        let wrong = |reason: String| InvalidPermission::new("a storage URI", text, reason);
+        if text.len() > LONGEST {
+            return Err(wrong(format!("it is longer than {LONGEST} bytes")));
+        }
+        let Some(path) = text.strip_prefix("fs://") else {
+            return Err(wrong(
+                "it begins with `fs://`, as in `fs:///data/**`".to_owned(),
+            ));
+        };
+        let (base, path) = match path.strip_prefix('/') {
+            Some(path) => (Base::Root, path),
+            None => (Base::WorkingDirectory, path),
+        };
+        let mut segments = Vec::new();
+        if !(path.is_empty() && base == Base::Root) {
+            for segment in path.split('/') {
+                let segment = parse_segment(segment).map_err(wrong)?;
+                if segment != Segment::AnyDepth || segments.last() != Some(&segment) {
+                    segments.push(segment);
+                }
+            }
+        }
+        if segments.len() > DEEPEST {
+            return Err(wrong(format!("it has more than {DEEPEST} segments")));
+        }
+        Ok(StorageUri {
+            base,
+            pattern: Pattern { segments },
+        })
+    }
+}
+
+fn parse_segment(text: &str) -> Result<Segment, String> {
+    if text.is_empty() {
+        return Err("a name is missing between slashes or at the end".to_owned());
+    }
+    if text == "**" {
+        return Ok(Segment::AnyDepth);
+    }
+    if text.contains("**") {
+        return Err("`**` stands alone between slashes".to_owned());
+    }
+    if let Some(c) = text.chars().find(|c| RESERVED.contains(c)) {
+        return Err(format!(
+            "`{c}` has no meaning here; write `%{:02X}` for the character itself",
+            u32::from(c)
+        ));
+    }
+    let pieces: Vec<String> = text.split('*').map(decode).collect::<Result<_, _>>()?;
+    match pieces.as_slice() {
+        [name] if name == "." || name == ".." => Err(format!("`{name}` is not a name")),
+        _ => Ok(Segment::Name(pieces)),
+    }
+}
+
+/// Resolves percent escapes.
+fn decode(text: &str) -> Result<String, String> {
+    let mut bytes = Vec::with_capacity(text.len());
+    let mut rest = text.as_bytes();
+    while let Some((&first, tail)) = rest.split_first() {
+        rest = tail;
+        if first != b'%' {
+            bytes.push(first);
+            continue;
+        }
+        let digits = rest.get(..2).and_then(|digits| {
+            let digit = |at: usize| char::from(digits[at]).to_digit(16);
+            Some(digit(0)? * 16 + digit(1)?)
+        });
+        let Some(byte) = digits.and_then(|byte| u8::try_from(byte).ok()) else {
+            return Err(
+                "`%` is followed by two hexadecimal digits; `%25` is the character".to_owned(),
+            );
+        };
+        bytes.push(byte);
+        rest = &rest[2..];
+    }
+    if bytes.contains(&0) || bytes.contains(&b'/') {
+        return Err("a name holds neither a slash nor a null byte".to_owned());
+    }
+    String::from_utf8(bytes).map_err(|_| "the escapes are not UTF-8".to_owned())
+}
+
+impl fmt::Display for StorageUri {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let slash = match self.base {
+            Base::Root => "/",
+            Base::WorkingDirectory => "",
+        };
+        write!(f, "fs://{slash}{}", self.pattern)
+    }
+}
