@@ -30,6 +30,8 @@ pub mod error;
 
 pub mod digest;
 
+pub mod secret;
+
 pub mod reference;
 
 pub mod catalog;

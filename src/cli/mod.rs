@@ -13,6 +13,7 @@ mod logout;
 mod output;
 mod progress;
 mod registry;
+mod secret;
 mod serve;
 mod unload;
 
@@ -100,6 +101,7 @@ enum Command {
     Registry(registry::Registry),
     Login(login::Login),
     Logout(logout::Logout),
+    Secret(secret::Secret),
     Serve(serve::Serve),
     Completions(completions::Completions),
     Compile(compile::Compile),
@@ -140,6 +142,7 @@ impl Cli {
             Command::Registry(command) => command.run(global),
             Command::Login(command) => command.run(global),
             Command::Logout(command) => command.run(global),
+            Command::Secret(command) => command.run(global),
             Command::Serve(command) => command.run(global),
             Command::Completions(command) => command.run(&mut Cli::command()),
             Command::Compile(command) => command.run(),

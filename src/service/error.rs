@@ -6,7 +6,7 @@ use crate::policy::PolicyError;
 use crate::reference::{InvalidComponentId, InvalidReference};
 use crate::runtime::{CallError, CompileError};
 use crate::schema::SchemaError;
-use crate::store::StoreError;
+use crate::store::{SecretError, StoreError};
 use crate::verify::VerifyError;
 
 use super::config::ConfigError;
@@ -33,6 +33,8 @@ pub enum Error {
     #[error(transparent)]
     Store(#[from] StoreError),
     #[error(transparent)]
+    Secret(#[from] SecretError),
+    #[error(transparent)]
     Compile(#[from] Arc<CompileError>),
     #[error(transparent)]
     Call(#[from] CallError),
@@ -58,6 +60,7 @@ impl Error {
             Error::Schema(error) => error,
             Error::Policy(error) => error,
             Error::Store(error) => error,
+            Error::Secret(error) => error,
             Error::Compile(error) => error.as_ref(),
             Error::Call(error) => error,
             Error::UnknownTool { .. } | Error::DigestRequired | Error::Worker(_) => return None,

@@ -15,6 +15,7 @@ mod inspect;
 mod list;
 mod load;
 mod login;
+mod secrets;
 
 use std::collections::HashMap;
 use std::path::PathBuf;
@@ -36,6 +37,7 @@ pub use inspect::{Inspection, Target, Uncallable};
 pub use list::{ComponentSummary, Health};
 pub use load::{Compile, LoadOutcome, LoadReceipt, LoadRequest, LoadStatus};
 pub use login::{LoggedIn, LoggedOut, LogoutStatus};
+pub use secrets::{ListedSecret, SecretList, SecretNames, Values};
 
 /// How a [`Service`] is set up.
 pub struct ServiceOptions {

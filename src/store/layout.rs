@@ -8,6 +8,7 @@
 //!     <id>.wasm                    the component
 //!     <id>.metadata.json           tools, schemas, stamp, source, digests, receipt
 //!     <id>.cwasm                   compiled for this engine
+//!   secrets/<id>.json              secrets of a component, installed or not
 //! ```
 
 use std::path::{Path, PathBuf};
@@ -40,6 +41,11 @@ impl Layout {
 
     pub fn components(&self) -> PathBuf {
         self.root.join("components")
+    }
+
+    /// Readable by its owner alone, like all that is in it.
+    pub fn secrets(&self) -> PathBuf {
+        self.root.join("secrets")
     }
 
     /// Held for the moment in which a directory appears, changes or vanishes.

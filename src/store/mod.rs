@@ -8,6 +8,7 @@
 mod error;
 mod layout;
 mod metadata;
+pub mod secrets;
 mod staging;
 
 use std::fs::{self, DirBuilder, File};
@@ -25,6 +26,7 @@ use crate::verify::Verified;
 pub use error::StoreError;
 pub use layout::{ComponentFiles, Layout};
 pub use metadata::{ComponentInfo, Digests, Metadata, ValidationStamp};
+pub use secrets::{SecretError, SecretKey, SecretStamp, SecretStore, Secrets};
 pub use staging::Staging;
 
 /// The components under one root.
@@ -78,6 +80,11 @@ impl Store {
 
     pub fn layout(&self) -> &Layout {
         &self.layout
+    }
+
+    /// The secrets of the components of this root.
+    pub fn secrets(&self) -> SecretStore {
+        SecretStore::new(&self.layout)
     }
 
     /// Makes an empty directory for a load, creating the root at first use.

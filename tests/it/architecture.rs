@@ -5,9 +5,10 @@ use std::path::{Path, PathBuf};
 
 /// Modules in the order in which they may depend on each other, as `lib.rs`
 /// gives it: a module sees only those before it.
-const ORDER: [&str; 15] = [
+const ORDER: [&str; 16] = [
     "error",
     "digest",
+    "secret",
     "reference",
     "catalog",
     "policy",

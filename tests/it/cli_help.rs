@@ -17,6 +17,10 @@ fn help_of_every_command() {
         "registry search",
         "login",
         "logout",
+        "secret",
+        "secret set",
+        "secret list",
+        "secret delete",
         "serve",
         "completions",
     ] {

@@ -9,6 +9,7 @@ mod cli_help;
 mod cli_load;
 mod cli_login;
 mod cli_offline;
+mod cli_secret;
 mod clients;
 mod crash;
 mod documents;

@@ -10,16 +10,15 @@ mod environment;
 mod helper;
 mod login_file;
 mod options;
-mod secret;
 #[cfg(test)]
 mod tests;
 
 use std::fmt;
 use std::path::{Path, PathBuf};
 
+pub use crate::secret::Secret;
 pub use login_file::{LoginFile, LoginFileError, Removed};
 pub use options::{CredentialOptions, Given};
-pub use secret::Secret;
 
 use docker::{Config, Entry};
 

@@ -2,12 +2,15 @@
 
 use std::fmt;
 
-/// A password or token. Shows itself to nobody who does not [`expose`] it:
-/// not in logs, not in errors, and it does not serialise.
+use zeroize::Zeroizing;
+
+/// A password, token or value of a component's secret. Shows itself to nobody
+/// who does not [`expose`] it: not in logs, not in errors, and it does not
+/// serialise. Its memory is overwritten when it is dropped.
 ///
 /// [`expose`]: Secret::expose
 #[derive(Clone, PartialEq, Eq, Default)]
-pub struct Secret(String);
+pub struct Secret(Zeroizing<String>);
 
 impl Secret {
     /// The text itself, for where it has to be sent.
@@ -22,13 +25,13 @@ impl Secret {
 
 impl From<String> for Secret {
     fn from(text: String) -> Self {
-        Secret(text)
+        Secret(Zeroizing::new(text))
     }
 }
 
 impl From<&str> for Secret {
     fn from(text: &str) -> Self {
-        Secret(text.to_owned())
+        text.to_owned().into()
     }
 }
 

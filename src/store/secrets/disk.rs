@@ -1,0 +1,204 @@
+//! The files: who may have touched them, reading and replacing.
+
+use std::collections::BTreeMap;
+use std::fs::{self, File, Metadata, OpenOptions};
+use std::io::{self, Read, Write};
+use std::path::Path;
+use std::time::SystemTime;
+
+use serde::{Deserialize, Serialize};
+use zeroize::Zeroizing;
+
+use super::error::Exposure;
+use super::{MAX_TOTAL, SecretError, SecretKey, Secrets};
+use crate::store::{create_private, staging, sync};
+
+/// Raised when a reader of the previous version would misread the file.
+const FORMAT: u32 = 1;
+/// Bytes; in JSON a character of a value may take six.
+const MAX_FILE: u64 = 8 * MAX_TOTAL as u64;
+const LOCK: &str = ".lock";
+/// Only the holder of the lock writes it.
+const NEXT: &str = ".next";
+
+/// Tells whether a file is still the one that was read.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct SecretStamp(Option<(u64, Option<SystemTime>, u64)>);
+
+impl SecretStamp {
+    pub(super) fn of(file: &Path) -> Self {
+        let stamp = |file: Metadata| (inode(&file), file.modified().ok(), file.len());
+        SecretStamp(fs::symlink_metadata(file).ok().map(stamp))
+    }
+}
+
+#[derive(Serialize)]
+struct Written<'a> {
+    format: u32,
+    secrets: BTreeMap<&'a str, &'a str>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Stored {
+    format: u32,
+    secrets: BTreeMap<SecretKey, String>,
+}
+
+/// Takes the lock of all changes, making the directory at first use.
+pub(super) fn lock(dir: &Path) -> Result<File, SecretError> {
+    create_private(dir).map_err(|error| SecretError::Io {
+        action: "create",
+        path: dir.into(),
+        source: io::Error::other(error),
+    })?;
+    check_dir(dir)?;
+    let lock = dir.join(LOCK);
+    staging::exclusive(&lock).map_err(|error| SecretError::Io {
+        action: "lock",
+        path: lock,
+        source: io::Error::other(error),
+    })
+}
+
+/// Reads the secrets; without a file there are none.
+pub(super) fn read(dir: &Path, path: &Path) -> Result<Secrets, SecretError> {
+    let Some(file) = open(path)? else {
+        return Ok(Secrets::default());
+    };
+    check_dir(dir)?;
+    let metadata = file.metadata().map_err(SecretError::io("read", path))?;
+    check(path, &metadata)?;
+    let mut text = Zeroizing::new(Vec::new());
+    let read = file.take(MAX_FILE + 1).read_to_end(&mut text);
+    read.map_err(SecretError::io("read", path))?;
+    parse(&text).map_err(|reason| SecretError::Damaged {
+        path: path.into(),
+        reason,
+    })
+}
+
+fn open(path: &Path) -> Result<Option<File>, SecretError> {
+    let exposed = |reason| SecretError::Exposed {
+        path: path.into(),
+        reason,
+    };
+    match fs::symlink_metadata(path) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
+        Ok(metadata) if !metadata.is_file() => return Err(exposed(Exposure::Kind)),
+        // Opening tells what is wrong with it.
+        Ok(_) | Err(_) => {}
+    }
+    let mut options = OpenOptions::new();
+    options.read(true);
+    // Whoever put a link or pipe there meanwhile gets nothing opened.
+    #[cfg(unix)]
+    std::os::unix::fs::OpenOptionsExt::custom_flags(
+        &mut options,
+        (rustix::fs::OFlags::NOFOLLOW | rustix::fs::OFlags::NONBLOCK).bits() as i32,
+    );
+    match options.open(path) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+        file => file.map(Some).map_err(SecretError::io("open", path)),
+    }
+}
+
+/// The error tells nothing of what is in the file.
+fn parse(text: &[u8]) -> Result<Secrets, String> {
+    if text.len() as u64 > MAX_FILE {
+        return Err("it is too large".into());
+    }
+    let stored: Stored = serde_json::from_slice(text).map_err(|error| {
+        // The parser's own words may quote a secret.
+        let (line, column) = (error.line(), error.column());
+        format!("it is not the JSON expected (line {line}, column {column})")
+    })?;
+    if stored.format != FORMAT {
+        return Err(format!("format {} is not {FORMAT}", stored.format));
+    }
+    let secrets = stored.secrets.into_iter();
+    let secrets = Secrets(secrets.map(|(key, value)| (key, value.into())).collect());
+    secrets.check().map_err(|error| error.to_string())?;
+    Ok(secrets)
+}
+
+/// Puts the secrets in place in one rename; without secrets there is no file.
+/// The lock is held.
+pub(super) fn write(dir: &Path, path: &Path, secrets: &Secrets) -> Result<(), SecretError> {
+    if secrets.is_empty() {
+        fs::remove_file(path).map_err(SecretError::io("remove", path))?;
+    } else {
+        let next = dir.join(NEXT);
+        write_next(&next, secrets).map_err(SecretError::io("write", &next))?;
+        fs::rename(&next, path).map_err(SecretError::io("replace", path))?;
+    }
+    sync(dir).map_err(|error| SecretError::Io {
+        action: "sync",
+        path: dir.into(),
+        source: io::Error::other(error),
+    })
+}
+
+fn write_next(next: &Path, secrets: &Secrets) -> io::Result<()> {
+    match fs::remove_file(next) {
+        // A process that was killed left it.
+        Ok(()) => {}
+        Err(error) if error.kind() == io::ErrorKind::NotFound => {}
+        Err(error) => return Err(error),
+    }
+    let mut options = OpenOptions::new();
+    options.write(true).create_new(true);
+    #[cfg(unix)]
+    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+    let written = Written {
+        format: FORMAT,
+        secrets: secrets
+            .iter()
+            .map(|(key, value)| (key.as_str(), value.expose()))
+            .collect(),
+    };
+    let mut text = Zeroizing::new(serde_json::to_vec_pretty(&written)?);
+    text.push(b'\n');
+    let mut file = options.open(next)?;
+    file.write_all(&text)?;
+    file.sync_all()
+}
+
+/// Whoever may write to the directory could put other secrets there.
+fn check_dir(dir: &Path) -> Result<(), SecretError> {
+    let metadata = fs::metadata(dir).map_err(SecretError::io("read", dir))?;
+    check(dir, &metadata)
+}
+
+#[cfg(unix)]
+fn check(path: &Path, metadata: &Metadata) -> Result<(), SecretError> {
+    use std::os::unix::fs::MetadataExt;
+    let user = rustix::process::geteuid().as_raw();
+    let reason = if metadata.uid() != user {
+        Exposure::Owner
+    } else if metadata.mode() & 0o077 != 0 {
+        Exposure::Mode
+    } else {
+        return Ok(());
+    };
+    Err(SecretError::Exposed {
+        path: path.into(),
+        reason,
+    })
+}
+
+/// Elsewhere the directory of the user is the user's alone.
+#[cfg(not(unix))]
+fn check(_: &Path, _: &Metadata) -> Result<(), SecretError> {
+    Ok(())
+}
+
+#[cfg(unix)]
+fn inode(metadata: &Metadata) -> u64 {
+    std::os::unix::fs::MetadataExt::ino(metadata)
+}
+
+#[cfg(not(unix))]
+fn inode(_: &Metadata) -> u64 {
+    0
+}
