@@ -29,7 +29,7 @@ pub(super) struct Call {
     /// Bytes.
     pub memory_limit: u64,
     /// Bytes of JSON.
-    pub output_limit: usize,
+    pub output_limit: u64,
 }
 
 impl Call {
@@ -85,7 +85,7 @@ impl Call {
 
     fn output_limit(&self) -> CallError {
         CallError::OutputLimit {
-            limit: self.output_limit as u64,
+            limit: self.output_limit,
         }
     }
 
@@ -123,13 +123,13 @@ impl Call {
 }
 
 /// Whether a value's JSON text is longer than `limit` bytes, without making it.
-fn exceeds(value: &serde_json::Value, limit: usize) -> bool {
+fn exceeds(value: &serde_json::Value, limit: u64) -> bool {
     struct Count {
-        left: usize,
+        left: u64,
     }
     impl std::io::Write for Count {
         fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
-            match self.left.checked_sub(bytes.len()) {
+            match self.left.checked_sub(bytes.len() as u64) {
                 Some(left) => self.left = left,
                 None => return Err(std::io::ErrorKind::FileTooLarge.into()),
             }

@@ -31,7 +31,7 @@ use std::time::Duration;
 pub use engine::Tier;
 pub use error::{CallError, CompileError};
 pub use program::{Called, CodeSource, CompileReport, Force, Program};
-pub use sandbox::{Denial, DenialKind, Sandbox};
+pub use sandbox::{Denial, DenialKind, Sandbox, SandboxOptions};
 
 pub use crate::schema::value::Returned;
 
@@ -57,7 +57,7 @@ pub struct RuntimeOptions {
     /// Bytes of linear memory per call.
     pub memory_limit: u64,
     /// Bytes of a result's JSON.
-    pub output_limit: usize,
+    pub output_limit: u64,
     /// Compilers of each tier that run at once.
     pub compile_jobs: usize,
     /// The longest a compiler may take.

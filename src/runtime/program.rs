@@ -152,6 +152,7 @@ impl Program {
         let export = code.export(export)?;
         let params = value::arguments(arguments, &export.params).map_err(CallError::Arguments)?;
         let runtime = &self.inner.runtime;
+        let limits = sandbox.limits();
         let call = Call {
             code,
             export,
@@ -159,10 +160,10 @@ impl Program {
             sandbox: sandbox.clone(),
             denials: denials.clone(),
             component: Arc::clone(&self.inner.name),
-            memory_limit: runtime.options.memory_limit,
-            output_limit: runtime.options.output_limit,
+            memory_limit: limits.memory.unwrap_or(runtime.options.memory_limit),
+            output_limit: limits.output.unwrap_or(runtime.options.output_limit),
         };
-        let limit = runtime.options.call_timeout;
+        let limit = limits.time.unwrap_or(runtime.options.call_timeout);
         // The timer is the server's: guests that loop cannot delay it.
         match tokio::time::timeout(limit, self.run(call)).await {
             Ok(returned) => returned,

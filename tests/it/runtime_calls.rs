@@ -1,11 +1,13 @@
 //! Calls: results, errors, traps, many at once, cancellation.
 
+use std::path::Path;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
 use wassette::error::{Class, Diagnose, Report};
-use wassette::runtime::{CallError, Returned, Sandbox};
+use wassette::policy::Policy;
+use wassette::runtime::{CallError, Returned, Sandbox, SandboxOptions};
 use wassette::schema::ExportPath;
 
 use crate::support::components_rt as components;
@@ -107,7 +109,15 @@ async fn the_granted_environment_is_the_config_store() {
             .unwrap()
     };
     assert_eq!(ask(&Sandbox::deny_all()).await, Returned::Ok(Value::Null));
-    let granted = Sandbox::with_environment(vec![("CITY".into(), "Oslo".into())]);
+    let text = "version: \"1.0\"\npermissions: {environment: {allow: [{key: CITY}]}}";
+    let granted = Sandbox::new(SandboxOptions {
+        policy: &Policy::parse(text).unwrap(),
+        working_directory: Path::new("/"),
+        environment: vec![
+            ("CITY".into(), "Oslo".into()),
+            ("PATH".into(), "/bin".into()),
+        ],
+    });
     assert_eq!(ask(&granted).await, Returned::Ok(json!("Oslo")));
 }
 

@@ -1,42 +1,75 @@
 //! What a guest can reach: nothing, unless granted.
 
 mod denials;
+mod guest;
 
+use std::path::Path;
 use std::sync::Arc;
 
-use wasmtime::component::ResourceTable;
-use wasmtime_wasi::{WasiCtx, WasiCtxView, WasiView};
-use wasmtime_wasi_http::{
-    Error as HttpError, RequestOptions, WasiBody, WasiHttpCtx, WasiHttpCtxView, WasiHttpHooks,
-    WasiHttpView,
-};
+use wasmtime_wasi::{WasiCtx, WasiCtxBuilder};
 
-use super::limits::Limiter;
 use super::printed::{Channel, Printed};
+use crate::policy::{Limits, Policy, StorageRules};
 
 pub(super) use denials::Denials;
+pub(super) use guest::Guest;
 
 pub use denials::{Denial, DenialKind};
 
-/// The grants of one component, cheap to clone.
+/// What a sandbox is made of.
+#[derive(Clone, Debug)]
+pub struct SandboxOptions<'a> {
+    /// What was granted.
+    pub policy: &'a Policy,
+    /// The server's, absolute and canonical: where relative grants begin.
+    pub working_directory: &'a Path,
+    /// Variables and their values. Those that the policy does not grant are
+    /// left out.
+    pub environment: Vec<(String, String)>,
+}
+
+/// What one component was granted, ready to be enforced. Cheap to clone; made
+/// anew only when the policy changes.
 #[derive(Clone, Debug)]
 pub struct Sandbox(Arc<Grants>);
 
-#[derive(Debug, Default)]
+#[derive(Debug)]
 struct Grants {
     environment: Vec<(String, String)>,
+    storage: StorageRules,
+    /// Told to guests that have files there.
+    working_directory: Option<String>,
+    limits: Limits,
 }
 
 impl Sandbox {
+    pub fn new(options: SandboxOptions<'_>) -> Self {
+        let SandboxOptions {
+            policy,
+            working_directory,
+            mut environment,
+        } = options;
+        let granted = &policy.environment.allow;
+        environment.retain(|(key, _)| granted.iter().any(|rule| rule.key == *key));
+        let storage = policy.storage.resolve(working_directory);
+        let has_files = !storage.roots().is_empty();
+        let told = working_directory.to_str().filter(|_| has_files);
+        Sandbox(Arc::new(Grants {
+            environment,
+            storage,
+            working_directory: told.map(str::to_owned),
+            limits: policy.limits.clone(),
+        }))
+    }
+
     /// No environment, no arguments, no files, no network and no name lookup.
     /// Clocks and randomness are there.
     pub fn deny_all() -> Self {
-        Sandbox(Arc::default())
-    }
-
-    /// As [`Sandbox::deny_all`], with these environment variables.
-    pub fn with_environment(environment: Vec<(String, String)>) -> Self {
-        Sandbox(Arc::new(Grants { environment }))
+        Sandbox::new(SandboxOptions {
+            policy: &Policy::default(),
+            working_directory: Path::new("/"),
+            environment: Vec::new(),
+        })
     }
 
     /// The variables the guest sees, both as its environment and as `wasi:config`.
@@ -44,94 +77,52 @@ impl Sandbox {
         &self.0.environment
     }
 
-    /// Whether a guest can make the thread it runs on wait, as files do.
-    pub(super) fn can_block(&self) -> bool {
-        // No files are granted yet.
-        false
+    pub(super) fn limits(&self) -> &Limits {
+        &self.0.limits
     }
 
+    /// Whether a guest can make the thread it runs on wait, as files do.
+    pub(super) fn can_block(&self) -> bool {
+        !self.0.storage.roots().is_empty()
+    }
+
+    /// The guest's side of WASI, made when it first asks for any.
     fn wasi(&self, component: &Arc<str>) -> WasiCtx {
         let mut wasi = WasiCtx::builder();
         wasi.envs(self.environment());
+        if let Some(directory) = &self.0.working_directory {
+            wasi.initial_cwd(directory);
+        }
         // Guests have threads of their own to block.
         wasi.allow_blocking_current_thread(true);
-        if tracing::enabled!(tracing::Level::DEBUG) {
-            wasi.stdout(Printed::new(Channel::Stdout, component));
-            wasi.stderr(Printed::new(Channel::Stderr, component));
-        }
+        print_to_log(&mut wasi, component);
         wasi.build()
     }
 }
 
-/// The host's side of one instance.
-pub(super) struct Guest {
-    sandbox: Sandbox,
-    /// The component's file name, for the log.
-    component: Arc<str>,
-    /// Made when first asked for: many guests never ask.
-    wasi: Option<WasiCtx>,
-    http: WasiHttpCtx,
-    hooks: DenyRequests,
-    table: ResourceTable,
-    pub limiter: Limiter,
-}
-
-impl Guest {
-    pub fn new(sandbox: Sandbox, component: Arc<str>, limiter: Limiter, denials: Denials) -> Self {
-        Guest {
-            sandbox,
-            component,
-            wasi: None,
-            http: WasiHttpCtx::new(),
-            hooks: DenyRequests(denials),
-            table: ResourceTable::new(),
-            limiter,
-        }
-    }
-
-    pub fn sandbox(&self) -> &Sandbox {
-        &self.sandbox
+fn print_to_log(wasi: &mut WasiCtxBuilder, component: &Arc<str>) {
+    if tracing::enabled!(tracing::Level::DEBUG) {
+        wasi.stdout(Printed::new(Channel::Stdout, component));
+        wasi.stderr(Printed::new(Channel::Stderr, component));
     }
 }
 
-impl WasiView for Guest {
-    fn ctx(&mut self) -> WasiCtxView<'_> {
-        let ctx = self
-            .wasi
-            .get_or_insert_with(|| self.sandbox.wasi(&self.component));
-        WasiCtxView {
-            ctx,
-            table: &mut self.table,
-        }
-    }
-}
+#[cfg(test)]
+mod tests {
+    use super::*;
 
-impl WasiHttpView for Guest {
-    fn http(&mut self) -> WasiHttpCtxView<'_> {
-        WasiHttpCtxView {
-            hooks: &mut self.hooks,
-            table: &mut self.table,
-            ctx: &mut self.http,
-        }
-    }
-}
-
-/// Answers every outgoing request with `HTTP-request-denied`.
-struct DenyRequests(Denials);
-
-/// What tells whether an exchange ended well.
-type Ended = Box<dyn Future<Output = Result<(), HttpError>> + Send>;
-type Response = Result<(http::Response<WasiBody>, Ended), HttpError>;
-
-impl WasiHttpHooks for DenyRequests {
-    fn send_request(
-        &mut self,
-        request: http::Request<WasiBody>,
-        _options: Option<RequestOptions>,
-        _ended: Ended,
-    ) -> Box<dyn Future<Output = Response> + Send> {
-        self.0
-            .record(DenialKind::Request, &request.uri().to_string());
-        Box::new(async { Err(HttpError::HttpRequestDenied) })
+    #[test]
+    fn only_granted_variables_are_seen() {
+        let text = "version: \"1.0\"\npermissions:\n  environment:\n    allow:\n    - key: A\n";
+        let policy = Policy::parse(text).unwrap();
+        let sandbox = Sandbox::new(SandboxOptions {
+            policy: &policy,
+            working_directory: Path::new("/"),
+            environment: [("A", "1"), ("B", "2")]
+                .map(|(key, value)| (key.to_owned(), value.to_owned()))
+                .to_vec(),
+        });
+        assert_eq!(sandbox.environment(), [("A".to_owned(), "1".to_owned())]);
+        assert!(Sandbox::deny_all().environment().is_empty());
     }
 }
