@@ -11,6 +11,7 @@ use crate::digest::Digest;
 use crate::error::{Class, Diagnose};
 use crate::schema::ExportPath;
 use crate::schema::value::ValueError;
+use crate::secret::Redactor;
 use crate::store::StoreError;
 
 /// Why there is no code to run.
@@ -185,6 +186,26 @@ fn mebibytes(bytes: u64) -> String {
     match bytes {
         0..0x100000 => format!("{bytes} bytes"),
         _ => format!("{} MiB", bytes >> 20),
+    }
+}
+
+impl CallError {
+    /// Takes secrets out of what the guest had a hand in.
+    pub(super) fn redact(&mut self, redactor: &Redactor) {
+        match self {
+            CallError::Trap { message, .. }
+            | CallError::InvalidResult { message }
+            | CallError::Internal { message } => redactor.clean(message),
+            // Names in a backtrace stand in the component's code.
+            CallError::Compile(_)
+            | CallError::UnknownExport { .. }
+            | CallError::Arguments(_)
+            | CallError::Exit { .. }
+            | CallError::Timeout { .. }
+            | CallError::MemoryLimit { .. }
+            | CallError::OutputLimit { .. }
+            | CallError::Busy => {}
+        }
     }
 }
 

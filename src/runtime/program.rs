@@ -19,6 +19,7 @@ use super::sandbox::{Denial, Denials, Sandbox};
 use crate::digest::Digest;
 use crate::schema::ExportPath;
 use crate::schema::value::{self, Returned};
+use crate::secret::Redactor;
 
 /// Calls of one component that run at once; more wait their turn.
 const CALLS_AT_ONCE: usize = 64;
@@ -133,10 +134,11 @@ impl Program {
         sandbox: &Sandbox,
     ) -> Called {
         // Kept here too, so that a call that is stopped tells its denials.
-        let denials = Denials::default();
+        let redactor = sandbox.redactor();
+        let denials = Denials::new(redactor);
         let outcome = self.attempt(export, arguments, sandbox, &denials).await;
         Called {
-            outcome,
+            outcome: redacted(outcome, redactor),
             denials: denials.take(),
         }
     }
@@ -278,6 +280,18 @@ impl Drop for Program {
             task.abort();
         }
     }
+}
+
+/// The one way out for what a guest says.
+fn redacted(
+    mut outcome: Result<Returned, CallError>,
+    redactor: &Redactor,
+) -> Result<Returned, CallError> {
+    match &mut outcome {
+        Ok(Returned::Ok(value) | Returned::Err(value)) => redactor.value(value),
+        Err(error) => error.redact(redactor),
+    }
+    outcome
 }
 
 /// The state when the runtime that did the work went away.

@@ -70,7 +70,7 @@ fn several_values_are_lines() {
 fn bad_input_changes_and_shows_nothing() {
     let cli = Cli::new();
     let cases = [
-        (&["secret", "set", "weather", "A-B=hunter22"][..], ""),
+        (&["secret", "set", "weather", "A B=hunter22"][..], ""),
         (&["secret", "set", "weather", "A=hunter22", "1B"], ""),
         (&["secret", "set", "Weather!", "A=hunter22"], ""),
         (&["secret", "set", "weather", "A"], ""),

@@ -34,5 +34,6 @@ mod real_components;
 mod runtime_cache;
 mod runtime_calls;
 mod runtime_limits;
+mod runtime_redaction;
 mod support;
 mod verify;

@@ -4,6 +4,8 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use serde::Serialize;
 
+use crate::secret::Redactor;
+
 /// Different denials that one call's report lists.
 const LISTED: usize = 32;
 /// Characters of a name that a guest chose.
@@ -36,13 +38,25 @@ pub enum DenialKind {
 
 /// The denials of one call; its clones share them.
 #[derive(Clone, Debug, Default)]
-pub(in crate::runtime) struct Denials(Arc<Mutex<Vec<Denial>>>);
+pub(in crate::runtime) struct Denials {
+    listed: Arc<Mutex<Vec<Denial>>>,
+    redactor: Redactor,
+}
 
 impl Denials {
+    pub fn new(redactor: &Redactor) -> Self {
+        Denials {
+            listed: Arc::default(),
+            redactor: redactor.clone(),
+        }
+    }
+
     pub fn record(&self, kind: DenialKind, what: &str) {
+        // First, since half a secret would not be found.
+        let what = self.redactor.text(what);
         let what: String = what.chars().take(NAME).collect();
         tracing::debug!(?kind, %what, "denied");
-        let mut denials = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut denials = self.listed.lock().unwrap_or_else(PoisonError::into_inner);
         let same = |denial: &Denial| denial.kind == kind && denial.what == what;
         match denials.iter().position(same) {
             Some(known) => denials[known].times = denials[known].times.saturating_add(1),
@@ -56,13 +70,25 @@ impl Denials {
     }
 
     pub fn take(&self) -> Vec<Denial> {
-        std::mem::take(&mut self.0.lock().unwrap_or_else(PoisonError::into_inner))
+        std::mem::take(&mut self.listed.lock().unwrap_or_else(PoisonError::into_inner))
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_was_asked_for_is_cleaned_before_it_is_cut() {
+        let secret = crate::secret::Secret::from("hunter22");
+        let denials = Denials::new(&Redactor::new([&secret]));
+        let padding = "x".repeat(NAME - 4);
+        denials.record(DenialKind::Lookup, "hunter22.example");
+        denials.record(DenialKind::Read, &format!("{padding}hunter22"));
+        let denials = denials.take();
+        assert_eq!(denials[0].what, "[redacted].example");
+        assert_eq!(denials[1].what, format!("{padding}[red"));
+    }
 
     #[test]
     fn repeats_are_counted_and_floods_bounded() {

@@ -10,6 +10,7 @@ use wasmtime_wasi::{WasiCtx, WasiCtxBuilder};
 
 use super::printed::{Channel, Printed};
 use crate::policy::{Limits, Policy, StorageRules};
+use crate::secret::Redactor;
 
 pub(super) use denials::Denials;
 pub(super) use guest::Guest;
@@ -31,7 +32,7 @@ pub struct SandboxOptions<'a> {
 /// What one component was granted, ready to be enforced. Cheap to clone; made
 /// anew only when the policy changes.
 #[derive(Clone, Debug)]
-pub struct Sandbox(Arc<Grants>);
+pub struct Sandbox(Arc<Grants>, Redactor);
 
 #[derive(Debug)]
 struct Grants {
@@ -54,12 +55,18 @@ impl Sandbox {
         let storage = policy.storage.resolve(working_directory);
         let has_files = !storage.roots().is_empty();
         let told = working_directory.to_str().filter(|_| has_files);
-        Sandbox(Arc::new(Grants {
+        let grants = Grants {
             environment,
             storage,
             working_directory: told.map(str::to_owned),
             limits: policy.limits.clone(),
-        }))
+        };
+        Sandbox(Arc::new(grants), Redactor::default())
+    }
+
+    /// The same, with these secrets taken out of all that the component says.
+    pub fn redacting(self, redactor: Redactor) -> Self {
+        Sandbox(self.0, redactor)
     }
 
     /// No environment, no arguments, no files, no network and no name lookup.
@@ -75,6 +82,10 @@ impl Sandbox {
     /// The variables the guest sees, both as its environment and as `wasi:config`.
     pub(super) fn environment(&self) -> &[(String, String)] {
         &self.0.environment
+    }
+
+    pub(super) fn redactor(&self) -> &Redactor {
+        &self.1
     }
 
     pub(super) fn limits(&self) -> &Limits {
@@ -95,15 +106,15 @@ impl Sandbox {
         }
         // Guests have threads of their own to block.
         wasi.allow_blocking_current_thread(true);
-        print_to_log(&mut wasi, component);
+        print_to_log(&mut wasi, component, self.redactor());
         wasi.build()
     }
 }
 
-fn print_to_log(wasi: &mut WasiCtxBuilder, component: &Arc<str>) {
+fn print_to_log(wasi: &mut WasiCtxBuilder, component: &Arc<str>, redactor: &Redactor) {
     if tracing::enabled!(tracing::Level::DEBUG) {
-        wasi.stdout(Printed::new(Channel::Stdout, component));
-        wasi.stderr(Printed::new(Channel::Stderr, component));
+        wasi.stdout(Printed::new(Channel::Stdout, component, redactor));
+        wasi.stderr(Printed::new(Channel::Stderr, component, redactor));
     }
 }
 

@@ -97,7 +97,8 @@ impl Diagnose for SecretError {
     fn hint(&self) -> Option<String> {
         Some(match self {
             SecretError::Key { .. } => {
-                "a name has letters, digits and `_`, and does not begin with a digit".into()
+                "a name has letters, digits, `_`, `-` and `.`, and does not begin with a digit"
+                    .into()
             }
             SecretError::Empty { .. } => "without a terminal, give it on standard input: \
                  `printf %s \"$VALUE\" | wassette secret set ID KEY`"

@@ -5,14 +5,12 @@ use std::str::FromStr;
 use serde::{Deserialize, Serialize};
 
 use super::SecretError;
+use crate::policy::{EnvironmentRule, ValueSource};
 
-/// Bytes.
-const MAX_LEN: usize = 128;
+/// Characters of a bad name that an error shows.
+const SHOWN: usize = 64;
 
-/// The name of a secret, which follows the [rules][posix] for the names of
-/// environment variables; lower case is allowed.
-///
-/// [posix]: https://pubs.opengroup.org/onlinepubs/9799919799/basedefs/V1_chap08.html
+/// The name of a secret: what a policy can grant as an environment variable.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(try_from = "String")]
 pub struct SecretKey(String);
@@ -27,14 +25,11 @@ impl FromStr for SecretKey {
     type Err = SecretError;
 
     fn from_str(text: &str) -> Result<Self, SecretError> {
-        let plain = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'_';
-        let digit_first = text.as_bytes().first().is_none_or(u8::is_ascii_digit);
-        if digit_first || text.len() > MAX_LEN || !text.bytes().all(plain) {
-            return Err(SecretError::Key {
-                text: text.chars().take(MAX_LEN).collect(),
-            });
-        }
-        Ok(SecretKey(text.to_owned()))
+        let rule = EnvironmentRule::new(text, ValueSource::Secret);
+        let rule = rule.map_err(|_| SecretError::Key {
+            text: text.chars().take(SHOWN).collect(),
+        })?;
+        Ok(SecretKey(rule.key))
     }
 }
 

@@ -81,11 +81,11 @@ fn what_is_out_of_bounds_changes_nothing() {
 
 #[test]
 fn names_are_those_of_variables() {
-    for good in ["A", "_", "api_KEY_2"] {
+    for good in ["A", "_", "api_KEY_2", "a.b-c"] {
         assert_eq!(key(good).as_str(), good);
     }
-    let long = "A".repeat(129);
-    for bad in ["", "2A", "A-B", "A.B", "A B", "A=B", "Ä", "A\n", &long] {
+    let long = "A".repeat(257);
+    for bad in ["", "2A", "A B", "A=B", "A/B", "Ä", "A\n", &long] {
         assert!(bad.parse::<SecretKey>().is_err(), "{bad}");
     }
 }

@@ -207,3 +207,81 @@ pub fn large_add() -> String {
         1,
     )
 }
+
+/// Tells what it should not: `env: func() -> list<tuple<string, string>>`
+/// returns its environment, `fail: func() -> result<u32, string>` the value of
+/// its first variable as an error, and `print: func()` prints that value in two
+/// pieces.
+pub const TELLTALE: &str = r#"(component
+    (import "wasi:cli/environment@0.2.0" (instance $environment
+        (export "get-environment" (func (result (list (tuple string string)))))))
+    (import "wasi:io/error@0.2.0" (instance $errors
+        (export "error" (type (sub resource)))))
+    (alias export $errors "error" (type $error))
+    (import "wasi:io/streams@0.2.0" (instance $streams
+        (alias outer 1 $error (type $outer))
+        (export "error" (type $e (eq $outer)))
+        (export "output-stream" (type $os (sub resource)))
+        (type $failure (variant (case "last-operation-failed" (own $e)) (case "closed")))
+        (export "stream-error" (type $se (eq $failure)))
+        (export "[method]output-stream.blocking-write-and-flush"
+            (func (param "self" (borrow $os)) (param "contents" (list u8))
+                (result (result (error $se)))))))
+    (alias export $streams "output-stream" (type $output))
+    (import "wasi:cli/stdout@0.2.0" (instance $stdout
+        (alias outer 1 $output (type $outer))
+        (export "output-stream" (type $os (eq $outer)))
+        (export "get-stdout" (func (result (own $os))))))
+
+    (core module $memory
+        (memory (export "memory") 4)
+        (global $free (mut i32) (i32.const 4096))
+        (func (export "realloc") (param i32 i32 i32 i32) (result i32)
+            (local $at i32)
+            (local.set $at (i32.and (i32.add (global.get $free) (i32.const 7)) (i32.const -8)))
+            (global.set $free (i32.add (local.get $at) (local.get 3)))
+            (local.get $at)))
+    (core instance $memory (instantiate $memory))
+    (core func $environment (canon lower (func $environment "get-environment")
+        (memory (core memory $memory "memory")) (realloc (core func $memory "realloc"))))
+    (core func $get (canon lower (func $stdout "get-stdout")))
+    (core func $write
+        (canon lower (func $streams "[method]output-stream.blocking-write-and-flush")
+            (memory (core memory $memory "memory"))))
+    (core module $m
+        (import "host" "memory" (memory 4))
+        (import "host" "environment" (func $environment (param i32)))
+        (import "host" "get" (func $get (result i32)))
+        (import "host" "write" (func $write (param i32 i32 i32 i32)))
+        (func (export "env") (result i32)
+            (call $environment (i32.const 16))
+            (i32.const 16))
+        (func $value (result i32)
+            (call $environment (i32.const 16))
+            (i32.add (i32.load (i32.const 16)) (i32.const 8)))
+        (func (export "fail") (result i32)
+            (local $value i32)
+            (local.set $value (call $value))
+            (i32.store8 (i32.const 32) (i32.const 1))
+            (i32.store (i32.const 36) (i32.load (local.get $value)))
+            (i32.store (i32.const 40) (i32.load offset=4 (local.get $value)))
+            (i32.const 32))
+        (func (export "print")
+            (local $out i32) (local $value i32) (local $at i32) (local $length i32)
+            (local.set $out (call $get))
+            (local.set $value (call $value))
+            (local.set $at (i32.load (local.get $value)))
+            (local.set $length (i32.load offset=4 (local.get $value)))
+            (call $write (local.get $out) (local.get $at) (i32.const 3) (i32.const 64))
+            (call $write (local.get $out) (i32.add (local.get $at) (i32.const 3))
+                (i32.sub (local.get $length) (i32.const 3)) (i32.const 64))))
+    (core instance $i (instantiate $m (with "host" (instance
+        (export "memory" (memory $memory "memory"))
+        (export "environment" (func $environment))
+        (export "get" (func $get))
+        (export "write" (func $write))))))
+    (func (export "env") (result (list (tuple string string)))
+        (canon lift (core func $i "env") (memory (core memory $memory "memory"))))
+    (func (export "fail") (result (result u32 (error string)))
+        (canon lift (core func $i "fail") (memory (core memory $memory "memory"))))
+    (func (export "print") (canon lift (core func $i "print"))))"#;

@@ -1,0 +1,49 @@
+//! Secrets in what a guest returns.
+
+use std::path::Path;
+
+use serde_json::{Map, json};
+use wassette::policy::Policy;
+use wassette::runtime::{Returned, Sandbox, SandboxOptions};
+use wassette::secret::{Redactor, Secret};
+
+use crate::support::components_rt::TELLTALE;
+use crate::support::program::{Installed, export};
+
+const SECRET: &str = "hunter22-\"quoted\"";
+
+fn sandbox() -> Sandbox {
+    let text = "version: \"1.0\"\npermissions: {environment: {allow: [{key: TOKEN}]}}";
+    Sandbox::new(SandboxOptions {
+        policy: &Policy::parse(text).unwrap(),
+        working_directory: Path::new("/"),
+        environment: vec![("TOKEN".into(), SECRET.into())],
+    })
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn results_and_error_values_are_cleaned() {
+    let installed = Installed::new(TELLTALE);
+    let program = installed.program();
+    let secret = Secret::from(SECRET);
+    let call = async |function: &str, sandbox: &Sandbox| {
+        let called = program.call(&export(function), &Map::new(), sandbox).await;
+        called.outcome.unwrap()
+    };
+    let open = sandbox();
+    // Without secrets to hide, the component says what it knows.
+    assert_eq!(
+        call("env", &open).await,
+        Returned::Ok(json!([["TOKEN", SECRET]]))
+    );
+    let closed = sandbox().redacting(Redactor::new([&secret]));
+    assert_eq!(
+        call("env", &closed).await,
+        Returned::Ok(json!([["TOKEN", "[redacted]"]]))
+    );
+    assert_eq!(call("fail", &open).await, Returned::Err(json!(SECRET)));
+    assert_eq!(
+        call("fail", &closed).await,
+        Returned::Err(json!("[redacted]"))
+    );
+}
