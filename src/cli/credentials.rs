@@ -7,7 +7,7 @@ use console::Term;
 
 use crate::error::{Class, Diagnose};
 use crate::fetch::{Credential, Given, Secret};
-use crate::reference::Reference;
+use crate::reference::{Reference, Shown};
 
 /// A password or token is not longer than this, in bytes.
 const MAX_SECRET: u64 = 64 * 1024;
@@ -49,7 +49,7 @@ pub enum CredentialError {
     #[error("The password cannot be read")]
     Read(#[source] io::Error),
     #[error("`--username` is for registries, and `{reference}` is in none")]
-    NoRegistry { reference: Box<Reference> },
+    NoRegistry { reference: Shown },
 }
 
 impl Diagnose for CredentialError {
@@ -74,6 +74,11 @@ impl Diagnose for CredentialError {
 }
 
 impl CredentialArgs {
+    /// Whether the command was given any; the password needs the user name.
+    pub fn are_given(&self) -> bool {
+        self.username.is_some()
+    }
+
     /// The credentials for one reference, if the command was given any.
     pub fn given(&self, reference: &Reference) -> Result<Option<Given>, CredentialError> {
         let Some(username) = self.username.clone() else {
@@ -81,7 +86,7 @@ impl CredentialArgs {
         };
         let Reference::Oci(oci) = reference else {
             return Err(CredentialError::NoRegistry {
-                reference: Box::new(reference.clone()),
+                reference: reference.shown(),
             });
         };
         let secret = self.secret(&username)?;

@@ -2,6 +2,7 @@ use std::path::PathBuf;
 
 use clap::Args;
 
+use crate::error::{Class, Diagnose};
 use crate::reference::ComponentId;
 use crate::service::{Inspection, Target};
 
@@ -33,7 +34,10 @@ impl Inspect {
         let target = self.target()?;
         let given = match &target {
             Target::Source(reference) => self.credentials.given(reference)?,
-            Target::Installed(_) => None,
+            Target::Installed(id) => {
+                self.needs_no_source(id)?;
+                None
+            }
         };
         let service = global.open_source(given, self.ca.clone())?;
         let bar = Bar::new();
@@ -43,12 +47,48 @@ impl Inspect {
         Ok(())
     }
 
+    fn needs_no_source(&self, id: &ComponentId) -> Result<(), NeedlessOption> {
+        let given = [
+            ("--username", self.credentials.are_given()),
+            ("--ca", !self.ca.is_empty()),
+        ];
+        match given.into_iter().find(|(_, given)| *given) {
+            None => Ok(()),
+            Some((option, _)) => Err(NeedlessOption {
+                option,
+                id: id.clone(),
+            }),
+        }
+    }
+
     /// What reads as an id is one; an address or a path has a `:`, `/` or `.`.
     fn target(&self) -> Result<Target, Failure> {
         if let Ok(id) = ComponentId::parse(&self.target) {
             return Ok(Target::Installed(id));
         }
         Ok(Target::Source(parse_reference(&self.target)?))
+    }
+}
+
+/// An option for fetching, where nothing is fetched.
+#[derive(Debug, thiserror::Error)]
+#[error("`{option}` is for addresses, and `{id}` is an installed component")]
+struct NeedlessOption {
+    option: &'static str,
+    id: ComponentId,
+}
+
+impl Diagnose for NeedlessOption {
+    fn code(&self) -> &'static str {
+        "needless-option"
+    }
+
+    fn class(&self) -> Class {
+        Class::Usage
+    }
+
+    fn hint(&self) -> Option<String> {
+        Some("leave it out, or inspect the address that the component comes from".into())
     }
 }
 

@@ -33,7 +33,7 @@ pub use oci::OciReference;
 
 /// The grammar in words, for hints.
 pub const GRAMMAR: &str = "a component comes from `oci://host[:port]/repository[:tag][@sha256:digest]`, \
-     `https://host/path`, `file:///absolute/path`, `oci-layout:///absolute/path[:tag]` or a plain path";
+     `https://host/path[#sha256=digest]`, `file:///absolute/path`, `oci-layout:///absolute/path[:tag]` or a plain path";
 
 /// No published reference comes near; keeps error texts and headers small.
 const MAX_LENGTH: usize = 4096;
@@ -86,6 +86,18 @@ impl Reference {
         }
     }
 
+    /// As it is shown to people and agents.
+    pub fn shown(&self) -> Shown {
+        Shown(match self {
+            Reference::Https(url) if url.query().is_some() => {
+                let before = &url[..url::Position::AfterPath];
+                let digest = url.fragment().map(|digest| format!("#{digest}"));
+                format!("{before}?…{}", digest.unwrap_or_default())
+            }
+            reference => reference.to_string(),
+        })
+    }
+
     /// The digest that a web address gives for its file: `#sha256=…`.
     pub fn content_digest(&self) -> Option<Digest> {
         match self {
@@ -116,6 +128,18 @@ impl Reference {
                 ComponentId::fold(&name.to_string_lossy())
             }
         }
+    }
+}
+
+/// A reference without the query of a web address, which may be a secret:
+/// signed addresses carry their signature there.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[serde(transparent)]
+pub struct Shown(String);
+
+impl fmt::Display for Shown {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
     }
 }
 

@@ -9,7 +9,7 @@ use serde_json::Value;
 
 use crate::fetch::{Fetched, Progress, Receipt};
 use crate::policy;
-use crate::reference::{ComponentId, Reference};
+use crate::reference::{ComponentId, Reference, Shown};
 use crate::schema::{Callable, Description, ToolRecord};
 use crate::store::{Digests, Installed, StoreError};
 use crate::verify::{self, Requirements, Trust, Verification};
@@ -28,7 +28,7 @@ pub enum Target {
 #[derive(Debug, Clone, Serialize)]
 pub struct Inspection {
     pub component_id: ComponentId,
-    pub source: Reference,
+    pub source: Shown,
     pub digests: Digests,
     /// Bytes of the component.
     pub size: u64,
@@ -91,7 +91,7 @@ fn inspect_installed(installed: Installed) -> Result<Inspection, Error> {
     Ok(Inspection {
         not_callable: uncallable(&description),
         component_id: metadata.component_id,
-        source: metadata.source,
+        source: metadata.source.shown(),
         digests: metadata.digests,
         size: metadata.validation_stamp.file_size,
         trust: metadata.trust,
@@ -126,7 +126,7 @@ fn inspect_fetched(fetched: Fetched, _staging: &Path) -> Result<Inspection, Erro
         not_callable: uncallable(&description),
         tools: description.callable(),
         component_id,
-        source: fetched.reference,
+        source: fetched.reference.shown(),
         digests: Digests {
             component: fetched.component.digest,
             manifest: artifact.as_ref().map(|artifact| artifact.manifest_digest),

@@ -1,7 +1,7 @@
 use jiff::Timestamp;
 use serde::Serialize;
 
-use crate::reference::{ComponentId, Reference};
+use crate::reference::{ComponentId, Shown};
 use crate::store::{Digests, Entry, Metadata};
 use crate::verify::Trust;
 
@@ -20,7 +20,7 @@ pub struct ComponentSummary {
 #[allow(clippy::large_enum_variant, reason = "nearly all are `Ok`")]
 pub enum Health {
     Ok {
-        source: Reference,
+        source: Shown,
         digests: Digests,
         /// Bytes of the component.
         size: u64,
@@ -51,7 +51,7 @@ impl Service {
                 ComponentSummary {
                     id: metadata.component_id,
                     health: Health::Ok {
-                        source: metadata.source,
+                        source: metadata.source.shown(),
                         digests: metadata.digests,
                         size: metadata.validation_stamp.file_size,
                         trust: metadata.trust,

@@ -2,7 +2,7 @@ use std::io;
 use std::path::PathBuf;
 
 use crate::error::{Class, Diagnose};
-use crate::reference::{ComponentId, Reference};
+use crate::reference::{ComponentId, Shown};
 
 /// Why something on disk could not be read or changed.
 #[derive(Debug, thiserror::Error)]
@@ -16,10 +16,7 @@ pub enum StoreError {
     #[error("Component `{id}` is not installed")]
     NotInstalled { id: ComponentId },
     #[error("The id `{id}` belongs to a component from `{owner}`")]
-    IdTaken {
-        id: ComponentId,
-        owner: Box<Reference>,
-    },
+    IdTaken { id: ComponentId, owner: Shown },
     #[error("Component `{id}` is damaged: {reason}")]
     Damaged { id: ComponentId, reason: String },
 }

@@ -231,7 +231,7 @@ impl Store {
         match Metadata::read(&self.layout.component(id).metadata) {
             Ok(metadata) if !metadata.source.same_source(source) => Err(StoreError::IdTaken {
                 id: id.clone(),
-                owner: Box::new(metadata.source),
+                owner: metadata.source.shown(),
             }),
             // A damaged component may be replaced: that is how it is mended.
             _ => Ok(()),

@@ -6,19 +6,16 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use http::StatusCode;
+use http::header::CONTENT_TYPE;
 use reqwest::Response;
-use serde::Deserialize;
 use url::Url;
 
 use super::retry::may_pass;
-use super::{Meter, Sent, host, read_bounded};
+use super::{Meter, Sent, host, read_bounded, words};
 use crate::fetch::{CredentialSource, FetchOptions};
 
 /// More of an error body is not read.
 const MAX_ERROR_BODY: usize = 64 * 1024;
-/// More of a server's words is not shown, in characters.
-const MAX_DETAIL: usize = 200;
-
 /// How long an error body may take.
 const ERROR_BODY_TIME: Duration = Duration::from_secs(5);
 /// In the words of the system's resolver.
@@ -204,6 +201,7 @@ impl HttpError {
         let status = response.status();
         let credentials = response.extensions().get().cloned();
         let sent: Option<Sent> = response.extensions().get().cloned();
+        let media_type = response.headers().get(CONTENT_TYPE).cloned();
         let meter = Meter::default();
         let body = read_bounded(response, MAX_ERROR_BODY, "an error", &meter);
         let body = tokio::time::timeout(ERROR_BODY_TIME, body).await;
@@ -214,7 +212,7 @@ impl HttpError {
             detail: body
                 .ok()
                 .and_then(Result::ok)
-                .and_then(|body| detail(&body, sent.as_ref()))
+                .and_then(|body| words::detail(&body, media_type.as_ref(), sent.as_ref()))
                 .unwrap_or_default(),
             credentials,
         }
@@ -251,32 +249,4 @@ fn certificate(error: &(dyn Error + 'static)) -> Option<String> {
         Some(inner) => certificate(inner),
         None => certificate(error.source()?),
     }
-}
-
-/// The first error of a body in the form of the [distribution specification][spec].
-///
-/// [spec]: https://github.com/opencontainers/distribution-spec/blob/main/spec.md#error-codes
-fn detail(body: &[u8], sent: Option<&Sent>) -> Option<String> {
-    #[derive(Deserialize)]
-    struct Body {
-        errors: Vec<Item>,
-    }
-    #[derive(Deserialize)]
-    struct Item {
-        code: Option<String>,
-        message: Option<String>,
-    }
-    let body: Body = serde_json::from_slice(body).ok()?;
-    let first = body.errors.into_iter().next()?;
-    let words: Vec<String> = [first.code, first.message].into_iter().flatten().collect();
-    // A server's words end up on a terminal, and in logs.
-    let mut safe: String = words.join(": ");
-    safe.retain(|c| !c.is_control());
-    for secret in sent.into_iter().flat_map(|sent| &sent.0) {
-        if !secret.is_empty() {
-            safe = safe.replace(secret.expose(), "…");
-        }
-    }
-    let safe: String = safe.chars().take(MAX_DETAIL).collect();
-    (!safe.is_empty()).then(|| format!(": {safe}"))
 }

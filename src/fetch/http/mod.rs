@@ -9,6 +9,7 @@ mod retry;
 #[cfg(test)]
 mod tests;
 mod tls;
+mod words;
 
 use std::borrow::Cow;
 use std::time::Instant;
