@@ -123,6 +123,15 @@ impl Toolbox {
         self.read(|state| state.names.get(component).cloned().unwrap_or_default())
     }
 
+    /// Whether a component offers just these.
+    pub fn offers(&self, component: &ComponentId, records: &[ToolRecord]) -> bool {
+        self.read(|state| {
+            let names = state.names.get(component).into_iter().flatten();
+            let offered = names.filter_map(|name| state.tools.get(name));
+            offered.map(|tool| &tool.record).eq(records)
+        })
+    }
+
     /// A counter that grows with each change.
     pub fn changes(&self) -> watch::Receiver<u64> {
         self.version.subscribe()

@@ -4,6 +4,7 @@ use clap::{Args, ValueEnum};
 use tokio_util::sync::CancellationToken;
 
 use crate::mcp::{self, HttpOptions};
+use crate::service::Watch;
 
 use super::{Failure, Global, SetupError, interrupted};
 
@@ -58,7 +59,9 @@ impl Serve {
                 // An address in use is reported before anything else is done.
                 Transport::Sse | Transport::StreamableHttp => Some(mcp::bind(&self.bind).await?),
             };
+            let watch = Watch::begin(service.clone())?;
             service.offer_installed()?;
+            tokio::spawn(watch.run());
             let sweeper = service.clone();
             tokio::task::spawn_blocking(move || sweeper.sweep());
             match http {

@@ -190,6 +190,11 @@ impl Program {
         runtime.guests.run(start, guest).await
     }
 
+    /// Of the component's bytes.
+    pub fn digest(&self) -> Digest {
+        self.inner.source.digest
+    }
+
     /// Starts loading or compiling in the background. Needs a tokio runtime.
     pub fn warm(&self) {
         self.start(Force::No);

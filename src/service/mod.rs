@@ -16,6 +16,7 @@ mod list;
 mod load;
 mod login;
 mod secrets;
+mod watch;
 
 use std::collections::HashMap;
 use std::path::PathBuf;
@@ -38,6 +39,7 @@ pub use list::{ComponentSummary, Health};
 pub use load::{Compile, LoadOutcome, LoadReceipt, LoadRequest, LoadStatus};
 pub use login::{LoggedIn, LoggedOut, LogoutStatus};
 pub use secrets::{ListedSecret, SecretList, SecretNames, Values};
+pub use watch::Watch;
 
 /// How a [`Service`] is set up.
 pub struct ServiceOptions {
@@ -165,12 +167,16 @@ impl Service {
         let _turn = turn.lock().await;
         let (service, removed) = (self.clone(), id.clone());
         tokio::task::spawn_blocking(move || service.store.remove(&removed)).await??;
-        let offered = self.toolbox.remove(id);
-        self.lock_programs().remove(id);
         Ok(Unloaded {
             component_id: id.clone(),
-            tool_names: offered,
+            tool_names: self.withdraw(id),
         })
+    }
+
+    /// Offers a component's tools no longer, and returns their names.
+    fn withdraw(&self, id: &ComponentId) -> Vec<String> {
+        self.lock_programs().remove(id);
+        self.toolbox.remove(id)
     }
 
     /// The catalog entries in which every term occurs.

@@ -100,18 +100,26 @@ impl Store {
 
     /// Every component directory, in the order in which they were installed.
     pub fn list(&self) -> Result<Vec<Entry>, StoreError> {
+        let mut found: Vec<Entry> = self
+            .ids()?
+            .iter()
+            .filter_map(|id| self.entry(id).transpose())
+            .collect::<Result<_, _>>()?;
+        found.sort_by(|a, b| a.age().cmp(&b.age()));
+        Ok(found)
+    }
+
+    /// The names of the component directories, whatever is in them.
+    pub fn ids(&self) -> Result<Vec<ComponentId>, StoreError> {
         let components = self.layout.components();
         let entries = match fs::read_dir(&components) {
             Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
             entries => entries.map_err(StoreError::io("list", &components))?,
         };
-        let mut found: Vec<Entry> = entries
+        Ok(entries
             .flatten()
             .filter_map(|entry| ComponentId::parse(entry.file_name().to_str()?).ok())
-            .filter_map(|id| self.entry(&id).transpose())
-            .collect::<Result<_, _>>()?;
-        found.sort_by(|a, b| a.age().cmp(&b.age()));
-        Ok(found)
+            .collect())
     }
 
     /// One component, if there is one by this id.
@@ -127,7 +135,8 @@ impl Store {
         }
     }
 
-    fn entry(&self, id: &ComponentId) -> Result<Option<Entry>, StoreError> {
+    /// One component directory in whatever state, if there is one by this id.
+    pub fn entry(&self, id: &ComponentId) -> Result<Option<Entry>, StoreError> {
         let files = self.layout.component(id);
         if !files.dir.is_dir() {
             return Ok(None);

@@ -29,6 +29,7 @@ mod fetch_resume;
 mod fetch_retries;
 mod guest_output;
 mod mcp_events;
+mod mcp_follow;
 mod mcp_http;
 mod mcp_sse;
 mod mcp_tools;

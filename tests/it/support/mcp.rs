@@ -53,14 +53,20 @@ impl Place {
         format!("file://{}", path.display())
     }
 
-    pub fn command(&self, args: &[&str]) -> Command {
+    /// The program on this root.
+    pub fn wassette(&self, args: &[&str]) -> Command {
         let mut command = Command::new(env!("CARGO_BIN_EXE_wassette"));
         command
             .env_remove("RUST_LOG")
             .env("WASSETTE_ROOT", self.dir.path().join("root"))
-            .arg("serve")
             .args(args)
             .kill_on_drop(true);
+        command
+    }
+
+    pub fn command(&self, args: &[&str]) -> Command {
+        let mut command = self.wassette(&["serve"]);
+        command.args(args);
         command
     }
 
