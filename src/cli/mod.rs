@@ -1,6 +1,7 @@
 //! The command line: one file per command, each a thin face of a verb of
 //! [`crate::service`].
 
+mod cache;
 mod call;
 mod compile;
 mod completions;
@@ -98,6 +99,7 @@ enum Command {
     List(list::List),
     Inspect(inspect::Inspect),
     Call(call::Call),
+    Cache(cache::Cache),
     Registry(registry::Registry),
     Login(login::Login),
     Logout(logout::Logout),
@@ -139,6 +141,7 @@ impl Cli {
             Command::List(command) => command.run(global),
             Command::Inspect(command) => command.run(global),
             Command::Call(command) => command.run(global),
+            Command::Cache(command) => command.run(global),
             Command::Registry(command) => command.run(global),
             Command::Login(command) => command.run(global),
             Command::Logout(command) => command.run(global),

@@ -100,7 +100,7 @@ pub(super) enum Miss {
 
 /// Maps code from disk after checking that this program wrote it, for `key`.
 pub(super) fn load(engine: &Engine, path: &Path, key: &Key) -> Result<Component, Miss> {
-    check(path, key)?;
+    check(path, key, Trust::Time)?;
     // SAFETY: `deserialize_file` needs bytes that wasmtime's compiler made and
     // that stay as they are while mapped. `check` found that the file and its
     // directory belong to this user and that no one else can write to them,
@@ -112,7 +112,19 @@ pub(super) fn load(engine: &Engine, path: &Path, key: &Key) -> Result<Component,
     component.map_err(Miss::Refused)
 }
 
-fn check(path: &Path, key: &Key) -> Result<(), Miss> {
+/// Checks code as [`load`] does, and hashes it even if its time is right.
+pub(super) fn examine(path: &Path, key: &Key) -> Result<(), Miss> {
+    check(path, key, Trust::Nothing)
+}
+
+/// What is taken for a sign that a file was not changed.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Trust {
+    Time,
+    Nothing,
+}
+
+fn check(path: &Path, key: &Key, trust: Trust) -> Result<(), Miss> {
     let link = match fs::symlink_metadata(path) {
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Err(Miss::Absent),
         link => link?,
@@ -124,10 +136,10 @@ fn check(path: &Path, key: &Key) -> Result<(), Miss> {
     if !directory.is_dir() || !ours_alone(&directory) {
         return Err(Miss::Foreign("its directory"));
     }
-    check_seal(File::open(path)?, key)
+    check_seal(File::open(path)?, key, trust)
 }
 
-fn check_seal(mut file: File, key: &Key) -> Result<(), Miss> {
+fn check_seal(mut file: File, key: &Key, trust: Trust) -> Result<(), Miss> {
     let metadata = file.metadata()?;
     let Some(image_len) = metadata.len().checked_sub(SEAL_LEN as u64) else {
         return Err(Miss::Changed);
@@ -146,7 +158,8 @@ fn check_seal(mut file: File, key: &Key) -> Result<(), Miss> {
         return Err(Miss::Engine);
     }
     let modified = metadata.modified()?.duration_since(UNIX_EPOCH);
-    if modified.is_ok_and(|since| since.as_nanos() == modified_ns) {
+    let untouched = modified.is_ok_and(|since| since.as_nanos() == modified_ns);
+    if untouched && trust == Trust::Time {
         return Ok(());
     }
     file.seek(SeekFrom::Start(0))?;
@@ -227,7 +240,7 @@ mod tests {
         }
 
         fn check(&self) -> Result<(), Miss> {
-            check(&self.path(), &self.key)
+            check(&self.path(), &self.key, Trust::Time)
         }
 
         /// Overwrites one byte and, like a failing disk, leaves the time alone or not.
@@ -241,6 +254,18 @@ mod tests {
     #[test]
     fn what_was_sealed_is_found() {
         assert!(Sealed::new().check().is_ok());
+    }
+
+    #[test]
+    fn a_forged_time_hides_a_change_from_a_load_but_not_from_an_examination() {
+        let sealed = Sealed::new();
+        let time = fs::metadata(sealed.path()).unwrap().modified().unwrap();
+        sealed.flip(0);
+        let file = File::options().write(true).open(sealed.path()).unwrap();
+        file.set_modified(time).unwrap();
+        assert!(sealed.check().is_ok());
+        let examined = examine(&sealed.path(), &sealed.key);
+        assert!(matches!(examined, Err(Miss::Changed)));
     }
 
     #[test]

@@ -81,6 +81,15 @@ impl RuntimeOptions {
     }
 }
 
+/// How the code of a component stands.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum CodeState {
+    Sound,
+    Absent,
+    /// It would not be loaded; the reason is for people.
+    Unusable(String),
+}
+
 /// What all programs share. Making one does nothing but note the options.
 pub struct Runtime {
     options: RuntimeOptions,
@@ -121,6 +130,23 @@ impl Runtime {
     /// A [`CompileError`], to be printed to the error stream.
     pub fn compile_main(tier: Tier, input: &Path, output: &Path) -> Result<(), CompileError> {
         compile::main(tier, input, output)
+    }
+
+    /// Hashes the code on disk and compares it with its seal.
+    pub fn examine(&self, source: &CodeSource) -> CodeState {
+        let examined = engine::compiling(Tier::Optimised).map(|engine| {
+            let key = Key {
+                component: source.digest,
+                engine: cache::engine_hash(&engine),
+            };
+            cache::examine(&source.cwasm, &key)
+        });
+        match examined {
+            Ok(Ok(())) => CodeState::Sound,
+            Ok(Err(Miss::Absent)) => CodeState::Absent,
+            Ok(Err(miss)) => CodeState::Unusable(miss.to_string()),
+            Err(error) => CodeState::Unusable(format!("no engine for this machine: {error:#}")),
+        }
     }
 
     /// The code on disk, if it is valid.

@@ -8,6 +8,7 @@
 //! The command line and the MCP server are two faces of these verbs and know
 //! nothing of each other.
 
+mod cache;
 mod call;
 mod config;
 mod error;
@@ -32,6 +33,9 @@ use crate::toolbox::Toolbox;
 
 use config::Digests;
 
+pub use cache::{
+    CacheListing, CachedComponent, Clear, Cleared, Fault, Keep, Repair, Verdict, VerifyReport,
+};
 pub use config::{Config, ConfigError};
 pub use error::Error;
 pub use inspect::{Inspection, Target, Uncallable};

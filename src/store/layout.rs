@@ -8,6 +8,8 @@
 //!     <id>.wasm                    the component
 //!     <id>.metadata.json           tools, schemas, stamp, source, digests, receipt
 //!     <id>.cwasm                   compiled for this engine
+//!     <id>.used                    its time is that of the last call
+//!   quarantine/<id>-<time>/        components whose bytes changed, for a look
 //!   secrets/<id>.json              secrets of a component, installed or not
 //! ```
 
@@ -43,6 +45,11 @@ impl Layout {
         self.root.join("components")
     }
 
+    /// Components that are not what was installed, out of the way.
+    pub fn quarantine(&self) -> PathBuf {
+        self.root.join("quarantine")
+    }
+
     /// Readable by its owner alone, like all that is in it.
     pub fn secrets(&self) -> PathBuf {
         self.root.join("secrets")
@@ -65,6 +72,8 @@ pub struct ComponentFiles {
     pub wasm: PathBuf,
     pub metadata: PathBuf,
     pub cwasm: PathBuf,
+    /// Empty; its time is that of the last call.
+    pub used: PathBuf,
 }
 
 impl ComponentFiles {
@@ -74,7 +83,13 @@ impl ComponentFiles {
             wasm: file("wasm"),
             metadata: file("metadata.json"),
             cwasm: file("cwasm"),
+            used: file("used"),
             dir,
         }
+    }
+
+    /// Every file that belongs into the directory.
+    pub fn all(&self) -> [PathBuf; 4] {
+        [&self.wasm, &self.metadata, &self.cwasm, &self.used].map(PathBuf::clone)
     }
 }

@@ -10,6 +10,7 @@ mod layout;
 mod metadata;
 pub mod secrets;
 mod staging;
+pub mod usage;
 
 use std::fs::{self, DirBuilder, File};
 use std::io;
@@ -255,6 +256,20 @@ impl Store {
             .metadata
             .write(path)
             .map_err(StoreError::io("write", path))
+    }
+
+    /// Moves a component aside, so that it is neither served nor lost, and
+    /// returns where to.
+    pub fn quarantine(&self, id: &ComponentId) -> Result<PathBuf, StoreError> {
+        let files = self.layout.component(id);
+        let directory = self.layout.quarantine();
+        create_private(&directory)?;
+        let now = Timestamp::now().strftime("%Y%m%dT%H%M%S%6f");
+        let place = directory.join(format!("{id}-{now}"));
+        let _lock = staging::exclusive(&self.layout.lock())?;
+        fs::rename(&files.dir, &place).map_err(StoreError::io("move", &files.dir))?;
+        sync(&self.layout.components())?;
+        Ok(place)
     }
 
     /// Takes a component away, whatever its state.

@@ -5,6 +5,7 @@ mod auth_faults;
 mod auth_mirrors;
 mod auth_registry;
 mod auth_tokens;
+mod cache;
 mod cli_bad_input;
 mod cli_help;
 mod cli_load;

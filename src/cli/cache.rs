@@ -1,0 +1,183 @@
+use std::time::Duration;
+
+use clap::{Args, Subcommand};
+
+use crate::error::{Class, Diagnose};
+use crate::policy::{parse_duration, parse_size};
+use crate::reference::ComponentId;
+use crate::service::{CacheListing, Clear, Cleared, Keep, Repair, VerifyReport};
+
+use super::output::{self, Present, grid, size};
+use super::progress::Bar;
+use super::{Failure, Global};
+
+/// Look at, check and clear what is kept on disk
+#[derive(Args)]
+#[command(after_help = "\
+Examples:
+  wassette cache list
+  wassette cache verify --repair
+  wassette cache clear time --compiled
+  wassette cache prune --max-size 1Gi --unused-for 720h")]
+pub struct Cache {
+    #[command(subcommand)]
+    command: CacheCommand,
+}
+
+#[derive(Subcommand)]
+enum CacheCommand {
+    /// Show what each component takes, and when it was last called
+    List,
+    /// Remove what can be made again; never components, policies or secrets
+    Clear {
+        /// Only of this component
+        id: Option<ComponentId>,
+        /// Only compiled code
+        #[arg(long)]
+        compiled: bool,
+        /// Only what killed processes left of downloads
+        #[arg(long, conflicts_with_all = ["compiled", "id"])]
+        downloads: bool,
+    },
+    /// Hash every byte again and compare every record with its component
+    Verify {
+        /// Only this component
+        id: Option<ComponentId>,
+        /// Make again what can be; move changed components to `quarantine/`
+        #[arg(long)]
+        repair: bool,
+    },
+    /// Remove compiled code over these bounds, the longest unused first
+    #[command(group = clap::ArgGroup::new("bounds").required(true).multiple(true))]
+    Prune {
+        /// Bytes of compiled code to keep at most, such as `512Mi`
+        #[arg(long, value_name = "SIZE", value_parser = parse_size, group = "bounds")]
+        max_size: Option<u64>,
+        /// Keep what was called within this time, such as `720h`
+        #[arg(long, value_name = "TIME", value_parser = parse_duration, group = "bounds")]
+        unused_for: Option<Duration>,
+    },
+}
+
+impl Cache {
+    pub(super) fn run(self, global: &Global) -> Result<(), Failure> {
+        let service = global.open(None)?;
+        match self.command {
+            CacheCommand::List => output::print(&service.cache_list()?, global.output),
+            CacheCommand::Clear {
+                id,
+                compiled,
+                downloads,
+            } => {
+                let what = match (compiled, downloads) {
+                    (true, _) => Clear::Compiled,
+                    (_, true) => Clear::Downloads,
+                    _ => Clear::Everything,
+                };
+                output::print(&service.cache_clear(id.as_ref(), what)?, global.output);
+            }
+            CacheCommand::Verify { id, repair } => {
+                let repair = if repair { Repair::Yes } else { Repair::No };
+                let bar = Bar::new();
+                let report = service.cache_verify(id.as_ref(), repair, &bar)?;
+                drop(bar);
+                output::print(&report, global.output);
+                let faults = report.remaining();
+                if faults > 0 {
+                    return Err(Unsound { faults, repair }.into());
+                }
+            }
+            CacheCommand::Prune {
+                max_size,
+                unused_for,
+            } => {
+                let keep = Keep {
+                    max_size,
+                    unused_for,
+                };
+                output::print(&service.cache_prune(keep)?, global.output);
+            }
+        }
+        Ok(())
+    }
+}
+
+/// What `verify` found and did not mend.
+#[derive(Debug, thiserror::Error)]
+#[error("{faults} of the files on disk are not as they were installed")]
+struct Unsound {
+    faults: usize,
+    repair: Repair,
+}
+
+impl Diagnose for Unsound {
+    fn code(&self) -> &'static str {
+        "store-unsound"
+    }
+
+    fn class(&self) -> Class {
+        Class::Verification
+    }
+
+    fn hint(&self) -> Option<String> {
+        (self.repair == Repair::No)
+            .then(|| "`wassette cache verify --repair` mends what it can".into())
+    }
+}
+
+impl Present for CacheListing {
+    fn table(&self) -> String {
+        let rows = self.components.iter().map(|component| {
+            vec![
+                component.id.to_string(),
+                size(component.component_bytes),
+                component.compiled_bytes.map_or_else(|| "-".into(), size),
+                component.last_used.map_or_else(
+                    || "never".into(),
+                    |time| time.strftime("%F %H:%M").to_string(),
+                ),
+            ]
+        });
+        let table = grid(
+            &["ID", "COMPONENT", "COMPILED", "LAST USED"],
+            rows.collect(),
+        );
+        format!(
+            "{table}\n\n{} in all, {} of it downloads",
+            size(self.total_bytes),
+            size(self.downloads_bytes)
+        )
+    }
+}
+
+impl Present for Cleared {
+    fn table(&self) -> String {
+        format!(
+            "Freed {}: compiled code of {} components, {} unfinished downloads",
+            size(self.freed_bytes),
+            self.compiled.len(),
+            self.downloads
+        )
+    }
+}
+
+impl Present for VerifyReport {
+    fn table(&self) -> String {
+        let summary = format!(
+            "Checked {} components, {}",
+            self.components.len(),
+            size(self.bytes)
+        );
+        let faults = self.components.iter().flat_map(|verdict| &verdict.faults);
+        let rows: Vec<_> = faults
+            .map(|fault| {
+                let state = if fault.repaired { "repaired" } else { "fault" };
+                vec![state.into(), fault.file.clone(), fault.reason.clone()]
+            })
+            .collect();
+        if rows.is_empty() {
+            return format!("{summary}: all as installed");
+        }
+        format!("{}\n\n{summary}", grid(&["", "FILE", "REASON"], rows))
+    }
+}

@@ -1,0 +1,179 @@
+//! What can be made again: compiled code and unfinished downloads.
+//!
+//! Components, policies and secrets are never part of it.
+
+mod verify;
+
+use std::fs;
+use std::path::Path;
+use std::time::Duration;
+
+use jiff::Timestamp;
+use serde::Serialize;
+
+use crate::reference::ComponentId;
+use crate::store::{StoreError, usage};
+
+use super::{Error, Service};
+
+pub use verify::{Fault, Repair, Verdict, VerifyReport};
+
+/// What is on disk under one root.
+#[derive(Debug, Clone, Serialize)]
+pub struct CacheListing {
+    pub components: Vec<CachedComponent>,
+    /// Bytes of downloads and compiles under way, and of those cut off.
+    pub downloads_bytes: u64,
+    /// Bytes of all this together.
+    pub total_bytes: u64,
+}
+
+/// One component's files.
+#[derive(Debug, Clone, Serialize)]
+pub struct CachedComponent {
+    pub id: ComponentId,
+    /// Bytes.
+    pub component_bytes: u64,
+    /// Bytes of compiled code; absent when there is none.
+    pub compiled_bytes: Option<u64>,
+    /// The last call, to within ten minutes; absent when it was never called.
+    pub last_used: Option<Timestamp>,
+}
+
+/// What `cache clear` takes away.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Clear {
+    Everything,
+    /// Compiled code, which the next call makes again.
+    Compiled,
+    /// What killed processes left of downloads.
+    Downloads,
+}
+
+/// What `cache prune` keeps.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Keep {
+    /// Bytes of compiled code that may stay, the last used first.
+    pub max_size: Option<u64>,
+    /// Code that was not used for longer goes.
+    pub unused_for: Option<Duration>,
+}
+
+/// What was taken away.
+#[derive(Debug, Clone, Default, Serialize)]
+pub struct Cleared {
+    /// Components whose compiled code is gone.
+    pub compiled: Vec<ComponentId>,
+    /// Unfinished downloads that are gone.
+    pub downloads: usize,
+    /// Bytes that are free again.
+    pub freed_bytes: u64,
+}
+
+impl Service {
+    /// What is cached, the last used first.
+    pub fn cache_list(&self) -> Result<CacheListing, Error> {
+        let mut components = Vec::new();
+        for id in self.store.ids()? {
+            let files = self.store.layout().component(&id);
+            components.push(CachedComponent {
+                component_bytes: size(&files.wasm).unwrap_or(0),
+                compiled_bytes: size(&files.cwasm),
+                last_used: usage::last_used(&files),
+                id,
+            });
+        }
+        components.sort_by(|a, b| b.last_used.cmp(&a.last_used).then(a.id.cmp(&b.id)));
+        let downloads_bytes = tree_size(&self.store.layout().downloads());
+        let cached = components.iter();
+        let held = cached.map(|one| one.component_bytes + one.compiled_bytes.unwrap_or(0));
+        Ok(CacheListing {
+            downloads_bytes,
+            total_bytes: held.sum::<u64>() + downloads_bytes,
+            components,
+        })
+    }
+
+    /// Takes away what can be made again, of one component or of all.
+    ///
+    /// # Errors
+    ///
+    /// [`StoreError::NotInstalled`], or what the disk refuses.
+    pub fn cache_clear(&self, id: Option<&ComponentId>, what: Clear) -> Result<Cleared, Error> {
+        let mut cleared = Cleared::default();
+        if what != Clear::Downloads {
+            let ids = match id {
+                Some(id) => vec![self.known(id)?],
+                None => self.store.ids()?,
+            };
+            for id in ids {
+                self.forget_code(id, &mut cleared)?;
+            }
+        }
+        if what != Clear::Compiled && id.is_none() {
+            let downloads = self.store.layout().downloads();
+            let before = tree_size(&downloads);
+            cleared.downloads = self.store.sweep()?.len();
+            cleared.freed_bytes += before.saturating_sub(tree_size(&downloads));
+        }
+        Ok(cleared)
+    }
+
+    /// Takes away compiled code that is over the given bounds.
+    pub fn cache_prune(&self, keep: Keep) -> Result<Cleared, Error> {
+        let mut cleared = Cleared::default();
+        let mut kept = 0;
+        for component in self.cache_list()?.components {
+            let Some(bytes) = component.compiled_bytes else {
+                continue;
+            };
+            kept += bytes;
+            let large = keep.max_size.is_some_and(|most| kept > most);
+            let idle = || Timestamp::now().duration_since(component.last_used.unwrap_or_default());
+            let old = keep
+                .unused_for
+                .is_some_and(|most| idle().unsigned_abs() > most);
+            if large || old {
+                kept -= bytes;
+                self.forget_code(component.id, &mut cleared)?;
+            }
+        }
+        Ok(cleared)
+    }
+
+    fn known(&self, id: &ComponentId) -> Result<ComponentId, Error> {
+        if self.store.layout().component(id).dir.is_dir() {
+            Ok(id.clone())
+        } else {
+            Err(StoreError::NotInstalled { id: id.clone() }.into())
+        }
+    }
+
+    /// Code in use stays mapped; the next start compiles again.
+    fn forget_code(&self, id: ComponentId, cleared: &mut Cleared) -> Result<(), Error> {
+        let files = self.store.layout().component(&id);
+        let Some(bytes) = size(&files.cwasm) else {
+            return Ok(());
+        };
+        fs::remove_file(&files.cwasm).map_err(StoreError::io("remove", &files.cwasm))?;
+        cleared.freed_bytes += bytes;
+        cleared.compiled.push(id);
+        Ok(())
+    }
+}
+
+fn size(path: &Path) -> Option<u64> {
+    fs::symlink_metadata(path).ok().map(|file| file.len())
+}
+
+/// Bytes of the files below a directory; what vanishes meanwhile is not counted.
+fn tree_size(directory: &Path) -> u64 {
+    let entries = fs::read_dir(directory).into_iter().flatten().flatten();
+    entries
+        .map(|entry| match entry.file_type() {
+            Ok(kind) if kind.is_dir() => tree_size(&entry.path()),
+            Ok(_) => size(&entry.path()).unwrap_or(0),
+            Err(_) => 0,
+        })
+        .sum()
+}

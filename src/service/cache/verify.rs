@@ -1,0 +1,264 @@
+//! `cache verify`: every byte is hashed again, and every record compared with
+//! what it speaks of.
+
+use std::collections::BTreeSet;
+use std::fs;
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+use std::sync::{Mutex, PoisonError};
+use std::thread;
+
+use serde::Serialize;
+
+use crate::digest::Digest;
+use crate::fetch::Progress;
+use crate::reference::ComponentId;
+use crate::runtime::CodeState;
+use crate::schema;
+use crate::store::{ComponentFiles, Installed, Metadata, ValidationStamp};
+
+use super::super::{Error, Service, code_source};
+
+/// What is done about a fault.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Repair {
+    /// It is reported.
+    No,
+    /// What can be made again from the component is; a component whose bytes
+    /// are not those that were installed is moved to `quarantine/`.
+    Yes,
+}
+
+#[derive(Debug, Clone, Serialize)]
+pub struct VerifyReport {
+    /// In order of id.
+    pub components: Vec<Verdict>,
+    /// Bytes that were hashed.
+    pub bytes: u64,
+}
+
+#[derive(Debug, Clone, Serialize)]
+pub struct Verdict {
+    pub id: ComponentId,
+    pub faults: Vec<Fault>,
+}
+
+/// Something that is not as it was installed.
+#[derive(Debug, Clone, Serialize)]
+pub struct Fault {
+    /// The file's name.
+    pub file: String,
+    pub reason: String,
+    pub repaired: bool,
+}
+
+impl VerifyReport {
+    /// Faults that are still there.
+    pub fn remaining(&self) -> usize {
+        let faults = self.components.iter().flat_map(|verdict| &verdict.faults);
+        faults.filter(|fault| !fault.repaired).count()
+    }
+}
+
+impl Service {
+    /// Checks one component or all, on every core.
+    ///
+    /// # Errors
+    ///
+    /// [`crate::store::StoreError::NotInstalled`]; what is wrong with a
+    /// component is in the report.
+    pub fn cache_verify(
+        &self,
+        id: Option<&ComponentId>,
+        repair: Repair,
+        progress: &dyn Progress,
+    ) -> Result<VerifyReport, Error> {
+        let ids = match id {
+            Some(id) => vec![self.known(id)?],
+            None => self.store.ids()?,
+        };
+        let total = ids.iter().map(|id| self.bytes_of(id)).sum();
+        let next = AtomicUsize::new(0);
+        let done = AtomicU64::new(0);
+        let verdicts = Mutex::new(Vec::new());
+        let work = || {
+            while let Some(id) = ids.get(next.fetch_add(1, Ordering::Relaxed)) {
+                let verdict = Examination::new(self, id, repair).run();
+                let bytes = self.bytes_of(id);
+                progress.bytes(
+                    done.fetch_add(bytes, Ordering::Relaxed) + bytes,
+                    Some(total),
+                );
+                let mut verdicts = verdicts.lock().unwrap_or_else(PoisonError::into_inner);
+                verdicts.push(verdict);
+            }
+        };
+        let workers = thread::available_parallelism().map_or(1, usize::from);
+        thread::scope(|scope| {
+            for _ in 1..workers.min(ids.len()) {
+                scope.spawn(work);
+            }
+            work();
+        });
+        let mut components = verdicts
+            .into_inner()
+            .unwrap_or_else(PoisonError::into_inner);
+        components.sort_by(|a, b| a.id.cmp(&b.id));
+        Ok(VerifyReport {
+            components,
+            bytes: total,
+        })
+    }
+
+    fn bytes_of(&self, id: &ComponentId) -> u64 {
+        let files = self.store.layout().component(id);
+        let size = |path| super::size(path).unwrap_or(0);
+        size(&files.wasm) + size(&files.cwasm)
+    }
+}
+
+/// One component under examination.
+struct Examination<'a> {
+    service: &'a Service,
+    id: &'a ComponentId,
+    files: ComponentFiles,
+    repair: Repair,
+    faults: Vec<Fault>,
+}
+
+impl<'a> Examination<'a> {
+    fn new(service: &'a Service, id: &'a ComponentId, repair: Repair) -> Self {
+        Examination {
+            service,
+            id,
+            files: service.store.layout().component(id),
+            repair,
+            faults: Vec::new(),
+        }
+    }
+
+    fn run(mut self) -> Verdict {
+        match Metadata::read(&self.files.metadata) {
+            Err(error) => {
+                let reason = format!("it cannot be read: {error}");
+                self.set_aside("metadata.json", reason);
+            }
+            Ok(metadata) => {
+                if let Some(bytes) = self.component(&metadata) {
+                    self.records(metadata.clone(), &bytes);
+                    drop(bytes);
+                    self.code(metadata);
+                }
+            }
+        }
+        self.strangers();
+        Verdict {
+            id: self.id.clone(),
+            faults: self.faults,
+        }
+    }
+
+    /// The component's bytes, if they are those that were installed.
+    fn component(&mut self, metadata: &Metadata) -> Option<Vec<u8>> {
+        let bytes = match fs::read(&self.files.wasm) {
+            Ok(bytes) => bytes,
+            Err(error) => {
+                self.set_aside("wasm", format!("it cannot be read: {error}"));
+                return None;
+            }
+        };
+        let (digest, expected) = (Digest::of(&bytes), metadata.digests.component);
+        if digest != expected {
+            let reason = format!("its digest is {digest}, but {expected} was installed");
+            self.set_aside("wasm", reason);
+            return None;
+        }
+        Some(bytes)
+    }
+
+    /// The records against the component's real exports.
+    fn records(&mut self, mut metadata: Metadata, bytes: &[u8]) {
+        let mut wrong = Vec::new();
+        if metadata.component_id != *self.id {
+            wrong.push(format!("it is that of `{}`", metadata.component_id));
+            metadata.component_id = self.id.clone();
+        }
+        match ValidationStamp::of(&self.files.wasm, metadata.digests.component) {
+            Ok(stamp) if stamp != metadata.validation_stamp => {
+                wrong.push("its stamp is not that of the component".into());
+                metadata.validation_stamp = stamp;
+            }
+            _ => {}
+        }
+        if metadata.receipt.content_digest != metadata.digests.component {
+            wrong.push("its receipt is for another component".into());
+            metadata.receipt.content_digest = metadata.digests.component;
+        }
+        match schema::describe(bytes, self.id.as_str()) {
+            Ok(description) => {
+                let tools = description.callable();
+                let info = &mut metadata.component_info;
+                if tools != metadata.tools
+                    || info.imports != description.imports
+                    || info.exports != description.exports
+                {
+                    wrong.push("it does not describe the component's exports".into());
+                    info.imports = description.imports;
+                    info.exports = description.exports;
+                    metadata.tools = tools;
+                }
+            }
+            Err(error) => wrong.push(format!("the component cannot be described: {error}")),
+        }
+        if wrong.is_empty() {
+            return;
+        }
+        let files = self.files.clone();
+        let store = &self.service.store;
+        let installed = Installed { metadata, files };
+        self.fault("metadata.json", wrong.join("; "), || {
+            store.refresh(&installed).is_ok()
+        });
+    }
+
+    fn code(&mut self, metadata: Metadata) {
+        let files = self.files.clone();
+        let source = code_source(&Installed { metadata, files });
+        if let CodeState::Unusable(reason) = self.service.runtime.examine(&source) {
+            self.fault("cwasm", reason, || fs::remove_file(&source.cwasm).is_ok());
+        }
+    }
+
+    /// Files that no version of this program put there.
+    fn strangers(&mut self) {
+        let known: BTreeSet<_> = self.files.all().into_iter().collect();
+        let entries = fs::read_dir(&self.files.dir)
+            .into_iter()
+            .flatten()
+            .flatten();
+        for path in entries.map(|entry| entry.path()) {
+            if !known.contains(&path) {
+                let name = path.file_name().unwrap_or_default().to_string_lossy();
+                self.faults.push(Fault {
+                    file: name.escape_debug().to_string(),
+                    reason: "it is no part of a component".into(),
+                    repaired: false,
+                });
+            }
+        }
+    }
+
+    /// A fault after which the component cannot be served.
+    fn set_aside(&mut self, suffix: &str, reason: String) {
+        let (service, id) = (self.service, self.id);
+        self.fault(suffix, reason, || service.store.quarantine(id).is_ok());
+    }
+
+    fn fault(&mut self, suffix: &str, reason: String, mend: impl FnOnce() -> bool) {
+        let repaired = self.repair == Repair::Yes && mend();
+        self.faults.push(Fault {
+            file: format!("{}.{suffix}", self.id),
+            reason,
+            repaired,
+        });
+    }
+}

@@ -1,0 +1,29 @@
+//! When a component was last called: the time of an empty file beside it.
+
+use std::fs::File;
+use std::io;
+use std::time::SystemTime;
+
+use jiff::Timestamp;
+
+use super::ComponentFiles;
+
+/// Notes that the component is in use now.
+///
+/// # Errors
+///
+/// What the disk refuses, as a root does that can only be read.
+pub fn touch(files: &ComponentFiles) -> io::Result<()> {
+    let file = File::options()
+        .create(true)
+        .truncate(false)
+        .write(true)
+        .open(&files.used)?;
+    file.set_modified(SystemTime::now())
+}
+
+/// The last time that was noted.
+pub fn last_used(files: &ComponentFiles) -> Option<Timestamp> {
+    let metadata = std::fs::metadata(&files.used).ok()?;
+    Timestamp::try_from(metadata.modified().ok()?).ok()
+}
