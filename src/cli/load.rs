@@ -4,7 +4,9 @@ use clap::Args;
 
 use crate::digest::Digest;
 use crate::reference::ComponentId;
-use crate::service::{Compile, LoadOutcome, LoadRequest, LoadStatus};
+use crate::service::{
+    Compile, Described, LoadOutcome, LoadRequest, LoadStatus, NobodyToAsk, Origin, PolicyChoice,
+};
 use crate::verify::Verification;
 
 use super::credentials::CredentialArgs;
@@ -64,12 +66,14 @@ impl Load {
             } else {
                 Compile::Wait
             },
+            policy: PolicyChoice::Bundled,
+            origin: Origin::Cli,
         };
         let given = self.credentials.given(&request.reference)?;
         let service = global.open_source(given, self.ca)?;
         service.sweep();
         let bar = Bar::new();
-        let outcome = block_on(async { Ok(service.load(request, &bar).await?) })?;
+        let outcome = block_on(async { Ok(service.load(request, &bar, &NobodyToAsk).await?) })?;
         drop(bar);
         output::print(&outcome, global.output);
         Ok(())
@@ -94,10 +98,23 @@ impl Present for LoadOutcome {
             ("digest", receipt.transfer.content_digest.to_string()),
             ("trust", receipt.trust.to_string()),
         ];
-        if let Some(permissions) = &self.requested_permissions {
-            rows.push(("requests", format!("{permissions} (not granted)")));
+        for (label, permissions) in [
+            ("granted", &self.granted_permissions),
+            ("not granted", &self.not_granted),
+        ] {
+            if !permissions.is_empty() {
+                rows.push((label, described(permissions)));
+            }
+        }
+        if !self.remarks.is_empty() {
+            rows.push(("odd", listed(&self.remarks)));
         }
         rows.push(("time", format!("{} ms", receipt.total_ms)));
         pairs(&rows)
     }
+}
+
+fn described(permissions: &[Described]) -> String {
+    let lines = permissions.iter().map(|one| one.description.clone());
+    listed(&lines.collect::<Vec<_>>())
 }

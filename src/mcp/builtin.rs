@@ -12,7 +12,7 @@ use crate::digest::Digest;
 use crate::error::{Class, Diagnose};
 use crate::fetch::Progress;
 use crate::reference::{ComponentId, InvalidReference, Reference};
-use crate::service::{Compile, Error, LoadRequest, Service};
+use crate::service::{Compile, Error, LoadRequest, NobodyToAsk, Origin, PolicyChoice, Service};
 use crate::verify::Verification;
 
 use super::convert::structured;
@@ -100,7 +100,9 @@ impl Builtin {
             }
             Builtin::Load => {
                 let request = self.load_request(self.parse(arguments)?)?;
-                Ok(structured(&service.load(request, progress).await?))
+                Ok(structured(
+                    &service.load(request, progress, &NobodyToAsk).await?,
+                ))
             }
             Builtin::Search => {
                 let SearchArguments { query } = self.parse(arguments)?;
@@ -139,6 +141,8 @@ impl Builtin {
             verification: Verification::Required,
             // The tools are there at once; the first call waits for its code.
             compile: Compile::Background,
+            policy: PolicyChoice::Bundled,
+            origin: Origin::Elicitation,
         })
     }
 
@@ -258,6 +262,17 @@ impl Builtin {
 
     fn output_schema(self) -> Map<String, Value> {
         let names = json!({ "type": "array", "items": { "type": "string" } });
+        let permissions = json!({
+            "type": "array",
+            "items": {
+                "type": "object",
+                "properties": {
+                    "permission": { "type": "object" },
+                    "description": { "type": "string" },
+                },
+                "required": ["permission", "description"],
+            },
+        });
         let list = |properties: Value, required: Value| {
             json!({
                 "components": {
@@ -291,6 +306,9 @@ impl Builtin {
                     "status": { "enum": ["new", "replaced", "already-loaded"] },
                     "tool_names": names,
                     "requested_permissions": { "type": ["object", "null"] },
+                    "granted_permissions": permissions,
+                    "not_granted": permissions,
+                    "remarks": names,
                     "receipt": { "type": "object" },
                 }),
                 json!([
@@ -298,6 +316,8 @@ impl Builtin {
                     "status",
                     "tool_names",
                     "requested_permissions",
+                    "granted_permissions",
+                    "not_granted",
                     "receipt"
                 ]),
             ),

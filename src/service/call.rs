@@ -1,8 +1,10 @@
 //! `call`: one tool, one fresh instance.
 
+use std::sync::Arc;
+
 use serde_json::{Map, Value};
 
-use crate::runtime::{Returned, Sandbox};
+use crate::runtime::Returned;
 
 use super::{Error, Service};
 
@@ -15,14 +17,17 @@ impl Service {
     /// # Errors
     ///
     /// [`Error::UnknownTool`], or the error of compiling or calling.
-    pub async fn call(&self, tool: &str, args: &Map<String, Value>) -> Result<Returned, Error> {
+    pub async fn call(
+        self: &Arc<Self>,
+        tool: &str,
+        args: &Map<String, Value>,
+    ) -> Result<Returned, Error> {
         let Some(tool) = self.toolbox.get(tool) else {
             return Err(self.unknown_tool(tool));
         };
         let program = self.program(&tool.component)?;
-        let called = program
-            .call(&tool.record.export, args, &Sandbox::deny_all())
-            .await;
+        let sandbox = self.sandbox(&tool.component).await?;
+        let called = program.call(&tool.record.export, args, &sandbox).await;
         Ok(called.outcome?)
     }
 

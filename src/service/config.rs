@@ -17,6 +17,26 @@ pub struct Config {
     pub registry: RegistryConfig,
     pub limits: LimitsConfig,
     pub network: NetworkConfig,
+    pub policy: PolicyConfig,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct PolicyConfig {
+    pub bundled: BundledPolicy,
+}
+
+/// What becomes of the permissions that a component asks for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum BundledPolicy {
+    /// The user is asked; without one, nothing is granted.
+    #[default]
+    Ask,
+    /// Granted when the component is first loaded.
+    Apply,
+    /// Nobody is asked and nothing is granted.
+    Ignore,
 }
 
 /// What is left out has the default of [`FetchOptions`].

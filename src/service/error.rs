@@ -2,8 +2,8 @@ use std::sync::Arc;
 
 use crate::error::{Class, Diagnose};
 use crate::fetch::{FetchError, LoginError};
-use crate::policy::PolicyError;
-use crate::reference::{InvalidComponentId, InvalidReference};
+use crate::policy::{Permission, PolicyError};
+use crate::reference::{ComponentId, InvalidComponentId, InvalidReference};
 use crate::runtime::{CallError, CompileError};
 use crate::schema::SchemaError;
 use crate::store::{SecretError, StoreError};
@@ -44,6 +44,13 @@ pub enum Error {
         "Components from web servers are loaded by digest only (`require_digest` in config.toml)"
     )]
     DigestRequired,
+    #[error("`{id}` was not granted to {permission}")]
+    NotGranted {
+        id: ComponentId,
+        permission: Box<Permission>,
+        /// What it is granted.
+        granted: Vec<Permission>,
+    },
     #[error("A worker ended before its time")]
     Worker(#[from] tokio::task::JoinError),
 }
@@ -63,7 +70,10 @@ impl Error {
             Error::Secret(error) => error,
             Error::Compile(error) => error.as_ref(),
             Error::Call(error) => error,
-            Error::UnknownTool { .. } | Error::DigestRequired | Error::Worker(_) => return None,
+            Error::UnknownTool { .. }
+            | Error::DigestRequired
+            | Error::NotGranted { .. }
+            | Error::Worker(_) => return None,
         })
     }
 }
@@ -73,13 +83,14 @@ impl Diagnose for Error {
         match self {
             Error::UnknownTool { .. } => "unknown-tool",
             Error::DigestRequired => "digest-required",
+            Error::NotGranted { .. } => "permission-not-granted",
             _ => self.stage().map_or("internal", Diagnose::code),
         }
     }
 
     fn class(&self) -> Class {
         match self {
-            Error::UnknownTool { .. } => Class::NotFound,
+            Error::UnknownTool { .. } | Error::NotGranted { .. } => Class::NotFound,
             Error::DigestRequired => Class::Verification,
             _ => self.stage().map_or(Class::Other, Diagnose::class),
         }
@@ -95,6 +106,12 @@ impl Diagnose for Error {
             }
             Error::DigestRequired => {
                 Some("give the digest with `--digest`, or as `#sha256=…` in the address".into())
+            }
+            Error::NotGranted { id, granted, .. } if granted.is_empty() => {
+                Some(format!("nothing is granted to `{id}`"))
+            }
+            Error::NotGranted { id, .. } => {
+                Some(format!("`wassette policy get {id}` shows what is granted"))
             }
             _ => self.stage().and_then(Diagnose::hint),
         }

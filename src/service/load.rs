@@ -13,10 +13,11 @@ use crate::policy;
 use crate::reference::{ComponentId, Reference};
 use crate::runtime::{CodeSource, Force};
 use crate::schema::{self, Description};
-use crate::store::{Installation, Installed, Prepared, Staging};
+use crate::store::{Installation, Installed, Metadata, Origin, Prepared, Staging};
 use crate::verify::{self, Requirements, Trust, Verification};
 
 use super::config::Digests;
+use super::grants::{Consent, Described, PolicyChoice, Settled, Settlement};
 use super::{Error, Service, code_source};
 
 /// What to load, and under which conditions.
@@ -29,6 +30,9 @@ pub struct LoadRequest {
     pub digest: Option<Digest>,
     pub verification: Verification,
     pub compile: Compile,
+    pub policy: PolicyChoice,
+    /// By what means what the load grants is granted.
+    pub origin: Origin,
 }
 
 /// When native code is made.
@@ -56,8 +60,15 @@ pub struct LoadOutcome {
     pub component_id: ComponentId,
     pub status: LoadStatus,
     pub tool_names: Vec<String>,
-    /// What the artifact asks to be allowed; nothing of it is granted.
+    /// What the artifact asks to be allowed.
     pub requested_permissions: Option<Value>,
+    /// All that the component may do now.
+    pub granted_permissions: Vec<Described>,
+    /// What it asks for and may not do.
+    pub not_granted: Vec<Described>,
+    /// Plain sentences on what is odd about the request.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub remarks: Vec<String>,
     pub receipt: LoadReceipt,
 }
 
@@ -73,9 +84,19 @@ pub struct LoadReceipt {
     pub total_ms: u64,
 }
 
+/// A component that is in place, before its grants are settled.
+struct Loaded {
+    metadata: Metadata,
+    status: LoadStatus,
+    tool_names: Vec<String>,
+    transfer: Receipt,
+    compile_ms: Option<u64>,
+}
+
 impl Service {
-    /// Fetches, verifies, describes and installs a component and offers its
-    /// tools. Dropping the future leaves nothing behind.
+    /// Fetches, verifies, describes and installs a component, offers its
+    /// tools, and grants what the user agrees to. Dropping the future leaves
+    /// nothing half-done behind.
     ///
     /// # Errors
     ///
@@ -85,8 +106,28 @@ impl Service {
         self: &Arc<Self>,
         request: LoadRequest,
         progress: &dyn Progress,
+        consent: &dyn Consent,
     ) -> Result<LoadOutcome, Error> {
         let started = Instant::now();
+        let loaded = self.place(&request, progress).await?;
+        // No one waits for the answer to a question but who asked it.
+        let settlement = Settlement {
+            metadata: &loaded.metadata,
+            status: loaded.status,
+            choice: request.policy,
+            origin: request.origin,
+            consent,
+        };
+        let settled = self.settle(settlement).await?;
+        Ok(loaded.outcome(settled, started))
+    }
+
+    /// All of a load but its grants.
+    async fn place(
+        self: &Arc<Self>,
+        request: &LoadRequest,
+        progress: &dyn Progress,
+    ) -> Result<Loaded, Error> {
         let id = match &request.name {
             Some(name) => name.clone(),
             None => request.reference.default_id()?,
@@ -103,11 +144,11 @@ impl Service {
         {
             let receipt = unchanged(&installed.metadata.receipt, None);
             return self
-                .already_loaded(installed, receipt, &request, started, progress)
+                .already_loaded(installed, receipt, request, progress)
                 .await;
         }
         progress.step(Step::Resolving);
-        self.check_pinned(&request)?;
+        self.check_pinned(request)?;
         let known = before.as_ref().map(|old| &old.metadata.identity);
         let resolved = self
             .fetcher
@@ -118,7 +159,7 @@ impl Service {
         {
             let receipt = unchanged(&installed.metadata.receipt, Some(&resolved));
             return self
-                .already_loaded(installed, receipt, &request, started, progress)
+                .already_loaded(installed, receipt, request, progress)
                 .await;
         }
 
@@ -135,10 +176,10 @@ impl Service {
             installed.metadata.source = fetched.reference;
             self.store.refresh(&installed)?;
             return self
-                .already_loaded(&installed, fetched.receipt, &request, started, progress)
+                .already_loaded(&installed, fetched.receipt, request, progress)
                 .await;
         }
-        let prepared = self.prepare(id.clone(), staging, fetched, &request).await?;
+        let prepared = self.prepare(id, staging, fetched, request).await?;
         let compile_ms = self
             .compile(staged_code(&prepared), request.compile, progress)
             .await?;
@@ -146,20 +187,15 @@ impl Service {
         let installed =
             tokio::task::spawn_blocking(move || service.store.install(prepared)).await??;
         let tool_names = self.offer(&installed, request.compile);
-        Ok(LoadOutcome {
-            component_id: id,
+        Ok(Loaded {
             status: match before {
                 Some(_) => LoadStatus::Replaced,
                 None => LoadStatus::New,
             },
             tool_names,
-            requested_permissions: installed.metadata.requested_permissions,
-            receipt: LoadReceipt {
-                transfer: installed.metadata.receipt,
-                trust: installed.metadata.trust,
-                compile_ms,
-                total_ms: elapsed_ms(started),
-            },
+            transfer: installed.metadata.receipt.clone(),
+            compile_ms,
+            metadata: installed.metadata,
         })
     }
 
@@ -179,9 +215,8 @@ impl Service {
         installed: &Installed,
         transfer: Receipt,
         request: &LoadRequest,
-        started: Instant,
         progress: &dyn Progress,
-    ) -> Result<LoadOutcome, Error> {
+    ) -> Result<Loaded, Error> {
         let compile_ms = self
             .compile(code_source(installed), request.compile, progress)
             .await?;
@@ -192,17 +227,12 @@ impl Service {
         } else {
             offered
         };
-        Ok(LoadOutcome {
-            component_id: metadata.component_id.clone(),
+        Ok(Loaded {
             status: LoadStatus::AlreadyLoaded,
             tool_names,
-            requested_permissions: metadata.requested_permissions.clone(),
-            receipt: LoadReceipt {
-                transfer,
-                trust: metadata.trust,
-                compile_ms,
-                total_ms: elapsed_ms(started),
-            },
+            transfer,
+            compile_ms,
+            metadata: metadata.clone(),
         })
     }
 
@@ -265,6 +295,26 @@ impl Service {
             .insert(metadata.component_id.clone(), program);
         self.toolbox
             .insert(&metadata.component_id, metadata.tools.clone())
+    }
+}
+
+impl Loaded {
+    fn outcome(self, settled: Settled, started: Instant) -> LoadOutcome {
+        LoadOutcome {
+            component_id: self.metadata.component_id,
+            status: self.status,
+            tool_names: self.tool_names,
+            requested_permissions: self.metadata.requested_permissions,
+            granted_permissions: settled.granted,
+            not_granted: settled.not_granted,
+            remarks: settled.remarks,
+            receipt: LoadReceipt {
+                transfer: self.transfer,
+                trust: self.metadata.trust,
+                compile_ms: self.compile_ms,
+                total_ms: elapsed_ms(started),
+            },
+        }
     }
 }
 

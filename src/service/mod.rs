@@ -12,6 +12,7 @@ mod cache;
 mod call;
 mod config;
 mod error;
+mod grants;
 mod inspect;
 mod list;
 mod load;
@@ -32,18 +33,24 @@ use crate::store::{Entry, Installed, Store, StoreError};
 use crate::toolbox::Toolbox;
 
 use config::Digests;
+use grants::Sandboxes;
 
 pub use cache::{
     CacheListing, CachedComponent, Clear, Cleared, Fault, Keep, Repair, Verdict, VerifyReport,
 };
-pub use config::{Config, ConfigError};
+pub use config::{BundledPolicy, Config, ConfigError};
 pub use error::Error;
+pub use grants::{
+    Answer, Consent, Described, Grant, NobodyToAsk, PolicyChoice, PolicyReport, Question,
+};
 pub use inspect::{Inspection, Target, Uncallable};
 pub use list::{ComponentSummary, Health};
 pub use load::{Compile, LoadOutcome, LoadReceipt, LoadRequest, LoadStatus};
 pub use login::{LoggedIn, LoggedOut, LogoutStatus};
 pub use secrets::{ListedSecret, SecretList, SecretNames, Values};
 pub use watch::Watch;
+
+pub use crate::store::Origin;
 
 /// How a [`Service`] is set up.
 pub struct ServiceOptions {
@@ -70,6 +77,8 @@ pub struct Service {
     fetcher: Fetcher,
     network: Network,
     digests: Digests,
+    bundled: BundledPolicy,
+    sandboxes: Sandboxes,
     runtime: Arc<Runtime>,
     toolbox: Toolbox,
     programs: Mutex<HashMap<ComponentId, Arc<Program>>>,
@@ -122,6 +131,8 @@ impl Service {
             fetcher: Fetcher::new(fetch),
             network: options.network,
             digests: config.network.require_digest,
+            bundled: config.policy.bundled,
+            sandboxes: Sandboxes::default(),
             runtime: Runtime::new(runtime),
             toolbox: Toolbox::new(options.reserved),
             programs: Mutex::default(),
@@ -161,7 +172,7 @@ impl Service {
         &self.toolbox
     }
 
-    /// Takes a component and its tools away; calls under way end by themselves.
+    /// Takes a component, its tools and its grants away; calls under way end by themselves.
     ///
     /// # Errors
     ///
@@ -180,6 +191,7 @@ impl Service {
     /// Offers a component's tools no longer, and returns their names.
     fn withdraw(&self, id: &ComponentId) -> Vec<String> {
         self.lock_programs().remove(id);
+        self.sandboxes.forget(id);
         self.toolbox.remove(id)
     }
 

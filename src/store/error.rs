@@ -2,6 +2,7 @@ use std::io;
 use std::path::PathBuf;
 
 use crate::error::{Class, Diagnose};
+use crate::policy::PolicyError;
 use crate::reference::{ComponentId, Shown};
 
 /// Why something on disk could not be read or changed.
@@ -19,6 +20,21 @@ pub enum StoreError {
     IdTaken { id: ComponentId, owner: Shown },
     #[error("Component `{id}` is damaged: {reason}")]
     Damaged { id: ComponentId, reason: String },
+    #[error("The policy of `{id}` cannot be read, so that it grants nothing")]
+    Policy {
+        id: ComponentId,
+        path: PathBuf,
+        source: UnreadablePolicy,
+    },
+}
+
+/// What is wrong with a policy in place.
+#[derive(Debug, thiserror::Error)]
+pub enum UnreadablePolicy {
+    #[error(transparent)]
+    Io(#[from] io::Error),
+    #[error(transparent)]
+    Invalid(#[from] PolicyError),
 }
 
 impl StoreError {
@@ -43,6 +59,7 @@ impl Diagnose for StoreError {
             StoreError::NotInstalled { .. } => "component-not-found",
             StoreError::IdTaken { .. } => "component-id-taken",
             StoreError::Damaged { .. } => "component-damaged",
+            StoreError::Policy { .. } => "policy-damaged",
         }
     }
 
@@ -51,7 +68,7 @@ impl Diagnose for StoreError {
             StoreError::Io { .. } => Class::Other,
             StoreError::NotInstalled { .. } => Class::NotFound,
             StoreError::IdTaken { .. } => Class::Usage,
-            StoreError::Damaged { .. } => Class::Verification,
+            StoreError::Damaged { .. } | StoreError::Policy { .. } => Class::Verification,
         }
     }
 
@@ -66,6 +83,10 @@ impl Diagnose for StoreError {
             ),
             StoreError::Damaged { id, .. } => Some(format!(
                 "it is not served; `wassette unload {id}` and load it again"
+            )),
+            StoreError::Policy { id, path, .. } => Some(format!(
+                "mend `{}`, or begin anew with `wassette permission reset {id}`",
+                path.display()
             )),
         }
     }

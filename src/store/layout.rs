@@ -10,6 +10,8 @@
 //!     <id>.cwasm                   compiled for this engine
 //!     <id>.used                    its time is that of the last call
 //!   quarantine/<id>-<time>/        components whose bytes changed, for a look
+//!     <id>.policy.yaml             what is granted; nothing without it
+//!     <id>.policy.meta.json        who granted what, and when
 //!   secrets/<id>.json              secrets of a component, installed or not
 //! ```
 
@@ -74,6 +76,8 @@ pub struct ComponentFiles {
     pub cwasm: PathBuf,
     /// Empty; its time is that of the last call.
     pub used: PathBuf,
+    pub policy: PathBuf,
+    pub policy_record: PathBuf,
 }
 
 impl ComponentFiles {
@@ -84,12 +88,22 @@ impl ComponentFiles {
             metadata: file("metadata.json"),
             cwasm: file("cwasm"),
             used: file("used"),
+            policy: file("policy.yaml"),
+            policy_record: file("policy.meta.json"),
             dir,
         }
     }
 
     /// Every file that belongs into the directory.
-    pub fn all(&self) -> [PathBuf; 4] {
-        [&self.wasm, &self.metadata, &self.cwasm, &self.used].map(PathBuf::clone)
+    pub fn all(&self) -> [PathBuf; 6] {
+        [
+            &self.wasm,
+            &self.metadata,
+            &self.cwasm,
+            &self.used,
+            &self.policy,
+            &self.policy_record,
+        ]
+        .map(PathBuf::clone)
     }
 }

@@ -8,9 +8,11 @@
 mod error;
 mod layout;
 mod metadata;
+mod policy;
 pub mod secrets;
 mod staging;
 pub mod usage;
+mod stamp;
 
 use std::fs::{self, DirBuilder, File};
 use std::io;
@@ -24,11 +26,13 @@ use crate::reference::{ComponentId, Reference};
 use crate::schema::{Description, ToolRecord};
 use crate::verify::Verified;
 
-pub use error::StoreError;
+pub use error::{StoreError, UnreadablePolicy};
 pub use layout::{ComponentFiles, Layout};
 pub use metadata::{ComponentInfo, Digests, Metadata, ValidationStamp};
+pub use policy::{GrantRecord, Granted, Grantor, Origin, PolicyRecord, RequestSource, Standing};
 pub use secrets::{SecretError, SecretKey, SecretStamp, SecretStore, Secrets};
 pub use staging::Staging;
+pub use stamp::FileStamp;
 
 /// The components under one root.
 #[derive(Debug)]
@@ -207,7 +211,8 @@ impl Store {
         })
     }
 
-    /// Puts a prepared component in place, replacing the one of the same id.
+    /// Puts a prepared component in place, replacing the one of the same id,
+    /// whose grants it keeps.
     ///
     /// # Errors
     ///
@@ -224,6 +229,7 @@ impl Store {
         let lock = staging::exclusive(&self.layout.lock())?;
         self.owned_by(id, &metadata.source)?;
         let placed = if files.dir.exists() {
+            policy::carry(&files, &staged)?;
             replace(&staged.dir, &files.dir)
         } else {
             fs::rename(&staged.dir, &files.dir)
@@ -329,20 +335,40 @@ fn check(files: &ComponentFiles) -> Result<Metadata, String> {
     Ok(metadata)
 }
 
-/// Exchanges two directories in one step where the system can.
+/// Puts a directory in place of another, in one step where the system can.
 fn replace(staged: &Path, place: &Path) -> io::Result<()> {
-    #[cfg(any(target_os = "linux", target_os = "macos"))]
-    {
-        use rustix::fs::{CWD, RenameFlags, renameat_with};
-        match renameat_with(CWD, staged, CWD, place, RenameFlags::EXCHANGE) {
-            Ok(()) => return Ok(()),
-            Err(rustix::io::Errno::INVAL | rustix::io::Errno::NOSYS) => {}
-            Err(error) => return Err(error.into()),
-        }
+    if exchange(staged, place)? == Exchanged::Yes {
+        return Ok(());
     }
     let aside = staged.with_extension("old");
     fs::rename(place, &aside)?;
     fs::rename(staged, place)
+}
+
+#[derive(Debug, PartialEq, Eq)]
+enum Exchanged {
+    Yes,
+    /// This system or filesystem cannot; nothing was changed.
+    No,
+}
+
+/// Lets two directories change places in one step.
+fn exchange(staged: &Path, place: &Path) -> io::Result<Exchanged> {
+    #[cfg(any(target_os = "linux", target_os = "macos"))]
+    {
+        use rustix::fs::{CWD, RenameFlags, renameat_with};
+        use rustix::io::Errno;
+        match renameat_with(CWD, staged, CWD, place, RenameFlags::EXCHANGE) {
+            Ok(()) => Ok(Exchanged::Yes),
+            Err(Errno::INVAL | Errno::NOSYS) => Ok(Exchanged::No),
+            Err(error) => Err(error.into()),
+        }
+    }
+    #[cfg(not(any(target_os = "linux", target_os = "macos")))]
+    {
+        let _ = (staged, place);
+        Ok(Exchanged::No)
+    }
 }
 
 /// Creates a directory, and those above it, for this user alone.

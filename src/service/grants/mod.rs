@@ -1,0 +1,147 @@
+//! Grants: what components may do, given and taken by people.
+//!
+//! A change is in force at the next call, in every process that serves the
+//! same root.
+
+mod consent;
+mod report;
+mod request;
+mod sandboxes;
+
+use std::sync::Arc;
+
+use crate::policy::{Permission, Policy, Revoked};
+use crate::reference::ComponentId;
+use crate::store::{Granted, Grantor, Origin, Standing};
+
+use super::{Error, Service};
+
+pub use consent::{Answer, Consent, NobodyToAsk, Question};
+pub use report::{Described, Grant, PolicyReport};
+pub use request::PolicyChoice;
+
+pub(super) use request::{Settled, Settlement};
+pub(super) use sandboxes::Sandboxes;
+
+impl Service {
+    /// What a component is granted and what it asks for.
+    ///
+    /// # Errors
+    ///
+    /// [`StoreError`](crate::store::StoreError) when there is no such
+    /// component, or when it or its policy is damaged.
+    pub fn policy(&self, id: &ComponentId) -> Result<PolicyReport, Error> {
+        let installed = self.installed(id)?;
+        let granted = self.store.granted(id)?;
+        Ok(PolicyReport::new(&installed.metadata, &granted))
+    }
+
+    /// Grants one permission; one that is granted already changes nothing.
+    ///
+    /// # Errors
+    ///
+    /// As [`Service::policy`]; nothing is then changed.
+    pub async fn grant(
+        self: &Arc<Self>,
+        id: &ComponentId,
+        permission: Permission,
+        origin: Origin,
+    ) -> Result<PolicyReport, Error> {
+        self.edit(id, origin, move |policy| {
+            if !policy.permissions().contains(&permission) {
+                policy.grant(permission);
+            }
+            Ok(())
+        })
+        .await
+    }
+
+    /// Takes one permission back.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::NotGranted`] when no grant reads like this, else as
+    /// [`Service::grant`].
+    pub async fn revoke(
+        self: &Arc<Self>,
+        id: &ComponentId,
+        permission: Permission,
+        origin: Origin,
+    ) -> Result<PolicyReport, Error> {
+        let component = id.clone();
+        self.edit(id, origin, move |policy| match policy.revoke(&permission) {
+            Revoked::Removed => Ok(()),
+            Revoked::NotGranted => Err(Error::NotGranted {
+                id: component,
+                permission: Box::new(permission),
+                granted: policy.permissions(),
+            }),
+        })
+        .await
+    }
+
+    /// Takes all permissions back, those of a damaged policy too.
+    ///
+    /// # Errors
+    ///
+    /// As [`Service::grant`].
+    pub async fn reset(
+        self: &Arc<Self>,
+        id: &ComponentId,
+        origin: Origin,
+    ) -> Result<PolicyReport, Error> {
+        self.set_policy(id, Policy::default(), origin).await
+    }
+
+    /// Grants what `policy` says, and nothing else.
+    ///
+    /// # Errors
+    ///
+    /// As [`Service::grant`], but a damaged policy is replaced.
+    pub async fn set_policy(
+        self: &Arc<Self>,
+        id: &ComponentId,
+        policy: Policy,
+        origin: Origin,
+    ) -> Result<PolicyReport, Error> {
+        let installed = self.installed(id)?;
+        let grantor = Grantor::from(origin);
+        let change = move |standing: Standing| {
+            let granted = standing.granted.unwrap_or_default();
+            Ok(granted.changed(policy, &grantor))
+        };
+        let granted = self.change_grants(id, change).await?;
+        Ok(PolicyReport::new(&installed.metadata, &granted))
+    }
+
+    async fn edit(
+        self: &Arc<Self>,
+        id: &ComponentId,
+        origin: Origin,
+        edit: impl FnOnce(&mut Policy) -> Result<(), Error> + Send + 'static,
+    ) -> Result<PolicyReport, Error> {
+        let installed = self.installed(id)?;
+        let grantor = Grantor::from(origin);
+        let change = move |standing: Standing| {
+            let granted = standing.granted?;
+            let mut policy = granted.policy.clone();
+            edit(&mut policy)?;
+            Ok(granted.changed(policy, &grantor))
+        };
+        let granted = self.change_grants(id, change).await?;
+        Ok(PolicyReport::new(&installed.metadata, &granted))
+    }
+
+    /// Off the async workers: it waits for a lock and for the disk.
+    async fn change_grants(
+        self: &Arc<Self>,
+        id: &ComponentId,
+        change: impl FnOnce(Standing) -> Result<Granted, Error> + Send + 'static,
+    ) -> Result<Granted, Error> {
+        let (service, component) = (self.clone(), id.clone());
+        let work = move || service.store.change_grants(&component, change);
+        let granted = tokio::task::spawn_blocking(work).await??;
+        self.sandboxes.forget(id);
+        Ok(granted)
+    }
+}

@@ -1,0 +1,221 @@
+//! What an installed component asks for, and what a load grants of it.
+
+use std::sync::Arc;
+
+use crate::policy::{Permission, Policy};
+use crate::reference::ComponentId;
+use crate::store::{Granted, Grantor, Metadata, Origin, RequestSource, Standing, StoreError};
+
+use super::consent::{Answer, Consent, Question};
+use super::report::{Described, describe, described};
+use crate::service::load::LoadStatus;
+use crate::service::{BundledPolicy, Error, Service};
+
+/// What becomes of what a component asks to be allowed.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub enum PolicyChoice {
+    /// As the configuration says: the user is asked, unless it says otherwise.
+    #[default]
+    Bundled,
+    /// It is granted.
+    GrantRequested,
+    /// This is granted, whatever it asks for, in place of all other grants.
+    Given(Box<Policy>),
+}
+
+/// The request in a component's metadata.
+#[derive(Clone)]
+pub(super) struct Request {
+    pub policy: Policy,
+    pub remarks: Vec<String>,
+}
+
+impl Request {
+    pub fn of(metadata: &Metadata) -> Self {
+        let policy = match &metadata.requested_permissions {
+            None => Policy::default(),
+            Some(permissions) => {
+                let document = serde_json::json!({
+                    "version": "1.0",
+                    "permissions": permissions,
+                });
+                // JSON is YAML. What was installed before requests were read
+                // strictly may not be one: then nothing is asked for.
+                Policy::parse(&document.to_string()).unwrap_or_else(|error| {
+                    let id = &metadata.component_id;
+                    tracing::warn!("the request of `{id}` is passed over: {error}");
+                    Policy::default()
+                })
+            }
+        };
+        let remarks = policy.unexpected(&metadata.component_info.imports);
+        Request { policy, remarks }
+    }
+
+    /// `granted` and all that is asked for. What the request excludes of
+    /// itself is excluded too.
+    fn added_to(&self, granted: &Policy) -> Policy {
+        let mut policy = granted.clone();
+        for permission in self.policy.beyond(granted) {
+            policy.grant(permission);
+        }
+        add_missing(&mut policy.network.deny, &self.policy.network.deny);
+        add_missing(&mut policy.storage.deny, &self.policy.storage.deny);
+        policy
+    }
+}
+
+fn add_missing<T: Clone + PartialEq>(list: &mut Vec<T>, wanted: &[T]) {
+    for item in wanted {
+        if !list.contains(item) {
+            list.push(item.clone());
+        }
+    }
+}
+
+/// What a load granted.
+#[derive(Default)]
+pub(in crate::service) struct Settled {
+    pub granted: Vec<Described>,
+    pub not_granted: Vec<Described>,
+    pub remarks: Vec<String>,
+}
+
+/// A component that was loaded, and under which conditions.
+pub(in crate::service) struct Settlement<'a> {
+    pub metadata: &'a Metadata,
+    pub status: LoadStatus,
+    pub choice: PolicyChoice,
+    /// By what means what is granted was granted.
+    pub origin: Origin,
+    pub consent: &'a dyn Consent,
+}
+
+impl Service {
+    /// Grants what the user wants a loaded component to be granted. What it
+    /// asked for beyond that is told.
+    pub(in crate::service) async fn settle(
+        self: &Arc<Self>,
+        settlement: Settlement<'_>,
+    ) -> Result<Settled, Error> {
+        let metadata = settlement.metadata;
+        let request = Request::of(metadata);
+        let granted = match self.decide(&settlement, &request).await? {
+            Decided::Leave => self.granted_now(&metadata.component_id),
+            Decided::Add(origin) => {
+                let grantor = grantor(origin, metadata);
+                let asked = request.clone();
+                self.settle_grants(metadata, move |standing| {
+                    let granted = standing.granted?;
+                    let policy = asked.added_to(&granted.policy);
+                    Ok(granted.changed(policy, &grantor))
+                })
+                .await?
+            }
+            Decided::Replace(policy) => {
+                let grantor = Grantor::from(settlement.origin);
+                self.settle_grants(metadata, move |standing| {
+                    let granted = standing.granted.unwrap_or_default();
+                    Ok(granted.changed(*policy, &grantor))
+                })
+                .await?
+            }
+        };
+        Ok(Settled {
+            granted: describe(&granted.policy),
+            not_granted: described(request.policy.beyond(&granted.policy)),
+            remarks: request.remarks,
+        })
+    }
+
+    async fn decide(
+        &self,
+        settlement: &Settlement<'_>,
+        request: &Request,
+    ) -> Result<Decided, Error> {
+        let metadata = settlement.metadata;
+        match &settlement.choice {
+            PolicyChoice::Given(policy) => return Ok(Decided::Replace(policy.clone())),
+            PolicyChoice::GrantRequested => return Ok(Decided::Add(settlement.origin)),
+            PolicyChoice::Bundled => {}
+        }
+        let beyond = self.beyond(&metadata.component_id, request);
+        if beyond.is_empty() {
+            return Ok(Decided::Leave);
+        }
+        match self.bundled {
+            BundledPolicy::Ignore => Ok(Decided::Leave),
+            // The operator accepted what a component asks for when it comes,
+            // not what its later versions add to that.
+            BundledPolicy::Apply => Ok(match settlement.status {
+                LoadStatus::New => Decided::Add(Origin::Config),
+                LoadStatus::Replaced | LoadStatus::AlreadyLoaded => Decided::Leave,
+            }),
+            BundledPolicy::Ask => {
+                let question = Question {
+                    component_id: metadata.component_id.clone(),
+                    source: metadata.source.clone(),
+                    permissions: beyond,
+                    remarks: request.remarks.clone(),
+                };
+                Ok(match settlement.consent.ask(&question).await {
+                    Answer::Granted => Decided::Add(settlement.origin),
+                    Answer::Refused | Answer::Unavailable => Decided::Leave,
+                })
+            }
+        }
+    }
+
+    /// What is asked for and not granted; nothing when the policy in place is
+    /// damaged, since no answer could be added to it.
+    fn beyond(&self, id: &ComponentId, request: &Request) -> Vec<Permission> {
+        match self.store.granted(id) {
+            Ok(granted) => request.policy.beyond(&granted.policy),
+            Err(_) => Vec::new(),
+        }
+    }
+
+    fn granted_now(&self, id: &ComponentId) -> Granted {
+        self.store.granted(id).unwrap_or_else(|error| {
+            tracing::warn!("{}", crate::error::Report::new(&error));
+            Granted::default()
+        })
+    }
+
+    /// Changes grants, unless another component has taken the id meanwhile:
+    /// an answer is only about what was asked.
+    async fn settle_grants(
+        self: &Arc<Self>,
+        metadata: &Metadata,
+        change: impl FnOnce(Standing) -> Result<Granted, StoreError> + Send + 'static,
+    ) -> Result<Granted, Error> {
+        let asked = metadata.digests.component;
+        self.change_grants(&metadata.component_id, move |standing| {
+            let now = standing.component.as_ref();
+            if now.is_some_and(|now| now.digests.component != asked) {
+                return Ok(standing.granted?);
+            }
+            Ok(change(standing)?)
+        })
+        .await
+    }
+}
+
+/// What to do with the grants of a component that was loaded.
+enum Decided {
+    Leave,
+    /// Add what it asks for.
+    Add(Origin),
+    /// Grant this and nothing else.
+    Replace(Box<Policy>),
+}
+
+fn grantor(origin: Origin, metadata: &Metadata) -> Grantor {
+    Grantor {
+        origin,
+        request: Some(RequestSource {
+            source: metadata.source.clone(),
+            digest: metadata.digests.component,
+        }),
+    }
+}

@@ -1,0 +1,150 @@
+//! Putting the two files of a policy in place, in one step.
+
+use std::fs::{self, DirEntry};
+use std::io::{self, Write as _};
+use std::path::Path;
+
+use super::Granted;
+use crate::store::error::StoreError;
+use crate::store::layout::ComponentFiles;
+use crate::store::{Exchanged, create_private, exchange, sync};
+
+/// Puts `granted` in place of what the component at `files` was granted.
+/// `staged` names a copy of its directory that does not exist yet.
+pub(super) fn place(
+    granted: &Granted,
+    files: &ComponentFiles,
+    staged: &ComponentFiles,
+) -> Result<(), StoreError> {
+    place_with(granted, files, staged, || {})
+}
+
+/// As [`place`]; `last` happens right before the directories change places.
+pub(super) fn place_with(
+    granted: &Granted,
+    files: &ComponentFiles,
+    staged: &ComponentFiles,
+    last: impl FnOnce(),
+) -> Result<(), StoreError> {
+    let failed = || StoreError::io("change the policy in", &files.dir);
+    if copy(files, staged).map_err(failed())? == Copied::Nothing {
+        return one_by_one(granted, files).map_err(failed());
+    }
+    write(granted, staged).map_err(failed())?;
+    sync(&staged.dir)?;
+    last();
+    match exchange(&staged.dir, &files.dir).map_err(failed())? {
+        Exchanged::Yes => {
+            // From here on `staged` is the old directory. A compiler may have
+            // put its code there after it was copied; without one, or with
+            // the same file in both, this does nothing.
+            let _ = fs::rename(&staged.cwasm, &files.cwasm);
+            Ok(())
+        }
+        Exchanged::No => one_by_one(granted, files).map_err(failed()),
+    }
+}
+
+/// Takes the policy of the component in place over into the version that is
+/// to replace it.
+pub fn carry(files: &ComponentFiles, staged: &ComponentFiles) -> Result<(), StoreError> {
+    for (from, to) in [
+        (&files.policy, &staged.policy),
+        (&files.policy_record, &staged.policy_record),
+    ] {
+        match fs::hard_link(from, to).or_else(|_| fs::copy(from, to).map(drop)) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => {}
+            carried => carried.map_err(StoreError::io("keep", from))?,
+        }
+    }
+    sync(&staged.dir)
+}
+
+#[derive(PartialEq, Eq)]
+enum Copied {
+    All,
+    /// The directory holds, or the filesystem is, something else than usual.
+    Nothing,
+}
+
+/// Links everything but the policy into a new directory.
+fn copy(files: &ComponentFiles, staged: &ComponentFiles) -> io::Result<Copied> {
+    create_private(&staged.dir).map_err(io::Error::other)?;
+    for entry in fs::read_dir(&files.dir)? {
+        let entry = entry?;
+        if !is_kept(&entry, files) {
+            continue;
+        }
+        if !entry.file_type()?.is_file() {
+            return Ok(Copied::Nothing);
+        }
+        match fs::hard_link(entry.path(), staged.dir.join(entry.file_name())) {
+            Ok(()) => {}
+            // Renamed away in this moment, over one that was or will be met.
+            Err(error) if error.kind() == io::ErrorKind::NotFound => {}
+            Err(_) => return Ok(Copied::Nothing),
+        }
+    }
+    Ok(Copied::All)
+}
+
+/// Not the policy, which is written anew, nor the half-written files of
+/// others, whose names begin with a dot.
+fn is_kept(entry: &DirEntry, files: &ComponentFiles) -> bool {
+    let name = entry.file_name();
+    let hidden = name.as_encoded_bytes().starts_with(b".");
+    let policy = [&files.policy, &files.policy_record];
+    !hidden && !policy.iter().any(|path| path.file_name() == Some(&name))
+}
+
+/// Writes both files; none when nothing is granted.
+fn write(granted: &Granted, staged: &ComponentFiles) -> io::Result<()> {
+    if *granted == Granted::default() {
+        return Ok(());
+    }
+    for (path, text) in texts(granted, staged) {
+        let mut file = private().create_new(true).open(path)?;
+        file.write_all(text.as_bytes())?;
+        file.sync_all()?;
+    }
+    Ok(())
+}
+
+/// Where directories cannot change places: each file in a step of its own, the
+/// one that is in force last when it grants, first when it grants nothing.
+fn one_by_one(granted: &Granted, files: &ComponentFiles) -> io::Result<()> {
+    if *granted == Granted::default() {
+        remove(&files.policy)?;
+        return remove(&files.policy_record);
+    }
+    for (path, text) in texts(granted, files).into_iter().rev() {
+        let mut file = tempfile::NamedTempFile::new_in(&files.dir)?;
+        file.write_all(text.as_bytes())?;
+        file.as_file().sync_all()?;
+        file.persist(path)?;
+    }
+    Ok(())
+}
+
+fn texts<'a>(granted: &Granted, files: &'a ComponentFiles) -> [(&'a Path, String); 2] {
+    [
+        (&*files.policy, granted.policy.to_yaml()),
+        (&*files.policy_record, granted.record.to_json()),
+    ]
+}
+
+fn remove(path: &Path) -> io::Result<()> {
+    match fs::remove_file(path) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
+        removed => removed,
+    }
+}
+
+/// For the owner alone: a policy may hold values.
+fn private() -> fs::OpenOptions {
+    let mut options = fs::File::options();
+    options.write(true);
+    #[cfg(unix)]
+    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+    options
+}
