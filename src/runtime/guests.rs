@@ -18,8 +18,8 @@ const EVENT_INTERVAL: u32 = 8;
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Start {
     /// On the caller's thread, until it first waits or has had its tick: a
-    /// short call is over before another thread would have woken up. Only for
-    /// guests that cannot block, and one at a time.
+    /// short call is over before another thread would have woken up. One guest
+    /// at a time, and host functions that may block wait first.
     Here,
     /// On a guest thread.
     Apart,

@@ -178,7 +178,7 @@ impl Program {
         let _turn = self.inner.calls.acquire().await.ok();
         let runtime = &self.inner.runtime;
         let ticking = runtime.ticker.start();
-        let start = if ticking.is_alone() && !call.sandbox.can_block() {
+        let start = if ticking.is_alone() {
             Start::Here
         } else {
             Start::Apart

@@ -3,6 +3,7 @@
 #   json.wasm, json-qjs.wasm   JavaScript, 12 MB and 1.6 MB   (built here)
 #   stats.wasm                 Python, 18 MB                  (built here)
 #   text.wasm, units.wasm      C and Rust                     (as committed)
+#   files.core.wasm            C, a guest that tries to get at files   (built here)
 # Builds only what has changed since it was last built.
 set -euo pipefail
 here=$(cd "$(dirname "$0")" && pwd)
@@ -22,7 +23,12 @@ fingerprint() {
 
 # build EXAMPLE OUTPUT [BACKEND]
 build() {
-  local sources=$examples/$1 output=$target/$2 now
+  build_from "$examples/$1" "${@:2}"
+}
+
+# build_from FOLDER OUTPUT [BACKEND]
+build_from() {
+  local sources=$1 output=$target/$2 now
   now=$(fingerprint "$sources" "${3:-}")
   if [ -f "$output" ] && [ "$now" = "$(cat "$output.sources" 2>/dev/null)" ]; then return; fi
   rm -f "$output.sources"
@@ -30,6 +36,7 @@ build() {
   echo "$now" >"$output.sources"
 }
 
+build_from "$here/../guests/files" files.core.wasm
 build json-js json.wasm starlingmonkey
 build json-js json-qjs.wasm qjs
 build stats-py stats.wasm

@@ -39,5 +39,9 @@ mod runtime_cache;
 mod runtime_calls;
 mod runtime_limits;
 mod runtime_redaction;
+#[cfg(unix)]
+mod sandbox_files;
+#[cfg(unix)]
+mod sandbox_files_escape;
 mod support;
 mod verify;

@@ -74,6 +74,13 @@ pub struct Pattern {
 }
 
 impl Pattern {
+    /// Whether there is no wildcard in it.
+    pub fn is_literal(&self) -> bool {
+        self.segments
+            .iter()
+            .all(|segment| segment.literal().is_some())
+    }
+
     /// Whether the pattern is about this very path.
     pub fn matches(&self, path: &[&str]) -> bool {
         self.after(path).contains(self.segments.len())

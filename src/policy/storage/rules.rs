@@ -74,6 +74,16 @@ impl StorageRules {
             - union(&self.deny, |pattern| pattern.matches(&path))
     }
 
+    /// As [`StorageRules::access`], by the rules without a wildcard alone.
+    pub fn access_by_name(&self, path: &Path) -> Access {
+        let Some(path) = names(path) else {
+            return Access::NONE;
+        };
+        union(&self.allow, |pattern| {
+            pattern.is_literal() && pattern.matches(&path)
+        }) - union(&self.deny, |pattern| pattern.matches(&path))
+    }
+
     /// Whether something strictly below `directory` may be granted: then it
     /// may be walked through, and a listing shows the names that lead on.
     pub fn leads_to_grant(&self, directory: &Path) -> Decision {

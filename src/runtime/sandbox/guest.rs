@@ -9,6 +9,9 @@ use wasmtime_wasi_http::{
     WasiHttpView,
 };
 
+#[cfg(unix)]
+use super::files::FilesView;
+use super::files::OpenFiles;
 use super::{DenialKind, Denials, Sandbox};
 use crate::runtime::limits::Limiter;
 
@@ -21,6 +24,10 @@ pub(in crate::runtime) struct Guest {
     wasi: Option<WasiCtx>,
     http: WasiHttpCtx,
     hooks: DenyRequests,
+    #[cfg_attr(not(unix), expect(dead_code, reason = "no files there"))]
+    open: OpenFiles,
+    #[cfg_attr(not(unix), expect(dead_code, reason = "no files there"))]
+    denials: Denials,
     table: ResourceTable,
     pub limiter: Limiter,
 }
@@ -32,7 +39,9 @@ impl Guest {
             component,
             wasi: None,
             http: WasiHttpCtx::new(),
-            hooks: DenyRequests(denials),
+            hooks: DenyRequests(denials.clone()),
+            open: OpenFiles::default(),
+            denials,
             table: ResourceTable::new(),
             limiter,
         }
@@ -40,6 +49,16 @@ impl Guest {
 
     pub fn sandbox(&self) -> &Sandbox {
         &self.sandbox
+    }
+
+    #[cfg(unix)]
+    pub(super) fn files(&mut self) -> FilesView<'_> {
+        FilesView {
+            files: &self.sandbox.0.files,
+            open: &mut self.open,
+            table: &mut self.table,
+            denials: &self.denials,
+        }
     }
 }
 

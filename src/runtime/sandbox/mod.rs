@@ -1,6 +1,11 @@
 //! What a guest can reach: nothing, unless granted.
 
 mod denials;
+#[cfg(unix)]
+mod files;
+#[cfg(not(unix))]
+#[path = "no_files.rs"]
+mod files;
 mod guest;
 
 use std::path::Path;
@@ -9,11 +14,14 @@ use std::sync::Arc;
 use wasmtime_wasi::{WasiCtx, WasiCtxBuilder};
 
 use super::printed::{Channel, Printed};
-use crate::policy::{Limits, Policy, StorageRules};
+use crate::policy::{Limits, Policy};
 use crate::secret::Redactor;
 
 pub(super) use denials::Denials;
+pub(super) use files::add_to_linker as add_files_to_linker;
 pub(super) use guest::Guest;
+
+use files::Files;
 
 pub use denials::{Denial, DenialKind};
 
@@ -37,7 +45,7 @@ pub struct Sandbox(Arc<Grants>, Redactor);
 #[derive(Debug)]
 struct Grants {
     environment: Vec<(String, String)>,
-    storage: StorageRules,
+    files: Files,
     /// Told to guests that have files there.
     working_directory: Option<String>,
     limits: Limits,
@@ -52,12 +60,11 @@ impl Sandbox {
         } = options;
         let granted = &policy.environment.allow;
         environment.retain(|(key, _)| granted.iter().any(|rule| rule.key == *key));
-        let storage = policy.storage.resolve(working_directory);
-        let has_files = !storage.roots().is_empty();
-        let told = working_directory.to_str().filter(|_| has_files);
+        let files = Files::new(&policy.storage, working_directory);
+        let told = working_directory.to_str().filter(|_| !files.is_empty());
         let grants = Grants {
             environment,
-            storage,
+            files,
             working_directory: told.map(str::to_owned),
             limits: policy.limits.clone(),
         };
@@ -90,11 +97,6 @@ impl Sandbox {
 
     pub(super) fn limits(&self) -> &Limits {
         &self.0.limits
-    }
-
-    /// Whether a guest can make the thread it runs on wait, as files do.
-    pub(super) fn can_block(&self) -> bool {
-        !self.0.storage.roots().is_empty()
     }
 
     /// The guest's side of WASI, made when it first asks for any.

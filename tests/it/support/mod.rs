@@ -7,6 +7,8 @@ pub mod cli;
 pub mod components;
 pub mod components_rt;
 pub mod faults;
+#[cfg(unix)]
+pub mod files;
 pub mod installed;
 pub mod mcp;
 pub mod program;

@@ -21,11 +21,15 @@ pub struct Installed {
 impl Installed {
     /// Writes a component given as text into a root of its own.
     pub fn new(wat: &str) -> Self {
+        Installed::of(&wat::parse_str(wat).unwrap())
+    }
+
+    /// Writes a component into a root of its own.
+    pub fn of(bytes: &[u8]) -> Self {
         let root = tempfile::tempdir().unwrap();
-        let bytes = wat::parse_str(wat).unwrap();
         let source = CodeSource {
             wasm: root.path().join("test.wasm"),
-            digest: Digest::of(&bytes),
+            digest: Digest::of(bytes),
             cwasm: root.path().join("test.cwasm"),
         };
         std::fs::write(&source.wasm, bytes).unwrap();

@@ -1,0 +1,179 @@
+//! Making, moving and removing names, and setting times.
+//!
+//! A name is changed where writing is granted for that very path.
+
+use std::path::{Component, Path, PathBuf};
+
+use rustix::fs::{
+    AtFlags, FileType, Mode, Timespec, Timestamps, UTIME_NOW, UTIME_OMIT, futimens, linkat,
+    mkdirat, readlinkat, renameat, statat, symlinkat, unlinkat, utimensat,
+};
+use wasmtime_wasi::p2::bindings::filesystem::types::{ErrorCode, NewTimestamp};
+
+use super::errors::{Result, code};
+use super::guard::Guard;
+use super::kernel;
+use super::walk::{Directory, End, Kind};
+use crate::policy::Access;
+
+/// A name in an open directory that may be changed.
+struct Name<'a> {
+    directory: &'a Directory,
+    name: &'a std::ffi::OsStr,
+    path: PathBuf,
+}
+
+impl<'a> Name<'a> {
+    fn writable(guard: &Guard<'_>, end: &'a End) -> Result<Self> {
+        let path = end.path();
+        guard.require(&path, Access::WRITE)?;
+        // As a mounted directory: it is the operator's that it is there.
+        if guard.roots.holds(&path) {
+            return Err(ErrorCode::Busy);
+        }
+        Ok(Name {
+            directory: &end.directory,
+            // `.`, `..` and `/` are no names.
+            name: end.name.as_deref().ok_or(ErrorCode::Invalid)?,
+            path,
+        })
+    }
+
+    fn kind(&self) -> Result<FileType> {
+        let stat = statat(&self.directory.handle, self.name, AtFlags::SYMLINK_NOFOLLOW);
+        Ok(FileType::from_raw_mode(stat.map_err(code)?.st_mode))
+    }
+}
+
+pub(super) fn create_directory(guard: &Guard<'_>, end: &End) -> Result<()> {
+    guard.require(&end.path(), Access::WRITE)?;
+    let name = end.name.as_deref().ok_or(ErrorCode::Exist)?;
+    mkdirat(&end.directory.handle, name, Mode::from(0o777)).map_err(code)
+}
+
+pub(super) fn remove_directory(guard: &Guard<'_>, end: &End) -> Result<()> {
+    let old = Name::writable(guard, end)?;
+    unlinkat(&old.directory.handle, old.name, AtFlags::REMOVEDIR).map_err(code)
+}
+
+/// Removes a name that is no directory's.
+pub(super) fn unlink(guard: &Guard<'_>, end: &End) -> Result<()> {
+    let old = Name::writable(guard, end)?;
+    if old.kind()? == FileType::Directory {
+        return Err(ErrorCode::IsDirectory);
+    }
+    if end.kind == Kind::Directory {
+        return Err(ErrorCode::NotDirectory);
+    }
+    unlinkat(&old.directory.handle, old.name, AtFlags::empty()).map_err(code)
+}
+
+pub(super) fn rename(guard: &Guard<'_>, from: &End, to: &End) -> Result<()> {
+    let (old, new) = (Name::writable(guard, from)?, Name::writable(guard, to)?);
+    if old.kind()? == FileType::Directory {
+        // What is in it, and what may come, would be under other rules.
+        guard.require_tree(&old.path)?;
+        guard.require_tree(&new.path)?;
+    } else {
+        if from.kind == Kind::Directory || to.kind == Kind::Directory {
+            return Err(ErrorCode::NotDirectory);
+        }
+        no_more_than(guard, &old.path, &new.path)?;
+    }
+    renameat(
+        &old.directory.handle,
+        old.name,
+        &new.directory.handle,
+        new.name,
+    )
+    .map_err(code)
+}
+
+/// Another name for the same file.
+pub(super) fn link(guard: &Guard<'_>, from: &End, to: &End) -> Result<()> {
+    let (old, new) = (Name::writable(guard, from)?, Name::writable(guard, to)?);
+    no_more_than(guard, &old.path, &new.path)?;
+    match old.kind()? {
+        FileType::RegularFile | FileType::Symlink => {}
+        _ => return Err(guard.deny(&old.path, Access::WRITE)),
+    }
+    let flags = AtFlags::empty();
+    let (from, to) = (&old.directory.handle, &new.directory.handle);
+    linkat(from, old.name, to, new.name, flags).map_err(code)
+}
+
+/// A file's new name must not allow more than its old one.
+fn no_more_than(guard: &Guard<'_>, old: &Path, new: &Path) -> Result<()> {
+    guard.require(old, guard.access(new))
+}
+
+/// The guest's own walks check where a link leads; programs of the host that
+/// walk the same directories do not, so it must not lead out of the grants.
+pub(super) fn symlink(guard: &Guard<'_>, target: &str, end: &End) -> Result<()> {
+    let new = Name::writable(guard, end)?;
+    let leads_to = lexical(&new.directory.path, Path::new(target));
+    if !guard.is_visible(&leads_to) {
+        return Err(guard.deny(&leads_to, Access::READ));
+    }
+    symlinkat(target, &new.directory.handle, new.name).map_err(code)
+}
+
+/// Where a link in `directory` leads, if there are no links on the way.
+fn lexical(directory: &Path, target: &Path) -> PathBuf {
+    let mut path = directory.to_path_buf();
+    for component in target.components() {
+        match component {
+            Component::RootDir => path = PathBuf::from("/"),
+            Component::ParentDir => {
+                path.pop();
+            }
+            Component::Normal(name) => path.push(name),
+            Component::CurDir | Component::Prefix(_) => {}
+        }
+    }
+    path
+}
+
+pub(super) fn read_link(guard: &Guard<'_>, end: &End) -> Result<String> {
+    let path = end.path();
+    guard.require(&path, Access::READ)?;
+    let name = end.name.as_deref().ok_or(ErrorCode::Invalid)?;
+    let directory = &end.directory.handle;
+    kernel::refuse(guard, directory, &path, Access::READ)?;
+    let target = readlinkat(directory, name, Vec::new()).map_err(code)?;
+    target
+        .into_string()
+        .map_err(|_| ErrorCode::IllegalByteSequence)
+}
+
+pub(super) fn set_times(
+    guard: &Guard<'_>,
+    end: &End,
+    accessed: NewTimestamp,
+    modified: NewTimestamp,
+) -> Result<()> {
+    guard.require(&end.path(), Access::WRITE)?;
+    let times = Timestamps {
+        last_access: time(accessed)?,
+        last_modification: time(modified)?,
+    };
+    let directory = &end.directory.handle;
+    match &end.name {
+        // Never the target of a link that was put there just now.
+        Some(name) => utimensat(directory, name, &times, AtFlags::SYMLINK_NOFOLLOW),
+        None => futimens(directory, &times),
+    }
+    .map_err(code)
+}
+
+fn time(new: NewTimestamp) -> Result<Timespec> {
+    let (tv_sec, tv_nsec) = match new {
+        NewTimestamp::NoChange => (0, UTIME_OMIT),
+        NewTimestamp::Now => (0, UTIME_NOW),
+        NewTimestamp::Timestamp(time) => (
+            time.seconds.try_into().map_err(|_| ErrorCode::Overflow)?,
+            time.nanoseconds.into(),
+        ),
+    };
+    Ok(Timespec { tv_sec, tv_nsec })
+}

@@ -1,0 +1,310 @@
+//! `wasi:filesystem/types`: paths are ours, open files wasmtime-wasi's.
+
+use wasmtime::component::Resource;
+use wasmtime_wasi::filesystem::Descriptor;
+use wasmtime_wasi::p2::bindings::filesystem::types::{
+    Advice, DescriptorFlags, DescriptorStat, DescriptorType, DirectoryEntry, DirectoryEntryStream,
+    ErrorCode, Filesize, Host, HostDescriptor, HostDirectoryEntryStream, MetadataHashValue,
+    NewTimestamp, OpenFlags, PathFlags,
+};
+use wasmtime_wasi::p2::{DynInputStream, DynOutputStream, FsError, FsResult};
+
+use super::listing::{Listing, Next};
+use super::open::Wish;
+use super::walk::{End, LastLink, walk};
+use super::{FilesView, change, errors, metadata, open};
+use crate::policy::Access;
+
+type Fd = Resource<Descriptor>;
+
+impl FilesView<'_> {
+    /// Where a path from a directory ends.
+    async fn find(&mut self, fd: &Fd, path: &str, last: LastLink, needed: Access) -> FsResult<End> {
+        self.ready(fd).await?;
+        let start = self.directory(fd)?;
+        Ok(walk(&self.guard(), start, path, last, needed)?)
+    }
+
+    async fn name(&mut self, fd: &Fd, path: &str) -> FsResult<End> {
+        self.find(fd, path, LastLink::Keep, Access::WRITE).await
+    }
+
+    async fn stat_end(
+        &mut self,
+        fd: &Fd,
+        flags: PathFlags,
+        path: &str,
+    ) -> FsResult<rustix::fs::Stat> {
+        let end = self.find(fd, path, last(flags), Access::READ).await?;
+        Ok(metadata::look(&self.guard(), &end)?)
+    }
+
+    async fn stat_open(&mut self, fd: &Fd) -> FsResult<rustix::fs::Stat> {
+        self.ready(fd).await?;
+        let stat = match self.table.get(fd)? {
+            Descriptor::File(file) => rustix::fs::fstat(&file.file),
+            Descriptor::Dir(dir) => rustix::fs::fstat(&dir.dir),
+        };
+        Ok(stat.map_err(errors::code)?)
+    }
+}
+
+fn last(flags: PathFlags) -> LastLink {
+    if flags.contains(PathFlags::SYMLINK_FOLLOW) {
+        LastLink::Follow
+    } else {
+        LastLink::Keep
+    }
+}
+
+/// A listing stands in the table under its own type.
+fn listing(stream: &Resource<DirectoryEntryStream>) -> Resource<Listing> {
+    Resource::new_borrow(stream.rep())
+}
+
+impl Host for FilesView<'_> {
+    fn convert_error_code(&mut self, error: FsError) -> wasmtime::Result<ErrorCode> {
+        self.wasi().convert_error_code(error)
+    }
+
+    fn filesystem_error_code(
+        &mut self,
+        error: Resource<wasmtime::Error>,
+    ) -> wasmtime::Result<Option<ErrorCode>> {
+        self.wasi().filesystem_error_code(error)
+    }
+}
+
+impl HostDescriptor for FilesView<'_> {
+    async fn open_at(
+        &mut self,
+        fd: Fd,
+        path_flags: PathFlags,
+        path: String,
+        how: OpenFlags,
+        flags: DescriptorFlags,
+    ) -> FsResult<Fd> {
+        let wish = Wish::new(how, flags)?;
+        // An exclusive creation does not follow even a dangling link.
+        let last = if how.contains(OpenFlags::CREATE | OpenFlags::EXCLUSIVE) {
+            LastLink::Keep
+        } else {
+            last(path_flags)
+        };
+        let end = self.find(&fd, &path, last, wish.access).await?;
+        let opened = open::open(&self.guard(), &end, wish)?;
+        self.push(opened)
+    }
+
+    async fn stat_at(
+        &mut self,
+        fd: Fd,
+        flags: PathFlags,
+        path: String,
+    ) -> FsResult<DescriptorStat> {
+        Ok(metadata::describe(&self.stat_end(&fd, flags, &path).await?))
+    }
+
+    async fn metadata_hash_at(
+        &mut self,
+        fd: Fd,
+        flags: PathFlags,
+        path: String,
+    ) -> FsResult<MetadataHashValue> {
+        Ok(metadata::hash(&self.stat_end(&fd, flags, &path).await?))
+    }
+
+    async fn stat(&mut self, fd: Fd) -> FsResult<DescriptorStat> {
+        Ok(metadata::describe(&self.stat_open(&fd).await?))
+    }
+
+    async fn metadata_hash(&mut self, fd: Fd) -> FsResult<MetadataHashValue> {
+        Ok(metadata::hash(&self.stat_open(&fd).await?))
+    }
+
+    async fn readlink_at(&mut self, fd: Fd, path: String) -> FsResult<String> {
+        let end = self.find(&fd, &path, LastLink::Keep, Access::READ).await?;
+        Ok(change::read_link(&self.guard(), &end)?)
+    }
+
+    async fn create_directory_at(&mut self, fd: Fd, path: String) -> FsResult<()> {
+        let end = self.name(&fd, &path).await?;
+        Ok(change::create_directory(&self.guard(), &end)?)
+    }
+
+    async fn remove_directory_at(&mut self, fd: Fd, path: String) -> FsResult<()> {
+        let end = self.name(&fd, &path).await?;
+        Ok(change::remove_directory(&self.guard(), &end)?)
+    }
+
+    async fn unlink_file_at(&mut self, fd: Fd, path: String) -> FsResult<()> {
+        let end = self.name(&fd, &path).await?;
+        Ok(change::unlink(&self.guard(), &end)?)
+    }
+
+    async fn rename_at(&mut self, fd: Fd, old: String, new_fd: Fd, new: String) -> FsResult<()> {
+        let from = self.name(&fd, &old).await?;
+        let to = self.name(&new_fd, &new).await?;
+        Ok(change::rename(&self.guard(), &from, &to)?)
+    }
+
+    async fn link_at(
+        &mut self,
+        fd: Fd,
+        flags: PathFlags,
+        old: String,
+        new_fd: Fd,
+        new: String,
+    ) -> FsResult<()> {
+        if flags.contains(PathFlags::SYMLINK_FOLLOW) {
+            return Err(ErrorCode::Invalid.into());
+        }
+        let from = self.name(&fd, &old).await?;
+        let to = self.name(&new_fd, &new).await?;
+        Ok(change::link(&self.guard(), &from, &to)?)
+    }
+
+    async fn symlink_at(&mut self, fd: Fd, target: String, path: String) -> FsResult<()> {
+        let end = self.name(&fd, &path).await?;
+        Ok(change::symlink(&self.guard(), &target, &end)?)
+    }
+
+    async fn set_times_at(
+        &mut self,
+        fd: Fd,
+        flags: PathFlags,
+        path: String,
+        accessed: NewTimestamp,
+        modified: NewTimestamp,
+    ) -> FsResult<()> {
+        let end = self.find(&fd, &path, last(flags), Access::WRITE).await?;
+        Ok(change::set_times(&self.guard(), &end, accessed, modified)?)
+    }
+
+    async fn read_directory(&mut self, fd: Fd) -> FsResult<Resource<DirectoryEntryStream>> {
+        self.ready(&fd).await?;
+        let listing = Listing::new(&self.guard(), self.directory(&fd)?)?;
+        self.open.count(&listing.counted)?;
+        let listing = self.table.push(listing)?;
+        Ok(Resource::new_own(listing.rep()))
+    }
+
+    async fn advise(
+        &mut self,
+        fd: Fd,
+        from: Filesize,
+        len: Filesize,
+        advice: Advice,
+    ) -> FsResult<()> {
+        self.ready(&fd).await?;
+        self.wasi().advise(fd, from, len, advice).await
+    }
+
+    async fn sync_data(&mut self, fd: Fd) -> FsResult<()> {
+        self.ready(&fd).await?;
+        self.wasi().sync_data(fd).await
+    }
+
+    async fn sync(&mut self, fd: Fd) -> FsResult<()> {
+        self.ready(&fd).await?;
+        self.wasi().sync(fd).await
+    }
+
+    async fn get_flags(&mut self, fd: Fd) -> FsResult<DescriptorFlags> {
+        self.ready(&fd).await?;
+        self.wasi().get_flags(fd).await
+    }
+
+    /// Needs no look at a directory: WASI 0.1's adapter traps if one that it
+    /// starts with has no type, and it may not be there.
+    async fn get_type(&mut self, fd: Fd) -> FsResult<DescriptorType> {
+        if matches!(self.table.get(&fd)?, Descriptor::Dir(_)) {
+            return Ok(DescriptorType::Directory);
+        }
+        self.ready(&fd).await?;
+        self.wasi().get_type(fd).await
+    }
+
+    async fn set_size(&mut self, fd: Fd, size: Filesize) -> FsResult<()> {
+        self.ready(&fd).await?;
+        self.require_write(&fd)?;
+        self.wasi().set_size(fd, size).await
+    }
+
+    async fn set_times(
+        &mut self,
+        fd: Fd,
+        accessed: NewTimestamp,
+        modified: NewTimestamp,
+    ) -> FsResult<()> {
+        self.ready(&fd).await?;
+        self.require_write(&fd)?;
+        self.wasi().set_times(fd, accessed, modified).await
+    }
+
+    async fn read(&mut self, fd: Fd, len: Filesize, from: Filesize) -> FsResult<(Vec<u8>, bool)> {
+        self.ready(&fd).await?;
+        self.wasi().read(fd, len, from).await
+    }
+
+    async fn write(&mut self, fd: Fd, bytes: Vec<u8>, at: Filesize) -> FsResult<Filesize> {
+        self.ready(&fd).await?;
+        self.require_write(&fd)?;
+        self.wasi().write(fd, bytes, at).await
+    }
+
+    // These make a stream and touch no disk.
+
+    fn read_via_stream(&mut self, fd: Fd, from: Filesize) -> FsResult<Resource<DynInputStream>> {
+        self.wasi().read_via_stream(fd, from)
+    }
+
+    fn write_via_stream(&mut self, fd: Fd, at: Filesize) -> FsResult<Resource<DynOutputStream>> {
+        self.require_write(&fd)?;
+        self.wasi().write_via_stream(fd, at)
+    }
+
+    fn append_via_stream(&mut self, fd: Fd) -> FsResult<Resource<DynOutputStream>> {
+        self.require_write(&fd)?;
+        self.wasi().append_via_stream(fd)
+    }
+
+    async fn is_same_object(&mut self, one: Fd, other: Fd) -> wasmtime::Result<bool> {
+        for fd in [&one, &other] {
+            if self.ready(fd).await.is_err() {
+                return Ok(false);
+            }
+        }
+        self.wasi().is_same_object(one, other).await
+    }
+
+    fn drop(&mut self, fd: Fd) -> wasmtime::Result<()> {
+        self.open.forget(fd.rep());
+        HostDescriptor::drop(&mut self.wasi(), fd)
+    }
+}
+
+impl HostDirectoryEntryStream for FilesView<'_> {
+    async fn read_directory_entry(
+        &mut self,
+        stream: Resource<DirectoryEntryStream>,
+    ) -> FsResult<Option<DirectoryEntry>> {
+        self.leave_the_caller().await;
+        let guard = self.guard();
+        let listing = self.table.get_mut(&listing(&stream))?;
+        loop {
+            match listing.next(&guard)? {
+                Next::Entry(entry) => return Ok(Some(entry)),
+                Next::End => return Ok(None),
+                // So that a call that takes too long can be stopped.
+                Next::Hidden => tokio::task::yield_now().await,
+            }
+        }
+    }
+
+    fn drop(&mut self, stream: Resource<DirectoryEntryStream>) -> wasmtime::Result<()> {
+        self.table
+            .delete(Resource::<Listing>::new_own(stream.rep()))?;
+        Ok(())
+    }
+}

@@ -1,0 +1,104 @@
+//! `wasi:filesystem` as the storage grants allow it.
+//!
+//! Every operation that takes a path is done here; what happens to a file
+//! once it is open is wasmtime-wasi's.
+//!
+//! ```text
+//! descriptor ── walk ── guard ── open, change, listing, metadata
+//!      └─ preopens (roots)
+//! ```
+//!
+//! Decisions are about *real* paths. [`walk`] goes from one open directory to
+//! the next, never through a symbolic link, whose text it resolves itself. So
+//! the real path of what it reaches is known, whatever is swapped meanwhile.
+
+mod change;
+mod descriptor;
+mod errors;
+mod guard;
+mod kernel;
+mod listing;
+mod metadata;
+mod open;
+mod preopens;
+mod roots;
+mod table;
+#[cfg(test)]
+mod tests;
+mod walk;
+
+use std::path::Path;
+
+use wasmtime::component::{HasData, Linker, ResourceTable};
+use wasmtime_wasi::filesystem::WasiFilesystemCtxView;
+use wasmtime_wasi::p2::bindings::filesystem::{preopens as preopens_interface, types};
+
+use crate::policy::{StoragePermissions, StorageRules};
+
+use super::{Denials, Guest};
+use guard::Guard;
+use roots::Roots;
+
+pub(super) use table::OpenFiles;
+
+/// The storage grants of one component.
+#[derive(Debug, Default)]
+pub(super) struct Files {
+    rules: StorageRules,
+    roots: Roots,
+}
+
+impl Files {
+    /// `working_directory` is the server's, absolute and canonical.
+    pub fn new(permissions: &StoragePermissions, working_directory: &Path) -> Self {
+        let rules = permissions.resolve(working_directory);
+        let roots = Roots::new(rules.roots());
+        Files { rules, roots }
+    }
+
+    /// Whether no file is granted.
+    pub fn is_empty(&self) -> bool {
+        self.roots.iter().next().is_none()
+    }
+}
+
+/// One guest's view of the files, for the length of one host call.
+pub(in crate::runtime) struct FilesView<'a> {
+    pub(super) files: &'a Files,
+    pub(super) open: &'a mut OpenFiles,
+    pub(super) table: &'a mut ResourceTable,
+    pub(super) denials: &'a Denials,
+}
+
+impl<'a> FilesView<'a> {
+    fn guard(&self) -> Guard<'a> {
+        Guard {
+            rules: &self.files.rules,
+            roots: &self.files.roots,
+            denials: self.denials,
+        }
+    }
+
+    /// wasmtime-wasi's own functions, for files that are open.
+    fn wasi(&mut self) -> WasiFilesystemCtxView<'_> {
+        WasiFilesystemCtxView {
+            ctx: &mut self.open.wasi,
+            table: self.table,
+        }
+    }
+}
+
+struct HasFiles;
+
+impl HasData for HasFiles {
+    type Data<'a> = FilesView<'a>;
+}
+
+/// Puts the guarded interfaces in the place of those the linker has.
+pub(in crate::runtime) fn add_to_linker(linker: &mut Linker<Guest>) -> wasmtime::Result<()> {
+    linker.allow_shadowing(true);
+    types::add_to_linker::<Guest, HasFiles>(linker, Guest::files)?;
+    preopens_interface::add_to_linker::<Guest, HasFiles>(linker, Guest::files)?;
+    linker.allow_shadowing(false);
+    Ok(())
+}

@@ -1,0 +1,148 @@
+//! Opening files and directories.
+
+use std::fs::File;
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use rustix::fs::{AtFlags, FileType, Mode, OFlags, fstat, ftruncate, openat, statat};
+use rustix::io::Errno;
+use wasmtime_wasi::p2::bindings::filesystem::types::{DescriptorFlags, ErrorCode, OpenFlags};
+
+use super::errors::{Result, code};
+use super::guard::Guard;
+use super::kernel;
+use super::walk::{Directory, End, Kind, PATH_ONLY};
+use crate::policy::Access;
+
+pub(super) enum Opened {
+    Directory(Directory),
+    File {
+        file: File,
+        /// Its real path.
+        path: PathBuf,
+        /// What it was opened for.
+        wanted: Access,
+    },
+}
+
+/// What `open-at` asks for.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Wish {
+    pub access: Access,
+    pub how: OpenFlags,
+}
+
+impl Wish {
+    pub fn new(how: OpenFlags, flags: DescriptorFlags) -> Result<Self> {
+        let sync = DescriptorFlags::FILE_INTEGRITY_SYNC
+            | DescriptorFlags::DATA_INTEGRITY_SYNC
+            | DescriptorFlags::REQUESTED_WRITE_SYNC;
+        if flags.intersects(sync) {
+            return Err(ErrorCode::Unsupported);
+        }
+        let changes = OpenFlags::CREATE | OpenFlags::TRUNCATE;
+        let directory = how.contains(OpenFlags::DIRECTORY);
+        if directory && how.intersects(changes | OpenFlags::EXCLUSIVE) {
+            return Err(ErrorCode::Invalid);
+        }
+        let mut access = Access::NONE;
+        if flags.contains(DescriptorFlags::WRITE) || how.intersects(changes) {
+            access = Access::WRITE;
+        }
+        // Who says nothing wants to look.
+        if flags.contains(DescriptorFlags::READ) || access.is_none() {
+            access = access | Access::READ;
+        }
+        Ok(Wish { access, how })
+    }
+
+    fn writes(self) -> bool {
+        self.access.contains(Access::WRITE)
+    }
+}
+
+/// Opens what a walk ended at. Nothing is created, cut or opened before the
+/// guard has agreed.
+pub(super) fn open(guard: &Guard<'_>, end: &End, wish: Wish) -> Result<Opened> {
+    let there = match &end.name {
+        None => Some(FileType::Directory),
+        Some(name) => match statat(&end.directory.handle, name, AtFlags::SYMLINK_NOFOLLOW) {
+            Ok(stat) => Some(FileType::from_raw_mode(stat.st_mode)),
+            Err(Errno::NOENT) => None,
+            Err(errno) => return Err(code(errno)),
+        },
+    };
+    if there == Some(FileType::Directory) {
+        if wish.how.contains(OpenFlags::EXCLUSIVE | OpenFlags::CREATE) {
+            return Err(ErrorCode::Exist);
+        }
+        if wish.writes() {
+            return Err(ErrorCode::IsDirectory);
+        }
+        return Ok(Opened::Directory(open_directory(end)?));
+    }
+    guard.require(&end.path(), wish.access)?;
+    let is_directory = end.kind == Kind::Directory || wish.how.contains(OpenFlags::DIRECTORY);
+    match there {
+        None if !wish.how.contains(OpenFlags::CREATE) => Err(ErrorCode::NoEntry),
+        None if is_directory => Err(ErrorCode::IsDirectory),
+        Some(_) if is_directory => Err(ErrorCode::NotDirectory),
+        Some(FileType::Symlink) => Err(ErrorCode::Loop),
+        None | Some(FileType::RegularFile) => open_file(guard, end, wish),
+        // Opening a device may do something, opening a pipe may wait.
+        Some(_) => Err(guard.deny(&end.path(), wish.access)),
+    }
+}
+
+fn open_file(guard: &Guard<'_>, end: &End, wish: Wish) -> Result<Opened> {
+    let Some(name) = &end.name else {
+        return Err(ErrorCode::IsDirectory);
+    };
+    let path = end.path();
+    kernel::refuse(guard, &end.directory.handle, &path, wish.access)?;
+    // What was no pipe a moment ago may be one now: it is not waited for.
+    let mut flags = OFlags::NOFOLLOW | OFlags::CLOEXEC | OFlags::NONBLOCK | OFlags::NOCTTY;
+    flags |= match wish.access {
+        Access::READ_WRITE => OFlags::RDWR,
+        Access::WRITE => OFlags::WRONLY,
+        _ => OFlags::RDONLY,
+    };
+    if wish.how.contains(OpenFlags::CREATE) {
+        flags |= OFlags::CREATE;
+        flags.set(OFlags::EXCL, wish.how.contains(OpenFlags::EXCLUSIVE));
+    }
+    let file = openat(&end.directory.handle, name, flags, Mode::from(0o666)).map_err(code)?;
+    let stat = fstat(&file).map_err(code)?;
+    let is_privileged = Mode::from(stat.st_mode).intersects(Mode::SUID | Mode::SGID);
+    if FileType::from_raw_mode(stat.st_mode) != FileType::RegularFile
+        || wish.writes() && is_privileged
+    {
+        return Err(guard.deny(&path, wish.access));
+    }
+    // A single file may be mounted, too.
+    kernel::refuse(guard, &file, &path, wish.access)?;
+    if wish.how.contains(OpenFlags::TRUNCATE) {
+        ftruncate(&file, 0).map_err(code)?;
+    }
+    Ok(Opened::File {
+        file: file.into(),
+        path,
+        wanted: wish.access,
+    })
+}
+
+/// Opens the directory a walk ended at.
+pub(super) fn open_directory(end: &End) -> Result<Directory> {
+    let name = end.name.as_deref().unwrap_or(".".as_ref());
+    let flags = OFlags::DIRECTORY | OFlags::NOFOLLOW | OFlags::CLOEXEC;
+    let parent = &end.directory.handle;
+    let opened = match openat(parent, name, flags | OFlags::RDONLY, Mode::empty()) {
+        // One may be allowed to pass what one may not list.
+        Err(Errno::ACCESS) => openat(parent, name, flags | PATH_ONLY, Mode::empty()),
+        opened => opened,
+    };
+    Ok(Directory {
+        handle: Arc::new(opened.map_err(code)?.into()),
+        path: end.path(),
+    })
+}

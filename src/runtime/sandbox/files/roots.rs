@@ -1,0 +1,83 @@
+//! The directories a guest starts with.
+
+use std::fs::File;
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, PoisonError};
+
+use rustix::fs::{AtFlags, CWD, fstat, statat};
+
+use super::errors::{Result, code};
+use super::guard::Guard;
+use super::open::open_directory;
+use super::walk::{Directory, LastLink, walk};
+use crate::policy::{Access, StorageRoot};
+
+/// Opened when first used, and shared by the calls of a component.
+#[derive(Debug, Default)]
+pub(super) struct Roots(Vec<Root>);
+
+#[derive(Debug)]
+pub(super) struct Root {
+    /// What the guest calls it.
+    pub guest: String,
+    /// Its path as the grant has it.
+    pub host: PathBuf,
+    open: Mutex<Option<Arc<File>>>,
+}
+
+impl Roots {
+    pub fn new(roots: Vec<StorageRoot>) -> Self {
+        let roots = roots.into_iter().map(|root| Root {
+            guest: root.guest,
+            host: root.host,
+            open: Mutex::default(),
+        });
+        Roots(roots.collect())
+    }
+
+    pub fn iter(&self) -> impl Iterator<Item = (usize, &Root)> {
+        self.0.iter().enumerate()
+    }
+
+    /// Whether a guest starts with this directory.
+    pub fn holds(&self, path: &Path) -> bool {
+        self.0.iter().any(|root| root.host == path)
+    }
+
+    pub fn get(&self, index: usize) -> Option<&Root> {
+        self.0.get(index)
+    }
+}
+
+impl Root {
+    /// The directory that is there now: it may have been made, replaced or
+    /// moved since the last call.
+    pub fn open(&self, guard: &Guard<'_>) -> Result<Directory> {
+        let mut open = self.open.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(handle) = &*open
+            && self.is_still(handle)
+        {
+            return Ok(Directory {
+                handle: Arc::clone(handle),
+                path: self.host.clone(),
+            });
+        }
+        *open = None;
+        let start = Directory::root()?;
+        let host = self.host.to_string_lossy();
+        let end = walk(guard, start, &host, LastLink::Follow, Access::READ)?;
+        let directory = open_directory(&end)?;
+        // Behind a link it is another place, and the link may change.
+        if directory.path == self.host {
+            *open = Some(Arc::clone(&directory.handle));
+        }
+        Ok(directory)
+    }
+
+    fn is_still(&self, handle: &File) -> bool {
+        let there = statat(CWD, &self.host, AtFlags::SYMLINK_NOFOLLOW).map_err(code);
+        let held = fstat(handle).map_err(code);
+        matches!((there, held), (Ok(there), Ok(held))
+            if (there.st_dev, there.st_ino) == (held.st_dev, held.st_ino))
+    }
+}

@@ -1,0 +1,252 @@
+//! From an open directory along a path, one real directory at a time.
+
+use std::ffi::{OsStr, OsString};
+use std::fs::File;
+use std::os::unix::ffi::{OsStrExt, OsStringExt};
+use std::path::{Component, Path, PathBuf};
+use std::sync::Arc;
+
+use rustix::fs::{Mode, OFlags, openat, readlinkat};
+use rustix::io::Errno;
+use wasmtime_wasi::p2::bindings::filesystem::types::ErrorCode;
+
+use super::errors::{Result, code};
+use super::guard::Guard;
+use crate::policy::Access;
+
+/// Symbolic links in one path, as Linux has it.
+const LINKS: usize = 40;
+/// Bytes of a path, the guest's or the real one.
+const LONGEST: usize = 4096;
+/// Directories that are open at once on the way.
+const DEEPEST: usize = 256;
+
+/// Enough to go on from a directory, or to name something in it.
+const STEP: OFlags = OFlags::DIRECTORY
+    .union(OFlags::NOFOLLOW)
+    .union(OFlags::CLOEXEC)
+    .union(PATH_ONLY);
+/// A directory that may be passed need not be readable.
+#[cfg(any(target_os = "linux", target_os = "android"))]
+pub(super) const PATH_ONLY: OFlags = OFlags::PATH;
+#[cfg(not(any(target_os = "linux", target_os = "android")))]
+pub(super) const PATH_ONLY: OFlags = OFlags::RDONLY;
+
+/// An open directory and its real path.
+#[derive(Clone, Debug)]
+pub(super) struct Directory {
+    pub handle: Arc<File>,
+    pub path: PathBuf,
+}
+
+impl Directory {
+    /// The root of the file system. Never waits for a disk that is gone.
+    pub fn root() -> Result<Self> {
+        let root = rustix::fs::open("/", STEP, Mode::empty()).map_err(code)?;
+        Ok(Directory {
+            handle: Arc::new(root.into()),
+            path: PathBuf::from("/"),
+        })
+    }
+}
+
+/// Where a path ends.
+#[derive(Debug)]
+pub(super) struct End {
+    pub directory: Directory,
+    /// A single name in it, which may not exist; none for the directory itself.
+    pub name: Option<OsString>,
+    pub kind: Kind,
+}
+
+impl End {
+    /// The real path.
+    pub fn path(&self) -> PathBuf {
+        match &self.name {
+            Some(name) => self.directory.path.join(name),
+            None => self.directory.path.clone(),
+        }
+    }
+}
+
+/// What the path says it names.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Kind {
+    Any,
+    /// It ended in a slash.
+    Directory,
+}
+
+/// What becomes of a symbolic link at the end of a path.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum LastLink {
+    Follow,
+    /// The link itself is meant.
+    Keep,
+}
+
+/// Walks `path` from `start`. Nothing that is neither granted nor leads to a
+/// grant is looked at; `needed` is what such a denial is noted as.
+pub(super) fn walk(
+    guard: &Guard<'_>,
+    start: Directory,
+    path: &str,
+    last: LastLink,
+    needed: Access,
+) -> Result<End> {
+    if path.is_empty() {
+        return Err(ErrorCode::NoEntry);
+    }
+    if path.contains('\0') {
+        return Err(ErrorCode::Invalid);
+    }
+    if path.len() > LONGEST {
+        return Err(ErrorCode::NameTooLong);
+    }
+    let mut walk = Walk {
+        guard,
+        needed,
+        path: start.path,
+        handles: vec![start.handle],
+        ahead: Vec::new(),
+        links: 0,
+        kind: Kind::Any,
+    };
+    walk.put_ahead(OsStr::new(path))?;
+    walk.run(last)
+}
+
+struct Walk<'a> {
+    guard: &'a Guard<'a>,
+    needed: Access,
+    /// Where we are.
+    path: PathBuf,
+    /// The directory we are in, last, and those we came through.
+    handles: Vec<Arc<File>>,
+    /// What is still to be walked, the next last.
+    ahead: Vec<OsString>,
+    links: usize,
+    kind: Kind,
+}
+
+impl Walk<'_> {
+    fn run(mut self, last: LastLink) -> Result<End> {
+        while let Some(name) = self.ahead.pop() {
+            if name == ".." {
+                self.up()?;
+            } else if let Some(name) = self.step(name, last)? {
+                return Ok(self.end(Some(name)));
+            }
+        }
+        Ok(self.end(None))
+    }
+
+    fn end(mut self, name: Option<OsString>) -> End {
+        End {
+            directory: Directory {
+                handle: self.handles.swap_remove(self.handles.len() - 1),
+                path: self.path,
+            },
+            name,
+            kind: self.kind,
+        }
+    }
+
+    /// Goes through one name; gives it back if the path ends with it.
+    fn step(&mut self, name: OsString, last: LastLink) -> Result<Option<OsString>> {
+        let path = self.path.join(&name);
+        if path.as_os_str().len() > LONGEST || self.handles.len() > DEEPEST {
+            return Err(ErrorCode::NameTooLong);
+        }
+        if !self.guard.is_visible(&path) {
+            return Err(self.guard.deny(&self.asked(path), self.needed));
+        }
+        let is_last = self.ahead.is_empty();
+        if is_last && last == LastLink::Keep && self.kind == Kind::Any {
+            return Ok(Some(name));
+        }
+        let here = &self.handles[self.handles.len() - 1];
+        if !is_last {
+            match openat(here, &name, STEP, Mode::empty()) {
+                Ok(next) => {
+                    self.handles.push(Arc::new(next.into()));
+                    self.path = path;
+                    return Ok(None);
+                }
+                // What a link is answered with differs between systems.
+                Err(Errno::NOTDIR | Errno::LOOP | Errno::MLINK) => {}
+                Err(errno) => return Err(code(errno)),
+            }
+        }
+        match readlinkat(here, &name, Vec::new()) {
+            Ok(target) => self.follow(OsString::from_vec(target.into_bytes()))?,
+            Err(Errno::INVAL) if !is_last => return Err(ErrorCode::NotDirectory),
+            // No link, or nothing at all, which may be about to be made.
+            Err(Errno::INVAL | Errno::NOENT) if is_last => return Ok(Some(name)),
+            Err(errno) => return Err(code(errno)),
+        }
+        Ok(None)
+    }
+
+    fn follow(&mut self, target: OsString) -> Result<()> {
+        self.links += 1;
+        if self.links > LINKS {
+            return Err(ErrorCode::Loop);
+        }
+        self.put_ahead(&target)
+    }
+
+    /// Puts a path before what is still to be walked.
+    fn put_ahead(&mut self, path: &OsStr) -> Result<()> {
+        let bytes = path.as_bytes();
+        if bytes.first() == Some(&b'/') {
+            self.go_to_root()?;
+        }
+        let is_whole = self.ahead.is_empty();
+        if is_whole && (bytes.ends_with(b"/") || bytes.ends_with(b"/.")) {
+            self.kind = Kind::Directory;
+        }
+        let names = bytes.split(|byte| *byte == b'/');
+        let names = names.filter(|name| !name.is_empty() && *name != b".");
+        let names = names.rev().map(|name| OsStr::from_bytes(name).to_owned());
+        self.ahead.extend(names);
+        Ok(())
+    }
+
+    /// To the parent. Beyond where the walk began, it is walked to from the
+    /// root: the parent of an open directory may be another by now.
+    fn up(&mut self) -> Result<()> {
+        if self.handles.len() > 1 {
+            self.handles.pop();
+            self.path.pop();
+            return Ok(());
+        }
+        if let Some(parent) = self.path.parent().map(Path::to_path_buf) {
+            self.put_ahead(parent.as_os_str())?;
+        }
+        Ok(())
+    }
+
+    fn go_to_root(&mut self) -> Result<()> {
+        let root = Directory::root()?;
+        self.handles = vec![root.handle];
+        self.path = root.path;
+        Ok(())
+    }
+
+    /// The path a denial is about: with what was to come, where that is plain.
+    fn asked(&self, denied: PathBuf) -> PathBuf {
+        let plain = |name: &&OsString| {
+            matches!(
+                Path::new(name).components().next(),
+                Some(Component::Normal(_))
+            )
+        };
+        let rest = self.ahead.iter().rev();
+        if rest.clone().all(|name| plain(&name)) {
+            rest.fold(denied, |path, name| path.join(name))
+        } else {
+            denied
+        }
+    }
+}

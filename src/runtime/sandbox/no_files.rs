@@ -1,0 +1,34 @@
+//! Where the system has no `openat`: no file is opened, whatever was granted.
+
+use std::path::Path;
+
+use wasmtime::component::Linker;
+
+use super::Guest;
+use crate::policy::StoragePermissions;
+
+/// The storage grants of one component, none of them in force.
+#[derive(Debug, Default)]
+pub(super) struct Files;
+
+impl Files {
+    pub fn new(permissions: &StoragePermissions, _working_directory: &Path) -> Self {
+        if !permissions.allow.is_empty() {
+            tracing::warn!("storage grants are not supported on this system, and refused");
+        }
+        Files
+    }
+
+    /// Whether no file is granted.
+    pub fn is_empty(&self) -> bool {
+        true
+    }
+}
+
+#[derive(Default)]
+pub(super) struct OpenFiles;
+
+/// wasmtime-wasi's own interfaces stay, with no directory to start from.
+pub(in crate::runtime) fn add_to_linker(_linker: &mut Linker<Guest>) -> wasmtime::Result<()> {
+    Ok(())
+}

@@ -1,0 +1,355 @@
+//! Ways out of the granted directories, tried by a component: none works, and
+//! each is noted with the real path.
+
+use std::path::Path;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use wassette::runtime::Sandbox;
+
+use crate::support::files::{DENIED, Files};
+
+const LOOP: &str = "error Symbolic link loop";
+const BUSY: &str = "error Resource busy";
+const MISSING: &str = "error No such file or directory";
+
+/// `w` may be read and written, `secret` lies beside it.
+fn files() -> (Files, Sandbox) {
+    let files = Files::new();
+    files
+        .write("w/d/file", "public")
+        .write("secret/key", "secret");
+    let sandbox = files.sandbox(r#"allow: [{uri: "fs://$/w/**", access: [read, write]}]"#);
+    (files, sandbox)
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn dots_and_absolute_paths() {
+    let (files, sandbox) = files();
+    let denied = files
+        .expect(
+            &sandbox,
+            &[
+                ("read $/w:../secret/key", DENIED),
+                ("read $/w:d/../../secret/key", DENIED),
+                ("read $/w:./d/.././../secret/key", DENIED),
+                ("read $/w:../../../../../../../../../../etc/passwd", DENIED),
+                ("read $/w:/etc/passwd", DENIED),
+                ("read $/w://etc//passwd", DENIED),
+                ("read $/w:$/secret/key", DENIED),
+                // On the way to what is granted, nothing else is shown.
+                ("list $/w:..", "ok w/"),
+                ("stat $/w:..", "ok directory"),
+                ("stat $/w:../secret", DENIED),
+                ("write $/w:../secret/new x", DENIED),
+                ("mkdir $/w:../new", DENIED),
+                ("unlink $/w:../secret/key", DENIED),
+                ("rename $/w:d/file $/w:../file", DENIED),
+                ("rename $/w:../secret/key $/w:key", DENIED),
+                ("link $/w:../secret/key $/w:key", DENIED),
+                ("read $/w:d/file/../file", "error Not a directory"),
+                ("hold d $/w:d", "ok"),
+                ("read @d:../../secret/key", DENIED),
+                // What is granted may be reached by any route.
+                ("read @d:../d/file", "ok public"),
+                ("read $/w:../w/d/file", "ok public"),
+                ("read $/w:$/w/d/file", "ok public"),
+            ],
+        )
+        .await;
+    let read = denied
+        .iter()
+        .filter(|what| what.starts_with("Read"))
+        .cloned();
+    assert_eq!(
+        read.collect::<Vec<_>>(),
+        ["Read $/secret/key", "Read /etc/passwd", "Read $/secret"]
+    );
+    assert_eq!(files.read("secret/key"), "secret");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn symbolic_links_lead_nowhere_else() {
+    let (files, sandbox) = files();
+    files
+        .symlink(files.path("secret/key"), "w/absolute")
+        .symlink("../secret/key", "w/relative")
+        .symlink("../secret", "w/directory")
+        .symlink("relative", "w/chain")
+        .symlink("loop-b", "w/loop-a")
+        .symlink("loop-a", "w/loop-b")
+        .symlink("nothing", "w/dangling")
+        .symlink("../secret/new", "w/dangling-out")
+        .symlink("/", "w/root")
+        .symlink("d/file", "w/inside")
+        .symlink("d", "w/inside-d");
+    let key = files.path("secret/key").display().to_string();
+    let through_root = format!("read $/w:root{key}");
+    let denied = files
+        .expect(
+            &sandbox,
+            &[
+                ("read $/w:absolute", DENIED),
+                ("read $/w:relative", DENIED),
+                ("read $/w:chain", DENIED),
+                ("read $/w:directory/key", DENIED),
+                ("stat $/w:absolute", DENIED),
+                ("list $/w:directory", DENIED),
+                ("list $/w:directory/", DENIED),
+                (&through_root, DENIED),
+                ("read $/w:root/etc/passwd", DENIED),
+                ("write $/w:relative x", DENIED),
+                ("write $/w:dangling-out x", DENIED),
+                ("unlink $/w:directory/key", DENIED),
+                ("touch $/w:directory/key", DENIED),
+                ("read $/w:loop-a", LOOP),
+                ("read $/w:dangling", MISSING),
+                ("open $/w:absolute rn", LOOP),
+                ("read $/w:inside", "ok public"),
+                ("read $/w:inside-d/../d/file", "ok public"),
+                ("write $/w:dangling made", "ok"),
+                ("read $/w:nothing", "ok made"),
+                // The links themselves are the guest's to see and to remove.
+                ("readlink $/w:relative", "ok ../secret/key"),
+                ("lstat $/w:relative", "ok link"),
+                ("unlink $/w:relative", "ok"),
+            ],
+        )
+        .await;
+    assert!(
+        denied.contains(&"Read $/secret/key".to_owned()),
+        "{denied:?}"
+    );
+    assert!(
+        denied.contains(&"Write $/secret/new".to_owned()),
+        "{denied:?}"
+    );
+    assert_eq!(files.read("secret/key"), "secret");
+    assert!(!files.path("secret/new").exists());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn links_that_a_guest_makes() {
+    let (files, sandbox) = files();
+    files
+        .expect(
+            &sandbox,
+            &[
+                ("symlink ../secret/key $/w:a", DENIED),
+                ("symlink /etc/passwd $/w:b", DENIED),
+                ("symlink file $/w:d/ok", "ok"),
+                ("read $/w:d/ok", "ok public"),
+                // Fine where it is made, and outside once it was moved.
+                ("mkdir $/w:e", "ok"),
+                ("mkdir $/w:e/f", "ok"),
+                ("symlink ../../../w/secret/key $/w:e/f/up", "ok"),
+                ("rename $/w:e/f/up $/w:up", "ok"),
+                ("read $/w:up", DENIED),
+                ("link $/w:../secret/key $/w:hard", DENIED),
+                ("mkdir $/w:made", "ok"),
+                ("link $/w:made $/w:twice", DENIED),
+            ],
+        )
+        .await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn renames_carry_nothing_over() {
+    let files = Files::new();
+    files
+        .write("w/tree/private/key", "secret")
+        .write("w/other/a", "a")
+        .write("ro/file", "theirs");
+    let sandbox = files.sandbox(
+        r#"allow: [{uri: "fs://$/w/**", access: [read, write]}, {uri: "fs://$/ro/**", access: [read]}], deny: [{uri: "fs://$/w/tree/private/**"}]"#,
+    );
+    files
+        .expect(
+            &sandbox,
+            &[
+                ("rename $/w:tree $/w:mine", DENIED),
+                ("rename $/w:tree/private $/w:mine", DENIED),
+                ("rename $/w:other $/w:tree/private", DENIED),
+                ("rename $/w:tree $/w:other/tree", DENIED),
+                ("rename $/ro:file $/w:file", DENIED),
+                ("rename $/w:other $/ro:other", DENIED),
+                // The granted directory itself stays what it is.
+                ("rename $/w:. $/w:other/w", BUSY),
+                ("rename $/w:../w $/w:other/w", BUSY),
+                ("rename $/w:other $/w:../w", BUSY),
+                ("rmdir $/w:../w", BUSY),
+                ("mkdir $/w:new", "ok"),
+                ("rename $/w:other $/w:new", "ok"),
+                ("read $/w:new/a", "ok a"),
+            ],
+        )
+        .await;
+    assert_eq!(files.read("w/tree/private/key"), "secret");
+    assert_eq!(files.read("ro/file"), "theirs");
+}
+
+#[cfg(target_os = "linux")]
+#[tokio::test(flavor = "multi_thread")]
+async fn proc_is_not_meant_by_a_wildcard() {
+    let files = Files::new();
+    files
+        .write("w/file", "public")
+        .symlink("/proc/self/environ", "w/environ");
+    let everything = files.sandbox(r#"allow: [{uri: "fs:///**", access: [read, write]}]"#);
+    let pid = std::process::id();
+    let of_pid = format!("read /:proc/{pid}/environ");
+    let fd = std::fs::File::open(files.path("w/file")).unwrap();
+    let fd = format!(
+        "readlink /:proc/self/fd/{}",
+        std::os::fd::AsRawFd::as_raw_fd(&fd)
+    );
+    files
+        .expect(
+            &everything,
+            &[
+                ("read /:proc/self/environ", DENIED),
+                ("read /:proc/thread-self/environ", DENIED),
+                ("read /:proc/self/cmdline", DENIED),
+                ("open /:proc/self/mem rw", DENIED),
+                (&of_pid, DENIED),
+                ("list /:proc/self/fd", DENIED),
+                (&fd, DENIED),
+                ("readlink /:proc/self/cwd", DENIED),
+                ("read /:proc/self/root/proc/self/environ", DENIED),
+                ("read /:proc/meminfo", DENIED),
+                ("list /:sys", DENIED),
+                ("open /:dev/null rw", DENIED),
+                ("open /:dev/tty r", DENIED),
+                ("read /:$/w/environ", DENIED),
+                ("read /:$/w/file", "ok public"),
+            ],
+        )
+        .await;
+    // A link of the kernel's is a text like another, and checked by where it leads.
+    let narrow = files.sandbox(
+        r#"allow: [{uri: "fs:///proc/**", access: [read]}, {uri: "fs://$/w/**", access: [read]}]"#,
+    );
+    let through_root = format!("read /proc:self/root{}", files.path("w/file").display());
+    files
+        .expect(
+            &narrow,
+            &[
+                (&through_root, "ok public"),
+                ("read /proc:self/root/etc/passwd", DENIED),
+                ("read /proc:self/cwd/Cargo.toml", DENIED),
+            ],
+        )
+        .await;
+    let named = files.sandbox(r#"allow: [{uri: "fs:///proc/version", access: [read]}]"#);
+    let (answers, _) = files.run(&named, &["read /proc:version"]).await;
+    assert!(answers[0].starts_with("ok Linux"), "{answers:?}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn pipes_sockets_and_privileged_files_are_not_opened() {
+    let (files, sandbox) = files();
+    let fifo = std::process::Command::new("mkfifo")
+        .arg(files.path("w/fifo"))
+        .status();
+    assert!(fifo.unwrap().success());
+    let _socket = std::os::unix::net::UnixListener::bind(files.path("w/socket")).unwrap();
+    files.write("w/setuid", "program");
+    let mode = std::os::unix::fs::PermissionsExt::from_mode(0o4755);
+    std::fs::set_permissions(files.path("w/setuid"), mode).unwrap();
+    // A pipe without a writer would make the guest wait for ever.
+    files
+        .expect(
+            &sandbox,
+            &[
+                ("read $/w:fifo", DENIED),
+                ("open $/w:fifo w", DENIED),
+                ("open $/w:socket rw", DENIED),
+                ("link $/w:fifo $/w:fifo2", DENIED),
+                ("write $/w:setuid x", DENIED),
+                ("read $/w:setuid", "ok program"),
+            ],
+        )
+        .await;
+    assert_eq!(files.read("w/setuid"), "program");
+}
+
+/// Swaps what stands under a name for as long as the steps run.
+async fn while_swapping(
+    files: &Files,
+    sandbox: &Sandbox,
+    steps: &[&str],
+    name: &str,
+    others: [&str; 2],
+) -> Vec<String> {
+    let stop = Arc::new(AtomicBool::new(false));
+    let swapping = {
+        let stop = Arc::clone(&stop);
+        let [one, other] = others.map(|path| files.path(path));
+        let name = files.path(name);
+        std::thread::spawn(move || {
+            let mut swaps = 0_u32;
+            while !stop.load(Ordering::Relaxed) {
+                for path in [&one, &other] {
+                    swap(path, &name);
+                    swaps += 1;
+                }
+            }
+            swaps
+        })
+    };
+    let (answers, _) = files.run(sandbox, steps).await;
+    stop.store(true, Ordering::Relaxed);
+    assert!(swapping.join().unwrap() > 1000);
+    answers
+}
+
+/// What is at `path` goes to `name`, at once, and back the next time.
+#[cfg(target_os = "linux")]
+fn swap(path: &Path, name: &Path) {
+    use rustix::fs::{CWD, RenameFlags, renameat_with};
+    renameat_with(CWD, path, CWD, name, RenameFlags::EXCHANGE).unwrap();
+}
+
+#[cfg(not(target_os = "linux"))]
+fn swap(path: &Path, name: &Path) {
+    let aside = name.with_extension("aside");
+    std::fs::rename(name, &aside).unwrap();
+    std::fs::rename(path, name).unwrap();
+    std::fs::rename(&aside, path).unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_file_swapped_for_a_link_is_never_followed() {
+    let (files, sandbox) = files();
+    files
+        .write("w/name", "public")
+        .symlink("../secret/key", "w/other");
+    let steps = ["race 20000 $/w:name", "write-race 2000 $/w:name"];
+    let answers = while_swapping(&files, &sandbox, &steps, "w/name", ["w/other", "w/other"]).await;
+    assert!(answers[0].contains("secret=0 "), "{answers:?}");
+    assert!(!answers[0].contains("public=0 "), "{answers:?}");
+    assert_eq!(files.read("secret/key"), "secret");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_directory_swapped_for_a_link_is_never_followed() {
+    let (files, sandbox) = files();
+    files
+        .write("w/a/b/key", "public")
+        .directory("w/store")
+        .symlink("../../secret", "w/a/link");
+    let steps = [
+        "race 20000 $/w:a/b/key",
+        "write-race 1000 $/w:a/b/new",
+        "hold a $/w:a",
+        "race 2000 @a:b/key",
+        "race 2000 @a:../a/b/key",
+    ];
+    let answers = while_swapping(&files, &sandbox, &steps, "w/a/b", ["w/a/link", "w/a/link"]).await;
+    for at in [0, 3, 4] {
+        assert!(answers[at].contains("secret=0 "), "{answers:?}");
+        assert!(!answers[at].contains("public=0 "), "{answers:?}");
+    }
+    assert_eq!(crate::support::files(&files.path("secret")), ["key"]);
+    assert_eq!(files.read("secret/key"), "secret");
+}

@@ -1,0 +1,128 @@
+//! A guest that tries things with files, and the directory it tries them in.
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use serde_json::{Map, json};
+use tempfile::TempDir;
+use wasi_preview1_component_adapter_provider::{
+    WASI_SNAPSHOT_PREVIEW1_ADAPTER_NAME as ADAPTER_NAME,
+    WASI_SNAPSHOT_PREVIEW1_REACTOR_ADAPTER as ADAPTER,
+};
+use wassette::policy::Policy;
+use wassette::runtime::{Denial, Program, Returned, Sandbox, SandboxOptions};
+use wit_component::{ComponentEncoder, StringEncoding, embed_component_metadata};
+use wit_parser::Resolve;
+
+use super::installed;
+use super::program::{Installed, export};
+
+/// How a guest is told of every denial.
+pub const DENIED: &str = "error Operation not permitted";
+
+pub struct Files {
+    /// Real, so that rules match it.
+    root: PathBuf,
+    _root: TempDir,
+    _installed: Installed,
+    program: Arc<Program>,
+}
+
+impl Files {
+    pub fn new() -> Self {
+        let directory = tempfile::tempdir().unwrap();
+        let installed = Installed::of(&component());
+        Files {
+            root: directory.path().canonicalize().unwrap(),
+            program: installed.program(),
+            _root: directory,
+            _installed: installed,
+        }
+    }
+
+    pub fn path(&self, path: &str) -> PathBuf {
+        self.root.join(path)
+    }
+
+    /// Writes a file, and the directories it is in.
+    pub fn write(&self, path: &str, text: &str) -> &Self {
+        let path = self.path(path);
+        std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+        std::fs::write(path, text).unwrap();
+        self
+    }
+
+    pub fn directory(&self, path: &str) -> &Self {
+        std::fs::create_dir_all(self.path(path)).unwrap();
+        self
+    }
+
+    pub fn symlink(&self, target: impl AsRef<Path>, path: &str) -> &Self {
+        std::os::unix::fs::symlink(target, self.path(path)).unwrap();
+        self
+    }
+
+    pub fn read(&self, path: &str) -> String {
+        std::fs::read_to_string(self.path(path)).unwrap()
+    }
+
+    /// A sandbox with these storage rules; `$` stands for the directory.
+    pub fn sandbox(&self, storage: &str) -> Sandbox {
+        let text = format!("version: \"1.0\"\npermissions:\n  storage: {{{storage}}}\n");
+        let policy = Policy::parse(&self.filled(&text)).unwrap();
+        Sandbox::new(SandboxOptions {
+            policy: &policy,
+            working_directory: &self.root,
+            environment: Vec::new(),
+        })
+    }
+
+    fn filled(&self, text: &str) -> String {
+        text.replace('$', self.root.to_str().unwrap())
+    }
+
+    /// Runs steps in one call, and gives the answers.
+    pub async fn run(&self, sandbox: &Sandbox, steps: &[&str]) -> (Vec<String>, Vec<Denial>) {
+        let steps: Vec<String> = steps.iter().map(|step| self.filled(step)).collect();
+        let args: Map<_, _> = Map::from_iter([("steps".to_owned(), json!(steps))]);
+        let called = self.program.call(&export("run"), &args, sandbox).await;
+        let Returned::Ok(answers) = called.outcome.unwrap() else {
+            panic!("the guest answers with a list");
+        };
+        (serde_json::from_value(answers).unwrap(), called.denials)
+    }
+
+    /// Runs steps and compares the answers; gives what was denied, as
+    /// `Read in/file` with the directory left out.
+    pub async fn expect(&self, sandbox: &Sandbox, steps: &[(&str, &str)]) -> Vec<String> {
+        let (steps, expected): (Vec<_>, Vec<_>) = steps.iter().copied().unzip();
+        let (answers, denials) = self.run(sandbox, &steps).await;
+        let told = steps.iter().zip(answers.into_iter().zip(expected));
+        let wrong: Vec<_> = told
+            .filter(|(_, (answer, expected))| *answer != self.filled(expected))
+            .collect();
+        assert!(wrong.is_empty(), "{wrong:#?}, {denials:#?}");
+        denials
+            .iter()
+            .map(|denial| {
+                let what = denial.what.replace(self.root.to_str().unwrap(), "$");
+                format!("{:?} {what}", denial.kind)
+            })
+            .collect()
+    }
+}
+
+/// The guest as a component.
+fn component() -> Vec<u8> {
+    let core = installed::component("files.core.wasm");
+    let mut core = std::fs::read(core).unwrap();
+    let mut resolve = Resolve::default();
+    let wit = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/guests/files/files.wit");
+    let wit = std::fs::read_to_string(wit).unwrap();
+    let package = resolve.push_str("files.wit", &wit).unwrap();
+    let world = resolve.select_world(&[package], Some("files")).unwrap();
+    embed_component_metadata(&mut core, &resolve, world, StringEncoding::UTF8).unwrap();
+    let encoder = ComponentEncoder::default().module(&core).unwrap();
+    let mut encoder = encoder.adapter(ADAPTER_NAME, ADAPTER).unwrap();
+    encoder.encode().unwrap()
+}
