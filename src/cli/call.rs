@@ -7,6 +7,7 @@ use serde_json::{Map, Value};
 
 use crate::error::{Class, Diagnose};
 use crate::runtime::Returned;
+use crate::service::{Denied, DeniedCall};
 
 use super::output::{self, Present};
 use super::{Failure, Global, block_on};
@@ -43,17 +44,17 @@ impl Call {
         let args = self.arguments()?;
         let service = global.open(self.call_timeout.map(Duration::from_secs))?;
         service.offer_installed()?;
-        let outcome = block_on(async { Ok(service.call(&self.tool, &args).await?) })?;
-        match outcome {
-            Returned::Ok(result) => {
+        let report = block_on(async { Ok(service.call(&self.tool, &args).await) })?;
+        match report.outcome {
+            Ok(Returned::Ok(result)) => {
                 output::print(&Answer { result }, global.output);
                 Ok(())
             }
-            Returned::Err(value) => Err(ToolError {
-                tool: self.tool,
-                value,
+            Ok(Returned::Err(value)) => {
+                let tool = self.tool;
+                Err(failure(ToolError { tool, value }, report.denied))
             }
-            .into()),
+            Err(error) => Err(failure(error, report.denied)),
         }
     }
 
@@ -68,6 +69,11 @@ impl Call {
         }
         serde_json::from_str(&text).map_err(BadArguments::NotAnObject)
     }
+}
+
+/// The error, and what the component was denied before it.
+fn failure<E: Diagnose + 'static>(error: E, denied: Vec<Denied>) -> Failure {
+    Box::new(DeniedCall { error, denied })
 }
 
 impl Present for Answer {

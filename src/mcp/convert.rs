@@ -8,6 +8,7 @@ use serde_json::{Value, json};
 
 use crate::error::{Diagnose, Report};
 use crate::runtime::Returned;
+use crate::service::denied::{self, Denied};
 use crate::toolbox;
 
 /// How a component's export looks in `tools/list`.
@@ -20,12 +21,31 @@ pub(super) fn tool(tool: &toolbox::Tool) -> Tool {
     .with_raw_output_schema(Arc::new(tool.output_schema().clone()))
 }
 
-/// The result of a call that ran: `{"result": …}`, or the function's error value.
-pub(super) fn outcome(outcome: Returned) -> CallToolResult {
+/// The result of a call that ran: `{"result": …}`, or the function's error
+/// value, `{"error": …}`, with what was denied before it.
+pub(super) fn outcome(outcome: Returned, denied: &[Denied]) -> CallToolResult {
     match outcome {
         Returned::Ok(value) => CallToolResult::structured(json!({ "result": value })),
-        Returned::Err(value) => error(json!({ "error": value })),
+        Returned::Err(value) => {
+            let mut told = json!({ "error": value });
+            if !denied.is_empty() {
+                told["denied"] = json!(denied);
+                told["hint"] = json!(denied::hint(None, denied));
+            }
+            error(told)
+        }
     }
+}
+
+/// The failure of a call: as [`failure`], with what was denied before it.
+pub(super) fn failed_call(failure: &dyn Diagnose, denied: &[Denied]) -> CallToolResult {
+    let mut report = Report::new(failure);
+    report.hint = denied::hint(report.hint, denied);
+    let mut told = json!(report);
+    if !denied.is_empty() {
+        told["denied"] = json!(denied);
+    }
+    error(told)
 }
 
 /// Data as structured content, with the same JSON as text for older clients.
@@ -59,7 +79,7 @@ mod tests {
 
     #[test]
     fn a_value_is_structured_and_text() {
-        let wire = wire(outcome(Returned::Ok(json!(3))));
+        let wire = wire(outcome(Returned::Ok(json!(3)), &[]));
         assert_eq!(wire["structuredContent"], json!({ "result": 3 }));
         assert_eq!(wire["content"][0]["text"], r#"{"result":3}"#);
         assert_eq!(wire["isError"], false);
@@ -67,7 +87,7 @@ mod tests {
 
     #[test]
     fn an_error_value_is_text_only() {
-        let wire = wire(outcome(Returned::Err(json!("division by zero"))));
+        let wire = wire(outcome(Returned::Err(json!("division by zero")), &[]));
         assert_eq!(wire["isError"], true);
         assert_eq!(
             wire["content"][0]["text"],

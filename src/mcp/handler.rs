@@ -106,10 +106,11 @@ impl Handler {
                 Err(failure) => convert::failure(&failure),
             });
         }
-        match service.call(tool, &arguments).await {
-            Ok(outcome) => Ok(convert::outcome(outcome)),
+        let report = service.call(tool, &arguments).await;
+        match report.outcome {
+            Ok(outcome) => Ok(convert::outcome(outcome, &report.denied)),
             Err(error @ Error::UnknownTool { .. }) => Err(unknown_tool(&error)),
-            Err(error) => Ok(convert::failure(&error)),
+            Err(error) => Ok(convert::failed_call(&error, &report.denied)),
         }
     }
 }

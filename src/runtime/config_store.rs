@@ -7,7 +7,7 @@
 use wasmtime::StoreContextMut;
 use wasmtime::component::{ComponentType, Lift, Linker, Lower};
 
-use super::sandbox::Guest;
+use super::sandbox::{DenialKind, Guest};
 
 const INTERFACE: &str = "wasi:config/store@0.2.0-draft";
 
@@ -32,6 +32,10 @@ pub(super) fn add_to_linker(linker: &mut Linker<Guest>) -> wasmtime::Result<()> 
 fn get(guest: StoreContextMut<'_, Guest>, (key,): (String,)) -> Answer<Option<String>> {
     let environment = guest.data().sandbox().environment();
     let value = environment.iter().find(|(name, _)| *name == key);
+    if value.is_none() {
+        let denials = guest.data().denials();
+        denials.record(DenialKind::Environment, &key);
+    }
     Ok((Ok(value.map(|(_, value)| value.clone())),))
 }
 

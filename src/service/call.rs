@@ -1,34 +1,73 @@
 //! `call`: one tool, one fresh instance.
 
 use std::sync::Arc;
+use std::time::{Duration, Instant};
 
 use serde_json::{Map, Value};
 
+use crate::reference::ComponentId;
 use crate::runtime::Returned;
+use crate::toolbox::Tool;
 
+use super::denied::Denied;
 use super::{Error, Service};
 
 /// How many near names an error offers.
 const SUGGESTIONS: usize = 3;
 
+/// What one call came to.
+#[derive(Debug)]
+pub struct CallReport {
+    /// Whose tool it was; none when there is no such tool.
+    pub component_id: Option<ComponentId>,
+    /// [`Error::UnknownTool`], or the error of compiling or calling.
+    pub outcome: Result<Returned, Error>,
+    /// What the component asked for and was not granted.
+    pub denied: Vec<Denied>,
+    pub took: Duration,
+}
+
+impl CallReport {
+    fn failed(component_id: Option<ComponentId>, error: Error) -> Self {
+        CallReport {
+            component_id,
+            outcome: Err(error),
+            denied: Vec::new(),
+            took: Duration::ZERO,
+        }
+    }
+}
+
 impl Service {
     /// Calls a tool. Dropping the future cancels the call.
-    ///
-    /// # Errors
-    ///
-    /// [`Error::UnknownTool`], or the error of compiling or calling.
-    pub async fn call(
-        self: &Arc<Self>,
-        tool: &str,
-        args: &Map<String, Value>,
-    ) -> Result<Returned, Error> {
-        let Some(tool) = self.toolbox.get(tool) else {
-            return Err(self.unknown_tool(tool));
+    pub async fn call(self: &Arc<Self>, tool: &str, args: &Map<String, Value>) -> CallReport {
+        let started = Instant::now();
+        let mut report = match self.toolbox.get(tool) {
+            Some(tool) => self.call_offered(&tool, args).await,
+            None => CallReport::failed(None, self.unknown_tool(tool)),
         };
-        let program = self.program(&tool.component)?;
-        let sandbox = self.sandbox(&tool.component).await?;
+        report.took = started.elapsed();
+        report
+    }
+
+    async fn call_offered(self: &Arc<Self>, tool: &Tool, args: &Map<String, Value>) -> CallReport {
+        let id = &tool.component;
+        let program = match self.program(id) {
+            Ok(program) => program,
+            Err(error) => return CallReport::failed(Some(id.clone()), error),
+        };
+        let sandbox = match self.sandbox(id).await {
+            Ok(sandbox) => sandbox,
+            Err(error) => return CallReport::failed(Some(id.clone()), error),
+        };
         let called = program.call(&tool.record.export, args, &sandbox).await;
-        Ok(called.outcome?)
+        let denials = called.denials.into_iter();
+        CallReport {
+            component_id: Some(id.clone()),
+            outcome: called.outcome.map_err(Error::from),
+            denied: denials.map(|denial| Denied::new(id, denial)).collect(),
+            took: Duration::ZERO,
+        }
     }
 
     fn unknown_tool(&self, name: &str) -> Error {

@@ -11,6 +11,7 @@
 mod cache;
 mod call;
 mod config;
+pub mod denied;
 mod error;
 mod grants;
 mod inspect;
@@ -38,7 +39,9 @@ use grants::Sandboxes;
 pub use cache::{
     CacheListing, CachedComponent, Clear, Cleared, Fault, Keep, Repair, Verdict, VerifyReport,
 };
+pub use call::CallReport;
 pub use config::{BundledPolicy, Config, ConfigError};
+pub use denied::{Denied, DeniedCall};
 pub use error::Error;
 pub use grants::{
     Answer, Consent, Described, Grant, NobodyToAsk, PolicyChoice, PolicyReport, Question,

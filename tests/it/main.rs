@@ -29,6 +29,7 @@ mod fetch_oci_faults;
 mod fetch_resume;
 mod fetch_retries;
 mod guest_output;
+mod limits_denials;
 mod mcp_events;
 mod mcp_follow;
 mod mcp_http;

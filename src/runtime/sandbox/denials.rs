@@ -26,6 +26,8 @@ pub struct Denial {
 pub enum DenialKind {
     /// An HTTP request.
     Request,
+    /// An address that a granted name leads to.
+    Address,
     /// A name to be resolved.
     Lookup,
     /// A socket to be connected or bound.
@@ -34,6 +36,8 @@ pub enum DenialKind {
     Read,
     /// A file or directory to be changed.
     Write,
+    /// A variable asked for by its name.
+    Environment,
 }
 
 /// The denials of one call; its clones share them.

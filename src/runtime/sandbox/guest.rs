@@ -26,7 +26,6 @@ pub(in crate::runtime) struct Guest {
     hooks: DenyRequests,
     #[cfg_attr(not(unix), expect(dead_code, reason = "no files there"))]
     open: OpenFiles,
-    #[cfg_attr(not(unix), expect(dead_code, reason = "no files there"))]
     denials: Denials,
     table: ResourceTable,
     pub limiter: Limiter,
@@ -59,6 +58,10 @@ impl Guest {
             table: &mut self.table,
             denials: &self.denials,
         }
+    }
+
+    pub fn denials(&self) -> &Denials {
+        &self.denials
     }
 }
 

@@ -1,0 +1,278 @@
+//! What a call was denied, in words, and the grant that would allow it.
+
+use std::fmt;
+
+use serde::Serialize;
+use serde_json::{Value, json};
+
+use crate::error::{Class, Diagnose};
+use crate::policy::{Access, EnvironmentRule, HostPattern, StorageUri, ValueSource};
+use crate::reference::ComponentId;
+use crate::runtime::{Denial, DenialKind};
+
+/// Denials whose grants a hint spells out.
+const HINTED: usize = 3;
+
+/// Something a component asked for that no grant covers.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct Denied {
+    #[serde(flatten)]
+    pub denial: Denial,
+    /// What would allow just this.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub grant: Option<Grant>,
+}
+
+/// One grant, as an agent and as a person would ask for it.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct Grant {
+    /// The MCP tool.
+    pub tool: &'static str,
+    /// Its arguments.
+    pub arguments: Value,
+    /// The same for a shell.
+    pub command: String,
+}
+
+impl Denied {
+    pub fn new(id: &ComponentId, denial: Denial) -> Self {
+        Denied {
+            grant: Grant::of(id, &denial),
+            denial,
+        }
+    }
+}
+
+/// The words are for agents and terminals, and guests choose the names in
+/// them: what does not print is escaped.
+impl fmt::Display for Denied {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let what = self.denial.what.escape_debug();
+        match self.denial.kind {
+            DenialKind::Request => write!(f, "an HTTP request to `{what}`"),
+            DenialKind::Lookup => write!(f, "the addresses of `{what}`"),
+            DenialKind::Address => write!(f, "`{what}`, which is not a public address"),
+            DenialKind::Socket => write!(f, "`{what}`"),
+            DenialKind::Read => write!(f, "reading `{what}`"),
+            DenialKind::Write => write!(f, "writing `{what}`"),
+            DenialKind::Environment => write!(f, "the variable `{what}`"),
+        }
+    }
+}
+
+impl Grant {
+    /// The smallest grant that would allow it, if the language has one. What
+    /// is not a valid name by the policy's own rules is not offered.
+    fn of(id: &ComponentId, denial: &Denial) -> Option<Self> {
+        let what = denial.what.as_str();
+        match denial.kind {
+            DenialKind::Request => Grant::host(id, &authority(what)?),
+            DenialKind::Lookup => Grant::host(id, what),
+            DenialKind::Socket => {
+                // Listening and binding cannot be granted.
+                let tcp = what.strip_prefix("TCP to ");
+                let address = tcp.or_else(|| what.strip_prefix("UDP to "))?;
+                Grant::host(id, address)
+            }
+            // A name that leads to a private address is odd: not to be granted
+            // with one stroke of a key.
+            DenialKind::Address => None,
+            DenialKind::Read => Grant::storage(id, what, Access::READ),
+            DenialKind::Write => Grant::storage(id, what, Access::WRITE),
+            DenialKind::Environment => Grant::variable(id, what),
+        }
+    }
+
+    fn host(id: &ComponentId, host: &str) -> Option<Self> {
+        let pattern: HostPattern = host.parse().ok()?;
+        let host = pattern.to_string();
+        Some(Grant {
+            tool: "grant-network-permission",
+            arguments: json!({ "component_id": id, "details": { "host": host } }),
+            command: command(&["network", id.as_str(), &host]),
+        })
+    }
+
+    fn storage(id: &ComponentId, path: &str, access: Access) -> Option<Self> {
+        let uri: StorageUri = format!("fs://{path}").parse().ok()?;
+        // As a pattern, the name would cover others too.
+        if path.contains('*') {
+            return None;
+        }
+        let (uri, access) = (uri.to_string(), access.names());
+        Some(Grant {
+            tool: "grant-storage-permission",
+            arguments: json!({
+                "component_id": id,
+                "details": { "uri": uri, "access": access },
+            }),
+            command: command(&["storage", id.as_str(), &uri, "--access", &access.join(",")]),
+        })
+    }
+
+    fn variable(id: &ComponentId, key: &str) -> Option<Self> {
+        let rule = EnvironmentRule::new(key, ValueSource::Inherit).ok()?;
+        Some(Grant {
+            tool: "grant-environment-variable-permission",
+            arguments: json!({ "component_id": id, "details": { "key": rule.key } }),
+            command: command(&["environment-variable", id.as_str(), key]),
+        })
+    }
+}
+
+/// `host`, or `host:port` where the port is not that of the scheme.
+fn authority(url: &str) -> Option<String> {
+    let url = url::Url::parse(url).ok()?;
+    let host = url.host_str()?;
+    Some(match url.port() {
+        Some(port) => format!("{host}:{port}"),
+        None => host.to_owned(),
+    })
+}
+
+/// A command line that a shell reads as these words.
+fn command(words: &[&str]) -> String {
+    let mut line = String::from("wassette permission grant");
+    for word in words {
+        let plain = |c: char| c.is_ascii_alphanumeric() || "-._:/,@%".contains(c);
+        if word.chars().all(plain) {
+            line.push(' ');
+            line.push_str(word);
+        } else {
+            line.push_str(&format!(" '{}'", word.replace('\'', r"'\''")));
+        }
+    }
+    line
+}
+
+/// What to do about an error and the denials before it.
+pub fn hint(of_error: Option<String>, denied: &[Denied]) -> Option<String> {
+    let hints = [of_error, way_out(denied)].into_iter().flatten();
+    hints.reduce(|first, second| format!("{first}; {second}"))
+}
+
+fn way_out(denied: &[Denied]) -> Option<String> {
+    const DENIED: &str = "the component was denied what it is not granted";
+    if denied.is_empty() {
+        return None;
+    }
+    let mut grants: Vec<&Grant> = Vec::new();
+    for grant in denied.iter().filter_map(|denied| denied.grant.as_ref()) {
+        if !grants.contains(&grant) {
+            grants.push(grant);
+        }
+    }
+    let Some(first) = grants.first() else {
+        return Some(DENIED.to_owned());
+    };
+    let commands = grants.iter().take(HINTED).map(|grant| &grant.command);
+    let commands: Vec<String> = commands.map(|command| format!("`{command}`")).collect();
+    let commands = commands.join(" and ");
+    let more = match grants.len() {
+        0..=HINTED => String::new(),
+        count => format!(" and {} more like it", count - HINTED),
+    };
+    let Grant {
+        tool, arguments, ..
+    } = first;
+    Some(format!(
+        "{DENIED}; if the user agrees, grant it with {commands}{more}, \
+         over MCP with `{tool}` and `{arguments}`"
+    ))
+}
+
+/// An error together with what the call was denied before it.
+#[derive(Debug, thiserror::Error)]
+#[error("{error}")]
+pub struct DeniedCall<E: Diagnose> {
+    pub error: E,
+    pub denied: Vec<Denied>,
+}
+
+impl<E: Diagnose> Diagnose for DeniedCall<E> {
+    fn code(&self) -> &'static str {
+        self.error.code()
+    }
+
+    fn class(&self) -> Class {
+        self.error.class()
+    }
+
+    fn hint(&self) -> Option<String> {
+        hint(self.error.hint(), &self.denied)
+    }
+
+    fn facts(&self) -> Vec<(&'static str, String)> {
+        let denied = self.denied.iter();
+        let mut facts = self.error.facts();
+        facts.extend(denied.map(|denied| ("denied", denied.to_string())));
+        facts
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn denied(kind: DenialKind, what: &str) -> Denied {
+        let id = ComponentId::parse("weather").unwrap();
+        let what = what.to_owned();
+        let times = 1;
+        Denied::new(&id, Denial { kind, what, times })
+    }
+
+    #[test]
+    fn each_kind_has_its_grant() {
+        use DenialKind::{Environment, Lookup, Read, Request, Socket, Write};
+        for (kind, what, command) in [
+            (Request, "https://api.x.org/v1", "network weather api.x.org"),
+            (Request, "http://a.x.org:81/", "network weather a.x.org:81"),
+            (Lookup, "db.lan", "network weather db.lan"),
+            (Socket, "TCP to 10.0.0.1:53", "network weather 10.0.0.1:53"),
+            (Read, "/a", "storage weather fs:///a --access read"),
+            (Write, "/a b", "storage weather 'fs:///a b' --access write"),
+            (Environment, "CITY", "environment-variable weather CITY"),
+        ] {
+            let grant = denied(kind, what).grant.expect(what);
+            let whole = format!("wassette permission grant {command}");
+            assert_eq!(grant.command, whole);
+            assert_eq!(grant.arguments["component_id"], "weather");
+        }
+    }
+
+    #[test]
+    fn names_that_are_none_are_not_offered() {
+        for (kind, what) in [
+            (DenialKind::Lookup, "a b; rm -rf ~"),
+            (DenialKind::Request, "https:///"),
+            (DenialKind::Address, "https://a.example/ at 10.0.0.1"),
+            (DenialKind::Socket, "TCP bound to 10.0.0.1:80"),
+            (DenialKind::Socket, "TCP"),
+            (DenialKind::Read, "/data/*"),
+            (DenialKind::Environment, "$(id)"),
+        ] {
+            assert_eq!(denied(kind, what).grant, None, "{what}");
+        }
+    }
+
+    #[test]
+    fn a_shell_reads_the_command_as_it_was_meant() {
+        let grant = denied(DenialKind::Read, "/a'; rm -rf ~'").grant.unwrap();
+        assert_eq!(
+            grant.command,
+            r"wassette permission grant storage weather 'fs:///a'\''; rm -rf ~'\''' --access read"
+        );
+    }
+
+    #[test]
+    fn the_hint_is_bounded() {
+        let many: Vec<Denied> = (0..9)
+            .map(|n| denied(DenialKind::Lookup, &format!("h{n}.example")))
+            .collect();
+        let hint = hint(Some("first".to_owned()), &many).unwrap();
+        assert!(hint.starts_with("first; "), "{hint}");
+        assert!(hint.contains("and 6 more like it"), "{hint}");
+        assert_eq!(hint.matches("wassette permission").count(), HINTED);
+        assert_eq!(super::hint(None, &[]), None);
+    }
+}

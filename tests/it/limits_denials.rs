@@ -1,0 +1,111 @@
+//! What the agent is told when a call fails after it was denied something.
+
+use serde_json::json;
+
+use crate::support::cli::Cli;
+use crate::support::mcp::{Place, text_of};
+
+/// Three functions ask `wasi:config/store` for a key. When there is none,
+/// `need` traps, `ask` returns an error value, and `try` goes on.
+const ASKS: &str = r#"
+(component
+  (import "wasi:config/store@0.2.0-draft" (instance $store
+    (type $error' (variant (case "upstream" string) (case "io" string)))
+    (export "error" (type $error (eq $error')))
+    (export "get" (func (param "key" string) (result (result (option string) (error $error)))))))
+  (core module $memory
+    (memory (export "memory") 1)
+    (global $next (mut i32) (i32.const 1024))
+    (func (export "realloc") (param i32 i32 i32 i32) (result i32)
+      global.get $next
+      (global.set $next (i32.add (global.get $next) (local.get 3)))))
+  (core instance $mem (instantiate $memory))
+  (core func $get (canon lower (func $store "get")
+    (memory (core memory $mem "memory")) (realloc (core func $mem "realloc"))))
+  (core module $m
+    (import "host" "memory" (memory 1))
+    (import "host" "get" (func $get (param i32 i32 i32)))
+    (func $found (param i32 i32) (result i32)
+      (call $get (local.get 0) (local.get 1) (i32.const 16))
+      ;; past the discriminant of the result
+      (i32.load8_u (i32.const 20)))
+    (func (export "need") (param i32 i32)
+      (if (i32.eqz (call $found (local.get 0) (local.get 1))) (then unreachable)))
+    (func (export "ask") (param i32 i32) (result i32)
+      (i32.eqz (call $found (local.get 0) (local.get 1))))
+    (func (export "try") (param i32 i32) (result i32)
+      (call $found (local.get 0) (local.get 1))))
+  (core instance $i (instantiate $m
+    (with "host" (instance
+      (export "memory" (memory $mem "memory"))
+      (export "get" (func $get))))))
+  (func (export "need") (param "key" string)
+    (canon lift (core func $i "need") (memory (core memory $mem "memory"))
+      (realloc (core func $mem "realloc"))))
+  (func (export "ask") (param "key" string) (result (result))
+    (canon lift (core func $i "ask") (memory (core memory $mem "memory"))
+      (realloc (core func $mem "realloc"))))
+  (func (export "try") (param "key" string) (result bool)
+    (canon lift (core func $i "try") (memory (core memory $mem "memory"))
+      (realloc (core func $mem "realloc")))))
+"#;
+
+const COMMAND: &str = "wassette permission grant environment-variable asks CITY";
+
+#[tokio::test]
+async fn over_mcp() {
+    let place = Place::new();
+    let client = place.stdio().await;
+    client.load(&place.component("asks.wat", ASKS)).await;
+    let denied = json!([{
+        "kind": "environment",
+        "what": "CITY",
+        "times": 1,
+        "grant": {
+            "tool": "grant-environment-variable-permission",
+            "arguments": { "component_id": "asks", "details": { "key": "CITY" } },
+            "command": COMMAND,
+        },
+    }]);
+
+    let trapped = client.call("need", json!({ "key": "CITY" })).await;
+    assert_eq!(trapped.is_error, Some(true));
+    let told = text_of(&trapped);
+    assert_eq!(told["code"], "trap");
+    assert_eq!(told["denied"], denied);
+    let hint = told["hint"].as_str().unwrap();
+    assert!(hint.contains(COMMAND), "{hint}");
+    assert!(
+        hint.contains("grant-environment-variable-permission"),
+        "{hint}"
+    );
+
+    let refused = client.call("ask", json!({ "key": "CITY" })).await;
+    assert_eq!(refused.is_error, Some(true));
+    let told = text_of(&refused);
+    assert_eq!(told["denied"], denied);
+    assert!(told["hint"].as_str().unwrap().contains(COMMAND), "{told}");
+
+    // A call that ended well has nothing to tell.
+    let tried = client.call("try", json!({ "key": "CITY" })).await;
+    assert_eq!(text_of(&tried), json!({ "result": false }));
+}
+
+#[test]
+fn on_the_command_line() {
+    let cli = Cli::new();
+    cli.load(&cli.file("asks.wat", ASKS));
+    for function in ["need", "ask"] {
+        let failure = cli.failure(["call", function, "--args", r#"{"key": "CITY"}"#]);
+        assert!(failure.starts_with("exit code 7\n"), "{failure}");
+        assert!(failure.contains("denied: the variable `CITY`"), "{failure}");
+        assert!(failure.contains(COMMAND), "{failure}");
+    }
+    // A name that a shell would take for something else is not offered.
+    let failure = cli.failure(["call", "need", "--args", r#"{"key": "$(reboot)\u001b[2J"}"#]);
+    assert!(
+        failure.contains(r"denied: the variable `$(reboot)\u{1b}[2J`"),
+        "{failure}"
+    );
+    assert!(!failure.contains("permission grant"), "{failure}");
+}
