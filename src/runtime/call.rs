@@ -9,7 +9,7 @@ use wasmtime_wasi::I32Exit;
 use super::code::{Code, Export};
 use super::error::CallError;
 use super::limits::Limiter;
-use super::sandbox::{Denials, Guest, Sandbox};
+use super::sandbox::{Connector, Denials, Guest, Sandbox};
 use crate::schema::Outcome;
 use crate::schema::value::{self, Returned};
 
@@ -24,6 +24,7 @@ pub(super) struct Call {
     pub params: Vec<Val>,
     pub sandbox: Sandbox,
     pub denials: Denials,
+    pub connector: Arc<Connector>,
     /// The component's name, for the log.
     pub component: Arc<str>,
     /// Bytes.
@@ -40,6 +41,7 @@ impl Call {
             Arc::clone(&self.component),
             limiter,
             self.denials.clone(),
+            Arc::clone(&self.connector),
         );
         let mut store = Store::new(self.code.pre.engine(), guest);
         store.limiter(|guest| &mut guest.limiter);

@@ -31,7 +31,9 @@ use std::time::Duration;
 pub use engine::Tier;
 pub use error::{CallError, CompileError};
 pub use program::{Called, CodeSource, CompileReport, Force, Program};
-pub use sandbox::{Denial, DenialKind, Sandbox, SandboxOptions};
+pub use sandbox::{
+    Denial, DenialKind, NetworkOptions, Resolve, Sandbox, SandboxOptions, SystemResolver,
+};
 
 pub use crate::schema::value::Returned;
 
@@ -42,6 +44,7 @@ use code::Code;
 use engine::{Allocation, Engines, Running};
 use guests::Guests;
 use jobs::{Compiled, Jobs};
+use sandbox::Connector;
 use ticker::Ticker;
 
 /// How components are compiled and what a call may take.
@@ -62,6 +65,8 @@ pub struct RuntimeOptions {
     pub compile_jobs: usize,
     /// The longest a compiler may take.
     pub compile_timeout: Duration,
+    /// The host's part in what guests do on the network.
+    pub network: NetworkOptions,
 }
 
 impl RuntimeOptions {
@@ -77,6 +82,7 @@ impl RuntimeOptions {
             compile_jobs: thread::available_parallelism()
                 .map_or(1, |cores| cores.get().div_ceil(2)),
             compile_timeout: Duration::from_secs(300),
+            network: NetworkOptions::default(),
         }
     }
 }
@@ -97,6 +103,7 @@ pub struct Runtime {
     engines: Engines,
     ticker: Ticker,
     guests: Guests,
+    connector: Arc<Connector>,
 }
 
 impl Runtime {
@@ -107,12 +114,14 @@ impl Runtime {
             options.compile_timeout,
             options.compile_jobs,
         );
+        let connector = Connector::new(options.network.clone());
         Arc::new(Runtime {
             options,
             jobs,
             engines: Engines::default(),
             ticker: Ticker::default(),
             guests: Guests::default(),
+            connector,
         })
     }
 

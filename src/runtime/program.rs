@@ -161,6 +161,7 @@ impl Program {
             params,
             sandbox: sandbox.clone(),
             denials: denials.clone(),
+            connector: Arc::clone(&runtime.connector),
             component: Arc::clone(&self.inner.name),
             memory_limit: limits.memory.unwrap_or(runtime.options.memory_limit),
             output_limit: limits.output.unwrap_or(runtime.options.output_limit),

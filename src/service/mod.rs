@@ -123,6 +123,7 @@ impl Service {
             fetch.max_component_bytes = bytes;
         }
         let mut runtime = RuntimeOptions::new(options.compiler, store.layout().clone());
+        runtime.network.ca_files.clone_from(&fetch.ca_files);
         if let Some(limit) = options.call_timeout.or(config.limits.call_timeout()) {
             runtime.call_timeout = limit;
         }

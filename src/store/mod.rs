@@ -11,8 +11,8 @@ mod metadata;
 mod policy;
 pub mod secrets;
 mod staging;
-pub mod usage;
 mod stamp;
+pub mod usage;
 
 use std::fs::{self, DirBuilder, File};
 use std::io;

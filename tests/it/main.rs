@@ -44,5 +44,7 @@ mod runtime_redaction;
 mod sandbox_files;
 #[cfg(unix)]
 mod sandbox_files_escape;
+mod sandbox_requests;
+mod sandbox_sockets;
 mod support;
 mod verify;

@@ -4,15 +4,13 @@ use std::sync::Arc;
 
 use wasmtime::component::ResourceTable;
 use wasmtime_wasi::{WasiCtx, WasiCtxView, WasiView};
-use wasmtime_wasi_http::{
-    Error as HttpError, RequestOptions, WasiBody, WasiHttpCtx, WasiHttpCtxView, WasiHttpHooks,
-    WasiHttpView,
-};
+use wasmtime_wasi_http::{WasiHttpCtx, WasiHttpCtxView, WasiHttpView};
 
 #[cfg(unix)]
 use super::files::FilesView;
 use super::files::OpenFiles;
-use super::{DenialKind, Denials, Sandbox};
+use super::network::{Connector, Network};
+use super::{Denials, Sandbox};
 use crate::runtime::limits::Limiter;
 
 /// What host functions see of a guest.
@@ -23,7 +21,7 @@ pub(in crate::runtime) struct Guest {
     /// Made when first asked for: many guests never ask.
     wasi: Option<WasiCtx>,
     http: WasiHttpCtx,
-    hooks: DenyRequests,
+    network: Network,
     #[cfg_attr(not(unix), expect(dead_code, reason = "no files there"))]
     open: OpenFiles,
     denials: Denials,
@@ -32,13 +30,20 @@ pub(in crate::runtime) struct Guest {
 }
 
 impl Guest {
-    pub fn new(sandbox: Sandbox, component: Arc<str>, limiter: Limiter, denials: Denials) -> Self {
+    pub fn new(
+        sandbox: Sandbox,
+        component: Arc<str>,
+        limiter: Limiter,
+        denials: Denials,
+        connector: Arc<Connector>,
+    ) -> Self {
+        let network = Network::new(sandbox.clone(), denials.clone(), connector);
         Guest {
             sandbox,
             component,
             wasi: None,
             http: WasiHttpCtx::new(),
-            hooks: DenyRequests(denials.clone()),
+            network,
             open: OpenFiles::default(),
             denials,
             table: ResourceTable::new(),
@@ -63,13 +68,17 @@ impl Guest {
     pub fn denials(&self) -> &Denials {
         &self.denials
     }
+
+    pub(super) fn network(&mut self) -> (&mut Network, &mut ResourceTable) {
+        (&mut self.network, &mut self.table)
+    }
 }
 
 impl WasiView for Guest {
     fn ctx(&mut self) -> WasiCtxView<'_> {
         let ctx = self
             .wasi
-            .get_or_insert_with(|| self.sandbox.wasi(&self.component));
+            .get_or_insert_with(|| self.sandbox.wasi(&self.component, &self.network));
         WasiCtxView {
             ctx,
             table: &mut self.table,
@@ -80,29 +89,9 @@ impl WasiView for Guest {
 impl WasiHttpView for Guest {
     fn http(&mut self) -> WasiHttpCtxView<'_> {
         WasiHttpCtxView {
-            hooks: &mut self.hooks,
+            hooks: &mut self.network,
             table: &mut self.table,
             ctx: &mut self.http,
         }
-    }
-}
-
-/// Answers every outgoing request with `HTTP-request-denied`.
-struct DenyRequests(Denials);
-
-/// What tells whether an exchange ended well.
-type Ended = Box<dyn Future<Output = Result<(), HttpError>> + Send>;
-type Response = Result<(http::Response<WasiBody>, Ended), HttpError>;
-
-impl WasiHttpHooks for DenyRequests {
-    fn send_request(
-        &mut self,
-        request: http::Request<WasiBody>,
-        _options: Option<RequestOptions>,
-        _ended: Ended,
-    ) -> Box<dyn Future<Output = Response> + Send> {
-        self.0
-            .record(DenialKind::Request, &request.uri().to_string());
-        Box::new(async { Err(HttpError::HttpRequestDenied) })
     }
 }

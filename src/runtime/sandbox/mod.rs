@@ -7,6 +7,7 @@ mod files;
 #[path = "no_files.rs"]
 mod files;
 mod guest;
+mod network;
 
 use std::path::Path;
 use std::sync::Arc;
@@ -14,16 +15,19 @@ use std::sync::Arc;
 use wasmtime_wasi::{WasiCtx, WasiCtxBuilder};
 
 use super::printed::{Channel, Printed};
-use crate::policy::{Limits, Policy};
+use crate::policy::{Limits, NetworkPermissions, Policy};
 use crate::secret::Redactor;
 
 pub(super) use denials::Denials;
 pub(super) use files::add_to_linker as add_files_to_linker;
 pub(super) use guest::Guest;
+pub(super) use network::{Connector, add_to_linker as add_network_to_linker};
 
 use files::Files;
+use network::Network;
 
 pub use denials::{Denial, DenialKind};
+pub use network::{NetworkOptions, Resolve, SystemResolver};
 
 /// What a sandbox is made of.
 #[derive(Clone, Debug)]
@@ -49,6 +53,7 @@ struct Grants {
     /// Told to guests that have files there.
     working_directory: Option<String>,
     limits: Limits,
+    network: NetworkPermissions,
 }
 
 impl Sandbox {
@@ -67,6 +72,7 @@ impl Sandbox {
             files,
             working_directory: told.map(str::to_owned),
             limits: policy.limits.clone(),
+            network: policy.network.clone(),
         };
         Sandbox(Arc::new(grants), Redactor::default())
     }
@@ -95,12 +101,16 @@ impl Sandbox {
         &self.1
     }
 
+    fn network(&self) -> &NetworkPermissions {
+        &self.0.network
+    }
+
     pub(super) fn limits(&self) -> &Limits {
         &self.0.limits
     }
 
     /// The guest's side of WASI, made when it first asks for any.
-    fn wasi(&self, component: &Arc<str>) -> WasiCtx {
+    fn wasi(&self, component: &Arc<str>, network: &Network) -> WasiCtx {
         let mut wasi = WasiCtx::builder();
         wasi.envs(self.environment());
         if let Some(directory) = &self.0.working_directory {
@@ -108,6 +118,7 @@ impl Sandbox {
         }
         // Guests have threads of their own to block.
         wasi.allow_blocking_current_thread(true);
+        network.configure(&mut wasi);
         print_to_log(&mut wasi, component, self.redactor());
         wasi.build()
     }

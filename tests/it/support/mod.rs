@@ -6,11 +6,13 @@ pub mod certificates;
 pub mod cli;
 pub mod components;
 pub mod components_rt;
+pub mod dns;
 pub mod faults;
 #[cfg(unix)]
 pub mod files;
 pub mod installed;
 pub mod mcp;
+pub mod network_guest;
 pub mod program;
 pub mod proxy;
 pub mod registry;
@@ -18,6 +20,7 @@ pub mod relay;
 pub mod server;
 pub mod tls;
 pub mod tokens;
+pub mod web;
 
 use std::path::Path;
 use std::time::Duration;

@@ -1,0 +1,75 @@
+//! `wasi:http/outgoing-handler`.
+//!
+//! Redirects are answers like any other: a guest that follows one makes another
+//! request, which is checked like the first. There are no proxies: behind one,
+//! nobody here would know which address a name leads to.
+
+use std::sync::Arc;
+
+use http::Request;
+use tokio::time::timeout;
+use wasmtime_wasi_http::{Error as HttpError, RequestOptions, WasiBody, WasiHttpHooks};
+
+use super::connector::Unconnected;
+use super::destination::Destination;
+use super::exchange::{self, Patience, Running};
+use super::{DenialKind, Network, address_list};
+
+type Answer = Result<(http::Response<WasiBody>, Running), HttpError>;
+
+impl WasiHttpHooks for Network {
+    fn send_request(
+        &mut self,
+        mut request: Request<WasiBody>,
+        options: Option<RequestOptions>,
+        _ended: Running,
+    ) -> Box<dyn Future<Output = Answer> + Send> {
+        let (destination, url) = match self.admit(&mut request) {
+            Ok(admitted) => admitted,
+            Err(error) => return Box::new(async { Err(error) }),
+        };
+        let patience = Patience::from(options);
+        let (connector, own) = (Arc::clone(&self.connector), self.places());
+        let (sandbox, denials) = (self.sandbox.clone(), self.denials.clone());
+        Box::new(async move {
+            let connecting = async {
+                let held = (own.connection().await, connector.places.connection().await);
+                let granted = sandbox.network();
+                let stream = connector.connect(&destination, granted, &own).await?;
+                Ok((stream, held))
+            };
+            let connected = match timeout(patience.connect, connecting).await {
+                Ok(connected) => connected,
+                Err(_) => Err(Unconnected::Failed(HttpError::ConnectionTimeout)),
+            };
+            let (stream, held) = connected.map_err(|error| match error {
+                Unconnected::Failed(error) => error,
+                Unconnected::Prohibited(addresses) => {
+                    let what = format!("{url} at {}", address_list(&addresses));
+                    denials.record(DenialKind::Address, &what);
+                    HttpError::DestinationIpProhibited
+                }
+            })?;
+            exchange::exchange(stream, request, patience, held).await
+        })
+    }
+}
+
+impl Network {
+    /// Checks what needs no packet, and tells where the request goes.
+    fn admit(&self, request: &mut Request<WasiBody>) -> Result<(Destination, String), HttpError> {
+        let destination = Destination::of(request.uri())?;
+        let url = destination.url(request.uri());
+        let Destination { scheme, host, port } = &destination;
+        let granted = self.sandbox.network();
+        if !granted
+            .request(*scheme, &host.to_string(), *port)
+            .is_allowed()
+        {
+            self.denials.record(DenialKind::Request, &url);
+            return Err(HttpError::HttpRequestDenied);
+        }
+        exchange::prepare(request, &destination)?;
+        Ok((destination, url))
+    }
+}

@@ -1,0 +1,119 @@
+//! `wasi:sockets`: raw TCP and UDP.
+//!
+//! Guests connect and send to granted addresses. They never listen, and bind
+//! only to a port that the system chooses.
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+
+use wasmtime::component::{Resource, ResourceTable};
+use wasmtime_wasi::WasiCtxBuilder;
+use wasmtime_wasi::p2::bindings::sockets::network::{ErrorCode, IpAddressFamily};
+use wasmtime_wasi::p2::bindings::sockets::{tcp_create_socket, udp_create_socket};
+use wasmtime_wasi::p2::{SocketError, TcpSocket, UdpSocket};
+use wasmtime_wasi::sockets::{SocketAddrUse, WasiSocketsCtxView, WasiSocketsView};
+
+use super::limits::{Place, SOCKETS};
+use super::shadow::View;
+use super::{DenialKind, Network};
+
+/// Lets WASI's sockets ask what is granted.
+pub(super) fn configure(wasi: &mut WasiCtxBuilder, network: &Network) {
+    let may_have_any = network.grants_anything();
+    wasi.allow_tcp(may_have_any).allow_udp(may_have_any);
+    if !may_have_any {
+        return;
+    }
+    let (sandbox, denials) = (network.sandbox.clone(), network.denials.clone());
+    wasi.socket_addr_check(move |address, purpose| {
+        let allowed = match purpose {
+            SocketAddrUse::TcpConnect | SocketAddrUse::UdpSend | SocketAddrUse::UdpReceive => {
+                sandbox.network().socket(address).is_allowed()
+            }
+            SocketAddrUse::TcpBind | SocketAddrUse::UdpBind => is_implicit(address),
+            SocketAddrUse::TcpListen | SocketAddrUse::TcpAccept => false,
+        };
+        // Nobody asked for what strangers send.
+        if !allowed && !matches!(purpose, SocketAddrUse::UdpReceive) {
+            denials.record(DenialKind::Socket, &describe(address, purpose));
+        }
+        Box::pin(async move { allowed })
+    });
+}
+
+/// Whether the system chooses both address and port.
+fn is_implicit(address: SocketAddr) -> bool {
+    address.ip().is_unspecified() && address.port() == 0
+}
+
+fn describe(address: SocketAddr, purpose: SocketAddrUse) -> String {
+    match purpose {
+        SocketAddrUse::TcpConnect => format!("TCP to {address}"),
+        SocketAddrUse::UdpSend | SocketAddrUse::UdpReceive => format!("UDP to {address}"),
+        SocketAddrUse::TcpBind => format!("TCP bound to {address}"),
+        SocketAddrUse::UdpBind => format!("UDP bound to {address}"),
+        SocketAddrUse::TcpListen | SocketAddrUse::TcpAccept => {
+            format!("TCP listening on {address}")
+        }
+    }
+}
+
+// wasmtime-wasi makes the sockets; here they are counted.
+
+impl tcp_create_socket::Host for View<'_> {
+    fn create_tcp_socket(
+        &mut self,
+        family: IpAddressFamily,
+    ) -> Result<Resource<TcpSocket>, SocketError> {
+        let place = self.place("TCP")?;
+        let socket = WasiSocketsCtxView::create_tcp_socket(&mut self.0.sockets(), family)?;
+        self.hold(socket.rep(), place);
+        Ok(socket)
+    }
+}
+
+impl udp_create_socket::Host for View<'_> {
+    async fn create_udp_socket(
+        &mut self,
+        family: IpAddressFamily,
+    ) -> Result<Resource<UdpSocket>, SocketError> {
+        let place = self.place("UDP")?;
+        let mut sockets = self.0.sockets();
+        let socket = WasiSocketsCtxView::create_udp_socket(&mut sockets, family).await?;
+        self.hold(socket.rep(), place);
+        Ok(socket)
+    }
+}
+
+impl View<'_> {
+    fn hold(&mut self, rep: u32, place: Place) {
+        let sockets = &mut self.0.network().0.sockets;
+        // A socket that was closed may have left its index to this one.
+        sockets.retain(|(known, _)| *known != rep);
+        sockets.push((rep, place));
+    }
+
+    fn place(&mut self, protocol: &str) -> Result<Place, ErrorCode> {
+        let (network, table) = self.0.network();
+        if !network.grants_anything() {
+            network.denials.record(DenialKind::Socket, protocol);
+            return Err(ErrorCode::AccessDenied);
+        }
+        network.sockets.retain(|(rep, _)| is_open(table, *rep));
+        if network.sockets.len() >= SOCKETS {
+            return Err(ErrorCode::NewSocketLimit);
+        }
+        let connector = Arc::clone(&network.connector);
+        connector
+            .places
+            .connection_now()
+            .ok_or(ErrorCode::NewSocketLimit)
+    }
+}
+
+/// Whether the table still has a socket under this index. An index that went
+/// to another socket is that socket's.
+fn is_open(table: &ResourceTable, rep: u32) -> bool {
+    table.get(&Resource::<TcpSocket>::new_borrow(rep)).is_ok()
+        || table.get(&Resource::<UdpSocket>::new_borrow(rep)).is_ok()
+}

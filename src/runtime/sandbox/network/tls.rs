@@ -1,0 +1,79 @@
+//! How guests' TLS connections are made.
+
+use std::io;
+use std::net::IpAddr;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use rustls::ClientConfig;
+use rustls::crypto::ring;
+use rustls::pki_types::pem::PemObject;
+use rustls::pki_types::{CertificateDer, ServerName};
+use rustls_platform_verifier::Verifier;
+use tokio::net::TcpStream;
+use tokio_rustls::TlsConnector;
+use tokio_rustls::client::TlsStream;
+use wasmtime_wasi_http::Error as HttpError;
+
+use crate::policy::Host;
+
+/// What the system trusts, and these authorities. Reads hundreds of
+/// certificates: made once, off the guests' threads.
+pub(super) fn config(ca_files: &[PathBuf]) -> Result<ClientConfig, String> {
+    let mut roots = Vec::new();
+    for file in ca_files {
+        roots.extend(certificates(file)?);
+    }
+    // Named rather than installed for the process, which may have another.
+    let provider = Arc::new(ring::default_provider());
+    let unusable = |error: rustls::Error| error.to_string();
+    let verifier =
+        Verifier::new_with_extra_roots(roots, Arc::clone(&provider)).map_err(unusable)?;
+    let mut config = ClientConfig::builder_with_provider(provider)
+        .with_safe_default_protocol_versions()
+        .map_err(unusable)?
+        .dangerous()
+        .with_custom_certificate_verifier(Arc::new(verifier))
+        .with_no_client_auth();
+    config.alpn_protocols = vec![b"http/1.1".to_vec()];
+    Ok(config)
+}
+
+fn certificates(file: &Path) -> Result<Vec<CertificateDer<'static>>, String> {
+    let found = CertificateDer::pem_file_iter(file).and_then(Iterator::collect);
+    found.map_err(|error| format!("`{}`: {error}", file.display()))
+}
+
+/// Speaks TLS to `host`, whose certificate must be for that very name or address.
+pub(super) async fn connect(
+    config: Arc<ClientConfig>,
+    host: &Host,
+    stream: TcpStream,
+) -> Result<TlsStream<TcpStream>, HttpError> {
+    let name = server_name(host)?;
+    let connecting = TlsConnector::from(config).connect(name, stream);
+    connecting.await.map_err(|error| explain(&error))
+}
+
+fn server_name(host: &Host) -> Result<ServerName<'static>, HttpError> {
+    match host {
+        Host::Name(name) => {
+            ServerName::try_from(name.clone()).map_err(|_| HttpError::HttpRequestUriInvalid)
+        }
+        Host::Address(address) => Ok(ServerName::from(IpAddr::to_canonical(address))),
+    }
+}
+
+fn explain(error: &io::Error) -> HttpError {
+    let inner = error.get_ref().and_then(|error| error.downcast_ref());
+    tracing::debug!("no TLS for a guest: {error}");
+    match inner {
+        Some(rustls::Error::InvalidCertificate(_)) => HttpError::TlsCertificateError,
+        Some(rustls::Error::AlertReceived(alert)) => HttpError::TlsAlertReceived {
+            alert_id: Some((*alert).into()),
+            alert_message: Some(format!("{alert:?}")),
+        },
+        Some(_) => HttpError::TlsProtocolError,
+        None => HttpError::ConnectionTerminated,
+    }
+}

@@ -1,0 +1,157 @@
+//! The guest of `tests/guests/network`, with what it is granted.
+
+use std::path::Path;
+use std::sync::Arc;
+use std::time::Duration;
+
+use serde_json::{Map, Value, json};
+use wassette::policy::Policy;
+use wassette::runtime::{
+    Called, DenialKind, NetworkOptions, Program, Resolve, Returned, RuntimeOptions, Sandbox,
+    SandboxOptions,
+};
+
+use super::program::{Installed, export};
+
+const COMPONENT: &[u8] = include_bytes!("../../guests/network/network.wasm");
+
+pub struct NetworkGuest {
+    installed: Installed,
+    program: Arc<Program>,
+    sandbox: Sandbox,
+}
+
+/// Lines of a policy: `host: a.example`, `cidr: 10.0.0.0/8`.
+#[derive(Clone, Copy, Default)]
+pub struct Rules<'a> {
+    pub allow: &'a [&'a str],
+    pub deny: &'a [&'a str],
+}
+
+impl NetworkGuest {
+    pub fn new(rules: Rules<'_>) -> Self {
+        NetworkGuest::with(rules, NetworkOptions::default())
+    }
+
+    pub fn with_resolver(rules: Rules<'_>, resolver: Arc<dyn Resolve>) -> Self {
+        let options = NetworkOptions {
+            resolver,
+            ..NetworkOptions::default()
+        };
+        NetworkGuest::with(rules, options)
+    }
+
+    pub fn with(rules: Rules<'_>, network: NetworkOptions) -> Self {
+        let installed = Installed::of(COMPONENT);
+        let options = RuntimeOptions {
+            network,
+            ..installed.options()
+        };
+        NetworkGuest {
+            program: installed.program_with(options),
+            sandbox: sandbox(rules),
+            installed,
+        }
+    }
+
+    /// The same, with calls that may take `limit`.
+    pub fn timed(self, limit: Duration) -> Self {
+        NetworkGuest {
+            program: self.installed.timed(limit),
+            ..self
+        }
+    }
+
+    /// The same component with other grants.
+    pub fn granted(&mut self, rules: Rules<'_>) -> &Self {
+        self.sandbox = sandbox(rules);
+        self
+    }
+
+    pub async fn call(&self, function: &str, arguments: Value) -> Called {
+        let arguments: Map<String, Value> = serde_json::from_value(arguments).unwrap();
+        let export = export(function);
+        self.program.call(&export, &arguments, &self.sandbox).await
+    }
+
+    /// What a function answers, be it a value or an error value.
+    pub async fn ask(&self, function: &str, arguments: Value) -> Tried {
+        let called = self.call(function, arguments).await;
+        let answer = match called.outcome {
+            Ok(Returned::Ok(value) | Returned::Err(value)) => value,
+            Err(error) => panic!("{function}: {error:?}"),
+        };
+        let denials = called.denials.into_iter();
+        Tried {
+            answer,
+            denials: denials.map(|denial| (denial.kind, denial.what)).collect(),
+        }
+    }
+
+    pub async fn get(&self, url: &str) -> Tried {
+        self.ask("request", json!({ "message": message(url) }))
+            .await
+    }
+}
+
+/// What came of something a guest tried.
+#[derive(Debug)]
+pub struct Tried {
+    pub answer: Value,
+    pub denials: Vec<(DenialKind, String)>,
+}
+
+impl Tried {
+    /// The error code of a request.
+    pub fn error(&self) -> &str {
+        self.answer["tag"].as_str().unwrap_or_default()
+    }
+
+    /// The one denial there is.
+    pub fn denied(&self) -> (DenialKind, &str) {
+        assert_eq!(self.denials.len(), 1, "{self:?}");
+        (self.denials[0].0, &self.denials[0].1)
+    }
+}
+
+/// A GET, taken apart as WASI wants it.
+pub fn message(url: &str) -> Value {
+    let (scheme, rest) = url.split_once("://").expect("a scheme");
+    let end = rest.find(['/', '?']).unwrap_or(rest.len());
+    let scheme = match scheme {
+        "http" => json!({"tag": "HTTP"}),
+        "https" => json!({"tag": "HTTPS"}),
+        other => json!({"tag": "other", "val": other}),
+    };
+    json!({
+        "method": "GET",
+        "scheme": scheme,
+        "authority": rest[..end],
+        "path": rest[end..],
+        "headers": [],
+        "body": "",
+    })
+}
+
+/// An IPv4 address as WASI has it.
+pub fn socket(address: [u8; 4], port: u16) -> Value {
+    json!({"tag": "ipv4", "val": {"port": port, "address": address}})
+}
+
+fn sandbox(rules: Rules<'_>) -> Sandbox {
+    let list = |rules: &[&str]| -> Vec<Value> {
+        let read = |rule: &&str| {
+            let (key, value) = rule.split_once(": ").expect("`key: value`");
+            json!({ key: value })
+        };
+        rules.iter().map(read).collect()
+    };
+    let network = json!({"allow": list(rules.allow), "deny": list(rules.deny)});
+    let policy = json!({"version": "1.0", "permissions": {"network": network}});
+    let policy = Policy::parse(&policy.to_string()).expect("a policy");
+    Sandbox::new(SandboxOptions {
+        policy: &policy,
+        working_directory: Path::new("/"),
+        environment: Vec::new(),
+    })
+}

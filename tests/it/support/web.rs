@@ -1,0 +1,150 @@
+//! A web server that notes who came, for the requests of guests.
+
+use std::sync::atomic::{AtomicUsize, Ordering::SeqCst};
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
+use tokio::net::TcpListener;
+use tokio::task::JoinHandle;
+
+/// What the server has seen.
+#[derive(Default)]
+pub struct Seen {
+    /// The heads of requests.
+    pub heads: Mutex<Vec<String>>,
+    pub connections: AtomicUsize,
+    pub open: AtomicUsize,
+    pub most_open: AtomicUsize,
+}
+
+/// Listens on a loopback port; ends when dropped.
+pub struct Web {
+    pub port: u16,
+    pub seen: Arc<Seen>,
+    task: JoinHandle<()>,
+}
+
+impl Drop for Web {
+    fn drop(&mut self) {
+        self.task.abort();
+    }
+}
+
+impl Web {
+    /// Paths: `/echo` answers with the request's body, `/pause` after 50 ms,
+    /// `/never` not at all, `/half` with a part of its body, `/flood` with a
+    /// head of 200 KB, `/to/…` with a redirection to what follows.
+    pub async fn start() -> Self {
+        let listener = TcpListener::bind("127.0.0.1:0").await.expect("a free port");
+        let port = listener.local_addr().expect("an address").port();
+        let seen = Arc::new(Seen::default());
+        let shared = Arc::clone(&seen);
+        let task = tokio::spawn(async move {
+            while let Ok((stream, _)) = listener.accept().await {
+                let seen = Arc::clone(&shared);
+                tokio::spawn(async move {
+                    seen.connections.fetch_add(1, SeqCst);
+                    let open = seen.open.fetch_add(1, SeqCst) + 1;
+                    seen.most_open.fetch_max(open, SeqCst);
+                    // Clients that hang up are part of the tests.
+                    let _ = answer(stream, &seen).await;
+                    seen.open.fetch_sub(1, SeqCst);
+                });
+            }
+        });
+        Web { port, seen, task }
+    }
+
+    pub fn heads(&self) -> Vec<String> {
+        self.seen.heads.lock().unwrap().clone()
+    }
+
+    pub fn connections(&self) -> usize {
+        self.seen.connections.load(SeqCst)
+    }
+
+    /// Waits, for some seconds, until no client is connected.
+    pub async fn is_left_alone(&self) -> bool {
+        for _ in 0..100 {
+            if self.seen.open.load(SeqCst) == 0 {
+                return true;
+            }
+            tokio::time::sleep(Duration::from_millis(50)).await;
+        }
+        false
+    }
+}
+
+/// One request, one answer, the end of the connection.
+async fn answer(
+    mut stream: impl AsyncRead + AsyncWrite + Unpin,
+    seen: &Seen,
+) -> std::io::Result<()> {
+    let mut head = Vec::new();
+    while !head.ends_with(b"\r\n\r\n") {
+        head.push(stream.read_u8().await?);
+    }
+    let head = String::from_utf8_lossy(&head).into_owned();
+    seen.heads.lock().unwrap().push(head.clone());
+    let path = head.split(' ').nth(1).unwrap_or_default();
+    match path {
+        "/echo" => {
+            let body = read_chunks(&mut stream).await?;
+            say(&mut stream, "200 OK", "", &body).await
+        }
+        "/pause" => {
+            tokio::time::sleep(Duration::from_millis(50)).await;
+            say(&mut stream, "200 OK", "", b"late").await
+        }
+        // Until the client hangs up.
+        "/never" => stream.read_u8().await.map(drop),
+        "/half" => {
+            stream
+                .write_all(b"HTTP/1.1 200 OK\r\ncontent-length: 100\r\n\r\nhalf")
+                .await?;
+            stream.read_u8().await.map(drop)
+        }
+        "/flood" => {
+            let header = format!("x-flood: {}\r\n", "f".repeat(200_000));
+            say(&mut stream, "200 OK", &header, b"").await
+        }
+        _ if path.starts_with("/to/") => {
+            let header = format!("location: {}\r\n", &path["/to/".len()..]);
+            say(&mut stream, "302 Found", &header, b"").await
+        }
+        _ => say(&mut stream, "200 OK", "", b"hello").await,
+    }
+}
+
+async fn say(
+    stream: &mut (impl AsyncWrite + Unpin),
+    status: &str,
+    headers: &str,
+    body: &[u8],
+) -> std::io::Result<()> {
+    let length = body.len();
+    let head = format!("HTTP/1.1 {status}\r\n{headers}content-length: {length}\r\n\r\n");
+    stream.write_all(head.as_bytes()).await?;
+    stream.write_all(body).await?;
+    stream.shutdown().await
+}
+
+/// A body in chunks.
+async fn read_chunks(stream: &mut (impl AsyncRead + Unpin)) -> std::io::Result<Vec<u8>> {
+    let mut body = Vec::new();
+    loop {
+        let mut size = Vec::new();
+        while !size.ends_with(b"\r\n") {
+            size.push(stream.read_u8().await?);
+        }
+        let size = std::str::from_utf8(&size).expect("a size").trim();
+        let size = usize::from_str_radix(size, 16).expect("a size");
+        let mut chunk = vec![0; size + 2];
+        stream.read_exact(&mut chunk).await?;
+        if size == 0 {
+            return Ok(body);
+        }
+        body.extend_from_slice(&chunk[..size]);
+    }
+}
