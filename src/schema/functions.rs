@@ -49,18 +49,16 @@ pub(super) fn functions(decoded: &Decoded, wasm: &[u8], component: &str) -> Vec<
             let description = description(&export, function, component);
             let body = match schemas {
                 Err(reason) => Callable::No { reason },
-                Ok(schemas) => Callable::Yes {
-                    tool: ToolRecord {
-                        name: export.to_string(),
-                        // One name was made for each path with schemas.
-                        normalized_name: names.next().unwrap_or_default(),
-                        description: description.clone(),
-                        input_schema: schemas.input,
-                        output_schema: schemas.output,
-                        export: export.clone(),
-                        outcome: schemas.outcome,
-                    },
-                },
+                Ok(schemas) => fit(ToolRecord {
+                    name: export.to_string(),
+                    // One name was made for each path with schemas.
+                    normalized_name: names.next().unwrap_or_default(),
+                    description: description.clone(),
+                    input_schema: schemas.input,
+                    output_schema: schemas.output,
+                    export: export.clone(),
+                    outcome: schemas.outcome,
+                }),
             };
             Function {
                 export,
@@ -69,6 +67,13 @@ pub(super) fn functions(decoded: &Decoded, wasm: &[u8], component: &str) -> Vec<
             }
         })
         .collect()
+}
+
+fn fit(mut tool: ToolRecord) -> Callable {
+    match tool.make_fit() {
+        Ok(()) => Callable::Yes { tool },
+        Err(reason) => Callable::No { reason },
+    }
 }
 
 fn exported(decoded: &Decoded) -> Vec<(ExportPath, &wit::Function)> {

@@ -15,6 +15,7 @@ mod imports;
 mod json_schema;
 mod leftovers;
 mod names;
+mod shown;
 mod size;
 mod text;
 mod validate;
@@ -28,10 +29,14 @@ use std::fmt;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
+use json_schema::Reason;
+
 pub use error::SchemaError;
 pub use features::features;
 pub use imports::is_provided;
 pub use names::{MAX_LENGTH as MAX_TOOL_NAME, shorten_name, tool_names};
+pub use shown::MAX_DEFINITION;
+pub use text::clean as clean_text;
 
 /// What is known of a component without running it.
 #[derive(Debug, Clone, PartialEq)]

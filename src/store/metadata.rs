@@ -95,13 +95,21 @@ impl Metadata {
     /// `InvalidData` when it is not this format.
     pub fn read(path: &Path) -> io::Result<Self> {
         let bytes = fs::read(path)?;
-        let metadata: Metadata = serde_json::from_slice(&bytes).map_err(io::Error::from)?;
+        let mut metadata: Metadata = serde_json::from_slice(&bytes).map_err(io::Error::from)?;
         if metadata.format != FORMAT {
             return Err(io::Error::new(
                 io::ErrorKind::InvalidData,
                 format!("format {} is not {FORMAT}", metadata.format),
             ));
         }
+        metadata.tools.retain_mut(|tool| {
+            let fit = tool.make_fit();
+            if let Err(reason) = &fit {
+                let id = &metadata.component_id;
+                tracing::warn!("a tool of `{id}` is not offered: {reason}");
+            }
+            fit.is_ok()
+        });
         Ok(metadata)
     }
 

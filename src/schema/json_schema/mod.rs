@@ -24,7 +24,7 @@ pub(super) const MAX_DEPTH: usize = 24;
 /// The most types and names in the schemas of one function.
 pub(super) const MAX_NODES: usize = 10_000;
 /// The most characters of a field's or case's description.
-const MAX_DOCS: usize = 500;
+pub(super) const MAX_DOCS: usize = 500;
 
 /// Schemas of one function.
 pub(super) struct Schemas {
