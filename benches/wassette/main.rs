@@ -2,12 +2,13 @@
 //!
 //! ```text
 //! tests/components/install.sh     # once: the JavaScript and Python components
-//! cargo bench                     # or: cargo bench -- start load calls pull
+//! cargo bench                     # or: cargo bench -- start load calls crowd pull
 //! ```
 
 mod calls;
 mod client;
 mod components;
+mod crowd;
 mod load;
 mod null_server;
 mod pull;
@@ -22,10 +23,11 @@ fn main() {
         .skip(1)
         .filter(|arg| !arg.starts_with('-'))
         .collect();
-    let groups: [(&str, fn()); 4] = [
+    let groups: [(&str, fn()); 5] = [
         ("start", start::run),
         ("load", load::run),
         ("calls", calls::run),
+        ("crowd", crowd::run),
         ("pull", pull::run),
     ];
     for (name, run) in groups {
