@@ -1,10 +1,15 @@
+use std::path::PathBuf;
+use std::sync::Arc;
 use std::time::Duration;
 
 use clap::{Args, ValueEnum};
 use tokio_util::sync::CancellationToken;
 
-use crate::mcp::{self, HttpOptions};
-use crate::service::Watch;
+use crate::mcp::{
+    self, AuditLog, Auth, Builtins, Changes, Grants, HttpLimits, HttpOptions, Offer, Settings,
+    Tokens,
+};
+use crate::service::{Service, Watch};
 
 use super::{Failure, Global, SetupError, interrupted};
 
@@ -14,19 +19,57 @@ use super::{Failure, Global, SetupError, interrupted};
 Examples:
   wassette serve
   wassette serve --transport sse              # also /mcp, on http://127.0.0.1:8089
-  wassette serve --transport streamable-http --bind 127.0.0.1:9000")]
+  wassette serve --transport streamable-http --bind 127.0.0.1:9000
+  wassette serve --transport sse --bind 0.0.0.0:8089 --auth-token-file token \\
+    --allowed-host mcp.example.com --read-only --audit-log audit.jsonl")]
 pub struct Serve {
     /// How clients connect; the two HTTP transports are one server
     #[arg(long, value_enum, default_value_t = Transport::Stdio)]
     transport: Transport,
 
-    /// Address of the HTTP transports
+    /// Address of the HTTP transports; other than loopback only with a token or --no-auth
     #[arg(long, value_name = "HOST:PORT", default_value = "127.0.0.1:8089")]
     bind: String,
+
+    /// Serve only HTTP clients that show a token in this file, one a line
+    #[arg(long, value_name = "FILE", conflicts_with = "no_auth")]
+    auth_token_file: Option<PathBuf>,
+
+    /// Serve everyone who can reach the address, even from other machines
+    #[arg(long)]
+    no_auth: bool,
 
     /// Host name besides the loopback ones that clients may use (repeatable)
     #[arg(long, value_name = "HOST")]
     allowed_host: Vec<String>,
+
+    /// Origin of web pages that may use the server (repeatable)
+    #[arg(long, value_name = "ORIGIN")]
+    allowed_origin: Vec<String>,
+
+    /// Sessions that each HTTP transport may have open
+    #[arg(long, value_name = "N", default_value_t = HttpLimits::default().sessions)]
+    max_sessions: usize,
+
+    /// HTTP requests worked on at once; more are answered with 503
+    #[arg(long, value_name = "N", default_value_t = HttpLimits::default().requests)]
+    max_requests: usize,
+
+    /// Offer the tools of components, but none of the server's own
+    #[arg(long)]
+    disable_builtin_tools: bool,
+
+    /// Let agents look and call, but not load, unload or grant
+    #[arg(long)]
+    read_only: bool,
+
+    /// Let no agent grant permissions
+    #[arg(long)]
+    no_grants: bool,
+
+    /// Append a line of JSON for every call to this file
+    #[arg(long, value_name = "FILE")]
+    audit_log: Option<PathBuf>,
 
     /// Seconds one tool call may take [default: 30]
     #[arg(long, value_name = "SECONDS", value_parser = clap::value_parser!(u64).range(1..))]
@@ -42,45 +85,93 @@ enum Transport {
 
 impl Serve {
     pub(super) fn run(self, global: &Global) -> Result<(), Failure> {
+        // What is wrong with the options is said before anything is done.
+        let settings = self.settings()?;
+        let http = self.http()?;
         let service = global.open(self.call_timeout.map(Duration::from_secs))?;
         let runtime = tokio::runtime::Builder::new_multi_thread()
             .enable_all()
             .build()
             .map_err(SetupError::Runtime)?;
-        let result = runtime.block_on(async {
-            let shutdown = CancellationToken::new();
-            let signal = shutdown.clone();
-            tokio::spawn(async move {
-                interrupted().await;
-                signal.cancel();
-            });
-            let http = match self.transport {
-                Transport::Stdio => None,
-                // An address in use is reported before anything else is done.
-                Transport::Sse | Transport::StreamableHttp => Some(mcp::bind(&self.bind).await?),
-            };
-            let watch = Watch::begin(service.clone())?;
-            service.offer_installed()?;
-            tokio::spawn(watch.run());
-            let sweeper = service.clone();
-            tokio::task::spawn_blocking(move || sweeper.sweep());
-            match http {
-                None => mcp::serve_stdio(service, shutdown).await?,
-                Some(listener) => {
-                    if let Ok(address) = listener.local_addr() {
-                        eprintln!("listening on http://{address}");
-                    }
-                    let options = HttpOptions {
-                        allowed_hosts: self.allowed_host,
-                        ..HttpOptions::default()
-                    };
-                    mcp::serve_http(service, listener, options, shutdown).await?;
-                }
-            }
-            Ok(())
-        });
+        let result = runtime.block_on(self.serve(service, settings, http));
         // A guest that blocks a thread must not hold up the exit.
         runtime.shutdown_background();
         result
+    }
+
+    async fn serve(
+        &self,
+        service: Arc<Service>,
+        settings: Settings,
+        http: HttpOptions,
+    ) -> Result<(), Failure> {
+        let shutdown = CancellationToken::new();
+        let signal = shutdown.clone();
+        tokio::spawn(async move {
+            interrupted().await;
+            signal.cancel();
+        });
+        let listener = match self.transport {
+            Transport::Stdio => None,
+            // An address in use is reported before anything else is done.
+            Transport::Sse | Transport::StreamableHttp => {
+                Some(mcp::bind(&self.bind, &http.auth).await?)
+            }
+        };
+        let watch = Watch::begin(service.clone())?;
+        service.offer_installed()?;
+        tokio::spawn(watch.run());
+        let sweeper = service.clone();
+        tokio::task::spawn_blocking(move || sweeper.sweep());
+        match listener {
+            None => mcp::serve_stdio(service, settings, shutdown).await?,
+            Some(listener) => {
+                if let Ok(address) = listener.local_addr() {
+                    eprintln!("listening on http://{address}");
+                }
+                mcp::serve_http(service, settings, listener, http, shutdown).await?;
+            }
+        }
+        Ok(())
+    }
+
+    fn settings(&self) -> Result<Settings, Failure> {
+        let offer = Offer {
+            builtins: if self.disable_builtin_tools {
+                Builtins::Off
+            } else {
+                Builtins::Offered
+            },
+            changes: if self.read_only {
+                Changes::ReadOnly
+            } else {
+                Changes::Allowed
+            },
+            grants: if self.no_grants {
+                Grants::Off
+            } else {
+                Grants::Allowed
+            },
+        };
+        let audit = self.audit_log.as_deref().map(AuditLog::open).transpose()?;
+        Ok(Settings { offer, audit })
+    }
+
+    fn http(&self) -> Result<HttpOptions, Failure> {
+        let auth = match &self.auth_token_file {
+            Some(file) => Auth::Tokens(Tokens::read(file)?),
+            None if self.no_auth => Auth::Nobody,
+            None => Auth::Loopback,
+        };
+        Ok(HttpOptions {
+            auth,
+            allowed_hosts: self.allowed_host.clone(),
+            allowed_origins: self.allowed_origin.clone(),
+            limits: HttpLimits {
+                sessions: self.max_sessions,
+                requests: self.max_requests,
+                ..HttpLimits::default()
+            },
+        })
     }
 }

@@ -16,6 +16,7 @@ use crate::service::{Compile, Error, LoadRequest, NobodyToAsk, Origin, PolicyCho
 use crate::verify::Verification;
 
 use super::convert::structured;
+use super::offer::{Effect, Offer};
 
 /// The names no component may take.
 pub const RESERVED_NAMES: [&str; 4] = [
@@ -80,19 +81,33 @@ impl Builtin {
         Builtin::ALL.into_iter().find(|tool| tool.name() == name)
     }
 
-    /// How the tools look in `tools/list`, in order of name.
-    pub(super) fn definitions() -> &'static [Tool] {
+    /// How the tools that are offered look in `tools/list`, in order of name.
+    pub(super) fn offered(offer: Offer) -> impl Iterator<Item = Tool> {
         static TOOLS: LazyLock<Vec<Tool>> =
             LazyLock::new(|| Builtin::ALL.map(Builtin::definition).into());
-        &TOOLS
+        let tools = Builtin::ALL.into_iter().zip(TOOLS.iter());
+        tools
+            .filter(move |(builtin, _)| offer.admits(builtin.effect()).is_ok())
+            .map(|(_, tool)| tool.clone())
+    }
+
+    fn effect(self) -> Effect {
+        match self {
+            Builtin::List | Builtin::Search => Effect::Look,
+            Builtin::Load | Builtin::Unload => Effect::Change,
+        }
     }
 
     pub(super) async fn call(
         self,
+        offer: Offer,
         service: &Arc<Service>,
         arguments: Map<String, Value>,
         progress: &dyn Progress,
     ) -> Result<CallToolResult, Failure> {
+        offer
+            .admits(self.effect())
+            .map_err(|option| Failure::Disabled { tool: self, option })?;
         match self {
             Builtin::List => {
                 let NoArguments {} = self.parse(arguments)?;
@@ -356,6 +371,8 @@ fn working_directory() -> std::path::PathBuf {
 pub(super) enum Failure {
     #[error("Invalid arguments for `{}`: {fault}", tool.name())]
     Arguments { tool: Builtin, fault: String },
+    #[error("The tool `{}` is switched off", tool.name())]
+    Disabled { tool: Builtin, option: &'static str },
     #[error(transparent)]
     Reference(#[from] InvalidReference),
     #[error(transparent)]
@@ -366,6 +383,7 @@ impl Diagnose for Failure {
     fn code(&self) -> &'static str {
         match self {
             Failure::Arguments { .. } => "invalid-arguments",
+            Failure::Disabled { .. } => "tool-disabled",
             Failure::Reference(error) => error.code(),
             Failure::Service(error) => error.code(),
         }
@@ -373,7 +391,7 @@ impl Diagnose for Failure {
 
     fn class(&self) -> Class {
         match self {
-            Failure::Arguments { .. } => Class::Usage,
+            Failure::Arguments { .. } | Failure::Disabled { .. } => Class::Usage,
             Failure::Reference(error) => error.class(),
             Failure::Service(error) => error.class(),
         }
@@ -382,6 +400,9 @@ impl Diagnose for Failure {
     fn hint(&self) -> Option<String> {
         match self {
             Failure::Arguments { .. } => Some("see the tool's inputSchema".into()),
+            Failure::Disabled { option, .. } => Some(format!(
+                "the server was started with `{option}`; only its operator can change that"
+            )),
             Failure::Reference(error) => error.hint(),
             Failure::Service(error) => error.hint(),
         }
@@ -389,7 +410,7 @@ impl Diagnose for Failure {
 
     fn facts(&self) -> Vec<(&'static str, String)> {
         match self {
-            Failure::Arguments { .. } => Vec::new(),
+            Failure::Arguments { .. } | Failure::Disabled { .. } => Vec::new(),
             Failure::Reference(error) => error.facts(),
             Failure::Service(error) => error.facts(),
         }

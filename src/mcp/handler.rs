@@ -2,8 +2,9 @@
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
+use http::request::Parts;
 use rmcp::ErrorData;
 use rmcp::ServerHandler;
 use rmcp::model::{
@@ -16,22 +17,29 @@ use tokio_util::sync::{CancellationToken, DropGuard};
 use tokio_util::task::TaskTracker;
 
 use crate::error::{Class, Diagnose};
+use crate::runtime::Returned;
 use crate::service::{Error, Service};
 
+use super::audit::{AuditLog, Call};
 use super::builtin::Builtin;
-use super::changes;
-use super::convert;
 use super::listing::Listing;
+use super::offer::{Effect, Offer};
 use super::progress::Reporter;
+use super::transport::InFlight;
+use super::{Settings, changes, convert};
 
-const INSTRUCTIONS: &str = "Wassette runs WebAssembly components as tools, each in a sandbox. \
-Find components with `search-components`, add one with `load-component`, and its functions \
-appear in the tool list; `list-components` and `unload-component` manage what is installed.";
+const INSTRUCTIONS: &str = "Wassette runs WebAssembly components as tools, each in a sandbox.";
+
+const HOW_TO_CHANGE: &str = " Find components with `search-components`, add one with \
+`load-component`, and its functions appear in the tool list; `list-components` and \
+`unload-component` manage what is installed.";
 
 /// What all connections share.
 pub(super) struct Server {
     service: Arc<Service>,
+    offer: Offer,
     listing: Listing,
+    audit: Option<AuditLog>,
     /// The calls under way, so that a shutdown can wait for them.
     calls: TaskTracker,
     /// Cancelled when no more requests are taken.
@@ -39,10 +47,12 @@ pub(super) struct Server {
 }
 
 impl Server {
-    pub(super) fn new(service: Arc<Service>) -> Arc<Self> {
+    pub(super) fn new(service: Arc<Service>, settings: Settings) -> Arc<Self> {
         Arc::new(Server {
             service,
-            listing: Listing::default(),
+            offer: settings.offer,
+            listing: Listing::new(settings.offer),
+            audit: settings.audit,
             calls: TaskTracker::new(),
             closing: CancellationToken::new(),
         })
@@ -96,23 +106,55 @@ impl Handler {
         tool: &str,
         arguments: Map<String, Value>,
         context: &RequestContext<RoleServer>,
+        call: &mut Call,
     ) -> Result<CallToolResult, ErrorData> {
-        let service = &self.server.service;
+        let server = &self.server;
         if let Some(builtin) = Builtin::named(tool) {
             let reporter = Reporter::of(context);
-            let work = builtin.call(service, arguments, &reporter);
+            let work = builtin.call(server.offer, &server.service, arguments, &reporter);
             return Ok(match reporter.during(work).await {
-                Ok(result) => result,
-                Err(failure) => convert::failure(&failure),
+                Ok(result) => {
+                    call.component = component_of(&result);
+                    result
+                }
+                Err(failure) => failed(&failure, call),
             });
         }
-        let report = service.call(tool, &arguments).await;
+        let report = server.service.call(tool, &arguments).await;
+        call.component = report.component_id.map(String::from);
+        call.denials = report
+            .denied
+            .iter()
+            .map(|denied| denied.denial.clone())
+            .collect();
         match report.outcome {
-            Ok(outcome) => Ok(convert::outcome(outcome, &report.denied)),
-            Err(error @ Error::UnknownTool { .. }) => Err(unknown_tool(&error)),
-            Err(error) => Ok(convert::failed_call(&error, &report.denied)),
+            Ok(outcome) => {
+                if matches!(outcome, Returned::Err(_)) {
+                    call.code = Some("tool-error");
+                }
+                Ok(convert::outcome(outcome, &report.denied))
+            }
+            Err(error @ Error::UnknownTool { .. }) => {
+                call.code = Some(error.code());
+                Err(unknown_tool(&error))
+            }
+            Err(error) => {
+                call.code = Some(error.code());
+                Ok(convert::failed_call(&error, &report.denied))
+            }
         }
     }
+}
+
+fn failed(failure: &dyn Diagnose, call: &mut Call) -> CallToolResult {
+    call.code = Some(failure.code());
+    convert::failure(failure)
+}
+
+/// What a tool of the server itself was about.
+fn component_of(result: &CallToolResult) -> Option<String> {
+    let id = result.structured_content.as_ref()?.get("component_id")?;
+    id.as_str().map(str::to_owned)
 }
 
 impl ServerHandler for Handler {
@@ -124,9 +166,13 @@ impl ServerHandler for Handler {
         let server = Implementation::new("wassette", env!("CARGO_PKG_VERSION"))
             .with_title("Wassette")
             .with_description(env!("CARGO_PKG_DESCRIPTION"));
+        let mut instructions = INSTRUCTIONS.to_owned();
+        if self.server.offer.admits(Effect::Change).is_ok() {
+            instructions.push_str(HOW_TO_CHANGE);
+        }
         ServerConfig::new(capabilities)
             .with_server_info(server)
-            .with_instructions(INSTRUCTIONS)
+            .with_instructions(instructions)
     }
 
     async fn list_tools(
@@ -147,16 +193,21 @@ impl ServerHandler for Handler {
         context: RequestContext<RoleServer>,
     ) -> Result<CallToolResponse, ErrorData> {
         let _under_way = self.server.calls.token();
-        let started = Instant::now();
         let tool = request.name;
+        let mut call = Call::begin(&tool, &context);
+        let audit = self.server.audit.as_ref();
+        if let Some(Err(error)) = audit.map(AuditLog::ready) {
+            return Ok(failed(&error, &mut call).into());
+        }
         let arguments = request.arguments.unwrap_or_default();
         // Losing the race drops the work, which stops a download or a guest.
-        let result = tokio::select! {
+        let ended = tokio::select! {
             biased;
-            () = context.ct.cancelled() => Ok(convert::failure(&Cancelled)),
-            result = self.run(&tool, arguments, &context) => result,
+            () = context.ct.cancelled() => None,
+            result = self.run(&tool, arguments, &context, &mut call) => Some(result),
         };
-        audit(&tool, &result, started);
+        let result = ended.unwrap_or_else(|| Ok(failed(&Cancelled, &mut call)));
+        call.end(&result, audit);
         result.map(CallToolResponse::from)
     }
 
@@ -173,21 +224,15 @@ impl ServerHandler for Handler {
     }
 
     async fn listen(&self, subscription: SubscriptionContext) -> Result<(), ErrorData> {
+        // It lasts as long as the client likes, and is no work meanwhile.
+        let head = subscription.request_context().extensions.get::<Parts>();
+        if let Some(place) = head.and_then(|head| head.extensions.get::<InFlight>()) {
+            place.release();
+        }
         let changes = self.server.service.toolbox().changes();
         changes::publish(&subscription, changes, &self.closing).await;
         Ok(())
     }
-}
-
-/// The one line each call leaves in the log.
-fn audit(tool: &str, result: &Result<CallToolResult, ErrorData>, started: Instant) {
-    let outcome = match result {
-        Ok(result) if result.is_error == Some(true) => "failed",
-        Ok(_) => "ok",
-        Err(_) => "refused",
-    };
-    let micros = started.elapsed().as_micros();
-    tracing::debug!(target: "wassette::audit", tool, outcome, micros, "call");
 }
 
 /// `-32602`, as the specification has it for a tool that does not exist.

@@ -15,6 +15,7 @@ use crate::toolbox::{self, Toolbox};
 
 use super::builtin::Builtin;
 use super::convert;
+use super::offer::Offer;
 
 const PAGE: usize = 256;
 
@@ -24,8 +25,8 @@ const PAGE: usize = 256;
 pub(super) struct InvalidCursor;
 
 /// Remembers the tools in MCP's form until the toolbox changes.
-#[derive(Default)]
 pub(super) struct Listing {
+    offer: Offer,
     cached: Mutex<Option<Cached>>,
 }
 
@@ -35,6 +36,13 @@ struct Cached {
 }
 
 impl Listing {
+    pub(super) fn new(offer: Offer) -> Self {
+        Listing {
+            offer,
+            cached: Mutex::default(),
+        }
+    }
+
     pub(super) fn tools(&self, toolbox: &Toolbox) -> Arc<Tools> {
         let source = toolbox.list();
         // The cache is replaced whole, so a poisoned lock is sound.
@@ -44,7 +52,8 @@ impl Listing {
         {
             return cached.tools.clone();
         }
-        let tools = Arc::new(Tools::new(source.iter().map(|tool| convert::tool(tool))));
+        let components = source.iter().map(|tool| convert::tool(tool));
+        let tools = Arc::new(Tools::new(Builtin::offered(self.offer).chain(components)));
         *cached = Some(Cached {
             source,
             tools: tools.clone(),
@@ -57,9 +66,8 @@ impl Listing {
 pub(super) struct Tools(Vec<Tool>);
 
 impl Tools {
-    fn new(components: impl Iterator<Item = Tool>) -> Self {
-        let mut tools: Vec<Tool> = Builtin::definitions().to_vec();
-        tools.extend(components);
+    fn new(tools: impl Iterator<Item = Tool>) -> Self {
+        let mut tools: Vec<Tool> = tools.collect();
         tools.sort_by(|a, b| order(&a.name).cmp(&order(&b.name)));
         Tools(tools)
     }
@@ -108,7 +116,8 @@ mod tests {
     use super::*;
 
     fn tools(names: impl Iterator<Item = String>) -> Tools {
-        Tools::new(names.map(|name| Tool::new(name, "", Arc::default())))
+        let components = names.map(|name| Tool::new(name, "", Arc::default()));
+        Tools::new(Builtin::offered(Offer::default()).chain(components))
     }
 
     fn names(page: &ListToolsResult) -> Vec<&str> {

@@ -15,10 +15,12 @@ use axum::response::{IntoResponse, Response};
 
 use super::ServeError;
 
-/// The hosts by which the server may be called, besides the loopback ones.
+/// The hosts by which the server may be called, besides the loopback ones, and
+/// the origins of pages that may call it, besides those of these hosts.
 #[derive(Debug)]
 pub(super) struct Guard {
-    allowed: Vec<Host>,
+    hosts: Vec<Host>,
+    origins: Vec<Origin>,
 }
 
 /// `port: None` in the list of allowed hosts means any port.
@@ -26,6 +28,13 @@ pub(super) struct Guard {
 struct Host {
     name: String,
     port: Option<u16>,
+}
+
+/// Where a page is from; the port is never left out.
+#[derive(Debug, PartialEq, Eq)]
+struct Origin {
+    is_secure: bool,
+    host: Host,
 }
 
 /// Why a request was turned away.
@@ -36,12 +45,16 @@ enum Refusal {
 }
 
 impl Guard {
-    pub(super) fn new(allowed: &[String]) -> Result<Self, ServeError> {
-        let parse = |text: &String| {
+    pub(super) fn new(hosts: &[String], origins: &[String]) -> Result<Self, ServeError> {
+        let host = |text: &String| {
             Host::parse(text).ok_or_else(|| ServeError::AllowedHost { text: text.clone() })
         };
+        let origin = |text: &String| {
+            Origin::parse(text).ok_or_else(|| ServeError::AllowedOrigin { text: text.clone() })
+        };
         Ok(Guard {
-            allowed: allowed.iter().map(parse).collect::<Result<_, _>>()?,
+            hosts: hosts.iter().map(host).collect::<Result<_, _>>()?,
+            origins: origins.iter().map(origin).collect::<Result<_, _>>()?,
         })
     }
 
@@ -53,8 +66,9 @@ impl Guard {
             return Err(Refusal::Host);
         }
         for origin in headers.get_all(header::ORIGIN) {
-            let origin = origin.to_str().ok().and_then(Host::of_origin);
-            if !self.admits(&origin.ok_or(Refusal::Origin)?) {
+            let origin = origin.to_str().ok().and_then(Origin::parse);
+            let origin = origin.ok_or(Refusal::Origin)?;
+            if !self.admits(&origin.host) && !self.origins.contains(&origin) {
                 return Err(Refusal::Origin);
             }
         }
@@ -65,7 +79,7 @@ impl Guard {
         let listed = |allowed: &Host| {
             allowed.name == host.name && (allowed.port.is_none() || allowed.port == host.port)
         };
-        host.is_loopback() || self.allowed.iter().any(listed)
+        host.is_loopback() || self.hosts.iter().any(listed)
     }
 }
 
@@ -86,22 +100,28 @@ impl Host {
         })
     }
 
-    /// The host of an `Origin` header, with the port its scheme implies.
-    fn of_origin(text: &str) -> Option<Self> {
-        let uri: Uri = text.parse().ok()?;
-        let implied = match uri.scheme_str()? {
-            "http" => 80,
-            "https" => 443,
-            _ => return None,
-        };
-        let mut host = Host::parse(uri.authority()?.as_str())?;
-        host.port.get_or_insert(implied);
-        Some(host)
-    }
-
     fn is_loopback(&self) -> bool {
         let bare = self.name.trim_start_matches('[').trim_end_matches(']');
         bare == "localhost" || bare.parse::<IpAddr>().is_ok_and(|ip| ip.is_loopback())
+    }
+}
+
+impl Origin {
+    /// `http://host` or `https://host`, with the port unless the scheme
+    /// implies it, and nothing after it.
+    fn parse(text: &str) -> Option<Self> {
+        let uri: Uri = text.parse().ok()?;
+        let (is_secure, implied) = match uri.scheme_str()? {
+            "http" => (false, 80),
+            "https" => (true, 443),
+            _ => return None,
+        };
+        if !matches!(uri.path(), "" | "/") || uri.query().is_some() {
+            return None;
+        }
+        let mut host = Host::parse(uri.authority()?.as_str())?;
+        host.port.get_or_insert(implied);
+        Some(Origin { is_secure, host })
     }
 }
 
@@ -122,14 +142,16 @@ pub(super) async fn check(
 
 impl IntoResponse for Refusal {
     fn into_response(self) -> Response {
-        let header = match self {
-            Refusal::Host => "Host",
-            Refusal::Origin => "Origin",
+        let text = match self {
+            Refusal::Host => {
+                "Forbidden: the Host header names another host; \
+                 allow it with `--allowed-host` if it is meant to be this server\n"
+            }
+            Refusal::Origin => {
+                "Forbidden: the page is from another host; \
+                 allow it with `--allowed-origin` if it may use this server\n"
+            }
         };
-        let text = format!(
-            "Forbidden: the {header} header names another host; \
-             allow it with `--allowed-host` if it is meant to be this server\n"
-        );
         (StatusCode::FORBIDDEN, text).into_response()
     }
 }
@@ -139,12 +161,15 @@ mod tests {
     use super::*;
 
     fn verdict(allowed: &[&str], headers: &[(&'static str, &str)]) -> Result<(), Refusal> {
-        let allowed: Vec<String> = allowed.iter().map(ToString::to_string).collect();
+        let (origins, hosts): (Vec<String>, Vec<String>) = allowed
+            .iter()
+            .map(ToString::to_string)
+            .partition(|text: &String| text.contains("://"));
         let mut map = HeaderMap::new();
         for (name, value) in headers {
             map.append(*name, value.parse().unwrap());
         }
-        Guard::new(&allowed).unwrap().check(&map)
+        Guard::new(&hosts, &origins).unwrap().check(&map)
     }
 
     #[test]
@@ -220,9 +245,47 @@ mod tests {
     }
 
     #[test]
-    fn a_url_is_no_host() {
+    fn origins_may_be_listed_by_themselves() {
+        let verdict = |origin| {
+            let listed = ["https://app.example", "http://dev.example:5173/"];
+            verdict(&listed, &[("host", "localhost"), ("origin", origin)])
+        };
+        for good in [
+            "https://app.example",
+            "https://APP.example:443",
+            "http://dev.example:5173",
+        ] {
+            assert_eq!(verdict(good), Ok(()), "{good}");
+        }
+        for bad in [
+            "http://app.example",
+            "http://app.example:443",
+            "https://app.example:8443",
+            "https://dev.example:5173",
+            "https://sub.app.example",
+        ] {
+            assert_eq!(verdict(bad), Err(Refusal::Origin), "{bad}");
+        }
+        let as_host = [("host", "app.example")];
+        assert_eq!(
+            super::tests::verdict(&["https://app.example"], &as_host),
+            Err(Refusal::Host)
+        );
+    }
+
+    #[test]
+    fn hosts_and_origins_are_not_mixed_up() {
         for text in ["http://mcp.example", "mcp.example/x", "", "a b"] {
-            assert!(Guard::new(&[text.to_owned()]).is_err(), "{text}");
+            assert!(Guard::new(&[text.to_owned()], &[]).is_err(), "{text}");
+        }
+        for text in [
+            "app.example",
+            "https://app.example/page",
+            "ws://a",
+            "*",
+            "null",
+        ] {
+            assert!(Guard::new(&[], &[text.to_owned()]).is_err(), "{text}");
         }
     }
 }

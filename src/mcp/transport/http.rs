@@ -6,8 +6,11 @@
 //! | `/sse`, `/message/…` | HTTP+SSE |
 //! | `/healthz` | 200 while the process lives |
 //! | `/readyz` | 200 while requests are taken, 503 after |
+//!
+//! A request passes the [limits of its connection](super::connections), the
+//! [check of its hosts](super::guard), then, except for the last two paths,
+//! that of its [token](super::auth), and is [taken in](super::intake).
 
-use std::io;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -16,93 +19,69 @@ use axum::extract::State;
 use axum::http::StatusCode;
 use axum::middleware::from_fn_with_state;
 use axum::routing::get;
-use axum::serve::ListenerExt;
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 
 use crate::service::Service;
 
+use super::super::Settings;
 use super::super::handler::Server;
+use super::auth::{self, Auth};
 use super::guard::{self, Guard};
-use super::{GRACE, ServeError, sse, streamable_http};
+use super::intake::{self, Intake};
+use super::{GRACE, HttpLimits, ServeError, connections, sse, streamable_http};
 
 /// Time for the last replies to leave before their streams are closed.
 const FLUSH: Duration = Duration::from_millis(100);
 
 /// How the HTTP server is set up.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Default)]
 pub struct HttpOptions {
+    pub auth: Auth,
     /// Hosts (`name` or `name:port`), besides the loopback ones, that the
     /// `Host` and `Origin` headers of a request may name.
     pub allowed_hosts: Vec<String>,
-    /// How many sessions each of the transports may have open.
-    pub max_sessions: usize,
-}
-
-impl Default for HttpOptions {
-    fn default() -> Self {
-        HttpOptions {
-            allowed_hosts: Vec::new(),
-            max_sessions: 1024,
-        }
-    }
-}
-
-/// Listens on `host:port`. Apart from serving, so that a taken port is an
-/// error before anything else is begun.
-///
-/// # Errors
-///
-/// [`ServeError::Bind`].
-pub async fn bind(address: &str) -> Result<TcpListener, ServeError> {
-    TcpListener::bind(address)
-        .await
-        .map_err(|source| ServeError::Bind {
-            address: address.to_owned(),
-            source,
-        })
+    /// Origins (`https://name[:port]`), besides those of these hosts, that the
+    /// `Origin` header may name.
+    pub allowed_origins: Vec<String>,
+    pub limits: HttpLimits,
 }
 
 /// Serves until `cancel` is cancelled, then ends as the [module](super) says.
 ///
 /// # Errors
 ///
-/// [`ServeError::AllowedHost`] before anything is served; [`ServeError::Http`]
-/// when the listener fails.
+/// [`ServeError::AllowedHost`] and [`ServeError::AllowedOrigin`], before
+/// anything is served.
 pub async fn serve_http(
     service: Arc<Service>,
+    settings: Settings,
     listener: TcpListener,
     options: HttpOptions,
     cancel: CancellationToken,
 ) -> Result<(), ServeError> {
-    let guard = Arc::new(Guard::new(&options.allowed_hosts)?);
-    let server = Server::new(service);
+    let guard = Guard::new(&options.allowed_hosts, &options.allowed_origins)?;
+    let server = Server::new(service, settings);
     let end = CancellationToken::new();
-    let router = router(&server, guard, options.max_sessions, &end);
-    // Small messages must not wait for one another's acknowledgement.
-    let listener = listener.tap_io(|stream| {
-        if let Err(error) = stream.set_nodelay(true) {
-            tracing::debug!(%error, "no TCP_NODELAY");
-        }
-    });
+    let limits = options.limits.clone();
+    let router = router(&server, guard, options, &end);
     let closing = server.closing().clone();
-    let serving = axum::serve(listener, router)
-        .with_graceful_shutdown(closing.clone().cancelled_owned())
-        .into_future();
+    let serving = connections::serve(listener, router, limits, closing.clone());
     tokio::pin!(serving);
     tokio::select! {
-        ended = &mut serving => return ended.map_err(ServeError::Http),
+        () = &mut serving => return Ok(()),
         () = cancel.cancelled() => closing.cancel(),
     }
-    finish(&server, &end, serving).await
+    finish(&server, &end, serving).await;
+    Ok(())
 }
 
 /// The bounded end: running calls, then their streams, then the connections.
 async fn finish(
     server: &Server,
     end: &CancellationToken,
-    mut serving: impl Future<Output = io::Result<()>> + Unpin,
-) -> Result<(), ServeError> {
+    mut serving: impl Future<Output = ()> + Unpin,
+) {
     let wind_down = async {
         server.drain(GRACE).await;
         tokio::time::sleep(FLUSH).await;
@@ -111,27 +90,29 @@ async fn finish(
         tokio::time::sleep(GRACE).await;
     };
     tokio::select! {
-        ended = &mut serving => {
-            end.cancel();
-            ended.map_err(ServeError::Http)
-        }
-        () = wind_down => Ok(()),
+        () = &mut serving => end.cancel(),
+        () = wind_down => {}
     }
 }
 
 fn router(
     server: &Arc<Server>,
-    guard: Arc<Guard>,
-    max_sessions: usize,
+    guard: Guard,
+    options: HttpOptions,
     end: &CancellationToken,
 ) -> Router {
-    let mcp = streamable_http::endpoint(server.clone(), max_sessions, end.clone());
+    let HttpOptions { auth, limits, .. } = options;
+    let intake = Intake::new(limits.clone());
+    let mcp = streamable_http::endpoint(server.clone(), &limits, end.clone());
     Router::new()
         .route("/mcp", mcp)
-        .merge(sse::routes(server.clone(), max_sessions, end.clone()))
+        .merge(sse::routes(server.clone(), &limits, end.clone()))
+        .fallback(async || StatusCode::NOT_FOUND)
+        .layer(from_fn_with_state(Arc::new(intake), intake::take))
+        .layer(from_fn_with_state(Arc::new(auth), auth::check))
         .route("/healthz", get(async || "ok\n"))
         .route("/readyz", get(ready).with_state(server.clone()))
-        .layer(from_fn_with_state(guard, guard::check))
+        .layer(from_fn_with_state(Arc::new(guard), guard::check))
 }
 
 async fn ready(State(server): State<Arc<Server>>) -> (StatusCode, &'static str) {

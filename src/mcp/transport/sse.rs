@@ -14,9 +14,9 @@ use std::convert::Infallible;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
+use axum::Extension;
 use axum::Router;
-use axum::body::Bytes;
-use axum::extract::{DefaultBodyLimit, Path, State};
+use axum::extract::{Path, Request, State};
 use axum::http::{HeaderName, StatusCode, header};
 use axum::response::sse::{Event, KeepAlive, Sse};
 use axum::response::{IntoResponse, Response};
@@ -25,13 +25,15 @@ use futures_util::stream::{self, Stream, StreamExt};
 use rmcp::model::{ClientJsonRpcMessage, ServerJsonRpcMessage};
 use rmcp::service::{RoleServer, serve_server_with_ct};
 use rmcp::transport::Transport;
-use rmcp::transport::common::server_side_http::session_id;
 use tokio::sync::mpsc;
 use tokio_util::sync::{CancellationToken, DropGuard};
 
 use super::super::handler::Server;
+use super::auth::Credential;
+use super::caller::Caller;
+use super::limits::HttpLimits;
 use super::streamable_http::too_many_sessions;
-use super::{MAX_MESSAGE, UntilClosing};
+use super::{UntilClosing, session_id};
 
 /// Comments keep proxies from closing a quiet stream, and find dead clients.
 const KEEP_ALIVE: Duration = Duration::from_secs(15);
@@ -39,39 +41,60 @@ const KEEP_ALIVE: Duration = Duration::from_secs(15);
 /// Messages waiting in either direction before the sender has to wait.
 const QUEUE: usize = 64;
 
+/// How long a client may take to begin.
+const BEGIN: Duration = Duration::from_secs(60);
+
 /// The sessions, by the secret part of their message URL.
 struct Sessions {
     server: Arc<Server>,
     limit: usize,
+    idle: Duration,
+    body_bytes: usize,
     /// Cancelled to end all sessions at once.
     end: CancellationToken,
-    open: Mutex<HashMap<String, mpsc::Sender<ClientJsonRpcMessage>>>,
+    open: Mutex<HashMap<String, Session>>,
+}
+
+struct Session {
+    to_server: mpsc::Sender<ClientJsonRpcMessage>,
+    /// The token that opened the stream; no other may post to it.
+    owner: Option<Credential>,
 }
 
 impl Sessions {
-    fn open(&self) -> MutexGuard<'_, HashMap<String, mpsc::Sender<ClientJsonRpcMessage>>> {
+    fn open(&self) -> MutexGuard<'_, HashMap<String, Session>> {
         // The map is whole between any two statements.
         self.open.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
 /// `/sse` and its message endpoint. When `end` is cancelled, all streams end.
-pub(super) fn routes(server: Arc<Server>, limit: usize, end: CancellationToken) -> Router {
+pub(super) fn routes(server: Arc<Server>, limits: &HttpLimits, end: CancellationToken) -> Router {
     let sessions = Sessions {
         server,
-        limit,
+        limit: limits.sessions,
+        idle: limits.session_idle,
+        body_bytes: limits.body_bytes,
         end,
         open: Mutex::default(),
     };
     Router::new()
         .route("/sse", get(open))
         .route("/message/{session}", post(accept))
-        .layer(DefaultBodyLimit::max(MAX_MESSAGE))
         .with_state(Arc::new(sessions))
 }
 
-async fn open(State(sessions): State<Arc<Sessions>>) -> Response {
-    let id = session_id().to_string();
+async fn open(
+    State(sessions): State<Arc<Sessions>>,
+    credential: Option<Extension<Credential>>,
+) -> Response {
+    let id = match session_id::new() {
+        Ok(id) => id,
+        Err(error) => {
+            tracing::error!("no session can be opened: {error}");
+            return StatusCode::INTERNAL_SERVER_ERROR.into_response();
+        }
+    };
     let (to_server, from_client) = mpsc::channel(QUEUE);
     let (to_client, events) = mpsc::channel(QUEUE);
     {
@@ -79,12 +102,15 @@ async fn open(State(sessions): State<Arc<Sessions>>) -> Response {
         if open.len() >= sessions.limit {
             return too_many_sessions();
         }
-        open.insert(id.clone(), to_server);
+        let owner = credential.map(|Extension(credential)| credential);
+        open.insert(id.clone(), Session { to_server, owner });
     }
     let end = sessions.end.child_token();
     let transport = SseTransport {
         from_client,
         to_client: Some(to_client),
+        patience: BEGIN,
+        idle: sessions.idle,
     };
     tokio::spawn(serve(sessions.clone(), id.clone(), transport, end.clone()));
     let endpoint = Event::default()
@@ -112,20 +138,30 @@ fn received(events: mpsc::Receiver<Event>, session: DropGuard) -> impl Stream<It
 
 async fn accept(
     State(sessions): State<Arc<Sessions>>,
-    Path(session): Path<String>,
-    body: Bytes,
+    Path(id): Path<String>,
+    request: Request,
 ) -> Response {
-    let sender = sessions.open().get(&session).cloned();
-    let Some(sender) = sender else {
-        return (StatusCode::NOT_FOUND, "Not Found: no such session\n").into_response();
+    let credential = request.extensions().get::<Credential>().copied();
+    let sender = match sessions.open().get(&id) {
+        Some(session) if session.owner == credential => session.to_server.clone(),
+        _ => return (StatusCode::NOT_FOUND, "Not Found: no such session\n").into_response(),
     };
-    let message = match serde_json::from_slice(&body) {
+    let (mut head, body) = request.into_parts();
+    let Ok(body) = axum::body::to_bytes(body, sessions.body_bytes).await else {
+        return StatusCode::PAYLOAD_TOO_LARGE.into_response();
+    };
+    let mut message: ClientJsonRpcMessage = match serde_json::from_slice(&body) {
         Ok(message) => message,
         Err(fault) => {
             let text = format!("Bad Request: not a JSON-RPC message: {fault}\n");
             return (StatusCode::BAD_REQUEST, text).into_response();
         }
     };
+    // The head carries what is known of the caller, and the request's place
+    // among those worked on.
+    let caller = Caller::over_http("sse", Some(&id), credential);
+    head.extensions.insert(caller);
+    message.insert_extension(head);
     match sender.send(message).await {
         Ok(()) => (StatusCode::ACCEPTED, "Accepted").into_response(),
         Err(_) => (StatusCode::NOT_FOUND, "Not Found: the session has ended\n").into_response(),
@@ -157,6 +193,10 @@ async fn serve(
 struct SseTransport {
     from_client: mpsc::Receiver<ClientJsonRpcMessage>,
     to_client: Option<mpsc::Sender<Event>>,
+    /// How long the next message may take.
+    patience: Duration,
+    /// How long those after it may.
+    idle: Duration,
 }
 
 /// Nothing was sent, and nothing more can be.
@@ -185,7 +225,11 @@ impl Transport<RoleServer> for SseTransport {
     }
 
     async fn receive(&mut self) -> Option<ClientJsonRpcMessage> {
-        self.from_client.recv().await
+        // The service loop asks anew whenever something happened, so that this
+        // ends only after silence in both directions.
+        let next = tokio::time::timeout(self.patience, self.from_client.recv()).await;
+        self.patience = self.idle;
+        next.ok().flatten()
     }
 
     async fn close(&mut self) -> Result<(), SendError> {

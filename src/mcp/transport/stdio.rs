@@ -9,6 +9,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::service::Service;
 
+use super::super::Settings;
 use super::super::handler::Server;
 use super::{ServeError, UntilClosing};
 
@@ -19,9 +20,10 @@ use super::{ServeError, UntilClosing};
 /// [`ServeError::Handshake`] when the peer does not speak MCP.
 pub async fn serve_stdio(
     service: Arc<Service>,
+    settings: Settings,
     cancel: CancellationToken,
 ) -> Result<(), ServeError> {
-    let server = Server::new(service);
+    let server = Server::new(service, settings);
     let stop = server.closing().clone();
     let handler = server.connection();
     let (input, output) = stdio_pipes();

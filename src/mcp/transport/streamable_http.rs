@@ -1,24 +1,31 @@
 //! Streamable HTTP at `/mcp`: sessions for the protocol revisions that have
 //! them, none for 2026-07-28.
 
-use std::sync::Arc;
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use axum::extract::{Request, State};
-use axum::http::{Method, StatusCode, header};
+use axum::http::{Method, StatusCode};
 use axum::middleware::{Next, from_fn_with_state};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{MethodRouter, any_service};
-use rmcp::transport::streamable_http_server::session::local::LocalSessionManager;
+use futures_util::stream::Stream;
+use rmcp::model::{ClientJsonRpcMessage, ServerJsonRpcMessage};
+use rmcp::transport::streamable_http_server::session::ServerSseMessage;
+use rmcp::transport::streamable_http_server::session::local::{
+    LocalSessionManager, LocalSessionManagerError, SessionError,
+};
+use rmcp::transport::streamable_http_server::{RestoreOutcome, SessionId, SessionManager};
 use rmcp::transport::{StreamableHttpServerConfig, StreamableHttpService};
 use tokio_util::sync::CancellationToken;
 
 use super::super::handler::Server;
-use super::MAX_MESSAGE;
-
-/// Long enough for an agent to be left alone overnight: many clients do not
-/// begin a new session when theirs is gone.
-const IDLE_LIMIT: Duration = Duration::from_secs(24 * 60 * 60);
+use super::auth::Credential;
+use super::caller::Caller;
+use super::intake::unavailable;
+use super::limits::HttpLimits;
+use super::session_id;
 
 /// How long an answered request's messages are kept for a client that lost
 /// its connection. Short, since `rmcp` looks at all of them at every message.
@@ -28,48 +35,149 @@ const SESSION_ID: &str = "mcp-session-id";
 const PROTOCOL_VERSION: &str = "mcp-protocol-version";
 const SESSIONLESS: &str = "2026-07-28";
 
+tokio::task_local! {
+    /// Whose request the present task works on: `rmcp` does not tell who
+    /// opens a session.
+    static OPENER: Option<Credential>;
+}
+
+/// `rmcp`'s sessions, under names that cannot be guessed, each open to none
+/// but the token that opened it.
 struct Sessions {
-    manager: Arc<LocalSessionManager>,
+    inner: LocalSessionManager,
     limit: usize,
+    owners: Mutex<HashMap<SessionId, Option<Credential>>>,
+}
+
+impl Sessions {
+    fn owners(&self) -> MutexGuard<'_, HashMap<SessionId, Option<Credential>>> {
+        // The map is whole between any two statements.
+        self.owners.lock().unwrap_or_else(PoisonError::into_inner)
+    }
 }
 
 /// The endpoint. When `end` is cancelled, all its streams and sessions end.
-pub(super) fn endpoint(server: Arc<Server>, limit: usize, end: CancellationToken) -> MethodRouter {
-    let mut manager = LocalSessionManager::default();
-    manager.session_config.keep_alive = Some(IDLE_LIMIT);
-    manager.session_config.completed_cache_ttl = REPLAY;
+pub(super) fn endpoint(
+    server: Arc<Server>,
+    limits: &HttpLimits,
+    end: CancellationToken,
+) -> MethodRouter {
+    let mut inner = LocalSessionManager::default();
+    inner.session_config.keep_alive = Some(limits.session_idle);
+    inner.session_config.completed_cache_ttl = REPLAY;
     // Clients of 2025-06-18 and before stumble over events without data.
-    manager.session_config.sse_retry = None;
-    let manager = Arc::new(manager);
+    inner.session_config.sse_retry = None;
+    let sessions = Arc::new(Sessions {
+        inner,
+        limit: limits.sessions,
+        owners: Mutex::default(),
+    });
     let config = StreamableHttpServerConfig::default()
         // Our guard has checked both headers, for all endpoints alike.
         .disable_allowed_hosts()
         .with_sse_retry(None)
         .with_json_response(true)
-        .with_max_request_body_bytes(MAX_MESSAGE)
+        .with_max_request_body_bytes(limits.body_bytes)
         .with_cancellation_token(end);
     let service =
-        StreamableHttpService::new(move || Ok(server.connection()), manager.clone(), config);
-    let sessions = Arc::new(Sessions { manager, limit });
+        StreamableHttpService::new(move || Ok(server.connection()), sessions.clone(), config);
     any_service(service).layer(from_fn_with_state(sessions, bound))
 }
 
-/// Middleware: 503 for requests that would open a session too many.
-async fn bound(State(sessions): State<Arc<Sessions>>, request: Request, next: Next) -> Response {
+/// Middleware: 503 for requests that would open a session too many, 404 for
+/// those that name a session of someone else.
+async fn bound(
+    State(sessions): State<Arc<Sessions>>,
+    mut request: Request,
+    next: Next,
+) -> Response {
     let headers = request.headers();
+    let credential = request.extensions().get::<Credential>().copied();
     let sessionless = headers
         .get(PROTOCOL_VERSION)
         .is_some_and(|version| version.as_bytes() >= SESSIONLESS.as_bytes());
-    let opens_session =
-        request.method() == Method::POST && !sessionless && !headers.contains_key(SESSION_ID);
-    if opens_session && sessions.manager.sessions.read().await.len() >= sessions.limit {
+    let session = headers.get(SESSION_ID).and_then(|id| id.to_str().ok());
+    if let Some(id) = session {
+        let owner = sessions.owners().get(id).copied();
+        if owner.is_some_and(|owner| owner != credential) {
+            return (StatusCode::NOT_FOUND, "Not Found: Session not found").into_response();
+        }
+    } else if request.method() == Method::POST
+        && !sessionless
+        && sessions.owners().len() >= sessions.limit
+    {
         return too_many_sessions();
     }
-    next.run(request).await
+    let caller = Caller::over_http("streamable-http", session, credential);
+    request.extensions_mut().insert(caller);
+    OPENER.scope(credential, next.run(request)).await
 }
 
 pub(super) fn too_many_sessions() -> Response {
-    let retry = [(header::RETRY_AFTER, "60")];
-    let text = "Service Unavailable: too many sessions\n";
-    (StatusCode::SERVICE_UNAVAILABLE, retry, text).into_response()
+    unavailable("60", "too many sessions")
+}
+
+impl SessionManager for Sessions {
+    type Error = LocalSessionManagerError;
+    type Transport = <LocalSessionManager as SessionManager>::Transport;
+
+    async fn create_session(&self) -> Result<(SessionId, Self::Transport), Self::Error> {
+        let id: SessionId = session_id::new().map_err(SessionError::Io)?.into();
+        let owner = OPENER.try_with(|opener| *opener).unwrap_or_default();
+        self.owners().insert(id.clone(), owner);
+        // `rmcp` chooses the name of a new session itself, but not that of
+        // one restored, which is otherwise the same.
+        match self.inner.restore_session(id.clone()).await? {
+            RestoreOutcome::Restored(transport) => Ok((id, transport)),
+            _ => Err(LocalSessionManagerError::SessionNotFound(id)),
+        }
+    }
+
+    async fn initialize_session(
+        &self,
+        id: &SessionId,
+        message: ClientJsonRpcMessage,
+    ) -> Result<ServerJsonRpcMessage, Self::Error> {
+        self.inner.initialize_session(id, message).await
+    }
+
+    async fn has_session(&self, id: &SessionId) -> Result<bool, Self::Error> {
+        self.inner.has_session(id).await
+    }
+
+    async fn close_session(&self, id: &SessionId) -> Result<(), Self::Error> {
+        self.owners().remove(id);
+        self.inner.close_session(id).await
+    }
+
+    async fn create_stream(
+        &self,
+        id: &SessionId,
+        message: ClientJsonRpcMessage,
+    ) -> Result<impl Stream<Item = ServerSseMessage> + Send + Sync + 'static, Self::Error> {
+        self.inner.create_stream(id, message).await
+    }
+
+    async fn accept_message(
+        &self,
+        id: &SessionId,
+        message: ClientJsonRpcMessage,
+    ) -> Result<(), Self::Error> {
+        self.inner.accept_message(id, message).await
+    }
+
+    async fn create_standalone_stream(
+        &self,
+        id: &SessionId,
+    ) -> Result<impl Stream<Item = ServerSseMessage> + Send + Sync + 'static, Self::Error> {
+        self.inner.create_standalone_stream(id).await
+    }
+
+    async fn resume(
+        &self,
+        id: &SessionId,
+        last_event_id: String,
+    ) -> Result<impl Stream<Item = ServerSseMessage> + Send + Sync + 'static, Self::Error> {
+        self.inner.resume(id, last_event_id).await
+    }
 }

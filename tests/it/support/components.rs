@@ -22,14 +22,17 @@ pub fn binary(text: &str) -> Vec<u8> {
 
 /// A component of at least `size` bytes, in a custom section.
 pub fn padded(size: usize) -> Vec<u8> {
-    let mut wasm = binary(EMPTY);
-    let name = b"padding";
     let content: Vec<u8> = (0..size).map(|i| (i * 31 % 251) as u8).collect();
+    with_section(binary(EMPTY), "padding", &content)
+}
+
+/// A component with a custom section at its end.
+pub fn with_section(mut wasm: Vec<u8>, name: &str, content: &[u8]) -> Vec<u8> {
     wasm.push(0);
     leb128(&mut wasm, 1 + name.len() + content.len());
     wasm.push(name.len() as u8);
-    wasm.extend_from_slice(name);
-    wasm.extend_from_slice(&content);
+    wasm.extend_from_slice(name.as_bytes());
+    wasm.extend_from_slice(content);
     wasm
 }
 

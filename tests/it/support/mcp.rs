@@ -1,7 +1,8 @@
 //! The server as a process of its own, and clients that speak to it.
 
+use std::path::PathBuf;
 use std::process::Stdio;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use rmcp::model::{
@@ -13,7 +14,7 @@ use rmcp::{ClientHandler, ServiceExt};
 use serde_json::Value;
 use tempfile::TempDir;
 use tokio::io::{AsyncBufReadExt, BufReader};
-use tokio::process::{Child, ChildStderr, Command};
+use tokio::process::{Child, Command};
 use tokio::sync::mpsc;
 
 /// Longer than anything here should take on a busy machine.
@@ -53,6 +54,20 @@ impl Place {
         format!("file://{}", path.display())
     }
 
+    pub fn path(&self, name: &str) -> PathBuf {
+        self.dir.path().join(name)
+    }
+
+    /// Writes a file that its owner alone can read.
+    pub fn secret(&self, name: &str, text: &str) -> String {
+        use std::os::unix::fs::PermissionsExt;
+
+        let path = self.path(name);
+        std::fs::write(&path, text).unwrap();
+        std::fs::set_permissions(&path, PermissionsExt::from_mode(0o600)).unwrap();
+        path.to_str().unwrap().to_owned()
+    }
+
     /// The program on this root.
     pub fn wassette(&self, args: &[&str]) -> Command {
         let mut command = Command::new(env!("CARGO_BIN_EXE_wassette"));
@@ -72,7 +87,12 @@ impl Place {
 
     /// A client over standard input and output of a new server.
     pub async fn stdio(&self) -> Client {
-        let transport = TokioChildProcess::new(self.command(&["--transport", "stdio"])).unwrap();
+        self.stdio_with(&[]).await
+    }
+
+    pub async fn stdio_with(&self, args: &[&str]) -> Client {
+        let command = self.command(&[&["--transport", "stdio"], args].concat());
+        let transport = TokioChildProcess::new(command).unwrap();
         let pid = transport.id();
         let (ear, news) = Ear::new(ProtocolVersion::LATEST_WITH_INITIALIZE);
         let service = ear.serve(transport).await.unwrap();
@@ -80,23 +100,37 @@ impl Place {
     }
 
     pub async fn http(&self, args: &[&str]) -> HttpServer {
-        let mut command = self.command(&["--transport", "sse", "--bind", "127.0.0.1:0"]);
+        let mut command = self.command(&["--transport", "sse"]);
+        if !args.contains(&"--bind") {
+            command.args(["--bind", "127.0.0.1:0"]);
+        }
         command
             .args(args)
             .stderr(Stdio::piped())
             .stdin(Stdio::null());
         let mut child = command.spawn().unwrap();
         let mut stderr = BufReader::new(child.stderr.take().unwrap()).lines();
+        let mut warnings = String::new();
         let url = loop {
             let line = stderr.next_line().await.unwrap().expect("the server ended");
             if let Some((_, url)) = line.split_once("listening on ") {
-                break url.trim().to_owned();
+                break url.trim().replace("0.0.0.0", "127.0.0.1");
             }
+            warnings.push_str(&line);
         };
+        let log = Arc::new(Mutex::new(Vec::new()));
+        let lines = log.clone();
+        // Read on, or the server would wait once the pipe is full.
+        tokio::spawn(async move {
+            while let Ok(Some(line)) = stderr.next_line().await {
+                lines.lock().unwrap().push(line);
+            }
+        });
         HttpServer {
             url,
+            warnings,
             child,
-            _stderr: stderr,
+            log,
         }
     }
 }
@@ -104,13 +138,30 @@ impl Place {
 /// A server on a free port of this machine.
 pub struct HttpServer {
     pub url: String,
+    /// What it said before it listened.
+    pub warnings: String,
     pub child: Child,
-    _stderr: tokio::io::Lines<BufReader<ChildStderr>>,
+    log: Arc<Mutex<Vec<String>>>,
 }
 
 impl HttpServer {
     pub fn at(&self, path: &str) -> String {
         format!("{}{path}", self.url)
+    }
+
+    /// What it has said on standard error since it listens.
+    pub fn log(&self) -> Vec<String> {
+        self.log.lock().unwrap().clone()
+    }
+
+    /// The most memory it has had, in bytes.
+    #[cfg(target_os = "linux")]
+    pub fn peak_memory(&self) -> u64 {
+        let pid = self.child.id().expect("still running");
+        let status = std::fs::read_to_string(format!("/proc/{pid}/status")).unwrap();
+        let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"));
+        let kib = line.unwrap().trim().trim_end_matches(" kB");
+        kib.parse::<u64>().unwrap() * 1024
     }
 
     /// A client over streamable HTTP.

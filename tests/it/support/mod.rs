@@ -10,6 +10,7 @@ pub mod dns;
 pub mod faults;
 #[cfg(unix)]
 pub mod files;
+pub mod http;
 pub mod installed;
 pub mod mcp;
 pub mod network_guest;

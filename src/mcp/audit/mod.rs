@@ -1,0 +1,157 @@
+//! The record of calls: one line each in the log, and in the audit log if
+//! there is one. Neither has arguments or results in it.
+
+mod file;
+
+use std::time::{Duration, Instant};
+
+use jiff::Timestamp;
+use rmcp::model::CallToolResult;
+use rmcp::service::{RequestContext, RoleServer};
+use serde::Serialize;
+
+use crate::runtime::Denial;
+use crate::schema;
+
+use super::transport::Caller;
+
+pub use file::{AuditError, AuditLog};
+
+/// Characters of a name that a client chose.
+const NAME: usize = 128;
+
+/// One call, as it is recorded once it is over.
+pub(super) struct Call {
+    tool: String,
+    caller: Caller,
+    client: Option<Client>,
+    began: Instant,
+    /// Whose tool it is, or what the server's own tool was about.
+    pub component: Option<String>,
+    /// The code of the error it ended with.
+    pub code: Option<&'static str>,
+    pub denials: Vec<Denial>,
+}
+
+/// What the client calls itself.
+#[derive(Serialize)]
+struct Client {
+    name: String,
+    version: String,
+}
+
+/// A line of the audit log; the names of its fields are documented.
+#[derive(Serialize)]
+struct Line<'a> {
+    #[serde(serialize_with = "micros")]
+    time: Timestamp,
+    event: &'static str,
+    tool: &'a str,
+    component: Option<&'a str>,
+    outcome: Outcome,
+    code: Option<&'a str>,
+    duration_us: u64,
+    denials: &'a [Denial],
+    transport: &'a str,
+    session: Option<&'a str>,
+    client: Option<&'a Client>,
+    credential: Option<&'a str>,
+}
+
+#[derive(Clone, Copy, Serialize)]
+#[serde(rename_all = "kebab-case")]
+enum Outcome {
+    /// It gave a result.
+    Ok,
+    /// It gave an error that the agent was told.
+    Failed,
+    /// There is no such tool.
+    Refused,
+}
+
+impl Outcome {
+    fn name(self) -> &'static str {
+        match self {
+            Outcome::Ok => "ok",
+            Outcome::Failed => "failed",
+            Outcome::Refused => "refused",
+        }
+    }
+}
+
+/// RFC 3339 in UTC, always with six digits of the second, so that lines sort.
+fn micros<S: serde::Serializer>(time: &Timestamp, to: S) -> Result<S::Ok, S::Error> {
+    to.collect_str(&format_args!("{time:.6}"))
+}
+
+impl Call {
+    pub(super) fn begin(tool: &str, context: &RequestContext<RoleServer>) -> Self {
+        let bounded = |text: &str| schema::clean_text(text, NAME);
+        let client = context.peer.peer_info().map(|peer| Client {
+            name: bounded(&peer.client_info.name),
+            version: bounded(&peer.client_info.version),
+        });
+        Call {
+            tool: bounded(tool),
+            caller: Caller::of(&context.extensions),
+            client,
+            began: Instant::now(),
+            component: None,
+            code: None,
+            denials: Vec::new(),
+        }
+    }
+
+    /// Records the call, which ends now.
+    pub(super) fn end<E>(&self, result: &Result<CallToolResult, E>, file: Option<&AuditLog>) {
+        let outcome = match result {
+            Ok(result) if result.is_error == Some(true) => Outcome::Failed,
+            Ok(_) => Outcome::Ok,
+            Err(_) => Outcome::Refused,
+        };
+        let duration = self.began.elapsed();
+        self.log(outcome, duration);
+        if let Some(file) = file {
+            file.write(&self.line(outcome, duration));
+        }
+    }
+
+    fn line(&self, outcome: Outcome, duration: Duration) -> Line<'_> {
+        Line {
+            time: Timestamp::now(),
+            event: "call",
+            tool: &self.tool,
+            component: self.component.as_deref(),
+            outcome,
+            code: self.code,
+            duration_us: u64::try_from(duration.as_micros()).unwrap_or(u64::MAX),
+            denials: &self.denials,
+            transport: self.caller.transport,
+            session: self.caller.session.as_deref(),
+            client: self.client.as_ref(),
+            credential: self.caller.credential.as_deref(),
+        }
+    }
+
+    fn log(&self, outcome: Outcome, duration: Duration) {
+        // Guests choose what they ask for: quoted, it stays in its line.
+        let denials = (!self.denials.is_empty()).then(|| {
+            let denials = self.denials.iter();
+            let texts: Vec<String> = denials
+                .map(|denial| format!("{:?} {:?}", denial.kind, denial.what))
+                .collect();
+            texts.join(", ")
+        });
+        tracing::info!(
+            target: "wassette::audit",
+            tool = self.tool,
+            component = self.component,
+            outcome = outcome.name(),
+            code = self.code,
+            duration_us = u64::try_from(duration.as_micros()).unwrap_or(u64::MAX),
+            denials,
+            transport = self.caller.transport,
+            "call"
+        );
+    }
+}

@@ -1,0 +1,98 @@
+//! Which of the server's own tools are offered: the one place that decides.
+
+/// What the operator lets agents do with the server itself. Components' tools
+/// are offered in any case.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Offer {
+    pub builtins: Builtins,
+    pub changes: Changes,
+    pub grants: Grants,
+}
+
+/// Whether the server's own tools are there at all.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Builtins {
+    #[default]
+    Offered,
+    Off,
+}
+
+/// Whether agents may load and unload components, and change what these are
+/// granted.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Changes {
+    #[default]
+    Allowed,
+    ReadOnly,
+}
+
+/// Whether agents may grant permissions; taking them back is a change only.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Grants {
+    #[default]
+    Allowed,
+    Off,
+}
+
+/// What one of the server's own tools does.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Effect {
+    /// It shows what is there.
+    Look,
+    /// It changes what is installed, or takes permissions back.
+    Change,
+    /// It grants a permission.
+    Grant,
+}
+
+impl Offer {
+    /// Whether tools with this effect are offered.
+    ///
+    /// # Errors
+    ///
+    /// The option of `wassette serve` by which they are not.
+    pub fn admits(self, effect: Effect) -> Result<(), &'static str> {
+        if self.builtins == Builtins::Off {
+            return Err("--disable-builtin-tools");
+        }
+        if self.changes == Changes::ReadOnly && effect != Effect::Look {
+            return Err("--read-only");
+        }
+        if self.grants == Grants::Off && effect == Effect::Grant {
+            return Err("--no-grants");
+        }
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn each_switch_turns_off_what_it_says() {
+        let all = Offer::default();
+        let read_only = Offer {
+            changes: Changes::ReadOnly,
+            ..all
+        };
+        let no_grants = Offer {
+            grants: Grants::Off,
+            ..all
+        };
+        let none = Offer {
+            builtins: Builtins::Off,
+            ..all
+        };
+        let table = [
+            (all, [Ok(()); 3]),
+            (read_only, [Ok(()), Err("--read-only"), Err("--read-only")]),
+            (no_grants, [Ok(()), Ok(()), Err("--no-grants")]),
+            (none, [Err("--disable-builtin-tools"); 3]),
+        ];
+        for (offer, expected) in table {
+            let effects = [Effect::Look, Effect::Change, Effect::Grant];
+            assert_eq!(effects.map(|it| offer.admits(it)), expected, "{offer:?}");
+        }
+    }
+}

@@ -1,0 +1,69 @@
+//! Where the HTTP server listens: on the loopback address, unless someone
+//! guards the door or says that nobody does.
+
+use std::net::SocketAddr;
+
+use tokio::net::TcpListener;
+
+use super::auth::Auth;
+use super::error::ServeError;
+
+/// Listens on `host:port`. Apart from serving, so that a taken port is an
+/// error before anything else is begun.
+///
+/// # Errors
+///
+/// [`ServeError::Exposed`] when others than this machine could connect and
+/// `auth` does not say who may; [`ServeError::Bind`].
+pub async fn bind(address: &str, auth: &Auth) -> Result<TcpListener, ServeError> {
+    let failed = |source| ServeError::Bind {
+        address: address.to_owned(),
+        source,
+    };
+    let addresses: Vec<SocketAddr> = tokio::net::lookup_host(address)
+        .await
+        .map_err(failed)?
+        .collect();
+    let exposed = |address: &SocketAddr| !address.ip().to_canonical().is_loopback();
+    if matches!(auth, Auth::Loopback) && addresses.iter().any(exposed) {
+        return Err(ServeError::Exposed {
+            address: address.to_owned(),
+        });
+    }
+    allow_many_files();
+    let listener = TcpListener::bind(&*addresses).await.map_err(failed)?;
+    warn(&listener, auth);
+    Ok(listener)
+}
+
+/// What the operator should know of a server that others can reach.
+fn warn(listener: &TcpListener, auth: &Auth) {
+    let Ok(address) = listener.local_addr() else {
+        return;
+    };
+    let is_exposed = !address.ip().to_canonical().is_loopback();
+    match auth {
+        Auth::Nobody => eprintln!(
+            "warning: anyone who can reach {address} can load and call components (--no-auth)"
+        ),
+        Auth::Tokens(_) if is_exposed => tracing::warn!(
+            "tokens cross the network in plain text: put a proxy with TLS before {address}"
+        ),
+        Auth::Tokens(_) | Auth::Loopback => {}
+    }
+}
+
+/// Each connection is an open file, and many systems begin with 1,024.
+#[cfg(unix)]
+fn allow_many_files() {
+    use rustix::process::{Resource, getrlimit, setrlimit};
+
+    let mut limit = getrlimit(Resource::Nofile);
+    limit.current = limit.maximum;
+    if let Err(error) = setrlimit(Resource::Nofile, limit) {
+        tracing::debug!(%error, "the limit of open files stays");
+    }
+}
+
+#[cfg(not(unix))]
+fn allow_many_files() {}

@@ -1,0 +1,257 @@
+//! What clients may use up, over raw connections and proper ones.
+
+use std::time::{Duration, Instant};
+
+use reqwest::{Method, StatusCode};
+use serde_json::{Value, json};
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::TcpStream;
+use wassette::mcp::{HttpLimits, HttpOptions};
+
+use crate::support::http::{InProcess, Mcp, Sse, initialize};
+use crate::support::mcp::{CALC, PATIENCE, Place};
+
+async fn limited(limits: HttpLimits) -> InProcess {
+    InProcess::start(HttpOptions {
+        limits,
+        ..HttpOptions::default()
+    })
+    .await
+}
+
+/// Sends bytes, and more of them bit by bit, until the server closes; returns
+/// what it said and how long that took.
+async fn drip(server: &InProcess, start: &str, drop: &str) -> (String, Duration) {
+    let address = server.url.strip_prefix("http://").unwrap();
+    let (mut read, mut write) = TcpStream::connect(address).await.unwrap().into_split();
+    let began = Instant::now();
+    write.write_all(start.as_bytes()).await.unwrap();
+    let drop = drop.to_owned();
+    let dripping = tokio::spawn(async move {
+        while write.write_all(drop.as_bytes()).await.is_ok() {
+            tokio::time::sleep(Duration::from_millis(100)).await;
+        }
+    });
+    let mut said = Vec::new();
+    // A reset is an end too.
+    let _ = tokio::time::timeout(PATIENCE, read.read_to_end(&mut said))
+        .await
+        .expect("the server waits for ever");
+    dripping.abort();
+    (String::from_utf8(said).unwrap(), began.elapsed())
+}
+
+#[tokio::test]
+async fn headers_that_trickle_in_end_the_connection() {
+    let server = limited(HttpLimits {
+        header_time: Duration::from_secs(1),
+        ..HttpLimits::default()
+    })
+    .await;
+    for path in ["/sse", "/mcp"] {
+        let start = format!("GET {path} HTTP/1.1\r\nhost: localhost\r\n");
+        let (said, took) = drip(&server, &start, "x-a: b\r\n").await;
+        assert!(!said.contains("200 OK"), "{said}");
+        assert!(took < Duration::from_secs(20), "{took:?}");
+    }
+    // Nor does one that says nothing at all stay.
+    let (_, took) = drip(&server, "", "").await;
+    assert!(took < Duration::from_secs(20), "{took:?}");
+}
+
+#[tokio::test]
+async fn a_body_that_trickles_in_is_not_waited_for() {
+    let server = limited(HttpLimits {
+        body_time: Duration::from_secs(1),
+        ..HttpLimits::default()
+    })
+    .await;
+    let sse = Sse::open(&server.url, None).await;
+    let message = sse.endpoint.strip_prefix(&server.url).unwrap();
+    for path in ["/mcp", message] {
+        let start =
+            format!("POST {path} HTTP/1.1\r\nhost: localhost\r\ncontent-length: 9999\r\n\r\n");
+        let (said, took) = drip(&server, &start, " ").await;
+        assert!(said.starts_with("HTTP/1.1 408"), "{said}");
+        assert!(took < Duration::from_secs(20), "{took:?}");
+    }
+}
+
+#[tokio::test]
+async fn large_headers_are_refused() {
+    let server = limited(HttpLimits::default()).await;
+    for path in ["/sse", "/mcp", "/healthz"] {
+        let long = "x".repeat(64 * 1024);
+        let start = format!("GET {path} HTTP/1.1\r\nhost: localhost\r\nx-long: {long}\r\n\r\n");
+        let (said, _) = drip(&server, &start, "").await;
+        assert!(said.starts_with("HTTP/1.1 431"), "{said}");
+    }
+}
+
+#[tokio::test]
+async fn large_bodies_are_refused_announced_or_not() {
+    let server = limited(HttpLimits {
+        body_bytes: 100_000,
+        ..HttpLimits::default()
+    })
+    .await;
+    let sse = Sse::open(&server.url, None).await;
+    let message = sse.endpoint.strip_prefix(&server.url).unwrap();
+    for path in ["/mcp", message] {
+        let head = format!("POST {path} HTTP/1.1\r\nhost: localhost\r\n");
+        let announced = format!("{head}content-length: 100001\r\n\r\n");
+        let (said, _) = drip(&server, &announced, "").await;
+        assert!(said.starts_with("HTTP/1.1 413"), "{said}");
+        let chunk = format!("{:x}\r\n{}\r\n", 50_000, " ".repeat(50_000));
+        let chunked = format!("{head}transfer-encoding: chunked\r\n\r\n");
+        let (said, _) = drip(&server, &chunked, &chunk).await;
+        assert!(said.starts_with("HTTP/1.1 413"), "{said}");
+    }
+}
+
+#[tokio::test]
+async fn what_is_no_message_is_a_client_error() {
+    let server = limited(HttpLimits::default()).await;
+    let client = Mcp::new(&server.url, None);
+    for body in ["{", "[]", "\"hello\"", ""] {
+        let request = client.request(Method::POST).body(body);
+        let status = request.send().await.unwrap().status();
+        assert!(status.is_client_error(), "{body}: {status}");
+    }
+}
+
+#[tokio::test]
+async fn few_large_requests_are_worked_on_at_once() {
+    let server = limited(HttpLimits {
+        large_requests: 1,
+        ..HttpLimits::default()
+    })
+    .await;
+    server.load("calc.wat", CALC).await;
+    let client = Mcp::open(&server.url, None).await;
+    // Unknown members of the request are passed over, so that this one spins.
+    let mut spin = json!({ "jsonrpc": "2.0", "id": 7, "method": "tools/call",
+        "params": { "name": "spin", "_meta": { "x": "x".repeat(100_000) } } });
+    let first = client.post(&spin).await;
+    assert_eq!(first.status(), StatusCode::OK);
+    spin["id"] = json!(8);
+    let second = client.post(&spin).await;
+    assert_eq!(second.status(), StatusCode::SERVICE_UNAVAILABLE);
+    let sum = client.call("add", json!({ "a": 1, "b": 2 })).await;
+    assert_eq!(sum["result"]["structuredContent"]["result"], 3);
+}
+
+#[tokio::test]
+async fn sessions_are_bounded_and_make_room_when_they_end() {
+    let server = limited(HttpLimits {
+        sessions: 1,
+        ..HttpLimits::default()
+    })
+    .await;
+    let first = Sse::knock(&server.url, None).await;
+    assert_eq!(first.status(), StatusCode::OK);
+    let second = Sse::knock(&server.url, None).await;
+    assert_eq!(second.status(), StatusCode::SERVICE_UNAVAILABLE);
+    assert_eq!(second.headers()["retry-after"], "60");
+    drop(first);
+    let room = async {
+        while Sse::knock(&server.url, None).await.status() != StatusCode::OK {
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+    };
+    tokio::time::timeout(PATIENCE, room).await.expect("no room");
+
+    let first = Mcp::open(&server.url, None).await;
+    let second = Mcp::new(&server.url, None);
+    let refused = second.initialize().await;
+    assert_eq!(refused.status(), StatusCode::SERVICE_UNAVAILABLE);
+    let deleted = first.request(Method::DELETE).send().await.unwrap();
+    assert!(deleted.status().is_success(), "{}", deleted.status());
+    assert_eq!(second.initialize().await.status(), StatusCode::OK);
+}
+
+#[tokio::test]
+async fn silent_sessions_end() {
+    let server = limited(HttpLimits {
+        session_idle: Duration::from_secs(1),
+        ..HttpLimits::default()
+    })
+    .await;
+    let sse = Sse::open(&server.url, None).await;
+    assert_eq!(sse.post(&initialize()).await.status(), StatusCode::ACCEPTED);
+    let initialized = json!({ "jsonrpc": "2.0", "method": "notifications/initialized" });
+    assert_eq!(sse.post(&initialized).await.status(), StatusCode::ACCEPTED);
+    tokio::time::timeout(PATIENCE, sse.ended)
+        .await
+        .expect("the stream goes on")
+        .unwrap();
+
+    let client = Mcp::open(&server.url, None).await;
+    let ping = json!({ "jsonrpc": "2.0", "id": 5, "method": "ping" });
+    let gone = async {
+        // Longer than the limit, since asking is no silence.
+        loop {
+            tokio::time::sleep(Duration::from_millis(1500)).await;
+            if client.post(&ping).await.status() == StatusCode::NOT_FOUND {
+                return;
+            }
+        }
+    };
+    tokio::time::timeout(PATIENCE, gone)
+        .await
+        .expect("it lives on");
+}
+
+/// Fills the server with calls that never end, over either transport; what is
+/// beyond the limit is told to come back.
+#[tokio::test]
+async fn beyond_the_limit_requests_are_told_to_come_back() {
+    let place = Place::new();
+    let server = place.http(&["--max-requests", "2"]).await;
+    let client = Mcp::open(&server.url, None).await;
+    let uri = place.component("calc.wat", CALC);
+    client.call("load-component", json!({ "uri": uri })).await;
+    let sse = Sse::open(&server.url, None).await;
+    sse.post(&initialize()).await;
+    sse.post(&json!({ "jsonrpc": "2.0", "method": "notifications/initialized" }))
+        .await;
+
+    // Each answer begins before its call ends.
+    let spinning = client.send("spin", json!({})).await;
+    assert_eq!(spinning.status(), StatusCode::OK);
+    let spin = json!({ "jsonrpc": "2.0", "id": 2, "method": "tools/call",
+        "params": { "name": "spin" } });
+    assert_eq!(sse.post(&spin).await.status(), StatusCode::ACCEPTED);
+    for refused in [
+        client.send("add", json!({ "a": 1, "b": 2 })).await,
+        sse.post(&spin).await,
+    ] {
+        assert_eq!(refused.status(), StatusCode::SERVICE_UNAVAILABLE);
+        assert_eq!(refused.headers()["retry-after"], "1");
+    }
+    // Streams are no work, and one more can be opened.
+    Sse::open(&server.url, None).await;
+    // The limit on a call's time makes room again.
+    let answer = tokio::time::timeout(PATIENCE, spinning.text()).await;
+    let answer: Value = crate::support::http::message(&answer.unwrap().unwrap());
+    assert_eq!(answer["result"]["isError"], true, "{answer}");
+    let sum = client.call("add", json!({ "a": 1, "b": 2 })).await;
+    assert_eq!(sum["result"]["structuredContent"]["result"], 3);
+}
+
+#[tokio::test]
+async fn a_client_that_takes_nothing_is_dropped() {
+    let server = limited(HttpLimits {
+        stall: Duration::from_secs(1),
+        ..HttpLimits::default()
+    })
+    .await;
+    let address = server.url.strip_prefix("http://").unwrap();
+    let mut stream = TcpStream::connect(address).await.unwrap();
+    // Answers pile up unread until the server's writes no longer go through.
+    let request = "GET /elsewhere HTTP/1.1\r\nhost: localhost\r\n\r\n".repeat(1000);
+    let flood = async { while stream.write_all(request.as_bytes()).await.is_ok() {} };
+    tokio::time::timeout(PATIENCE, flood)
+        .await
+        .expect("the server goes on");
+}
