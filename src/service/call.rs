@@ -56,6 +56,7 @@ impl Service {
             Ok(program) => program,
             Err(error) => return CallReport::failed(Some(id.clone()), error),
         };
+        self.note_use(id);
         let sandbox = match self.sandbox(id).await {
             Ok(sandbox) => sandbox,
             Err(error) => return CallReport::failed(Some(id.clone()), error),

@@ -41,7 +41,7 @@ impl Service {
 
     fn summarise(&self, entry: Entry) -> ComponentSummary {
         match entry {
-            Entry::Damaged { id, reason } => ComponentSummary {
+            Entry::Damaged { id, reason, .. } => ComponentSummary {
                 id,
                 health: Health::Damaged { reason },
             },

@@ -132,8 +132,7 @@ impl Service {
             Some(name) => name.clone(),
             None => request.reference.default_id()?,
         };
-        let turn = self.turn(&id);
-        let _turn = turn.lock().await;
+        let _alone = self.alone(&id).await?;
         self.store.owned_by(&id, &request.reference)?;
         // A damaged component counts as absent: loading it again mends it.
         let before = self.store.get(&id).unwrap_or_default();

@@ -8,6 +8,7 @@
 //! The command line and the MCP server are two faces of these verbs and know
 //! nothing of each other.
 
+mod alone;
 mod cache;
 mod call;
 mod config;
@@ -19,6 +20,7 @@ mod list;
 mod load;
 mod login;
 mod secrets;
+mod usage;
 mod watch;
 
 use std::collections::HashMap;
@@ -30,11 +32,13 @@ use crate::catalog::{Catalog, CatalogEntry};
 use crate::fetch::{CredentialOptions, FetchOptions, Fetcher, LoginFile, Network};
 use crate::reference::ComponentId;
 use crate::runtime::{CodeSource, Program, Runtime, RuntimeOptions};
-use crate::store::{Entry, Installed, Store, StoreError};
+use crate::store::{Damage, Entry, Installed, Store, StoreError};
 use crate::toolbox::Toolbox;
 
+use alone::Turns;
 use config::Digests;
 use grants::Sandboxes;
+use usage::Usage;
 
 pub use cache::{
     CacheListing, CachedComponent, Clear, Cleared, Fault, Keep, Repair, Verdict, VerifyReport,
@@ -85,8 +89,8 @@ pub struct Service {
     runtime: Arc<Runtime>,
     toolbox: Toolbox,
     programs: Mutex<HashMap<ComponentId, Arc<Program>>>,
-    /// One load or unload of an id at a time.
-    busy: Mutex<HashMap<ComponentId, Arc<tokio::sync::Mutex<()>>>>,
+    turns: Turns,
+    usage: Usage,
 }
 
 /// What was taken away by an unload.
@@ -140,14 +144,15 @@ impl Service {
             runtime: Runtime::new(runtime),
             toolbox: Toolbox::new(options.reserved),
             programs: Mutex::default(),
-            busy: Mutex::default(),
+            turns: Turns::default(),
+            usage: Usage::default(),
         }))
     }
 
     /// Offers the tools of all installed components, from metadata alone.
     ///
     /// A damaged component is passed over with a warning: it never keeps the
-    /// others from being served.
+    /// others from being served. One whose bytes changed is moved aside.
     pub fn offer_installed(&self) -> Result<(), Error> {
         for entry in self.store.list()? {
             match entry {
@@ -155,19 +160,33 @@ impl Service {
                     self.toolbox
                         .insert(&installed.metadata.component_id, installed.metadata.tools);
                 }
-                Entry::Damaged { id, reason } => {
-                    tracing::warn!("component `{id}` is not served: {reason}");
-                }
+                Entry::Damaged { id, damage, reason } => self.set_aside(&id, damage, &reason),
             }
         }
         Ok(())
+    }
+
+    /// Says why a component is not served, and keeps it from being so again.
+    fn set_aside(&self, id: &ComponentId, damage: Damage, reason: &str) {
+        tracing::warn!("component `{id}` is not served: {reason}");
+        if damage == Damage::Content {
+            match self.store.quarantine(id) {
+                Ok(Some(place)) => tracing::warn!("it was moved to `{}`", place.display()),
+                Ok(None) => tracing::info!("component `{id}` was replaced meanwhile"),
+                Err(error) => tracing::warn!("it stays where it is: {error}"),
+            }
+        }
     }
 
     /// Clears away what killed processes left, and says so.
     pub fn sweep(&self) {
         match self.store.sweep() {
             Ok(swept) if swept.is_empty() => {}
-            Ok(swept) => tracing::info!("removed {} unfinished downloads", swept.len()),
+            Ok(swept) => {
+                for path in swept {
+                    tracing::info!("removed `{}`, which was never finished", path.display());
+                }
+            }
             Err(error) => tracing::warn!("unfinished downloads remain: {error}"),
         }
     }
@@ -182,8 +201,7 @@ impl Service {
     ///
     /// [`StoreError::NotInstalled`] when there is none by this id.
     pub async fn unload(self: &Arc<Self>, id: &ComponentId) -> Result<Unloaded, Error> {
-        let turn = self.turn(id);
-        let _turn = turn.lock().await;
+        let _alone = self.alone(id).await?;
         let (service, removed) = (self.clone(), id.clone());
         tokio::task::spawn_blocking(move || service.store.remove(&removed)).await??;
         Ok(Unloaded {
@@ -227,12 +245,6 @@ impl Service {
     fn lock_programs(&self) -> std::sync::MutexGuard<'_, HashMap<ComponentId, Arc<Program>>> {
         // The map is whole between any two statements.
         self.programs.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    fn turn(&self, id: &ComponentId) -> Arc<tokio::sync::Mutex<()>> {
-        let mut busy = self.busy.lock().unwrap_or_else(PoisonError::into_inner);
-        busy.retain(|_, turn| Arc::strong_count(turn) > 1);
-        busy.entry(id.clone()).or_default().clone()
     }
 }
 

@@ -154,15 +154,14 @@ impl Service {
     async fn follow(self: &Arc<Self>, id: &ComponentId) -> Result<(), Error> {
         // A load or unload of this process under way ends first, and has then
         // offered the same itself.
-        let turn = self.turn(id);
-        let _turn = turn.lock().await;
+        let _turn = self.turns.take(id).await;
         let (service, wanted) = (self.clone(), id.clone());
         let found = tokio::task::spawn_blocking(move || service.store.entry(&wanted)).await??;
         match found {
             Some(Entry::Sound(installed)) => self.renew(id, *installed),
-            Some(Entry::Damaged { reason, .. }) => {
-                tracing::warn!("component `{id}` is not served any more: {reason}");
+            Some(Entry::Damaged { damage, reason, .. }) => {
                 self.withdraw(id);
+                self.set_aside(id, damage, &reason);
             }
             None if self.withdraw(id).is_empty() => {}
             None => tracing::info!("component `{id}` was unloaded by another process"),

@@ -7,11 +7,13 @@
 //!   components/<id>/
 //!     <id>.wasm                    the component
 //!     <id>.metadata.json           tools, schemas, stamp, source, digests, receipt
+//!     <id>.metadata.copy.json      the same, for when that is damaged
 //!     <id>.cwasm                   compiled for this engine
 //!     <id>.used                    its time is that of the last call
-//!   quarantine/<id>-<time>/        components whose bytes changed, for a look
 //!     <id>.policy.yaml             what is granted; nothing without it
 //!     <id>.policy.meta.json        who granted what, and when
+//!   quarantine/<id>-<time>/        components whose bytes changed, for a look
+//!   locks/<id>.lock                held while the component is changed
 //!   secrets/<id>.json              secrets of a component, installed or not
 //! ```
 
@@ -52,6 +54,11 @@ impl Layout {
         self.root.join("quarantine")
     }
 
+    /// Held by the process that changes this component, for as long as it does.
+    pub fn component_lock(&self, id: &ComponentId) -> PathBuf {
+        self.root.join("locks").join(format!("{id}.lock"))
+    }
+
     /// Readable by its owner alone, like all that is in it.
     pub fn secrets(&self) -> PathBuf {
         self.root.join("secrets")
@@ -73,6 +80,8 @@ pub struct ComponentFiles {
     pub dir: PathBuf,
     pub wasm: PathBuf,
     pub metadata: PathBuf,
+    /// A second copy of the metadata.
+    pub metadata_copy: PathBuf,
     pub cwasm: PathBuf,
     /// Empty; its time is that of the last call.
     pub used: PathBuf,
@@ -86,6 +95,7 @@ impl ComponentFiles {
         ComponentFiles {
             wasm: file("wasm"),
             metadata: file("metadata.json"),
+            metadata_copy: file("metadata.copy.json"),
             cwasm: file("cwasm"),
             used: file("used"),
             policy: file("policy.yaml"),
@@ -95,10 +105,11 @@ impl ComponentFiles {
     }
 
     /// Every file that belongs into the directory.
-    pub fn all(&self) -> [PathBuf; 6] {
+    pub fn all(&self) -> [PathBuf; 7] {
         [
             &self.wasm,
             &self.metadata,
+            &self.metadata_copy,
             &self.cwasm,
             &self.used,
             &self.policy,

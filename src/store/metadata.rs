@@ -15,8 +15,14 @@ use crate::reference::{ComponentId, Reference};
 use crate::schema::ToolRecord;
 use crate::verify::Trust;
 
+use super::layout::ComponentFiles;
+
 /// Raised when a reader of the previous version would misread the file.
-pub const FORMAT: u32 = 1;
+pub const FORMAT: u32 = 2;
+/// The first format, which had no checksum and no second copy.
+const WITHOUT_CHECKSUM: u32 = 1;
+/// Begins the last member of the file: the digest of all before it.
+const CHECKSUM: &str = ",\n  \"checksum\": \"";
 
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct Metadata {
@@ -88,20 +94,15 @@ fn mtime_ns(metadata: &fs::Metadata) -> io::Result<u64> {
 }
 
 impl Metadata {
-    /// Reads the file.
+    /// Reads the file, also one of the previous format.
     ///
     /// # Errors
     ///
-    /// `InvalidData` when it is not this format.
+    /// `InvalidData` when it is not this format, or not as it was written.
     pub fn read(path: &Path) -> io::Result<Self> {
-        let bytes = fs::read(path)?;
-        let mut metadata: Metadata = serde_json::from_slice(&bytes).map_err(io::Error::from)?;
-        if metadata.format != FORMAT {
-            return Err(io::Error::new(
-                io::ErrorKind::InvalidData,
-                format!("format {} is not {FORMAT}", metadata.format),
-            ));
-        }
+        let text = fs::read_to_string(path)?;
+        let mut metadata: Metadata = serde_json::from_str(&text).map_err(io::Error::from)?;
+        metadata.check_format(&text)?;
         metadata.tools.retain_mut(|tool| {
             let fit = tool.make_fit();
             if let Err(reason) = &fit {
@@ -113,14 +114,49 @@ impl Metadata {
         Ok(metadata)
     }
 
+    fn check_format(&self, text: &str) -> io::Result<()> {
+        let invalid = |reason: String| io::Error::new(io::ErrorKind::InvalidData, reason);
+        match (self.format, text.rsplit_once(CHECKSUM)) {
+            (FORMAT, Some((before, rest))) => {
+                let found = rest.split('"').next().unwrap_or_default();
+                if found == Digest::of(before.as_bytes()).to_string() {
+                    Ok(())
+                } else {
+                    Err(invalid("it was changed after it was written".into()))
+                }
+            }
+            (WITHOUT_CHECKSUM, None) => Ok(()),
+            (format, _) => Err(invalid(format!("format {format} is not {FORMAT}"))),
+        }
+    }
+
+    /// Whether it is to be written again, in today's format.
+    pub fn is_outdated(&self) -> bool {
+        self.format != FORMAT
+    }
+
+    /// Writes the file and its copy.
+    pub fn write_both(&self, files: &ComponentFiles) -> io::Result<()> {
+        self.write(&files.metadata)?;
+        self.write(&files.metadata_copy)
+    }
+
     /// Writes the file, synced to disk, replacing what is there in one step.
     pub fn write(&self, path: &Path) -> io::Result<()> {
         let dir = path.parent().unwrap_or(Path::new("."));
         let mut file = tempfile::NamedTempFile::new_in(dir)?;
-        serde_json::to_writer_pretty(&mut file, self).map_err(io::Error::from)?;
-        file.flush()?;
+        file.write_all(self.to_text()?.as_bytes())?;
         file.as_file().sync_all()?;
         file.persist(path)?;
         Ok(())
+    }
+
+    fn to_text(&self) -> io::Result<String> {
+        let mut text = serde_json::to_string_pretty(self).map_err(io::Error::from)?;
+        // The checksum goes before the brace that ends the object.
+        text.truncate(text.len() - "\n}".len());
+        let checksum = Digest::of(text.as_bytes());
+        text.push_str(&format!("{CHECKSUM}{checksum}\"\n}}\n"));
+        Ok(text)
     }
 }

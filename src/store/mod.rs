@@ -5,10 +5,13 @@
 //! metadata alone; a component's bytes are only hashed when its stamp no
 //! longer fits.
 
+mod check;
 mod error;
+mod hold;
 mod layout;
 mod metadata;
 mod policy;
+mod quarantine;
 pub mod secrets;
 mod staging;
 mod stamp;
@@ -21,12 +24,12 @@ use std::path::{Path, PathBuf};
 use jiff::Timestamp;
 use serde_json::Value;
 
-use crate::digest::Digest;
 use crate::reference::{ComponentId, Reference};
 use crate::schema::{Description, ToolRecord};
 use crate::verify::Verified;
 
 pub use error::{StoreError, UnreadablePolicy};
+pub use hold::Hold;
 pub use layout::{ComponentFiles, Layout};
 pub use metadata::{ComponentInfo, Digests, Metadata, ValidationStamp};
 pub use policy::{GrantRecord, Granted, Grantor, Origin, PolicyRecord, RequestSource, Standing};
@@ -54,8 +57,18 @@ pub enum Entry {
     /// Not served; the reason is for the user.
     Damaged {
         id: ComponentId,
+        damage: Damage,
         reason: String,
     },
+}
+
+/// What of a component is damaged.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Damage {
+    /// Its bytes are not those that were installed.
+    Content,
+    /// What is known of it, in both copies.
+    Records,
 }
 
 /// What becomes a component directory.
@@ -136,23 +149,8 @@ impl Store {
         match self.entry(id)? {
             None => Ok(None),
             Some(Entry::Sound(installed)) => Ok(Some(*installed)),
-            Some(Entry::Damaged { id, reason }) => Err(StoreError::Damaged { id, reason }),
+            Some(Entry::Damaged { id, reason, .. }) => Err(StoreError::Damaged { id, reason }),
         }
-    }
-
-    /// One component directory in whatever state, if there is one by this id.
-    pub fn entry(&self, id: &ComponentId) -> Result<Option<Entry>, StoreError> {
-        let files = self.layout.component(id);
-        if !files.dir.is_dir() {
-            return Ok(None);
-        }
-        Ok(Some(match check(&files) {
-            Ok(metadata) => Entry::Sound(Box::new(Installed { metadata, files })),
-            Err(reason) => Entry::Damaged {
-                id: id.clone(),
-                reason,
-            },
-        }))
     }
 
     /// Lays out a component directory in its staging directory.
@@ -201,7 +199,7 @@ impl Store {
             requested_permissions,
         };
         metadata
-            .write(&files.metadata)
+            .write_both(&files)
             .map_err(StoreError::io("write", &files.metadata))?;
         sync(&files.dir)?;
         Ok(Prepared {
@@ -256,26 +254,12 @@ impl Store {
 
     /// Notes that the same bytes were found at their source again.
     pub fn refresh(&self, installed: &Installed) -> Result<(), StoreError> {
-        let path = &installed.files.metadata;
+        let files = &installed.files;
         let _lock = staging::exclusive(&self.layout.lock())?;
         installed
             .metadata
-            .write(path)
-            .map_err(StoreError::io("write", path))
-    }
-
-    /// Moves a component aside, so that it is neither served nor lost, and
-    /// returns where to.
-    pub fn quarantine(&self, id: &ComponentId) -> Result<PathBuf, StoreError> {
-        let files = self.layout.component(id);
-        let directory = self.layout.quarantine();
-        create_private(&directory)?;
-        let now = Timestamp::now().strftime("%Y%m%dT%H%M%S%6f");
-        let place = directory.join(format!("{id}-{now}"));
-        let _lock = staging::exclusive(&self.layout.lock())?;
-        fs::rename(&files.dir, &place).map_err(StoreError::io("move", &files.dir))?;
-        sync(&self.layout.components())?;
-        Ok(place)
+            .write_both(files)
+            .map_err(StoreError::io("write", &files.metadata))
     }
 
     /// Takes a component away, whatever its state.
@@ -306,33 +290,6 @@ impl Entry {
             Entry::Damaged { id, .. } => (Timestamp::MAX, id),
         }
     }
-}
-
-/// Reads the metadata and makes sure that the bytes are those it speaks of.
-fn check(files: &ComponentFiles) -> Result<Metadata, String> {
-    let mut metadata = Metadata::read(&files.metadata)
-        .map_err(|error| format!("its metadata cannot be read ({error})"))?;
-    let unreadable = |error| format!("its code cannot be read ({error})");
-    if metadata
-        .validation_stamp
-        .matches(&files.wasm)
-        .map_err(unreadable)?
-    {
-        return Ok(metadata);
-    }
-    let (digest, _) = Digest::of_file(&files.wasm).map_err(unreadable)?;
-    let expected = metadata.validation_stamp.content_hash;
-    if digest != expected {
-        return Err(format!(
-            "its code is {digest}, but {expected} was installed"
-        ));
-    }
-    metadata.validation_stamp = ValidationStamp::of(&files.wasm, digest).map_err(unreadable)?;
-    // A read-only root hashes again at the next start; nothing is lost.
-    if let Err(error) = metadata.write(&files.metadata) {
-        tracing::debug!(%error, "stamp not renewed");
-    }
-    Ok(metadata)
 }
 
 /// Puts a directory in place of another, in one step where the system can.

@@ -15,6 +15,8 @@ use super::layout::Layout;
 
 const PREFIX: &str = "temp-";
 const OWNER: &str = ".owner";
+/// Begins the name of a file that is not whole yet; `tempfile` gives it.
+const UNFINISHED: &str = ".tmp";
 
 /// A private directory that vanishes when dropped, unless it was installed.
 #[derive(Debug)]
@@ -46,29 +48,40 @@ impl Staging {
     }
 }
 
-/// Removes the staging directories whose process is gone and returns them.
+/// Removes the staging directories whose process is gone, and the files whose
+/// writers are, and returns them.
 pub(super) fn sweep(layout: &Layout) -> Result<Vec<PathBuf>, StoreError> {
-    let downloads = layout.downloads();
-    let entries = match fs::read_dir(&downloads) {
-        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
-        entries => entries.map_err(StoreError::io("list", &downloads))?,
-    };
-    let leftovers: Vec<PathBuf> = entries
-        .flatten()
-        .filter(|entry| entry.file_name().to_string_lossy().starts_with(PREFIX))
-        .map(|entry| entry.path())
-        .collect();
-    if leftovers.is_empty() {
-        return Ok(leftovers);
+    let downloads = beginning_with(PREFIX, &layout.downloads())?;
+    let mut files = Vec::new();
+    for component in beginning_with("", &layout.components())? {
+        files.extend(beginning_with(UNFINISHED, &component).unwrap_or_default());
+    }
+    if downloads.is_empty() && files.is_empty() {
+        return Ok(Vec::new());
     }
     let _sweep = exclusive(&layout.lock())?;
     let mut swept = Vec::new();
-    for path in leftovers {
+    for path in downloads {
         if !owned(&path) && fs::remove_dir_all(&path).is_ok() {
             swept.push(path);
         }
     }
+    // Files in place are written under the lock, which no one has now.
+    files.retain(|path| fs::remove_file(path).is_ok());
+    swept.extend(files);
     Ok(swept)
+}
+
+fn beginning_with(prefix: &str, directory: &Path) -> Result<Vec<PathBuf>, StoreError> {
+    let entries = match fs::read_dir(directory) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
+        entries => entries.map_err(StoreError::io("list", directory))?,
+    };
+    Ok(entries
+        .flatten()
+        .filter(|entry| entry.file_name().to_string_lossy().starts_with(prefix))
+        .map(|entry| entry.path())
+        .collect())
 }
 
 /// Whether a living process holds the directory.

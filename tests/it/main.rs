@@ -52,5 +52,7 @@ mod sandbox_files;
 mod sandbox_files_escape;
 mod sandbox_requests;
 mod sandbox_sockets;
+mod store_damage;
+mod store_processes;
 mod support;
 mod verify;

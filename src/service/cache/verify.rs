@@ -3,9 +3,11 @@
 
 use std::collections::BTreeSet;
 use std::fs;
+use std::io;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Mutex, PoisonError};
 use std::thread;
+use std::time::Duration;
 
 use serde::Serialize;
 
@@ -82,7 +84,7 @@ impl Service {
         let verdicts = Mutex::new(Vec::new());
         let work = || {
             while let Some(id) = ids.get(next.fetch_add(1, Ordering::Relaxed)) {
-                let verdict = Examination::new(self, id, repair).run();
+                let verdict = self.examine(id, repair);
                 let bytes = self.bytes_of(id);
                 progress.bytes(
                     done.fetch_add(bytes, Ordering::Relaxed) + bytes,
@@ -109,12 +111,37 @@ impl Service {
         })
     }
 
+    /// What another process changes meanwhile looks like a fault: what is
+    /// found is believed, and mended, once the component is held.
+    fn examine(&self, id: &ComponentId, repair: Repair) -> Verdict {
+        let verdict = Examination::new(self, id, Repair::No).run();
+        if verdict.faults.is_empty() {
+            return verdict;
+        }
+        loop {
+            match self.store.try_hold(id) {
+                Ok(None) => thread::sleep(RETRY),
+                Ok(Some(_hold)) => {
+                    // Unloaded meanwhile, there is nothing to be said of it.
+                    let gone = !self.store.layout().component(id).dir.is_dir();
+                    let again = Examination::new(self, id, repair);
+                    return if gone { again.nothing() } else { again.run() };
+                }
+                // A root that can only be read is changed by no one.
+                Err(_) => return verdict,
+            }
+        }
+    }
+
     fn bytes_of(&self, id: &ComponentId) -> u64 {
         let files = self.store.layout().component(id);
         let size = |path| super::size(path).unwrap_or(0);
         size(&files.wasm) + size(&files.cwasm)
     }
 }
+
+/// How often a component that another process holds is tried.
+const RETRY: Duration = Duration::from_millis(20);
 
 /// One component under examination.
 struct Examination<'a> {
@@ -137,23 +164,70 @@ impl<'a> Examination<'a> {
     }
 
     fn run(mut self) -> Verdict {
-        match Metadata::read(&self.files.metadata) {
-            Err(error) => {
-                let reason = format!("it cannot be read: {error}");
-                self.set_aside("metadata.json", reason);
-            }
-            Ok(metadata) => {
-                if let Some(bytes) = self.component(&metadata) {
-                    self.records(metadata.clone(), &bytes);
-                    drop(bytes);
-                    self.code(metadata);
-                }
-            }
+        if let Some(metadata) = self.metadata()
+            && let Some(bytes) = self.component(&metadata)
+        {
+            self.records(metadata.clone(), &bytes);
+            drop(bytes);
+            self.code(metadata);
         }
+        self.policy();
         self.strangers();
         Verdict {
             id: self.id.clone(),
             faults: self.faults,
+        }
+    }
+
+    fn nothing(self) -> Verdict {
+        Verdict {
+            id: self.id.clone(),
+            faults: Vec::new(),
+        }
+    }
+
+    /// The metadata, from whichever of its two copies is sound.
+    fn metadata(&mut self) -> Option<Metadata> {
+        let first = Metadata::read(&self.files.metadata);
+        let copy = Metadata::read(&self.files.metadata_copy);
+        let reason = |error| format!("it cannot be read: {error}");
+        match (first, copy) {
+            (Ok(metadata), Ok(_)) => Some(metadata),
+            (Err(error), Err(_)) => {
+                self.set_aside("metadata.json", reason(error));
+                None
+            }
+            (Ok(sound), Err(error)) => self.written_again("metadata.copy.json", sound, error),
+            (Err(error), Ok(sound)) => self.written_again("metadata.json", sound, error),
+        }
+    }
+
+    fn written_again(
+        &mut self,
+        suffix: &str,
+        sound: Metadata,
+        error: io::Error,
+    ) -> Option<Metadata> {
+        let store = &self.service.store;
+        let installed = Installed {
+            metadata: sound.clone(),
+            files: self.files.clone(),
+        };
+        self.fault(suffix, format!("it cannot be read: {error}"), || {
+            store.refresh(&installed).is_ok()
+        });
+        Some(sound)
+    }
+
+    /// A policy that cannot be read grants nothing; only a person can say
+    /// what it should grant.
+    fn policy(&mut self) {
+        if let Err(error) = self.service.store.granted(self.id) {
+            let reason = match std::error::Error::source(&error) {
+                Some(source) => format!("it grants nothing: {source}"),
+                None => error.to_string(),
+            };
+            self.fault("policy.yaml", reason, || false);
         }
     }
 

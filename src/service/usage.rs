@@ -1,0 +1,44 @@
+//! Notes when components are called, for those who make room.
+
+use std::collections::HashMap;
+use std::sync::{Mutex, PoisonError};
+use std::time::{Duration, Instant};
+
+use crate::reference::ComponentId;
+use crate::store::usage;
+
+use super::Service;
+
+/// Calls within this time of a note are covered by it.
+const GRAIN: Duration = Duration::from_secs(600);
+
+/// When a note was last made for each component.
+#[derive(Default)]
+pub(super) struct Usage(Mutex<HashMap<ComponentId, Instant>>);
+
+impl Usage {
+    /// Whether a note is due, which then counts as made.
+    fn is_due(&self, id: &ComponentId) -> bool {
+        let mut noted = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let due = noted.get(id).is_none_or(|at| at.elapsed() > GRAIN);
+        if due {
+            noted.insert(id.clone(), Instant::now());
+        }
+        due
+    }
+}
+
+impl Service {
+    /// Notes that the component is called now. Needs a tokio runtime.
+    pub(super) fn note_use(&self, id: &ComponentId) {
+        if !self.usage.is_due(id) {
+            return;
+        }
+        let files = self.store.layout().component(id);
+        tokio::task::spawn_blocking(move || {
+            if let Err(error) = usage::touch(&files) {
+                tracing::debug!(%error, "use not noted");
+            }
+        });
+    }
+}

@@ -1,0 +1,60 @@
+//! Components that are not what was installed, out of the way.
+
+use std::fs;
+use std::path::PathBuf;
+
+use jiff::Timestamp;
+
+use super::error::StoreError;
+use super::layout::ComponentFiles;
+use super::metadata::Metadata;
+use super::{Store, create_private, staging, sync};
+use crate::digest::Digest;
+use crate::reference::ComponentId;
+
+impl Store {
+    /// Moves a component aside, so that it is neither served nor lost, and
+    /// returns where to; `None` if it was replaced by a sound one meanwhile.
+    ///
+    /// # Errors
+    ///
+    /// What the disk refuses; the component is then still in its place.
+    pub fn quarantine(&self, id: &ComponentId) -> Result<Option<PathBuf>, StoreError> {
+        let files = self.layout.component(id);
+        let directory = self.layout.quarantine();
+        create_private(&directory)?;
+        let now = Timestamp::now().strftime("%Y%m%dT%H%M%S%6f");
+        let place = directory.join(format!("{id}-{now}"));
+        let _lock = staging::exclusive(&self.layout.lock())?;
+        if is_sound(&files) {
+            return Ok(None);
+        }
+        fs::rename(&files.dir, &place).map_err(StoreError::io("move", &files.dir))?;
+        sync(&self.layout.components())?;
+        Ok(Some(place))
+    }
+
+    /// The names of what was moved aside.
+    pub fn quarantined(&self) -> Vec<String> {
+        let entries = fs::read_dir(self.layout.quarantine());
+        let mut names: Vec<String> = entries
+            .into_iter()
+            .flatten()
+            .flatten()
+            .map(|entry| entry.file_name().to_string_lossy().into_owned())
+            .collect();
+        names.sort_unstable();
+        names
+    }
+}
+
+/// By its bytes, whatever its stamp says.
+fn is_sound(files: &ComponentFiles) -> bool {
+    let metadata =
+        Metadata::read(&files.metadata).or_else(|_| Metadata::read(&files.metadata_copy));
+    let digest = Digest::of_file(&files.wasm);
+    match (metadata, digest) {
+        (Ok(metadata), Ok((digest, _))) => digest == metadata.digests.component,
+        _ => false,
+    }
+}

@@ -1,0 +1,172 @@
+//! Files that changed on disk: what can be made again is, the rest is not served.
+
+use std::fs::{self, File};
+use std::path::PathBuf;
+use std::time::{Duration, SystemTime};
+
+use serde_json::{Value, json};
+
+use crate::support::cli::Cli;
+use crate::support::mcp::{CALC, Place};
+
+struct Root {
+    cli: Cli,
+}
+
+impl Root {
+    fn new() -> Self {
+        let cli = Cli::new();
+        cli.load(&cli.file("calc.wat", CALC));
+        Root { cli }
+    }
+
+    fn path(&self, suffix: &str) -> PathBuf {
+        let directory = self.cli.root().join("components/calc");
+        directory.join(format!("calc.{suffix}"))
+    }
+
+    fn flip(&self, suffix: &str, at: usize) {
+        let mut bytes = fs::read(self.path(suffix)).unwrap();
+        bytes[at] ^= 1;
+        fs::write(self.path(suffix), bytes).unwrap();
+    }
+
+    fn sum(&self) -> Option<Value> {
+        let ended = self
+            .cli
+            .run(["call", "add", "--args", r#"{"a": 1, "b": 2}"#, "-o", "json"]);
+        (ended.code == 0).then(|| serde_json::from_str(&ended.stdout).unwrap())
+    }
+
+    fn verified(&self) -> i32 {
+        self.cli.run(["cache", "verify"]).code
+    }
+}
+
+fn three() -> Option<Value> {
+    Some(json!({"result": 3}))
+}
+
+#[test]
+fn any_bit_of_the_metadata_is_mended_from_the_copy() {
+    let root = Root::new();
+    let length = fs::read(root.path("metadata.json")).unwrap().len();
+    for at in (0..length).step_by(97).chain([length - 1]) {
+        for suffix in ["metadata.json", "metadata.copy.json"] {
+            root.flip(suffix, at);
+            if fs::read_to_string(root.path(suffix))
+                .is_ok_and(|text| text.trim_end().ends_with('}'))
+            {
+                assert_eq!(root.verified(), 5, "{suffix} {at}");
+            }
+            let repaired = root.cli.run(["cache", "verify", "--repair"]);
+            assert_eq!(repaired.code, 0, "{suffix} {at}: {}", repaired.stdout);
+        }
+    }
+    // A start mends it as well, without being asked.
+    root.flip("metadata.json", 40);
+    assert_eq!(root.sum(), three());
+    assert_eq!(root.verified(), 0);
+}
+
+#[test]
+fn metadata_damaged_twice_is_reported_and_mended_by_a_load() {
+    let root = Root::new();
+    root.flip("metadata.json", 40);
+    root.flip("metadata.copy.json", 40);
+    assert_eq!(root.sum(), None);
+    let listed = root.cli.json(["list"]);
+    assert_eq!(listed["components"][0]["status"], "damaged");
+    root.cli.load(&root.cli.file("calc.wat", CALC));
+    assert_eq!(root.sum(), three());
+}
+
+#[test]
+fn code_that_changed_is_made_again_without_a_word() {
+    let root = Root::new();
+    for at in [0, 500, 5000] {
+        root.flip("cwasm", at);
+        assert_eq!(root.sum(), three());
+    }
+    File::create(root.path("cwasm")).unwrap();
+    assert_eq!(root.sum(), three());
+    // What belongs to another user was not written by this program.
+    #[cfg(unix)]
+    if rustix::process::geteuid().is_root() {
+        let other = rustix::fs::Uid::from_raw(65534);
+        rustix::fs::chown(root.path("cwasm"), Some(other), None).unwrap();
+        assert_eq!(root.sum(), three());
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_server_moves_a_component_whose_bytes_changed_aside() {
+    let place = Place::new();
+    let uri = place.component("calc.wat", CALC);
+    let client = place.stdio().await;
+    client.load(&uri).await;
+    drop(client);
+    let root = place.path("root");
+    let wasm = root.join("components/calc/calc.wasm");
+    let mut bytes = fs::read(&wasm).unwrap();
+    let last = bytes.len() - 1;
+    bytes[last] ^= 1;
+    fs::write(&wasm, &bytes).unwrap();
+
+    let client = place.stdio().await;
+    assert!(!client.tool_names().await.contains(&"add".to_owned()));
+    let aside = fs::read_dir(root.join("quarantine")).unwrap();
+    let kept: Vec<_> = aside.flatten().map(|entry| entry.path()).collect();
+    assert_eq!(kept.len(), 1);
+    assert_eq!(fs::read(kept[0].join("calc.wasm")).unwrap(), bytes);
+    // Its source mends it.
+    client.load(&uri).await;
+    assert!(client.tool_names().await.contains(&"add".to_owned()));
+}
+
+#[test]
+fn forged_times_do_not_matter() {
+    let root = Root::new();
+    let times = [
+        SystemTime::UNIX_EPOCH,
+        SystemTime::now() + Duration::from_secs(1 << 33),
+        SystemTime::now() - Duration::from_secs(3600),
+    ];
+    for time in times {
+        for suffix in ["wasm", "cwasm", "metadata.json", "metadata.copy.json"] {
+            let file = File::options().write(true).open(root.path(suffix)).unwrap();
+            file.set_modified(time).unwrap();
+        }
+        assert_eq!(root.sum(), three());
+        assert_eq!(root.verified(), 0);
+    }
+}
+
+#[test]
+fn a_root_of_the_previous_format_goes_on_with_its_policies_and_secrets() {
+    let root = Root::new();
+    root.cli.run(["secret", "set", "calc", "KEY=value"]);
+    let policy = "version: \"1.0\"\npermissions:\n  environment:\n    allow:\n    - key: KEY\n";
+    fs::write(root.path("policy.yaml"), policy).unwrap();
+    // As it was written before there was a checksum, and a copy.
+    let text = fs::read_to_string(root.path("metadata.json")).unwrap();
+    let (before, _) = text.split_once(",\n  \"checksum\"").unwrap();
+    let old = format!(
+        "{}\n}}",
+        before.replacen("\"format\": 2", "\"format\": 1", 1)
+    );
+    fs::write(root.path("metadata.json"), old).unwrap();
+    fs::remove_file(root.path("metadata.copy.json")).unwrap();
+
+    assert_eq!(root.sum(), three());
+    let text = fs::read_to_string(root.path("metadata.json")).unwrap();
+    assert!(text.contains("\"format\": 2") && text.contains("\"checksum\""));
+    assert!(root.path("metadata.copy.json").is_file());
+    assert_eq!(
+        fs::read_to_string(root.path("policy.yaml")).unwrap(),
+        policy
+    );
+    let secrets = root.cli.run(["secret", "list", "calc"]);
+    assert!(secrets.stdout.contains("KEY"), "{}", secrets.stdout);
+    assert_eq!(root.verified(), 0);
+}
