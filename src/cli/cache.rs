@@ -143,9 +143,10 @@ impl Present for CacheListing {
             rows.collect(),
         );
         format!(
-            "{table}\n\n{} in all, {} of it downloads",
+            "{table}\n\n{} in all, {} of it downloads and {} code of nothing installed",
             size(self.total_bytes),
-            size(self.downloads_bytes)
+            size(self.downloads_bytes),
+            size(self.unused_bytes)
         )
     }
 }

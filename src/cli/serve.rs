@@ -121,6 +121,7 @@ impl Serve {
         let watch = Watch::begin(service.clone())?;
         service.offer_installed()?;
         tokio::spawn(watch.run());
+        tokio::spawn(Service::let_idle_rest(Arc::downgrade(&service)));
         let sweeper = service.clone();
         tokio::task::spawn_blocking(move || sweeper.sweep());
         match listener {

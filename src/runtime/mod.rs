@@ -21,6 +21,7 @@ mod link;
 mod printed;
 mod program;
 mod sandbox;
+mod shared;
 mod ticker;
 
 use std::path::{Path, PathBuf};
@@ -37,6 +38,7 @@ pub use sandbox::{
 
 pub use crate::schema::value::Returned;
 
+use crate::digest::Digest;
 use crate::store::Layout;
 
 use cache::{Key, Miss};
@@ -45,6 +47,7 @@ use engine::{Allocation, Engines, Running};
 use guests::Guests;
 use jobs::{Compiled, Jobs};
 use sandbox::Connector;
+use shared::Shared;
 use ticker::Ticker;
 
 /// How components are compiled and what a call may take.
@@ -100,6 +103,7 @@ pub enum CodeState {
 pub struct Runtime {
     options: RuntimeOptions,
     jobs: Jobs,
+    shared: Shared,
     engines: Engines,
     ticker: Ticker,
     guests: Guests,
@@ -114,10 +118,12 @@ impl Runtime {
             options.compile_timeout,
             options.compile_jobs,
         );
+        let shared = Shared::new(options.layout.compiled());
         let connector = Connector::new(options.network.clone());
         Arc::new(Runtime {
             options,
             jobs,
+            shared,
             engines: Engines::default(),
             ticker: Ticker::default(),
             guests: Guests::default(),
@@ -201,7 +207,7 @@ impl Runtime {
             },
         })?;
         if tier == Tier::Optimised {
-            keep(&compiled, &source.cwasm);
+            self.keep(&compiled, source);
         }
         Ok((code, compiled.took))
     }
@@ -211,7 +217,7 @@ impl Runtime {
         self: &Arc<Self>,
         tier: Tier,
         path: PathBuf,
-        component: crate::digest::Digest,
+        component: Digest,
     ) -> Result<Result<Code, Miss>, CompileError> {
         let runtime = Arc::clone(self);
         let load = move || {
@@ -219,7 +225,7 @@ impl Runtime {
             // A component that is too large for a pool's slots is refused there.
             for allocation in [Allocation::Pooled, Allocation::OnDemand] {
                 let running = runtime.engines.get(tier, allocation, &runtime.ticker)?;
-                match load_in(tier, &running, &path, component)? {
+                match runtime.load_in(tier, &running, &path, component)? {
                     Err(miss @ Miss::Refused(_)) => refused = Some(miss),
                     other => return Ok(other),
                 }
@@ -233,27 +239,52 @@ impl Runtime {
             })
         })
     }
-}
 
-fn load_in(
-    tier: Tier,
-    running: &Running,
-    path: &Path,
-    component: crate::digest::Digest,
-) -> Result<Result<Code, Miss>, CompileError> {
-    let key = Key {
-        component,
-        engine: cache::engine_hash(&running.engine),
-    };
-    Ok(match cache::load(&running.engine, path, &key) {
-        Ok(component) => Ok(Code::new(tier, running, &component)?),
-        Err(miss) => Err(miss),
-    })
-}
+    fn load_in(
+        &self,
+        tier: Tier,
+        running: &Running,
+        path: &Path,
+        component: Digest,
+    ) -> Result<Result<Code, Miss>, CompileError> {
+        let key = Key {
+            component,
+            engine: cache::engine_hash(&running.engine),
+        };
+        let mut loaded = cache::load(&running.engine, path, &key);
+        if tier == Tier::Optimised
+            && let Err(miss) = &loaded
+            && let Ok(shared) = cache::load(&running.engine, &self.shared.place(&key), &key)
+        {
+            // Code of another component is that of a newer version, put there
+            // by another process: it stays.
+            if !matches!(miss, Miss::Component) {
+                self.shared.adopt(&key, path);
+            }
+            loaded = Ok(shared);
+        }
+        Ok(match loaded {
+            Ok(component) => Ok(Code::new(tier, running, &component)?),
+            Err(miss) => Err(miss),
+        })
+    }
 
-/// Moves code to where the next start finds it; without it, that start compiles.
-fn keep(compiled: &Compiled, cwasm: &Path) {
-    if let Err(error) = std::fs::rename(&compiled.path, cwasm) {
-        tracing::debug!("cannot keep `{}`: {error}", cwasm.display());
+    /// Moves code to where the next start finds it; without it, that start compiles.
+    fn keep(&self, compiled: &Compiled, source: &CodeSource) {
+        let cwasm = &source.cwasm;
+        if let Err(error) = std::fs::rename(&compiled.path, cwasm) {
+            tracing::debug!("cannot keep `{}`: {error}", cwasm.display());
+            return;
+        }
+        let offered = engine::compiling(Tier::Optimised).map(|engine| {
+            let key = Key {
+                component: source.digest,
+                engine: cache::engine_hash(&engine),
+            };
+            self.shared.offer(&key, cwasm)
+        });
+        if let Ok(Err(error)) = offered {
+            tracing::debug!("cannot share `{}`: {error}", cwasm.display());
+        }
     }
 }

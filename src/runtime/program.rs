@@ -82,6 +82,7 @@ struct Inner {
     name: Arc<str>,
     state: watch::Sender<State>,
     calls: Semaphore,
+    last_call: Mutex<Instant>,
 }
 
 #[derive(Clone, Default)]
@@ -113,6 +114,7 @@ impl Program {
                 name,
                 state: watch::Sender::default(),
                 calls: Semaphore::new(CALLS_AT_ONCE),
+                last_call: Mutex::new(Instant::now()),
             }),
             work: Mutex::default(),
         }
@@ -150,6 +152,7 @@ impl Program {
         sandbox: &Sandbox,
         denials: &Denials,
     ) -> Result<Returned, CallError> {
+        self.inner.note_call();
         let code = self.code().await.map_err(CallError::Compile)?;
         let export = code.export(export)?;
         let params = value::arguments(arguments, &export.params).map_err(CallError::Arguments)?;
@@ -189,6 +192,12 @@ impl Program {
             call.run().await
         };
         runtime.guests.run(start, guest).await
+    }
+
+    /// Lets go of code that was not called for `idle` and is on disk, where the
+    /// next call finds it; calls under way keep theirs.
+    pub fn rest(&self, idle: Duration) {
+        self.inner.rest(idle);
     }
 
     /// Of the component's bytes.
@@ -335,6 +344,32 @@ impl Drop for Working {
 }
 
 impl Inner {
+    fn note_call(&self) {
+        *self
+            .last_call
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner) = Instant::now();
+    }
+
+    fn rest(&self, idle: Duration) {
+        let last = *self
+            .last_call
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner);
+        if last.elapsed() < idle {
+            return;
+        }
+        self.state.send_if_modified(|state| {
+            let kept = state.code.is_some() && matches!(state.work, Work::Done(_));
+            let resting = kept && self.source.cwasm.exists();
+            if resting {
+                *state = State::default();
+                tracing::debug!(component = &*self.name, "code let go of");
+            }
+            resting
+        });
+    }
+
     /// From nothing to optimised code.
     async fn work(&self, force: Force) {
         let started = Instant::now();

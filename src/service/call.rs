@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 use serde_json::{Map, Value};
 
 use crate::reference::ComponentId;
-use crate::runtime::Returned;
+use crate::runtime::{CallError, CompileError, Returned};
 use crate::toolbox::Tool;
 
 use super::denied::Denied;
@@ -36,18 +36,40 @@ impl CallReport {
             took: Duration::ZERO,
         }
     }
+
+    /// The component, if its bytes were no longer those that it was called by.
+    fn outdated(&self) -> Option<&ComponentId> {
+        match &self.outcome {
+            Err(Error::Call(CallError::Compile(error))) => {
+                matches!(**error, CompileError::Changed { .. })
+                    .then_some(self.component_id.as_ref())
+                    .flatten()
+            }
+            _ => None,
+        }
+    }
 }
 
 impl Service {
     /// Calls a tool. Dropping the future cancels the call.
     pub async fn call(self: &Arc<Self>, tool: &str, args: &Map<String, Value>) -> CallReport {
         let started = Instant::now();
-        let mut report = match self.toolbox.get(tool) {
-            Some(tool) => self.call_offered(&tool, args).await,
-            None => CallReport::failed(None, self.unknown_tool(tool)),
-        };
+        let mut report = self.call_named(tool, args).await;
+        if let Some(id) = report.outdated() {
+            // Another process replaced the component a moment ago.
+            if self.follow(id).await.is_ok() {
+                report = self.call_named(tool, args).await;
+            }
+        }
         report.took = started.elapsed();
         report
+    }
+
+    async fn call_named(self: &Arc<Self>, tool: &str, args: &Map<String, Value>) -> CallReport {
+        match self.toolbox.get(tool) {
+            Some(tool) => self.call_offered(&tool, args).await,
+            None => CallReport::failed(None, self.unknown_tool(tool)),
+        }
     }
 
     async fn call_offered(self: &Arc<Self>, tool: &Tool, args: &Map<String, Value>) -> CallReport {

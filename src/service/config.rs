@@ -139,6 +139,8 @@ pub struct LimitsConfig {
     pub call_timeout: Option<u64>,
     /// Bytes of memory one instance may use.
     pub memory: Option<u64>,
+    /// Seconds for which code stays in memory after a call.
+    pub idle: Option<u64>,
     /// The largest component to accept, in bytes.
     pub component_size: Option<u64>,
 }
@@ -146,6 +148,10 @@ pub struct LimitsConfig {
 impl LimitsConfig {
     pub fn call_timeout(&self) -> Option<Duration> {
         self.call_timeout.map(Duration::from_secs)
+    }
+
+    pub fn idle(&self) -> Option<Duration> {
+        self.idle.map(Duration::from_secs)
     }
 }
 

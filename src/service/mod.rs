@@ -15,6 +15,7 @@ mod config;
 pub mod denied;
 mod error;
 mod grants;
+mod idle;
 mod inspect;
 mod list;
 mod load;
@@ -89,6 +90,8 @@ pub struct Service {
     runtime: Arc<Runtime>,
     toolbox: Toolbox,
     programs: Mutex<HashMap<ComponentId, Arc<Program>>>,
+    /// How long the code of a component stays in memory after a call.
+    idle: Duration,
     turns: Turns,
     usage: Usage,
 }
@@ -144,6 +147,7 @@ impl Service {
             runtime: Runtime::new(runtime),
             toolbox: Toolbox::new(options.reserved),
             programs: Mutex::default(),
+            idle: config.limits.idle().unwrap_or(idle::IDLE),
             turns: Turns::default(),
             usage: Usage::default(),
         }))
@@ -184,7 +188,7 @@ impl Service {
             Ok(swept) if swept.is_empty() => {}
             Ok(swept) => {
                 for path in swept {
-                    tracing::info!("removed `{}`, which was never finished", path.display());
+                    tracing::info!("removed `{}`, which nothing uses", path.display());
                 }
             }
             Err(error) => tracing::warn!("unfinished downloads remain: {error}"),

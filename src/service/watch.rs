@@ -151,7 +151,7 @@ fn watcher(store: &Store, told: &Arc<Notify>) -> Option<RecommendedWatcher> {
 
 impl Service {
     /// Offers a component as it is on disk now, or no longer.
-    async fn follow(self: &Arc<Self>, id: &ComponentId) -> Result<(), Error> {
+    pub(super) async fn follow(self: &Arc<Self>, id: &ComponentId) -> Result<(), Error> {
         // A load or unload of this process under way ends first, and has then
         // offered the same itself.
         let _turn = self.turns.take(id).await;

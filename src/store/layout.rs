@@ -13,6 +13,7 @@
 //!     <id>.policy.yaml             what is granted; nothing without it
 //!     <id>.policy.meta.json        who granted what, and when
 //!   quarantine/<id>-<time>/        components whose bytes changed, for a look
+//!   compiled/<digest>-<engine>.cwasm   the same files, for components with the same bytes
 //!   locks/<id>.lock                held while the component is changed
 //!   secrets/<id>.json              secrets of a component, installed or not
 //! ```
@@ -52,6 +53,11 @@ impl Layout {
     /// Components that are not what was installed, out of the way.
     pub fn quarantine(&self) -> PathBuf {
         self.root.join("quarantine")
+    }
+
+    /// Compiled code by the digest of its component, for those that have it.
+    pub fn compiled(&self) -> PathBuf {
+        self.root.join("compiled")
     }
 
     /// Held by the process that changes this component, for as long as it does.

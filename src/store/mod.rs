@@ -6,6 +6,7 @@
 //! longer fits.
 
 mod check;
+mod compiled;
 mod error;
 mod hold;
 mod layout;
@@ -111,9 +112,12 @@ impl Store {
         Staging::create(&self.layout)
     }
 
-    /// Removes what dead processes left and returns the removed paths.
+    /// Removes what dead processes left, and code that is long unused, and
+    /// returns the removed paths.
     pub fn sweep(&self) -> Result<Vec<PathBuf>, StoreError> {
-        staging::sweep(&self.layout)
+        let mut swept = staging::sweep(&self.layout)?;
+        swept.extend(self.sweep_compiled());
+        Ok(swept)
     }
 
     /// Every component directory, in the order in which they were installed.

@@ -14,6 +14,7 @@ mod cli_offline;
 mod cli_secret;
 mod cli_sources;
 mod clients;
+mod code_kept;
 mod crash;
 mod documents;
 mod fetch_archives;

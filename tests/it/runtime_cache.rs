@@ -67,14 +67,18 @@ async fn damaged_code_is_compiled_again() {
     let installed = compiled(components::ADD).await;
     let path = &installed.source.cwasm;
     let good = fs::read(path).unwrap();
+    // What other components may share would be used.
+    let forget = || fs::remove_dir_all(installed.root.path().join("compiled")).unwrap();
     for at in [100, good.len() / 2, good.len() - 100] {
         let mut bytes = good.clone();
         bytes[at] ^= 0x10;
         replace(path, &bytes);
+        forget();
         assert!(!finds_code(&installed).await, "byte {at}");
         assert!(finds_code(&installed).await, "byte {at}");
     }
     replace(path, &good[..good.len() / 2]);
+    forget();
     assert!(!finds_code(&installed).await);
 }
 
@@ -84,6 +88,7 @@ async fn code_others_could_have_written_is_not_used() {
     set_mode(&installed.source.cwasm, 0o666);
     assert!(!finds_code(&installed).await);
     assert!(finds_code(&installed).await);
+    fs::remove_dir_all(installed.root.path().join("compiled")).unwrap();
     set_mode(installed.root.path(), 0o777);
     assert!(!finds_code(&installed).await);
     set_mode(installed.root.path(), 0o700);

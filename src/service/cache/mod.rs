@@ -24,6 +24,8 @@ pub struct CacheListing {
     pub components: Vec<CachedComponent>,
     /// Bytes of downloads and compiles under way, and of those cut off.
     pub downloads_bytes: u64,
+    /// Bytes of compiled code that no installed component has.
+    pub unused_bytes: u64,
     /// Bytes of all this together.
     pub total_bytes: u64,
 }
@@ -85,11 +87,13 @@ impl Service {
         }
         components.sort_by(|a, b| b.last_used.cmp(&a.last_used).then(a.id.cmp(&b.id)));
         let downloads_bytes = tree_size(&self.store.layout().downloads());
+        let unused_bytes = self.store.unused_compiled_bytes();
         let cached = components.iter();
         let held = cached.map(|one| one.component_bytes + one.compiled_bytes.unwrap_or(0));
         Ok(CacheListing {
             downloads_bytes,
-            total_bytes: held.sum::<u64>() + downloads_bytes,
+            unused_bytes,
+            total_bytes: held.sum::<u64>() + downloads_bytes + unused_bytes,
             components,
         })
     }
@@ -109,6 +113,7 @@ impl Service {
             for id in ids {
                 self.forget_code(id, &mut cleared)?;
             }
+            cleared.freed_bytes += self.store.remove_unused_compiled();
         }
         if what != Clear::Compiled && id.is_none() {
             let downloads = self.store.layout().downloads();
@@ -122,6 +127,7 @@ impl Service {
     /// Takes away compiled code that is over the given bounds.
     pub fn cache_prune(&self, keep: Keep) -> Result<Cleared, Error> {
         let mut cleared = Cleared::default();
+        cleared.freed_bytes += self.store.remove_unused_compiled();
         let mut kept = 0;
         for component in self.cache_list()?.components {
             let Some(bytes) = component.compiled_bytes else {
@@ -155,6 +161,10 @@ impl Service {
         let Some(bytes) = size(&files.cwasm) else {
             return Ok(());
         };
+        if let Ok(Some(installed)) = self.store.get(&id) {
+            let component = installed.metadata.digests.component;
+            self.store.forget_compiled(&component);
+        }
         fs::remove_file(&files.cwasm).map_err(StoreError::io("remove", &files.cwasm))?;
         cleared.freed_bytes += bytes;
         cleared.compiled.push(id);

@@ -298,7 +298,11 @@ impl<'a> Examination<'a> {
         let files = self.files.clone();
         let source = code_source(&Installed { metadata, files });
         if let CodeState::Unusable(reason) = self.service.runtime.examine(&source) {
-            self.fault("cwasm", reason, || fs::remove_file(&source.cwasm).is_ok());
+            let store = &self.service.store;
+            self.fault("cwasm", reason, || {
+                store.forget_compiled(&source.digest);
+                fs::remove_file(&source.cwasm).is_ok()
+            });
         }
     }
 

@@ -244,11 +244,17 @@ pub struct Client {
 }
 
 impl Client {
+    /// What the system tells of the server's process.
+    #[cfg(target_os = "linux")]
+    pub fn process(&self, file: &str) -> String {
+        let pid = self.pid.expect("a running server");
+        std::fs::read_to_string(format!("/proc/{pid}/{file}")).unwrap()
+    }
+
     /// Processor time the server has used.
     #[cfg(target_os = "linux")]
     pub fn cpu_time(&self) -> Duration {
-        let path = format!("/proc/{}/stat", self.pid.expect("a running server"));
-        let stat = std::fs::read_to_string(path).unwrap();
+        let stat = self.process("stat");
         // Fields 14 and 15, in hundredths of a second; the name in field 2 may hold spaces.
         let (_, fields) = stat.rsplit_once(") ").unwrap();
         let fields = fields.split(' ').skip(11).take(2);

@@ -1,0 +1,59 @@
+//! Compiled code that components with the same bytes share.
+//!
+//! `compiled/<component>-<engine>.cwasm` and the `.cwasm` beside each such
+//! component are links to one file. A key never changes its meaning, and files
+//! are only ever put in place whole, so nothing here needs a lock. Whether the
+//! code can be trusted is judged where it is loaded, as for any other.
+
+use std::fs;
+use std::io;
+use std::path::{Path, PathBuf};
+
+use super::cache::Key;
+
+/// Code by what it was made from and for.
+pub(super) struct Shared {
+    directory: PathBuf,
+}
+
+impl Shared {
+    pub fn new(directory: PathBuf) -> Self {
+        Shared { directory }
+    }
+
+    /// Where the code for this key is, if there is some.
+    pub fn place(&self, key: &Key) -> PathBuf {
+        // 64 bits of the engine's hash only keep two files apart; the seal
+        // has all of it.
+        let engine = &key.engine.hex()[..16];
+        let name = format!("{}-{engine}.cwasm", key.component.hex());
+        self.directory.join(name)
+    }
+
+    /// Links code that another component has to `cwasm`, so that it counts as
+    /// in use.
+    pub fn adopt(&self, key: &Key, cwasm: &Path) {
+        if let Err(error) = link(&self.place(key), cwasm) {
+            tracing::debug!("cannot link `{}`: {error}", cwasm.display());
+        }
+    }
+
+    /// Lets other components have the code at `cwasm`.
+    pub fn offer(&self, key: &Key, cwasm: &Path) -> io::Result<()> {
+        let mut builder = fs::DirBuilder::new();
+        builder.recursive(true);
+        #[cfg(unix)]
+        std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
+        builder.create(&self.directory)?;
+        link(cwasm, &self.place(key))
+    }
+}
+
+/// Links `from` to `to`, over what may be there.
+fn link(from: &Path, to: &Path) -> io::Result<()> {
+    let directory = to.parent().unwrap_or(Path::new("."));
+    let unfinished = tempfile::Builder::new()
+        .make_in(directory, |path| fs::hard_link(from, path))?
+        .into_temp_path();
+    unfinished.persist(to).map_err(|error| error.error)
+}
