@@ -1,6 +1,7 @@
 //! Compiled code by the digest of its component; see [`crate::runtime`], which
 //! puts it there.
 
+use std::cmp::Reverse;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -8,9 +9,10 @@ use std::time::Duration;
 use super::Store;
 use crate::digest::Digest;
 
-/// How long code stays that no installed component has: a component that is
-/// loaded again soon, or rolled back, is not compiled again.
+/// How long code stays that no installed component has, and for how many: one
+/// that is loaded again soon, or rolled back, is not compiled again.
 const KEPT: Duration = Duration::from_secs(7 * 24 * 3600);
+const KEPT_AT_MOST: usize = 8;
 
 impl Store {
     /// Code for this component must be made anew, for whatever engine.
@@ -36,15 +38,20 @@ impl Store {
         unused.map(|path| remove(&path)).sum()
     }
 
-    /// Removes what was unused for long, and returns the paths.
+    /// Removes what was unused for long, or is more than is worth keeping, and
+    /// returns the paths.
     pub(super) fn sweep_compiled(&self) -> Vec<PathBuf> {
-        let old = |path: &PathBuf| {
-            let made = fs::metadata(path).and_then(|file| file.modified());
-            made.is_ok_and(|made| made.elapsed().is_ok_and(|age| age > KEPT))
-        };
-        let mut swept = self.compiled();
-        swept.retain(|path| is_unused(path) && old(path) && remove(path) > 0);
-        swept
+        let made = |path: &PathBuf| fs::metadata(path).and_then(|file| file.modified()).ok();
+        let mut unused = self.compiled();
+        unused.retain(|path| is_unused(path));
+        unused.sort_by_key(|path| Reverse(made(path)));
+        let age = |path: &PathBuf| made(path)?.elapsed().ok();
+        let unused = unused.into_iter().enumerate();
+        unused
+            .filter(|(nth, path)| *nth >= KEPT_AT_MOST || age(path).is_some_and(|age| age > KEPT))
+            .map(|(_, path)| path)
+            .filter(|path| remove(path) > 0)
+            .collect()
     }
 
     fn compiled(&self) -> Vec<PathBuf> {

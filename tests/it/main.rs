@@ -54,6 +54,7 @@ mod sandbox_files_escape;
 mod sandbox_requests;
 mod sandbox_sockets;
 mod store_damage;
+mod store_disk_full;
 mod store_processes;
 mod support;
 mod verify;
