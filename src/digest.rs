@@ -32,11 +32,15 @@ impl Digest {
 
     /// Hashes a file in chunks and returns its digest and its size in bytes.
     pub fn of_file(path: &Path) -> io::Result<(Self, u64)> {
-        let mut file = std::fs::File::open(path)?;
+        Digest::of_reader(std::fs::File::open(path)?)
+    }
+
+    /// Hashes all that is left to read, in chunks.
+    pub fn of_reader(mut reader: impl Read) -> io::Result<(Self, u64)> {
         let mut verifier = Verifier::new(Expected::default());
         let mut chunk = vec![0; CHUNK];
         loop {
-            let n = file.read(&mut chunk)?;
+            let n = reader.read(&mut chunk)?;
             if n == 0 {
                 break;
             }

@@ -37,7 +37,7 @@ pub use hosts::{
 pub use http::HttpError;
 pub use oci::{Checked, ConfigTarget, InvalidManifest, LayoutError, LoginError, WasmConfig};
 pub use options::{FetchOptions, Network};
-pub use outcome::{Artifact, Blob, Fetched, Identity, Receipt, Resolved};
+pub use outcome::{Artifact, Blob, Fetched, Identity, KeptBlob, Openness, Receipt, Resolved};
 pub use progress::{Progress, Silent, Step};
 pub use unpack::UnpackError;
 
@@ -256,6 +256,7 @@ fn finish(reference: Reference, parts: Parts, meter: &Meter, fetch_ms: u64) -> F
         requests: meter.requests(),
         retries: meter.retries(),
         bytes_resumed: meter.resumed(),
+        openness: meter.openness(),
         fetch_ms,
     };
     Fetched {

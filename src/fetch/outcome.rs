@@ -135,6 +135,31 @@ pub struct Artifact {
     pub annotations: BTreeMap<String, String>,
     /// Of all layers, also those not downloaded, in the manifest's order.
     pub layer_digests: Vec<Digest>,
+    /// All that it is made of besides the component, as it was fetched; none
+    /// where the component was packed, or something else is too large to keep.
+    pub kept: Option<Vec<KeptBlob>>,
+}
+
+/// A document or blob of an artifact, byte for byte.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct KeptBlob {
+    pub digest: Digest,
+    pub bytes: Bytes,
+    /// Of an OCI manifest or image index; none for configs and layers.
+    pub media_type: Option<String>,
+}
+
+/// Whether what was fetched is open to anyone.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Openness {
+    /// It was had without credentials.
+    Public,
+    /// Credentials, or a client's certificate, were shown to whom it came from.
+    Private,
+    /// Fetched before this was noted.
+    #[default]
+    Unknown,
 }
 
 /// What one transfer did.
@@ -157,6 +182,8 @@ pub struct Receipt {
     /// Of the bytes downloaded, those that continued a download that broke off.
     #[serde(default)]
     pub bytes_resumed: u64,
+    #[serde(default)]
+    pub openness: Openness,
     /// Resolving and fetching, in milliseconds.
     pub fetch_ms: u64,
 }

@@ -4,12 +4,14 @@
 //!
 //! [spec]: https://github.com/opencontainers/distribution-spec/blob/main/spec.md#pulling-manifests
 
+use std::borrow::Cow;
 use std::fmt;
 use std::net::Ipv6Addr;
 
 use super::InvalidReference;
 use crate::digest::Digest;
 
+const DOCKER: &str = "docker.io";
 const DEFAULT_TAG: &str = "latest";
 const MAX_REPOSITORY: usize = 255;
 const MAX_TAG: usize = 128;
@@ -41,6 +43,16 @@ impl OciReference {
     /// The repository within the registry, such as `acme/weather`.
     pub fn repository(&self) -> &str {
         &self.repository
+    }
+
+    /// The repository as hosts know it: Docker Hub files the names without an
+    /// owner under `library`.
+    pub fn hosted_repository(&self) -> Cow<'_, str> {
+        if self.registry == DOCKER && !self.repository.contains('/') {
+            format!("library/{}", self.repository).into()
+        } else {
+            self.repository.as_str().into()
+        }
     }
 
     /// The last segment of the repository.

@@ -10,6 +10,8 @@
 //!     <id>.metadata.copy.json      the same, for when that is damaged
 //!     <id>.cwasm                   compiled for this engine
 //!     <id>.used                    its time is that of the last call
+//!     <id>.blob-<digits>           what the registry had besides the component:
+//!                                  OCI manifest, config, …, by their SHA-256
 //!     <id>.policy.yaml             what is granted; nothing without it
 //!     <id>.policy.meta.json        who granted what, and when
 //!   quarantine/<id>-<time>/        components whose bytes changed, for a look
@@ -20,6 +22,7 @@
 
 use std::path::{Path, PathBuf};
 
+use crate::digest::Digest;
 use crate::reference::ComponentId;
 
 /// Where everything under one root lives.
@@ -110,7 +113,13 @@ impl ComponentFiles {
         }
     }
 
-    /// Every file that belongs into the directory.
+    /// A document or blob of the artifact that is not the component.
+    pub fn kept(&self, digest: &Digest) -> PathBuf {
+        self.wasm.with_extension(format!("blob-{}", digest.hex()))
+    }
+
+    /// Every file that belongs into the directory, besides those
+    /// [kept](Self::kept).
     pub fn all(&self) -> [PathBuf; 7] {
         [
             &self.wasm,

@@ -9,6 +9,7 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
+use super::kept::KeptFile;
 use crate::digest::Digest;
 use crate::fetch::{Identity, Receipt};
 use crate::reference::{ComponentId, Reference};
@@ -41,6 +42,9 @@ pub struct Metadata {
     pub tools: Vec<ToolRecord>,
     /// What the artifact asks to be allowed; grants nothing.
     pub requested_permissions: Option<Value>,
+    /// What is kept of the artifact besides the component: all of it, or none.
+    #[serde(default)]
+    pub kept: Option<Vec<KeptFile>>,
 }
 
 #[derive(Debug, Clone, Serialize, Deserialize, PartialEq, Eq)]

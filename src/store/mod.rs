@@ -9,6 +9,7 @@ mod check;
 mod compiled;
 mod error;
 mod hold;
+mod kept;
 mod layout;
 mod metadata;
 mod policy;
@@ -31,6 +32,7 @@ use crate::verify::Verified;
 
 pub use error::{StoreError, UnreadablePolicy};
 pub use hold::Hold;
+pub use kept::KeptFile;
 pub use layout::{ComponentFiles, Layout};
 pub use metadata::{ComponentInfo, Digests, Metadata, ValidationStamp};
 pub use policy::{GrantRecord, Granted, Grantor, Origin, PolicyRecord, RequestSource, Standing};
@@ -180,6 +182,7 @@ impl Store {
         fs::rename(&fetched.component.path, &files.wasm)
             .map_err(StoreError::io("move", &files.wasm))?;
         sync(&files.wasm)?;
+        let kept = kept::keep(fetched.artifact.as_ref(), &files)?;
         let metadata = Metadata {
             format: metadata::FORMAT,
             component_id: id,
@@ -201,6 +204,7 @@ impl Store {
                 imports: description.imports,
             },
             requested_permissions,
+            kept,
         };
         metadata
             .write_both(&files)

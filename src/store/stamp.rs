@@ -19,7 +19,15 @@ pub struct FileStamp {
 impl FileStamp {
     /// Of a file that can be read; nothing for any other.
     pub fn of(path: &Path) -> Option<Self> {
-        let metadata = fs::metadata(path).ok()?;
+        FileStamp::from(&fs::metadata(path).ok()?)
+    }
+
+    /// Of an open file.
+    pub fn of_file(file: &fs::File) -> Option<Self> {
+        FileStamp::from(&file.metadata().ok()?)
+    }
+
+    fn from(metadata: &fs::Metadata) -> Option<Self> {
         #[cfg(unix)]
         use std::os::unix::fs::MetadataExt;
         Some(FileStamp {

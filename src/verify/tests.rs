@@ -1,7 +1,7 @@
 use std::collections::BTreeMap;
 
 use super::*;
-use crate::fetch::{Blob, Receipt, WasmConfig};
+use crate::fetch::{Blob, Openness, Receipt, WasmConfig};
 
 fn digest(text: &str) -> Digest {
     Digest::of(text.as_bytes())
@@ -35,6 +35,7 @@ fn fetched(reference: &str, config_layers: Option<&[&str]>) -> Fetched {
             requests: 1,
             retries: 0,
             bytes_resumed: 0,
+            openness: Openness::Public,
             fetch_ms: 0,
         },
         component,
@@ -43,6 +44,7 @@ fn fetched(reference: &str, config_layers: Option<&[&str]>) -> Fetched {
             config,
             annotations: BTreeMap::new(),
             layer_digests: vec![digest("component"), digest("policy")],
+            kept: None,
         }),
         policy: None,
     }

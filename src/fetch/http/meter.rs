@@ -1,7 +1,7 @@
 //! What one fetch costs, and bodies that must keep a pace.
 
 use std::collections::BTreeSet;
-use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -11,7 +11,7 @@ use tokio::time::{Instant, timeout_at};
 use url::Url;
 
 use super::{HttpError, host, host_and_port};
-use crate::fetch::FetchOptions;
+use crate::fetch::{FetchOptions, Openness};
 
 /// Counts what one fetch costs, knows which hosts failed it, and says how slow
 /// its bodies may be.
@@ -23,6 +23,7 @@ pub(in crate::fetch) struct Meter {
     resumed: AtomicU64,
     hosts: Mutex<Vec<String>>,
     down: Mutex<BTreeSet<String>>,
+    is_private: AtomicBool,
     /// Bytes per second that a body has on average, once it is past `grace`.
     min_speed: u64,
     grace: Duration,
@@ -45,6 +46,7 @@ impl Meter {
             resumed: AtomicU64::new(0),
             hosts: Mutex::default(),
             down: Mutex::default(),
+            is_private: AtomicBool::new(false),
             min_speed: options.min_speed,
             grace: options.idle_timeout,
             limit: options.transfer_timeout,
@@ -71,6 +73,19 @@ impl Meter {
     /// The hosts (`host[:port]`) in the order they were first asked.
     pub fn hosts_tried(&self) -> Vec<String> {
         lock(&self.hosts).clone()
+    }
+
+    /// Whether all of it was open to anyone, so far.
+    pub fn openness(&self) -> Openness {
+        match self.is_private.load(Ordering::Relaxed) {
+            true => Openness::Private,
+            false => Openness::Public,
+        }
+    }
+
+    /// Notes that credentials opened something.
+    pub fn note_private(&self) {
+        self.is_private.store(true, Ordering::Relaxed);
     }
 
     pub fn count_resumed(&self, bytes: u64) {

@@ -100,12 +100,12 @@ impl Auth {
             .await?;
         // After a redirect, another host has no say in where credentials go.
         if first.status() != StatusCode::UNAUTHORIZED || !endpoint.owns(first.url()) {
-            return Ok(blamed(first, known.as_ref()));
+            return Ok(blamed(exchange, first, known.as_ref()));
         }
         let challenge = first.headers().clone();
         let answer = self.answer(&session, exchange, (&challenge, known.as_ref()));
         let Some(pass) = answer.await? else {
-            return Ok(blamed(first, known.as_ref()));
+            return Ok(blamed(exchange, first, known.as_ref()));
         };
         let second = http.send(request(header(&pass)), meter).await?;
         let refused = matches!(
@@ -120,11 +120,12 @@ impl Auth {
             if third.status().is_success() {
                 warn_of_refused(endpoint, source);
                 let holder = Holder::Refused(source.clone());
-                session.keep(Some(Pass { holder, ..open }));
-                return Ok(third);
+                let open = Pass { holder, ..open };
+                session.keep(Some(open.clone()));
+                return Ok(blamed(exchange, third, Some(&open)));
             }
         }
-        Ok(blamed(second, Some(&pass)))
+        Ok(blamed(exchange, second, Some(&pass)))
     }
 
     /// What to send in answer to the challenge of a 401; none when there is no
@@ -259,8 +260,14 @@ fn token_request(
     })
 }
 
-/// Notes on a refusal whose credentials were refused, for the hint.
-fn blamed(mut response: Response, pass: Option<&Pass>) -> Response {
+/// Notes on a refusal whose credentials were refused, for the hint; and of
+/// what was given whether it took credentials.
+fn blamed(exchange: Exchange<'_>, mut response: Response, pass: Option<&Pass>) -> Response {
+    let by_user = pass.is_some_and(|pass| matches!(pass.holder, Holder::User(_)));
+    let by_certificate = exchange.endpoint.access().client_cert.is_some();
+    if response.status().is_success() && (by_user || by_certificate) {
+        exchange.meter.note_private();
+    }
     if let Some(source) = pass.and_then(Pass::blame).cloned() {
         response.extensions_mut().insert(source);
     }

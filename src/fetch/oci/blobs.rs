@@ -76,15 +76,14 @@ impl Registry<'_> {
         &self,
         endpoints: &[Endpoint],
         config: Option<(ConfigKind, &Descriptor)>,
-    ) -> Result<Option<WasmConfig>, Failure> {
+    ) -> Result<Option<(WasmConfig, Bytes)>, Failure> {
         let Some((ConfigKind::Wasm, descriptor)) = config else {
             // One of an image describes a container, which this is not.
             return Ok(None);
         };
         let bytes = self.config_bytes(endpoints, descriptor).await?;
-        serde_json::from_slice(&bytes)
-            .map(Some)
-            .map_err(Failure::Config)
+        let config = serde_json::from_slice(&bytes).map_err(Failure::Config)?;
+        Ok(Some((config, bytes)))
     }
 
     /// What an image's config says of the layer's unpacked bytes.
@@ -111,7 +110,7 @@ impl Registry<'_> {
     }
 
     /// A blob that is kept in memory.
-    async fn small_blob(
+    pub(super) async fn small_blob(
         &self,
         endpoints: &[Endpoint],
         descriptor: &Descriptor,

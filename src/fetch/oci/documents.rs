@@ -5,10 +5,11 @@ use http::{Method, StatusCode, header};
 
 use super::endpoint::Endpoint;
 use super::manifest::{Document, Manifest};
-use super::{InvalidManifest, Registry, expectation};
+use super::{InvalidManifest, Registry, expectation, kept};
 use crate::digest::{Digest, Expected, Verifier};
 use crate::fetch::error::Failure;
 use crate::fetch::http::{HttpError, read_bounded};
+use crate::fetch::outcome::KeptBlob;
 
 /// What registries themselves allow at most.
 pub(super) const MAX_MANIFEST_BYTES: usize = 4 * 1024 * 1024;
@@ -16,13 +17,14 @@ const DIGEST_HEADER: &str = "docker-content-digest";
 pub(super) const MANIFEST: &str = "the OCI manifest";
 
 impl Registry<'_> {
-    /// The manifest of the artifact, chosen from the index if there is one.
+    /// The manifest of the artifact, chosen from the index if there is one,
+    /// and the bytes of both.
     pub(super) async fn manifest(
         &self,
         endpoints: &[Endpoint],
         digest: Digest,
         known: Option<Bytes>,
-    ) -> Result<(Digest, Manifest), Failure> {
+    ) -> Result<(Digest, Manifest, Vec<KeptBlob>), Failure> {
         let expected = Expected {
             digest: Some(digest),
             ..Expected::default()
@@ -36,8 +38,10 @@ impl Registry<'_> {
                 .await?
             }
         };
-        let index = match Document::parse(&bytes)? {
-            Document::Manifest(manifest) => return Ok((digest, manifest)),
+        let document = Document::parse(&bytes)?;
+        let first = kept::document(digest, &bytes, &document);
+        let index = match document {
+            Document::Manifest(manifest) => return Ok((digest, manifest, vec![first])),
             Document::Index(index) => index,
         };
         let chosen = index.select()?;
@@ -46,8 +50,10 @@ impl Registry<'_> {
                 self.document(endpoint, chosen.digest, expectation(chosen))
             })
             .await?;
-        match Document::parse(&bytes)? {
-            Document::Manifest(manifest) => Ok((chosen.digest, manifest)),
+        let document = Document::parse(&bytes)?;
+        let second = kept::document(chosen.digest, &bytes, &document);
+        match document {
+            Document::Manifest(manifest) => Ok((chosen.digest, manifest, vec![first, second])),
             Document::Index(_) => Err(InvalidManifest::Nested.into()),
         }
     }

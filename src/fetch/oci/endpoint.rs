@@ -69,7 +69,7 @@ impl Endpoint {
             hosts::DOCKER => hosts::DOCKER_HOST,
             other => other,
         };
-        let name = name_at(reference);
+        let name = reference.hosted_repository();
         let path = host.path.as_ref().map_or(API, |path| path.as_str());
         let plain = host.is_plain(|| http.allows_plain(host.host.name(), authority));
         let scheme = if plain { "http" } else { "https" };
@@ -81,7 +81,7 @@ impl Endpoint {
         // What follows `/v2/` is the beginning of the name as the host knows it.
         let repository = match path.strip_prefix("/v2/") {
             Some(prefix) => format!("{prefix}/{name}"),
-            None => name,
+            None => name.into_owned(),
         };
         Ok(Endpoint {
             key: format!("{authority}/{repository}"),
@@ -138,17 +138,6 @@ impl Endpoint {
 
     pub fn pull_scope(&self) -> String {
         format!("repository:{}:pull", self.repository)
-    }
-}
-
-/// The repository as hosts know it: Docker Hub files the names without an
-/// owner under `library`.
-fn name_at(reference: &OciReference) -> String {
-    match reference.repository() {
-        name if reference.registry() == hosts::DOCKER && !name.contains('/') => {
-            format!("library/{name}")
-        }
-        name => name.to_owned(),
     }
 }
 

@@ -185,6 +185,8 @@ impl Layout {
                 config,
                 layer_digests: manifest.layers.iter().map(|layer| layer.digest).collect(),
                 annotations: manifest.annotations,
+                // It is from no registry in whose name others could be given it.
+                kept: None,
             }),
             policy,
         })

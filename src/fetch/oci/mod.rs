@@ -10,6 +10,7 @@ mod challenge;
 mod documents;
 mod endpoint;
 mod fallback;
+mod kept;
 pub(super) mod layout;
 mod layout_error;
 mod login;
@@ -89,7 +90,7 @@ impl Registry<'_> {
         pull: Pull<'_>,
     ) -> Result<Parts, Failure> {
         let endpoints = self.endpoints(reference, Capability::Pull)?;
-        let (manifest_digest, manifest) = self
+        let (manifest_digest, manifest, mut kept) = self
             .manifest(&endpoints, pull.digest, pull.manifest)
             .await?;
         let plan = manifest.plan()?;
@@ -99,11 +100,19 @@ impl Registry<'_> {
         };
         let unpack = plan.unpack(diff_id, self.options.max_component_bytes);
         let to = (pull.target, unpack, pull.progress);
-        let (component, policy, config) = tokio::try_join!(
+        let (component, policy, config, others) = tokio::try_join!(
             self.component(&endpoints, plan.component, to),
             self.policy(&endpoints, plan.policy),
             self.config(&endpoints, plan.config),
+            self.others(&endpoints, &manifest),
         )?;
+        let (config, config_bytes) = config.unzip();
+        let policy_bytes = policy.clone().map(Bytes::from);
+        kept.extend(config_bytes.into_iter().chain(policy_bytes).map(kept::blob));
+        let kept = others.map(|others| {
+            kept.extend(others);
+            kept
+        });
         Ok(Parts {
             identity: Identity::Oci {
                 manifest_digest: pull.digest,
@@ -114,6 +123,7 @@ impl Registry<'_> {
                 config,
                 layer_digests: manifest.layers.iter().map(|layer| layer.digest).collect(),
                 annotations: manifest.annotations,
+                kept,
             }),
             policy,
         })

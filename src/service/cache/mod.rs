@@ -2,6 +2,7 @@
 //!
 //! Components, policies and secrets are never part of it.
 
+mod artifact;
 mod verify;
 
 use std::fs;

@@ -4,6 +4,7 @@
 use std::collections::BTreeSet;
 use std::fs;
 use std::io;
+use std::path::PathBuf;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Mutex, PoisonError};
 use std::thread;
@@ -144,10 +145,10 @@ impl Service {
 const RETRY: Duration = Duration::from_millis(20);
 
 /// One component under examination.
-struct Examination<'a> {
-    service: &'a Service,
+pub(super) struct Examination<'a> {
+    pub(super) service: &'a Service,
     id: &'a ComponentId,
-    files: ComponentFiles,
+    pub(super) files: ComponentFiles,
     repair: Repair,
     faults: Vec<Fault>,
 }
@@ -172,7 +173,8 @@ impl<'a> Examination<'a> {
             self.code(metadata);
         }
         self.policy();
-        self.strangers();
+        let kept = self.artifact();
+        self.strangers(kept);
         Verdict {
             id: self.id.clone(),
             faults: self.faults,
@@ -307,8 +309,8 @@ impl<'a> Examination<'a> {
     }
 
     /// Files that no version of this program put there.
-    fn strangers(&mut self) {
-        let known: BTreeSet<_> = self.files.all().into_iter().collect();
+    fn strangers(&mut self, kept: Vec<PathBuf>) {
+        let known: BTreeSet<_> = self.files.all().into_iter().chain(kept).collect();
         let entries = fs::read_dir(&self.files.dir)
             .into_iter()
             .flatten()
@@ -331,7 +333,7 @@ impl<'a> Examination<'a> {
         self.fault(suffix, reason, || service.store.quarantine(id).is_ok());
     }
 
-    fn fault(&mut self, suffix: &str, reason: String, mend: impl FnOnce() -> bool) {
+    pub(super) fn fault(&mut self, suffix: &str, reason: String, mend: impl FnOnce() -> bool) {
         let repaired = self.repair == Repair::Yes && mend();
         self.faults.push(Fault {
             file: format!("{}.{suffix}", self.id),
