@@ -6,9 +6,10 @@ use clap::{Args, ValueEnum};
 use tokio_util::sync::CancellationToken;
 
 use crate::mcp::{
-    self, AuditLog, Auth, Builtins, Changes, Grants, HttpLimits, HttpOptions, Offer, Settings,
-    Tokens,
+    self, AuditLog, Auth, Builtins, Changes, Grants, HttpLimits, HttpOptions, Offer, ServeError,
+    Settings, Tokens,
 };
+use crate::service::share::Scope;
 use crate::service::{Service, Watch};
 
 use super::{Failure, Global, SetupError, interrupted};
@@ -20,6 +21,7 @@ Examples:
   wassette serve
   wassette serve --transport sse              # also /mcp, on http://127.0.0.1:8089
   wassette serve --transport streamable-http --bind 127.0.0.1:9000
+  wassette serve --transport sse --share      # other nodes list this one as a mirror
   wassette serve --transport sse --bind 0.0.0.0:8089 --auth-token-file token \\
     --allowed-host mcp.example.com --read-only --audit-log audit.jsonl")]
 pub struct Serve {
@@ -66,6 +68,14 @@ pub struct Serve {
     /// Let no agent grant permissions
     #[arg(long)]
     no_grants: bool,
+
+    /// Let other nodes pull what is installed and public: a read-only OCI registry under /v2/
+    #[arg(long)]
+    share: bool,
+
+    /// Share also what was pulled with credentials
+    #[arg(long, requires = "share")]
+    share_private: bool,
 
     /// Append a line of JSON for every call to this file
     #[arg(long, value_name = "FILE")]
@@ -168,11 +178,24 @@ impl Serve {
             auth,
             allowed_hosts: self.allowed_host.clone(),
             allowed_origins: self.allowed_origin.clone(),
+            share: self.scope()?,
             limits: HttpLimits {
                 sessions: self.max_sessions,
                 requests: self.max_requests,
                 ..HttpLimits::default()
             },
         })
+    }
+
+    /// What other nodes may have.
+    fn scope(&self) -> Result<Option<Scope>, Failure> {
+        match (self.share, self.share_private) {
+            (true, _) if self.transport == Transport::Stdio => {
+                Err(ServeError::ShareTransport.into())
+            }
+            (true, false) => Ok(Some(Scope::Public)),
+            (true, true) => Ok(Some(Scope::Private)),
+            (false, _) => Ok(None),
+        }
     }
 }

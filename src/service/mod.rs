@@ -21,6 +21,7 @@ mod list;
 mod load;
 mod login;
 mod secrets;
+pub mod share;
 mod usage;
 mod watch;
 

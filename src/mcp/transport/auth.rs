@@ -14,8 +14,11 @@ use axum::extract::{Request, State};
 use axum::http::{HeaderMap, StatusCode, header};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
+use base64::prelude::{BASE64_STANDARD, Engine as _};
 use sha2::{Digest as _, Sha256};
 use subtle::ConstantTimeEq;
+
+use super::share::Fault;
 
 use crate::error::{Class, Diagnose};
 
@@ -136,7 +139,7 @@ impl Tokens {
     }
 
     /// The token a request shows, if it is one of these.
-    fn admit(&self, headers: &HeaderMap) -> Result<Credential, Refusal> {
+    fn admit(&self, headers: &HeaderMap, door: Door) -> Result<Credential, Refusal> {
         let mut values = headers.get_all(header::AUTHORIZATION).iter();
         let value = values.next().ok_or(Refusal::NoToken)?;
         if values.next().is_some() {
@@ -147,10 +150,9 @@ impl Tokens {
             .ok()
             .and_then(|value| value.split_once(' '))
             .ok_or(Refusal::WrongToken)?;
-        if !scheme.eq_ignore_ascii_case("bearer") {
-            return Err(Refusal::WrongToken);
-        }
-        let shown = Credential::of(token.trim().as_bytes());
+        let shown = door
+            .shown(scheme, token.trim())
+            .ok_or(Refusal::WrongToken)?;
         let Tokens(known) = self;
         // All of them are looked at, so that the place of a match is not told.
         let matches = known.iter().fold(0, |found, token| {
@@ -160,6 +162,32 @@ impl Tokens {
             Ok(shown)
         } else {
             Err(Refusal::WrongToken)
+        }
+    }
+}
+
+/// Where a request wants in.
+#[derive(Clone, Copy)]
+enum Door {
+    /// By a bearer token.
+    Server,
+    /// Also by a token as the password of any user, which is what registry
+    /// clients know ([RFC 7617](https://www.rfc-editor.org/rfc/rfc7617)).
+    Registry,
+}
+
+impl Door {
+    fn shown(self, scheme: &str, value: &str) -> Option<Credential> {
+        if scheme.eq_ignore_ascii_case("bearer") {
+            return Some(Credential::of(value.as_bytes()));
+        }
+        match self {
+            Door::Registry if scheme.eq_ignore_ascii_case("basic") => {
+                let pair = BASE64_STANDARD.decode(value).ok()?;
+                let colon = pair.iter().position(|byte| *byte == b':')?;
+                Some(Credential::of(&pair[colon + 1..]))
+            }
+            _ => None,
         }
     }
 }
@@ -216,7 +244,7 @@ pub(super) async fn check(
     next: Next,
 ) -> Response {
     if let Auth::Tokens(tokens) = &*auth {
-        match tokens.admit(request.headers()) {
+        match tokens.admit(request.headers(), Door::Server) {
             Ok(credential) => {
                 request.extensions_mut().insert(credential);
             }
@@ -227,6 +255,24 @@ pub(super) async fn check(
         }
     }
     next.run(request).await
+}
+
+/// Middleware: the same for what is shared, as registries say it.
+pub(super) async fn check_registry(
+    State(auth): State<Arc<Auth>>,
+    request: Request,
+    next: Next,
+) -> Result<Response, Fault> {
+    if let Auth::Tokens(tokens) = &*auth
+        && let Err(refusal) = tokens.admit(request.headers(), Door::Registry)
+    {
+        // Clients ask without a token first.
+        if refusal == Refusal::WrongToken {
+            tracing::warn!(?refusal, "refused a request");
+        }
+        return Err(Fault::Unauthorized);
+    }
+    Ok(next.run(request).await)
 }
 
 impl IntoResponse for Refusal {
@@ -259,7 +305,7 @@ mod tests {
             headers.append("authorization", value.parse().unwrap());
         }
         let tokens = parse(&format!("{GOOD}\n\n  second/token+here==  \r\n")).unwrap();
-        tokens.admit(&headers)
+        tokens.admit(&headers, Door::Server)
     }
 
     #[test]
@@ -285,6 +331,38 @@ mod tests {
             vec![&good, &good],
         ] {
             assert_eq!(admit(&values), Err(Refusal::WrongToken), "{values:?}");
+        }
+    }
+
+    #[test]
+    fn a_registry_also_takes_a_token_as_any_users_password() {
+        let tokens = parse(GOOD).unwrap();
+        let admit = |value: String, door| {
+            let mut headers = HeaderMap::new();
+            headers.append("authorization", value.parse().unwrap());
+            tokens.admit(&headers, door)
+        };
+        let basic = |pair: &str| format!("Basic {}", BASE64_STANDARD.encode(pair));
+        for user in ["anyone", ""] {
+            let shown = basic(&format!("{user}:{GOOD}"));
+            assert!(admit(shown.clone(), Door::Registry).is_ok(), "{user}");
+            assert_eq!(admit(shown, Door::Server), Err(Refusal::WrongToken));
+        }
+        assert!(admit(format!("Bearer {GOOD}"), Door::Registry).is_ok());
+        let wrong = [
+            "x:abcdefghijklmno",
+            "abcdefghijklmnop",
+            "abcdefghijklmnop:",
+            ":",
+            "",
+        ];
+        for shown in wrong
+            .map(basic)
+            .into_iter()
+            .chain(["Basic !".into(), "Basic".into()])
+        {
+            let refused = Err(Refusal::WrongToken);
+            assert_eq!(admit(shown.clone(), Door::Registry), refused, "{shown}");
         }
     }
 

@@ -17,6 +17,8 @@ pub enum ServeError {
     AllowedHost { text: String },
     #[error("`{text}` is not an origin")]
     AllowedOrigin { text: String },
+    #[error("Only the HTTP transports can share what is installed")]
+    ShareTransport,
     #[error("The client did not begin as the protocol requires")]
     Handshake(#[source] Box<ServerInitializeError>),
     #[error("The service loop ended before its time")]
@@ -30,6 +32,7 @@ impl Diagnose for ServeError {
             ServeError::Exposed { .. } => "auth-required",
             ServeError::AllowedHost { .. } => "invalid-host",
             ServeError::AllowedOrigin { .. } => "invalid-origin",
+            ServeError::ShareTransport => "share-needs-http",
             ServeError::Handshake(_) => "handshake-failed",
             ServeError::Loop(_) => "internal",
         }
@@ -39,6 +42,7 @@ impl Diagnose for ServeError {
         match self {
             ServeError::AllowedHost { .. }
             | ServeError::AllowedOrigin { .. }
+            | ServeError::ShareTransport
             | ServeError::Exposed { .. } => Class::Usage,
             ServeError::Bind { source, .. } if source.kind() == io::ErrorKind::InvalidInput => {
                 Class::Usage
@@ -66,6 +70,7 @@ impl Diagnose for ServeError {
                 "write it as browsers do, as in `https://app.example.com` or \
                  `http://localhost:5173`"
             }
+            ServeError::ShareTransport => "add `--transport sse` or `--transport streamable-http`",
             ServeError::Handshake(_) | ServeError::Loop(_) => return None,
         };
         Some(hint.into())

@@ -4,6 +4,7 @@
 //! |---|---|
 //! | `/mcp` | streamable HTTP |
 //! | `/sse`, `/message/…` | HTTP+SSE |
+//! | `/v2/…` | what is installed, as an OCI registry, where it is shared |
 //! | `/healthz` | 200 while the process lives |
 //! | `/readyz` | 200 while requests are taken, 503 after |
 //!
@@ -23,13 +24,14 @@ use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 
 use crate::service::Service;
+use crate::service::share::{Scope, Share};
 
 use super::super::Settings;
 use super::super::handler::Server;
 use super::auth::{self, Auth};
 use super::guard::{self, Guard};
 use super::intake::{self, Intake};
-use super::{GRACE, HttpLimits, ServeError, connections, sse, streamable_http};
+use super::{GRACE, HttpLimits, ServeError, connections, share, sse, streamable_http};
 
 /// Time for the last replies to leave before their streams are closed.
 const FLUSH: Duration = Duration::from_millis(100);
@@ -45,6 +47,8 @@ pub struct HttpOptions {
     /// `Origin` header may name.
     pub allowed_origins: Vec<String>,
     pub limits: HttpLimits,
+    /// What other nodes may pull from this one; nothing, unless it is set.
+    pub share: Option<Scope>,
 }
 
 /// Serves until `cancel` is cancelled, then ends as the [module](super) says.
@@ -61,10 +65,14 @@ pub async fn serve_http(
     cancel: CancellationToken,
 ) -> Result<(), ServeError> {
     let guard = Guard::new(&options.allowed_hosts, &options.allowed_origins)?;
+    let shared = options.share.map(|scope| service.share(scope));
+    if let Some(shared) = shared.clone() {
+        tokio::spawn(async move { shared.announce().await });
+    }
     let server = Server::new(service, settings);
     let end = CancellationToken::new();
     let limits = options.limits.clone();
-    let router = router(&server, guard, options, &end);
+    let router = router(&server, (guard, shared), options, &end);
     let closing = server.closing().clone();
     let serving = connections::serve(listener, router, limits, closing.clone());
     tokio::pin!(serving);
@@ -97,19 +105,21 @@ async fn finish(
 
 fn router(
     server: &Arc<Server>,
-    guard: Guard,
+    (guard, shared): (Guard, Option<Arc<Share>>),
     options: HttpOptions,
     end: &CancellationToken,
 ) -> Router {
     let HttpOptions { auth, limits, .. } = options;
-    let intake = Intake::new(limits.clone());
+    let (auth, intake) = (Arc::new(auth), Arc::new(Intake::new(limits.clone())));
+    let registry = shared.map(|shared| share::routes(shared, intake.clone(), auth.clone()));
     let mcp = streamable_http::endpoint(server.clone(), &limits, end.clone());
     Router::new()
         .route("/mcp", mcp)
         .merge(sse::routes(server.clone(), &limits, end.clone()))
         .fallback(async || StatusCode::NOT_FOUND)
-        .layer(from_fn_with_state(Arc::new(intake), intake::take))
-        .layer(from_fn_with_state(Arc::new(auth), auth::check))
+        .layer(from_fn_with_state(intake, intake::take))
+        .layer(from_fn_with_state(auth, auth::check))
+        .merge(registry.unwrap_or_default())
         .route("/healthz", get(async || "ok\n"))
         .route("/readyz", get(ready).with_state(server.clone()))
         .layer(from_fn_with_state(Arc::new(guard), guard::check))

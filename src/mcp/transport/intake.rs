@@ -24,6 +24,7 @@ pub(super) struct Intake {
     limits: HttpLimits,
     requests: Arc<Semaphore>,
     large: Arc<Semaphore>,
+    downloads: Arc<Semaphore>,
 }
 
 /// A request's place among those worked on. It travels with the request, and
@@ -44,7 +45,7 @@ impl InFlight {
 
 /// Why a request was not taken in.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Refusal {
+pub(super) enum Refusal {
     Overloaded,
     TooLarge,
     TooSlow,
@@ -56,8 +57,15 @@ impl Intake {
         Intake {
             requests: Arc::new(Semaphore::new(limits.requests)),
             large: Arc::new(Semaphore::new(limits.large_requests)),
+            downloads: Arc::new(Semaphore::new(limits.downloads)),
             limits,
         }
+    }
+
+    /// A place for a request for what is shared. They never take all there are.
+    pub(super) fn download(&self) -> Result<InFlight, Refusal> {
+        let permits = vec![place(&self.downloads)?, place(&self.requests)?];
+        Ok(InFlight(Arc::new(Mutex::new(permits))))
     }
 
     async fn admit(&self, request: Request) -> Result<Request, Refusal> {

@@ -20,6 +20,8 @@ pub struct HttpLimits {
     pub body_bytes: usize,
     /// Requests with a body of more than 64 KiB among those worked on.
     pub large_requests: usize,
+    /// Requests for what is shared among those worked on.
+    pub downloads: usize,
     /// How long a request's body may take to arrive.
     pub body_time: Duration,
     /// Bytes of a request's headers.
@@ -40,6 +42,7 @@ impl Default for HttpLimits {
             requests: 1024,
             body_bytes: 16 * 1024 * 1024,
             large_requests: 16,
+            downloads: 256,
             body_time: Duration::from_secs(60),
             header_bytes: 32 * 1024,
             header_time: Duration::from_secs(30),

@@ -13,6 +13,7 @@ mod intake;
 mod limits;
 mod listen;
 mod session_id;
+mod share;
 mod sse;
 mod stalled;
 mod stdio;

@@ -15,7 +15,7 @@ use super::mcp::{PATIENCE, install_tls};
 pub struct InProcess {
     pub url: String,
     root: tempfile::TempDir,
-    service: Arc<Service>,
+    pub service: Arc<Service>,
     _running: DropGuard,
 }
 
@@ -50,9 +50,13 @@ impl InProcess {
     pub async fn load(&self, name: &str, wat: &str) {
         let file = self.root.path().join(name);
         std::fs::write(&file, wat).unwrap();
+        self.load_uri(file.to_str().unwrap()).await;
+    }
+
+    pub async fn load_uri(&self, uri: &str) {
         let loaded = Mcp::open(&self.url, None)
             .await
-            .call("load-component", json!({ "uri": file }))
+            .call("load-component", json!({ "uri": uri }))
             .await;
         assert_eq!(loaded["result"]["isError"], false, "{loaded}");
         assert!(!self.service.toolbox().list().is_empty());

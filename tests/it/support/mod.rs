@@ -6,6 +6,7 @@ pub mod certificates;
 pub mod cli;
 pub mod components;
 pub mod components_rt;
+pub mod cut;
 pub mod dns;
 pub mod faults;
 #[cfg(unix)]
@@ -14,6 +15,7 @@ pub mod http;
 pub mod installed;
 pub mod mcp;
 pub mod network_guest;
+pub mod node;
 pub mod program;
 pub mod proxy;
 pub mod registry;

@@ -1,0 +1,88 @@
+//! What the name of a repository means here.
+//!
+//! A mirror is asked for `acme/weather` and told `ns=ghcr.io`. Who does not
+//! tell means the repository with its registry before it (`ghcr.io/acme/weather`,
+//! and `reg.lan_5000/acme/weather` for one with a port, as a name has no colon),
+//! or the one repository of that name, whichever registry it is from.
+
+use std::sync::Arc;
+
+use super::shelf::Book;
+
+/// A repository as others ask for it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Repository {
+    /// The registry it is from, where that was said.
+    pub registry: Option<String>,
+    pub name: String,
+}
+
+pub enum Pick {
+    /// At least one.
+    Of(Vec<Arc<Book>>),
+    None,
+    /// Of more than one registry.
+    Several,
+}
+
+/// The components of the repository.
+pub fn pick(repository: &Repository, books: Vec<Arc<Book>>) -> Pick {
+    let Repository { registry, name } = repository;
+    let of = |wanted: &dyn Fn(&Book) -> bool| -> Vec<Arc<Book>> {
+        let found = books.iter().filter(|book| wanted(book));
+        found.cloned().collect()
+    };
+    if let Some(registry) = registry {
+        let found =
+            of(&|book| book.registry.eq_ignore_ascii_case(registry) && book.repository == *name);
+        return one_of(found);
+    }
+    let found = of(&|book| is_full_name(name, &book.registry, &book.repository));
+    if !found.is_empty() {
+        return one_of(found);
+    }
+    one_of(of(&|book| book.repository == *name))
+}
+
+fn one_of(found: Vec<Arc<Book>>) -> Pick {
+    match found.split_first() {
+        None => Pick::None,
+        Some((first, rest)) if rest.iter().any(|book| book.registry != first.registry) => {
+            Pick::Several
+        }
+        Some(_) => Pick::Of(found),
+    }
+}
+
+fn is_full_name(name: &str, registry: &str, repository: &str) -> bool {
+    [registry, &registry.replace(':', "_")]
+        .iter()
+        .any(|prefix| {
+            let rest = name.strip_prefix(*prefix);
+            rest.and_then(|rest| rest.strip_prefix('/')) == Some(repository)
+        })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::is_full_name;
+
+    #[test]
+    fn a_full_name_begins_with_the_registry() {
+        for (name, registry) in [
+            ("ghcr.io/acme/a", "ghcr.io"),
+            ("reg.lan:5000/acme/a", "reg.lan:5000"),
+            ("reg.lan_5000/acme/a", "reg.lan:5000"),
+        ] {
+            assert!(is_full_name(name, registry, "acme/a"), "{name}");
+        }
+        for (name, registry) in [
+            ("acme/a", "ghcr.io"),
+            ("ghcr.ioacme/a", "ghcr.io"),
+            ("ghcr.io/acme/ab", "ghcr.io"),
+            ("reg.lan/acme/a", "reg.lan:5000"),
+        ] {
+            assert!(!is_full_name(name, registry, "acme/a"), "{name}");
+        }
+    }
+}

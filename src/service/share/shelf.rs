@@ -1,0 +1,164 @@
+//! Which installed components may be shared, and what each is made of.
+
+use std::collections::HashMap;
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use jiff::Timestamp;
+
+use crate::digest::Digest;
+use crate::fetch::{Identity, Openness};
+use crate::reference::{ComponentId, Reference};
+use crate::store::{ComponentFiles, FileStamp, Metadata, Store, StoreError};
+
+use super::Scope;
+
+/// A component that is shared.
+#[derive(Debug)]
+pub struct Book {
+    /// `host[:port]`.
+    pub registry: String,
+    /// As hosts know it.
+    pub repository: String,
+    /// The tag it was pulled by. One beside a digest is a label that nobody
+    /// looked up, and none.
+    pub tag: Option<String>,
+    /// What the tag named: the OCI manifest, or the index that led to it.
+    pub named: Digest,
+    pub created_at: Timestamp,
+    pages: Vec<Page>,
+}
+
+/// One of its files.
+#[derive(Debug, Clone)]
+pub struct Page {
+    pub digest: Digest,
+    /// In bytes.
+    pub size: u64,
+    /// Of manifests and indexes; none for blobs.
+    pub media_type: Option<String>,
+    pub path: PathBuf,
+}
+
+/// What was found at the last look, so that the next reads what changed.
+#[derive(Debug, Default)]
+pub struct Shelf {
+    places: HashMap<ComponentId, Place>,
+}
+
+#[derive(Debug)]
+struct Place {
+    stamp: FileStamp,
+    book: Option<Arc<Book>>,
+}
+
+/// Why a component is not shared.
+#[derive(Debug, PartialEq, Eq)]
+enum Kept {
+    NotOfRegistry,
+    Private,
+    Incomplete,
+}
+
+impl Shelf {
+    /// What is shared now, the latest first.
+    pub fn look(&mut self, store: &Store, scope: Scope) -> Result<Vec<Arc<Book>>, StoreError> {
+        let ids = store.ids()?;
+        let mut before = std::mem::take(&mut self.places);
+        for id in ids {
+            let files = store.layout().component(&id);
+            // No metadata, nothing to share.
+            let Some(stamp) = FileStamp::of(&files.metadata) else {
+                continue;
+            };
+            let place = match before.remove(&id) {
+                Some(place) if place.stamp == stamp && stamp.is_settled() => place,
+                _ => Place {
+                    stamp,
+                    book: read(&id, &files, scope),
+                },
+            };
+            self.places.insert(id, place);
+        }
+        let books = self.places.values().filter_map(|place| place.book.clone());
+        let mut books: Vec<Arc<Book>> = books.collect();
+        books.sort_by_key(|book| std::cmp::Reverse(book.created_at));
+        Ok(books)
+    }
+}
+
+fn read(id: &ComponentId, files: &ComponentFiles, scope: Scope) -> Option<Arc<Book>> {
+    let metadata = Metadata::read(&files.metadata);
+    let metadata = metadata.or_else(|_| Metadata::read(&files.metadata_copy));
+    match Book::of(metadata.ok()?, files, scope) {
+        Ok(book) => Some(Arc::new(book)),
+        Err(reason) => {
+            match reason {
+                Kept::NotOfRegistry => tracing::debug!("`{id}` is not shared: it is a file"),
+                Kept::Private => tracing::info!(
+                    "`{id}` is not shared: it was pulled with credentials, or before that was \
+                     noted (`--share-private` shares it)"
+                ),
+                Kept::Incomplete => tracing::info!(
+                    "`{id}` is not shared: its artifact was packed, has other things in it, or \
+                     was pulled by an older version"
+                ),
+            }
+            None
+        }
+    }
+}
+
+impl Book {
+    fn of(metadata: Metadata, files: &ComponentFiles, scope: Scope) -> Result<Self, Kept> {
+        let (Reference::Oci(source), Identity::Oci { manifest_digest }) =
+            (&metadata.source, &metadata.identity)
+        else {
+            return Err(Kept::NotOfRegistry);
+        };
+        if metadata.receipt.openness != Openness::Public && scope == Scope::Public {
+            return Err(Kept::Private);
+        }
+        let kept = metadata.kept.ok_or(Kept::Incomplete)?;
+        let mut pages: Vec<Page> = kept
+            .into_iter()
+            .map(|kept| Page {
+                path: files.kept(&kept.digest),
+                digest: kept.digest,
+                size: kept.size,
+                media_type: kept.media_type,
+            })
+            .collect();
+        pages.push(Page {
+            digest: metadata.digests.component,
+            size: metadata.validation_stamp.file_size,
+            media_type: None,
+            path: files.wasm.clone(),
+        });
+        let is_kept = |digest: &Digest| pages.iter().any(|page| page.digest == *digest);
+        // The tag may have moved to an index around the same OCI manifest.
+        let named = Some(*manifest_digest).filter(is_kept);
+        let named = named.or(metadata.digests.manifest);
+        Ok(Book {
+            registry: source.registry().to_owned(),
+            repository: source.hosted_repository().into_owned(),
+            tag: source
+                .tag()
+                .filter(|_| source.digest().is_none())
+                .map(str::to_owned),
+            named: named.ok_or(Kept::Incomplete)?,
+            created_at: metadata.created_at,
+            pages,
+        })
+    }
+
+    pub fn document(&self, digest: &Digest) -> Option<&Page> {
+        let mut pages = self.pages.iter();
+        pages.find(|page| page.digest == *digest && page.media_type.is_some())
+    }
+
+    pub fn blob(&self, digest: &Digest) -> Option<&Page> {
+        let mut pages = self.pages.iter();
+        pages.find(|page| page.digest == *digest && page.media_type.is_none())
+    }
+}
