@@ -3,7 +3,7 @@
 
 use http::Method;
 use wassette::error::{Class, Diagnose, Report};
-use wassette::fetch::{Credential, CredentialOptions, FetchError, FetchOptions, Given};
+use wassette::fetch::{Credential, CredentialOptions, FetchError, FetchOptions, Given, Openness};
 
 use crate::support::Load;
 use crate::support::artifact::{Artifact, POLICY, WASM};
@@ -94,6 +94,7 @@ async fn tokens_open_what_they_are_for() {
     let fetched = anyone.run(&public).await.expect("a pull");
     // HEAD, token, HEAD, manifest, component, config and policy.
     assert_eq!(fetched.receipt.requests, 7);
+    assert_eq!(fetched.receipt.openness, Openness::Public);
     assert_eq!(tokens.asked().len(), 1);
     let error = Load::new().fails(&private).await;
     is_unauthorized(&error);
@@ -102,7 +103,9 @@ async fn tokens_open_what_they_are_for() {
     let alice = load_as(registry.address(), password(SECRET));
     let before = tokens.asked().len();
     alice.run(&private).await.expect("a pull");
-    alice.run(&private).await.expect("a pull");
+    // Also with a token that was fetched before.
+    let again = alice.run(&private).await.expect("a pull");
+    assert_eq!(again.receipt.openness, Openness::Private);
     let asked = tokens.asked().split_off(before);
     assert_eq!(asked.len(), 1, "a token is kept");
     assert_eq!(asked[0].fields["scope"], "repository:private/answer:pull");
@@ -149,7 +152,8 @@ async fn wrong_credentials_do_not_close_a_public_repository() {
     ] {
         let load = load_as(registry.address(), credential.clone());
         let public = registry.reference("public/answer:v1");
-        load.run(&public).await.expect("a pull");
+        let fetched = load.run(&public).await.expect("a pull");
+        assert_eq!(fetched.receipt.openness, Openness::Public);
         let load = load_as(registry.address(), credential);
         let error = load.fails(&registry.reference("private/answer:v1")).await;
         is_unauthorized(&error);

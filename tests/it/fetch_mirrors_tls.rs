@@ -1,6 +1,6 @@
 //! Mirrors with certificates of their own.
 
-use wassette::fetch::{FetchOptions, Fetched, Host, Mirrors};
+use wassette::fetch::{FetchOptions, Fetched, Host, Mirrors, Openness};
 
 use crate::support::Load;
 use crate::support::artifact::{Artifact, WASM};
@@ -45,6 +45,8 @@ async fn a_mirror_is_trusted_by_its_authority_and_knows_its_client() {
     let both = format!("{ca}\n{pair}\ndial_timeout = '2s'");
     let fetched = pull(&cache, &both, &reference).await;
     assert_eq!(fetched.receipt.hosts_tried, [cache.address()]);
+    // Who shows a certificate may be given what others are not.
+    assert_eq!(fetched.receipt.openness, Openness::Private);
 
     let missing = format!("ca = '{}'", file("absent.pem"));
     let empty = format!("ca = '{}'", file("names"));
@@ -53,5 +55,6 @@ async fn a_mirror_is_trusted_by_its_authority_and_knows_its_client() {
         let fetched = pull(&cache, less, &reference).await;
         let tried = [cache.address(), upstream.address()];
         assert_eq!(fetched.receipt.hosts_tried, tried, "{less}");
+        assert_eq!(fetched.receipt.openness, Openness::Public, "{less}");
     }
 }
