@@ -2,20 +2,19 @@
 
 use std::sync::Arc;
 
-use wasmtime::component::{Type, Val};
-use wasmtime::{Error, PoolConcurrencyLimitError, Store, Trap, WasmBacktrace};
+use wasmtime::component::{ResourceTableError, Type, Val};
+use wasmtime::{Error, PoolConcurrencyLimitError, Store, Trap, UpdateDeadline, WasmBacktrace};
 use wasmtime_wasi::I32Exit;
 
 use super::code::{Code, Export};
 use super::error::CallError;
-use super::limits::Limiter;
+use super::limits::{
+    CallLimits, Exceeded, GUEST_STACK, HANDLES, LimitMet, Limiter, Pace, RESOURCES, Refused, Total,
+};
+use super::printed::Flood;
 use super::sandbox::{Connector, Denials, Guest, Sandbox};
 use crate::schema::Outcome;
 use crate::schema::value::{self, Returned};
-
-/// Bytes of host memory the values of one result may take. A number in a list
-/// takes some thirty.
-const RESULT_MEMORY: usize = 256 << 20;
 
 /// Everything a call needs, ready to move to a guest thread.
 pub(super) struct Call {
@@ -27,27 +26,36 @@ pub(super) struct Call {
     pub connector: Arc<Connector>,
     /// The component's name, for the log.
     pub component: Arc<str>,
-    /// Bytes.
-    pub memory_limit: u64,
-    /// Bytes of JSON.
-    pub output_limit: u64,
+    pub limits: CallLimits,
+    /// The memory of all guests.
+    pub total: Arc<Total>,
+    pub pace: Arc<Pace>,
 }
 
 impl Call {
     pub async fn run(self) -> Result<Returned, CallError> {
-        let limiter = Limiter::new(self.memory_limit);
+        let pace = Arc::clone(&self.pace);
+        pace.keep(self.run_unpaced()).await
+    }
+
+    async fn run_unpaced(self) -> Result<Returned, CallError> {
+        let limiter = Limiter::new(self.limits.memory.value, Arc::clone(&self.total));
         let guest = Guest::new(
             self.sandbox.clone(),
             Arc::clone(&self.component),
             limiter,
+            self.limits.output.value,
             self.denials.clone(),
             Arc::clone(&self.connector),
         );
         let mut store = Store::new(self.code.pre.engine(), guest);
-        store.limiter(|guest| &mut guest.limiter);
+        self.limits.apply(&mut store);
         store.set_epoch_deadline(1);
-        store.epoch_deadline_async_yield_and_update(1);
-        store.set_hostcall_fuel(RESULT_MEMORY);
+        let pace = Arc::clone(&self.pace);
+        store.epoch_deadline_callback(move |_| {
+            let pause = Arc::clone(&pace).pause();
+            Ok(UpdateDeadline::YieldCustom(1, Box::pin(pause)))
+        });
 
         match self.enter(&mut store).await {
             Ok(values) => self.returned(&values),
@@ -79,40 +87,36 @@ impl Call {
                 message: error.to_string(),
             })?;
         let (Returned::Ok(json) | Returned::Err(json)) = &returned;
-        if exceeds(json, self.output_limit) {
-            return Err(self.output_limit());
+        let limit = self.limits.output.value;
+        if exceeds(json, limit) {
+            return Err(self.met(Exceeded::Result(limit)));
         }
         Ok(returned)
     }
 
-    fn output_limit(&self) -> CallError {
-        CallError::OutputLimit {
-            limit: self.output_limit,
-        }
+    fn met(&self, exceeded: Exceeded) -> CallError {
+        CallError::Limit(LimitMet {
+            set_by: self.limits.set_by(&exceeded),
+            exceeded,
+            component: Arc::clone(&self.component),
+        })
     }
 
     /// Turns wasmtime's error into ours.
     fn explain(&self, error: &Error, store: &Store<Guest>) -> CallError {
-        if let Some(exit) = error.downcast_ref::<I32Exit>() {
-            return CallError::Exit { status: exit.0 };
-        }
         if error.is::<PoolConcurrencyLimitError>() {
             return CallError::Busy;
         }
-        if store.data().limiter.refused() {
-            return CallError::MemoryLimit {
-                limit: self.memory_limit,
-            };
+        if let Some(exceeded) = self.exceeded(error, store) {
+            return self.met(exceeded);
+        }
+        if let Some(exit) = error.downcast_ref::<I32Exit>() {
+            return CallError::Exit { status: exit.0 };
         }
         let backtrace = error.downcast_ref::<WasmBacktrace>();
         let cause = error.root_cause().to_string();
         if backtrace.is_none() && !error.is::<Trap>() {
-            // wasmtime keeps the type of this error to itself.
-            return if cause.contains("fuel allocated for hostcalls") {
-                self.output_limit()
-            } else {
-                CallError::InvalidResult { message: cause }
-            };
+            return CallError::InvalidResult { message: cause };
         }
         CallError::Trap {
             message: cause
@@ -122,6 +126,51 @@ impl Call {
             backtrace: backtrace.map(frames).unwrap_or_default(),
         }
     }
+}
+
+impl Call {
+    /// The limit behind an error, if there is one.
+    fn exceeded(&self, error: &Error, store: &Store<Guest>) -> Option<Exceeded> {
+        if error.is::<Flood>() {
+            return Some(Exceeded::Printed(self.limits.output.value));
+        }
+        if let Some(ResourceTableError::Full) = error.downcast_ref() {
+            return Some(Exceeded::Resources(RESOURCES));
+        }
+        if let Some(Trap::StackOverflow) = error.downcast_ref() {
+            return Some(Exceeded::Stack(GUEST_STACK));
+        }
+        // wasmtime keeps the types of these errors to itself.
+        let cause = error.root_cause().to_string();
+        if cause.contains("fuel allocated for hostcalls") {
+            return Some(Exceeded::Result(self.limits.output.value));
+        }
+        if cause.contains("store handle limit exceeded") {
+            return Some(Exceeded::Handles(HANDLES));
+        }
+        if let Some(parts) = parts(&cause) {
+            return Some(parts);
+        }
+        // Last, since a guest may go on after it was refused.
+        Some(match store.data().limiter.refused()? {
+            Refused::Memory => Exceeded::Memory(self.limits.memory.value),
+            Refused::Total(limit) => Exceeded::TotalMemory(limit),
+            Refused::Table(limit) => Exceeded::Table(limit),
+        })
+    }
+}
+
+/// As in `resource limit exceeded: memory count too high at 101`.
+fn parts(cause: &str) -> Option<Exceeded> {
+    let count = cause.strip_prefix("resource limit exceeded: ")?;
+    let (what, count) = count.split_once(" count too high at ")?;
+    Some(Exceeded::Parts {
+        what: match what {
+            "memory" => "memories".into(),
+            other => format!("{other}s"),
+        },
+        limit: count.parse::<usize>().ok()?.saturating_sub(1),
+    })
 }
 
 /// Whether a value's JSON text is longer than `limit` bytes, without making it.

@@ -10,26 +10,23 @@ use wasmtime::{
 };
 
 use super::error::CompileError;
+use super::limits::{GUEST_STACK, POOL_TABLE_ELEMENTS};
 use super::link;
 use super::sandbox::Guest;
 use super::ticker::Ticker;
 
 /// Frames kept of a trap's backtrace.
 const BACKTRACE_FRAMES: NonZeroUsize = NonZeroUsize::new(20).unwrap();
-/// Stack of a guest, in bytes: deep enough for interpreters' recursion.
-const GUEST_STACK: usize = 1 << 20;
 /// Stack of the fiber a guest and the host functions it calls run on, in bytes.
 const FIBER_STACK: usize = 2 << 20;
 
 /// Instances that can be alive at once in one engine.
-const POOL_INSTANCES: u32 = 1000;
+pub(super) const POOL_INSTANCES: u32 = 1000;
 /// A component is linked from several core modules: its own and its adapters.
 const POOL_CORE_INSTANCES: u32 = 4 * POOL_INSTANCES;
 const POOL_TABLES: u32 = 2 * POOL_INSTANCES;
 /// Heaps of garbage-collected languages; few components have one.
 const POOL_GC_HEAPS: u32 = 100;
-/// Elements a pooled table can hold.
-const POOL_TABLE_ELEMENTS: usize = 100_000;
 /// Bytes kept resident in a used slot, so that the next call takes no page faults.
 const KEEP_MEMORY: usize = 1 << 20;
 const KEEP_TABLE: usize = 16 << 10;

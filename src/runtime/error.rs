@@ -6,7 +6,8 @@ use std::process::ExitStatus;
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::engine::Tier;
+use super::engine::{POOL_INSTANCES, Tier};
+use super::limits::LimitMet;
 use crate::digest::Digest;
 use crate::error::{Class, Diagnose};
 use crate::schema::ExportPath;
@@ -154,39 +155,14 @@ pub enum CallError {
     },
     #[error("The tool ended the component with exit code {status}")]
     Exit { status: i32 },
-    #[error("The call took longer than {} and was stopped", seconds(limit))]
-    Timeout { limit: Duration },
-    #[error("The tool needs more than {} of memory", mebibytes(*limit))]
-    MemoryLimit {
-        /// Bytes.
-        limit: u64,
-    },
-    #[error("The result is larger than {}", mebibytes(*limit))]
-    OutputLimit {
-        /// Bytes of JSON.
-        limit: u64,
-    },
+    #[error(transparent)]
+    Limit(LimitMet),
     #[error("The result is not what the tool's type promises: {message}")]
     InvalidResult { message: String },
-    #[error("Too many calls are running")]
+    #[error("The server runs {POOL_INSTANCES} calls at once, and all are taken")]
     Busy,
     #[error("The call failed inside the server: {message}")]
     Internal { message: String },
-}
-
-fn seconds(limit: &Duration) -> String {
-    if limit.subsec_millis() == 0 {
-        format!("{} s", limit.as_secs())
-    } else {
-        format!("{} ms", limit.as_millis())
-    }
-}
-
-fn mebibytes(bytes: u64) -> String {
-    match bytes {
-        0..0x100000 => format!("{bytes} bytes"),
-        _ => format!("{} MiB", bytes >> 20),
-    }
 }
 
 impl CallError {
@@ -201,9 +177,7 @@ impl CallError {
             | CallError::UnknownExport { .. }
             | CallError::Arguments(_)
             | CallError::Exit { .. }
-            | CallError::Timeout { .. }
-            | CallError::MemoryLimit { .. }
-            | CallError::OutputLimit { .. }
+            | CallError::Limit(_)
             | CallError::Busy => {}
         }
     }
@@ -217,9 +191,7 @@ impl Diagnose for CallError {
             CallError::Arguments(_) => "invalid-arguments",
             CallError::Trap { .. } => "trap",
             CallError::Exit { .. } => "guest-exit",
-            CallError::Timeout { .. } => "call-timeout",
-            CallError::MemoryLimit { .. } => "memory-limit",
-            CallError::OutputLimit { .. } => "output-limit",
+            CallError::Limit(met) => met.code(),
             CallError::InvalidResult { .. } => "invalid-result",
             CallError::Busy => "busy",
             CallError::Internal { .. } => "internal",
@@ -240,7 +212,7 @@ impl Diagnose for CallError {
         let hint = match self {
             CallError::Compile(error) => return error.hint(),
             CallError::Arguments(_) => "the tool's input schema says what it takes",
-            CallError::Timeout { .. } => "`--call-timeout` allows more time",
+            CallError::Limit(met) => return Some(met.hint()),
             CallError::Busy => "try again when some have ended",
             _ => return None,
         };

@@ -31,6 +31,7 @@ use std::time::Duration;
 
 pub use engine::Tier;
 pub use error::{CallError, CompileError};
+pub use limits::{Exceeded, LimitMet, SetBy};
 pub use program::{Called, CodeSource, CompileReport, Force, Program};
 pub use sandbox::{
     Denial, DenialKind, NetworkOptions, Resolve, Sandbox, SandboxOptions, SystemResolver,
@@ -46,6 +47,7 @@ use code::Code;
 use engine::{Allocation, Engines, Running};
 use guests::Guests;
 use jobs::{Compiled, Jobs};
+use limits::Total;
 use sandbox::Connector;
 use shared::Shared;
 use ticker::Ticker;
@@ -60,9 +62,12 @@ pub struct RuntimeOptions {
     pub layout: Layout,
     /// The longest a call may take.
     pub call_timeout: Duration,
-    /// Bytes of linear memory per call.
+    /// Bytes of memory per call: linear memories and tables.
     pub memory_limit: u64,
-    /// Bytes of a result's JSON.
+    /// Bytes of memory of all calls together; without it, half of what this
+    /// process can have of the machine. One call can always have its own.
+    pub total_memory: Option<u64>,
+    /// Bytes of a result's JSON, and of what a guest prints during a call.
     pub output_limit: u64,
     /// Compilers of each tier that run at once.
     pub compile_jobs: usize,
@@ -80,6 +85,7 @@ impl RuntimeOptions {
             layout,
             call_timeout: Duration::from_secs(30),
             memory_limit: 512 << 20,
+            total_memory: None,
             output_limit: 16 << 20,
             // Each uses all the cores it can get.
             compile_jobs: thread::available_parallelism()
@@ -107,6 +113,7 @@ pub struct Runtime {
     engines: Engines,
     ticker: Ticker,
     guests: Guests,
+    total: Arc<Total>,
     connector: Arc<Connector>,
 }
 
@@ -120,10 +127,15 @@ impl Runtime {
         );
         let shared = Shared::new(options.layout.compiled());
         let connector = Connector::new(options.network.clone());
+        let total = match options.total_memory {
+            Some(bytes) => Total::new(bytes.max(options.memory_limit)),
+            None => Total::of_this_machine(options.memory_limit),
+        };
         Arc::new(Runtime {
             options,
             jobs,
             shared,
+            total: Arc::new(total),
             engines: Engines::default(),
             ticker: Ticker::default(),
             guests: Guests::default(),

@@ -2,18 +2,23 @@
 
 use std::io;
 use std::pin::Pin;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::task::{Context, Poll};
 
+use bytes::Bytes;
 use tokio::io::AsyncWrite;
 use wasmtime_wasi::cli::{IsTerminal, StdoutStream};
+use wasmtime_wasi::p2::{OutputStream, Pollable, StreamError, StreamResult};
 
 use crate::secret::{Redactor, StreamRedactor};
 
-/// Bytes of one call's output that are logged; the rest is swallowed.
-const LIMIT: usize = 64 << 10;
+/// Bytes of one stream that are logged; the rest is only counted.
+const LOGGED: usize = 64 << 10;
 /// Bytes of a line that are logged at once.
 const LINE: usize = 4 << 10;
+/// Bytes that a guest may hand over at a time.
+const PIECE: usize = 64 << 10;
 
 #[derive(Clone, Copy, Debug)]
 pub(super) enum Channel {
@@ -21,9 +26,58 @@ pub(super) enum Channel {
     Stderr,
 }
 
+/// A guest printed more than it may; it ends the call.
+#[derive(Clone, Copy, Debug, thiserror::Error)]
+#[error("printed too much")]
+pub(super) struct Flood;
+
+/// Who prints, and how much at most.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Printing<'a> {
+    /// The component's name, for the log.
+    pub component: &'a Arc<str>,
+    /// Bytes of both streams together.
+    pub limit: u64,
+}
+
+impl Printing<'_> {
+    /// Standard output and standard error.
+    pub fn streams(self, redactor: &Redactor) -> (Printed, Printed) {
+        let left = Arc::new(AtomicU64::new(self.limit));
+        let printed = |channel| {
+            let logged = tracing::enabled!(tracing::Level::DEBUG);
+            let log = logged.then(|| Log::new(channel, self.component, redactor));
+            Printed {
+                left: Arc::clone(&left),
+                log: Arc::new(Mutex::new(log)),
+            }
+        };
+        (printed(Channel::Stdout), printed(Channel::Stderr))
+    }
+}
+
 /// One of a guest's output streams.
 #[derive(Clone)]
-pub(super) struct Printed(Arc<Mutex<Log>>);
+pub(super) struct Printed {
+    /// Bytes that both streams may still take.
+    left: Arc<AtomicU64>,
+    log: Arc<Mutex<Option<Log>>>,
+}
+
+impl Printed {
+    fn print(&self, bytes: &[u8]) -> Result<(), Flood> {
+        let less = |left: u64| left.checked_sub(bytes.len() as u64);
+        self.left
+            .fetch_update(Ordering::Relaxed, Ordering::Relaxed, less)
+            .map_err(|_| Flood)?;
+        // Each step leaves the log whole, so a poisoned lock is sound.
+        let mut log = self.log.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(log) = log.as_mut() {
+            log.take(bytes);
+        }
+        Ok(())
+    }
+}
 
 struct Log {
     channel: Channel,
@@ -34,19 +88,17 @@ struct Log {
     line: Vec<u8>,
 }
 
-impl Printed {
-    pub fn new(channel: Channel, component: &Arc<str>, redactor: &Redactor) -> Self {
-        Printed(Arc::new(Mutex::new(Log {
+impl Log {
+    fn new(channel: Channel, component: &Arc<str>, redactor: &Redactor) -> Self {
+        Log {
             channel,
             component: Arc::clone(component),
-            left: LIMIT,
+            left: LOGGED,
             secrets: redactor.stream(),
             line: Vec::new(),
-        })))
+        }
     }
-}
 
-impl Log {
     fn take(&mut self, bytes: &[u8]) {
         let shown = &bytes[..bytes.len().min(self.left)];
         self.left -= shown.len();
@@ -104,6 +156,10 @@ impl StdoutStream for Printed {
     fn async_stream(&self) -> Box<dyn AsyncWrite + Send + Sync> {
         Box::new(self.clone())
     }
+
+    fn p2_stream(&self) -> Box<dyn OutputStream> {
+        Box::new(self.clone())
+    }
 }
 
 impl AsyncWrite for Printed {
@@ -112,10 +168,8 @@ impl AsyncWrite for Printed {
         _: &mut Context<'_>,
         bytes: &[u8],
     ) -> Poll<io::Result<usize>> {
-        // Each step leaves the log whole, so a poisoned lock is sound.
-        let mut log = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        log.take(bytes);
-        Poll::Ready(Ok(bytes.len()))
+        let printed = self.print(bytes).map_err(io::Error::other);
+        Poll::Ready(printed.map(|()| bytes.len()))
     }
 
     fn poll_flush(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
@@ -125,4 +179,24 @@ impl AsyncWrite for Printed {
     fn poll_shutdown(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
         Poll::Ready(Ok(()))
     }
+}
+
+impl OutputStream for Printed {
+    fn write(&mut self, bytes: Bytes) -> StreamResult<()> {
+        let printed = self.print(&bytes);
+        printed.map_err(|flood| StreamError::Trap(flood.into()))
+    }
+
+    fn flush(&mut self) -> StreamResult<()> {
+        Ok(())
+    }
+
+    fn check_write(&mut self) -> StreamResult<usize> {
+        Ok(PIECE)
+    }
+}
+
+#[wasmtime_wasi::async_trait]
+impl Pollable for Printed {
+    async fn ready(&mut self) {}
 }

@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 
 use serde::Serialize;
 use serde_json::{Map, Value};
-use tokio::sync::{Semaphore, watch};
+use tokio::sync::watch;
 use tokio::task::AbortHandle;
 
 use super::Runtime;
@@ -15,17 +15,18 @@ use super::code::Code;
 use super::engine::Tier;
 use super::error::{CallError, CompileError};
 use super::guests::Start;
+use super::limits::{CallLimits, Exceeded, Gate, LimitMet, Pace, Turns};
 use super::sandbox::{Denial, Denials, Sandbox};
 use crate::digest::Digest;
 use crate::schema::ExportPath;
 use crate::schema::value::{self, Returned};
 use crate::secret::Redactor;
 
-/// Calls of one component that run at once; more wait their turn.
-const CALLS_AT_ONCE: usize = 64;
 /// Components up to this many bytes are optimised at once: a second process
 /// would take longer than it saves.
 const SMALL: u64 = 128 << 10;
+/// As good as no limit; the end of a longer time may not be a time.
+const LONGEST: Duration = Duration::from_secs(365 * 24 * 3600);
 
 /// Where one component's code lives.
 #[derive(Clone, Debug)]
@@ -81,8 +82,11 @@ struct Inner {
     /// The component's file name, for the log.
     name: Arc<str>,
     state: watch::Sender<State>,
-    calls: Semaphore,
     last_call: Mutex<Instant>,
+    /// Calls in flight.
+    gate: Arc<Gate>,
+    /// Of those that compute.
+    turns: Turns,
 }
 
 #[derive(Clone, Default)]
@@ -113,8 +117,9 @@ impl Program {
                 source,
                 name,
                 state: watch::Sender::default(),
-                calls: Semaphore::new(CALLS_AT_ONCE),
                 last_call: Mutex::new(Instant::now()),
+                gate: Gate::new(),
+                turns: Turns::new(),
             }),
             work: Mutex::default(),
         }
@@ -157,7 +162,8 @@ impl Program {
         let export = code.export(export)?;
         let params = value::arguments(arguments, &export.params).map_err(CallError::Arguments)?;
         let runtime = &self.inner.runtime;
-        let limits = sandbox.limits();
+        let limits = CallLimits::new(sandbox.limits(), &runtime.options);
+        let pace = Pace::new(&self.inner.turns, limits.cpu);
         let call = Call {
             code,
             export,
@@ -166,20 +172,39 @@ impl Program {
             denials: denials.clone(),
             connector: Arc::clone(&runtime.connector),
             component: Arc::clone(&self.inner.name),
-            memory_limit: limits.memory.unwrap_or(runtime.options.memory_limit),
-            output_limit: limits.output.unwrap_or(runtime.options.output_limit),
+            limits,
+            total: Arc::clone(&runtime.total),
+            pace: Arc::clone(&pace),
         };
-        let limit = limits.time.unwrap_or(runtime.options.call_timeout);
-        // The timer is the server's: guests that loop cannot delay it.
-        match tokio::time::timeout(limit, self.run(call)).await {
+        let met = |exceeded: Exceeded| {
+            CallError::Limit(LimitMet {
+                set_by: limits.set_by(&exceeded),
+                exceeded,
+                component: Arc::clone(&self.inner.name),
+            })
+        };
+        // The timer is the server's: guests that loop cannot delay it. Waiting
+        // for other calls counts, since the client waits as well.
+        let limit = limits.time.value;
+        let end = tokio::time::Instant::now() + limit.min(LONGEST);
+        let calls = limits.instances.value;
+        let place = tokio::time::timeout_at(end, self.inner.gate.enter(calls)).await;
+        let _place = place.map_err(|_| {
+            met(Exceeded::Instances {
+                limit: calls,
+                waited: limit,
+            })
+        })?;
+        match tokio::time::timeout_at(end, self.run(call)).await {
             Ok(returned) => returned,
-            Err(_) => Err(CallError::Timeout { limit }),
+            Err(_) => Err(met(Exceeded::Time {
+                limit,
+                held: pace.held(),
+            })),
         }
     }
 
     async fn run(&self, call: Call) -> Result<Returned, CallError> {
-        // Never closed; see `Jobs::compile`.
-        let _turn = self.inner.calls.acquire().await.ok();
         let runtime = &self.inner.runtime;
         let ticking = runtime.ticker.start();
         let start = if ticking.is_alone() {

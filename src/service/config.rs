@@ -141,6 +141,8 @@ pub struct LimitsConfig {
     pub memory: Option<u64>,
     /// Seconds for which code stays in memory after a call.
     pub idle: Option<u64>,
+    /// Bytes of memory all running instances together may use.
+    pub total_memory: Option<u64>,
     /// The largest component to accept, in bytes.
     pub component_size: Option<u64>,
 }

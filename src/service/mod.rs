@@ -138,6 +138,7 @@ impl Service {
         if let Some(bytes) = config.limits.memory {
             runtime.memory_limit = bytes;
         }
+        runtime.total_memory = config.limits.total_memory;
         Ok(Arc::new(Service {
             store,
             fetcher: Fetcher::new(fetch),

@@ -4,7 +4,7 @@ use std::time::{Duration, Instant};
 
 use serde_json::json;
 use wassette::error::Diagnose;
-use wassette::runtime::{CallError, Returned};
+use wassette::runtime::{CallError, Exceeded, Returned};
 
 use crate::support::components_rt as components;
 use crate::support::program::{Installed, call};
@@ -37,7 +37,7 @@ async fn endless_memory_is_limited() {
     for function in ["greedy", "careful"] {
         let error = call(&program, function, json!({})).await.unwrap_err();
         assert!(
-            matches!(error, CallError::MemoryLimit { limit } if limit == 32 << 20),
+            matches!(&error, CallError::Limit(met) if met.exceeded == Exceeded::Memory(32 << 20)),
             "{function}: {error:?}"
         );
         assert!(error.to_string().contains("32 MiB"), "{error}");
@@ -76,7 +76,7 @@ async fn output_is_limited() {
     for (function, n) in [("repeat", 999), ("bytes", 20 << 20)] {
         let error = call(&program, function, json!({"n": n})).await.unwrap_err();
         assert!(
-            matches!(error, CallError::OutputLimit { limit: 1000 }),
+            matches!(&error, CallError::Limit(met) if met.exceeded == Exceeded::Result(1000)),
             "{error:?}"
         );
     }

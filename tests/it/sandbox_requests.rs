@@ -303,7 +303,7 @@ async fn nothing_outlives_a_call() {
     let guest = guest.timed(Duration::from_millis(500));
     let waiting = json!({ "message": message });
     let stopped = guest.call("request", waiting).await;
-    assert!(matches!(stopped.outcome, Err(CallError::Timeout { .. })));
+    assert!(matches!(stopped.outcome, Err(CallError::Limit(_))));
     assert_eq!(web.connections(), 11);
     assert!(web.is_left_alone().await);
 }

@@ -10,8 +10,8 @@ use wasmtime_wasi_http::{WasiHttpCtx, WasiHttpCtxView, WasiHttpView};
 use super::files::FilesView;
 use super::files::OpenFiles;
 use super::network::{Connector, Network};
-use super::{Denials, Sandbox};
-use crate::runtime::limits::Limiter;
+use super::{Denials, Printing, Sandbox};
+use crate::runtime::limits::{Limiter, RESOURCES};
 
 /// What host functions see of a guest.
 pub(in crate::runtime) struct Guest {
@@ -26,6 +26,8 @@ pub(in crate::runtime) struct Guest {
     open: OpenFiles,
     denials: Denials,
     table: ResourceTable,
+    /// Bytes that it may print.
+    output_limit: u64,
     pub limiter: Limiter,
 }
 
@@ -34,10 +36,13 @@ impl Guest {
         sandbox: Sandbox,
         component: Arc<str>,
         limiter: Limiter,
+        output_limit: u64,
         denials: Denials,
         connector: Arc<Connector>,
     ) -> Self {
         let network = Network::new(sandbox.clone(), denials.clone(), connector);
+        let mut table = ResourceTable::new();
+        table.set_max_capacity(RESOURCES);
         Guest {
             sandbox,
             component,
@@ -46,7 +51,8 @@ impl Guest {
             network,
             open: OpenFiles::default(),
             denials,
-            table: ResourceTable::new(),
+            table,
+            output_limit,
             limiter,
         }
     }
@@ -76,9 +82,13 @@ impl Guest {
 
 impl WasiView for Guest {
     fn ctx(&mut self) -> WasiCtxView<'_> {
-        let ctx = self
-            .wasi
-            .get_or_insert_with(|| self.sandbox.wasi(&self.component, &self.network));
+        let ctx = self.wasi.get_or_insert_with(|| {
+            let printing = Printing {
+                component: &self.component,
+                limit: self.output_limit,
+            };
+            self.sandbox.wasi(printing, &self.network)
+        });
         WasiCtxView {
             ctx,
             table: &mut self.table,

@@ -12,9 +12,10 @@ mod network;
 use std::path::Path;
 use std::sync::Arc;
 
-use wasmtime_wasi::{WasiCtx, WasiCtxBuilder};
+use wasmtime_wasi::WasiCtx;
 
-use super::printed::{Channel, Printed};
+use super::limits::RANDOM;
+use super::printed::Printing;
 use crate::policy::{Limits, NetworkPermissions, Policy};
 use crate::secret::Redactor;
 
@@ -110,7 +111,7 @@ impl Sandbox {
     }
 
     /// The guest's side of WASI, made when it first asks for any.
-    fn wasi(&self, component: &Arc<str>, network: &Network) -> WasiCtx {
+    fn wasi(&self, printing: Printing<'_>, network: &Network) -> WasiCtx {
         let mut wasi = WasiCtx::builder();
         wasi.envs(self.environment());
         if let Some(directory) = &self.0.working_directory {
@@ -118,16 +119,11 @@ impl Sandbox {
         }
         // Guests have threads of their own to block.
         wasi.allow_blocking_current_thread(true);
+        wasi.max_random_size(RANDOM);
         network.configure(&mut wasi);
-        print_to_log(&mut wasi, component, self.redactor());
+        let (stdout, stderr) = printing.streams(self.redactor());
+        wasi.stdout(stdout).stderr(stderr);
         wasi.build()
-    }
-}
-
-fn print_to_log(wasi: &mut WasiCtxBuilder, component: &Arc<str>, redactor: &Redactor) {
-    if tracing::enabled!(tracing::Level::DEBUG) {
-        wasi.stdout(Printed::new(Channel::Stdout, component, redactor));
-        wasi.stderr(Printed::new(Channel::Stderr, component, redactor));
     }
 }
 

@@ -1,0 +1,192 @@
+//! The memory of one instance.
+
+use std::sync::Arc;
+
+use wasmtime::ResourceLimiter;
+
+use super::total::Total;
+
+/// Refusals a guest may shrug off before it is stopped: a garbage collector
+/// answers one by collecting, an endless loop by asking again.
+const PATIENCE: u32 = 64;
+/// Elements one table may hold, and the host memory one takes, in bytes.
+const TABLE_ELEMENTS: usize = 1_000_000;
+const TABLE_ELEMENT: usize = 8;
+/// Elements a table can grow to in an engine's pool.
+pub(in crate::runtime) const POOL_TABLE_ELEMENTS: usize = 100_000;
+/// Core instances, tables and memories of one component instance.
+const INSTANCES: usize = 1000;
+const TABLES: usize = 1000;
+const MEMORIES: usize = 100;
+
+/// What a guest was last refused.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(in crate::runtime) enum Refused {
+    /// More than the instance may have.
+    Memory,
+    /// More than all instances together may have, in bytes.
+    Total(u64),
+    /// A table of more than so many elements.
+    Table(usize),
+}
+
+/// Counts the linear memories and tables of one instance together.
+pub(in crate::runtime) struct Limiter {
+    /// Bytes.
+    limit: usize,
+    /// Bytes.
+    used: usize,
+    /// What all instances share; this one's part goes back when it is dropped.
+    total: Arc<Total>,
+    refused: Option<Refused>,
+    refusals: u32,
+}
+
+impl Limiter {
+    /// `limit` in bytes.
+    pub fn new(limit: u64, total: Arc<Total>) -> Self {
+        Limiter {
+            limit: usize::try_from(limit).unwrap_or(usize::MAX),
+            used: 0,
+            total,
+            refused: None,
+            refusals: 0,
+        }
+    }
+
+    /// What the guest was refused last, if anything.
+    pub fn refused(&self) -> Option<Refused> {
+        self.refused
+    }
+
+    fn take(&mut self, bytes: usize) -> Result<(), Refused> {
+        let used = self.used.checked_add(bytes);
+        let used = used.filter(|used| *used <= self.limit);
+        let used = used.ok_or(Refused::Memory)?;
+        self.total.take(bytes as u64).map_err(Refused::Total)?;
+        self.used = used;
+        Ok(())
+    }
+
+    fn answer(&mut self, taken: Result<(), Refused>) -> wasmtime::Result<bool> {
+        let Err(refused) = taken else {
+            return Ok(true);
+        };
+        self.refused = Some(refused);
+        self.refusals += 1;
+        if self.refusals > PATIENCE {
+            wasmtime::bail!("a limit was reached");
+        }
+        Ok(false)
+    }
+}
+
+impl Drop for Limiter {
+    fn drop(&mut self) {
+        self.total.give_back(self.used as u64);
+    }
+}
+
+impl ResourceLimiter for Limiter {
+    fn memory_growing(
+        &mut self,
+        current: usize,
+        desired: usize,
+        maximum: Option<usize>,
+    ) -> wasmtime::Result<bool> {
+        if maximum.is_some_and(|maximum| desired > maximum) {
+            // The guest's own limit, not ours.
+            return Ok(false);
+        }
+        let taken = self.take(desired.saturating_sub(current));
+        self.answer(taken)
+    }
+
+    fn table_growing(
+        &mut self,
+        current: usize,
+        desired: usize,
+        maximum: Option<usize>,
+    ) -> wasmtime::Result<bool> {
+        let maximum = maximum.unwrap_or(usize::MAX).min(TABLE_ELEMENTS);
+        if desired > maximum {
+            let ours = [POOL_TABLE_ELEMENTS, TABLE_ELEMENTS].contains(&maximum);
+            return if ours {
+                self.answer(Err(Refused::Table(maximum)))
+            } else {
+                Ok(false)
+            };
+        }
+        let more = desired.saturating_sub(current);
+        let taken = self.take(more.saturating_mul(TABLE_ELEMENT));
+        self.answer(taken)
+    }
+
+    fn instances(&self) -> usize {
+        INSTANCES
+    }
+
+    fn tables(&self) -> usize {
+        TABLES
+    }
+
+    fn memories(&self) -> usize {
+        MEMORIES
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn limiter(limit: u64) -> Limiter {
+        Limiter::new(limit, Arc::new(Total::new(1 << 40)))
+    }
+
+    #[test]
+    fn memories_and_tables_are_counted_together() {
+        let mut limiter = limiter(100);
+        assert!(limiter.memory_growing(0, 60, None).unwrap());
+        assert!(!limiter.memory_growing(0, 60, None).unwrap());
+        assert_eq!(limiter.refused(), Some(Refused::Memory));
+        assert!(!limiter.table_growing(0, 6, None).unwrap());
+        assert!(limiter.table_growing(0, 5, None).unwrap());
+        assert!(!limiter.memory_growing(60, 61, None).unwrap());
+    }
+
+    #[test]
+    fn a_guest_that_only_asks_is_stopped() {
+        let mut limiter = limiter(1);
+        let answers = std::iter::repeat_with(|| limiter.memory_growing(0, 2, None));
+        assert_eq!(answers.take_while(Result::is_ok).count(), PATIENCE as usize);
+    }
+
+    #[test]
+    fn a_guests_own_maximum_is_not_our_limit() {
+        let mut limiter = limiter(100);
+        assert!(!limiter.memory_growing(10, 20, Some(10)).unwrap());
+        assert!(!limiter.table_growing(1, 3, Some(2)).unwrap());
+        assert_eq!(limiter.refused(), None);
+    }
+
+    #[test]
+    fn instances_share_the_total_and_give_it_back() {
+        let total = Arc::new(Total::new(100));
+        let mut first = Limiter::new(1000, Arc::clone(&total));
+        let mut second = Limiter::new(1000, Arc::clone(&total));
+        assert!(first.memory_growing(0, 80, None).unwrap());
+        assert!(!second.memory_growing(0, 80, None).unwrap());
+        assert_eq!(second.refused(), Some(Refused::Total(100)));
+        drop(first);
+        assert!(second.memory_growing(0, 80, None).unwrap());
+    }
+
+    #[test]
+    fn large_tables_are_refused_by_their_size() {
+        let mut limiter = limiter(u64::MAX);
+        for most in [POOL_TABLE_ELEMENTS, TABLE_ELEMENTS] {
+            assert!(!limiter.table_growing(1, most + 1, Some(most)).unwrap());
+            assert_eq!(limiter.refused(), Some(Refused::Table(most)));
+        }
+    }
+}

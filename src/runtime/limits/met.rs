@@ -1,0 +1,261 @@
+//! A limit that ended a call, and what would raise it.
+
+use std::fmt;
+use std::sync::Arc;
+use std::time::Duration;
+
+use crate::policy::{CpuShare, LimitRule};
+
+/// Whose limit it is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum SetBy {
+    /// The server, for all components whose policy says nothing.
+    Server,
+    /// The component's policy.
+    Policy,
+}
+
+/// Which limit, and its value.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Exceeded {
+    Time {
+        limit: Duration,
+        /// How long the guest's share of a processor held it back.
+        held: Option<(CpuShare, Duration)>,
+    },
+    /// Calls of the component that may be in flight, and how long this one
+    /// waited for its turn.
+    Instances { limit: u32, waited: Duration },
+    /// Bytes of one instance.
+    Memory(u64),
+    /// Bytes of all instances of the server.
+    TotalMemory(u64),
+    /// Elements of one table.
+    Table(usize),
+    /// Bytes of a result's JSON.
+    Result(u64),
+    /// Bytes of standard output and error together.
+    Printed(u64),
+    /// Things of the host that an instance holds at a time.
+    Resources(usize),
+    /// Handles of an instance.
+    Handles(usize),
+    /// Bytes of stack.
+    Stack(usize),
+    /// Core instances, memories or tables: which, and how many.
+    Parts { what: String, limit: usize },
+}
+
+/// A call met a limit.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct LimitMet {
+    pub exceeded: Exceeded,
+    pub set_by: SetBy,
+    /// The component's id.
+    pub component: Arc<str>,
+}
+
+impl LimitMet {
+    /// The stable code of the error.
+    pub fn code(&self) -> &'static str {
+        match &self.exceeded {
+            Exceeded::Time { .. } => "call-timeout",
+            Exceeded::Instances { .. } => "instances-limit",
+            Exceeded::Memory(_) => "memory-limit",
+            Exceeded::TotalMemory(_) => "server-memory-limit",
+            Exceeded::Table(_) => "table-limit",
+            Exceeded::Result(_) | Exceeded::Printed(_) => "output-limit",
+            Exceeded::Resources(_) | Exceeded::Handles(_) | Exceeded::Parts { .. } => {
+                "resource-limit"
+            }
+            Exceeded::Stack(_) => "stack-limit",
+        }
+    }
+
+    /// What would allow more.
+    pub fn hint(&self) -> String {
+        let id = &self.component;
+        match &self.exceeded {
+            Exceeded::Memory(limit) => {
+                let more = LimitRule::Memory(limit.saturating_mul(2)).value();
+                format!("`wassette permission grant memory {id} {more}` allows it more")
+            }
+            Exceeded::Time { held, .. } => {
+                let held = held.map(|(share, held)| {
+                    let held = Span(held);
+                    format!("; its share of a processor, `cpu: {share}`, held it back for {held}")
+                });
+                format!("{}{}", self.time_hint(), held.unwrap_or_default())
+            }
+            Exceeded::Instances { .. } => format!(
+                "try again when others have ended, or set {}",
+                self.policy_key("instances")
+            ),
+            Exceeded::Result(_) | Exceeded::Printed(_) => {
+                format!(
+                    "ask the tool for less, or set {}",
+                    self.policy_key("output")
+                )
+            }
+            Exceeded::TotalMemory(_) => "try again when other calls have ended; \
+                 `limits.total_memory` in `config.toml` allows more"
+                .into(),
+            Exceeded::Table(_)
+            | Exceeded::Resources(_)
+            | Exceeded::Handles(_)
+            | Exceeded::Stack(_)
+            | Exceeded::Parts { .. } => "no grant raises this limit; \
+                 the component may be faulty, or the arguments too much for it"
+                .into(),
+        }
+    }
+
+    fn time_hint(&self) -> String {
+        let policy = self.policy_key("time");
+        match self.set_by {
+            SetBy::Policy => format!("{policy} allows more time"),
+            SetBy::Server => {
+                format!("`--call-timeout` allows all calls more time, {policy} those of this one")
+            }
+        }
+    }
+
+    fn policy_key(&self, key: &str) -> String {
+        format!(
+            "`resources.limits.{key}` in the policy of `{}`",
+            self.component
+        )
+    }
+}
+
+impl fmt::Display for LimitMet {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match &self.exceeded {
+            Exceeded::Time { limit, .. } => {
+                write!(
+                    f,
+                    "The call took longer than {} and was stopped",
+                    Span(*limit)
+                )
+            }
+            Exceeded::Instances { limit: 1, waited } => write!(
+                f,
+                "The component runs 1 call at once, and it did not end within {}",
+                Span(*waited)
+            ),
+            Exceeded::Instances { limit, waited } => write!(
+                f,
+                "The component runs {limit} calls at once, and none of them ended within {}",
+                Span(*waited)
+            ),
+            Exceeded::Memory(limit) => {
+                write!(f, "The tool needs more than {} of memory", Bytes(*limit))
+            }
+            Exceeded::TotalMemory(limit) => write!(
+                f,
+                "All running tools together need more than {} of memory",
+                Bytes(*limit)
+            ),
+            Exceeded::Table(limit) => {
+                write!(f, "The tool needs a table of more than {limit} elements")
+            }
+            Exceeded::Result(limit) => write!(f, "The result is larger than {}", Bytes(*limit)),
+            Exceeded::Printed(limit) => write!(f, "The tool printed more than {}", Bytes(*limit)),
+            Exceeded::Resources(limit) => write!(
+                f,
+                "The tool holds more than {limit} of the host's resources at once"
+            ),
+            Exceeded::Handles(limit) => {
+                write!(f, "The tool holds more than {limit} handles at once")
+            }
+            Exceeded::Stack(limit) => write!(
+                f,
+                "The tool's functions call each other too deep: they need more than {} of stack",
+                Bytes(*limit as u64)
+            ),
+            Exceeded::Parts { what, limit } => {
+                write!(f, "The component is made of more than {limit} {what}")
+            }
+        }
+    }
+}
+
+impl std::error::Error for LimitMet {}
+
+/// A time in whole seconds, or else in milliseconds.
+struct Span(Duration);
+
+impl fmt::Display for Span {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.0.subsec_millis() {
+            0 => write!(f, "{} s", self.0.as_secs()),
+            _ => write!(f, "{} ms", self.0.as_millis()),
+        }
+    }
+}
+
+/// Bytes in the largest unit that fits them exactly.
+struct Bytes(u64);
+
+impl fmt::Display for Bytes {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let units = [(30, "GiB"), (20, "MiB"), (10, "KiB")];
+        let fits = |shift: u32| self.0 >> shift > 0 && self.0.trailing_zeros() >= shift;
+        match units.into_iter().find(|(shift, _)| fits(*shift)) {
+            Some((shift, unit)) => write!(f, "{} {unit}", self.0 >> shift),
+            None => write!(f, "{} bytes", self.0),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn met(exceeded: Exceeded, set_by: SetBy) -> LimitMet {
+        LimitMet {
+            exceeded,
+            set_by,
+            component: "weather".into(),
+        }
+    }
+
+    #[test]
+    fn bytes_have_the_unit_that_fits() {
+        let sizes = [0, 1000, 1 << 20, 512 << 20, 3 << 30, (1 << 20) + 1];
+        assert_eq!(
+            sizes.map(|size| Bytes(size).to_string()),
+            [
+                "0 bytes",
+                "1000 bytes",
+                "1 MiB",
+                "512 MiB",
+                "3 GiB",
+                "1048577 bytes"
+            ]
+        );
+    }
+
+    #[test]
+    fn hints_name_the_grant() {
+        let memory = met(Exceeded::Memory(512 << 20), SetBy::Server);
+        assert_eq!(
+            memory.hint(),
+            "`wassette permission grant memory weather 1Gi` allows it more"
+        );
+        let time = Exceeded::Time {
+            limit: Duration::from_millis(1500),
+            held: Some(("100m".parse().unwrap(), Duration::from_secs(1))),
+        };
+        let time = met(time, SetBy::Policy);
+        assert_eq!(
+            time.to_string(),
+            "The call took longer than 1500 ms and was stopped"
+        );
+        assert_eq!(
+            time.hint(),
+            "`resources.limits.time` in the policy of `weather` allows more time; its share \
+             of a processor, `cpu: 100m`, held it back for 1 s"
+        );
+    }
+}

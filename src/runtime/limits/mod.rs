@@ -1,0 +1,127 @@
+//! What one call may take of the machine, and who said so.
+
+mod gate;
+mod memory;
+mod met;
+mod pace;
+mod total;
+
+use std::time::Duration;
+
+use wasmtime::Store;
+
+use super::RuntimeOptions;
+use super::sandbox::Guest;
+use crate::policy::{CpuShare, Limits};
+
+pub(super) use gate::Gate;
+pub(super) use memory::{Limiter, POOL_TABLE_ELEMENTS, Refused};
+pub use met::{Exceeded, LimitMet, SetBy};
+pub(super) use pace::{Pace, Turns};
+pub(super) use total::Total;
+
+/// Stack of a guest, in bytes: deep enough for interpreters' recursion.
+pub(super) const GUEST_STACK: usize = 1 << 20;
+/// Things of the host that a guest may hold at a time: streams, timers, header
+/// maps. None takes more than some tens of kilobytes.
+pub(super) const RESOURCES: usize = 10_000;
+/// Handles, those to a component's own resources included.
+pub(super) const HANDLES: usize = 100_000;
+/// Bytes of randomness a guest gets at once: more would keep its thread from
+/// others.
+pub(super) const RANDOM: u64 = 4 << 20;
+/// Calls of a component in flight, where its policy says nothing.
+const INSTANCES: u32 = 64;
+
+/// Bytes of host memory that a value crossing from the guest may take: at
+/// least, at most, and for each byte of JSON that a result may have. An element
+/// of a list takes 32 bytes, and one byte of JSON or more.
+const CROSSING: (usize, usize) = (16 << 20, 256 << 20);
+const CROSSING_PER_BYTE: u64 = 32;
+
+/// A limit and whose it is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Limit<T> {
+    pub value: T,
+    pub by: SetBy,
+}
+
+impl<T> Limit<T> {
+    /// The policy's, where it has one: what the operator granted to one
+    /// component goes before what holds for all, be it more or less.
+    fn of(policy: Option<T>, server: T) -> Self {
+        match policy {
+            Some(value) => Limit {
+                value,
+                by: SetBy::Policy,
+            },
+            None => Limit {
+                value: server,
+                by: SetBy::Server,
+            },
+        }
+    }
+}
+
+/// The limits of one call.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct CallLimits {
+    /// Bytes of linear memory and tables.
+    pub memory: Limit<u64>,
+    /// Bytes of the result's JSON, and as many of what is printed.
+    pub output: Limit<u64>,
+    pub time: Limit<Duration>,
+    /// Calls of the component in flight.
+    pub instances: Limit<u32>,
+    pub cpu: Option<CpuShare>,
+}
+
+impl CallLimits {
+    pub fn new(policy: &Limits, server: &RuntimeOptions) -> Self {
+        CallLimits {
+            memory: Limit::of(policy.memory, server.memory_limit),
+            output: Limit::of(policy.output, server.output_limit),
+            time: Limit::of(policy.time, server.call_timeout),
+            instances: Limit::of(policy.instances, INSTANCES),
+            cpu: policy.cpu,
+        }
+    }
+
+    /// Puts those into force that wasmtime watches over.
+    pub fn apply(&self, store: &mut Store<Guest>) {
+        store.limiter(|guest| &mut guest.limiter);
+        store.set_max_component_handles(HANDLES);
+        if let Some(table) = store.concurrent_resource_table() {
+            table.set_max_capacity(HANDLES);
+        }
+        let crossing = self.output.value.saturating_mul(CROSSING_PER_BYTE);
+        let crossing = usize::try_from(crossing).unwrap_or(usize::MAX);
+        store.set_hostcall_fuel(crossing.clamp(CROSSING.0, CROSSING.1));
+    }
+
+    /// Whose limit that was.
+    pub fn set_by(&self, exceeded: &Exceeded) -> SetBy {
+        match exceeded {
+            Exceeded::Time { .. } => self.time.by,
+            Exceeded::Instances { .. } => self.instances.by,
+            Exceeded::Memory(_) => self.memory.by,
+            Exceeded::Result(_) | Exceeded::Printed(_) => self.output.by,
+            _ => SetBy::Server,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_policy_goes_before_the_server() {
+        let of = |policy| Limit::of(policy, 5);
+        assert_eq!((of(None).value, of(None).by), (5, SetBy::Server));
+        for policy in [1, 9] {
+            let limit = of(Some(policy));
+            assert_eq!((limit.value, limit.by), (policy, SetBy::Policy));
+        }
+    }
+}

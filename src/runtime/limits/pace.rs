@@ -1,0 +1,248 @@
+//! How fast a guest that computes may go on.
+//!
+//! Every tick a running guest pauses. It goes on when it has its component's
+//! turn, and when it is within its share of a processor. The turns keep a
+//! component that computes in many calls from taking more than a fair share.
+
+use std::pin::Pin;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::task::{Context, Poll};
+use std::time::{Duration, Instant};
+
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+
+use crate::policy::CpuShare;
+
+/// Thousandths of a processor.
+const ONE: u32 = 1000;
+/// A guest that waited may make up for this much of the time.
+const WINDOW: Duration = Duration::from_millis(100);
+
+/// How many guests of one component compute at a time: as many as there are
+/// processors. A guest asks for its turn after its first tick, so that short
+/// calls never wait.
+#[derive(Clone, Debug)]
+pub(in crate::runtime) struct Turns(Arc<Semaphore>);
+
+impl Turns {
+    pub fn new() -> Self {
+        let cores = std::thread::available_parallelism().map_or(1, |cores| cores.get());
+        Turns(Arc::new(Semaphore::new(cores)))
+    }
+}
+
+/// The pace of one call.
+#[derive(Debug)]
+pub(in crate::runtime) struct Pace {
+    turns: Turns,
+    /// Given back when the guest waits for anything.
+    turn: Mutex<Option<OwnedSemaphorePermit>>,
+    share: Option<Share>,
+}
+
+/// A part of one processor.
+#[derive(Debug)]
+struct Share {
+    cpu: CpuShare,
+    account: Mutex<Account>,
+}
+
+/// What a guest used of its share.
+#[derive(Debug)]
+struct Account {
+    opened: Instant,
+    /// Processor time until the current poll, and this thread's at its begin.
+    used: Duration,
+    poll_began: Duration,
+    /// How long the guest was held back.
+    held: Duration,
+}
+
+impl Pace {
+    pub fn new(turns: &Turns, cpu: Option<CpuShare>) -> Arc<Self> {
+        // A guest has one thread, and cannot use more.
+        let less = cpu.filter(|share| share.millicores() < ONE);
+        Arc::new(Pace {
+            turns: turns.clone(),
+            turn: Mutex::default(),
+            share: less.map(Share::new),
+        })
+    }
+
+    /// What a guest awaits at every tick.
+    pub async fn pause(self: Arc<Self>) {
+        drop(self.turn().take());
+        match self.share.as_ref().map(Share::settle) {
+            Some(owed) if !owed.is_zero() => tokio::time::sleep(owed).await,
+            _ => tokio::task::yield_now().await,
+        }
+        // Never closed; and without its turn all a guest lacks is fairness.
+        let turn = Arc::clone(&self.turns.0).acquire_owned().await.ok();
+        *self.turn() = turn;
+    }
+
+    /// How long its share of a processor held the guest back, if it did.
+    pub fn held(&self) -> Option<(CpuShare, Duration)> {
+        let share = self.share.as_ref()?;
+        let held = share.account().held;
+        (!held.is_zero()).then_some((share.cpu, held))
+    }
+
+    /// Watches over a guest's future.
+    pub fn keep<F>(self: Arc<Self>, guest: F) -> Paced<F> {
+        Paced {
+            pace: self,
+            guest: Box::pin(guest),
+        }
+    }
+
+    fn turn(&self) -> MutexGuard<'_, Option<OwnedSemaphorePermit>> {
+        self.turn.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Share {
+    fn new(cpu: CpuShare) -> Self {
+        Share {
+            cpu,
+            account: Mutex::new(Account {
+                opened: Instant::now(),
+                used: Duration::ZERO,
+                poll_began: Duration::ZERO,
+                held: Duration::ZERO,
+            }),
+        }
+    }
+
+    /// How long to wait until what was used is no more than the share.
+    fn settle(&self) -> Duration {
+        let mut account = self.account();
+        let used = account.used + thread_time().saturating_sub(account.poll_began);
+        let due = due(used, self.cpu.millicores());
+        let elapsed = account.opened.elapsed();
+        if let Some(unused) = elapsed.checked_sub(due + WINDOW) {
+            // What was not used for long is gone.
+            account.opened += unused;
+        }
+        let owed = due.saturating_sub(elapsed);
+        account.held += owed;
+        owed
+    }
+
+    fn begin(&self) {
+        self.account().poll_began = thread_time();
+    }
+
+    fn end(&self) {
+        let mut account = self.account();
+        let poll = thread_time().saturating_sub(account.poll_began);
+        account.used += poll;
+    }
+
+    fn account(&self) -> MutexGuard<'_, Account> {
+        self.account.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// The time after which so much use is within the share.
+fn due(used: Duration, millicores: u32) -> Duration {
+    let due = used.as_nanos() * u128::from(ONE) / u128::from(millicores.max(1));
+    Duration::from_nanos(u64::try_from(due).unwrap_or(u64::MAX / 2))
+}
+
+/// The processor time that this thread has had.
+#[cfg(unix)]
+fn thread_time() -> Duration {
+    let time = rustix::time::clock_gettime(rustix::time::ClockId::ThreadCPUTime);
+    Duration::try_from(time).unwrap_or_default()
+}
+
+/// Wall time, which is never less.
+#[cfg(not(unix))]
+fn thread_time() -> Duration {
+    static START: std::sync::OnceLock<Instant> = std::sync::OnceLock::new();
+    START.get_or_init(Instant::now).elapsed()
+}
+
+/// A guest with its pace.
+pub(in crate::runtime) struct Paced<F> {
+    pace: Arc<Pace>,
+    guest: Pin<Box<F>>,
+}
+
+impl<F: Future> Future for Paced<F> {
+    type Output = F::Output;
+
+    fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<F::Output> {
+        if let Some(share) = &self.pace.share {
+            share.begin();
+        }
+        let polled = self.guest.as_mut().poll(context);
+        if let Some(share) = &self.pace.share {
+            share.end();
+        }
+        // Whoever waits leaves the turn to the next.
+        drop(self.pace.turn().take());
+        polled
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn work_takes_its_time() {
+        let ms = Duration::from_millis;
+        // Half a processor: 10 ms of work take 20.
+        assert_eq!(due(ms(10), 500), ms(20));
+        assert_eq!(due(ms(10), 100), ms(100));
+        assert!(due(Duration::MAX, 1) > Duration::from_secs(1 << 32));
+    }
+
+    #[tokio::test]
+    async fn turns_go_round() {
+        let turns = Turns(Arc::new(Semaphore::new(1)));
+        let first = Pace::new(&turns, None);
+        let second = Pace::new(&turns, None);
+        Arc::clone(&first).pause().await;
+        assert!(first.turn().is_some());
+        let mut waiting = Box::pin(Arc::clone(&second).pause());
+        let soon = Duration::from_millis(20);
+        assert!(tokio::time::timeout(soon, waiting.as_mut()).await.is_err());
+        // A guest that waits for something gives its turn away.
+        Arc::clone(&first).keep(async {}).await;
+        waiting.await;
+        assert!(first.turn().is_none() && second.turn().is_some());
+    }
+
+    #[tokio::test]
+    async fn a_guest_over_its_share_is_held() {
+        let pace = Pace::new(&Turns::new(), Some("100m".parse().unwrap()));
+        let guest = {
+            let pace = Arc::clone(&pace);
+            async move {
+                let started = thread_time();
+                while thread_time() - started < Duration::from_millis(5) {
+                    std::hint::spin_loop();
+                }
+                pace.pause().await;
+            }
+        };
+        let started = Instant::now();
+        Arc::clone(&pace).keep(guest).await;
+        assert!(started.elapsed() >= Duration::from_millis(50));
+        assert!(pace.held().is_some());
+    }
+
+    #[test]
+    fn what_was_not_used_is_lost() {
+        let share = Share::new("100m".parse().unwrap());
+        share.begin();
+        share.account().opened -= Duration::from_secs(60);
+        assert_eq!(share.settle(), Duration::ZERO);
+        share.account().used += Duration::from_secs(1);
+        // Ten seconds are due, of which the window alone has passed.
+        assert!(share.settle() > Duration::from_secs(9));
+    }
+}
