@@ -7,6 +7,9 @@ use super::error::InvalidPermission;
 /// Characters of a key, at most.
 const LONGEST: usize = 256;
 
+/// Bytes of a value, at most.
+const LONGEST_VALUE: usize = 32 * 1024;
+
 /// Where a variable's value comes from.
 #[derive(Clone, PartialEq, Eq, Hash)]
 pub enum ValueSource {
@@ -16,6 +19,22 @@ pub enum ValueSource {
     Value(String),
     /// The component's secret of this name alone.
     Secret,
+}
+
+impl ValueSource {
+    /// A value that stands in the policy.
+    ///
+    /// # Errors
+    ///
+    /// [`InvalidPermission`] when it cannot be the value of a variable.
+    pub fn value(value: String) -> Result<Self, InvalidPermission> {
+        let reason = match value {
+            value if value.contains('\0') => "it holds a null byte",
+            value if value.len() > LONGEST_VALUE => "it is longer than 32 KiB",
+            value => return Ok(ValueSource::Value(value)),
+        };
+        Err(InvalidPermission::new("a variable's value", "…", reason))
+    }
 }
 
 /// Values may be confidential.

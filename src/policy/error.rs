@@ -5,13 +5,17 @@ use std::fmt;
 use crate::error::{Class, Diagnose};
 
 /// The widest excerpt of a bad text that a message shows, in characters.
-const WIDTH: usize = 80;
+const WIDTH: usize = 200;
 
 /// Where in a document: line and column, both from 1.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Place {
     pub line: u64,
     pub column: u64,
+}
+
+impl Place {
+    pub(super) const START: Place = Place { line: 1, column: 1 };
 }
 
 impl fmt::Display for Place {
@@ -25,8 +29,8 @@ impl fmt::Display for Place {
 pub enum PolicyError {
     #[error("The policy has {size} bytes; at most {limit} are read")]
     TooLarge { size: usize, limit: usize },
-    #[error("The policy is not YAML that can be read")]
-    Malformed(#[source] Box<serde_saphyr::Error>),
+    #[error("The policy cannot be read as YAML at {at}: {problem}")]
+    Malformed { at: Place, problem: String },
     /// `path` is the key's place in the document, such as
     /// `permissions.network.allow[0].host`; empty for the document itself.
     #[error("The policy is wrong at {at}{}: {problem}", shown(path))]

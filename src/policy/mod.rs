@@ -30,6 +30,9 @@ pub use storage::{
     Access, Base, StoragePermissions, StorageRoot, StorageRule, StorageRules, StorageUri,
 };
 
+/// The JSON Schema of the document, for editors.
+pub const SCHEMA: &str = include_str!("../../schemas/policy-1.0.schema.json");
+
 /// A permissions document. The default grants nothing.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Policy {

@@ -1,8 +1,6 @@
-//! One single permission, in plain words and as data.
+//! One single permission, and what it means in plain words.
 
 use std::fmt;
-
-use serde::ser::{Serialize, SerializeMap, Serializer};
 
 use super::environment::{EnvironmentRule, ValueSource};
 use super::limits::LimitRule;
@@ -64,17 +62,15 @@ fn storage(rule: &StorageRule, f: &mut fmt::Formatter<'_>) -> fmt::Result {
     let access = rule.access;
     let text = rule.uri.to_string();
     let path = text.strip_prefix("fs://").unwrap_or(&text);
-    match path
-        .strip_suffix("**")
-        .map(|tree| tree.trim_end_matches('/'))
-    {
+    let tree = path.strip_suffix("**");
+    match tree.map(|tree| tree.trim_end_matches('/')) {
         Some("") if rule.uri.base() == Base::Root => {
-            write!(f, "{access} every file of this machine")?
+            return write!(f, "{access} every file of this machine");
         }
         Some("") => write!(f, "{access} every file")?,
         Some(tree) => write!(f, "{access} files under `{tree}`")?,
         None if path.contains('*') => write!(f, "{access} files that match `{path}`")?,
-        None => write!(f, "{access} `{path}`")?,
+        None => write!(f, "{access} `{path}` alone")?,
     }
     match rule.uri.base() {
         Base::Root => Ok(()),
@@ -103,20 +99,5 @@ fn limit(rule: &LimitRule, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         LimitRule::Instances(1) => write!(f, "run one call at a time"),
         LimitRule::Instances(_) => write!(f, "run {value} calls at once"),
         LimitRule::Output(_) => write!(f, "return and print up to {value} a call"),
-    }
-}
-
-/// The policy's own fragment under the kind's key:
-/// `{"network": {"host": "api.example.com"}}`.
-impl Serialize for Permission {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        let mut map = serializer.serialize_map(Some(1))?;
-        match self {
-            Permission::Network(rule) => map.serialize_entry("network", rule)?,
-            Permission::Storage(rule) => map.serialize_entry("storage", rule)?,
-            Permission::Environment(rule) => map.serialize_entry("environment", rule)?,
-            Permission::Limit(rule) => map.serialize_entry("limits", rule)?,
-        }
-        map.end()
     }
 }

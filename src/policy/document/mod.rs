@@ -1,5 +1,8 @@
 //! The permissions document as text.
 
+mod fragment;
+mod keys;
+mod nearest;
 mod node;
 mod reader;
 mod sections;
@@ -8,11 +11,12 @@ mod write;
 use serde_saphyr::options::MergeKeyPolicy;
 
 use super::Policy;
-use super::error::PolicyError;
+use super::error::{Place, PolicyError, excerpt};
+use node::Placed;
 use reader::Reader;
 
 /// The one version of the document there is.
-pub const VERSION: &str = "1.0";
+const VERSION: &str = "1.0";
 
 /// Bytes of a document, at most.
 const LARGEST: usize = 1024 * 1024;
@@ -27,64 +31,88 @@ pub fn parse(text: &str) -> Result<Policy, PolicyError> {
             limit: LARGEST,
         });
     }
-    let root = serde_saphyr::from_str_with_options(text, options())
-        .map_err(|error| PolicyError::Malformed(Box::new(error)))?;
+    let root: Placed = serde_saphyr::from_str_with_options(text, options()).map_err(malformed)?;
     document(Reader::new(root))
 }
 
+/// Everything that YAML can do and a policy has no need of is refused or
+/// bounded.
 fn options() -> serde_saphyr::Options {
     serde_saphyr::options! {
         budget: serde_saphyr::budget! {
             max_depth: 16,
+            flow_nesting_limit: 16,
             max_nodes: 100_000,
             max_documents: 1,
-            max_aliases: 1_000,
+            max_aliases: 0,
+            max_anchors: 0,
+            max_merge_keys: 0,
         },
         merge_keys: MergeKeyPolicy::Error,
         strict_booleans: true,
+        reject_unsupported_tags: true,
+        // A snippet would repeat values, which may be confidential.
+        with_snippet: false,
+    }
+}
+
+fn malformed(error: serde_saphyr::Error) -> PolicyError {
+    let at = error.location().map_or(Place::START, |location| Place {
+        line: location.line().max(1),
+        column: location.column().max(1),
+    });
+    PolicyError::Malformed {
+        at,
+        problem: excerpt(&error.to_string()),
     }
 }
 
 fn document(root: Reader) -> Result<Policy, PolicyError> {
-    let mut fields = root.fields(&["version", "description", "permissions"])?;
+    let mut fields = root.fields(&keys::DOCUMENT)?;
     let version = fields.need("version")?;
-    let (at, path) = (version.at, version.path.clone());
+    let spot = version.spot.clone();
     if version.text()? != VERSION {
-        let problem = format!("the one version there is is \"{VERSION}\"");
-        return Err(PolicyError::Invalid { at, path, problem });
+        return Err(spot.wrong(format!("the one version there is is `\"{VERSION}\"`")));
     }
-    let mut policy = Policy::default();
-    if let Some(description) = fields.take("description") {
-        let (at, path) = (description.at, description.path.clone());
-        let text = description.text()?;
-        if text.len() > LONGEST_DESCRIPTION {
-            let problem = format!("a description has at most {LONGEST_DESCRIPTION} bytes");
-            return Err(PolicyError::Invalid { at, path, problem });
-        }
-        policy.description = Some(text);
+    if let Some(schema) = fields.take("$schema") {
+        // An address for editors; nothing is fetched from it.
+        schema.text()?;
     }
-    if let Some(permissions) = fields.take("permissions") {
-        let mut fields = permissions.fields(&["network", "storage", "environment", "resources"])?;
-        policy.network = fields
-            .take("network")
-            .map(sections::network)
-            .transpose()?
-            .unwrap_or_default();
-        policy.storage = fields
-            .take("storage")
-            .map(sections::storage)
-            .transpose()?
-            .unwrap_or_default();
-        policy.environment = fields
-            .take("environment")
-            .map(sections::environment)
-            .transpose()?
-            .unwrap_or_default();
-        policy.limits = fields
-            .take("resources")
-            .map(sections::resources)
-            .transpose()?
-            .unwrap_or_default();
+    let description = fields.take("description").and_then(Reader::unless_null);
+    let mut policy = Policy {
+        description: description.map(describe).transpose()?,
+        ..Policy::default()
+    };
+    if let Some(permissions) = fields.take("permissions").and_then(Reader::unless_null) {
+        read_permissions(permissions, &mut policy)?;
     }
     Ok(policy)
+}
+
+fn describe(reader: Reader) -> Result<String, PolicyError> {
+    let spot = reader.spot.clone();
+    match reader.text()? {
+        text if text.len() > LONGEST_DESCRIPTION => Err(spot.wrong(format!(
+            "a description has at most {LONGEST_DESCRIPTION} bytes"
+        ))),
+        text => Ok(text),
+    }
+}
+
+fn read_permissions(reader: Reader, policy: &mut Policy) -> Result<(), PolicyError> {
+    let mut fields = reader.fields(&keys::PERMISSIONS)?;
+    let mut section = |name| fields.take(name).and_then(Reader::unless_null);
+    if let Some(reader) = section("network") {
+        policy.network = sections::network(reader)?;
+    }
+    if let Some(reader) = section("storage") {
+        policy.storage = sections::storage(reader)?;
+    }
+    if let Some(reader) = section("environment") {
+        policy.environment = sections::environment(reader)?;
+    }
+    if let Some(reader) = section("resources") {
+        policy.limits = sections::resources(reader)?;
+    }
+    Ok(())
 }

@@ -12,11 +12,27 @@ use crate::policy::error::Place;
 pub enum Node {
     Null,
     Bool,
-    /// As YAML's core schema understands it; the text would be lost otherwise.
-    Number(f64),
+    Number(Number),
     Text(String),
     List(Vec<Placed>),
     Map(Vec<(Key, Placed)>),
+}
+
+/// A number as YAML's core schema understands it.
+#[derive(Clone, Copy, Debug)]
+pub enum Number {
+    Whole(i128),
+    Float(f64),
+}
+
+/// In decimal digits; a float without an exponent.
+impl fmt::Display for Number {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Number::Whole(number) => write!(f, "{number}"),
+            Number::Float(number) => write!(f, "{number}"),
+        }
+    }
 }
 
 #[derive(Debug)]
@@ -94,23 +110,19 @@ impl<'de> Visitor<'de> for NodeVisitor {
     }
 
     fn visit_i64<E: Error>(self, value: i64) -> Result<Node, E> {
-        Ok(Node::Number(value as f64))
+        Ok(Node::Number(Number::Whole(value.into())))
     }
 
     fn visit_u64<E: Error>(self, value: u64) -> Result<Node, E> {
-        Ok(Node::Number(value as f64))
+        Ok(Node::Number(Number::Whole(value.into())))
     }
 
     fn visit_i128<E: Error>(self, value: i128) -> Result<Node, E> {
-        Ok(Node::Number(value as f64))
-    }
-
-    fn visit_u128<E: Error>(self, value: u128) -> Result<Node, E> {
-        Ok(Node::Number(value as f64))
+        Ok(Node::Number(Number::Whole(value)))
     }
 
     fn visit_f64<E: Error>(self, value: f64) -> Result<Node, E> {
-        Ok(Node::Number(value))
+        Ok(Node::Number(Number::Float(value)))
     }
 
     fn visit_str<E: Error>(self, value: &str) -> Result<Node, E> {

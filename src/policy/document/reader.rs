@@ -1,132 +1,162 @@
-//! Walks the tree: every key is taken, and a key that nobody takes is an error.
+//! Walks the tree: a key that is not known is an error.
 
+use super::keys::Keys;
+use super::nearest::nearest;
 use super::node::{Key, Node, Placed};
-use crate::policy::error::{Place, PolicyError, excerpt};
+use crate::policy::error::{InvalidPermission, Place, PolicyError, excerpt};
 
-/// A value and its place in the document.
+/// Where a value is: in the text, and in the document.
+#[derive(Clone, Debug)]
+pub struct Spot {
+    at: Place,
+    /// As in `permissions.network.allow[0].host`.
+    path: String,
+}
+
+impl Spot {
+    pub fn wrong(&self, problem: impl Into<String>) -> PolicyError {
+        PolicyError::Invalid {
+            at: self.at,
+            path: self.path.clone(),
+            problem: problem.into(),
+        }
+    }
+
+    /// Adds the place to what is wrong with a value.
+    pub fn mark<T>(&self, value: Result<T, InvalidPermission>) -> Result<T, PolicyError> {
+        value.map_err(|error| self.wrong(error.to_string()))
+    }
+}
+
+/// A value that is about to be read.
 pub struct Reader {
-    pub at: Place,
-    pub path: String,
+    pub spot: Spot,
     pub node: Node,
 }
 
 impl Reader {
     pub fn new(root: Placed) -> Self {
         Reader {
-            at: root.at,
-            path: String::new(),
+            spot: Spot {
+                at: root.at,
+                path: String::new(),
+            },
             node: root.node,
         }
     }
 
-    pub fn wrong(&self, problem: impl Into<String>) -> PolicyError {
-        PolicyError::Invalid {
-            at: self.at,
-            path: self.path.clone(),
-            problem: problem.into(),
-        }
+    /// Nothing, where nothing may stand for an empty list or mapping.
+    pub fn unless_null(self) -> Option<Self> {
+        (!matches!(self.node, Node::Null)).then_some(self)
     }
 
     fn expected(&self, what: &str) -> PolicyError {
-        self.wrong(format!("{what} is expected here, not {}", self.node.kind()))
+        let found = self.node.kind();
+        self.spot
+            .wrong(format!("{what} is expected here, not {found}"))
     }
 
     pub fn text(self) -> Result<String, PolicyError> {
         match self.node {
             Node::Text(text) => Ok(text),
-            Node::Number(_) | Node::Bool => Err(self.wrong(format!(
-                "text is expected here: put {} in quotes",
-                self.node.kind()
-            ))),
+            Node::Number(_) | Node::Bool => {
+                let kind = self.node.kind();
+                Err(self.spot.wrong(format!(
+                    "text is expected here, not {kind}: put it in quotes"
+                )))
+            }
             _ => Err(self.expected("text")),
         }
     }
 
-    pub fn list(self, most: usize) -> Result<Vec<Reader>, PolicyError> {
+    /// Text, or a number as it is written.
+    pub fn text_or_number(self) -> Result<String, PolicyError> {
         match self.node {
-            Node::List(items) if items.len() > most => Err(PolicyError::Invalid {
-                at: self.at,
-                path: self.path,
-                problem: format!("{} entries are more than {most}", items.len()),
-            }),
-            Node::List(items) => Ok(items
-                .into_iter()
-                .enumerate()
-                .map(|(index, item)| Reader {
-                    at: item.at,
-                    path: format!("{}[{index}]", self.path),
-                    node: item.node,
-                })
-                .collect()),
-            _ => Err(self.expected("a list")),
+            Node::Number(number) => Ok(number.to_string()),
+            Node::Text(text) => Ok(text),
+            _ => Err(self.expected("text or a number")),
         }
     }
 
-    pub fn fields(self, known: &'static [&'static str]) -> Result<Fields, PolicyError> {
+    /// Bounded by `most` entries.
+    pub fn list(self, most: usize) -> Result<Vec<Reader>, PolicyError> {
+        let Node::List(items) = self.node else {
+            return Err(self.expected("a list"));
+        };
+        if items.len() > most {
+            let count = items.len();
+            return Err(self
+                .spot
+                .wrong(format!("a list of {count} is too long: at most {most}")));
+        }
+        let path = self.spot.path;
+        let readers = items.into_iter().enumerate().map(|(index, item)| Reader {
+            spot: Spot {
+                at: item.at,
+                path: format!("{path}[{index}]"),
+            },
+            node: item.node,
+        });
+        Ok(readers.collect())
+    }
+
+    pub fn fields(self, keys: &Keys) -> Result<Fields, PolicyError> {
         let Node::Map(entries) = self.node else {
             return Err(self.expected("a mapping"));
         };
-        let fields = Fields {
-            at: self.at,
-            path: self.path,
-            entries,
-        };
-        fields.check(known)?;
-        Ok(fields)
+        let stranger = entries
+            .iter()
+            .find(|(key, _)| !keys.known.contains(&key.name.as_str()));
+        match stranger {
+            None => Ok(Fields {
+                spot: self.spot,
+                entries,
+            }),
+            Some((key, _)) => Err(PolicyError::Invalid {
+                at: key.at,
+                path: self.spot.path,
+                problem: strange(&key.name, keys),
+            }),
+        }
+    }
+}
+
+fn strange(name: &str, keys: &Keys) -> String {
+    let shown = excerpt(name);
+    if let Some((_, reason)) = keys.refused.iter().find(|(known, _)| *known == name) {
+        return format!("`{shown}` is not taken here: {reason}");
+    }
+    match nearest(name, keys.known) {
+        Some(meant) => format!("unknown key `{shown}`; did you mean `{meant}`?"),
+        None => format!(
+            "unknown key `{shown}`; the keys here are `{}`",
+            keys.known.join("`, `")
+        ),
     }
 }
 
 /// The entries of a mapping.
 pub struct Fields {
-    at: Place,
-    path: String,
+    pub spot: Spot,
     entries: Vec<(Key, Placed)>,
 }
 
 impl Fields {
-    fn check(&self, known: &'static [&'static str]) -> Result<(), PolicyError> {
-        match self
-            .entries
-            .iter()
-            .find(|(key, _)| !known.contains(&key.name.as_str()))
-        {
-            None => Ok(()),
-            Some((key, _)) => Err(PolicyError::Invalid {
-                at: key.at,
-                path: self.path.clone(),
-                problem: format!(
-                    "unknown key `{}`; known here: {}",
-                    excerpt(&key.name),
-                    known.join(", ")
-                ),
-            }),
-        }
-    }
-
-    pub fn wrong(&self, problem: impl Into<String>) -> PolicyError {
-        PolicyError::Invalid {
-            at: self.at,
-            path: self.path.clone(),
-            problem: problem.into(),
-        }
-    }
-
     pub fn take(&mut self, name: &str) -> Option<Reader> {
         let index = self.entries.iter().position(|(key, _)| key.name == name)?;
         let (key, value) = self.entries.remove(index);
-        let path = match self.path.as_str() {
+        let path = match self.spot.path.as_str() {
             "" => key.name,
             path => format!("{path}.{}", key.name),
         };
         Some(Reader {
-            at: value.at,
-            path,
+            spot: Spot { at: value.at, path },
             node: value.node,
         })
     }
 
     pub fn need(&mut self, name: &str) -> Result<Reader, PolicyError> {
         self.take(name)
-            .ok_or_else(|| self.wrong(format!("the key `{name}` is missing")))
+            .ok_or_else(|| self.spot.wrong(format!("the key `{name}` is missing")))
     }
 }

@@ -1,182 +1,161 @@
 //! The parts of the document, key by key.
 
-use std::str::FromStr;
+use std::collections::HashSet;
 
-use super::node::Node;
-use super::reader::Reader;
+use super::keys;
+use super::reader::{Reader, Spot};
 use crate::policy::environment::{EnvironmentPermissions, EnvironmentRule, ValueSource};
-use crate::policy::error::{InvalidPermission, PolicyError};
+use crate::policy::error::PolicyError;
 use crate::policy::limits::{LimitRule, Limits};
 use crate::policy::network::{NetworkPermissions, NetworkRule};
-use crate::policy::storage::{Access, StoragePermissions, StorageRule};
+use crate::policy::storage::{Access, StoragePermissions, StorageRule, StorageUri};
 
 /// Entries of one list, at most.
 const MOST: usize = 1024;
 
-/// Characters of a value in the policy, at most.
-const LONGEST_VALUE: usize = 32 * 1024;
-
-fn parse<T: FromStr<Err = InvalidPermission>>(reader: Reader) -> Result<T, PolicyError> {
-    let (at, path) = (reader.at, reader.path.clone());
-    reader
-        .text()?
-        .parse()
-        .map_err(|error: InvalidPermission| PolicyError::Invalid {
-            at,
-            path,
-            problem: error.to_string(),
-        })
-}
-
-fn list<T>(
+/// Each entry of a list that may be missing.
+fn each<T>(
     list: Option<Reader>,
-    one: fn(Reader) -> Result<T, PolicyError>,
+    read: fn(Reader) -> Result<T, PolicyError>,
 ) -> Result<Vec<T>, PolicyError> {
-    match list {
+    match list.and_then(Reader::unless_null) {
         None => Ok(Vec::new()),
-        Some(reader) => reader.list(MOST)?.into_iter().map(one).collect(),
+        Some(list) => list.list(MOST)?.into_iter().map(read).collect(),
     }
 }
 
 pub fn network(reader: Reader) -> Result<NetworkPermissions, PolicyError> {
-    let mut fields = reader.fields(&["allow", "deny"])?;
+    let mut fields = reader.fields(&keys::LISTS)?;
     Ok(NetworkPermissions {
-        allow: list(fields.take("allow"), network_rule)?,
-        deny: list(fields.take("deny"), network_rule)?,
+        allow: each(fields.take("allow"), network_rule)?,
+        deny: each(fields.take("deny"), network_rule)?,
     })
 }
 
-fn network_rule(reader: Reader) -> Result<NetworkRule, PolicyError> {
-    let mut fields = reader.fields(&["host", "cidr"])?;
+pub fn network_rule(reader: Reader) -> Result<NetworkRule, PolicyError> {
+    let mut fields = reader.fields(&keys::NETWORK_RULE)?;
     match (fields.take("host"), fields.take("cidr")) {
-        (Some(host), None) => parse(host).map(NetworkRule::Host),
-        (None, Some(cidr)) => parse(cidr).map(NetworkRule::Cidr),
-        _ => Err(fields.wrong("give either `host` or `cidr`")),
+        (Some(host), None) => {
+            let spot = host.spot.clone();
+            spot.mark(host.text()?.parse()).map(NetworkRule::Host)
+        }
+        (None, Some(cidr)) => {
+            let spot = cidr.spot.clone();
+            spot.mark(cidr.text()?.parse()).map(NetworkRule::Cidr)
+        }
+        (Some(_), Some(_)) => Err(fields.spot.wrong("an entry has either `host` or `cidr`")),
+        (None, None) => Err(fields.spot.wrong("the key `host` or `cidr` is missing")),
     }
 }
 
 pub fn storage(reader: Reader) -> Result<StoragePermissions, PolicyError> {
-    let mut fields = reader.fields(&["allow", "deny"])?;
+    let mut fields = reader.fields(&keys::LISTS)?;
     Ok(StoragePermissions {
-        allow: list(fields.take("allow"), storage_allow)?,
-        deny: list(fields.take("deny"), storage_deny)?,
+        allow: each(fields.take("allow"), storage_allow)?,
+        deny: each(fields.take("deny"), storage_deny)?,
     })
 }
 
-fn storage_allow(reader: Reader) -> Result<StorageRule, PolicyError> {
-    let mut fields = reader.fields(&["uri", "access"])?;
+pub fn storage_allow(reader: Reader) -> Result<StorageRule, PolicyError> {
+    let mut fields = reader.fields(&keys::STORAGE_RULE)?;
     Ok(StorageRule {
-        uri: parse(fields.need("uri")?)?,
+        uri: uri(fields.need("uri")?)?,
         access: access(fields.need("access")?)?,
     })
 }
 
 fn storage_deny(reader: Reader) -> Result<StorageRule, PolicyError> {
-    let mut fields = reader.fields(&["uri", "access"])?;
+    let mut fields = reader.fields(&keys::STORAGE_RULE)?;
     Ok(StorageRule {
-        uri: parse(fields.need("uri")?)?,
+        uri: uri(fields.need("uri")?)?,
         access: match fields.take("access") {
-            Some(reader) => access(reader)?,
+            Some(list) => access(list)?,
             None => Access::READ_WRITE,
         },
     })
 }
 
+fn uri(reader: Reader) -> Result<StorageUri, PolicyError> {
+    let spot = reader.spot.clone();
+    spot.mark(reader.text()?.parse())
+}
+
 fn access(reader: Reader) -> Result<Access, PolicyError> {
-    let (at, path) = (reader.at, reader.path.clone());
+    let spot = reader.spot.clone();
     let mut access = Access::NONE;
-    for mode in reader.list(2)? {
-        let (at, path) = (mode.at, mode.path.clone());
-        let text = mode.text()?;
-        match Access::parse_mode(&text) {
-            Some(mode) => access = access | mode,
-            None => {
-                let problem = "`read` or `write` is expected here".to_owned();
-                return Err(PolicyError::Invalid { at, path, problem });
-            }
+    for mode in reader.list(MOST)? {
+        let spot = mode.spot.clone();
+        let Some(mode) = Access::parse_mode(&mode.text()?) else {
+            return Err(spot.wrong("access is `read` or `write`"));
+        };
+        if access.contains(mode) {
+            return Err(spot.wrong("it is listed twice"));
         }
+        access = access | mode;
     }
-    if access.is_none() {
-        let problem = "no access is listed: `read`, `write` or both".to_owned();
-        return Err(PolicyError::Invalid { at, path, problem });
+    match access {
+        Access::NONE => Err(spot.wrong("no access is listed: give `read`, `write` or both")),
+        access => Ok(access),
     }
-    Ok(access)
 }
 
 pub fn environment(reader: Reader) -> Result<EnvironmentPermissions, PolicyError> {
-    let mut fields = reader.fields(&["allow"])?;
-    let allow = list(fields.take("allow"), environment_rule)?;
-    Ok(EnvironmentPermissions { allow })
-}
-
-fn environment_rule(reader: Reader) -> Result<EnvironmentRule, PolicyError> {
-    let mut fields = reader.fields(&["key", "value", "value_from"])?;
-    let key = fields.need("key")?;
-    let source = match (fields.take("value"), fields.take("value_from")) {
-        (None, None) => ValueSource::Inherit,
-        (Some(value), None) => ValueSource::Value(plain_value(value)?),
-        (None, Some(from)) => value_from(from)?,
-        (Some(_), Some(_)) => return Err(fields.wrong("give either `value` or `value_from`")),
-    };
-    let (at, path) = (key.at, key.path.clone());
-    EnvironmentRule::new(&key.text()?, source).map_err(|error| PolicyError::Invalid {
-        at,
-        path,
-        problem: error.to_string(),
+    let mut fields = reader.fields(&keys::ENVIRONMENT)?;
+    let rules = each(fields.take("allow"), environment_rule)?;
+    let mut known = HashSet::new();
+    // Which of two values would hold?
+    for (rule, spot) in &rules {
+        if !known.insert(rule.key.as_str()) {
+            return Err(spot.wrong(format!("the variable `{}` is listed twice", rule.key)));
+        }
+    }
+    Ok(EnvironmentPermissions {
+        allow: rules.into_iter().map(|(rule, _)| rule).collect(),
     })
 }
 
-fn plain_value(reader: Reader) -> Result<String, PolicyError> {
-    let (at, path) = (reader.at, reader.path.clone());
-    let value = reader.text()?;
-    let problem = match value {
-        value if value.contains('\0') => "a value holds no null byte".to_owned(),
-        value if value.len() > LONGEST_VALUE => {
-            format!("a value has at most {LONGEST_VALUE} bytes")
+pub fn environment_rule(reader: Reader) -> Result<(EnvironmentRule, Spot), PolicyError> {
+    let mut fields = reader.fields(&keys::ENVIRONMENT_RULE)?;
+    let key = fields.need("key")?;
+    let source = match (fields.take("value"), fields.take("value_from")) {
+        (None, None) => ValueSource::Inherit,
+        (Some(value), None) => {
+            let spot = value.spot.clone();
+            spot.mark(ValueSource::value(value.text()?))?
         }
-        value => return Ok(value),
+        (None, Some(from)) => {
+            let spot = from.spot.clone();
+            match from.text()?.as_str() {
+                "secret" => ValueSource::Secret,
+                _ => return Err(spot.wrong("the one source there is is `secret`")),
+            }
+        }
+        (Some(_), Some(_)) => {
+            let problem = "an entry has either `value` or `value_from`";
+            return Err(fields.spot.wrong(problem));
+        }
     };
-    Err(PolicyError::Invalid { at, path, problem })
-}
-
-fn value_from(reader: Reader) -> Result<ValueSource, PolicyError> {
-    let (at, path) = (reader.at, reader.path.clone());
-    match reader.text()?.as_str() {
-        "secret" => Ok(ValueSource::Secret),
-        _ => Err(PolicyError::Invalid {
-            at,
-            path,
-            problem: "`secret` is the one source there is".to_owned(),
-        }),
-    }
+    let spot = key.spot.clone();
+    let rule = spot.mark(EnvironmentRule::new(&key.text()?, source))?;
+    Ok((rule, spot))
 }
 
 pub fn resources(reader: Reader) -> Result<Limits, PolicyError> {
-    let mut fields = reader.fields(&["limits"])?;
-    match fields.take("limits") {
+    let mut fields = reader.fields(&keys::RESOURCES)?;
+    match fields.take("limits").and_then(Reader::unless_null) {
         None => Ok(Limits::default()),
         Some(reader) => limits(reader),
     }
 }
 
-fn limits(reader: Reader) -> Result<Limits, PolicyError> {
-    const KEYS: [&str; 5] = ["memory", "cpu", "time", "instances", "output"];
-    let mut fields = reader.fields(&KEYS)?;
+pub fn limits(reader: Reader) -> Result<Limits, PolicyError> {
+    let mut fields = reader.fields(&keys::LIMITS)?;
     let mut limits = Limits::default();
-    for key in KEYS {
-        if let Some(reader) = fields.take(key) {
-            limits.set(limit(key, reader)?);
+    for key in keys::LIMITS.known {
+        if let Some(value) = fields.take(key) {
+            let spot = value.spot.clone();
+            limits.set(spot.mark(LimitRule::parse(key, &value.text_or_number()?))?);
         }
     }
     Ok(limits)
-}
-
-fn limit(key: &str, reader: Reader) -> Result<LimitRule, PolicyError> {
-    let text = match &reader.node {
-        Node::Text(text) => text.clone(),
-        // Rust writes a whole float without a point.
-        Node::Number(number) => number.to_string(),
-        _ => return Err(reader.wrong("a number or text is expected here")),
-    };
-    LimitRule::parse(key, &text).map_err(|error| reader.wrong(error.to_string()))
 }

@@ -4,11 +4,11 @@ use serde::ser::{Serialize, SerializeMap, Serializer};
 use serde_json::{Map, Value, json};
 
 use super::VERSION;
-use crate::policy::Policy;
 use crate::policy::environment::{EnvironmentRule, ValueSource};
 use crate::policy::limits::{LimitRule, Limits};
 use crate::policy::network::NetworkRule;
 use crate::policy::storage::StorageRule;
+use crate::policy::{Permission, Policy};
 
 impl Serialize for NetworkRule {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
@@ -49,6 +49,21 @@ impl Serialize for LimitRule {
         match self {
             LimitRule::Instances(count) => map.serialize_entry(self.key(), count)?,
             _ => map.serialize_entry(self.key(), &self.value())?,
+        }
+        map.end()
+    }
+}
+
+/// The policy's own fragment under the key of its kind:
+/// `{"network": {"host": "api.example.com"}}`.
+impl Serialize for Permission {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let mut map = serializer.serialize_map(Some(1))?;
+        match self {
+            Permission::Network(rule) => map.serialize_entry("network", rule)?,
+            Permission::Storage(rule) => map.serialize_entry("storage", rule)?,
+            Permission::Environment(rule) => map.serialize_entry("environment", rule)?,
+            Permission::Limit(rule) => map.serialize_entry("limits", rule)?,
         }
         map.end()
     }

@@ -4,6 +4,7 @@ use std::fmt;
 use std::net::IpAddr;
 use std::str::FromStr;
 
+use super::special::is_public;
 use crate::policy::error::InvalidPermission;
 
 /// The longest name that DNS can carry, as text.
@@ -76,6 +77,7 @@ impl Host {
                 }
                 Ok(Host::Name(name.to_owned()))
             }
+            Err(url::ParseError::EmptyHost) => Err(wrong("it has no name")),
             Err(error) => Err(wrong(&error.to_string())),
         }
     }
@@ -103,6 +105,7 @@ pub enum Hosts {
 }
 
 impl Hosts {
+    /// Whether the text of the pattern is about the host.
     pub fn contains(&self, host: &Host) -> bool {
         match (self, host) {
             (Hosts::Any, _) => true,
@@ -114,15 +117,23 @@ impl Hosts {
         }
     }
 
-    /// Whether everything in `other` is in `self`.
+    /// As an allow: `*` is no grant of addresses that are not public.
+    pub fn grants(&self, host: &Host) -> bool {
+        let special = matches!(host, Host::Address(address) if !is_public(*address));
+        self.contains(host) && !(special && *self == Hosts::Any)
+    }
+
+    /// Whether everything that `other` grants is granted by `self`.
     pub fn covers(&self, other: &Hosts) -> bool {
-        match other {
-            Hosts::Any => *self == Hosts::Any,
-            Hosts::One(host) => self.contains(host),
-            Hosts::Below(name) => {
-                self == other
-                    || self.contains(&Host::Name(name.clone())) && !matches!(self, Hosts::One(_))
+        match (self, other) {
+            // `*` may look it up, and not connect to it.
+            (Hosts::Any, Hosts::One(Host::Name(name))) => name != "localhost",
+            (Hosts::Any, Hosts::Any | Hosts::Below(_)) => true,
+            (_, Hosts::One(host)) => self.grants(host),
+            (Hosts::Below(parent), Hosts::Below(name)) => {
+                parent == name || self.contains(&Host::Name(name.clone()))
             }
+            (_, Hosts::Any) | (Hosts::One(_), Hosts::Below(_)) => false,
         }
     }
 }
@@ -147,7 +158,12 @@ impl FromStr for HostPattern {
             Some((scheme, rest)) => (Some(scheme.parse::<Scheme>()?), rest),
             None => (None, text),
         };
-        if rest.contains(['/', '?', '#', '@']) {
+        // `https://example.com/` is the host alone, too.
+        let rest = match scheme {
+            Some(_) => rest.strip_suffix('/').unwrap_or(rest),
+            None => rest,
+        };
+        if rest.contains(['/', '?', '#', '@', '\\']) {
             return Err(wrong(
                 "only a scheme, a host and a port; no path, user or query",
             ));

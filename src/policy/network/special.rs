@@ -1,31 +1,106 @@
 //! Addresses that are not of the public internet.
+//!
+//! After the IANA special-purpose registries for [IPv4] and [IPv6] (every
+//! block that is not globally reachable), the multicast blocks, and the
+//! addresses where clouds serve their machines' credentials.
+//!
+//! [IPv4]: https://www.iana.org/assignments/iana-ipv4-special-registry
+//! [IPv6]: https://www.iana.org/assignments/iana-ipv6-special-registry
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
+/// Address and prefix length of IPv4 blocks that are not public.
+const SPECIAL_V4: &[([u8; 4], u32)] = &[
+    ([0, 0, 0, 0], 8),        // this network, RFC 791
+    ([10, 0, 0, 0], 8),       // private use, RFC 1918
+    ([100, 64, 0, 0], 10),    // carrier-grade NAT, RFC 6598; 100.100.100.200 is Alibaba's metadata
+    ([127, 0, 0, 0], 8),      // loopback, RFC 1122
+    ([168, 63, 129, 16], 32), // Azure's host services, from a public block
+    ([169, 254, 0, 0], 16),   // link-local, RFC 3927; 169.254.169.254 is metadata
+    ([172, 16, 0, 0], 12),    // private use, RFC 1918
+    ([192, 0, 0, 0], 24),     // protocol assignments, RFC 6890
+    ([192, 0, 2, 0], 24),     // documentation, RFC 5737
+    ([192, 31, 196, 0], 24),  // AS112, RFC 7535
+    ([192, 52, 193, 0], 24),  // AMT, RFC 7450
+    ([192, 88, 99, 0], 24),   // 6to4 relays, RFC 7526
+    ([192, 168, 0, 0], 16),   // private use, RFC 1918
+    ([192, 175, 48, 0], 24),  // AS112, RFC 7534
+    ([198, 18, 0, 0], 15),    // benchmarking, RFC 2544
+    ([198, 51, 100, 0], 24),  // documentation, RFC 5737
+    ([203, 0, 113, 0], 24),   // documentation, RFC 5737
+    ([224, 0, 0, 0], 4),      // multicast, RFC 5771
+    ([240, 0, 0, 0], 4),      // reserved and broadcast, RFC 1112
+];
+
+/// First segments and prefix length of IPv6 blocks within 2000::/3 that are
+/// not public. All outside of it is not given out: loopback, unspecified,
+/// unique local (fd00:ec2::254 is metadata), link-local, multicast.
+const SPECIAL_V6: &[([u16; 3], u32)] = &[
+    // Protocol assignments, RFC 2928, with ORCHID, benchmarking and others;
+    // Teredo in it is judged by its IPv4.
+    ([0x2001, 0, 0], 23),
+    ([0x2001, 0xdb8, 0], 32),     // documentation, RFC 3849
+    ([0x2620, 0x4f, 0x8000], 48), // AS112, RFC 7534
+    ([0x3fff, 0, 0], 20),         // documentation, RFC 9637
+];
+
 /// Whether an address is of the public internet: global unicast, and not one
-/// where clouds serve their machines' secrets.
+/// where clouds serve their machines' secrets. An IPv6 address that carries
+/// an IPv4 address is public if that one is.
 pub fn is_public(address: IpAddr) -> bool {
     match address.to_canonical() {
         IpAddr::V4(address) => is_public_v4(address),
-        IpAddr::V6(address) => is_public_v6(address),
+        IpAddr::V6(address) => match embedded(address).as_slice() {
+            [] => is_public_v6(address),
+            carried => carried.iter().copied().all(is_public_v4),
+        },
     }
 }
 
 fn is_public_v4(address: Ipv4Addr) -> bool {
-    let [a, b, c, _] = address.octets();
-    let special = a == 0
-        || a >= 224
-        || address.is_private()
-        || address.is_loopback()
-        || address.is_link_local()
-        || address.is_documentation()
-        || (a == 100 && b & 0xc0 == 64)
-        || (a, b, c) == (192, 0, 0)
-        || (a == 198 && b & 0xfe == 18);
-    !special
+    !SPECIAL_V4
+        .iter()
+        .any(|(block, prefix)| same_prefix(address.octets(), *block, *prefix))
+}
+
+fn same_prefix(address: [u8; 4], block: [u8; 4], prefix: u32) -> bool {
+    (u32::from_be_bytes(address) ^ u32::from_be_bytes(block)) >> (32 - prefix) == 0
 }
 
 fn is_public_v6(address: Ipv6Addr) -> bool {
-    // Only 2000::/3 is given out.
-    address.segments()[0] & 0xe000 == 0x2000
+    let global_unicast = address.segments()[0] & 0xe000 == 0x2000;
+    let special = SPECIAL_V6.iter().any(|(start, prefix)| {
+        let [a, b, c] = *start;
+        let block = Ipv6Addr::new(a, b, c, 0, 0, 0, 0, 0);
+        (address.to_bits() ^ block.to_bits()) >> (128 - prefix) == 0
+    });
+    global_unicast && !special
+}
+
+/// Every address at which a connection to `address` may end: itself, and the
+/// IPv4 addresses that it carries.
+pub(super) fn endpoints(address: IpAddr) -> Vec<IpAddr> {
+    let address = address.to_canonical();
+    let mut all = vec![address];
+    if let IpAddr::V6(address) = address {
+        all.extend(embedded(address).into_iter().map(IpAddr::V4));
+    }
+    all
+}
+
+/// The IPv4 addresses that a translator or tunnel finds in an IPv6 address.
+/// (IPv4-mapped ones are IPv4 addresses already.)
+fn embedded(address: Ipv6Addr) -> Vec<Ipv4Addr> {
+    let v4 = |high: u16, low: u16| Ipv4Addr::from_bits(u32::from(high) << 16 | u32::from(low));
+    match address.segments() {
+        // IPv4-compatible, RFC 4291 2.5.5.1; `::` and `::1` are not.
+        [0, 0, 0, 0, 0, 0, high, low] if (high, low) > (0, 1) => vec![v4(high, low)],
+        // NAT64, RFC 6052; the local-use prefix of RFC 8215 is not public at all.
+        [0x64, 0xff9b, 0, 0, 0, 0, high, low] => vec![v4(high, low)],
+        // 6to4, RFC 3056.
+        [0x2002, high, low, ..] => vec![v4(high, low)],
+        // Teredo, RFC 4380: the server, and the client with its bits turned.
+        [0x2001, 0, s1, s2, _, _, c1, c2] => vec![v4(s1, s2), v4(!c1, !c2)],
+        _ => Vec::new(),
+    }
 }

@@ -67,10 +67,10 @@ fn matches_pieces(pieces: &[String], name: &str) -> bool {
     left.ends_with(last.as_str())
 }
 
-/// The segments of a path pattern.
+/// The segments of a path pattern: at most [`Pattern::LONGEST`].
 #[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
 pub struct Pattern {
-    pub segments: Vec<Segment>,
+    segments: Vec<Segment>,
 }
 
 impl Pattern {
@@ -79,6 +79,17 @@ impl Pattern {
         self.segments
             .iter()
             .all(|segment| segment.literal().is_some())
+    }
+
+    /// As many as [`States`] can tell apart.
+    pub const LONGEST: usize = 126;
+
+    pub fn new(segments: Vec<Segment>) -> Option<Self> {
+        (segments.len() <= Pattern::LONGEST).then_some(Pattern { segments })
+    }
+
+    pub fn segments(&self) -> &[Segment] {
+        &self.segments
     }
 
     /// Whether the pattern is about this very path.
@@ -98,8 +109,10 @@ impl Pattern {
 
     /// Whether it is about this path and all that can ever be below.
     pub fn covers_tree(&self, directory: &[&str]) -> bool {
-        let last = self.segments.len().wrapping_sub(1);
-        self.segments.last() == Some(&Segment::AnyDepth) && self.after(directory).contains(last)
+        match self.segments.split_last() {
+            Some((Segment::AnyDepth, before)) => self.after(directory).contains(before.len()),
+            _ => false,
+        }
     }
 
     /// Whether every path of `other` is a path of `self`. May say no where
@@ -109,7 +122,7 @@ impl Pattern {
         for segment in &other.segments {
             states = match segment {
                 Segment::AnyDepth => self.guaranteed(states),
-                name => self.step(&states, |own| own.covers(name)),
+                name => self.step(states, |own| own.covers(name)),
             };
         }
         states.contains(self.segments.len())
@@ -118,10 +131,8 @@ impl Pattern {
     /// The states that hold whatever names follow, none or many.
     fn guaranteed(&self, mut states: States) -> States {
         loop {
-            let next = self.step(&states, |own| {
-                *own == Segment::AnyDepth || own.is_any_name()
-            });
-            let both = states.intersection(&next);
+            let next = self.step(states, |own| *own == Segment::AnyDepth || own.is_any_name());
+            let both = states.intersection(next);
             if both == states {
                 return states;
             }
@@ -131,18 +142,18 @@ impl Pattern {
 
     fn after(&self, path: &[&str]) -> States {
         path.iter().fold(self.start(), |states, name| {
-            self.step(&states, |segment| segment.matches(name))
+            self.step(states, |segment| segment.matches(name))
         })
     }
 
     fn start(&self) -> States {
-        let mut states = States::empty(self.segments.len() + 1);
+        let mut states = States::NONE;
         self.enter(&mut states, 0);
         states
     }
 
-    fn step(&self, states: &States, accepts: impl Fn(&Segment) -> bool) -> States {
-        let mut next = States::empty(self.segments.len() + 1);
+    fn step(&self, states: States, accepts: impl Fn(&Segment) -> bool) -> States {
+        let mut next = States::NONE;
         for (at, segment) in self.segments.iter().enumerate() {
             if states.contains(at) && accepts(segment) {
                 match segment {
@@ -156,33 +167,36 @@ impl Pattern {
 
     /// Adds a state, and those reached from it because `**` may be nothing.
     fn enter(&self, states: &mut States, mut at: usize) {
-        states.0[at] = true;
+        states.insert(at);
         while self.segments.get(at) == Some(&Segment::AnyDepth) {
             at += 1;
-            states.0[at] = true;
+            states.insert(at);
         }
     }
 }
 
-/// How many segments of a pattern may be behind us: all the possibilities.
-#[derive(Clone, PartialEq, Eq)]
-struct States(Vec<bool>);
+/// How many segments of a pattern may be behind us: the set of possibilities.
+#[derive(Clone, Copy, PartialEq, Eq)]
+struct States(u128);
 
 impl States {
-    fn empty(len: usize) -> Self {
-        States(vec![false; len])
+    const NONE: States = States(0);
+
+    fn insert(&mut self, at: usize) {
+        self.0 |= 1 << at;
     }
 
-    fn contains(&self, at: usize) -> bool {
-        self.0.get(at).copied().unwrap_or(false)
+    fn contains(self, at: usize) -> bool {
+        self.0 >> at & 1 == 1
     }
 
-    fn any_before(&self, end: usize) -> bool {
-        self.0.iter().take(end).any(|state| *state)
+    /// Whether a possibility is less than `end`.
+    fn any_before(self, end: usize) -> bool {
+        self.0.trailing_zeros() < end as u32
     }
 
-    fn intersection(&self, other: &States) -> States {
-        States(self.0.iter().zip(&other.0).map(|(a, b)| *a && *b).collect())
+    fn intersection(self, other: States) -> States {
+        States(self.0 & other.0)
     }
 }
 
@@ -213,10 +227,13 @@ impl fmt::Display for Pattern {
 /// that nobody thinks they mean it here.
 pub(super) const RESERVED: &[char] = &['?', '#', '[', ']', '{', '}', '\\'];
 
+/// Characters that a shell would expand at the beginning of a name.
+pub(super) const SHELL: &[char] = &['~', '$'];
+
 fn escape(piece: &str, f: &mut fmt::Formatter<'_>) -> fmt::Result {
     for c in piece.chars() {
-        let hidden = c.is_control() || c.is_whitespace() && c != ' ' || is_invisible(c);
-        if hidden || RESERVED.contains(&c) || matches!(c, '%' | '*') {
+        let hides = c.is_control() || c.is_whitespace() && c != ' ' || is_invisible(c);
+        if hides || RESERVED.contains(&c) || SHELL.contains(&c) || matches!(c, '%' | '*' | '`') {
             let mut bytes = [0; 4];
             for byte in c.encode_utf8(&mut bytes).bytes() {
                 write!(f, "%{byte:02X}")?;

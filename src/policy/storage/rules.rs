@@ -2,10 +2,10 @@
 
 use std::path::{Component, Path, PathBuf};
 
-use super::StoragePermissions;
 use super::access::Access;
 use super::pattern::{Pattern, Segment};
 use super::uri::Base;
+use super::{StoragePermissions, StorageRule};
 use crate::policy::Decision;
 
 /// The rules of one component, ready to be asked about absolute canonical
@@ -24,6 +24,26 @@ struct Rule {
     relative: Option<usize>,
 }
 
+impl Rule {
+    fn new(rule: &StorageRule, working_directory: Option<&[&str]>) -> Option<Self> {
+        let own = rule.uri.pattern.segments().iter().cloned();
+        let (segments, relative) = match rule.uri.base {
+            Base::Root => (own.collect(), None),
+            Base::WorkingDirectory => {
+                let below = working_directory?;
+                let literal = |name: &&str| Segment::Name(vec![(*name).to_owned()]);
+                let segments = below.iter().map(literal).chain(own).collect();
+                (segments, Some(below.len()))
+            }
+        };
+        Some(Rule {
+            pattern: Pattern::new(segments)?,
+            access: rule.access,
+            relative,
+        })
+    }
+}
+
 /// A directory to open for a guest before it starts.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct StorageRoot {
@@ -36,30 +56,12 @@ pub struct StorageRoot {
 impl StorageRules {
     pub(super) fn new(permissions: &StoragePermissions, working_directory: &Path) -> Self {
         let below = names(working_directory);
-        let rules = |list: &[super::StorageRule]| -> Option<Vec<Rule>> {
-            list.iter()
-                .map(|rule| {
-                    let (mut segments, relative) = match rule.uri.base {
-                        Base::Root => (Vec::new(), None),
-                        Base::WorkingDirectory => {
-                            let below = below.as_ref()?;
-                            let segments =
-                                below.iter().map(|n| Segment::Name(vec![(*n).to_owned()]));
-                            (segments.collect(), Some(below.len()))
-                        }
-                    };
-                    segments.extend(rule.uri.pattern.segments.iter().cloned());
-                    Some(Rule {
-                        pattern: Pattern { segments },
-                        access: rule.access,
-                        relative,
-                    })
-                })
-                .collect()
-        };
-        // A working directory without a name that can be matched leaves
-        // relative rules without meaning: then nothing is granted.
-        match (rules(&permissions.allow), rules(&permissions.deny)) {
+        let resolve = |rule: &StorageRule| Rule::new(rule, below.as_deref());
+        let allow: Option<Vec<Rule>> = permissions.allow.iter().map(resolve).collect();
+        let deny: Option<Vec<Rule>> = permissions.deny.iter().map(resolve).collect();
+        // A working directory that cannot be matched leaves relative rules
+        // without meaning: then nothing is granted.
+        match (allow, deny) {
             (Some(allow), Some(deny)) => StorageRules { allow, deny },
             _ => StorageRules::default(),
         }
@@ -110,35 +112,43 @@ impl StorageRules {
     /// under their absolute names, and for grants below the working
     /// directory under the relative ones too.
     pub fn roots(&self) -> Vec<StorageRoot> {
-        let absolute = self.allow.iter().map(|rule| directory(&rule.pattern));
+        let absolute = self.allow.iter().map(|rule| Top {
+            directory: directory(&rule.pattern),
+            below: None,
+        });
         let relative = self.allow.iter().filter_map(|rule| {
-            let known = directory(&rule.pattern);
-            Some(known[rule.relative?..].to_vec())
-        });
-        let below = self.allow.iter().find_map(|rule| {
-            let known = directory(&rule.pattern);
-            Some(known[..rule.relative?].to_vec())
-        });
-        let mut roots: Vec<StorageRoot> = outermost(absolute)
-            .into_iter()
-            .map(|names| StorageRoot {
-                guest: format!("/{}", names.join("/")),
-                host: host_path(&names),
+            Some(Top {
+                directory: directory(&rule.pattern),
+                below: Some(rule.relative?),
             })
-            .collect();
-        for names in outermost(relative) {
-            let mut whole = below.clone().unwrap_or_default();
-            whole.extend(names.iter().cloned());
-            roots.push(StorageRoot {
-                guest: if names.is_empty() {
-                    ".".to_owned()
-                } else {
-                    names.join("/")
-                },
-                host: host_path(&whole),
-            });
-        }
+        });
+        let mut roots = outermost(absolute);
+        roots.extend(outermost(relative));
         roots
+    }
+}
+
+/// A directory to open.
+#[derive(PartialEq, Eq, PartialOrd, Ord)]
+struct Top {
+    directory: Vec<String>,
+    /// How many leading names are the working directory's, when the guest
+    /// knows only the others.
+    below: Option<usize>,
+}
+
+impl Top {
+    fn root(&self) -> StorageRoot {
+        let mut host = PathBuf::from("/");
+        host.extend(&self.directory);
+        let known = self.directory.get(self.below.unwrap_or(0)..);
+        let names = known.unwrap_or_default().join("/");
+        let guest = match self.below {
+            None => format!("/{names}"),
+            Some(_) if names.is_empty() => ".".to_owned(),
+            Some(_) => names,
+        };
+        StorageRoot { host, guest }
     }
 }
 
@@ -154,34 +164,29 @@ fn union(rules: &[Rule], is_for: impl Fn(&Pattern) -> bool) -> Access {
 /// file's.
 fn directory(pattern: &Pattern) -> Vec<String> {
     let mut names: Vec<String> = pattern
-        .segments
+        .segments()
         .iter()
         .map_while(|segment| segment.literal().map(str::to_owned))
         .collect();
-    if names.len() == pattern.segments.len() {
+    if names.len() == pattern.segments().len() {
         names.pop();
     }
     names
 }
 
 /// Without those that lie in another.
-fn outermost(directories: impl Iterator<Item = Vec<String>>) -> Vec<Vec<String>> {
-    let mut sorted: Vec<Vec<String>> = directories.collect();
+fn outermost(tops: impl Iterator<Item = Top>) -> Vec<StorageRoot> {
+    let mut sorted: Vec<Top> = tops.collect();
     sorted.sort();
-    let mut kept: Vec<Vec<String>> = Vec::new();
-    for names in sorted {
+    let mut kept: Vec<Top> = Vec::new();
+    for top in sorted {
         // Sorted, a directory stands right before all that lies in it.
-        if !kept.last().is_some_and(|outer| names.starts_with(outer)) {
-            kept.push(names);
+        let outer = kept.last();
+        if !outer.is_some_and(|outer| top.directory.starts_with(&outer.directory)) {
+            kept.push(top);
         }
     }
-    kept
-}
-
-fn host_path(names: &[String]) -> PathBuf {
-    let mut path = PathBuf::from("/");
-    path.extend(names);
-    path
+    kept.iter().map(Top::root).collect()
 }
 
 /// The names of an absolute path without `..`.

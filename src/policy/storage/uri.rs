@@ -3,13 +3,13 @@
 use std::fmt;
 use std::str::FromStr;
 
-use super::pattern::{Pattern, RESERVED, Segment};
+use super::pattern::{Pattern, RESERVED, SHELL, Segment};
 use crate::policy::error::InvalidPermission;
 
 /// Bytes of a URI, at most.
 const LONGEST: usize = 4096;
-/// Segments of a path, at most.
-const DEEPEST: usize = 128;
+/// Segments of a path, at most; leaves room for a working directory.
+const DEEPEST: usize = 64;
 
 /// Where a path begins.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -39,7 +39,7 @@ impl StorageUri {
     /// Whether everything in `other` is in `self`. May say no where yes would
     /// be true, never the other way round.
     pub fn covers(&self, other: &StorageUri) -> bool {
-        let everything = self.base == Base::Root && self.pattern.segments == [Segment::AnyDepth];
+        let everything = self.base == Base::Root && self.pattern.segments() == [Segment::AnyDepth];
         everything || self.base == other.base && self.pattern.covers(&other.pattern)
     }
 }
@@ -73,10 +73,10 @@ impl FromStr for StorageUri {
         if segments.len() > DEEPEST {
             return Err(wrong(format!("it has more than {DEEPEST} segments")));
         }
-        Ok(StorageUri {
-            base,
-            pattern: Pattern { segments },
-        })
+        match Pattern::new(segments) {
+            Some(pattern) => Ok(StorageUri { base, pattern }),
+            None => Err(wrong("it has too many segments".to_owned())),
+        }
     }
 }
 
@@ -90,15 +90,19 @@ fn parse_segment(text: &str) -> Result<Segment, String> {
     if text.contains("**") {
         return Err("`**` stands alone between slashes".to_owned());
     }
-    if let Some(c) = text.chars().find(|c| RESERVED.contains(c)) {
+    // What a shell or other globs would make of it is not done here.
+    let shell = text.chars().next().filter(|c| SHELL.contains(c));
+    if let Some(c) = shell.or(text.chars().find(|c| RESERVED.contains(c))) {
+        let escape = u32::from(c);
         return Err(format!(
-            "`{c}` has no meaning here; write `%{:02X}` for the character itself",
-            u32::from(c)
+            "`{c}` has no meaning here; `%{escape:02X}` is the character itself"
         ));
     }
     let pieces: Vec<String> = text.split('*').map(decode).collect::<Result<_, _>>()?;
     match pieces.as_slice() {
-        [name] if name == "." || name == ".." => Err(format!("`{name}` is not a name")),
+        [name] if name == "." || name == ".." => {
+            Err(format!("`{name}` is not a name: paths are written out"))
+        }
         _ => Ok(Segment::Name(pieces)),
     }
 }

@@ -1,0 +1,85 @@
+//! Which addresses are of the public internet.
+
+use super::*;
+
+#[test]
+fn public_addresses_are_public() {
+    for address in [
+        "1.1.1.1",
+        "93.184.216.34",
+        "::ffff:8.8.8.8",
+        "2606:4700:4700::1111",
+        "2a00:1450:4001:82b::200e",
+        "64:ff9b::808:808",
+        "2002:808:808::1",
+    ] {
+        assert!(is_public(address.parse().unwrap()), "{address}");
+    }
+}
+
+#[test]
+fn all_others_are_not_in_whatever_form() {
+    for address in [
+        "0.0.0.0",
+        "10.1.2.3",
+        "100.64.0.1",
+        "100.100.100.200",
+        "127.0.0.1",
+        "168.63.129.16",
+        "169.254.169.254",
+        "172.31.255.255",
+        "192.0.0.192",
+        "192.168.0.1",
+        "198.19.0.1",
+        "203.0.113.9",
+        "224.0.0.1",
+        "255.255.255.255",
+        "::",
+        "::1",
+        "::ffff:127.0.0.1",
+        "::ffff:169.254.169.254",
+        "::127.0.0.1",
+        "::a9fe:a9fe",
+        "64:ff9b::7f00:1",
+        "64:ff9b::a9fe:a9fe",
+        "64:ff9b:1::808:808",
+        "100::1",
+        "2001:db8::1",
+        "2001:2::1",
+        "2001:10::1",
+        "2001:20::1",
+        "2002:7f00:1::1",
+        "2002:a9fe:a9fe::",
+        "2001:0:7f00:1::",
+        // Teredo: the client's 10.0.0.1, its bits turned.
+        "2001:0:808:808:0:0:f5ff:fffe",
+        "3fff::1",
+        "5f00::1",
+        "fc00::1",
+        "fd00:ec2::254",
+        "fe80::1",
+        "fec0::1",
+        "ff02::1",
+    ] {
+        assert!(!is_public(address.parse().unwrap()), "{address}");
+    }
+}
+
+#[test]
+fn a_granted_name_does_not_lead_to_them() {
+    let policy = policy("{network: {allow: [{host: a.example}]}}");
+    let to = |address: &str| {
+        policy
+            .network
+            .address("a.example", address.parse().unwrap())
+    };
+    assert_eq!(to("1.1.1.1:443"), Decision::Allowed);
+    for address in [
+        "127.0.0.1:443",
+        "[64:ff9b::a9fe:a9fe]:443",
+        "[2002:a00:1::1]:443",
+        "[fd00:ec2::254]:443",
+    ] {
+        assert_eq!(to(address), Decision::Denied, "{address}");
+    }
+}
