@@ -12,12 +12,17 @@ mod crowd;
 mod load;
 mod null_server;
 mod pull;
+mod puller;
+mod registry;
 mod report;
 mod start;
 
 fn main() {
     if std::env::var_os(null_server::SWITCH).is_some() {
         return null_server::serve();
+    }
+    if std::env::var_os(puller::SWITCH).is_some() {
+        return puller::run();
     }
     let wanted: Vec<String> = std::env::args()
         .skip(1)

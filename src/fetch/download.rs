@@ -1,18 +1,19 @@
 //! Downloads that survive broken connections.
 
 use std::io;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use http::{HeaderMap, HeaderValue, StatusCode};
 use reqwest::Response;
 use tokio::sync::mpsc;
+use tokio::task::{JoinHandle, spawn_blocking};
 use tokio::time::{Instant, timeout_at};
 
 use super::error::Failure;
 use super::http::{Body, Http, HttpError, Meter, Patience, Persistence, Resume, host, validator};
 use super::outcome::Blob;
 use super::progress::Progress;
-use super::sink::{self, Piece};
+use super::sink::{self, Piece, StagedFile, Stopped};
 use super::unpack::Unpack;
 use crate::digest::{Expected, Mismatch};
 
@@ -53,6 +54,8 @@ pub(super) struct Download<'a> {
     pub expected: Expected,
     /// How to unpack them, if they are packed.
     pub unpack: Option<Unpack>,
+    /// Where a part is kept, should it break off. Not of what is unpacked.
+    pub parts: Option<&'a Path>,
     pub persistence: Persistence,
     pub http: &'a Http,
     pub meter: &'a Meter,
@@ -102,17 +105,16 @@ async fn pass(
     (ranges, deadline): (Ranges, Instant),
 ) -> (u64, Result<(Blob, HeaderMap), Failure>) {
     let (queue, pieces) = mpsc::channel(QUEUE);
-    let (path, expected, unpack) = (download.path.clone(), download.expected, download.unpack);
-    let writer = tokio::task::spawn_blocking(move || match unpack {
-        None => sink::write_pieces(&path, expected, pieces),
-        Some(unpack) => sink::unpack_pieces(&path, (expected, unpack), pieces),
-    });
+    let (done, writer) = match writer(&download, pieces).await {
+        Ok(writer) => writer,
+        Err(error) => return (0, Err(Failure::disk(error))),
+    };
     let mut transfer = Transfer {
         download: &download,
         ranges,
-        done: 0,
-        best: 0,
-        total: expected.size,
+        done,
+        best: done,
+        total: download.expected.size,
         resumed: 0,
         validator: None,
         headers: HeaderMap::new(),
@@ -135,6 +137,30 @@ async fn pass(
         (Err(stopped), Ok(())) => Err(Failure::stopped(stopped, download.what)),
     };
     (transfer.resumed, result)
+}
+
+/// Starts the thread that writes, and tells how much there is to continue.
+async fn writer(
+    download: &Download<'_>,
+    pieces: mpsc::Receiver<Piece>,
+) -> io::Result<(u64, JoinHandle<Result<Blob, Stopped>>)> {
+    let (path, expected) = (download.path.clone(), download.expected);
+    if let Some(unpack) = download.unpack {
+        let work = move || sink::unpack_pieces(&path, (expected, unpack), pieces);
+        return Ok((0, spawn_blocking(work)));
+    }
+    let parts = download.parts.map(Path::to_owned);
+    let open = move || match parts {
+        Some(parts) => StagedFile::go_on(&path, expected, &parts),
+        None => StagedFile::create(&path, expected),
+    };
+    let file = spawn_blocking(open).await.map_err(io::Error::other)??;
+    let done = file.length();
+    if done > 0 {
+        tracing::info!(done, "the download of an earlier run goes on");
+    }
+    let work = move || sink::write_pieces(file, pieces);
+    Ok((done, spawn_blocking(work)))
 }
 
 /// How far a download is.
@@ -179,7 +205,7 @@ impl Transfer<'_> {
             let response = source.open(resume.as_ref()).await?;
             self.host = host(response.url()).to_owned();
             match &resume {
-                Some(resume) if resume.is_answered_by(&response) => {}
+                Some(resume) if resume.is_answered_by(&response) => self.begun_by(&response),
                 Some(_) if response.status() != StatusCode::OK => {
                     self.ranges = Ranges::Useless;
                     if patience.is_over() {
@@ -225,6 +251,14 @@ impl Transfer<'_> {
         match response.content_length() {
             Some(length) if length > limit => Err(Failure::too_large(self.download.what, limit)),
             _ => Ok(()),
+        }
+    }
+
+    /// What an earlier run began takes its headers from the first response of this.
+    fn begun_by(&mut self, response: &Response) {
+        if self.headers.is_empty() {
+            self.headers = response.headers().clone();
+            self.validator = validator(response.headers());
         }
     }
 

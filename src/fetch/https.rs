@@ -1,6 +1,6 @@
 //! Components from web servers.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use bytes::Bytes;
 use http::{HeaderMap, HeaderValue, Method, StatusCode, header};
@@ -63,7 +63,7 @@ fn condition(known: &Identity) -> Option<HeaderValue> {
 pub(super) async fn fetch(
     http: &Http,
     url: &Url,
-    (target, expected): (PathBuf, Expected),
+    (target, expected, parts): (PathBuf, Expected, Option<&Path>),
     (meter, progress): (&Meter, &dyn Progress),
 ) -> Result<Parts, Failure> {
     let source = WebFile { http, url, meter };
@@ -72,6 +72,7 @@ pub(super) async fn fetch(
         path: target,
         expected,
         unpack: None,
+        parts,
         persistence: Persistence::Patient,
         http,
         meter,

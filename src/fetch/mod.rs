@@ -14,6 +14,7 @@ mod https;
 mod oci;
 mod options;
 mod outcome;
+mod parts;
 mod preamble;
 mod progress;
 mod sink;
@@ -179,7 +180,9 @@ impl Fetcher {
                     limit,
                     ..Expected::default()
                 };
-                https::fetch(&self.http, url, (target, expected), (meter, progress)).await
+                let parts = self.options.parts_of(&target);
+                let to = (target.clone(), expected, parts);
+                https::fetch(&self.http, url, to, (meter, progress)).await
             }
             (Reference::File(path), _) => {
                 let _slot = self.slot().await;

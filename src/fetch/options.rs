@@ -1,6 +1,6 @@
 //! How fetching behaves.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use super::credentials::CredentialOptions;
@@ -54,6 +54,10 @@ pub struct FetchOptions {
     /// Hosts (`host` or `host:port`) whose certificates are not checked; each
     /// use is warned of.
     pub insecure: Vec<String>,
+    /// A directory for parts of downloads that broke off, which later ones
+    /// continue. Used for staging directories beside it; without one, an
+    /// interrupted download starts anew.
+    pub parts: Option<PathBuf>,
 }
 
 impl Default for FetchOptions {
@@ -75,6 +79,16 @@ impl Default for FetchOptions {
             retry_max: Duration::from_secs(60),
             ca_files: Vec::new(),
             insecure: Vec::new(),
+            parts: None,
         }
+    }
+}
+
+impl FetchOptions {
+    /// Where the part of this staged file is kept: on the same file system.
+    pub(super) fn parts_of(&self, staged: &Path) -> Option<&Path> {
+        let parts = self.parts.as_deref()?;
+        let beside = staged.parent()?.parent()?;
+        (parts.parent() == Some(beside)).then_some(parts)
     }
 }

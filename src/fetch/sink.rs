@@ -1,7 +1,7 @@
 //! Where bytes go: a file in staging that hashes what it is given.
 
 use std::fs::File;
-use std::io::{self, BufWriter, Read, Write};
+use std::io::{self, BufWriter, Read, Seek, SeekFrom, Write};
 use std::path::{Path, PathBuf};
 
 use bytes::Bytes;
@@ -9,6 +9,7 @@ use tokio::sync::mpsc;
 
 use super::error::Failure;
 use super::outcome::Blob;
+use super::parts::{self, Part};
 use super::preamble;
 use super::unpack::Unpack;
 use crate::digest::{Expected, Mismatch, Verifier};
@@ -18,8 +19,10 @@ const WRITE_SIZE: usize = 512 * 1024;
 
 /// A file that is checked while it is written, and removed unless finished.
 pub(super) struct StagedFile {
-    file: BufWriter<File>,
+    // Before the file: what is removed is still locked.
     unfinished: Unfinished,
+    file: BufWriter<File>,
+    expected: Expected,
     verifier: Verifier,
     start: Vec<u8>,
 }
@@ -35,46 +38,146 @@ pub(super) enum Stopped {
 
 impl StagedFile {
     pub fn create(path: &Path, expected: Expected) -> io::Result<Self> {
-        Ok(StagedFile {
-            file: BufWriter::with_capacity(WRITE_SIZE, File::create(path)?),
-            unfinished: Unfinished(path.to_owned()),
+        let file = File::create(path)?;
+        let unfinished = Unfinished {
+            at: path.to_owned(),
+            target: path.to_owned(),
+            kept: false,
+        };
+        Ok(Self::over(file, unfinished, expected))
+    }
+
+    /// Goes on with the part of it that is kept in `parts`, or begins one.
+    pub fn go_on(path: &Path, expected: Expected, parts: &Path) -> io::Result<Self> {
+        let Some(digest) = &expected.digest else {
+            return Self::create(path, expected);
+        };
+        match parts::open(parts, digest) {
+            Ok(Some(part)) => Self::of_part(part, path, expected),
+            Ok(None) => Self::create(path, expected),
+            Err(error) => {
+                let parts = parts.display();
+                tracing::warn!("`{parts}` cannot be used, and no download is continued: {error}");
+                Self::create(path, expected)
+            }
+        }
+    }
+
+    fn of_part(part: Part, target: &Path, expected: Expected) -> io::Result<Self> {
+        let unfinished = Unfinished {
+            at: part.path,
+            target: target.to_owned(),
+            kept: true,
+        };
+        let mut staged = Self::over(part.file, unfinished, expected);
+        staged.take_up()?;
+        staged.unfinished.kept = staged.length() > 0;
+        Ok(staged)
+    }
+
+    fn over(file: File, unfinished: Unfinished, expected: Expected) -> Self {
+        StagedFile {
+            unfinished,
+            file: BufWriter::with_capacity(WRITE_SIZE, file),
+            expected,
             verifier: Verifier::new(expected),
             start: Vec::with_capacity(preamble::LENGTH),
-        })
+        }
+    }
+
+    /// Hashes what is there. The last byte is asked for in any case, so that
+    /// the source has its say on all of it.
+    fn take_up(&mut self) -> io::Result<()> {
+        let most = self
+            .expected
+            .size
+            .unwrap_or(u64::MAX)
+            .min(self.expected.limit);
+        let there = self.file.get_ref().metadata()?.len();
+        let mut left = there.min(most.saturating_sub(1));
+        let mut chunk = vec![0; WRITE_SIZE];
+        while left > 0 {
+            let length = usize::try_from(left).unwrap_or(usize::MAX).min(chunk.len());
+            let read = self.file.get_ref().read(&mut chunk[..length])?;
+            if read == 0 || self.check(&chunk[..read]).is_err() {
+                break;
+            }
+            left -= read as u64;
+        }
+        let kept = self.verifier.seen();
+        self.file.get_ref().set_len(kept)?;
+        self.file.seek(SeekFrom::Start(kept)).map(drop)
+    }
+
+    /// Bytes so far.
+    pub fn length(&self) -> u64 {
+        self.verifier.seen()
     }
 
     pub fn write(&mut self, chunk: &[u8]) -> Result<(), Stopped> {
-        self.verifier.update(chunk).map_err(Stopped::Mismatch)?;
+        if let Err(mismatch) = self.check(chunk) {
+            self.unfinished.kept = false;
+            return Err(Stopped::Mismatch(mismatch));
+        }
+        self.unfinished.kept = self.unfinished.at != self.unfinished.target;
+        self.file.write_all(chunk).map_err(Stopped::Disk)
+    }
+
+    fn check(&mut self, chunk: &[u8]) -> Result<(), Mismatch> {
+        self.verifier.update(chunk)?;
         let missing = preamble::LENGTH - self.start.len();
         self.start.extend(chunk.iter().take(missing));
-        self.file.write_all(chunk).map_err(Stopped::Disk)
+        Ok(())
+    }
+
+    /// Forgets what came so far.
+    fn restart(&mut self) -> Result<(), Stopped> {
+        self.verifier = Verifier::new(self.expected);
+        self.start.clear();
+        self.unfinished.kept = false;
+        let rewound = self.file.rewind();
+        rewound
+            .and_then(|()| self.file.get_ref().set_len(0))
+            .map_err(Stopped::Disk)
     }
 
     /// Ends the file, which is kept if it is what was promised and starts like
     /// a component.
     pub fn finish(mut self) -> Result<Blob, Stopped> {
         self.file.flush().map_err(Stopped::Disk)?;
+        // From here on it is either the whole or of no use.
+        self.unfinished.kept = false;
         let (digest, size) = self.verifier.finish().map_err(Stopped::Mismatch)?;
         preamble::check(&self.start).map_err(Stopped::Content)?;
-        let path = self.unfinished.keep();
+        let path = self.unfinished.keep().map_err(Stopped::Disk)?;
         Ok(Blob { path, digest, size })
     }
 }
 
-/// Removes its file when dropped.
-struct Unfinished(PathBuf);
+/// Removes its file when dropped, unless it is a part to be continued.
+struct Unfinished {
+    at: PathBuf,
+    /// Where it belongs when it is whole.
+    target: PathBuf,
+    /// Whether what is there is for a later download to continue.
+    kept: bool,
+}
 
 impl Unfinished {
-    fn keep(mut self) -> PathBuf {
-        std::mem::take(&mut self.0)
+    fn keep(mut self) -> io::Result<PathBuf> {
+        if self.at != self.target {
+            std::fs::rename(&self.at, &self.target)?;
+        }
+        self.at = PathBuf::new();
+        Ok(std::mem::take(&mut self.target))
     }
 }
 
 impl Drop for Unfinished {
     fn drop(&mut self) {
-        if !self.0.as_os_str().is_empty() {
+        if !self.kept && !self.at.as_os_str().is_empty() {
             // What cannot be removed goes with the staging directory.
-            let _ = std::fs::remove_file(&self.0);
+            let _ = std::fs::remove_file(&self.at);
         }
     }
 }
@@ -89,21 +192,15 @@ pub(super) enum Piece {
 
 /// Writes and hashes what comes through the queue.
 pub(super) fn write_pieces(
-    path: &Path,
-    expected: Expected,
+    mut file: StagedFile,
     mut pieces: mpsc::Receiver<Piece>,
 ) -> Result<Blob, Stopped> {
-    let mut file = StagedFile::create(path, expected).map_err(Stopped::Disk)?;
     loop {
         match pieces.blocking_recv() {
             Some(Piece::Data(chunk)) => file.write(&chunk)?,
-            Some(Piece::Restart) => {
-                // Removes the old file, so before the new one is made.
-                drop(file);
-                file = StagedFile::create(path, expected).map_err(Stopped::Disk)?;
-            }
+            Some(Piece::Restart) => file.restart()?,
             Some(Piece::End) => return file.finish(),
-            // The download was given up; dropping the file removes it.
+            // The download was given up.
             None => return Err(Stopped::Disk(io::ErrorKind::UnexpectedEof.into())),
         }
     }

@@ -123,6 +123,7 @@ impl Service {
                 login_file: Some(LoginFile::of_root(store.layout().root())),
                 ..options.credentials
             },
+            parts: Some(store.layout().parts()),
             ..FetchOptions::default()
         };
         config.network.apply(&mut fetch, store.layout().root());

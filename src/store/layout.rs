@@ -4,6 +4,7 @@
 //! <root>/
 //!   config.toml
 //!   downloads/temp-XXXX/           staging, on the same filesystem
+//!   downloads/parts/<digest>       downloads that broke off, for the next to continue
 //!   components/<id>/
 //!     <id>.wasm                    the component
 //!     <id>.metadata.json           tools, schemas, stamp, source, digests, receipt
@@ -47,6 +48,11 @@ impl Layout {
     /// Staging directories of loads under way.
     pub fn downloads(&self) -> PathBuf {
         self.root.join("downloads")
+    }
+
+    /// Parts of downloads that broke off, by the digest of the whole.
+    pub fn parts(&self) -> PathBuf {
+        self.downloads().join("parts")
     }
 
     pub fn components(&self) -> PathBuf {

@@ -21,6 +21,7 @@ mod fetch_archives;
 mod fetch_file;
 mod fetch_hostile;
 mod fetch_https;
+mod fetch_interrupted;
 mod fetch_kept;
 mod fetch_layout;
 mod fetch_mirrors;

@@ -45,6 +45,7 @@ impl Registry<'_> {
                 path: target.clone(),
                 expected: expectation(layer),
                 unpack,
+                parts: self.options.parts_of(&target),
                 persistence: endpoint.persistence(),
                 http: self.http,
                 meter: self.meter,

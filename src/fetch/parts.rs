@@ -1,0 +1,145 @@
+//! Parts of downloads that broke off, kept for the next run of the program.
+//!
+//! A part has the name of the digest that the whole must have, and is locked
+//! for as long as it grows. What it holds is hashed again before it is
+//! continued, and counts for nothing until the digest of the whole agrees.
+
+use std::fs::{self, File};
+use std::io;
+use std::path::{Path, PathBuf};
+use std::time::{Duration, SystemTime};
+
+use crate::digest::Digest;
+
+/// Parts nobody came back for.
+const LIFETIME: Duration = Duration::from_secs(24 * 60 * 60);
+/// The newest are kept; a registry whose downloads never end fills no disk.
+const KEPT: usize = 8;
+
+/// A file that is this process's alone until it is dropped.
+pub(super) struct Part {
+    pub file: File,
+    pub path: PathBuf,
+}
+
+/// Opens the part of this digest, empty if there is none yet. None where
+/// another download has it.
+pub(super) fn open(directory: &Path, digest: &Digest) -> io::Result<Option<Part>> {
+    private_dir(directory)?;
+    let path = directory.join(digest.hex());
+    sweep(directory, &path)?;
+    let file = File::options()
+        .create(true)
+        .truncate(false)
+        .read(true)
+        .write(true)
+        .open(&path)?;
+    // Whoever had it until now may have finished it and taken it away.
+    Ok((file.try_lock().is_ok() && is_at(&file, &path)).then_some(Part { file, path }))
+}
+
+/// Removes what is old, and the oldest of many, but never what is in use.
+fn sweep(directory: &Path, wanted: &Path) -> io::Result<()> {
+    let mut parts: Vec<(SystemTime, PathBuf)> = fs::read_dir(directory)?
+        .flatten()
+        .filter(|entry| entry.path() != wanted)
+        .filter_map(|entry| Some((entry.metadata().ok()?.modified().ok()?, entry.path())))
+        .collect();
+    parts.sort_by(|a, b| b.cmp(a));
+    let now = SystemTime::now();
+    for (nth, (modified, path)) in parts.iter().enumerate() {
+        let old = now
+            .duration_since(*modified)
+            .is_ok_and(|age| age > LIFETIME);
+        if !old && nth + 1 < KEPT {
+            continue;
+        }
+        let Ok(file) = File::open(path) else { continue };
+        if file.try_lock().is_ok() && is_at(&file, path) {
+            // The next sweep tries again.
+            let _ = fs::remove_file(path);
+        }
+    }
+    Ok(())
+}
+
+#[cfg(unix)]
+fn is_at(file: &File, path: &Path) -> bool {
+    use std::os::unix::fs::MetadataExt;
+    let identity = |metadata: fs::Metadata| (metadata.dev(), metadata.ino());
+    match (file.metadata(), fs::symlink_metadata(path)) {
+        (Ok(open), Ok(there)) => identity(open) == identity(there),
+        _ => false,
+    }
+}
+
+/// Without a way to tell files apart, no part is ever continued.
+#[cfg(not(unix))]
+fn is_at(_: &File, _: &Path) -> bool {
+    false
+}
+
+fn private_dir(directory: &Path) -> io::Result<()> {
+    let mut builder = fs::DirBuilder::new();
+    builder.recursive(true);
+    #[cfg(unix)]
+    std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
+    builder.create(directory)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn modified(path: &Path, ago: Duration) {
+        let time = SystemTime::now() - ago;
+        let file = File::options().write(true).open(path).expect("a part");
+        file.set_modified(time).expect("a time");
+    }
+
+    #[test]
+    fn a_part_is_for_one_at_a_time() {
+        let dir = tempfile::tempdir().expect("a directory");
+        let digest = Digest::of(b"a");
+        let first = open(dir.path(), &digest).expect("opened").expect("free");
+        assert!(open(dir.path(), &digest).expect("opened").is_none());
+        drop(first);
+        assert!(open(dir.path(), &digest).expect("opened").is_some());
+    }
+
+    #[test]
+    fn old_parts_and_the_oldest_of_many_go() {
+        let dir = tempfile::tempdir().expect("a directory");
+        let parts: Vec<PathBuf> = (0..20)
+            .map(|n: u8| {
+                let part = open(dir.path(), &Digest::of(&[n])).expect("opened");
+                let path = part.expect("free").path;
+                modified(&path, Duration::from_secs(u64::from(100 - n)));
+                path
+            })
+            .collect();
+        let used = open(dir.path(), &Digest::of(&[19])).expect("opened");
+        modified(&parts[18], LIFETIME * 2);
+        modified(&parts[19], LIFETIME * 2);
+        drop(open(dir.path(), &Digest::of(b"new")).expect("opened"));
+        let left = parts.iter().filter(|part| part.exists()).count();
+        assert!(left < KEPT, "{left}");
+        assert!(!parts[18].exists());
+        assert!(parts[19].exists(), "it is in use");
+        drop(used);
+    }
+
+    #[test]
+    fn a_link_in_the_place_of_a_part_is_not_followed() {
+        let dir = tempfile::tempdir().expect("a directory");
+        let (other, digest) = (dir.path().join("other"), Digest::of(b"a"));
+        fs::write(&other, "mine").expect("written");
+        let parts = dir.path().join("parts");
+        fs::create_dir(&parts).expect("made");
+        #[cfg(unix)]
+        std::os::unix::fs::symlink(&other, parts.join(digest.hex())).expect("linked");
+        let part = open(&parts, &digest).expect("opened");
+        assert!(part.is_none() || cfg!(not(unix)));
+        assert_eq!(fs::read(&other).expect("there"), b"mine");
+    }
+}

@@ -1,0 +1,202 @@
+//! Downloads that one run of the program began and another ends.
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use axum::body::Body;
+use axum::response::{IntoResponse, Response};
+use bytes::Bytes;
+use futures_util::{StreamExt, stream};
+use tempfile::TempDir;
+use wassette::digest::Digest;
+use wassette::fetch::{FetchError, FetchOptions, Fetched, Fetcher, Silent};
+
+use crate::support::artifact::{Artifact, WASM};
+use crate::support::cli::{Cli, Ended};
+use crate::support::components::padded;
+use crate::support::faults::{Faults, Honest, Seen, cut, rest};
+use crate::support::{files, reference_of};
+
+const SIZE: usize = 3_000_000;
+
+/// What stays between two runs.
+struct Downloads(TempDir);
+
+impl Downloads {
+    fn new() -> Self {
+        Downloads(TempDir::new().expect("a directory"))
+    }
+
+    fn parts(&self) -> PathBuf {
+        self.0.path().join("parts")
+    }
+
+    /// One run of a program that never tries twice.
+    async fn run(&self, reference: &str) -> Result<(Fetched, Vec<u8>), FetchError> {
+        let fetcher = Fetcher::new(FetchOptions {
+            retries: 0,
+            parts: Some(self.parts()),
+            ..FetchOptions::default()
+        });
+        let staging = TempDir::new_in(self.0.path()).expect("a directory");
+        let resolved = fetcher.resolve(&reference_of(reference)).await?;
+        let fetched = fetcher.fetch(resolved, staging.path(), &Silent).await?;
+        let bytes = std::fs::read(&fetched.component.path).expect("a file");
+        Ok((fetched, bytes))
+    }
+}
+
+/// A registry whose component is served by `answer`.
+async fn registry(
+    wasm: &[u8],
+    answer: impl Fn(&Seen) -> Response + Clone + Send + Sync + 'static,
+) -> Faults {
+    let honest = Honest::new(&Artifact::without_config(&[(WASM, wasm)]));
+    Faults::start(move |seen| match seen.target.contains("/blobs/") {
+        true => answer(seen),
+        false => honest.answer(seen),
+    })
+    .await
+}
+
+/// Breaks off at nine tenths, whatever is asked for; but ends what goes on
+/// from there.
+async fn breaking(wasm: &Arc<Vec<u8>>) -> Faults {
+    let whole = wasm.clone();
+    registry(wasm, move |seen| match seen.from() {
+        0 => cut(&whole[..SIZE * 9 / 10], whole.len()),
+        from => rest(&whole, from, whole.len()),
+    })
+    .await
+}
+
+#[tokio::test]
+async fn the_next_run_continues() {
+    let wasm = Arc::new(padded(SIZE));
+    let server = breaking(&wasm).await;
+    let (downloads, reference) = (Downloads::new(), server.reference("a:v1"));
+    downloads.run(&reference).await.expect_err("cut");
+    let parts = files(&downloads.parts());
+    assert_eq!(parts, [Digest::of(&wasm).hex()]);
+    let (fetched, bytes) = downloads.run(&reference).await.expect("the rest");
+    assert_eq!(bytes, *wasm);
+    let receipt = fetched.receipt;
+    assert!(receipt.bytes_resumed > 0, "{receipt:?}");
+    // The end of what was sent may be lost with the connection.
+    let most = wasm.len() as u64 * 12 / 100;
+    assert!(receipt.bytes_downloaded <= most + 2000, "{receipt:?}");
+    assert!(files(&downloads.parts()).is_empty());
+}
+
+#[tokio::test]
+async fn a_part_that_was_changed_costs_time_and_nothing_else() {
+    let wasm = Arc::new(padded(SIZE));
+    let whole = wasm.clone();
+    let server = registry(&wasm, move |seen| match &seen.range {
+        Some(_) => rest(&whole, seen.from(), whole.len()),
+        None => whole.to_vec().into_response(),
+    })
+    .await;
+    for part in [
+        vec![0; SIZE / 2],
+        vec![0; SIZE * 2],
+        wasm.to_vec(),
+        Vec::new(),
+    ] {
+        let downloads = Downloads::new();
+        std::fs::create_dir(downloads.parts()).expect("made");
+        let path = downloads.parts().join(Digest::of(&wasm).hex());
+        std::fs::write(path, part).expect("written");
+        let (_, bytes) = downloads.run(&server.reference("a:v1")).await.expect("all");
+        assert_eq!(bytes, *wasm);
+        assert!(files(&downloads.parts()).is_empty());
+    }
+}
+
+#[tokio::test]
+async fn what_turns_out_wrong_is_not_kept() {
+    let wasm = padded(SIZE);
+    let mut wrong = wasm.clone();
+    wrong[SIZE / 2] ^= 1;
+    let long = [wasm.as_slice(), b"x"].concat();
+    for lie in [wrong, long] {
+        let server = registry(&wasm, move |_| lie.clone().into_response()).await;
+        let downloads = Downloads::new();
+        let run = downloads.run(&server.reference("a:v1")).await;
+        run.expect_err("a lie");
+        assert!(files(&downloads.parts()).is_empty());
+    }
+}
+
+#[tokio::test]
+async fn a_web_file_goes_on_where_its_digest_is_known() {
+    let wasm = Arc::new(padded(SIZE));
+    let whole = wasm.clone();
+    let server = Faults::start(move |seen| match (seen.method.as_str(), seen.from()) {
+        ("HEAD", _) => [("etag", "\"v1\"")].into_response(),
+        (_, 0) => cut(&whole[..SIZE / 2], whole.len()),
+        (_, from) => rest(&whole, from, whole.len()),
+    })
+    .await;
+    let pin = Digest::of(&wasm).to_string().replace(':', "=");
+    for (fragment, continued) in [(format!("#{pin}"), true), (String::new(), false)] {
+        let downloads = Downloads::new();
+        let url = server.url(&format!("/a.wasm{fragment}"));
+        downloads.run(&url).await.expect_err("cut");
+        assert_eq!(downloads.run(&url).await.is_ok(), continued);
+    }
+}
+
+/// Sends two thirds and then nothing more; the rest, if that is asked for.
+async fn stalling(wasm: &Arc<Vec<u8>>) -> Faults {
+    let whole = wasm.clone();
+    registry(wasm, move |seen| match seen.from() {
+        0 => {
+            let start = Bytes::copy_from_slice(&whole[..SIZE * 2 / 3]);
+            let start = stream::iter([Ok::<_, std::io::Error>(start)]);
+            let body = Body::from_stream(start.chain(stream::pending()));
+            ([("content-length", whole.len().to_string())], body).into_response()
+        }
+        from => rest(&whole, from, whole.len()),
+    })
+    .await
+}
+
+/// Waits until the directory has a file of this many bytes.
+fn wait_for(directory: &Path, bytes: u64) {
+    let started = Instant::now();
+    let there = || {
+        let entries = std::fs::read_dir(directory).into_iter().flatten().flatten();
+        let mut sizes = entries.filter_map(|entry| Some(entry.metadata().ok()?.len()));
+        sizes.any(|size| size >= bytes)
+    };
+    while !there() {
+        assert!(started.elapsed() < Duration::from_secs(60), "no download");
+        std::thread::sleep(Duration::from_millis(10));
+    }
+}
+
+// The registry runs beside the program.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_load_that_was_killed_goes_on_at_the_next() {
+    let wasm = Arc::new(padded(SIZE));
+    let server = stalling(&wasm).await;
+    let cli = Cli::new();
+    let load = ["load", "-o", "json", "--uri", &server.reference("a:v1")].map(str::to_owned);
+    let mut killed = cli.command().args(&load).spawn().expect("it starts");
+    wait_for(&cli.root().join("downloads/parts"), 1_000_000);
+    killed.kill().expect("killed");
+    killed.wait().expect("an end");
+
+    let ended: Ended = cli.command().args(&load).output().expect("it runs").into();
+    assert_eq!(ended.code, 0, "{}", ended.stderr);
+    let outcome: serde_json::Value = serde_json::from_str(&ended.stdout).expect("JSON");
+    let receipt = &outcome["receipt"];
+    let downloaded = receipt["bytes_downloaded"].as_u64().expect("a number");
+    assert!(downloaded <= SIZE as u64 - 900_000, "{receipt}");
+    assert_eq!(receipt["retries"], 0, "{receipt}");
+    let staged = files(&cli.root().join("downloads"));
+    assert_eq!(staged, ["parts"]);
+    assert!(files(&cli.root().join("downloads/parts")).is_empty());
+}
