@@ -1,6 +1,6 @@
-use clap::Args;
+use clap::{Args, ValueEnum};
 
-use crate::service::LoggedIn;
+use crate::service::{LoggedIn, LoginStore};
 
 use super::credentials::CredentialArgs;
 use super::output::{self, Present};
@@ -9,7 +9,9 @@ use super::{Failure, Global, block_on};
 /// Check credentials against a registry and store them
 #[derive(Args)]
 #[command(after_help = "\
-The credentials go to `auth.json` in the root, which only its owner can read.
+The credentials go to the keyring of the operating system, where Docker's helper
+for it is installed (docker-credential-secretservice, -osxkeychain or -wincred)
+and works; otherwise to `auth.json` in the root, which only its owner can read.
 They are used after --username and WASSETTE_REGISTRY_AUTH, and before those of
 Docker and podman.
 
@@ -24,16 +26,32 @@ pub struct Login {
     #[command(flatten)]
     credentials: CredentialArgs,
 
+    /// Where to keep the credentials; by default the keyring, or else the file
+    #[arg(long, value_name = "PLACE")]
+    store: Option<Store>,
+
     /// Show each step of the login on stderr
     #[arg(long)]
     pub(super) debug: bool,
+}
+
+#[derive(Clone, Copy, ValueEnum)]
+enum Store {
+    File,
+    Keyring,
 }
 
 impl Login {
     pub(super) fn run(self, global: &Global) -> Result<(), Failure> {
         let service = global.open(None)?;
         let (username, secret) = self.credentials.ask()?;
-        let login = async { Ok(service.login(&self.host, &username, &secret).await?) };
+        let store = match self.store {
+            None => LoginStore::Any,
+            Some(Store::File) => LoginStore::File,
+            Some(Store::Keyring) => LoginStore::Keyring,
+        };
+        let user = (username.as_str(), &secret);
+        let login = async { Ok(service.login(&self.host, user, store).await?) };
         let logged_in = block_on(login)?;
         if !logged_in.checked {
             tracing::warn!(
@@ -48,11 +66,13 @@ impl Login {
 
 impl Present for LoggedIn {
     fn table(&self) -> String {
-        format!(
-            "Logged in to `{}` as `{}` (stored in {})",
-            self.registry,
-            self.username,
-            self.file.display()
-        )
+        let place = match &self.keyring {
+            Some(program) => format!("the keyring, by `{program}`"),
+            None => self.file.display().to_string(),
+        };
+        let LoggedIn {
+            registry, username, ..
+        } = self;
+        format!("Logged in to `{registry}` as `{username}` (stored in {place})")
     }
 }

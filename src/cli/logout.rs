@@ -3,7 +3,7 @@ use clap::Args;
 use crate::service::{LoggedOut, LogoutStatus};
 
 use super::output::{self, Present};
-use super::{Failure, Global};
+use super::{Failure, Global, block_on};
 
 /// Forget the credentials that `login` stored
 #[derive(Args)]
@@ -16,7 +16,8 @@ pub struct Logout {
 impl Logout {
     pub(super) fn run(self, global: &Global) -> Result<(), Failure> {
         let service = global.open(None)?;
-        output::print(&service.logout(&self.host)?, global.output);
+        let logout = async { Ok(service.logout(&self.host).await?) };
+        output::print(&block_on(logout)?, global.output);
         Ok(())
     }
 }

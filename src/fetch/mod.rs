@@ -27,8 +27,8 @@ use bytes::Bytes;
 use tokio::sync::Semaphore;
 
 pub use credentials::{
-    Credential, CredentialOptions, CredentialSource, Given, LoginFile, LoginFileError, Removed,
-    Secret,
+    Credential, CredentialOptions, CredentialSource, Given, HelperError, Keyring, LoginFile,
+    LoginFileError, Place, Removed, Secret,
 };
 pub use error::{Failure, FetchError, Passed};
 pub use hosts::{

@@ -1,13 +1,33 @@
 //! `login` and `logout`: what a root keeps of the user's credentials.
 
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use serde::Serialize;
 
-use crate::fetch::{Checked, LoginError, LoginFile, Removed, Secret};
+use crate::fetch::{
+    Checked, Keyring, LoginError, LoginFile, LoginFileError, Place, Removed, Secret,
+};
 use crate::reference::Reference;
 
 use super::{Error, Service};
+
+/// How long the keyring may take to tell that it is there.
+const PROBE: Duration = Duration::from_secs(5);
+/// A person may have to unlock it.
+const UNLOCK: Duration = Duration::from_secs(60);
+
+/// Where a login is kept.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum LoginStore {
+    /// The keyring where there is one that works, else the file.
+    #[default]
+    Any,
+    /// `auth.json` in the root.
+    File,
+    /// The keyring of the operating system, or nothing.
+    Keyring,
+}
 
 /// A login that was stored.
 #[derive(Debug, Clone, Serialize)]
@@ -17,8 +37,11 @@ pub struct LoggedIn {
     /// Whether the registry said that it accepts the credentials; one that is
     /// open to all does not say.
     pub checked: bool,
-    /// The file that keeps them.
+    /// `auth.json` of the root; of a login in the keyring it has a helper's name.
     pub file: PathBuf,
+    /// The program that keeps them in the keyring.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub keyring: Option<String>,
 }
 
 #[derive(Debug, Clone, Serialize)]
@@ -44,8 +67,8 @@ impl Service {
     pub async fn login(
         &self,
         registry: &str,
-        username: &str,
-        secret: &Secret,
+        (username, secret): (&str, &Secret),
+        wanted: LoginStore,
     ) -> Result<LoggedIn, Error> {
         let registry = registry_name(registry)?;
         let checked = self
@@ -53,13 +76,32 @@ impl Service {
             .check_login(&registry, username, secret)
             .await?;
         let file = self.login_file();
-        file.store(&registry, username, secret)
-            .map_err(LoginError::from)?;
+        let keyring = match place(wanted).await.map_err(LoginError::from)? {
+            Some(keyring) => {
+                let program = keyring.program();
+                let place = Place::Keyring(keyring);
+                let kept = file.store((&registry, &place), username, secret).await;
+                match kept {
+                    Err(LoginFileError::Keyring(error)) if wanted == LoginStore::Any => {
+                        tracing::warn!("the login goes to a file: {error}");
+                        None
+                    }
+                    kept => kept.map(|()| Some(program)).map_err(LoginError::from)?,
+                }
+            }
+            None => None,
+        };
+        if keyring.is_none() {
+            let place = (registry.as_str(), &Place::File);
+            let kept = file.store(place, username, secret).await;
+            kept.map_err(LoginError::from)?;
+        }
         Ok(LoggedIn {
             registry,
             username: username.to_owned(),
             checked: checked == Checked::Accepted,
             file: file.path(),
+            keyring,
         })
     }
 
@@ -68,11 +110,12 @@ impl Service {
     /// # Errors
     ///
     /// [`Error::Login`] when the file cannot be changed.
-    pub fn logout(&self, registry: &str) -> Result<LoggedOut, Error> {
+    pub async fn logout(&self, registry: &str) -> Result<LoggedOut, Error> {
         let registry = registry_name(registry)?;
         let removed = self
             .login_file()
-            .remove(&registry)
+            .remove(&registry, UNLOCK)
+            .await
             .map_err(LoginError::from)?;
         Ok(LoggedOut {
             registry,
@@ -85,6 +128,18 @@ impl Service {
 
     fn login_file(&self) -> LoginFile {
         LoginFile::of_root(self.store.layout().root())
+    }
+}
+
+/// The keyring, if it is to be used and there is one.
+async fn place(wanted: LoginStore) -> Result<Option<Keyring>, LoginFileError> {
+    match wanted {
+        LoginStore::File => Ok(None),
+        LoginStore::Keyring => Ok(Some(Keyring::of_the_platform(UNLOCK).await?)),
+        LoginStore::Any => Ok(Keyring::of_the_platform(PROBE)
+            .await
+            .inspect_err(|error| tracing::debug!("no keyring is used: {error}"))
+            .ok()),
     }
 }
 

@@ -55,7 +55,7 @@ pub use grants::{
 pub use inspect::{Inspection, Target, Uncallable};
 pub use list::{ComponentSummary, Health};
 pub use load::{Compile, LoadOutcome, LoadReceipt, LoadRequest, LoadStatus};
-pub use login::{LoggedIn, LoggedOut, LogoutStatus};
+pub use login::{LoggedIn, LoggedOut, LoginStore, LogoutStatus};
 pub use secrets::{ListedSecret, SecretList, SecretNames, Values};
 pub use watch::Watch;
 

@@ -14,7 +14,7 @@ use wassette::fetch::{FetchError, FetchOptions, Fetched, Fetcher, Silent};
 
 use crate::support::artifact::{Artifact, WASM};
 use crate::support::cli::{Cli, Ended};
-use crate::support::components::padded;
+use crate::support::components::{ANSWER, binary, padded, with_section};
 use crate::support::faults::{Faults, Honest, Seen, cut, rest};
 use crate::support::{files, reference_of};
 
@@ -180,7 +180,7 @@ fn wait_for(directory: &Path, bytes: u64) {
 // The registry runs beside the program.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_load_that_was_killed_goes_on_at_the_next() {
-    let wasm = Arc::new(padded(SIZE));
+    let wasm = Arc::new(with_section(binary(ANSWER), "padding", &vec![7; SIZE]));
     let server = stalling(&wasm).await;
     let cli = Cli::new();
     let load = ["load", "-o", "json", "--uri", &server.reference("a:v1")].map(str::to_owned);

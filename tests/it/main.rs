@@ -8,6 +8,7 @@ mod auth_tokens;
 mod cache;
 mod cli_bad_input;
 mod cli_help;
+mod cli_keyring;
 mod cli_load;
 mod cli_login;
 mod cli_offline;

@@ -35,7 +35,7 @@ pub(super) struct Config {
         rename = "credHelpers",
         skip_serializing_if = "BTreeMap::is_empty"
     )]
-    cred_helpers: BTreeMap<String, String>,
+    pub cred_helpers: BTreeMap<String, String>,
     #[serde(
         default,
         rename = "credsStore",

@@ -29,10 +29,18 @@ pub(super) struct Asked<'a> {
     pub limit: Duration,
 }
 
+/// One run of a helper.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Question<'a> {
+    pub verb: &'static str,
+    pub input: &'a str,
+    pub limit: Duration,
+}
+
 /// Why a helper brought nothing. Says nothing of what it printed, which may be
 /// half of a secret.
 #[derive(Debug, thiserror::Error)]
-pub(super) enum HelperError {
+pub enum HelperError {
     #[error("`{}` is no name of a credential helper", .name.escape_debug())]
     Name { name: String },
     #[error("the credential helper `{program}` is not installed")]
@@ -71,25 +79,12 @@ pub(super) async fn ask_program(
     server: &str,
     limit: Duration,
 ) -> Result<Option<Credential>, HelperError> {
-    let run = |source: io::Error| match source.kind() {
-        io::ErrorKind::NotFound => HelperError::Missing {
-            program: program.clone(),
-        },
-        _ => HelperError::Run {
-            program: program.clone(),
-            source,
-        },
-    };
-    let mut running = Running::start(&program).map_err(run)?;
-    let answer = tokio::time::timeout(limit, running.answer(server)).await;
-    let timeout = |_| HelperError::Timeout {
-        program: program.clone(),
+    let question = Question {
+        verb: "get",
+        input: server,
         limit,
     };
-    let (status, output) = answer.map_err(timeout)?.map_err(run)?;
-    if output.len() as u64 > MAX_OUTPUT {
-        return Err(HelperError::Garbage { program });
-    }
+    let (status, output) = run(&program, question).await?;
     if !status.success() {
         return match String::from_utf8_lossy(&output).contains(NOT_FOUND) {
             true => Ok(None),
@@ -99,6 +94,35 @@ pub(super) async fn ask_program(
     match parse(&output) {
         Some(credential) => Ok(Some(credential)),
         None => Err(HelperError::Garbage { program }),
+    }
+}
+
+/// Runs a helper to its end, and returns what it printed.
+pub(super) async fn run(
+    program: &str,
+    question: Question<'_>,
+) -> Result<(ExitStatus, Vec<u8>), HelperError> {
+    let program = program.to_owned();
+    let failed = |source: io::Error| match source.kind() {
+        io::ErrorKind::NotFound => HelperError::Missing {
+            program: program.clone(),
+        },
+        _ => HelperError::Run {
+            program: program.clone(),
+            source,
+        },
+    };
+    let limit = question.limit;
+    let mut running = Running::start(&program, question.verb).map_err(failed)?;
+    let answer = tokio::time::timeout(limit, running.answer(question.input)).await;
+    let timeout = |_| HelperError::Timeout {
+        program: program.clone(),
+        limit,
+    };
+    let (status, output) = answer.map_err(timeout)?.map_err(failed)?;
+    match output.len() as u64 > MAX_OUTPUT {
+        true => Err(HelperError::Garbage { program }),
+        false => Ok((status, output)),
     }
 }
 
@@ -129,10 +153,10 @@ pub(super) fn parse(output: &[u8]) -> Option<Credential> {
 struct Running(Child);
 
 impl Running {
-    fn start(program: &str) -> io::Result<Self> {
+    fn start(program: &str, verb: &str) -> io::Result<Self> {
         let mut command = Command::new(program);
         command
-            .arg("get")
+            .arg(verb)
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
             .stderr(Stdio::null())
@@ -142,10 +166,10 @@ impl Running {
         command.spawn().map(Running)
     }
 
-    async fn answer(&mut self, server: &str) -> io::Result<(ExitStatus, Vec<u8>)> {
+    async fn answer(&mut self, input: &str) -> io::Result<(ExitStatus, Vec<u8>)> {
         if let Some(mut stdin) = self.0.stdin.take() {
             // One that does not read may know the answer without.
-            let _ = stdin.write_all(server.as_bytes()).await;
+            let _ = stdin.write_all(input.as_bytes()).await;
         }
         let mut output = Vec::new();
         if let Some(stdout) = self.0.stdout.take() {

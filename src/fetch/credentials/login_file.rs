@@ -1,13 +1,17 @@
 //! What `wassette login` keeps: `<root>/auth.json`, in the form of Docker's
-//! file, readable by its owner alone and replaced in one rename.
+//! file, readable by its owner alone and replaced in one rename. Of a login in
+//! the keyring it has the helper's name only.
 
 use std::fs::{self, File};
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use tempfile::NamedTempFile;
 
 use super::docker::{Config, Entry};
+use super::helper::HelperError;
+use super::keyring::Keyring;
 use super::{Credential, Secret, Wanted, canonical_host};
 use crate::error::{Class, Diagnose};
 
@@ -26,12 +30,20 @@ pub enum Removed {
     NothingThere,
 }
 
+/// Where a login is to be kept.
+#[derive(Debug)]
+pub enum Place {
+    File,
+    Keyring(Keyring),
+}
+
 /// Why a login could not be kept or forgotten.
 #[derive(Debug, thiserror::Error)]
-#[error("Failed to write `{}`", path.display())]
-pub struct LoginFileError {
-    path: PathBuf,
-    source: io::Error,
+pub enum LoginFileError {
+    #[error("Failed to write `{}`", path.display())]
+    File { path: PathBuf, source: io::Error },
+    #[error("The keyring cannot be used")]
+    Keyring(#[from] HelperError),
 }
 
 impl Diagnose for LoginFileError {
@@ -44,7 +56,14 @@ impl Diagnose for LoginFileError {
     }
 
     fn hint(&self) -> Option<String> {
-        Some("check the file and the permissions of its directory".into())
+        Some(match self {
+            LoginFileError::File { .. } => {
+                "check the file and the permissions of its directory".into()
+            }
+            LoginFileError::Keyring(_) => {
+                "unlock the keyring, or keep the login in the root: `--store file`".into()
+            }
+        })
     }
 }
 
@@ -57,54 +76,79 @@ impl LoginFile {
         self.root.join(NAME)
     }
 
-    pub(super) fn find(&self, wanted: Wanted<'_>) -> Option<Credential> {
+    /// The login to a registry. Of a keyring that does not answer, it says so.
+    pub(super) async fn find(&self, wanted: Wanted<'_>, limit: Duration) -> Option<Credential> {
         let path = self.path();
         let config = Config::read(&path)?;
         warn_if_open(&path);
-        config.entry(wanted).and_then(Entry::credential)
+        let Some(helper) = config.helpers(wanted.registry).next() else {
+            return config.entry(wanted).and_then(Entry::credential);
+        };
+        match Keyring::behind(helper, limit).find(wanted.registry).await {
+            Ok(credential) => credential,
+            Err(error) => {
+                tracing::warn!("{error}; looking for credentials elsewhere");
+                None
+            }
+        }
     }
 
     /// Keeps a login, in place of an older one to the same registry.
     ///
     /// # Errors
     ///
-    /// When the file cannot be read or replaced; it is then as before.
-    pub fn store(
+    /// When the keyring refuses it, or the file cannot be read or replaced; it
+    /// is then as before.
+    pub async fn store(
         &self,
-        registry: &str,
+        (registry, place): (&str, &Place),
         username: &str,
         secret: &Secret,
     ) -> Result<(), LoginFileError> {
+        if let Place::Keyring(keyring) = place {
+            keyring.store(registry, username, secret).await?;
+        }
+        let host = canonical_host(registry);
         self.change(|config| {
-            let entry = Entry::password(username, secret);
-            config.auths.insert(canonical_host(registry), entry);
+            config.forget(&host);
+            match place {
+                Place::File => {
+                    let entry = Entry::password(username, secret);
+                    config.auths.insert(host, entry);
+                }
+                Place::Keyring(keyring) => {
+                    let helper = keyring.helper().to_owned();
+                    config.cred_helpers.insert(host, helper);
+                }
+            }
             Removed::Yes
         })
         .map(drop)
     }
 
-    /// Forgets a login.
+    /// Forgets a login, in the keyring first.
     ///
     /// # Errors
     ///
     /// As for [`LoginFile::store`].
-    pub fn remove(&self, registry: &str) -> Result<Removed, LoginFileError> {
-        if !self.path().exists() {
+    pub async fn remove(&self, registry: &str, limit: Duration) -> Result<Removed, LoginFileError> {
+        let path = self.path();
+        if !path.exists() {
             return Ok(Removed::NothingThere);
         }
-        self.change(
-            |config| match config.auths.remove(&canonical_host(registry)) {
-                Some(_) => Removed::Yes,
-                None => Removed::NothingThere,
-            },
-        )
+        let config =
+            Config::parse(&path).map_err(|source| LoginFileError::File { path, source })?;
+        if let Some(helper) = config.helpers(registry).next() {
+            Keyring::behind(helper, limit).erase(registry).await?;
+        }
+        self.change(|config| config.forget(&canonical_host(registry)))
     }
 
     fn change(
         &self,
         change: impl FnOnce(&mut Config) -> Removed,
     ) -> Result<Removed, LoginFileError> {
-        self.replace(change).map_err(|source| LoginFileError {
+        self.replace(change).map_err(|source| LoginFileError::File {
             path: self.path(),
             source,
         })
@@ -127,6 +171,16 @@ impl LoginFile {
         file.as_file().sync_all()?;
         file.persist(self.path())?;
         Ok(done)
+    }
+}
+
+impl Config {
+    fn forget(&mut self, host: &str) -> Removed {
+        let helper = self.cred_helpers.remove(host).is_some();
+        match self.auths.remove(host).is_some() || helper {
+            true => Removed::Yes,
+            false => Removed::NothingThere,
+        }
     }
 }
 

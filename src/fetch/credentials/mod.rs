@@ -8,6 +8,7 @@
 mod docker;
 mod environment;
 mod helper;
+mod keyring;
 mod login_file;
 mod options;
 #[cfg(test)]
@@ -17,7 +18,9 @@ use std::fmt;
 use std::path::{Path, PathBuf};
 
 pub use crate::secret::Secret;
-pub use login_file::{LoginFile, LoginFileError, Removed};
+pub use helper::HelperError;
+pub use keyring::Keyring;
+pub use login_file::{LoginFile, LoginFileError, Place, Removed};
 pub use options::{CredentialOptions, Given};
 
 use docker::{Config, Entry};
@@ -95,7 +98,7 @@ impl Credentials {
             return Some(found);
         }
         if let Some(file) = &self.options.login_file
-            && let Some(credential) = file.find(wanted)
+            && let Some(credential) = file.find(wanted, self.options.helper_timeout).await
         {
             let source = CredentialSource::Login;
             return Some(Found { credential, source });

@@ -226,13 +226,24 @@ fn places_of_the_files() {
     );
 }
 
+const LIMIT: Duration = Duration::from_secs(20);
+
+async fn store(
+    login: &LoginFile,
+    registry: &str,
+    (username, secret): (&str, &str),
+) -> Result<(), LoginFileError> {
+    let place = (registry, &Place::File);
+    login.store(place, username, &secret.into()).await
+}
+
 #[tokio::test]
 async fn sources_are_asked_in_order() {
     let dir = TempDir::new().expect("a directory");
     let config = dir.path().join("config.json");
     fs::write(&config, r#"{"auths": {"r": {"auth": "ZG9ja2VyOnM="}}}"#).expect("written");
     let login = LoginFile::of_root(dir.path());
-    login.store("r", "login", &"s".into()).expect("stored");
+    store(&login, "r", ("login", "s")).await.expect("stored");
     let mut options = CredentialOptions {
         given: Some(Given {
             registry: "r".into(),
@@ -254,25 +265,34 @@ async fn sources_are_asked_in_order() {
     assert_eq!(find(&options, "r").await, Some(password("variable", "s")));
     options.registry_auth = None;
     assert_eq!(find(&options, "r").await, Some(password("login", "s")));
-    assert_eq!(login.remove("r").expect("removed"), Removed::Yes);
+    assert_eq!(
+        login.remove("r", LIMIT).await.expect("removed"),
+        Removed::Yes
+    );
     assert_eq!(find(&options, "r").await, Some(password("docker", "s")));
 }
 
-#[test]
-fn the_login_file_is_private_and_whole() {
+#[tokio::test]
+async fn the_login_file_is_private_and_whole() {
     let dir = TempDir::new().expect("a directory");
     let root = dir.path().join("new/root");
     let login = LoginFile::of_root(&root);
-    assert_eq!(login.remove("r").expect("nothing"), Removed::NothingThere);
-    assert!(!root.exists());
-    login.store("r", "u", &"s:p".into()).expect("stored");
-    login
-        .store("index.docker.io", "h", &"t".into())
-        .expect("stored");
-    login.store("r", "u2", &"s2".into()).expect("stored");
-    assert_eq!(login.find(wanted("r", "x")), Some(password("u2", "s2")));
     assert_eq!(
-        login.find(wanted("docker.io", "x")),
+        login.remove("r", LIMIT).await.expect("nothing"),
+        Removed::NothingThere
+    );
+    assert!(!root.exists());
+    store(&login, "r", ("u", "s:p")).await.expect("stored");
+    store(&login, "index.docker.io", ("h", "t"))
+        .await
+        .expect("stored");
+    store(&login, "r", ("u2", "s2")).await.expect("stored");
+    assert_eq!(
+        login.find(wanted("r", "x"), LIMIT).await,
+        Some(password("u2", "s2"))
+    );
+    assert_eq!(
+        login.find(wanted("docker.io", "x"), LIMIT).await,
         Some(password("h", "t"))
     );
     #[cfg(unix)]
@@ -281,25 +301,35 @@ fn the_login_file_is_private_and_whole() {
         let mode = fs::metadata(login.path()).expect("a file").mode();
         assert_eq!(mode & 0o777, 0o600);
     }
-    assert_eq!(login.remove("s").expect("nothing"), Removed::NothingThere);
+    assert_eq!(
+        login.remove("s", LIMIT).await.expect("nothing"),
+        Removed::NothingThere
+    );
     // A damaged file is not overwritten.
     fs::write(login.path(), "damaged").expect("written");
-    login.store("r", "u", &"s".into()).expect_err("damaged");
+    store(&login, "r", ("u", "s")).await.expect_err("damaged");
     assert_eq!(fs::read_to_string(login.path()).expect("read"), "damaged");
 }
 
-#[test]
-fn logins_at_once_are_all_kept() {
+#[tokio::test(flavor = "multi_thread")]
+async fn logins_at_once_are_all_kept() {
     let dir = TempDir::new().expect("a directory");
     let login = LoginFile::of_root(dir.path());
-    std::thread::scope(|scope| {
-        for n in 0..16 {
-            let login = &login;
-            scope.spawn(move || login.store(&format!("r{n}"), "u", &"s".into()));
-        }
-    });
+    let mut stores = tokio::task::JoinSet::new();
     for n in 0..16 {
-        assert!(login.find(wanted(&format!("r{n}"), "x")).is_some(), "{n}");
+        let login = login.clone();
+        stores.spawn(async move { store(&login, &format!("r{n}"), ("u", "s")).await });
+    }
+    let stored = stores.join_all().await;
+    assert!(stored.iter().all(Result::is_ok), "{stored:?}");
+    for n in 0..16 {
+        assert!(
+            login
+                .find(wanted(&format!("r{n}"), "x"), LIMIT)
+                .await
+                .is_some(),
+            "{n}"
+        );
     }
 }
 

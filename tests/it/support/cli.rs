@@ -50,6 +50,9 @@ impl Cli {
             .env_remove("DOCKER_CONFIG")
             .env_remove("REGISTRY_AUTH_FILE")
             .env_remove("XDG_RUNTIME_DIR")
+            // Nor is the keyring.
+            .env_remove("DBUS_SESSION_BUS_ADDRESS")
+            .env_remove("DISPLAY")
             .env_remove("XDG_CONFIG_HOME")
             .current_dir(self.dir.path().join("files"));
         command
