@@ -1,6 +1,7 @@
 //! Calls of a tiny tool over stdio.
 
 use std::collections::HashSet;
+use std::path::Path;
 use std::time::Instant;
 
 use serde_json::json;
@@ -23,6 +24,7 @@ pub fn run() {
     row("raw instantiate and call, one thread", raw, "/s", None);
     let mut null = Client::null();
     let mut wassette = Client::wassette(root.path());
+    let mut none = Vec::new();
     for window in [1, IN_FLIGHT] {
         let base = rate(&mut null, window);
         row(
@@ -35,7 +37,29 @@ pub fn run() {
         let name = format!("wassette, {window} in flight");
         row(&name, rate, "/s", Some((base, "fixed answers")));
         row("", rate, "/s", Some((raw, "raw")));
+        none.push(rate);
     }
+    drop(wassette);
+    grant(root.path());
+    let mut granted = Client::wassette(root.path());
+    for (window, none) in [1, IN_FLIGHT].into_iter().zip(none) {
+        let rate = rate(&mut granted, window);
+        let name = format!("with grants, {window} in flight");
+        row(&name, rate, "/s", Some((none, "no policy")));
+    }
+}
+
+/// Network, storage, environment and limits.
+fn grant(root: &Path) {
+    let policy = r#"version: "1.0"
+permissions:
+  network: {allow: [{host: api.example.com}, {host: "*.example.org"}, {cidr: 10.0.0.0/8}]}
+  storage: {allow: [{uri: "fs:///tmp/**", access: [read, write]}], deny: [{uri: "fs:///tmp/no/**"}]}
+  environment: {allow: [{key: PATH}, {key: REGION, value: eu}]}
+  resources: {limits: {memory: 256Mi, time: 10s, instances: 64, output: 1Mi}}
+"#;
+    let file = root.join("components/tiny/tiny.policy.yaml");
+    std::fs::write(file, policy).expect("writable");
 }
 
 fn rate(client: &mut Client, window: u32) -> f64 {
