@@ -1,4 +1,6 @@
-//! One component's code, from its first call to its optimised form.
+//! One component as something that can be called.
+
+mod work;
 
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -8,6 +10,8 @@ use serde::Serialize;
 use serde_json::{Map, Value};
 use tokio::sync::watch;
 use tokio::task::AbortHandle;
+
+use work::Working;
 
 use super::Runtime;
 use super::call::Call;
@@ -22,9 +26,6 @@ use crate::schema::ExportPath;
 use crate::schema::value::{self, Returned};
 use crate::secret::Redactor;
 
-/// Components up to this many bytes are optimised at once: a second process
-/// would take longer than it saves.
-const SMALL: u64 = 128 << 10;
 /// As good as no limit; the end of a longer time may not be a time.
 const LONGEST: Duration = Duration::from_secs(365 * 24 * 3600);
 
@@ -298,10 +299,7 @@ impl Program {
         });
         if needed {
             let inner = Arc::clone(&self.inner);
-            let working = Working {
-                inner: Arc::clone(&inner),
-                ended: false,
-            };
+            let working = Working::new(&inner);
             let task = tokio::spawn(async move {
                 inner.work(force).await;
                 // In the same poll as the last change of the state, so that the
@@ -341,33 +339,6 @@ fn stopped() -> CompileError {
     }
 }
 
-/// Nobody waits for ever for work that was aborted or panicked.
-struct Working {
-    inner: Arc<Inner>,
-    ended: bool,
-}
-
-impl Working {
-    fn end(mut self) {
-        self.ended = true;
-    }
-}
-
-impl Drop for Working {
-    fn drop(&mut self) {
-        if self.ended {
-            return;
-        }
-        self.inner.state.send_if_modified(|state| {
-            let running = matches!(state.work, Work::Running);
-            if running {
-                state.work = Work::Idle;
-            }
-            running
-        });
-    }
-}
-
 impl Inner {
     fn note_call(&self) {
         *self
@@ -393,76 +364,5 @@ impl Inner {
             }
             resting
         });
-    }
-
-    /// From nothing to optimised code.
-    async fn work(&self, force: Force) {
-        let started = Instant::now();
-        let work = match self.make(force).await {
-            Ok(report) => {
-                tracing::debug!(component = &*self.name, took = ?started.elapsed(), "code ready");
-                Work::Done(report)
-            }
-            Err(error) => {
-                tracing::debug!(component = &*self.name, %error, "no optimised code");
-                Work::Failed(Arc::new(error))
-            }
-        };
-        self.state.send_modify(|state| state.work = work);
-    }
-
-    async fn make(&self, force: Force) -> Result<CompileReport, CompileError> {
-        if force == Force::No
-            && let Some(code) = self.runtime.cached(&self.source).await
-        {
-            self.install(code);
-            return Ok(self.report(Duration::ZERO));
-        }
-        if self.state.borrow().code.is_none() && !self.is_small() {
-            match self.compile(Tier::Baseline).await {
-                Ok(_) => {}
-                Err(error @ (CompileError::Link { .. } | CompileError::Changed { .. })) => {
-                    return Err(error);
-                }
-                // Not an error: some components need the other compiler.
-                Err(error) => {
-                    tracing::debug!(component = &*self.name, %error, "no baseline code");
-                }
-            }
-        }
-        let took = self.compile(Tier::Optimised).await?;
-        Ok(self.report(took))
-    }
-
-    fn is_small(&self) -> bool {
-        std::fs::metadata(&self.source.wasm).is_ok_and(|metadata| metadata.len() <= SMALL)
-    }
-
-    async fn compile(&self, tier: Tier) -> Result<Duration, CompileError> {
-        let (code, took) = self.runtime.compile(tier, &self.source).await?;
-        self.install(code);
-        Ok(took)
-    }
-
-    /// Later calls use this code; those that are running keep theirs.
-    fn install(&self, code: Code) {
-        let tier = code.tier;
-        self.state
-            .send_modify(|state| state.code = Some(Arc::new(code)));
-        tracing::debug!(
-            component = &*self.name,
-            tier = tier.name(),
-            "code swapped in"
-        );
-    }
-
-    fn report(&self, took: Duration) -> CompileReport {
-        let code = std::fs::metadata(&self.source.cwasm);
-        CompileReport {
-            tier: Tier::Optimised,
-            cached: took.is_zero(),
-            compile_ms: took.as_millis() as u64,
-            code_bytes: code.map_or(0, |metadata| metadata.len()),
-        }
     }
 }
