@@ -5,14 +5,15 @@ use clap::Args;
 use crate::digest::Digest;
 use crate::reference::ComponentId;
 use crate::service::{
-    Compile, Described, LoadOutcome, LoadRequest, LoadStatus, NobodyToAsk, Origin, PolicyChoice,
+    Compile, Described, LoadOutcome, LoadRequest, LoadStatus, Origin, PolicyChoice,
 };
 use crate::verify::Verification;
 
+use super::consent::Prompt;
 use super::credentials::CredentialArgs;
 use super::output::{self, Present, listed, pairs};
 use super::progress::Bar;
-use super::{Failure, Global, block_on, parse_reference};
+use super::{Failure, Global, block_on, parse_reference, policy};
 
 /// Fetch, verify, compile and install a component
 #[derive(Args)]
@@ -21,7 +22,8 @@ Examples:
   wassette load --uri ./calc.wasm
   wassette load --uri oci://ghcr.io/microsoft/time-server-js:latest --name time
   wassette load --uri https://example.com/tool.wasm --digest sha256:9f2c…
-  wassette load --uri https://registry.lan/tool.wasm --ca ./company-ca.pem")]
+  wassette load --uri https://registry.lan/tool.wasm --ca ./company-ca.pem
+  wassette load --uri oci://ghcr.io/acme/weather:1.2 --policy weather.yaml")]
 pub struct Load {
     /// Where the component is: oci://, https:// (a `#sha256=…` pins it), file://, oci-layout:// or a path
     #[arg(long, value_name = "URI")]
@@ -42,6 +44,14 @@ pub struct Load {
     /// Compile again even when compiled code is there
     #[arg(long)]
     force_compile: bool,
+
+    /// Grant all that the component asks for, without a question
+    #[arg(long)]
+    grant_requested: bool,
+
+    /// Grant what this policy file says and nothing else, whatever the component asks for
+    #[arg(long, value_name = "FILE", conflicts_with = "grant_requested")]
+    policy: Option<PathBuf>,
 
     #[command(flatten)]
     credentials: CredentialArgs,
@@ -66,14 +76,19 @@ impl Load {
             } else {
                 Compile::Wait
             },
-            policy: PolicyChoice::Bundled,
+            policy: match (&self.policy, self.grant_requested) {
+                (Some(file), _) => PolicyChoice::Given(Box::new(policy::read(file)?)),
+                (None, true) => PolicyChoice::GrantRequested,
+                (None, false) => PolicyChoice::Bundled,
+            },
             origin: Origin::Cli,
         };
         let given = self.credentials.given(&request.reference)?;
         let service = global.open_source(given, self.ca)?;
         service.sweep();
         let bar = Bar::new();
-        let outcome = block_on(async { Ok(service.load(request, &bar, &NobodyToAsk).await?) })?;
+        let prompt = Prompt { bar: &bar };
+        let outcome = block_on(async { Ok(service.load(request, &bar, &prompt).await?) })?;
         drop(bar);
         output::print(&outcome, global.output);
         Ok(())
@@ -108,6 +123,13 @@ impl Present for LoadOutcome {
         }
         if !self.remarks.is_empty() {
             rows.push(("odd", listed(&self.remarks)));
+        }
+        if !self.not_granted.is_empty() {
+            let id = &self.component_id;
+            let how = format!(
+                "`wassette permission grant …`, or load with `--grant-requested`; see `wassette policy get {id}`"
+            );
+            rows.push(("to grant", how));
         }
         rows.push(("time", format!("{} ms", receipt.total_ms)));
         pairs(&rows)

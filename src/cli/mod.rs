@@ -5,6 +5,7 @@ mod cache;
 mod call;
 mod compile;
 mod completions;
+mod consent;
 mod credentials;
 mod inspect;
 mod list;
@@ -12,6 +13,8 @@ mod load;
 mod login;
 mod logout;
 mod output;
+mod permission;
+mod policy;
 mod progress;
 mod registry;
 mod secret;
@@ -103,6 +106,8 @@ enum Command {
     Registry(registry::Registry),
     Login(login::Login),
     Logout(logout::Logout),
+    Policy(policy::Policy),
+    Permission(permission::Permission),
     Secret(secret::Secret),
     Serve(serve::Serve),
     Completions(completions::Completions),
@@ -145,6 +150,8 @@ impl Cli {
             Command::Registry(command) => command.run(global),
             Command::Login(command) => command.run(global),
             Command::Logout(command) => command.run(global),
+            Command::Policy(command) => command.run(global),
+            Command::Permission(command) => command.run(global),
             Command::Secret(command) => command.run(global),
             Command::Serve(command) => command.run(global),
             Command::Completions(command) => command.run(&mut Cli::command()),

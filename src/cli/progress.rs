@@ -22,6 +22,12 @@ impl Bar {
         bar.enable_steady_tick(Duration::from_millis(100));
         Bar(bar)
     }
+
+    /// Leaves the line to others.
+    pub fn pause(&self) {
+        self.0.disable_steady_tick();
+        self.0.set_draw_target(ProgressDrawTarget::hidden());
+    }
 }
 
 impl Drop for Bar {

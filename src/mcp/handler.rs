@@ -22,6 +22,7 @@ use crate::service::{Error, Service};
 
 use super::audit::{AuditLog, Call};
 use super::builtin::Builtin;
+use super::consent::Asking;
 use super::listing::Listing;
 use super::offer::{Effect, Offer};
 use super::progress::Reporter;
@@ -106,19 +107,14 @@ impl Handler {
         tool: &str,
         arguments: Map<String, Value>,
         context: &RequestContext<RoleServer>,
+        asking: &Asking,
         call: &mut Call,
     ) -> Result<CallToolResult, ErrorData> {
         let server = &self.server;
         if let Some(builtin) = Builtin::named(tool) {
-            let reporter = Reporter::of(context);
-            let work = builtin.call(server.offer, &server.service, arguments, &reporter);
-            return Ok(match reporter.during(work).await {
-                Ok(result) => {
-                    call.component = component_of(&result);
-                    result
-                }
-                Err(failure) => failed(&failure, call),
-            });
+            return Ok(self
+                .run_builtin(builtin, arguments, context, asking, call)
+                .await);
         }
         let report = server.service.call(tool, &arguments).await;
         call.component = report.component_id.map(String::from);
@@ -142,6 +138,36 @@ impl Handler {
                 call.code = Some(error.code());
                 Ok(convert::failed_call(&error, &report.denied))
             }
+        }
+    }
+}
+
+impl Handler {
+    async fn run_builtin(
+        &self,
+        builtin: Builtin,
+        arguments: Map<String, Value>,
+        context: &RequestContext<RoleServer>,
+        asking: &Asking,
+        call: &mut Call,
+    ) -> CallToolResult {
+        let server = &self.server;
+        let reporter = Reporter::of(context);
+        let work = builtin.call(server.offer, &server.service, arguments, &reporter, asking);
+        match reporter.during(work).await {
+            Ok(result) => {
+                call.component = component_of(&result);
+                result
+            }
+            Err(failure) => failed(&failure, call),
+        }
+    }
+
+    /// How the user can be asked: grants that are switched off are not asked for.
+    fn asking(&self, context: &RequestContext<RoleServer>) -> Asking {
+        match self.server.offer.admits(Effect::Grant) {
+            Ok(()) => Asking::of(context),
+            Err(_) => Asking::Nobody,
         }
     }
 }
@@ -193,18 +219,19 @@ impl ServerHandler for Handler {
         context: RequestContext<RoleServer>,
     ) -> Result<CallToolResponse, ErrorData> {
         let _under_way = self.server.calls.token();
-        let tool = request.name;
+        let tool = request.name.clone();
         let mut call = Call::begin(&tool, &context);
         let audit = self.server.audit.as_ref();
         if let Some(Err(error)) = audit.map(AuditLog::ready) {
             return Ok(failed(&error, &mut call).into());
         }
         let arguments = request.arguments.unwrap_or_default();
+        let asking = self.asking(&context);
         // Losing the race drops the work, which stops a download or a guest.
         let ended = tokio::select! {
             biased;
             () = context.ct.cancelled() => None,
-            result = self.run(&tool, arguments, &context, &mut call) => Some(result),
+            result = self.run(&tool, arguments, &context, &asking, &mut call) => Some(result),
         };
         let result = ended.unwrap_or_else(|| Ok(failed(&Cancelled, &mut call)));
         call.end(&result, audit);

@@ -18,6 +18,7 @@
 mod audit;
 mod builtin;
 mod changes;
+mod consent;
 mod convert;
 mod handler;
 mod listing;

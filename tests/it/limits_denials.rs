@@ -7,7 +7,7 @@ use crate::support::mcp::{Place, text_of};
 
 /// Three functions ask `wasi:config/store` for a key. When there is none,
 /// `need` traps, `ask` returns an error value, and `try` goes on.
-const ASKS: &str = r#"
+pub const ASKS: &str = r#"
 (component
   (import "wasi:config/store@0.2.0-draft" (instance $store
     (type $error' (variant (case "upstream" string) (case "io" string)))

@@ -76,6 +76,9 @@ async fn nor_do_those_of_metadata_written_by_something_else() {
         tool["input_schema"]["description"] = json!(HIDDEN);
         tool["input_schema"]["properties"]["a"]["title"] = json!(HIDDEN);
     }
+    // As the version wrote it that had no checksum.
+    stored["format"] = json!(1);
+    stored.as_object_mut().unwrap().remove("checksum");
     std::fs::write(&metadata, stored.to_string()).unwrap();
 
     let server = place.http(&[]).await;

@@ -6,9 +6,17 @@ use serde_json::{Value, json};
 
 use crate::support::mcp::{CALC, Place, params, text_of};
 
-const BUILTIN: [&str; 4] = [
+const BUILTIN: [&str; 12] = [
+    "get-policy",
+    "grant-environment-variable-permission",
+    "grant-network-permission",
+    "grant-storage-permission",
     "list-components",
     "load-component",
+    "reset-permission",
+    "revoke-environment-variable-permission",
+    "revoke-network-permission",
+    "revoke-storage-permission",
     "search-components",
     "unload-component",
 ];
@@ -25,7 +33,7 @@ async fn a_component_is_loaded_listed_called_and_unloaded() {
     assert_eq!(loaded["tool_names"], json!(["add", "spin"]));
 
     let names = client.tool_names().await;
-    assert_eq!(names[4..], ["add", "spin"]);
+    assert_eq!(names[BUILTIN.len()..], ["add", "spin"]);
     let sum = client.call("add", json!({ "a": 2, "b": 40 })).await;
     assert_eq!(sum.structured_content, Some(json!({ "result": 42 })));
     assert_eq!(text_of(&sum), json!({ "result": 42 }));
@@ -158,9 +166,9 @@ async fn long_lists_come_in_pages() {
     assert_eq!(second.next_cursor, None);
     let all: Vec<_> = first.tools.iter().chain(&second.tools).collect();
     let names: Vec<_> = all.iter().map(|tool| tool.name.as_ref()).collect();
-    assert_eq!(names.len(), 304);
-    assert_eq!(names[..4], BUILTIN);
-    assert!(names[4..].is_sorted());
+    assert_eq!(names.len(), BUILTIN.len() + 300);
+    assert_eq!(names[..BUILTIN.len()], BUILTIN);
+    assert!(names[BUILTIN.len()..].is_sorted());
 
     let foreign = PaginatedRequestParams::default().with_cursor(Some("page 2".into()));
     let error = client.service.list_tools(Some(foreign)).await;

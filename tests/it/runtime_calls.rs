@@ -166,14 +166,18 @@ async fn dropping_a_call_ends_the_guest() {
         let cut = tokio::time::timeout(Duration::from_millis(50), spin).await;
         assert!(cut.is_err());
     }
-    // A guest that still ran would burn CPU time.
-    tokio::time::sleep(Duration::from_millis(200)).await;
-    let before = cpu_time();
-    tokio::time::sleep(Duration::from_millis(500)).await;
-    let used = cpu_time() - before;
-    // Other tests of this process may be running: three guests would use it all.
-    let threads = std::thread::available_parallelism().unwrap().get() as u32;
-    assert!(used < Duration::from_millis(500) * threads, "{used:?}");
+    // Guests that still ran would burn all processors' time for ever; the other
+    // tests of this process leave some of it, sooner or later.
+    let processors = std::thread::available_parallelism().unwrap().get() as u32;
+    let window = Duration::from_millis(300);
+    let mut windows = 0..200;
+    while {
+        let before = cpu_time();
+        tokio::time::sleep(window).await;
+        cpu_time() - before > window * processors * 4 / 5
+    } {
+        assert!(windows.next().is_some(), "no processor was ever idle");
+    }
     drop(program);
 }
 

@@ -11,7 +11,7 @@ mod sandboxes;
 use std::sync::Arc;
 
 use crate::policy::{Permission, Policy, Revoked};
-use crate::reference::ComponentId;
+use crate::reference::{ComponentId, Reference};
 use crate::store::{Granted, Grantor, Origin, Standing};
 
 use super::{Error, Service};
@@ -34,6 +34,15 @@ impl Service {
         let installed = self.installed(id)?;
         let granted = self.store.granted(id)?;
         Ok(PolicyReport::new(&installed.metadata, &granted))
+    }
+
+    /// Where a component came from.
+    ///
+    /// # Errors
+    ///
+    /// As [`Service::policy`].
+    pub fn source(&self, id: &ComponentId) -> Result<Reference, Error> {
+        Ok(self.installed(id)?.metadata.source)
     }
 
     /// Grants one permission; one that is granted already changes nothing.

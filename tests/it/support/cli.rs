@@ -91,7 +91,13 @@ impl Cli {
     /// Whether no unfinished work is left on disk.
     pub fn is_tidy(&self) -> bool {
         let downloads = self.root().join("downloads");
-        fs::read_dir(downloads).map_or(true, |mut entries| entries.next().is_none())
+        let is_empty = |dir: &Path| fs::read_dir(dir).map_or(true, |mut it| it.next().is_none());
+        // Where parts are kept stays.
+        let parts = downloads.join("parts");
+        is_empty(&parts)
+            && fs::read_dir(&downloads).map_or(true, |mut entries| {
+                entries.all(|entry| entry.is_ok_and(|entry| entry.path() == parts))
+            })
     }
 }
 

@@ -5,10 +5,12 @@ use std::process::Stdio;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
+use rmcp::ErrorData;
 use rmcp::model::{
-    CallToolRequestParams, CallToolResult, ClientConfig, ProgressNotificationParam, ProtocolVersion,
+    CallToolRequestParams, CallToolResult, ClientConfig, ElicitRequestParams, ElicitResult,
+    ElicitationAction, ElicitationCapability, ProgressNotificationParam, ProtocolVersion,
 };
-use rmcp::service::{NotificationContext, RoleClient, RunningService};
+use rmcp::service::{NotificationContext, RequestContext, RoleClient, RunningService};
 use rmcp::transport::{StreamableHttpClientTransport, TokioChildProcess};
 use rmcp::{ClientHandler, ServiceExt};
 use serde_json::Value;
@@ -91,10 +93,27 @@ impl Place {
     }
 
     pub async fn stdio_with(&self, args: &[&str]) -> Client {
+        self.stdio_as(args, Ear::new(ProtocolVersion::LATEST_WITH_INITIALIZE))
+            .await
+    }
+
+    /// The same, of a user who answers like this.
+    pub async fn stdio_answering(&self, answer: Answer) -> Client {
+        self.stdio_as(
+            &[],
+            Ear::answering(ProtocolVersion::LATEST_WITH_INITIALIZE, answer),
+        )
+        .await
+    }
+
+    async fn stdio_as(
+        &self,
+        args: &[&str],
+        (ear, news): (Arc<Ear>, mpsc::UnboundedReceiver<News>),
+    ) -> Client {
         let command = self.command(&[&["--transport", "stdio"], args].concat());
         let transport = TokioChildProcess::new(command).unwrap();
         let pid = transport.id();
-        let (ear, news) = Ear::new(ProtocolVersion::LATEST_WITH_INITIALIZE);
         let service = ear.serve(transport).await.unwrap();
         Client { service, news, pid }
     }
@@ -202,12 +221,28 @@ pub fn install_tls() {
 pub enum News {
     ToolsChanged,
     Progress(ProgressNotificationParam),
+    /// The user was asked this.
+    Asked(String),
 }
 
 /// The client's side of a connection, which passes on what it hears.
 pub struct Ear {
     info: ClientConfig,
     news: mpsc::UnboundedSender<News>,
+    /// What the user answers when asked; without it the client cannot ask.
+    answer: Option<Answer>,
+}
+
+/// How the user answers the server's questions.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Answer {
+    Yes,
+    /// Sent off without the box ticked.
+    Unticked,
+    Decline,
+    Cancel,
+    /// The client fails.
+    Error,
 }
 
 impl Ear {
@@ -215,13 +250,51 @@ impl Ear {
         let (news, heard) = mpsc::unbounded_channel();
         let mut info = ClientConfig::default();
         info.protocol_version = version;
-        (Arc::new(Ear { info, news }), heard)
+        let answer = None;
+        (Arc::new(Ear { info, news, answer }), heard)
+    }
+
+    /// A client that asks its user.
+    pub fn answering(
+        version: ProtocolVersion,
+        answer: Answer,
+    ) -> (Arc<Self>, mpsc::UnboundedReceiver<News>) {
+        let (news, heard) = mpsc::unbounded_channel();
+        let mut info = ClientConfig::default();
+        info.protocol_version = version;
+        info.capabilities.elicitation = Some(ElicitationCapability::default());
+        let answer = Some(answer);
+        (Arc::new(Ear { info, news, answer }), heard)
     }
 }
 
 impl ClientHandler for Ear {
     fn get_info(&self) -> ClientConfig {
         self.info.clone()
+    }
+
+    async fn create_elicitation(
+        &self,
+        request: ElicitRequestParams,
+        _: RequestContext<RoleClient>,
+    ) -> Result<ElicitResult, ErrorData> {
+        let ElicitRequestParams::FormElicitationParams { message, .. } = request else {
+            panic!("not a form");
+        };
+        let _ = self.news.send(News::Asked(message));
+        let result = |action, content| {
+            let mut result = ElicitResult::new(action);
+            result.content = content;
+            Ok(result)
+        };
+        let ticked = |yes: bool| Some(serde_json::json!({ "grant": yes }));
+        match self.answer.expect("a client that asks its user") {
+            Answer::Yes => result(ElicitationAction::Accept, ticked(true)),
+            Answer::Unticked => result(ElicitationAction::Accept, ticked(false)),
+            Answer::Decline => result(ElicitationAction::Decline, None),
+            Answer::Cancel => result(ElicitationAction::Cancel, ticked(true)),
+            Answer::Error => Err(ErrorData::internal_error("no one is here", None)),
+        }
     }
 
     async fn on_tool_list_changed(&self, _: NotificationContext<RoleClient>) {

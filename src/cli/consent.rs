@@ -1,0 +1,59 @@
+//! The question whether a component may have what it asks for, on a terminal.
+
+use std::io::IsTerminal;
+use std::pin::Pin;
+use std::thread;
+
+use console::{Term, style};
+use tokio::sync::oneshot;
+
+use crate::service::{Answer, Consent, Question};
+
+use super::progress::Bar;
+
+/// Asks who sits at the terminal; without one, nobody.
+pub struct Prompt<'a> {
+    /// Steps back while the question is on the screen.
+    pub bar: &'a Bar,
+}
+
+impl Consent for Prompt<'_> {
+    fn ask<'a>(
+        &'a self,
+        question: &'a Question,
+    ) -> Pin<Box<dyn Future<Output = Answer> + Send + 'a>> {
+        Box::pin(async {
+            if !std::io::stdin().is_terminal() || !std::io::stderr().is_terminal() {
+                return Answer::Unavailable;
+            }
+            self.bar.pause();
+            eprint!("{}", text(question));
+            let (tell, told) = oneshot::channel();
+            // On a thread of its own: an interrupt ends the program without
+            // waiting for a line.
+            thread::spawn(move || tell.send(Term::stderr().read_line()));
+            match told.await {
+                Ok(Ok(line)) if ["y", "yes"].contains(&line.trim().to_lowercase().as_str()) => {
+                    Answer::Granted
+                }
+                _ => Answer::Refused,
+            }
+        })
+    }
+}
+
+fn text(question: &Question) -> String {
+    let mut text = format!(
+        "`{}` from {} asks to\n",
+        style(&question.component_id).bold(),
+        question.source.shown()
+    );
+    for permission in &question.permissions {
+        text.push_str(&format!("  - {permission}\n"));
+    }
+    for remark in &question.remarks {
+        text.push_str(&format!("  {} {remark}\n", style("odd:").yellow()));
+    }
+    text.push_str("Grant this? [y/N] ");
+    text
+}

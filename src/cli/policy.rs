@@ -1,0 +1,152 @@
+use std::fs::File;
+use std::io::{self, Read};
+use std::path::{Path, PathBuf};
+
+use clap::{Args, Subcommand};
+
+use crate::error::{Class, Diagnose};
+use crate::policy::{Policy as Document, PolicyError, SCHEMA};
+use crate::reference::ComponentId;
+use crate::service::{Described, Origin, PolicyReport};
+
+use super::output::{self, Present, grid};
+use super::{Failure, Global, block_on};
+
+/// More is not read of a policy file, in bytes.
+const MAX_FILE: u64 = 1 << 20;
+
+/// Show and replace what components are granted
+#[derive(Args)]
+#[command(after_help = "\
+Examples:
+  wassette policy get weather
+  wassette policy get weather --yaml > weather.yaml
+  wassette policy set weather weather.yaml
+  wassette policy schema > policy.schema.json")]
+pub struct Policy {
+    #[command(subcommand)]
+    verb: Verb,
+}
+
+#[derive(Subcommand)]
+enum Verb {
+    /// Show what a component is granted, by whom, and what it asks for beyond that
+    Get {
+        /// Id of the component
+        id: ComponentId,
+        /// Print the policy in force, as its document
+        #[arg(long)]
+        yaml: bool,
+    },
+    /// Grant what a policy file says, and nothing else
+    Set {
+        /// Id of the component
+        id: ComponentId,
+        /// A policy document
+        file: PathBuf,
+    },
+    /// Print the JSON Schema of policy documents
+    Schema,
+}
+
+impl Policy {
+    pub(super) fn run(self, global: &Global) -> Result<(), Failure> {
+        match self.verb {
+            Verb::Get { id, yaml } => {
+                let report = global.open(None)?.policy(&id)?;
+                if yaml {
+                    print!("{}", report.document);
+                } else {
+                    output::print(&report, global.output);
+                }
+            }
+            Verb::Set { id, file } => {
+                let policy = read(&file)?;
+                let service = global.open(None)?;
+                let report =
+                    block_on(async { Ok(service.set_policy(&id, policy, Origin::Cli).await?) })?;
+                output::print(&report, global.output);
+            }
+            Verb::Schema => print!("{SCHEMA}"),
+        }
+        Ok(())
+    }
+}
+
+/// Reads a policy file from the command line.
+pub(super) fn read(path: &Path) -> Result<Document, Failure> {
+    let failed = |fault: PolicyFault| PolicyFileError {
+        path: path.to_owned(),
+        fault,
+    };
+    let mut text = String::new();
+    let opened = File::open(path).and_then(|file| {
+        file.take(MAX_FILE + 1).read_to_string(&mut text)?;
+        Ok(())
+    });
+    opened.map_err(|error| failed(error.into()))?;
+    if text.len() as u64 > MAX_FILE {
+        return Err(failed(PolicyFault::TooLarge).into());
+    }
+    Ok(Document::parse(&text).map_err(|error| failed(error.into()))?)
+}
+
+/// A policy file that cannot be used.
+#[derive(Debug, thiserror::Error)]
+#[error("`{}` is not a policy", path.display())]
+struct PolicyFileError {
+    path: PathBuf,
+    #[source]
+    fault: PolicyFault,
+}
+
+#[derive(Debug, thiserror::Error)]
+enum PolicyFault {
+    #[error(transparent)]
+    Read(#[from] io::Error),
+    #[error(transparent)]
+    Invalid(#[from] PolicyError),
+    #[error("it is larger than a mebibyte")]
+    TooLarge,
+}
+
+impl Diagnose for PolicyFileError {
+    fn code(&self) -> &'static str {
+        "invalid-policy"
+    }
+
+    fn class(&self) -> Class {
+        Class::Usage
+    }
+
+    fn hint(&self) -> Option<String> {
+        match &self.fault {
+            PolicyFault::Invalid(error) => error.hint(),
+            _ => Some("docs/policy.md shows one".into()),
+        }
+    }
+}
+
+impl Present for PolicyReport {
+    fn table(&self) -> String {
+        let mut rows: Vec<Vec<String>> = Vec::new();
+        for grant in &self.grants {
+            let by = grant.granted_by.map_or("hand", |origin| origin.name());
+            let at = grant
+                .granted_at
+                .map_or_else(String::new, |at| at.strftime("%F %H:%M").to_string());
+            rows.push(vec![grant.described.description.clone(), by.into(), at]);
+        }
+        let asked =
+            |one: &Described| vec![one.description.clone(), "not granted".into(), String::new()];
+        rows.extend(self.not_granted.iter().map(asked));
+        if rows.is_empty() {
+            return format!("`{}` is granted nothing", self.component_id);
+        }
+        let mut text = grid(&["MAY", "GRANTED BY", "AT"], rows);
+        for remark in &self.remarks {
+            text.push_str(&format!("\n\nodd: {remark}"));
+        }
+        text
+    }
+}

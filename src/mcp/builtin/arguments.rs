@@ -1,0 +1,96 @@
+//! What the tools take.
+
+use std::path::{Path, PathBuf};
+
+use serde::Deserialize;
+use serde::de::DeserializeOwned;
+use serde_json::{Map, Value};
+
+use crate::digest::Digest;
+use crate::reference::{ComponentId, Reference};
+use crate::service::{Compile, LoadRequest, Origin, PolicyChoice};
+use crate::verify::Verification;
+
+use super::{Builtin, Failure};
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct LoadArguments {
+    pub uri: Option<String>,
+    /// What earlier servers of this kind called the URI.
+    pub path: Option<String>,
+    pub name: Option<String>,
+    pub digest: Option<String>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct UnloadArguments {
+    pub id: String,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct SearchArguments {
+    pub query: Option<String>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct NoArguments {}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct ComponentArguments {
+    pub component_id: String,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct PermissionArguments {
+    pub component_id: String,
+    /// As in a policy.
+    pub details: Map<String, Value>,
+}
+
+impl Builtin {
+    pub(super) fn load_request(self, arguments: LoadArguments) -> Result<LoadRequest, Failure> {
+        let uri = match (arguments.uri, arguments.path) {
+            (Some(uri), None) | (None, Some(uri)) => uri,
+            (None, None) => return Err(self.invalid("missing field `uri`")),
+            (Some(_), Some(_)) => return Err(self.invalid("`path` is another name for `uri`")),
+        };
+        let parse_name = |name: String| ComponentId::parse(&name);
+        let parse_digest = |digest: String| digest.parse::<Digest>();
+        Ok(LoadRequest {
+            reference: Reference::parse(&uri, &working_directory())?,
+            name: arguments
+                .name
+                .map(parse_name)
+                .transpose()
+                .map_err(|fault| self.invalid(fault))?,
+            digest: arguments
+                .digest
+                .map(parse_digest)
+                .transpose()
+                .map_err(|fault| self.invalid(fault))?,
+            verification: Verification::Required,
+            // The tools are there at once; the first call waits for its code.
+            compile: Compile::Background,
+            policy: PolicyChoice::Bundled,
+            origin: Origin::Elicitation,
+        })
+    }
+
+    pub(super) fn parse<T: DeserializeOwned>(
+        self,
+        arguments: Map<String, Value>,
+    ) -> Result<T, Failure> {
+        serde_json::from_value(Value::Object(arguments)).map_err(|fault| self.invalid(fault))
+    }
+}
+
+/// What a relative path of an agent is relative to.
+fn working_directory() -> PathBuf {
+    std::env::current_dir().unwrap_or_else(|_| Path::new("/").into())
+}

@@ -1,0 +1,73 @@
+//! Permissions that agents grant and take back.
+
+use std::sync::Arc;
+
+use serde_json::{Map, Value, json};
+
+use crate::policy::Permission;
+use crate::reference::ComponentId;
+use crate::service::{Answer, Consent, Origin, PolicyReport, Question, Service};
+
+use super::super::consent::Asking;
+use super::arguments::PermissionArguments;
+use super::{Builtin, Failure, Kind};
+
+impl Kind {
+    /// The key under which a policy has such permissions.
+    fn section(self) -> &'static str {
+        match self {
+            Kind::Environment => "environment",
+            Kind::Network => "network",
+            Kind::Storage => "storage",
+        }
+    }
+}
+
+impl Builtin {
+    /// Grants what the user agrees to. A client that cannot ask the user has
+    /// let the user approve the call itself.
+    pub(super) async fn grant(
+        self,
+        kind: Kind,
+        service: &Arc<Service>,
+        arguments: Map<String, Value>,
+        asking: &Asking,
+    ) -> Result<PolicyReport, Failure> {
+        let (id, permission) = self.permission(kind, arguments)?;
+        let source = service.source(&id)?;
+        let question = Question {
+            component_id: id.clone(),
+            source,
+            permissions: vec![permission.clone()],
+            remarks: Vec::new(),
+        };
+        let origin = match asking.ask(&question).await {
+            Answer::Granted => Origin::Elicitation,
+            Answer::Unavailable => Origin::McpTool,
+            Answer::Refused => return Err(Failure::Declined),
+        };
+        Ok(service.grant(&id, permission, origin).await?)
+    }
+
+    pub(super) async fn revoke(
+        self,
+        kind: Kind,
+        service: &Arc<Service>,
+        arguments: Map<String, Value>,
+    ) -> Result<PolicyReport, Failure> {
+        let (id, permission) = self.permission(kind, arguments)?;
+        Ok(service.revoke(&id, permission, Origin::McpTool).await?)
+    }
+
+    fn permission(
+        self,
+        kind: Kind,
+        arguments: Map<String, Value>,
+    ) -> Result<(ComponentId, Permission), Failure> {
+        let arguments: PermissionArguments = self.parse(arguments)?;
+        let id = self.component(&arguments.component_id)?;
+        let written = json!({ kind.section(): arguments.details });
+        let permission = serde_json::from_value(written).map_err(|fault| self.invalid(fault))?;
+        Ok((id, permission))
+    }
+}

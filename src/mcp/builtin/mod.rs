@@ -1,0 +1,180 @@
+//! The tools of the server itself.
+
+mod arguments;
+mod definition;
+mod failure;
+mod grants;
+
+use std::sync::{Arc, LazyLock};
+
+use rmcp::model::{CallToolResult, Tool};
+use serde_json::{Map, Value, json};
+
+use crate::fetch::Progress;
+use crate::reference::ComponentId;
+use crate::service::{Origin, Service};
+
+use super::consent::Asking;
+use super::convert::structured;
+use super::offer::{Effect, Offer};
+use arguments::{ComponentArguments, NoArguments, SearchArguments, UnloadArguments};
+
+pub(super) use failure::Failure;
+
+/// How many tools there are.
+const COUNT: usize = 12;
+
+/// The names no component may take.
+pub const RESERVED_NAMES: [&str; COUNT] = {
+    let mut names = [""; COUNT];
+    let mut nth = 0;
+    while nth < COUNT {
+        names[nth] = Builtin::ALL[nth].name();
+        nth += 1;
+    }
+    names
+};
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Builtin {
+    Grant(Kind),
+    List,
+    Load,
+    Policy,
+    Reset,
+    Revoke(Kind),
+    Search,
+    Unload,
+}
+
+/// What a permission is about.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Kind {
+    Environment,
+    Network,
+    Storage,
+}
+
+impl Builtin {
+    /// In order of name.
+    const ALL: [Builtin; COUNT] = [
+        Builtin::Policy,
+        Builtin::Grant(Kind::Environment),
+        Builtin::Grant(Kind::Network),
+        Builtin::Grant(Kind::Storage),
+        Builtin::List,
+        Builtin::Load,
+        Builtin::Reset,
+        Builtin::Revoke(Kind::Environment),
+        Builtin::Revoke(Kind::Network),
+        Builtin::Revoke(Kind::Storage),
+        Builtin::Search,
+        Builtin::Unload,
+    ];
+
+    const fn name(self) -> &'static str {
+        match self {
+            Builtin::Grant(Kind::Environment) => "grant-environment-variable-permission",
+            Builtin::Grant(Kind::Network) => "grant-network-permission",
+            Builtin::Grant(Kind::Storage) => "grant-storage-permission",
+            Builtin::List => "list-components",
+            Builtin::Load => "load-component",
+            Builtin::Policy => "get-policy",
+            Builtin::Reset => "reset-permission",
+            Builtin::Revoke(Kind::Environment) => "revoke-environment-variable-permission",
+            Builtin::Revoke(Kind::Network) => "revoke-network-permission",
+            Builtin::Revoke(Kind::Storage) => "revoke-storage-permission",
+            Builtin::Search => "search-components",
+            Builtin::Unload => "unload-component",
+        }
+    }
+
+    pub(super) fn named(name: &str) -> Option<Builtin> {
+        Builtin::ALL.into_iter().find(|tool| tool.name() == name)
+    }
+
+    /// How the tools that are offered look in `tools/list`, in order of name.
+    pub(super) fn offered(offer: Offer) -> impl Iterator<Item = Tool> {
+        static TOOLS: LazyLock<Vec<Tool>> =
+            LazyLock::new(|| Builtin::ALL.map(Builtin::definition).into());
+        let tools = Builtin::ALL.into_iter().zip(TOOLS.iter());
+        tools
+            .filter(move |(builtin, _)| offer.admits(builtin.effect()).is_ok())
+            .map(|(_, tool)| tool.clone())
+    }
+
+    fn effect(self) -> Effect {
+        match self {
+            Builtin::List | Builtin::Search | Builtin::Policy => Effect::Look,
+            Builtin::Load | Builtin::Unload | Builtin::Revoke(_) | Builtin::Reset => Effect::Change,
+            Builtin::Grant(_) => Effect::Grant,
+        }
+    }
+
+    pub(super) async fn call(
+        self,
+        offer: Offer,
+        service: &Arc<Service>,
+        arguments: Map<String, Value>,
+        progress: &dyn Progress,
+        asking: &Asking,
+    ) -> Result<CallToolResult, Failure> {
+        offer
+            .admits(self.effect())
+            .map_err(|option| Failure::Disabled { tool: self, option })?;
+        Ok(match self {
+            Builtin::List => {
+                let NoArguments {} = self.parse(arguments)?;
+                structured(&json!({ "components": service.list()? }))
+            }
+            Builtin::Load => {
+                let request = self.load_request(self.parse(arguments)?)?;
+                structured(&service.load(request, progress, asking).await?)
+            }
+            Builtin::Search => {
+                let SearchArguments { query } = self.parse(arguments)?;
+                let query = query.unwrap_or_default();
+                let terms: Vec<String> = query.split_whitespace().map(str::to_owned).collect();
+                structured(&json!({ "components": service.search(&terms) }))
+            }
+            Builtin::Unload => {
+                let UnloadArguments { id } = self.parse(arguments)?;
+                structured(&service.unload(&self.component(&id)?).await?)
+            }
+            Builtin::Policy => {
+                let ComponentArguments { component_id } = self.parse(arguments)?;
+                structured(&service.policy(&self.component(&component_id)?)?)
+            }
+            Builtin::Reset => {
+                let ComponentArguments { component_id } = self.parse(arguments)?;
+                let id = self.component(&component_id)?;
+                structured(&service.reset(&id, Origin::McpTool).await?)
+            }
+            Builtin::Grant(kind) => {
+                structured(&self.grant(kind, service, arguments, asking).await?)
+            }
+            Builtin::Revoke(kind) => structured(&self.revoke(kind, service, arguments).await?),
+        })
+    }
+
+    fn component(self, id: &str) -> Result<ComponentId, Failure> {
+        ComponentId::parse(id).map_err(|fault| self.invalid(fault))
+    }
+
+    fn invalid(self, fault: impl ToString) -> Failure {
+        Failure::Arguments {
+            tool: self,
+            fault: fault.to_string(),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_tools_are_in_order_of_name() {
+        assert!(RESERVED_NAMES.is_sorted());
+    }
+}
