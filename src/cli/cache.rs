@@ -47,13 +47,13 @@ enum CacheCommand {
         #[arg(long)]
         repair: bool,
     },
-    /// Remove compiled code over these bounds, the longest unused first
+    /// Remove compiled code and previous versions over these bounds, the longest unused first
     #[command(group = clap::ArgGroup::new("bounds").required(true).multiple(true))]
     Prune {
-        /// Bytes of compiled code to keep at most, such as `512Mi`
+        /// Bytes to keep of them at most, such as `512Mi`
         #[arg(long, value_name = "SIZE", value_parser = parse_size, group = "bounds")]
         max_size: Option<u64>,
-        /// Keep what was called within this time, such as `720h`
+        /// Keep what was called, or replaced, within this time, such as `720h`
         #[arg(long, value_name = "TIME", value_parser = parse_duration, group = "bounds")]
         unused_for: Option<Duration>,
     },
@@ -132,6 +132,7 @@ impl Present for CacheListing {
                 component.id.to_string(),
                 size(component.component_bytes),
                 component.compiled_bytes.map_or_else(|| "-".into(), size),
+                component.previous_bytes.map_or_else(|| "-".into(), size),
                 component.last_used.map_or_else(
                     || "never".into(),
                     |time| time.strftime("%F %H:%M").to_string(),
@@ -139,7 +140,7 @@ impl Present for CacheListing {
             ]
         });
         let table = grid(
-            &["ID", "COMPONENT", "COMPILED", "LAST USED"],
+            &["ID", "COMPONENT", "COMPILED", "PREVIOUS", "LAST USED"],
             rows.collect(),
         );
         format!(
@@ -154,9 +155,10 @@ impl Present for CacheListing {
 impl Present for Cleared {
     fn table(&self) -> String {
         format!(
-            "Freed {}: compiled code of {} components, {} unfinished downloads",
+            "Freed {}: compiled code of {} components, {} previous versions, {} unfinished downloads",
             size(self.freed_bytes),
             self.compiled.len(),
+            self.previous.len(),
             self.downloads
         )
     }

@@ -3,6 +3,7 @@
 
 mod cache;
 mod call;
+mod changes;
 mod compile;
 mod completions;
 mod consent;
@@ -12,14 +13,17 @@ mod list;
 mod load;
 mod login;
 mod logout;
+mod outdated;
 mod output;
 mod permission;
 mod policy;
 mod progress;
 mod registry;
+mod rollback;
 mod secret;
 mod serve;
 mod unload;
+mod update;
 
 use std::future::Future;
 use std::io::IsTerminal;
@@ -100,6 +104,9 @@ enum Command {
     Load(load::Load),
     Unload(unload::Unload),
     List(list::List),
+    Outdated(outdated::Outdated),
+    Update(update::Update),
+    Rollback(rollback::Rollback),
     Inspect(inspect::Inspect),
     Call(call::Call),
     Cache(cache::Cache),
@@ -144,6 +151,9 @@ impl Cli {
             Command::Load(command) => command.run(global),
             Command::Unload(command) => command.run(global),
             Command::List(command) => command.run(global),
+            Command::Outdated(command) => command.run(global),
+            Command::Update(command) => command.run(global),
+            Command::Rollback(command) => command.run(global),
             Command::Inspect(command) => command.run(global),
             Command::Call(command) => command.run(global),
             Command::Cache(command) => command.run(global),

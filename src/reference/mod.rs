@@ -106,6 +106,16 @@ impl Reference {
         }
     }
 
+    /// Whether it names its content by a digest, so that it can stand for
+    /// nothing else later.
+    pub fn is_pinned(&self) -> bool {
+        match self {
+            Reference::Oci(oci) => oci.digest().is_some(),
+            Reference::Layout(layout) => layout.digest().is_some(),
+            Reference::Https(_) | Reference::File(_) => self.content_digest().is_some(),
+        }
+    }
+
     /// The id a component gets when none is given: the file's stem, or the last
     /// segment of the repository or of the layout's path, folded to `[a-z0-9-]`.
     ///

@@ -22,6 +22,7 @@ mod load;
 mod login;
 mod secrets;
 pub mod share;
+mod update;
 mod usage;
 mod watch;
 
@@ -57,6 +58,9 @@ pub use list::{ComponentSummary, Health};
 pub use load::{Compile, LoadOutcome, LoadReceipt, LoadRequest, LoadStatus};
 pub use login::{LoggedIn, LoggedOut, LoginStore, LogoutStatus};
 pub use secrets::{ListedSecret, SecretList, SecretNames, Values};
+pub use update::{
+    Change, Changes, Freshness, Outdated, Review, RolledBack, ToolChange, UpdateStatus, Updated,
+};
 pub use watch::Watch;
 
 pub use crate::store::Origin;

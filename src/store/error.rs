@@ -20,6 +20,10 @@ pub enum StoreError {
     IdTaken { id: ComponentId, owner: Shown },
     #[error("Component `{id}` is damaged: {reason}")]
     Damaged { id: ComponentId, reason: String },
+    #[error("Of `{id}` no previous version is kept")]
+    NoPrevious { id: ComponentId },
+    #[error("The previous version of `{id}` is damaged: {reason}")]
+    PreviousDamaged { id: ComponentId, reason: String },
     #[error("The policy of `{id}` cannot be read, so that it grants nothing")]
     Policy {
         id: ComponentId,
@@ -59,6 +63,8 @@ impl Diagnose for StoreError {
             StoreError::NotInstalled { .. } => "component-not-found",
             StoreError::IdTaken { .. } => "component-id-taken",
             StoreError::Damaged { .. } => "component-damaged",
+            StoreError::NoPrevious { .. } => "no-previous-version",
+            StoreError::PreviousDamaged { .. } => "previous-version-damaged",
             StoreError::Policy { .. } => "policy-damaged",
         }
     }
@@ -66,9 +72,11 @@ impl Diagnose for StoreError {
     fn class(&self) -> Class {
         match self {
             StoreError::Io { .. } => Class::Other,
-            StoreError::NotInstalled { .. } => Class::NotFound,
+            StoreError::NotInstalled { .. } | StoreError::NoPrevious { .. } => Class::NotFound,
             StoreError::IdTaken { .. } => Class::Usage,
-            StoreError::Damaged { .. } | StoreError::Policy { .. } => Class::Verification,
+            StoreError::Damaged { .. }
+            | StoreError::PreviousDamaged { .. }
+            | StoreError::Policy { .. } => Class::Verification,
         }
     }
 
@@ -84,6 +92,13 @@ impl Diagnose for StoreError {
             StoreError::Damaged { id, .. } => Some(format!(
                 "it is not served; `wassette unload {id}` and load it again"
             )),
+            StoreError::NoPrevious { .. } => Some(
+                "one is kept when another version replaces it, until `unload` or `cache prune`"
+                    .into(),
+            ),
+            StoreError::PreviousDamaged { .. } => {
+                Some("load the version you want by its tag or digest".into())
+            }
             StoreError::Policy { id, path, .. } => Some(format!(
                 "mend `{}`, or begin anew with `wassette permission reset {id}`",
                 path.display()

@@ -16,6 +16,7 @@
 //!     <id>.policy.yaml             what is granted; nothing without it
 //!     <id>.policy.meta.json        who granted what, and when
 //!   quarantine/<id>-<time>/        components whose bytes changed, for a look
+//!   previous/<id>/                 the version that the last one replaced
 //!   compiled/<digest>-<engine>.cwasm   the same files, for components with the same bytes
 //!   locks/<id>.lock                held while the component is changed
 //!   secrets/<id>.json              secrets of a component, installed or not
@@ -62,6 +63,16 @@ impl Layout {
     /// Components that are not what was installed, out of the way.
     pub fn quarantine(&self) -> PathBuf {
         self.root.join("quarantine")
+    }
+
+    /// The versions that were replaced last.
+    pub fn all_previous(&self) -> PathBuf {
+        self.root.join("previous")
+    }
+
+    /// The version of a component before the one in place.
+    pub fn previous(&self, id: &ComponentId) -> ComponentFiles {
+        ComponentFiles::within(self.all_previous().join(id.as_str()), id)
     }
 
     /// Compiled code by the digest of its component, for those that have it.

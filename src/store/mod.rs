@@ -13,6 +13,7 @@ mod kept;
 mod layout;
 mod metadata;
 mod policy;
+mod previous;
 mod quarantine;
 pub mod secrets;
 mod staging;
@@ -36,6 +37,7 @@ pub use kept::KeptFile;
 pub use layout::{ComponentFiles, Layout};
 pub use metadata::{ComponentInfo, Digests, Metadata, ValidationStamp};
 pub use policy::{GrantRecord, Granted, Grantor, Origin, PolicyRecord, RequestSource, Standing};
+pub use previous::WentBack;
 pub use secrets::{SecretError, SecretKey, SecretStamp, SecretStore, Secrets};
 pub use staging::Staging;
 pub use stamp::FileStamp;
@@ -234,16 +236,21 @@ impl Store {
         let files = self.layout.component(id);
         let lock = staging::exclusive(&self.layout.lock())?;
         self.owned_by(id, &metadata.source)?;
-        let placed = if files.dir.exists() {
+        let failed = || StoreError::io("install into", &files.dir);
+        if files.dir.exists() {
             policy::carry(&files, &staged)?;
-            replace(&staged.dir, &files.dir)
+            let is_a_way_back = is_another(&files, &metadata);
+            let old = replace(&staged.dir, &files.dir).map_err(failed())?;
+            sync(&self.layout.components())?;
+            if is_a_way_back {
+                self.keep_previous(&old, id);
+            }
         } else {
-            fs::rename(&staged.dir, &files.dir)
-        };
-        placed.map_err(StoreError::io("install into", &files.dir))?;
-        sync(&self.layout.components())?;
+            fs::rename(&staged.dir, &files.dir).map_err(failed())?;
+            sync(&self.layout.components())?;
+        }
         drop(lock);
-        // Takes the replaced version along; its mapped code lives on.
+        // Takes the version before the replaced one along; mapped code lives on.
         drop(staging);
         Ok(Installed { metadata, files })
     }
@@ -280,7 +287,13 @@ impl Store {
         let _lock = staging::exclusive(&self.layout.lock())?;
         fs::rename(&files.dir, staging.path().join("removed"))
             .map_err(StoreError::io("remove", &files.dir))?;
-        sync(&self.layout.components())
+        sync(&self.layout.components())?;
+        // Whoever loads it again begins anew.
+        let _ = fs::rename(
+            self.layout.previous(id).dir,
+            staging.path().join("previous"),
+        );
+        Ok(())
     }
 }
 
@@ -300,14 +313,24 @@ impl Entry {
     }
 }
 
-/// Puts a directory in place of another, in one step where the system can.
-fn replace(staged: &Path, place: &Path) -> io::Result<()> {
+/// Whether a sound component of other bytes than the new one's is in place.
+fn is_another(files: &ComponentFiles, new: &Metadata) -> bool {
+    Metadata::read(&files.metadata).is_ok_and(|old| {
+        old.digests.component != new.digests.component
+            && old.validation_stamp.matches(&files.wasm).unwrap_or(false)
+    })
+}
+
+/// Puts a directory in place of another, in one step where the system can, and
+/// returns where the other is now.
+fn replace(staged: &Path, place: &Path) -> io::Result<PathBuf> {
     if exchange(staged, place)? == Exchanged::Yes {
-        return Ok(());
+        return Ok(staged.to_owned());
     }
     let aside = staged.with_extension("old");
     fs::rename(place, &aside)?;
-    fs::rename(staged, place)
+    fs::rename(staged, place)?;
+    Ok(aside)
 }
 
 #[derive(Debug, PartialEq, Eq)]

@@ -14,7 +14,6 @@ use serde::{Deserialize, Serialize};
 use crate::digest::Digest;
 use crate::error::{Class, Diagnose};
 use crate::fetch::{Artifact, Fetched, Identity};
-use crate::reference::Reference;
 
 /// Whether a component must be what was asked for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -95,11 +94,6 @@ fn check(fetched: &Fetched, required: Option<Digest>) -> Result<Trust, VerifyErr
     if let Some(artifact) = &fetched.artifact {
         check_layers(fetched, artifact)?;
     }
-    let pinned = match &fetched.reference {
-        Reference::Oci(oci) => oci.digest().is_some(),
-        Reference::Layout(layout) => layout.digest().is_some(),
-        reference => reference.content_digest().is_some(),
-    };
     match required {
         Some(required) if !goes_by(fetched, required) => Err(VerifyError::Digest {
             reference: fetched.reference.to_string(),
@@ -109,7 +103,7 @@ fn check(fetched: &Fetched, required: Option<Digest>) -> Result<Trust, VerifyErr
         }),
         Some(_) => Ok(Trust::Pinned),
         // A digest in the reference is one the operator gave as well.
-        None if pinned => Ok(Trust::Pinned),
+        None if fetched.reference.is_pinned() => Ok(Trust::Pinned),
         None => Ok(Trust::Digest),
     }
 }

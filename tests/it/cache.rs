@@ -138,7 +138,7 @@ fn clearing_takes_what_can_be_made_again_and_nothing_else() {
     let cleared = root.cli.json(["cache", "clear"]);
     assert_eq!(
         cleared,
-        json!({"compiled": ["calc"], "downloads": 1, "freed_bytes": compiled + 1000})
+        json!({"compiled": ["calc"], "previous": [], "downloads": 1, "freed_bytes": compiled + 1000})
     );
     assert!(!root.path("cwasm").exists());
     assert!(root.path("wasm").exists());

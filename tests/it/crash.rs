@@ -12,6 +12,8 @@ use crate::support::cli::Cli;
 
 /// Kills, over all kinds of change.
 const KILLS: u32 = 300;
+/// The version that a rollback goes to.
+const PREVIOUS: u32 = 5000;
 
 /// Enough code that a compile takes a moment, answering with `version`.
 fn component(version: u32) -> String {
@@ -33,12 +35,14 @@ struct Victim {
 }
 
 /// The changes that are cut off.
-const CHANGES: [&[&str]; 5] = [
+const CHANGES: [&[&str]; 7] = [
     &["load", "--uri", "tool.wat"],
     &["unload", "tool"],
     &["secret", "set", "tool", "TOKEN=another"],
     &["load", "--uri", "tool.wat", "--force-compile"],
     &["cache", "clear", "tool"],
+    &["update", "tool"],
+    &["rollback", "tool"],
 ];
 
 impl Victim {
@@ -60,10 +64,12 @@ impl Victim {
         victim
     }
 
-    /// A root with `version` installed, granted something, and with a secret.
+    /// A root with `version` installed over the one before it, granted something, and with a secret.
     fn whole(&self, version: u32) {
-        fs::write(&self.file, component(version)).unwrap();
-        self.cli.load(&self.file);
+        for version in [PREVIOUS, version] {
+            fs::write(&self.file, component(version)).unwrap();
+            self.cli.load(&self.file);
+        }
         let set = self.cli.run(["secret", "set", "tool", "TOKEN=one"]);
         assert_eq!(set.code, 0, "{}", set.stderr);
     }
@@ -122,6 +128,8 @@ fn killed_at_any_moment_nothing_is_torn_and_nothing_lost() {
         let change = kill as usize % CHANGES.len();
         let (before, after) = (2 * kill, 2 * kill + 1);
         victim.whole(before);
+        let is_way_back = CHANGES[change][0] == "rollback";
+        let after = if is_way_back { PREVIOUS } else { after };
         fs::write(&victim.file, component(after)).unwrap();
         // The golden ratio spreads the moments over the whole of the change.
         let part = f64::from(kill) * 0.618_034 % 1.0;

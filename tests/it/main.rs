@@ -68,4 +68,5 @@ mod store_damage;
 mod store_disk_full;
 mod store_processes;
 mod support;
+mod update;
 mod verify;

@@ -39,6 +39,8 @@ pub struct CachedComponent {
     pub component_bytes: u64,
     /// Bytes of compiled code; absent when there is none.
     pub compiled_bytes: Option<u64>,
+    /// Bytes of the version that this one replaced; absent when none is kept.
+    pub previous_bytes: Option<u64>,
     /// The last call, to within ten minutes; absent when it was never called.
     pub last_used: Option<Timestamp>,
 }
@@ -56,9 +58,10 @@ pub enum Clear {
 /// What `cache prune` keeps.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct Keep {
-    /// Bytes of compiled code that may stay, the last used first.
+    /// Bytes of compiled code and previous versions that may stay, the last
+    /// used first.
     pub max_size: Option<u64>,
-    /// Code that was not used for longer goes.
+    /// What was not used for longer goes.
     pub unused_for: Option<Duration>,
 }
 
@@ -67,10 +70,31 @@ pub struct Keep {
 pub struct Cleared {
     /// Components whose compiled code is gone.
     pub compiled: Vec<ComponentId>,
+    /// Components whose previous version is gone.
+    pub previous: Vec<ComponentId>,
     /// Unfinished downloads that are gone.
     pub downloads: usize,
     /// Bytes that are free again.
     pub freed_bytes: u64,
+}
+
+/// One thing that `cache prune` may take away.
+struct Item {
+    id: ComponentId,
+    what: Prunable,
+    bytes: u64,
+    last_used: Timestamp,
+}
+
+enum Prunable {
+    Code,
+    Previous,
+}
+
+impl CachedComponent {
+    fn bytes(&self) -> u64 {
+        self.component_bytes + self.compiled_bytes.unwrap_or(0) + self.previous_bytes.unwrap_or(0)
+    }
 }
 
 impl Service {
@@ -82,6 +106,7 @@ impl Service {
             components.push(CachedComponent {
                 component_bytes: size(&files.wasm).unwrap_or(0),
                 compiled_bytes: size(&files.cwasm),
+                previous_bytes: self.store.previous_size(&id).map(|(bytes, _)| bytes),
                 last_used: usage::last_used(&files),
                 id,
             });
@@ -90,7 +115,7 @@ impl Service {
         let downloads_bytes = tree_size(&self.store.layout().downloads());
         let unused_bytes = self.store.unused_compiled_bytes();
         let cached = components.iter();
-        let held = cached.map(|one| one.component_bytes + one.compiled_bytes.unwrap_or(0));
+        let held = cached.map(CachedComponent::bytes);
         Ok(CacheListing {
             downloads_bytes,
             unused_bytes,
@@ -125,27 +150,68 @@ impl Service {
         Ok(cleared)
     }
 
-    /// Takes away compiled code that is over the given bounds.
+    /// Takes away compiled code and previous versions that are over the given
+    /// bounds.
+    ///
+    /// # Errors
+    ///
+    /// What the disk refuses; the rest is then still there.
     pub fn cache_prune(&self, keep: Keep) -> Result<Cleared, Error> {
         let mut cleared = Cleared::default();
         cleared.freed_bytes += self.store.remove_unused_compiled();
         let mut kept = 0;
-        for component in self.cache_list()?.components {
-            let Some(bytes) = component.compiled_bytes else {
-                continue;
-            };
-            kept += bytes;
+        for item in self.prunable()? {
+            kept += item.bytes;
             let large = keep.max_size.is_some_and(|most| kept > most);
-            let idle = || Timestamp::now().duration_since(component.last_used.unwrap_or_default());
+            let idle = || Timestamp::now().duration_since(item.last_used);
             let old = keep
                 .unused_for
                 .is_some_and(|most| idle().unsigned_abs() > most);
-            if large || old {
-                kept -= bytes;
-                self.forget_code(component.id, &mut cleared)?;
+            if !large && !old {
+                continue;
+            }
+            kept -= item.bytes;
+            match item.what {
+                Prunable::Code => self.forget_code(item.id, &mut cleared)?,
+                Prunable::Previous => {
+                    self.store.forget_previous(&item.id)?;
+                    cleared.freed_bytes += item.bytes;
+                    cleared.previous.push(item.id);
+                }
             }
         }
         Ok(cleared)
+    }
+
+    /// What can be pruned, the last used first.
+    fn prunable(&self) -> Result<Vec<Item>, Error> {
+        let mut items = Vec::new();
+        for CachedComponent {
+            id,
+            compiled_bytes,
+            last_used,
+            ..
+        } in self.cache_list()?.components
+        {
+            if let Some((bytes, replaced)) = self.store.previous_size(&id) {
+                items.push(Item {
+                    id: id.clone(),
+                    what: Prunable::Previous,
+                    bytes,
+                    last_used: Timestamp::try_from(replaced).unwrap_or_default(),
+                });
+            }
+            if let Some(bytes) = compiled_bytes {
+                items.push(Item {
+                    id,
+                    what: Prunable::Code,
+                    bytes,
+                    last_used: last_used.unwrap_or_default(),
+                });
+            }
+        }
+        items.sort_by_key(|item| std::cmp::Reverse(item.last_used));
+        Ok(items)
     }
 
     fn known(&self, id: &ComponentId) -> Result<ComponentId, Error> {

@@ -20,7 +20,8 @@ pub use consent::{Answer, Consent, NobodyToAsk, Question};
 pub use report::{Described, Grant, PolicyReport};
 pub use request::PolicyChoice;
 
-pub(super) use request::{Settled, Settlement};
+pub(super) use report::described;
+pub(super) use request::{Request, Settled, Settlement};
 pub(super) use sandboxes::Sandboxes;
 
 impl Service {

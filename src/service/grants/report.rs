@@ -89,7 +89,7 @@ fn grants(granted: &Granted) -> Vec<Grant> {
         .collect()
 }
 
-pub(super) fn described(permissions: Vec<Permission>) -> Vec<Described> {
+pub(in crate::service) fn described(permissions: Vec<Permission>) -> Vec<Described> {
     permissions.into_iter().map(Described::from).collect()
 }
 

@@ -25,7 +25,7 @@ pub enum PolicyChoice {
 
 /// The request in a component's metadata.
 #[derive(Clone)]
-pub(super) struct Request {
+pub(in crate::service) struct Request {
     pub policy: Policy,
     pub remarks: Vec<String>,
 }

@@ -1,96 +1,43 @@
 //! `load`: from a reference to tools.
 
+mod outcome;
+mod request;
+
 use std::path::Path;
 use std::sync::Arc;
 use std::time::Instant;
 
-use serde::Serialize;
-use serde_json::Value;
-
-use crate::digest::Digest;
-use crate::fetch::{Fetched, Identity, Network, Progress, Receipt, Resolved, Step};
+use crate::fetch::{Fetched, Network, Progress, Receipt, Step};
 use crate::policy;
 use crate::reference::{ComponentId, Reference};
 use crate::runtime::{CodeSource, Force};
 use crate::schema::{self, Description};
-use crate::store::{Installation, Installed, Metadata, Origin, Prepared, Staging};
-use crate::verify::{self, Requirements, Trust, Verification};
+use crate::store::{Installation, Installed, Metadata, Prepared, Staging};
+use crate::verify;
 
 use super::config::Digests;
-use super::grants::{Consent, Described, PolicyChoice, Settled, Settlement};
+use super::grants::{Consent, Settlement};
 use super::{Error, Service, code_source};
 
-/// What to load, and under which conditions.
-#[derive(Debug, Clone)]
-pub struct LoadRequest {
-    pub reference: Reference,
-    /// The id to install under; otherwise made from the reference.
-    pub name: Option<ComponentId>,
-    /// The OCI manifest or the component must have this digest.
-    pub digest: Option<Digest>,
-    pub verification: Verification,
-    pub compile: Compile,
-    pub policy: PolicyChoice,
-    /// By what means what the load grants is granted.
-    pub origin: Origin,
+use outcome::{elapsed_ms, unchanged};
+
+pub use outcome::{LoadOutcome, LoadReceipt, LoadStatus};
+pub use request::{Compile, LoadRequest};
+
+pub(super) use outcome::Loaded;
+
+/// What a source had, before anything changed for it.
+pub(super) enum Brought {
+    /// What is installed, which is offered.
+    Same(Loaded),
+    Other(Candidate),
 }
 
-/// When native code is made.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Compile {
-    /// Tools are offered at once; code follows.
-    Background,
-    /// The load ends when optimised code is in the store.
-    Wait,
-    /// As `Wait`, and code that is there is made again.
-    Force,
-}
-
-/// How the component stood to what was installed before.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum LoadStatus {
-    New,
-    Replaced,
-    AlreadyLoaded,
-}
-
-#[derive(Debug, Clone, Serialize)]
-pub struct LoadOutcome {
-    pub component_id: ComponentId,
-    pub status: LoadStatus,
-    pub tool_names: Vec<String>,
-    /// What the artifact asks to be allowed.
-    pub requested_permissions: Option<Value>,
-    /// All that the component may do now.
-    pub granted_permissions: Vec<Described>,
-    /// What it asks for and may not do.
-    pub not_granted: Vec<Described>,
-    /// Plain sentences on what is odd about the request.
-    #[serde(skip_serializing_if = "Vec::is_empty")]
-    pub remarks: Vec<String>,
-    pub receipt: LoadReceipt,
-}
-
-/// What one load did.
-#[derive(Debug, Clone, Serialize)]
-pub struct LoadReceipt {
-    #[serde(flatten)]
-    pub transfer: Receipt,
-    pub trust: Trust,
-    /// Milliseconds spent on native code; absent when it is made later.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub compile_ms: Option<u64>,
-    pub total_ms: u64,
-}
-
-/// A component that is in place, before its grants are settled.
-struct Loaded {
-    metadata: Metadata,
-    status: LoadStatus,
-    tool_names: Vec<String>,
-    transfer: Receipt,
-    compile_ms: Option<u64>,
+/// A version that is verified and laid out, and not in place yet.
+pub(super) struct Candidate {
+    prepared: Prepared,
+    /// What it would replace.
+    before: Option<Installed>,
 }
 
 impl Service {
@@ -133,18 +80,30 @@ impl Service {
             None => request.reference.default_id()?,
         };
         let _alone = self.alone(&id).await?;
-        self.store.owned_by(&id, &request.reference)?;
+        match self.bring(&id, request, progress).await? {
+            Brought::Same(loaded) => Ok(loaded),
+            Brought::Other(candidate) => self.put(candidate, request.compile, progress).await,
+        }
+    }
+
+    /// Finds out what the reference stands for, and lays it out when it is
+    /// not what is installed. To be called by who is alone with the component.
+    pub(super) async fn bring(
+        self: &Arc<Self>,
+        id: &ComponentId,
+        request: &LoadRequest,
+        progress: &dyn Progress,
+    ) -> Result<Brought, Error> {
+        self.store.owned_by(id, &request.reference)?;
         // A damaged component counts as absent: loading it again mends it.
-        let before = self.store.get(&id).unwrap_or_default();
+        let before = self.store.get(id).unwrap_or_default();
 
         if let Some(installed) = &before
             && self.network == Network::Off
             && request.satisfied_offline(installed)
         {
             let receipt = unchanged(&installed.metadata.receipt, None);
-            return self
-                .already_loaded(installed, receipt, request, progress)
-                .await;
+            return self.same(installed, receipt, request, progress).await;
         }
         progress.step(Step::Resolving);
         self.check_pinned(request)?;
@@ -157,9 +116,7 @@ impl Service {
             && request.satisfied_by(installed, resolved.identity())
         {
             let receipt = unchanged(&installed.metadata.receipt, Some(&resolved));
-            return self
-                .already_loaded(installed, receipt, request, progress)
-                .await;
+            return self.same(installed, receipt, request, progress).await;
         }
 
         let staging = self.store.stage()?;
@@ -174,18 +131,28 @@ impl Service {
             installed.metadata.identity = fetched.identity;
             installed.metadata.source = fetched.reference;
             self.store.refresh(&installed)?;
-            return self
-                .already_loaded(&installed, fetched.receipt, request, progress)
-                .await;
+            let receipt = fetched.receipt;
+            return self.same(&installed, receipt, request, progress).await;
         }
-        let prepared = self.prepare(id, staging, fetched, request).await?;
+        let prepared = self.prepare(id.clone(), staging, fetched, request).await?;
+        Ok(Brought::Other(Candidate { prepared, before }))
+    }
+
+    /// Compiles a candidate where that is wanted, installs and offers it.
+    pub(super) async fn put(
+        self: &Arc<Self>,
+        candidate: Candidate,
+        compile: Compile,
+        progress: &dyn Progress,
+    ) -> Result<Loaded, Error> {
+        let Candidate { prepared, before } = candidate;
         let compile_ms = self
-            .compile(staged_code(&prepared), request.compile, progress)
+            .compile(staged_code(&prepared), compile, progress)
             .await?;
         let service = self.clone();
         let installed =
             tokio::task::spawn_blocking(move || service.store.install(prepared)).await??;
-        let tool_names = self.offer(&installed, request.compile);
+        let tool_names = self.offer(&installed, compile);
         Ok(Loaded {
             status: match before {
                 Some(_) => LoadStatus::Replaced,
@@ -209,13 +176,13 @@ impl Service {
         Ok(())
     }
 
-    async fn already_loaded(
+    async fn same(
         self: &Arc<Self>,
         installed: &Installed,
         transfer: Receipt,
         request: &LoadRequest,
         progress: &dyn Progress,
-    ) -> Result<Loaded, Error> {
+    ) -> Result<Brought, Error> {
         let compile_ms = self
             .compile(code_source(installed), request.compile, progress)
             .await?;
@@ -226,13 +193,13 @@ impl Service {
         } else {
             offered
         };
-        Ok(Loaded {
+        Ok(Brought::Same(Loaded {
             status: LoadStatus::AlreadyLoaded,
             tool_names,
             transfer,
             compile_ms,
             metadata: metadata.clone(),
-        })
+        }))
     }
 
     /// Verify, describe, and lay out in staging: all the work on bytes.
@@ -284,7 +251,7 @@ impl Service {
         Ok(Some(elapsed_ms(started)))
     }
 
-    fn offer(&self, installed: &Installed, compile: Compile) -> Vec<String> {
+    pub(super) fn offer(&self, installed: &Installed, compile: Compile) -> Vec<String> {
         let metadata = &installed.metadata;
         let program = self.runtime.program(code_source(installed));
         if compile == Compile::Background {
@@ -297,66 +264,9 @@ impl Service {
     }
 }
 
-impl Loaded {
-    fn outcome(self, settled: Settled, started: Instant) -> LoadOutcome {
-        LoadOutcome {
-            component_id: self.metadata.component_id,
-            status: self.status,
-            tool_names: self.tool_names,
-            requested_permissions: self.metadata.requested_permissions,
-            granted_permissions: settled.granted,
-            not_granted: settled.not_granted,
-            remarks: settled.remarks,
-            receipt: LoadReceipt {
-                transfer: self.transfer,
-                trust: self.metadata.trust,
-                compile_ms: self.compile_ms,
-                total_ms: elapsed_ms(started),
-            },
-        }
-    }
-}
-
-impl LoadRequest {
-    pub(super) fn requirements(&self) -> Requirements {
-        Requirements {
-            digest: self.digest,
-            verification: self.verification,
-        }
-    }
-
-    /// Whether the source still has what is installed, checked as asked.
-    fn satisfied_by(&self, installed: &Installed, identity: &Identity) -> bool {
-        installed.metadata.identity.same_content(identity) && self.accepts(installed)
-    }
-
-    /// Without a network no source can be asked, and what is installed stands
-    /// for it. Sources on this machine are asked as always.
-    fn satisfied_offline(&self, installed: &Installed) -> bool {
-        let remote = matches!(self.reference, Reference::Oci(_) | Reference::Https(_));
-        remote && installed.metadata.source == self.reference && self.accepts(installed)
-    }
-
-    /// Whether the source's bytes turned out to be those that are installed.
-    fn same(&self, installed: &Installed, fetched: &Fetched) -> bool {
-        let digests = &installed.metadata.digests;
-        let manifest = fetched.artifact.as_ref().map(|a| a.manifest_digest);
-        digests.component == fetched.component.digest
-            && digests.manifest == manifest
-            && self.accepts(installed)
-    }
-
-    fn accepts(&self, installed: &Installed) -> bool {
-        let metadata = &installed.metadata;
-        let digests = &metadata.digests;
-        let named = self.reference.content_digest();
-        let pinned = self.digest.into_iter().chain(named).all(|pin| {
-            metadata.trust == Trust::Pinned
-                && (pin == digests.component || Some(pin) == digests.manifest)
-        });
-        let trusted =
-            metadata.trust != Trust::Skipped || self.verification == Verification::Skipped;
-        pinned && trusted
+impl Candidate {
+    pub fn metadata(&self) -> &Metadata {
+        &self.prepared.metadata
     }
 }
 
@@ -373,21 +283,4 @@ fn staged_code(prepared: &Prepared) -> CodeSource {
         digest: prepared.metadata.digests.component,
         cwasm: prepared.files.cwasm.clone(),
     }
-}
-
-/// The receipt of a load that found nothing to download.
-fn unchanged(receipt: &Receipt, resolved: Option<&Resolved>) -> Receipt {
-    Receipt {
-        hosts_tried: resolved.map(Resolved::hosts_tried).unwrap_or_default(),
-        bytes_downloaded: 0,
-        requests: resolved.map_or(0, Resolved::requests),
-        retries: 0,
-        bytes_resumed: 0,
-        fetch_ms: 0,
-        ..receipt.clone()
-    }
-}
-
-fn elapsed_ms(started: Instant) -> u64 {
-    u64::try_from(started.elapsed().as_millis()).unwrap_or(u64::MAX)
 }

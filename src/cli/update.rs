@@ -1,0 +1,195 @@
+use std::sync::Arc;
+
+use clap::Args;
+use serde::Serialize;
+
+use crate::error::{Class, Diagnose, Report};
+use crate::reference::ComponentId;
+use crate::service::{Freshness, Review, Service, UpdateStatus, Updated};
+
+use super::changes;
+use super::output::{self, Present};
+use super::progress::Bar;
+use super::{Failure, Global, block_on};
+
+/// Replace components by what their sources have now
+///
+/// What a new version changes for agents and users is shown first. One that
+/// changes tools, imports or permissions is put in place with --accept only.
+/// What is granted stays so; a new request grants nothing.
+#[derive(Args)]
+#[command(after_help = "\
+Examples:
+  wassette update --all --dry-run
+  wassette update weather
+  wassette update weather --accept
+  wassette rollback weather")]
+pub struct Update {
+    /// Id of the component
+    #[arg(required_unless_present = "all")]
+    id: Option<ComponentId>,
+
+    /// Every component that has another version at its source
+    #[arg(long, conflicts_with = "id")]
+    all: bool,
+
+    /// Show what would change, and change nothing
+    #[arg(long, conflicts_with = "accept")]
+    dry_run: bool,
+
+    /// Take new versions whatever they change
+    #[arg(long)]
+    accept: bool,
+}
+
+#[derive(Serialize)]
+struct Updates {
+    components: Vec<Updated>,
+    /// What could not be updated, and why.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    failures: Vec<Failed>,
+}
+
+#[derive(Serialize)]
+struct Failed {
+    component_id: ComponentId,
+    error: Report,
+    #[serde(skip)]
+    class: Class,
+}
+
+impl Update {
+    pub(super) fn run(self, global: &Global) -> Result<(), Failure> {
+        let review = match (self.dry_run, self.accept) {
+            (true, _) => Review::DryRun,
+            (_, true) => Review::Accepted,
+            _ => Review::CodeOnly,
+        };
+        let service = global.open(None)?;
+        service.sweep();
+        let bar = Bar::new();
+        let updates = block_on(async {
+            match &self.id {
+                Some(id) => Ok(Updates {
+                    components: vec![service.update(id, review, &bar).await?],
+                    failures: Vec::new(),
+                }),
+                None => all(&service, review, &bar).await,
+            }
+        })?;
+        drop(bar);
+        output::print(&updates, global.output);
+        updates.end()
+    }
+}
+
+/// Asks all sources at once, then updates one component after the other.
+async fn all(service: &Arc<Service>, review: Review, bar: &Bar) -> Result<Updates, Failure> {
+    let mut updates = Updates {
+        components: Vec::new(),
+        failures: Vec::new(),
+    };
+    for component in service.outdated().await? {
+        if matches!(component.freshness, Freshness::Current | Freshness::Pinned) {
+            continue;
+        }
+        let id = component.component_id;
+        match service.update(&id, review, bar).await {
+            Ok(updated) => updates.components.push(updated),
+            Err(error) => updates.failures.push(Failed {
+                component_id: id,
+                error: Report::new(&error),
+                class: error.class(),
+            }),
+        }
+    }
+    Ok(updates)
+}
+
+impl Updates {
+    fn end(&self) -> Result<(), Failure> {
+        if let Some(first) = self.failures.first() {
+            return Err(NotUpdated {
+                failed: self.failures.len(),
+                class: first.class,
+            }
+            .into());
+        }
+        let held = |one: &&Updated| one.status == UpdateStatus::Held;
+        match self.components.iter().filter(held).count() {
+            0 => Ok(()),
+            held => Err(NotAccepted { held }.into()),
+        }
+    }
+}
+
+impl Present for Updates {
+    fn table(&self) -> String {
+        let mut lines: Vec<String> = self.components.iter().map(told).collect();
+        for failed in &self.failures {
+            lines.push(format!("{}: {}", failed.component_id, failed.error.message));
+        }
+        if lines.is_empty() {
+            return "Everything is up to date".into();
+        }
+        lines.join("\n")
+    }
+}
+
+fn told(updated: &Updated) -> String {
+    let id = &updated.component_id;
+    let status = match updated.status {
+        UpdateStatus::UpToDate => return format!("{id}: up to date"),
+        UpdateStatus::Available => "another version is available",
+        UpdateStatus::Held => "another version waits to be accepted",
+        UpdateStatus::Updated => "updated",
+    };
+    let mut text = format!("{id}: {status}\n{}", changes::table(&updated.changes));
+    for permission in &updated.not_granted {
+        text.push_str(&format!("\n  not granted: {}", permission.description));
+    }
+    text
+}
+
+/// What came would change more than code.
+#[derive(Debug, thiserror::Error)]
+#[error("Updates that change more than code wait to be accepted: {held}")]
+struct NotAccepted {
+    held: usize,
+}
+
+impl Diagnose for NotAccepted {
+    fn code(&self) -> &'static str {
+        "update-not-accepted"
+    }
+
+    fn class(&self) -> Class {
+        Class::Verification
+    }
+
+    fn hint(&self) -> Option<String> {
+        Some("look at the changes, and run it again with `--accept`".into())
+    }
+}
+
+/// Some components could not be updated.
+#[derive(Debug, thiserror::Error)]
+#[error("Components that could not be updated, and stay as they are: {failed}")]
+struct NotUpdated {
+    failed: usize,
+    class: Class,
+}
+
+impl Diagnose for NotUpdated {
+    fn code(&self) -> &'static str {
+        "update-failed"
+    }
+
+    fn class(&self) -> Class {
+        self.class
+    }
+
+    fn hint(&self) -> Option<String> {
+        Some("`wassette update ID` says more of one".into())
+    }
+}

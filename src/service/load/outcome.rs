@@ -1,0 +1,96 @@
+//! What a load did.
+
+use std::time::Instant;
+
+use serde::Serialize;
+use serde_json::Value;
+
+use crate::fetch::{Receipt, Resolved};
+use crate::reference::ComponentId;
+use crate::service::grants::{Described, Settled};
+use crate::store::Metadata;
+use crate::verify::Trust;
+
+/// How the component stood to what was installed before.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum LoadStatus {
+    New,
+    Replaced,
+    AlreadyLoaded,
+}
+
+#[derive(Debug, Clone, Serialize)]
+pub struct LoadOutcome {
+    pub component_id: ComponentId,
+    pub status: LoadStatus,
+    pub tool_names: Vec<String>,
+    /// What the artifact asks to be allowed.
+    pub requested_permissions: Option<Value>,
+    /// All that the component may do now.
+    pub granted_permissions: Vec<Described>,
+    /// What it asks for and may not do.
+    pub not_granted: Vec<Described>,
+    /// Plain sentences on what is odd about the request.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub remarks: Vec<String>,
+    pub receipt: LoadReceipt,
+}
+
+/// What one load did.
+#[derive(Debug, Clone, Serialize)]
+pub struct LoadReceipt {
+    #[serde(flatten)]
+    pub transfer: Receipt,
+    pub trust: Trust,
+    /// Milliseconds spent on native code; absent when it is made later.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub compile_ms: Option<u64>,
+    pub total_ms: u64,
+}
+
+/// A component that is in place, before its grants are settled.
+pub(in crate::service) struct Loaded {
+    pub metadata: Metadata,
+    pub status: LoadStatus,
+    pub tool_names: Vec<String>,
+    pub transfer: Receipt,
+    pub compile_ms: Option<u64>,
+}
+
+impl Loaded {
+    pub fn outcome(self, settled: Settled, started: Instant) -> LoadOutcome {
+        LoadOutcome {
+            component_id: self.metadata.component_id,
+            status: self.status,
+            tool_names: self.tool_names,
+            requested_permissions: self.metadata.requested_permissions,
+            granted_permissions: settled.granted,
+            not_granted: settled.not_granted,
+            remarks: settled.remarks,
+            receipt: LoadReceipt {
+                transfer: self.transfer,
+                trust: self.metadata.trust,
+                compile_ms: self.compile_ms,
+                total_ms: elapsed_ms(started),
+            },
+        }
+    }
+}
+
+/// The receipt of a load that found nothing to download.
+pub(super) fn unchanged(receipt: &Receipt, resolved: Option<&Resolved>) -> Receipt {
+    Receipt {
+        hosts_tried: resolved.map(Resolved::hosts_tried).unwrap_or_default(),
+        bytes_downloaded: 0,
+        requests: resolved.map_or(0, Resolved::requests),
+        retries: 0,
+        bytes_resumed: 0,
+        fetch_ms: 0,
+        ..receipt.clone()
+    }
+}
+
+pub(super) fn elapsed_ms(started: Instant) -> u64 {
+    u64::try_from(started.elapsed().as_millis()).unwrap_or(u64::MAX)
+}

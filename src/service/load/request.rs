@@ -1,0 +1,77 @@
+//! What is asked of a load, and whether what is installed is it already.
+
+use crate::digest::Digest;
+use crate::fetch::{Fetched, Identity};
+use crate::reference::{ComponentId, Reference};
+use crate::service::grants::PolicyChoice;
+use crate::store::{Installed, Origin};
+use crate::verify::{Requirements, Trust, Verification};
+
+/// What to load, and under which conditions.
+#[derive(Debug, Clone)]
+pub struct LoadRequest {
+    pub reference: Reference,
+    /// The id to install under; otherwise made from the reference.
+    pub name: Option<ComponentId>,
+    /// The OCI manifest or the component must have this digest.
+    pub digest: Option<Digest>,
+    pub verification: Verification,
+    pub compile: Compile,
+    pub policy: PolicyChoice,
+    /// By what means what the load grants is granted.
+    pub origin: Origin,
+}
+
+/// When native code is made.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Compile {
+    /// Tools are offered at once; code follows.
+    Background,
+    /// The load ends when optimised code is in the store.
+    Wait,
+    /// As `Wait`, and code that is there is made again.
+    Force,
+}
+
+impl LoadRequest {
+    pub(in crate::service) fn requirements(&self) -> Requirements {
+        Requirements {
+            digest: self.digest,
+            verification: self.verification,
+        }
+    }
+
+    /// Whether the source still has what is installed, checked as asked.
+    pub(super) fn satisfied_by(&self, installed: &Installed, identity: &Identity) -> bool {
+        installed.metadata.identity.same_content(identity) && self.accepts(installed)
+    }
+
+    /// Without a network no source can be asked, and what is installed stands
+    /// for it. Sources on this machine are asked as always.
+    pub(super) fn satisfied_offline(&self, installed: &Installed) -> bool {
+        let remote = matches!(self.reference, Reference::Oci(_) | Reference::Https(_));
+        remote && installed.metadata.source == self.reference && self.accepts(installed)
+    }
+
+    /// Whether the source's bytes turned out to be those that are installed.
+    pub(super) fn same(&self, installed: &Installed, fetched: &Fetched) -> bool {
+        let digests = &installed.metadata.digests;
+        let manifest = fetched.artifact.as_ref().map(|a| a.manifest_digest);
+        digests.component == fetched.component.digest
+            && digests.manifest == manifest
+            && self.accepts(installed)
+    }
+
+    fn accepts(&self, installed: &Installed) -> bool {
+        let metadata = &installed.metadata;
+        let digests = &metadata.digests;
+        let named = self.reference.content_digest();
+        let pinned = self.digest.into_iter().chain(named).all(|pin| {
+            metadata.trust == Trust::Pinned
+                && (pin == digests.component || Some(pin) == digests.manifest)
+        });
+        let trusted =
+            metadata.trust != Trust::Skipped || self.verification == Verification::Skipped;
+        pinned && trusted
+    }
+}

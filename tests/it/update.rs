@@ -1,0 +1,343 @@
+//! Other versions: told, looked at, taken, and taken back.
+
+use std::fs;
+use std::sync::{Arc, Mutex};
+
+use serde_json::{Value, json};
+
+use crate::support::artifact::{Artifact, POLICY, WASM};
+use crate::support::cli::Cli;
+use crate::support::components::binary;
+use crate::support::faults::{Faults, Honest};
+use crate::support::mcp::Place;
+
+/// A registry whose tag can be moved.
+struct Moving {
+    server: Faults,
+    content: Arc<Mutex<Honest>>,
+}
+
+impl Moving {
+    async fn start(artifact: &Artifact) -> Self {
+        let content = Arc::new(Mutex::new(Honest::new(artifact)));
+        let served = content.clone();
+        let server = Faults::start(move |seen| served.lock().unwrap().answer(seen)).await;
+        Moving { server, content }
+    }
+
+    fn push(&self, artifact: &Artifact) {
+        *self.content.lock().unwrap() = Honest::new(artifact);
+    }
+}
+
+/// Answers with `version`.
+fn code(version: u32) -> String {
+    format!(
+        r#"(component
+            (core module $m (func (export "version") (result i32) (i32.const {version})))
+            (core instance $i (instantiate $m))
+            (func (export "version") (result u32) (canon lift (core func $i "version"))))"#
+    )
+}
+
+/// Has another tool besides, another result, and imports the environment.
+const WIDER: &str = r#"(component
+    (import "wasi:cli/environment@0.2.0" (instance
+      (export "initial-cwd" (func (result (option string))))))
+    (core module $m
+      (func (export "version") (result i32) (i32.const 9))
+      (func (export "other") (result i32) (i32.const 1)))
+    (core instance $i (instantiate $m))
+    (func (export "version") (result s32) (canon lift (core func $i "version")))
+    (func (export "other") (result u32) (canon lift (core func $i "other"))))"#;
+
+const REQUEST: &str =
+    "version: \"1.0\"\npermissions:\n  environment:\n    allow:\n    - key: CITY\n";
+
+fn plain(version: u32) -> Artifact {
+    Artifact::new(&[(WASM, &binary(&code(version)))])
+}
+
+fn wider() -> Artifact {
+    Artifact::new(&[(WASM, &binary(WIDER)), (POLICY, REQUEST.as_bytes())])
+}
+
+fn version(cli: &Cli) -> Value {
+    cli.json(["call", "version"])["result"].clone()
+}
+
+/// Blocking commands, off the async workers that serve them.
+async fn with<T: Send + 'static>(
+    cli: &Arc<Cli>,
+    run: impl FnOnce(&Cli) -> T + Send + 'static,
+) -> T {
+    let cli = cli.clone();
+    tokio::task::spawn_blocking(move || run(&cli))
+        .await
+        .unwrap()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_moved_is_told_after_one_request_each() {
+    let registry = Moving::start(&plain(1)).await;
+    let cli = Arc::new(Cli::new());
+    let (tag, pin) = (
+        registry.server.reference("a:v1"),
+        registry
+            .server
+            .reference(&format!("a@{}", plain(1).digest())),
+    );
+    let file = cli.file("local.wat", code(3));
+    with(&cli, move |cli| {
+        cli.json(["load", "--uri", &tag, "--name", "moves"]);
+        cli.json(["load", "--uri", &tag, "--name", "stays"]);
+        cli.json(["load", "--uri", &pin, "--name", "pinned"]);
+        cli.load(&file);
+    })
+    .await;
+    let before = registry.server.seen().len();
+    let told = with(&cli, |cli| cli.json(["outdated"])).await;
+    let status = |told: &Value, nth: usize| told["components"][nth]["status"].clone();
+    assert_eq!(told["components"][0]["component_id"], "local");
+    assert_eq!(
+        [0, 1, 2, 3].map(|nth| status(&told, nth)),
+        ["current", "current", "pinned", "current"]
+    );
+    registry.push(&plain(2));
+    fs::write(cli.root().with_file_name("files/local.wat"), code(44)).unwrap();
+    let told = with(&cli, |cli| cli.json(["outdated"])).await;
+    assert_eq!(
+        [0, 1, 2, 3].map(|nth| status(&told, nth)),
+        ["outdated", "outdated", "pinned", "outdated"]
+    );
+    let moved = &told["components"][1];
+    assert_eq!(moved["installed"], plain(1).digest().to_string());
+    assert_eq!(moved["available"], plain(2).digest().to_string());
+    let requests = &registry.server.seen()[before..];
+    assert_eq!(requests.len(), 4, "{requests:?}");
+    assert!(requests.iter().all(|one| one.method == "HEAD"));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn sources_that_cannot_be_asked_do_not_hide_the_others() {
+    let registry = Moving::start(&plain(1)).await;
+    let cli = Arc::new(Cli::new());
+    let tag = registry.server.reference("a:v1");
+    let file = cli.file("local.wat", code(3));
+    with(&cli, move |cli| {
+        cli.json(["load", "--uri", &tag]);
+        cli.load(&file);
+    })
+    .await;
+    drop(registry);
+    fs::write(cli.root().with_file_name("files/local.wat"), code(44)).unwrap();
+    let ended = with(&cli, |cli| cli.run(["outdated", "-o", "json"])).await;
+    assert_eq!(ended.code, 4, "{}", ended.stderr);
+    assert!(
+        ended.stderr.contains("sources-not-asked"),
+        "{}",
+        ended.stderr
+    );
+    let told: Value = serde_json::from_str(&ended.stdout).unwrap();
+    assert_eq!(told["components"][0]["status"], "failed");
+    assert_eq!(told["components"][0]["error"]["code"], "oci-pull-failed");
+    assert_eq!(told["components"][1]["status"], "outdated");
+
+    let ended = with(&cli, |cli| cli.run(["update", "--all", "-o", "json"])).await;
+    assert_eq!(ended.code, 4, "{}", ended.stderr);
+    let told: Value = serde_json::from_str(&ended.stdout).unwrap();
+    assert_eq!(told["components"][0]["status"], "updated");
+    assert_eq!(told["failures"][0]["error"]["code"], "oci-pull-failed");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn code_alone_is_updated_without_a_question() {
+    let registry = Moving::start(&plain(1)).await;
+    let cli = Arc::new(Cli::new());
+    let tag = registry.server.reference("a:v1");
+    with(&cli, move |cli| {
+        cli.json(["load", "--uri", &tag]);
+        let same = cli.run(["update", "a"]);
+        assert_eq!((same.code, &*same.stdout), (0, "a: up to date\n"));
+        let same = cli.run(["update", "--all"]);
+        assert_eq!(same.stdout, "Everything is up to date\n");
+    })
+    .await;
+    registry.push(&plain(2));
+    with(&cli, |cli| {
+        let dry = cli.json(["update", "--all", "--dry-run"]);
+        assert_eq!(dry["components"][0]["status"], "available");
+        assert_eq!(version(cli), 1);
+        let updated = cli.run(["update", "--all"]);
+        assert_eq!(updated.stdout, "a: updated\n  only code changed\n");
+        assert_eq!(version(cli), 2);
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_changes_more_waits_to_be_accepted() {
+    let registry = Moving::start(&plain(1)).await;
+    let cli = Arc::new(Cli::new());
+    let tag = registry.server.reference("a:v1");
+    with(&cli, move |cli| cli.json(["load", "--uri", &tag])).await;
+    registry.push(&wider());
+    with(&cli, |cli| {
+        let held = cli.run(["update", "a"]);
+        assert_eq!(held.code, 5, "{}", held.stderr);
+        assert!(held.stderr.contains("--accept"), "{}", held.stderr);
+        assert_eq!(
+            held.stdout,
+            "a: another version waits to be accepted\n  \
+             + tool other\n  \
+             + imports wasi:cli/environment@0.2.0\n  \
+             + asks to see the environment variable `CITY`\n  \
+             ~ tool version: other result\n"
+        );
+        assert_eq!(version(cli), 1);
+        assert!(cli.is_tidy());
+
+        let taken = cli.json(["update", "a", "--accept"]);
+        let updated = &taken["components"][0];
+        assert_eq!(updated["status"], "updated");
+        assert_eq!(updated["changes"]["tools_added"], json!(["other"]));
+        // What it asks for is told, and not granted.
+        assert_eq!(updated["not_granted"].as_array().unwrap().len(), 1);
+        assert_eq!(cli.json(["policy", "get", "a"])["grants"], json!([]));
+        assert_eq!(version(cli), 9);
+    })
+    .await;
+}
+
+#[test]
+fn a_rollback_brings_the_version_before_back_and_leaves_grants() {
+    let cli = Cli::new();
+    let file = cli.file("tool.wat", code(1));
+    cli.load(&file);
+    let none = cli.failure(["rollback", "tool"]);
+    assert!(none.starts_with("exit code 3\n"), "{none}");
+    cli.json(["permission", "grant", "network", "tool", "old.example.com"]);
+    fs::write(&file, code(2)).unwrap();
+    cli.load(&file);
+    cli.json(["permission", "reset", "tool"]);
+    cli.json(["permission", "grant", "network", "tool", "new.example.com"]);
+    let grants = || cli.json(["policy", "get", "tool"])["policy"].clone();
+    let granted = grants();
+
+    for expected in [1, 2, 1] {
+        let back = cli.run(["rollback", "tool"]);
+        assert_eq!(back.code, 0, "{}", back.stderr);
+        assert!(back.stdout.contains("only code changed"), "{}", back.stdout);
+        assert_eq!(version(&cli), expected);
+        // What was revoked meanwhile stays revoked.
+        assert_eq!(grants(), granted);
+    }
+    assert!(cli.is_tidy());
+    assert_eq!(cli.run(["cache", "verify"]).code, 0);
+    // An update goes forward again.
+    assert_eq!(
+        cli.json(["update", "tool"])["components"][0]["status"],
+        "updated"
+    );
+    assert_eq!(version(&cli), 2);
+}
+
+#[test]
+fn a_damaged_way_back_is_not_taken() {
+    let cli = Cli::new();
+    let file = cli.file("tool.wat", code(1));
+    cli.load(&file);
+    fs::write(&file, code(2)).unwrap();
+    cli.load(&file);
+    let kept = cli.root().join("previous/tool/tool.wasm");
+    let mut bytes = fs::read(&kept).unwrap();
+    *bytes.last_mut().unwrap() ^= 1;
+    fs::write(&kept, bytes).unwrap();
+    let damaged = cli.failure(["rollback", "tool"]);
+    assert!(damaged.starts_with("exit code 5\n"), "{damaged}");
+    assert_eq!(version(&cli), 2);
+}
+
+#[test]
+fn a_previous_version_is_kept_until_it_is_pruned_or_unloaded() {
+    let cli = Cli::new();
+    let file = cli.file("tool.wat", code(1));
+    let replace = || {
+        for version in [1, 2] {
+            fs::write(&file, code(version)).unwrap();
+            cli.load(&file);
+        }
+    };
+    replace();
+    assert!(cli.json(["cache", "list"])["components"][0]["previous_bytes"].is_u64());
+    // What was replaced just now is not unused for long.
+    cli.json(["cache", "prune", "--unused-for", "1h"]);
+    cli.json(["cache", "clear"]);
+    assert_eq!(cli.json(["rollback", "tool"])["component_id"], "tool");
+    let pruned = cli.json(["cache", "prune", "--max-size", "1"]);
+    assert_eq!(pruned["previous"], json!(["tool"]));
+    assert_eq!(cli.run(["rollback", "tool"]).code, 3);
+
+    replace();
+    cli.json(["unload", "tool"]);
+    cli.load(&file);
+    assert_eq!(cli.run(["rollback", "tool"]).code, 3);
+}
+
+#[test]
+fn what_is_not_installed_cannot_be_updated() {
+    let cli = Cli::new();
+    assert_eq!(cli.run(["update", "absent"]).code, 3);
+    assert_eq!(cli.run(["rollback", "absent"]).code, 3);
+    assert_eq!(cli.run(["update"]).code, 2);
+    assert_eq!(
+        cli.run(["update", "--all", "--dry-run", "--accept"]).code,
+        2
+    );
+    assert_eq!(
+        cli.run(["outdated"]).stdout,
+        "No components are installed\n"
+    );
+    assert_eq!(
+        cli.run(["update", "--all"]).stdout,
+        "Everything is up to date\n"
+    );
+}
+
+/// Counts for a while, then answers with `version`.
+fn slow(version: u32) -> String {
+    format!(
+        r#"(component
+            (core module $m (func (export "version") (result i32) (local i64)
+              (loop $count
+                (local.set 0 (i64.add (local.get 0) (i64.const 1)))
+                (br_if $count (i64.lt_u (local.get 0) (i64.const 3_000_000_000))))
+              (i32.const {version})))
+            (core instance $i (instantiate $m))
+            (func (export "version") (result u32) (canon lift (core func $i "version"))))"#
+    )
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn calls_under_way_end_on_the_version_they_began_on() {
+    let place = Place::new();
+    let file = place.component("tool.wat", &slow(1));
+    let client = place.stdio().await;
+    client.load(&file).await;
+    let call = client.call("version", json!({}));
+    let update = async {
+        tokio::time::sleep(std::time::Duration::from_millis(300)).await;
+        place.component("tool.wat", &code(2));
+        let ended = place.wassette(&["update", "tool"]).output().await.unwrap();
+        assert!(ended.status.success(), "{ended:?}");
+    };
+    let (first, ()) = tokio::join!(call, update);
+    assert_eq!(first.structured_content, Some(json!({"result": 1})));
+    for _ in 0..600 {
+        let next = client.call("version", json!({})).await;
+        if next.structured_content == Some(json!({"result": 2})) {
+            return;
+        }
+    }
+    panic!("the old version still answers");
+}
