@@ -27,6 +27,7 @@ pub use request::{Compile, LoadRequest};
 pub(super) use outcome::Loaded;
 
 /// What a source had, before anything changed for it.
+#[allow(clippy::large_enum_variant, reason = "there is one for each load")]
 pub(super) enum Brought {
     /// What is installed, which is offered.
     Same(Loaded),
