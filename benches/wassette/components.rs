@@ -10,6 +10,32 @@ pub fn tiny() -> Vec<u8> {
     component("tiny", "")
 }
 
+/// `add` under another name.
+pub fn named(name: &str) -> Vec<u8> {
+    component(name, "")
+}
+
+/// The same with a custom section of `size` bytes, whose name is its own.
+pub fn padded(name: &str, size: usize) -> Vec<u8> {
+    let mut wasm = named(name);
+    let mut content = vec![u8::try_from(name.len()).expect("a short name")];
+    content.extend(name.as_bytes());
+    content.resize(content.len() + size, 7);
+    wasm.push(0);
+    let mut left = content.len();
+    loop {
+        // LEB128, as the format counts.
+        let low = (left & 0x7f) as u8;
+        left >>= 7;
+        wasm.push(if left == 0 { low } else { low | 0x80 });
+        if left == 0 {
+            break;
+        }
+    }
+    wasm.extend(content);
+    wasm
+}
+
 /// Over 3 MB of code around one small function.
 pub fn three_megabytes(n: usize) -> Vec<u8> {
     let mut filler = String::new();

@@ -2,7 +2,7 @@
 //!
 //! ```text
 //! tests/components/install.sh     # once: the JavaScript and Python components
-//! cargo bench                     # or: cargo bench -- start load calls crowd pull
+//! cargo bench                     # or: cargo bench -- start load calls crowd pull store
 //! ```
 
 mod calls;
@@ -16,6 +16,7 @@ mod puller;
 mod registry;
 mod report;
 mod start;
+mod store;
 
 fn main() {
     if std::env::var_os(null_server::SWITCH).is_some() {
@@ -28,12 +29,13 @@ fn main() {
         .skip(1)
         .filter(|arg| !arg.starts_with('-'))
         .collect();
-    let groups: [(&str, fn()); 5] = [
+    let groups: [(&str, fn()); 6] = [
         ("start", start::run),
         ("load", load::run),
         ("calls", calls::run),
         ("crowd", crowd::run),
         ("pull", pull::run),
+        ("store", store::run),
     ];
     for (name, run) in groups {
         if wanted.is_empty() || wanted.iter().any(|w| w == name) {
