@@ -2,7 +2,7 @@ use jiff::Timestamp;
 use serde::Serialize;
 
 use crate::reference::{ComponentId, Shown};
-use crate::store::{Digests, Entry, Metadata};
+use crate::store::{Digests, Entry, Metadata, usage};
 use crate::verify::Trust;
 
 use super::{Error, Service};
@@ -26,6 +26,10 @@ pub enum Health {
         size: u64,
         trust: Trust,
         created_at: Timestamp,
+        /// Whether native code is in the store.
+        compiled: bool,
+        /// The last call, to within ten minutes; absent when it was never called.
+        last_used: Option<Timestamp>,
         tool_names: Vec<String>,
     },
     /// Not served.
@@ -47,7 +51,7 @@ impl Service {
             },
             Entry::Sound(installed) => {
                 let tool_names = self.tool_names(&installed.metadata);
-                let metadata = installed.metadata;
+                let (metadata, files) = (installed.metadata, installed.files);
                 ComponentSummary {
                     id: metadata.component_id,
                     health: Health::Ok {
@@ -56,6 +60,8 @@ impl Service {
                         size: metadata.validation_stamp.file_size,
                         trust: metadata.trust,
                         created_at: metadata.created_at,
+                        compiled: files.cwasm.is_file(),
+                        last_used: usage::last_used(&files),
                         tool_names,
                     },
                 }

@@ -174,3 +174,23 @@ fn bad_requests_are_refused() {
         assert_eq!(root.cli.run(args).code, 2, "{args:?}");
     }
 }
+
+#[test]
+fn a_long_list_tells_how_each_component_stands() {
+    let root = Root::new();
+    let long = || root.cli.run(["list", "--long"]).stdout;
+    let listed = || root.cli.json(["list"])["components"][0].clone();
+    let digest = listed()["digests"]["component"]
+        .as_str()
+        .unwrap()
+        .to_owned();
+    assert_eq!(listed()["compiled"], true);
+    root.add();
+    assert!(listed()["last_used"].is_string(), "{}", listed());
+    for shown in [digest.as_str(), "yes", "digest"] {
+        assert!(long().contains(shown), "{}", long());
+    }
+    root.cli.json(["cache", "clear"]);
+    assert_eq!(listed()["compiled"], false);
+    assert!(!long().contains("yes"), "{}", long());
+}
