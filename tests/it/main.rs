@@ -40,6 +40,8 @@ mod limits_told;
 mod mcp_audit;
 mod mcp_auth;
 mod mcp_crowd;
+#[cfg(unix)]
+mod mcp_denials;
 mod mcp_events;
 mod mcp_follow;
 mod mcp_grants;
@@ -49,11 +51,14 @@ mod mcp_offer;
 mod mcp_shown;
 mod mcp_sse;
 mod mcp_tools;
+#[cfg(unix)]
+mod policy_matrix;
 mod real_components;
 mod runtime_cache;
 mod runtime_calls;
 mod runtime_limits;
 mod runtime_redaction;
+mod sandbox_environment;
 #[cfg(unix)]
 mod sandbox_files;
 #[cfg(unix)]

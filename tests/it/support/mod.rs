@@ -5,6 +5,7 @@ pub mod artifact;
 pub mod certificates;
 pub mod cli;
 pub mod components;
+pub mod components_files;
 pub mod components_limits;
 pub mod components_rt;
 pub mod cut;

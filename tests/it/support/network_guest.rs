@@ -13,7 +13,7 @@ use wassette::runtime::{
 
 use super::program::{Installed, export};
 
-const COMPONENT: &[u8] = include_bytes!("../../guests/network/network.wasm");
+pub const COMPONENT: &[u8] = include_bytes!("../../guests/network/network.wasm");
 
 pub struct NetworkGuest {
     installed: Installed,
@@ -69,9 +69,13 @@ impl NetworkGuest {
     }
 
     pub async fn call(&self, function: &str, arguments: Value) -> Called {
+        self.call_in(&self.sandbox, function, arguments).await
+    }
+
+    pub async fn call_in(&self, sandbox: &Sandbox, function: &str, arguments: Value) -> Called {
         let arguments: Map<String, Value> = serde_json::from_value(arguments).unwrap();
         let export = export(function);
-        self.program.call(&export, &arguments, &self.sandbox).await
+        self.program.call(&export, &arguments, sandbox).await
     }
 
     /// What a function answers, be it a value or an error value.
