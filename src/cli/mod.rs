@@ -8,6 +8,7 @@ mod compile;
 mod completions;
 mod consent;
 mod credentials;
+mod doctor;
 mod inspect;
 mod list;
 mod load;
@@ -110,6 +111,7 @@ enum Command {
     Inspect(inspect::Inspect),
     Call(call::Call),
     Cache(cache::Cache),
+    Doctor(doctor::Doctor),
     Registry(registry::Registry),
     Login(login::Login),
     Logout(logout::Logout),
@@ -157,6 +159,7 @@ impl Cli {
             Command::Inspect(command) => command.run(global),
             Command::Call(command) => command.run(global),
             Command::Cache(command) => command.run(global),
+            Command::Doctor(command) => command.run(global),
             Command::Registry(command) => command.run(global),
             Command::Login(command) => command.run(global),
             Command::Logout(command) => command.run(global),

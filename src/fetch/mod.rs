@@ -20,7 +20,8 @@ mod progress;
 mod sink;
 mod unpack;
 
-use std::path::Path;
+use std::io;
+use std::path::{Path, PathBuf};
 use std::time::Instant;
 
 use bytes::Bytes;
@@ -36,7 +37,9 @@ pub use hosts::{
     RegistryName,
 };
 pub use http::HttpError;
-pub use oci::{Checked, ConfigTarget, InvalidManifest, LayoutError, LoginError, WasmConfig};
+pub use oci::{
+    Checked, ConfigTarget, InvalidManifest, LayoutError, LoginError, Reached, WasmConfig,
+};
 pub use options::{FetchOptions, Network};
 pub use outcome::{Artifact, Blob, Fetched, Identity, KeptBlob, Openness, Receipt, Resolved};
 pub use progress::{Progress, Silent, Step};
@@ -226,6 +229,27 @@ impl Fetcher {
     ) -> Result<Checked, LoginError> {
         let mirrors = &self.options.mirrors;
         oci::check_login((&self.http, mirrors), registry, (username, secret)).await
+    }
+
+    /// Asks a registry (`host[:port]`) for a sign of life.
+    ///
+    /// # Errors
+    ///
+    /// When it gives none.
+    pub async fn reach(&self, registry: &str) -> Result<Reached, LoginError> {
+        oci::reach((&self.http, &self.options.mirrors), registry).await
+    }
+
+    /// The registries for which other hosts are configured.
+    pub fn mirrored_registries(&self) -> impl Iterator<Item = String> {
+        let names = self.options.mirrors.hosts.keys();
+        names.filter_map(|name| Some(name.registry()?.to_owned()))
+    }
+
+    /// The files that may hold credentials, and how many registries each has
+    /// any for; the errors tell nothing of what is in them.
+    pub fn credential_files(&self) -> Vec<(PathBuf, io::Result<usize>)> {
+        credentials::files(&self.options.credentials)
     }
 
     fn oci<'a>(&'a self, meter: &'a Meter) -> oci::Registry<'a> {

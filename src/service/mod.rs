@@ -13,6 +13,7 @@ mod cache;
 mod call;
 mod config;
 pub mod denied;
+mod doctor;
 mod error;
 mod grants;
 mod idle;
@@ -49,6 +50,7 @@ pub use cache::{
 pub use call::CallReport;
 pub use config::{BundledPolicy, Config, ConfigError};
 pub use denied::{Denied, DeniedCall};
+pub use doctor::{Diagnosis, Finding, State};
 pub use error::Error;
 pub use grants::{
     Answer, Consent, Described, Grant, NobodyToAsk, PolicyChoice, PolicyReport, Question,

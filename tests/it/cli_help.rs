@@ -26,6 +26,7 @@ fn help_of_every_command() {
         "secret delete",
         "serve",
         "completions",
+        "doctor",
     ] {
         let args = command.split_whitespace().chain(["--help"]);
         let ended = cli.run(args);

@@ -17,6 +17,7 @@ mod cli_sources;
 mod clients;
 mod code_kept;
 mod crash;
+mod doctor;
 mod documents;
 mod fetch_archives;
 mod fetch_file;

@@ -15,6 +15,7 @@ mod options;
 mod tests;
 
 use std::fmt;
+use std::io;
 use std::path::{Path, PathBuf};
 
 pub use crate::secret::Secret;
@@ -79,6 +80,20 @@ pub(super) struct Wanted<'a> {
     pub registry: &'a str,
     /// Podman's files may hold credentials for part of a registry.
     pub repository: &'a str,
+}
+
+/// The files among the sources, and how many registries each has a credential
+/// or a helper for.
+pub(super) fn files(options: &CredentialOptions) -> Vec<(PathBuf, io::Result<usize>)> {
+    let login = options.login_file.iter().map(LoginFile::path);
+    let paths = login.chain(options.config_files.iter().cloned());
+    let registries = |config: Config| config.auths.len() + config.cred_helpers.len();
+    paths
+        .map(|path| {
+            let read = Config::parse(&path).map(registries);
+            (path, read)
+        })
+        .collect()
 }
 
 /// All sources of one program, in their order.

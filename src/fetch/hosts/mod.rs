@@ -249,6 +249,13 @@ impl TryFrom<String> for Authority {
 #[serde(try_from = "String")]
 pub struct RegistryName(String);
 
+impl RegistryName {
+    /// The one registry it stands for.
+    pub fn registry(&self) -> Option<&str> {
+        (self.0 != DEFAULT).then_some(&*self.0)
+    }
+}
+
 impl TryFrom<String> for RegistryName {
     type Error = String;
 

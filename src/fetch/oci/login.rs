@@ -37,6 +37,12 @@ pub enum LoginError {
         #[source]
         source: HttpError,
     },
+    #[error("Failed to reach `{registry}`")]
+    Unreachable {
+        registry: String,
+        #[source]
+        source: HttpError,
+    },
     #[error(transparent)]
     Hosts(#[from] InvalidHosts),
     #[error(transparent)]
@@ -53,6 +59,7 @@ impl Diagnose for LoginError {
                 HttpError::Untrusted { .. } => "untrusted-certificate",
                 _ => "login-failed",
             },
+            LoginError::Unreachable { .. } => "registry-unreachable",
             LoginError::Hosts(_) => "invalid-config",
             LoginError::Store(error) => error.code(),
         }
@@ -61,7 +68,9 @@ impl Diagnose for LoginError {
     fn class(&self) -> Class {
         match self {
             LoginError::Registry { .. } | LoginError::Hosts(_) => Class::Usage,
-            LoginError::Refused { .. } | LoginError::Failed { .. } => Class::Network,
+            LoginError::Refused { .. }
+            | LoginError::Failed { .. }
+            | LoginError::Unreachable { .. } => Class::Network,
             LoginError::Store(error) => error.class(),
         }
     }
@@ -86,6 +95,9 @@ impl Diagnose for LoginError {
             LoginError::Failed { registry, .. } => format!(
                 "nothing was stored; check the name `{registry}`, the network and the proxy settings"
             ),
+            LoginError::Unreachable { registry, .. } => {
+                format!("check the name `{registry}`, the network and the proxy settings")
+            }
             LoginError::Hosts(_) => {
                 "the keys of `hosts.toml` are listed in docs/configuration.md".into()
             }
@@ -184,7 +196,7 @@ fn unanswerable(registry: &Url, reason: &'static str) -> HttpError {
 }
 
 /// `…/v2/`, where a registry says whether it wants a login.
-fn base(http: &Http, known: &Host, registry: &str) -> Option<Url> {
+pub(super) fn base(http: &Http, known: &Host, registry: &str) -> Option<Url> {
     let registry = match registry {
         hosts::DOCKER => hosts::DOCKER_HOST,
         registry => registry,

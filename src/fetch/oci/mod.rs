@@ -16,6 +16,7 @@ mod layout_error;
 mod login;
 mod manifest;
 mod media_type;
+mod reach;
 mod realm;
 #[cfg(test)]
 mod tests;
@@ -33,6 +34,8 @@ pub use layout_error::LayoutError;
 pub(super) use login::check_login;
 pub use login::{Checked, LoginError};
 pub use manifest::{ConfigTarget, InvalidManifest, WasmConfig};
+pub use reach::Reached;
+pub(super) use reach::reach;
 
 use super::error::Failure;
 use super::hosts::Capability;

@@ -1,0 +1,135 @@
+//! The root, what is installed, and files that hold secrets.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use super::{Finding, State};
+use crate::service::Service;
+use crate::store::Entry;
+
+/// A large component, its native code, and both of the version before.
+const ROOM: u64 = 512 << 20;
+
+impl Service {
+    pub(super) fn check_files(&self) -> Vec<Finding> {
+        let mut findings = vec![self.check_root()];
+        findings.extend(self.check_room());
+        findings.push(self.check_components());
+        findings.push(self.check_private());
+        findings
+    }
+
+    fn check_root(&self) -> Finding {
+        let root = self.store.layout().root().to_owned();
+        let shown = root.display();
+        // Making a staging directory takes all that a load needs of a root.
+        if let Err(error) = self.store.stage() {
+            return match fs::read_dir(&root) {
+                Ok(_) => Finding::new("root", State::Warning, format!("{error}"))
+                    .advise("what is installed works; to load more, make it writable"),
+                Err(_) => Finding::failed("root", &error).advise(format!(
+                    "make `{shown}` yours, or name another with `--root`"
+                )),
+            };
+        }
+        match exposure(&root) {
+            Exposure::ToWriters => Finding::problem(
+                "root",
+                format!("other users can change what is in `{shown}`"),
+            )
+            .advise(format!("chmod 700 '{shown}'")),
+            Exposure::ToReaders | Exposure::None => {
+                Finding::ok("root", format!("`{shown}` can be read and written"))
+            }
+        }
+    }
+
+    #[cfg(unix)]
+    fn check_room(&self) -> Option<Finding> {
+        let system = rustix::fs::statvfs(self.store.layout().root()).ok()?;
+        let free = system.f_bavail.saturating_mul(system.f_frsize);
+        let found = format!("{} MiB are free", free >> 20);
+        Some(if free < ROOM {
+            Finding::new("disk", State::Warning, found)
+                .advise("make room, for instance with `wassette cache prune --unused-for 168h`")
+        } else {
+            Finding::ok("disk", found)
+        })
+    }
+
+    #[cfg(not(unix))]
+    fn check_room(&self) -> Option<Finding> {
+        None
+    }
+
+    fn check_components(&self) -> Finding {
+        let entries = match self.store.list() {
+            Ok(entries) => entries,
+            Err(error) => return Finding::failed("components", &error),
+        };
+        let damaged: Vec<String> = entries
+            .iter()
+            .filter(|entry| matches!(entry, Entry::Damaged { .. }))
+            .map(|entry| format!("`{}`", entry.id()))
+            .collect();
+        if !damaged.is_empty() {
+            let found = format!("not as they were installed: {}", damaged.join(", "));
+            return Finding::problem("components", found).advise(
+                "`wassette cache verify --repair` mends what it can; load the others again",
+            );
+        }
+        let aside = self.store.quarantined();
+        if !aside.is_empty() {
+            let found = format!("{} in quarantine", aside.len());
+            let place = self.store.layout().quarantine();
+            return Finding::new("components", State::Warning, found).advise(format!(
+                "find out who changed what is in `{}`, and remove it",
+                place.display()
+            ));
+        }
+        Finding::ok("components", format!("{} installed", entries.len()))
+    }
+
+    /// Files that nobody else may read.
+    fn check_private(&self) -> Finding {
+        let layout = self.store.layout();
+        let secrets = layout.secrets();
+        let mut private: Vec<PathBuf> = vec![secrets.clone(), layout.root().join("auth.json")];
+        let entries = fs::read_dir(secrets).into_iter().flatten().flatten();
+        private.extend(entries.map(|entry| entry.path()));
+        private.retain(|path| exposure(path) != Exposure::None);
+        match private.first() {
+            None => Finding::ok("secrets", "nobody else can read them"),
+            Some(path) => {
+                let path = path.display();
+                Finding::problem("secrets", format!("other users can read `{path}`")).advise(
+                    format!("chmod -R go= '{path}', and change the secrets in it"),
+                )
+            }
+        }
+    }
+}
+
+#[derive(PartialEq, Eq)]
+enum Exposure {
+    None,
+    ToReaders,
+    ToWriters,
+}
+
+/// Whom, besides its owner, a file's mode lets at it; a file that is not there
+/// nobody.
+#[cfg(unix)]
+fn exposure(path: &Path) -> Exposure {
+    use std::os::unix::fs::MetadataExt;
+    match fs::metadata(path).map(|metadata| metadata.mode()) {
+        Ok(mode) if mode & 0o022 != 0 => Exposure::ToWriters,
+        Ok(mode) if mode & 0o055 != 0 => Exposure::ToReaders,
+        _ => Exposure::None,
+    }
+}
+
+#[cfg(not(unix))]
+fn exposure(_: &Path) -> Exposure {
+    Exposure::None
+}

@@ -1,0 +1,108 @@
+//! `doctor`: whether everything around the program is as it needs it, and what
+//! to do where it is not.
+
+mod clock;
+mod engine;
+mod files;
+mod sources;
+
+use std::sync::Arc;
+
+use serde::Serialize;
+
+use crate::error::{Diagnose, Report};
+
+use super::Service;
+
+/// How one check ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum State {
+    Ok,
+    /// Nothing was there to be checked, or it was not to be.
+    Skipped,
+    /// The program works, but not as well as it could.
+    Warning,
+    /// Something does not work.
+    Problem,
+}
+
+/// What one check found.
+#[derive(Debug, Clone, Serialize)]
+pub struct Finding {
+    pub check: &'static str,
+    pub state: State,
+    pub found: String,
+    /// What to do about it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub advice: Option<String>,
+}
+
+/// All that was found.
+#[derive(Debug, Clone, Serialize)]
+pub struct Diagnosis {
+    pub findings: Vec<Finding>,
+}
+
+impl Service {
+    /// Checks the root, credentials, registries, engine and clock. Makes the
+    /// root if there is none, and changes nothing else.
+    pub async fn diagnose(self: &Arc<Self>) -> Diagnosis {
+        let mut findings = self.check_files();
+        findings.extend(self.check_credentials());
+        let (reached, asked) = self.check_registries().await;
+        findings.extend(reached);
+        findings.push(self.check_engine().await);
+        findings.push(self.check_clock(&asked));
+        Diagnosis { findings }
+    }
+}
+
+impl Diagnosis {
+    /// How many checks found something that does not work.
+    pub fn problems(&self) -> usize {
+        let problem = |finding: &&Finding| finding.state == State::Problem;
+        self.findings.iter().filter(problem).count()
+    }
+}
+
+impl Finding {
+    fn new(check: &'static str, state: State, found: impl Into<String>) -> Self {
+        Finding {
+            check,
+            state,
+            found: found.into(),
+            advice: None,
+        }
+    }
+
+    fn ok(check: &'static str, found: impl Into<String>) -> Self {
+        Finding::new(check, State::Ok, found)
+    }
+
+    fn problem(check: &'static str, found: impl Into<String>) -> Self {
+        Finding::new(check, State::Problem, found)
+    }
+
+    /// An error with its causes, and its hint as advice.
+    fn failed(check: &'static str, error: &dyn Diagnose) -> Self {
+        let Report {
+            message,
+            causes,
+            hint,
+            ..
+        } = Report::new(error);
+        let parts: Vec<String> = std::iter::once(message).chain(causes).collect();
+        Finding {
+            advice: hint,
+            ..Finding::problem(check, parts.join(": "))
+        }
+    }
+
+    fn advise(self, advice: impl Into<String>) -> Self {
+        Finding {
+            advice: Some(advice.into()),
+            ..self
+        }
+    }
+}
