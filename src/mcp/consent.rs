@@ -2,15 +2,17 @@
 //! asks for. What is not clearly a yes is a no.
 
 use std::pin::Pin;
+use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
 use rmcp::model::{
     ClientResult, ElicitRequest, ElicitRequestParams, ElicitResult, ElicitationAction,
-    ServerRequest,
+    InputRequest, InputRequests, InputRequiredResult, InputResponses, ServerRequest,
 };
 use rmcp::service::{Peer, PeerRequestOptions, RequestContext, RoleServer};
 use serde_json::{Value, json};
 
+use crate::digest::Digest;
 use crate::service::{Answer, Consent, Question};
 
 /// How long the user may think.
@@ -22,11 +24,21 @@ pub(super) enum Asking {
     Nobody,
     /// By a request of the server to the client.
     Now(Peer<RoleServer>),
+    /// By a result that asks the client to call again with the answer.
+    Later(Rounds),
+}
+
+/// The rounds of one call: a question in the result of one, the answer to it
+/// in the request of the next. An answer counts for the very question that it
+/// was given to, by the digest of its form; nothing else is kept in between.
+pub(super) struct Rounds {
+    answers: InputResponses,
+    open: Mutex<InputRequests>,
 }
 
 impl Asking {
-    /// What the client of this call can do.
-    pub fn of(context: &RequestContext<RoleServer>) -> Self {
+    /// What the client of this call can do, and has answered already.
+    pub fn of(context: &RequestContext<RoleServer>, answers: Option<InputResponses>) -> Self {
         // A client that says with each request what it can speaks the
         // protocol in which servers make no requests.
         let inline = context.meta.client_capabilities();
@@ -38,8 +50,44 @@ impl Asking {
             .is_some_and(|modes| modes.form.is_some() || modes.url.is_none());
         match (asks_in_forms, asks_servers_nothing) {
             (true, false) => Asking::Now(context.peer.clone()),
-            _ => Asking::Nobody,
+            (true, true) => Asking::Later(Rounds {
+                answers: answers.unwrap_or_default(),
+                open: Mutex::default(),
+            }),
+            (false, _) => Asking::Nobody,
         }
+    }
+
+    /// What the client is to ask before it calls again.
+    pub fn open(self) -> Option<InputRequiredResult> {
+        let Asking::Later(rounds) = self else {
+            return None;
+        };
+        let open = rounds.open.into_inner();
+        let open = open.unwrap_or_else(PoisonError::into_inner);
+        (!open.is_empty()).then(|| InputRequiredResult::from_input_requests(open))
+    }
+}
+
+impl Rounds {
+    fn ask(&self, question: &Question) -> Answer {
+        let Ok(params) = params(question) else {
+            return Answer::Refused;
+        };
+        let Ok(form) = serde_json::to_vec(&params) else {
+            return Answer::Refused;
+        };
+        let key = Digest::of(&form).hex();
+        if let Some(result) = self.answers.get(&key) {
+            return match serde_json::from_value(result.clone()) {
+                Ok(result) => answer(&result),
+                Err(_) => Answer::Refused,
+            };
+        }
+        let request = InputRequest::Elicitation(ElicitRequest::new(params));
+        let mut open = self.open.lock().unwrap_or_else(PoisonError::into_inner);
+        open.insert(key, request);
+        Answer::Later
     }
 }
 
@@ -52,6 +100,7 @@ impl Consent for Asking {
             match self {
                 Asking::Nobody => Answer::Unavailable,
                 Asking::Now(peer) => elicit(peer, question).await,
+                Asking::Later(rounds) => rounds.ask(question),
             }
         })
     }

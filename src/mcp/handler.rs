@@ -8,8 +8,8 @@ use http::request::Parts;
 use rmcp::ErrorData;
 use rmcp::ServerHandler;
 use rmcp::model::{
-    CallToolRequestParams, CallToolResponse, CallToolResult, Implementation, ListToolsResult,
-    PaginatedRequestParams, ServerCapabilities, ServerConfig, SubscriptionFilter,
+    CallToolRequestParams, CallToolResponse, CallToolResult, Implementation, InputResponses,
+    ListToolsResult, PaginatedRequestParams, ServerCapabilities, ServerConfig, SubscriptionFilter,
 };
 use rmcp::service::{NotificationContext, RequestContext, RoleServer, SubscriptionContext};
 use serde_json::{Map, Value, json};
@@ -164,9 +164,13 @@ impl Handler {
     }
 
     /// How the user can be asked: grants that are switched off are not asked for.
-    fn asking(&self, context: &RequestContext<RoleServer>) -> Asking {
+    fn asking(
+        &self,
+        context: &RequestContext<RoleServer>,
+        answers: Option<InputResponses>,
+    ) -> Asking {
         match self.server.offer.admits(Effect::Grant) {
-            Ok(()) => Asking::of(context),
+            Ok(()) => Asking::of(context, answers),
             Err(_) => Asking::Nobody,
         }
     }
@@ -226,7 +230,7 @@ impl ServerHandler for Handler {
             return Ok(failed(&error, &mut call).into());
         }
         let arguments = request.arguments.unwrap_or_default();
-        let asking = self.asking(&context);
+        let asking = self.asking(&context, request.input_responses);
         // Losing the race drops the work, which stops a download or a guest.
         let ended = tokio::select! {
             biased;
@@ -235,7 +239,10 @@ impl ServerHandler for Handler {
         };
         let result = ended.unwrap_or_else(|| Ok(failed(&Cancelled, &mut call)));
         call.end(&result, audit);
-        result.map(CallToolResponse::from)
+        match asking.open() {
+            Some(questions) => Ok(questions.into()),
+            None => result.map(CallToolResponse::from),
+        }
     }
 
     /// The client is ready: from now on it hears of changes to the tool list.

@@ -1,11 +1,18 @@
 //! Permissions over MCP: the tools, and the question to the user.
 
+use std::sync::Arc;
+
+use rmcp::model::{CallToolResponse, CallToolResult, InputRequiredResult, ProtocolVersion};
+use rmcp::service::{ClientLifecycleMode, RoleClient, RunningService, serve_client_with_lifecycle};
+use rmcp::transport::StreamableHttpClientTransport;
 use serde_json::{Value, json};
 
 use crate::limits_denials::ASKS;
 use crate::support::artifact::{Artifact, POLICY, WASM};
 use crate::support::components::binary;
-use crate::support::mcp::{Answer, Client, News, Place, text_of};
+use crate::support::mcp::{
+    Answer, Client, Ear, HttpServer, News, Place, install_tls, params, text_of,
+};
 use crate::support::registry::Registry;
 
 const REQUEST: &str =
@@ -192,4 +199,86 @@ async fn without_a_way_to_ask_nothing_is_granted_and_the_request_is_told() {
             .iter()
             .any(|name| name.starts_with("grant-"))
     );
+}
+
+/// A client of the revision in which servers make no requests.
+async fn sessionless(server: &HttpServer, answer: Answer) -> RunningService<RoleClient, Arc<Ear>> {
+    let transport = StreamableHttpClientTransport::from_uri(server.at("/mcp"));
+    let (ear, _) = Ear::answering(ProtocolVersion::V_2026_07_28, answer);
+    let lifecycle = ClientLifecycleMode::Discover {
+        preferred_versions: vec![ProtocolVersion::V_2026_07_28],
+    };
+    serve_client_with_lifecycle(ear, transport, lifecycle)
+        .await
+        .unwrap()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_sessionless_client_asks_and_calls_again() {
+    install_tls();
+    let registry = Registry::start();
+    let uri = publish(&registry).await;
+    for answer in [Answer::Yes, Answer::Unticked, Answer::Decline] {
+        let place = Place::new();
+        let server = place.http(&[]).await;
+        let client = sessionless(&server, answer).await;
+        let call = async |tool: &str, arguments: Value| -> CallToolResult {
+            client.call_tool(params(tool, arguments)).await.unwrap()
+        };
+        let loaded = call("load-component", json!({ "uri": uri })).await;
+        let loaded = loaded.structured_content.unwrap();
+        let yes = answer == Answer::Yes;
+        let granted = loaded["granted_permissions"].as_array().unwrap();
+        assert_eq!(granted.len(), usize::from(yes), "{answer:?}: {loaded}");
+        let rule = json!({ "component_id": "asks", "details": { "host": "a.example" } });
+        let granted = call("grant-network-permission", rule).await;
+        if yes {
+            let grants = granted.structured_content.unwrap()["grants"].clone();
+            assert_eq!(grants.as_array().unwrap().len(), 2);
+            assert_eq!(grants[0]["granted_by"], "elicitation");
+        } else {
+            assert_eq!(text_of(&granted)["code"], "declined", "{answer:?}");
+        }
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_answer_is_good_for_its_own_question_only() {
+    install_tls();
+    let place = Place::new();
+    let file = place.component("asks.wat", ASKS);
+    let server = place.http(&[]).await;
+    let client = sessionless(&server, Answer::Yes).await;
+    let load = params("load-component", json!({ "uri": file }));
+    client.call_tool(load).await.unwrap();
+    let grant = |host: &str| {
+        let rule = json!({ "component_id": "asks", "details": { "host": host } });
+        params("grant-network-permission", rule)
+    };
+    let asked = async |params| -> InputRequiredResult {
+        match client.call_tool_once(params).await.unwrap() {
+            CallToolResponse::InputRequired(asked) => asked,
+            other => panic!("{other:?}"),
+        }
+    };
+    let questions = asked(grant("a.example")).await.input_requests.unwrap();
+    let key = questions.keys().next().unwrap().clone();
+    let policy = params("get-policy", json!({ "component_id": "asks" }));
+    let policy = client.call_tool(policy).await.unwrap();
+    assert_eq!(policy.structured_content.unwrap()["grants"], json!([]));
+
+    let yes = json!({ "action": "accept", "content": { "grant": true } });
+    let answered = |host: &str, answer: &Value| {
+        grant(host).with_input_responses([(key.clone(), answer.clone())].into())
+    };
+    // The same yes does not reach another host.
+    let again = asked(answered("b.example", &yes)).await.input_requests;
+    assert!(!again.unwrap().contains_key(&key));
+    for nonsense in [json!(true), json!({ "action": "accept" }), json!({})] {
+        let refused = client.call_tool(answered("a.example", &nonsense)).await;
+        assert_eq!(text_of(&refused.unwrap())["code"], "declined", "{nonsense}");
+    }
+    let granted = client.call_tool(answered("a.example", &yes)).await.unwrap();
+    let grants = granted.structured_content.unwrap()["grants"].clone();
+    assert_eq!(grants[0]["granted_by"], "elicitation");
 }

@@ -15,6 +15,9 @@ pub(in crate::mcp) enum Failure {
     Disabled { tool: Builtin, option: &'static str },
     #[error("The user did not agree to this")]
     Declined,
+    /// Becomes the question itself on its way to the client.
+    #[error("The user is being asked")]
+    Asked,
     #[error(transparent)]
     Reference(#[from] InvalidReference),
     #[error(transparent)]
@@ -27,6 +30,7 @@ impl Diagnose for Failure {
             Failure::Arguments { .. } => "invalid-arguments",
             Failure::Disabled { .. } => "tool-disabled",
             Failure::Declined => "declined",
+            Failure::Asked => "input-required",
             Failure::Reference(error) => error.code(),
             Failure::Service(error) => error.code(),
         }
@@ -35,7 +39,7 @@ impl Diagnose for Failure {
     fn class(&self) -> Class {
         match self {
             Failure::Arguments { .. } | Failure::Disabled { .. } => Class::Usage,
-            Failure::Declined => Class::Other,
+            Failure::Declined | Failure::Asked => Class::Other,
             Failure::Reference(error) => error.class(),
             Failure::Service(error) => error.class(),
         }
@@ -47,6 +51,7 @@ impl Diagnose for Failure {
             Failure::Disabled { option, .. } => Some(format!(
                 "the server was started with `{option}`; only its operator can change that"
             )),
+            Failure::Asked => None,
             Failure::Declined => Some("nothing was changed; do not ask again unasked".into()),
             Failure::Reference(error) => error.hint(),
             Failure::Service(error) => error.hint(),
@@ -55,7 +60,10 @@ impl Diagnose for Failure {
 
     fn facts(&self) -> Vec<(&'static str, String)> {
         match self {
-            Failure::Arguments { .. } | Failure::Disabled { .. } | Failure::Declined => Vec::new(),
+            Failure::Arguments { .. }
+            | Failure::Disabled { .. }
+            | Failure::Declined
+            | Failure::Asked => Vec::new(),
             Failure::Reference(error) => error.facts(),
             Failure::Service(error) => error.facts(),
         }

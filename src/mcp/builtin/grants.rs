@@ -45,6 +45,7 @@ impl Builtin {
             Answer::Granted => Origin::Elicitation,
             Answer::Unavailable => Origin::McpTool,
             Answer::Refused => return Err(Failure::Declined),
+            Answer::Later => return Err(Failure::Asked),
         };
         Ok(service.grant(&id, permission, origin).await?)
     }

@@ -23,6 +23,9 @@ pub enum Answer {
     Refused,
     /// There is no one to ask.
     Unavailable,
+    /// The question is on its way, and the same request will be made again
+    /// with the answer. Until then it is a no.
+    Later,
 }
 
 /// Asks a person: a prompt on a terminal, or a question in an MCP client.

@@ -160,7 +160,7 @@ impl Service {
                 };
                 Ok(match settlement.consent.ask(&question).await {
                     Answer::Granted => Decided::Add(settlement.origin),
-                    Answer::Refused | Answer::Unavailable => Decided::Leave,
+                    Answer::Refused | Answer::Unavailable | Answer::Later => Decided::Leave,
                 })
             }
         }

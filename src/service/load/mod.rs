@@ -57,7 +57,8 @@ impl Service {
         consent: &dyn Consent,
     ) -> Result<LoadOutcome, Error> {
         let started = Instant::now();
-        let loaded = self.place(&request, progress).await?;
+        // On the heap: fetching is deep, and so are those who call this.
+        let loaded = Box::pin(self.place(&request, progress)).await?;
         // No one waits for the answer to a question but who asked it.
         let settlement = Settlement {
             metadata: &loaded.metadata,
@@ -81,7 +82,7 @@ impl Service {
             None => request.reference.default_id()?,
         };
         let _alone = self.alone(&id).await?;
-        match self.bring(&id, request, progress).await? {
+        match Box::pin(self.bring(&id, request, progress)).await? {
             Brought::Same(loaded) => Ok(loaded),
             Brought::Other(candidate) => self.put(candidate, request.compile, progress).await,
         }

@@ -86,7 +86,7 @@ impl Service {
         let _alone = self.alone(id).await?;
         let installed = self.installed(id)?.metadata;
         let request = again(&installed);
-        let candidate = match self.bring(id, &request, progress).await? {
+        let candidate = match Box::pin(self.bring(id, &request, progress)).await? {
             Brought::Other(candidate) => candidate,
             Brought::Same(loaded) => {
                 return Ok(Updated {
