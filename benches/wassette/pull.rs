@@ -1,30 +1,39 @@
-//! Pulls of 12 MB artifacts from a registry on this machine, against `skopeo
-//! copy` of the same; a pull that is cut; a tag that has not moved.
+//! Pulls from a registry on this machine, against `skopeo copy` of the same; a
+//! pull that is cut; a tag that has not moved.
 
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
+use std::time::Duration;
 
 use serde_json::Value;
 
+use crate::components::padded;
 use crate::puller;
 use crate::registry::{Door, Registry, component_of, numbered};
 use crate::report::{median_ms, row, title};
 
 const SIZE: usize = 12 * 1024 * 1024;
+/// Below the largest component that is accepted by default.
+const LARGE_SIZE: usize = 200 * 1024 * 1024;
+/// Its number among the artifacts.
+const LARGE: u8 = 32;
 /// As many as Wassette downloads at once.
 const TOGETHER: usize = 8;
 
 pub fn run() {
-    title("pulls of 12 MB from a registry on this machine");
+    title("pulls from a registry on this machine");
     let dir = tempfile::tempdir().expect("a directory");
     let registry = Registry::start(dir.path());
     let wasm = component_of(SIZE);
     for number in 0..32 {
         registry.push(&repository(number), &numbered(&wasm, number));
     }
+    registry.push(&repository(LARGE), &padded("large", LARGE_SIZE));
     for count in [1, 8, 32] {
-        against_skopeo(&registry.address, count);
+        let all: Vec<u8> = (0..count).collect();
+        against_skopeo(&registry.address, &format!("{count} of 12 MB"), &all);
     }
+    against_skopeo(&registry.address, "1 of 200 MB", &[LARGE]);
     against_curl(&registry, &wasm);
     cut(&registry, wasm.len());
     unchanged(&registry.address);
@@ -38,34 +47,31 @@ fn reference(address: &str, number: u8) -> String {
     format!("{address}/{}:v1", repository(number))
 }
 
-fn against_skopeo(address: &str, count: u8) {
-    let runs = if count == 1 { 15 } else { 7 };
+fn against_skopeo(address: &str, what: &str, numbers: &[u8]) {
+    let runs = if numbers.len() == 1 { 11 } else { 7 };
     let skopeo = |out: &Path| {
-        let all: Vec<u8> = (0..count).collect();
-        for together in all.chunks(TOGETHER) {
-            let copies: Vec<Child> = together
-                .iter()
-                .map(|number| start(&mut copy(address, *number, out)))
-                .collect();
-            copies.into_iter().for_each(succeed);
-        }
+        numbers
+            .chunks(TOGETHER)
+            .map(|together| peak_mib(&mut copies(address, together, out)))
+            .fold(0.0, f64::max)
     };
-    let pull = |out: &Path| succeed(start(&mut pulling(address, count, out)));
-    let theirs = median_ms(runs, || in_new_directory(skopeo));
-    let ours = median_ms(runs, || in_new_directory(pull));
-    row(&format!("{count} x `skopeo copy`"), theirs, "ms", None);
+    let pull = |out: &Path| peak_mib(&mut [pulling(address, numbers, out)]);
+    let (mut their_peak, mut our_peak) = (0.0_f64, 0.0_f64);
+    let theirs = median_ms(runs, || {
+        their_peak = their_peak.max(in_new_directory(skopeo));
+    });
+    let ours = median_ms(runs, || our_peak = our_peak.max(in_new_directory(pull)));
+    row(&format!("{what}: `skopeo copy`"), theirs, "ms", None);
     let base = Some((theirs, "skopeo"));
-    row(&format!("{count} pulled by Wassette"), ours, "ms", base);
+    row(&format!("{what}: Wassette"), ours, "ms", base);
+    row("  peak memory of `skopeo copy`", their_peak, "MiB", None);
+    let base = Some((their_peak, "skopeo"));
+    row("  peak memory of Wassette", our_peak, "MiB", base);
+}
 
-    let theirs = in_new_directory(|out| peak_mib(&mut copy(address, 0, out)));
-    let ours = in_new_directory(|out| peak_mib(&mut pulling(address, count, out)));
-    row("  peak memory of one `skopeo copy`", theirs, "MiB", None);
-    row(
-        "  peak memory of Wassette",
-        ours,
-        "MiB",
-        Some((theirs, "skopeo")),
-    );
+fn copies(address: &str, numbers: &[u8], out: &Path) -> Vec<Command> {
+    let numbers = numbers.iter();
+    numbers.map(|number| copy(address, *number, out)).collect()
 }
 
 fn copy(address: &str, number: u8, out: &Path) -> Command {
@@ -78,9 +84,11 @@ fn copy(address: &str, number: u8, out: &Path) -> Command {
     command
 }
 
-fn pulling(address: &str, count: u8, out: &Path) -> Command {
+fn pulling(address: &str, numbers: &[u8], out: &Path) -> Command {
     let mut command = Command::new(std::env::current_exe().expect("this program has a path"));
-    let references = (0..count).map(|number| format!("oci://{}", reference(address, number)));
+    let references = numbers
+        .iter()
+        .map(|number| format!("oci://{}", reference(address, *number)));
     command.env(puller::SWITCH, "1").arg(out).args(references);
     command
 }
@@ -123,7 +131,7 @@ fn against_curl(registry: &Registry, wasm: &[u8]) {
 /// The connection breaks after nine tenths of the component.
 fn cut(registry: &Registry, size: usize) {
     let door = Door::before(registry, size as u64 * 9 / 10);
-    in_new_directory(|out| succeed(start(&mut pulling(&door.address, 1, out))));
+    in_new_directory(|out| succeed(start(&mut pulling(&door.address, &[0], out))));
     let again = door.after() as f64 / size as f64 * 100.0;
     row("on the wire after a cut at 90 %", again, "%", None);
 }
@@ -180,14 +188,22 @@ fn succeed(mut child: Child) {
     assert!(child.wait().expect("an end").success());
 }
 
-/// The most memory a process had, looked at until it ends.
-fn peak_mib(command: &mut Command) -> f64 {
-    let mut child = start(command);
-    let mut peak = 0.0;
-    while child.try_wait().expect("an end").is_none() {
-        peak = crate::report::peak_mib(child.id()).max(peak);
-        std::thread::sleep(std::time::Duration::from_millis(1));
+/// Runs processes at once, and returns the sum of the most memory that each had.
+fn peak_mib(commands: &mut [Command]) -> f64 {
+    let mut running: Vec<(Child, f64)> = commands.iter_mut().map(|c| (start(c), 0.0)).collect();
+    let mut sum = 0.0;
+    while !running.is_empty() {
+        running.retain_mut(|(child, peak)| {
+            let ended = child.try_wait().expect("an end");
+            if let Some(status) = ended {
+                assert!(status.success());
+                sum += *peak;
+                return false;
+            }
+            *peak = crate::report::peak_mib(child.id()).max(*peak);
+            true
+        });
+        std::thread::sleep(Duration::from_millis(1));
     }
-    succeed(child);
-    peak
+    sum
 }
