@@ -10,6 +10,7 @@ use std::io;
 use std::path::{Path, PathBuf};
 
 use super::cache::Key;
+use crate::store::create_private;
 
 /// Code by what it was made from and for.
 pub(super) struct Shared {
@@ -40,11 +41,7 @@ impl Shared {
 
     /// Lets other components have the code at `cwasm`.
     pub fn offer(&self, key: &Key, cwasm: &Path) -> io::Result<()> {
-        let mut builder = fs::DirBuilder::new();
-        builder.recursive(true);
-        #[cfg(unix)]
-        std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
-        builder.create(&self.directory)?;
+        create_private(&self.directory)?;
         link(cwasm, &self.place(key))
     }
 }

@@ -194,13 +194,16 @@ impl Service {
     /// Clears away what killed processes left, and says so.
     pub fn sweep(&self) {
         match self.store.sweep() {
-            Ok(swept) if swept.is_empty() => {}
             Ok(swept) => {
                 for path in swept {
-                    tracing::info!("removed `{}`, which nothing uses", path.display());
+                    let path = path.display();
+                    tracing::warn!("removed `{path}`, which a process that was cut off left");
                 }
             }
             Err(error) => tracing::warn!("unfinished downloads remain: {error}"),
+        }
+        for path in self.store.sweep_compiled() {
+            tracing::info!("removed `{}`, which nothing uses", path.display());
         }
     }
 

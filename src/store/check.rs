@@ -1,40 +1,80 @@
 //! Whether a component directory is what was installed.
 //!
 //! A glance compares stamps and takes no lock. What it does not find in order
-//! is looked at again under the root's lock, where no other process can put
-//! another version in place between two reads, and mended if it can be.
-
-use std::fs::File;
+//! is hashed, and mended if it can be, under the root's lock; what another
+//! process put in place meanwhile is looked at anew.
 
 use super::error::StoreError;
 use super::layout::ComponentFiles;
 use super::metadata::{FORMAT, Metadata, ValidationStamp};
-use super::{Damage, Entry, Installed, Store, staging};
+use super::{Damage, Entry, FileStamp, Installed, Store};
 use crate::digest::Digest;
 use crate::reference::ComponentId;
+
+/// What is taken for a sign that a component was not changed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Trust {
+    Stamp,
+    Nothing,
+}
+
+/// Tells whether files are still those that were looked at.
+#[derive(PartialEq, Eq)]
+pub(super) struct Seen([Option<FileStamp>; 3]);
+
+impl Seen {
+    pub fn of(files: &ComponentFiles) -> Self {
+        Seen([&files.wasm, &files.metadata, &files.metadata_copy].map(|path| FileStamp::of(path)))
+    }
+}
 
 impl Store {
     /// One component directory in whatever state, if there is one by this id.
     pub fn entry(&self, id: &ComponentId) -> Result<Option<Entry>, StoreError> {
+        self.look(id, Trust::Stamp)
+    }
+
+    /// The same, of a component that is not believed to be what its stamp says.
+    pub fn entry_hashed(&self, id: &ComponentId) -> Result<Option<Entry>, StoreError> {
+        self.look(id, Trust::Nothing)
+    }
+
+    fn look(&self, id: &ComponentId, trust: Trust) -> Result<Option<Entry>, StoreError> {
         let files = self.layout.component(id);
         if !files.dir.is_dir() {
-            return Ok(None);
+            self.settle_all();
         }
-        if let Some(metadata) = glance(&files) {
-            return Ok(Some(Entry::sound(metadata, files)));
+        loop {
+            if !files.dir.is_dir() {
+                return Ok(None);
+            }
+            if trust == Trust::Stamp
+                && let Some(metadata) = glance(&files)
+            {
+                return Ok(Some(Entry::sound(metadata, files)));
+            }
+            let seen = Seen::of(&files);
+            let found = examine(&files, trust);
+            let lock = self.lock();
+            if Seen::of(&files) != seen {
+                continue;
+            }
+            return Ok(Some(match found {
+                Ok(metadata) => {
+                    // A root that can only be read has all this done again at
+                    // the next start; nothing is lost.
+                    if let Err(error) = lock.and_then(|_lock| renew(&metadata, &files)) {
+                        tracing::debug!(%error, "metadata not renewed");
+                    }
+                    Entry::sound(metadata, files)
+                }
+                Err((damage, reason)) => Entry::Damaged {
+                    id: id.clone(),
+                    damage,
+                    reason,
+                },
+            }));
         }
-        let lock = staging::exclusive(&self.layout.lock());
-        if !files.dir.is_dir() {
-            return Ok(None);
-        }
-        Ok(Some(match examine(&files, lock.as_ref().ok()) {
-            Ok(metadata) => Entry::sound(metadata, files),
-            Err((damage, reason)) => Entry::Damaged {
-                id: id.clone(),
-                damage,
-                reason,
-            },
-        }))
     }
 }
 
@@ -52,12 +92,11 @@ fn glance(files: &ComponentFiles) -> Option<Metadata> {
 }
 
 /// Hashes what has another stamp, and takes the second copy for metadata that
-/// cannot be read. With the lock, what was found is written down.
-fn examine(files: &ComponentFiles, lock: Option<&File>) -> Result<Metadata, (Damage, String)> {
-    let mut metadata = Metadata::read(&files.metadata).or_else(|error| {
-        tracing::debug!("`{}`: {error}", files.metadata.display());
+/// cannot be read.
+fn examine(files: &ComponentFiles, trust: Trust) -> Result<Metadata, (Damage, String)> {
+    let mut metadata = Metadata::read_either(files).map_err(|error| {
         let reason = format!("its metadata cannot be read ({error})");
-        Metadata::read(&files.metadata_copy).map_err(|_| (Damage::Records, reason))
+        (Damage::Records, reason)
     })?;
     let unreadable = |error| {
         (
@@ -69,7 +108,7 @@ fn examine(files: &ComponentFiles, lock: Option<&File>) -> Result<Metadata, (Dam
         .validation_stamp
         .matches(&files.wasm)
         .map_err(unreadable)?;
-    if !stamped {
+    if !stamped || trust == Trust::Nothing {
         let expected = metadata.digests.component;
         let (digest, _) = Digest::of_file(&files.wasm).map_err(unreadable)?;
         if digest != expected {
@@ -79,11 +118,11 @@ fn examine(files: &ComponentFiles, lock: Option<&File>) -> Result<Metadata, (Dam
         metadata.validation_stamp = ValidationStamp::of(&files.wasm, digest).map_err(unreadable)?;
     }
     metadata.format = FORMAT;
-    // A read-only root does all this again at the next start; nothing is lost.
-    if lock.is_some()
-        && let Err(error) = metadata.write_both(files)
-    {
-        tracing::debug!(%error, "metadata not renewed");
-    }
     Ok(metadata)
+}
+
+fn renew(metadata: &Metadata, files: &ComponentFiles) -> Result<(), StoreError> {
+    metadata
+        .write_both(files)
+        .map_err(StoreError::io("write", &files.metadata))
 }

@@ -40,7 +40,7 @@ impl Store {
 
     /// Removes what was unused for long, or is more than is worth keeping, and
     /// returns the paths.
-    pub(super) fn sweep_compiled(&self) -> Vec<PathBuf> {
+    pub fn sweep_compiled(&self) -> Vec<PathBuf> {
         let made = |path: &PathBuf| fs::metadata(path).and_then(|file| file.modified()).ok();
         let mut unused = self.compiled();
         unused.retain(|path| is_unused(path));

@@ -2,8 +2,9 @@
 
 use std::fs::{File, TryLockError};
 
+use super::Store;
+use super::disk::{create_private, open_lock};
 use super::error::StoreError;
-use super::{Store, create_private};
 use crate::reference::ComponentId;
 
 /// No other process loads, replaces or unloads the component until this is
@@ -24,14 +25,9 @@ impl Store {
         let path = self.layout.component_lock(id);
         // There is always one: the path was made from the root.
         if let Some(directory) = path.parent() {
-            create_private(directory)?;
+            create_private(directory).map_err(StoreError::io("create", directory))?;
         }
-        let lock = File::options()
-            .create(true)
-            .truncate(false)
-            .write(true)
-            .open(&path)
-            .map_err(StoreError::io("open", &path))?;
+        let lock = open_lock(&path)?;
         match lock.try_lock() {
             Ok(()) => Ok(Some(Hold { _lock: lock })),
             Err(TryLockError::WouldBlock) => Ok(None),

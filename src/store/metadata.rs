@@ -118,6 +118,16 @@ impl Metadata {
         Ok(metadata)
     }
 
+    /// Reads the file, or else its copy.
+    ///
+    /// # Errors
+    ///
+    /// That of the file, when neither is as it was written.
+    pub fn read_either(files: &ComponentFiles) -> io::Result<Self> {
+        Metadata::read(&files.metadata)
+            .or_else(|error| Metadata::read(&files.metadata_copy).map_err(|_| error))
+    }
+
     fn check_format(&self, text: &str) -> io::Result<()> {
         let invalid = |reason: String| io::Error::new(io::ErrorKind::InvalidData, reason);
         match (self.format, text.rsplit_once(CHECKSUM)) {
@@ -139,14 +149,15 @@ impl Metadata {
         self.format != FORMAT
     }
 
-    /// Writes the file and its copy.
+    /// Writes the file and its copy, synced to disk.
     pub fn write_both(&self, files: &ComponentFiles) -> io::Result<()> {
         self.write(&files.metadata)?;
-        self.write(&files.metadata_copy)
+        self.write(&files.metadata_copy)?;
+        fs::File::open(&files.dir)?.sync_all()
     }
 
-    /// Writes the file, synced to disk, replacing what is there in one step.
-    pub fn write(&self, path: &Path) -> io::Result<()> {
+    /// Replaces what is there in one step.
+    fn write(&self, path: &Path) -> io::Result<()> {
         let dir = path.parent().unwrap_or(Path::new("."));
         let mut file = tempfile::NamedTempFile::new_in(dir)?;
         file.write_all(self.to_text()?.as_bytes())?;

@@ -7,6 +7,7 @@
 
 mod check;
 mod compiled;
+mod disk;
 mod error;
 mod hold;
 mod kept;
@@ -15,14 +16,14 @@ mod metadata;
 mod policy;
 mod previous;
 mod quarantine;
+mod replace;
 pub mod secrets;
 mod staging;
 mod stamp;
 pub mod usage;
 
-use std::fs::{self, DirBuilder, File};
-use std::io;
-use std::path::{Path, PathBuf};
+use std::fs;
+use std::path::PathBuf;
 
 use jiff::Timestamp;
 use serde_json::Value;
@@ -31,6 +32,11 @@ use crate::reference::{ComponentId, Reference};
 use crate::schema::{Description, ToolRecord};
 use crate::verify::Verified;
 
+use disk::sync;
+use replace::Fate;
+use staging::Removed;
+
+pub use disk::create_private;
 pub use error::{StoreError, UnreadablePolicy};
 pub use hold::Hold;
 pub use kept::KeptFile;
@@ -39,7 +45,7 @@ pub use metadata::{ComponentInfo, Digests, Metadata, ValidationStamp};
 pub use policy::{GrantRecord, Granted, Grantor, Origin, PolicyRecord, RequestSource, Standing};
 pub use previous::WentBack;
 pub use secrets::{SecretError, SecretKey, SecretStamp, SecretStore, Secrets};
-pub use staging::Staging;
+pub use staging::{Staging, is_unfinished};
 pub use stamp::FileStamp;
 
 /// The components under one root.
@@ -112,15 +118,24 @@ impl Store {
 
     /// Makes an empty directory for a load, creating the root at first use.
     pub fn stage(&self) -> Result<Staging, StoreError> {
-        create_private(&self.layout.components())?;
+        let components = self.layout.components();
+        if !components.is_dir() {
+            create_private(&components).map_err(StoreError::io("create", &components))?;
+            // Or what is installed first would be in a directory that is not.
+            sync(self.layout.root())?;
+        }
         Staging::create(&self.layout)
     }
 
-    /// Removes what dead processes left, and code that is long unused, and
-    /// returns the removed paths.
+    /// Removes what dead processes left, having ended what can be, and returns
+    /// the removed paths.
     pub fn sweep(&self) -> Result<Vec<PathBuf>, StoreError> {
+        if !self.layout.components().is_dir() {
+            return Ok(Vec::new());
+        }
+        let _lock = self.lock()?;
         let mut swept = staging::sweep(&self.layout)?;
-        swept.extend(self.sweep_compiled());
+        swept.extend(self.sweep_previous()?);
         Ok(swept)
     }
 
@@ -137,14 +152,11 @@ impl Store {
 
     /// The names of the component directories, whatever is in them.
     pub fn ids(&self) -> Result<Vec<ComponentId>, StoreError> {
-        let components = self.layout.components();
-        let entries = match fs::read_dir(&components) {
-            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
-            entries => entries.map_err(StoreError::io("list", &components))?,
-        };
-        Ok(entries
-            .flatten()
-            .filter_map(|entry| ComponentId::parse(entry.file_name().to_str()?).ok())
+        self.settle_all();
+        let directories = disk::beginning_with("", &self.layout.components())?;
+        Ok(directories
+            .iter()
+            .filter_map(|dir| ComponentId::parse(dir.file_name()?.to_str()?).ok())
             .collect())
     }
 
@@ -179,8 +191,8 @@ impl Store {
             requested_permissions,
         } = installation;
         let (fetched, trust) = verified.into_parts();
-        let files = ComponentFiles::within(staging.path().join("component"), &id);
-        create_private(&files.dir)?;
+        let files = replace::staged(&staging, &id);
+        create_private(&files.dir).map_err(StoreError::io("create", &files.dir))?;
         fs::rename(&fetched.component.path, &files.wasm)
             .map_err(StoreError::io("move", &files.wasm))?;
         sync(&files.wasm)?;
@@ -234,22 +246,23 @@ impl Store {
         } = prepared;
         let id = &metadata.component_id;
         let files = self.layout.component(id);
-        let lock = staging::exclusive(&self.layout.lock())?;
+        let lock = self.lock()?;
         self.owned_by(id, &metadata.source)?;
-        let failed = || StoreError::io("install into", &files.dir);
+        let mut orphan = None;
         if files.dir.exists() {
             policy::carry(&files, &staged)?;
-            let is_a_way_back = is_another(&files, &metadata);
-            let old = replace(&staged.dir, &files.dir).map_err(failed())?;
-            sync(&self.layout.components())?;
-            if is_a_way_back {
-                self.keep_previous(&old, id);
-            }
+            let fate = match is_another(&files, &metadata) {
+                true => Fate::Kept,
+                false => Fate::Removed,
+            };
+            self.replace(&staging, id, fate)?;
         } else {
-            fs::rename(&staged.dir, &files.dir).map_err(failed())?;
+            // There is no way back to what was there before.
+            orphan = Removed::take(&self.layout, &self.layout.previous(id).dir)?;
+            fs::rename(&staged.dir, &files.dir).map_err(StoreError::io("install", &files.dir))?;
             sync(&self.layout.components())?;
         }
-        drop(lock);
+        drop((lock, orphan));
         // Takes the version before the replaced one along; mapped code lives on.
         drop(staging);
         Ok(Installed { metadata, files })
@@ -270,29 +283,27 @@ impl Store {
     /// Notes that the same bytes were found at their source again.
     pub fn refresh(&self, installed: &Installed) -> Result<(), StoreError> {
         let files = &installed.files;
-        let _lock = staging::exclusive(&self.layout.lock())?;
+        let _lock = self.lock()?;
         installed
             .metadata
             .write_both(files)
             .map_err(StoreError::io("write", &files.metadata))
     }
 
-    /// Takes a component away, whatever its state.
+    /// Takes a component away, whatever its state, and the way back with it:
+    /// whoever loads it again begins anew. Needs no room on the disk.
     pub fn remove(&self, id: &ComponentId) -> Result<(), StoreError> {
         let files = self.layout.component(id);
+        self.settle_all();
         if !files.dir.is_dir() {
             return Err(StoreError::NotInstalled { id: id.clone() });
         }
-        let staging = self.stage()?;
-        let _lock = staging::exclusive(&self.layout.lock())?;
-        fs::rename(&files.dir, staging.path().join("removed"))
-            .map_err(StoreError::io("remove", &files.dir))?;
+        let lock = self.lock()?;
+        let component = Removed::take(&self.layout, &files.dir)?;
         sync(&self.layout.components())?;
-        // Whoever loads it again begins anew.
-        let _ = fs::rename(
-            self.layout.previous(id).dir,
-            staging.path().join("previous"),
-        );
+        let previous = Removed::take(&self.layout, &self.layout.previous(id).dir);
+        drop(lock);
+        drop((component, previous));
         Ok(())
     }
 }
@@ -313,64 +324,9 @@ impl Entry {
     }
 }
 
-/// Whether a sound component of other bytes than the new one's is in place.
+/// Whether a sound component is in place that is another artifact than the new one.
 fn is_another(files: &ComponentFiles, new: &Metadata) -> bool {
     Metadata::read(&files.metadata).is_ok_and(|old| {
-        old.digests.component != new.digests.component
-            && old.validation_stamp.matches(&files.wasm).unwrap_or(false)
+        old.digests != new.digests && old.validation_stamp.matches(&files.wasm).unwrap_or(false)
     })
-}
-
-/// Puts a directory in place of another, in one step where the system can, and
-/// returns where the other is now.
-fn replace(staged: &Path, place: &Path) -> io::Result<PathBuf> {
-    if exchange(staged, place)? == Exchanged::Yes {
-        return Ok(staged.to_owned());
-    }
-    let aside = staged.with_extension("old");
-    fs::rename(place, &aside)?;
-    fs::rename(staged, place)?;
-    Ok(aside)
-}
-
-#[derive(Debug, PartialEq, Eq)]
-enum Exchanged {
-    Yes,
-    /// This system or filesystem cannot; nothing was changed.
-    No,
-}
-
-/// Lets two directories change places in one step.
-fn exchange(staged: &Path, place: &Path) -> io::Result<Exchanged> {
-    #[cfg(any(target_os = "linux", target_os = "macos"))]
-    {
-        use rustix::fs::{CWD, RenameFlags, renameat_with};
-        use rustix::io::Errno;
-        match renameat_with(CWD, staged, CWD, place, RenameFlags::EXCHANGE) {
-            Ok(()) => Ok(Exchanged::Yes),
-            Err(Errno::INVAL | Errno::NOSYS) => Ok(Exchanged::No),
-            Err(error) => Err(error.into()),
-        }
-    }
-    #[cfg(not(any(target_os = "linux", target_os = "macos")))]
-    {
-        let _ = (staged, place);
-        Ok(Exchanged::No)
-    }
-}
-
-/// Creates a directory, and those above it, for this user alone.
-fn create_private(dir: &Path) -> Result<(), StoreError> {
-    let mut builder = DirBuilder::new();
-    builder.recursive(true);
-    #[cfg(unix)]
-    std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
-    builder.create(dir).map_err(StoreError::io("create", dir))
-}
-
-/// Forces a file's bytes, or a directory's entries, to disk.
-fn sync(path: &Path) -> Result<(), StoreError> {
-    File::open(path)
-        .and_then(|file| file.sync_all())
-        .map_err(StoreError::io("sync", path))
 }

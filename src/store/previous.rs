@@ -3,16 +3,17 @@
 //! Its grants are not kept: what is granted stays granted whichever version is
 //! in place, and what was revoked stays revoked.
 
-use std::fs::{self, File};
+use std::fs;
 use std::io;
-use std::path::Path;
+use std::path::PathBuf;
 use std::time::SystemTime;
 
+use super::disk::{self, create_private};
 use super::error::StoreError;
 use super::layout::ComponentFiles;
-use super::{
-    Exchanged, Installed, Metadata, Store, create_private, exchange, policy, replace, staging, sync,
-};
+use super::replace::{self, Fate};
+use super::staging::Removed;
+use super::{Installed, Metadata, Store, policy};
 use crate::digest::Digest;
 use crate::reference::ComponentId;
 
@@ -22,7 +23,7 @@ pub struct WentBack {
     /// What is in place now.
     pub now: Installed,
     /// What it replaced; the next rollback brings it back.
-    pub before: Option<Metadata>,
+    pub before: Metadata,
 }
 
 impl Store {
@@ -40,9 +41,7 @@ impl Store {
             id: id.clone(),
             reason,
         };
-        let metadata = Metadata::read(&files.metadata)
-            .or_else(|_| Metadata::read(&files.metadata_copy))
-            .map_err(|error| damaged(error.to_string()))?;
+        let metadata = Metadata::read_either(&files).map_err(|error| damaged(error.to_string()))?;
         let (digest, _) =
             Digest::of_file(&files.wasm).map_err(|error| damaged(error.to_string()))?;
         if digest != metadata.digests.component {
@@ -52,31 +51,35 @@ impl Store {
     }
 
     /// Puts the version before the one in place back, in one step. The two
-    /// change places, so that another rollback undoes this one.
+    /// change places, so that another rollback undoes this one. To be called
+    /// by who holds the component.
     ///
     /// # Errors
     ///
-    /// [`StoreError::NoPrevious`] when none is kept, else as
-    /// [`Store::previous`]; what is in place is then untouched.
+    /// [`StoreError::NoPrevious`] when none is kept, or one of another source,
+    /// to which nothing was granted; else as [`Store::previous`]. What is in
+    /// place is then untouched.
     pub fn roll_back(&self, id: &ComponentId) -> Result<WentBack, StoreError> {
         let files = self.layout.component(id);
+        self.settle_all();
         if !files.dir.is_dir() {
             return Err(StoreError::NotInstalled { id: id.clone() });
         }
-        let staging = self.stage()?;
-        let _lock = staging::exclusive(&self.layout.lock())?;
+        let before = Metadata::read_either(&files).map_err(|error| StoreError::Damaged {
+            id: id.clone(),
+            reason: format!("its metadata cannot be read ({error})"),
+        })?;
         let previous = self
             .previous(id)?
+            .filter(|previous| previous.metadata.source.same_source(&before.source))
             .ok_or_else(|| StoreError::NoPrevious { id: id.clone() })?;
-        let before = Metadata::read(&files.metadata).ok();
-        let staged = ComponentFiles::within(staging.path().join("component"), id);
-        let failed = || StoreError::io("roll back", &files.dir);
-        link_all(&previous.files, &staged).map_err(failed())?;
+        let staging = self.stage()?;
+        let staged = replace::staged(&staging, id);
+        let _lock = self.lock()?;
+        link_all(&previous.files, &staged).map_err(StoreError::io("roll back", &files.dir))?;
         // Syncs the directory, too.
         policy::carry(&files, &staged)?;
-        let old = replace(&staged.dir, &files.dir).map_err(failed())?;
-        sync(&self.layout.components())?;
-        self.keep_previous(&old, id);
+        self.replace(&staging, id, Fate::Kept)?;
         Ok(WentBack {
             now: Installed {
                 metadata: previous.metadata,
@@ -84,33 +87,6 @@ impl Store {
             },
             before,
         })
-    }
-
-    /// Keeps the directory of a replaced version, if it is sound; what was
-    /// kept before takes its place, to go where it was to go. The component is
-    /// in place already, so that this may fail.
-    pub(super) fn keep_previous(&self, old: &Path, id: &ComponentId) {
-        let kept = self.layout.previous(id);
-        let keep = || {
-            create_private(&self.layout.all_previous()).map_err(io::Error::other)?;
-            let grants = ComponentFiles::within(old.to_owned(), id);
-            for path in [&grants.policy, &grants.policy_record] {
-                remove_file(path)?;
-            }
-            // Not every filesystem lets a directory's time be set.
-            let _ = File::open(old).and_then(|dir| dir.set_modified(SystemTime::now()));
-            if !kept.dir.exists() {
-                return fs::rename(old, &kept.dir);
-            }
-            if exchange(old, &kept.dir)? == Exchanged::No {
-                fs::rename(&kept.dir, old.with_extension("older"))?;
-                fs::rename(old, &kept.dir)?;
-            }
-            Ok(())
-        };
-        if let Err(error) = keep() {
-            tracing::warn!("the previous version of `{id}` is not kept: {error}");
-        }
     }
 
     /// Bytes that the previous version takes, and when it was replaced; none
@@ -123,29 +99,36 @@ impl Store {
         Some((bytes.sum(), replaced))
     }
 
-    /// Removes the previous version, if there is one.
+    /// Removes the previous version, if there is one. Needs no room on the
+    /// disk.
     ///
     /// # Errors
     ///
     /// What the disk refuses.
     pub fn forget_previous(&self, id: &ComponentId) -> Result<(), StoreError> {
-        let directory = self.layout.previous(id).dir;
-        if !directory.is_dir() {
-            return Ok(());
-        }
-        let staging = self.stage()?;
-        let _lock = staging::exclusive(&self.layout.lock())?;
-        match fs::rename(&directory, staging.path().join("previous")) {
-            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
-            moved => moved.map_err(StoreError::io("remove", directory)),
-        }
+        let lock = self.lock()?;
+        let removed = Removed::take(&self.layout, &self.layout.previous(id).dir);
+        drop(lock);
+        removed.map(drop)
+    }
+
+    /// Removes the previous versions of what is not installed any more, and
+    /// returns the paths. The root's lock is held.
+    pub(super) fn sweep_previous(&self) -> Result<Vec<PathBuf>, StoreError> {
+        let mut kept = disk::beginning_with("", &self.layout.all_previous())?;
+        kept.retain(|kept| {
+            let component = kept.file_name().map(|id| self.layout.components().join(id));
+            component.is_some_and(|component| !component.exists())
+        });
+        kept.retain(|orphan| matches!(Removed::take(&self.layout, orphan), Ok(Some(_))));
+        Ok(kept)
     }
 }
 
 /// A directory of the same files, but not of grants; links where the
 /// filesystem has them.
 fn link_all(from: &ComponentFiles, to: &ComponentFiles) -> io::Result<()> {
-    create_private(&to.dir).map_err(io::Error::other)?;
+    create_private(&to.dir)?;
     let grants = [&from.policy, &from.policy_record];
     for entry in fs::read_dir(&from.dir)? {
         let entry = entry?;
@@ -155,11 +138,4 @@ fn link_all(from: &ComponentFiles, to: &ComponentFiles) -> io::Result<()> {
         }
     }
     Ok(())
-}
-
-fn remove_file(path: &Path) -> io::Result<()> {
-    match fs::remove_file(path) {
-        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
-        removed => removed,
-    }
 }

@@ -5,10 +5,12 @@ use std::path::PathBuf;
 
 use jiff::Timestamp;
 
+use super::Store;
+use super::check::Seen;
+use super::disk::{self, create_private, sync};
 use super::error::StoreError;
 use super::layout::ComponentFiles;
 use super::metadata::Metadata;
-use super::{Store, create_private, staging, sync};
 use crate::digest::Digest;
 use crate::reference::ComponentId;
 
@@ -22,15 +24,24 @@ impl Store {
     pub fn quarantine(&self, id: &ComponentId) -> Result<Option<PathBuf>, StoreError> {
         let files = self.layout.component(id);
         let directory = self.layout.quarantine();
-        create_private(&directory)?;
+        create_private(&directory).map_err(StoreError::io("create", &directory))?;
         let now = Timestamp::now().strftime("%Y%m%dT%H%M%S%6f");
         let place = directory.join(format!("{id}-{now}"));
-        let _lock = staging::exclusive(&self.layout.lock())?;
-        if is_sound(&files) {
-            return Ok(None);
-        }
+        let _lock = loop {
+            let seen = Seen::of(&files);
+            if is_sound(&files) {
+                return Ok(None);
+            }
+            let lock = self.lock()?;
+            if Seen::of(&files) == seen {
+                break lock;
+            }
+        };
         fs::rename(&files.dir, &place).map_err(StoreError::io("move", &files.dir))?;
         sync(&self.layout.components())?;
+        // Whoever loads it again begins anew, perhaps from another source.
+        disk::rename(&self.layout.previous(id).dir, &place.join("previous"))
+            .map_err(StoreError::io("move", &files.dir))?;
         Ok(Some(place))
     }
 
@@ -50,10 +61,7 @@ impl Store {
 
 /// By its bytes, whatever its stamp says.
 fn is_sound(files: &ComponentFiles) -> bool {
-    let metadata =
-        Metadata::read(&files.metadata).or_else(|_| Metadata::read(&files.metadata_copy));
-    let digest = Digest::of_file(&files.wasm);
-    match (metadata, digest) {
+    match (Metadata::read_either(files), Digest::of_file(&files.wasm)) {
         (Ok(metadata), Ok((digest, _))) => digest == metadata.digests.component,
         _ => false,
     }

@@ -3,13 +3,13 @@
 //! A staging directory is locked by its process for as long as it lives, so
 //! that the next start can tell a leftover from a load under way.
 
-use std::fs::{self, File, TryLockError};
+use std::fs::{self, File};
 use std::io;
 use std::path::{Path, PathBuf};
 
 use tempfile::TempDir;
 
-use super::create_private;
+use super::disk::{self, create_private};
 use super::error::StoreError;
 use super::layout::Layout;
 
@@ -29,7 +29,7 @@ impl Staging {
     /// Makes an empty directory, creating the root at first use.
     pub fn create(layout: &Layout) -> Result<Self, StoreError> {
         let downloads = layout.downloads();
-        create_private(&downloads)?;
+        create_private(&downloads).map_err(StoreError::io("create", &downloads))?;
         let failed = || StoreError::io("create a staging directory in", downloads.clone());
         // Between the directory's making and its locking no sweep may run.
         let _sweep = exclusive(&layout.lock())?;
@@ -48,58 +48,81 @@ impl Staging {
     }
 }
 
+/// What was in place and is in no one's way any more; removed when dropped,
+/// which needs no room on the disk.
+#[derive(Debug)]
+pub(super) struct Removed(PathBuf);
+
+impl Removed {
+    /// Takes a directory out of its place, if it is there. The root's lock is
+    /// held; the rest of the work needs none.
+    pub fn take(layout: &Layout, directory: &Path) -> Result<Option<Self>, StoreError> {
+        let downloads = layout.downloads();
+        create_private(&downloads).map_err(StoreError::io("create", &downloads))?;
+        let mut nth = 0;
+        let aside = loop {
+            let aside = downloads.join(format!("{PREFIX}removed-{nth}"));
+            if !aside.exists() {
+                break aside;
+            }
+            nth += 1;
+        };
+        let moved = disk::rename(directory, &aside).map_err(StoreError::io("remove", directory))?;
+        Ok(moved.map(|()| Removed(aside)))
+    }
+}
+
+impl Drop for Removed {
+    fn drop(&mut self) {
+        // What stays is swept.
+        let _ = fs::remove_dir_all(&self.0);
+    }
+}
+
 /// Removes the staging directories whose process is gone, and the files whose
-/// writers are, and returns them.
+/// writers are, and returns them. The root's lock is held.
 pub(super) fn sweep(layout: &Layout) -> Result<Vec<PathBuf>, StoreError> {
-    let downloads = beginning_with(PREFIX, &layout.downloads())?;
-    let mut files = Vec::new();
-    for component in beginning_with("", &layout.components())? {
-        files.extend(beginning_with(UNFINISHED, &component).unwrap_or_default());
-    }
-    if downloads.is_empty() && files.is_empty() {
-        return Ok(Vec::new());
-    }
-    let _sweep = exclusive(&layout.lock())?;
     let mut swept = Vec::new();
-    for path in downloads {
-        if !owned(&path) && fs::remove_dir_all(&path).is_ok() {
+    for path in all(layout)? {
+        if !is_owned(&path) && fs::remove_dir_all(&path).is_ok() {
             swept.push(path);
         }
     }
-    // Files in place are written under the lock, which no one has now.
-    files.retain(|path| fs::remove_file(path).is_ok());
-    swept.extend(files);
+    // Files in place are written under the lock, which no one else has now.
+    for component in disk::beginning_with("", &layout.components())? {
+        let files = disk::beginning_with(UNFINISHED, &component).unwrap_or_default();
+        swept.extend(
+            files
+                .into_iter()
+                .filter(|path| fs::remove_file(path).is_ok()),
+        );
+    }
     Ok(swept)
 }
 
-fn beginning_with(prefix: &str, directory: &Path) -> Result<Vec<PathBuf>, StoreError> {
-    let entries = match fs::read_dir(directory) {
-        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
-        entries => entries.map_err(StoreError::io("list", directory))?,
-    };
-    Ok(entries
-        .flatten()
-        .filter(|entry| entry.file_name().to_string_lossy().starts_with(prefix))
-        .map(|entry| entry.path())
-        .collect())
+/// Whether the file is not whole yet, or never will be: a sweep's business.
+pub fn is_unfinished(path: &Path) -> bool {
+    let name = path.file_name().unwrap_or_default();
+    name.as_encoded_bytes().starts_with(UNFINISHED.as_bytes())
 }
 
-/// Whether a living process holds the directory.
-fn owned(dir: &Path) -> bool {
+/// Staging directories, of the living and the dead.
+pub(super) fn all(layout: &Layout) -> Result<Vec<PathBuf>, StoreError> {
+    disk::beginning_with(PREFIX, &layout.downloads())
+}
+
+/// Whether a living process holds the directory, or may do so.
+pub(super) fn is_owned(dir: &Path) -> bool {
     match File::open(dir.join(OWNER)) {
-        Ok(owner) => matches!(owner.try_lock(), Err(TryLockError::WouldBlock)),
-        Err(_) => false,
+        Ok(owner) => owner.try_lock().is_err(),
+        // It is there and locked before anyone else has the root's lock.
+        Err(error) => error.kind() != io::ErrorKind::NotFound,
     }
 }
 
 /// Takes the root's lock; it is free again when the file is dropped.
 pub(super) fn exclusive(path: &Path) -> Result<File, StoreError> {
-    let lock = File::options()
-        .create(true)
-        .truncate(false)
-        .write(true)
-        .open(path)
-        .map_err(StoreError::io("open", path))?;
+    let lock = disk::open_lock(path)?;
     lock.lock().map_err(StoreError::io("lock", path))?;
     Ok(lock)
 }

@@ -17,7 +17,7 @@ use crate::fetch::Progress;
 use crate::reference::ComponentId;
 use crate::runtime::CodeState;
 use crate::schema;
-use crate::store::{ComponentFiles, Installed, Metadata, ValidationStamp};
+use crate::store::{ComponentFiles, Installed, Metadata, ValidationStamp, is_unfinished};
 
 use super::super::{Error, Service, code_source};
 
@@ -316,7 +316,7 @@ impl<'a> Examination<'a> {
             .flatten()
             .flatten();
         for path in entries.map(|entry| entry.path()) {
-            if !known.contains(&path) {
+            if !known.contains(&path) && !is_unfinished(&path) {
                 let name = path.file_name().unwrap_or_default().to_string_lossy();
                 self.faults.push(Fault {
                     file: name.escape_debug().to_string(),

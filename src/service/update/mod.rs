@@ -60,9 +60,7 @@ pub struct Updated {
 #[derive(Debug, Clone, Serialize)]
 pub struct RolledBack {
     pub component_id: ComponentId,
-    /// Absent when what was in place was damaged.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub before: Option<Digests>,
+    pub before: Digests,
     pub now: Digests,
     /// Against what was in place.
     pub changes: Changes,
@@ -140,15 +138,11 @@ impl Service {
         let back = move || service.store.roll_back(&component);
         let back = tokio::task::spawn_blocking(back).await??;
         let now = &back.now.metadata;
-        let changes = back
-            .before
-            .as_ref()
-            .map(|before| Changes::between(before, now));
         Ok(RolledBack {
             component_id: id.clone(),
-            before: back.before.as_ref().map(|before| before.digests.clone()),
+            changes: Changes::between(&back.before, now),
+            before: back.before.digests.clone(),
             now: now.digests.clone(),
-            changes: changes.unwrap_or_default(),
             tool_names: self.offer(&back.now, Compile::Background),
         })
     }

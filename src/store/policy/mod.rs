@@ -11,9 +11,10 @@ mod record;
 use std::fs::File;
 use std::io::{self, Read as _};
 
+use super::disk::sync;
 use super::error::{StoreError, UnreadablePolicy};
 use super::layout::ComponentFiles;
-use super::{Metadata, Store, staging, sync};
+use super::{Metadata, Store, replace};
 use crate::policy::Policy;
 use crate::reference::ComponentId;
 
@@ -77,10 +78,11 @@ impl Store {
             true => Ok(()),
             false => Err(StoreError::NotInstalled { id: id.clone() }),
         };
+        self.settle_all();
         installed()?;
         // Before the lock, which making a staging directory takes too.
         let staging = self.stage()?;
-        let lock = staging::exclusive(&self.layout.lock())?;
+        let lock = self.lock()?;
         installed()?;
         let before = granted(&files, id);
         let known = before.as_ref().ok().cloned();
@@ -89,7 +91,7 @@ impl Store {
             component: Metadata::read(&files.metadata).ok().map(Box::new),
         })?;
         if known.as_ref() != Some(&after) {
-            let staged = ComponentFiles::within(staging.path().join("component"), id);
+            let staged = replace::staged(&staging, id);
             place::place(&after, &files, &staged)?;
             sync(&self.layout.components())?;
         }

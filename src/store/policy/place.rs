@@ -5,9 +5,9 @@ use std::io::{self, Write as _};
 use std::path::Path;
 
 use super::Granted;
+use crate::store::disk::{self, Exchanged, create_private, exchange, sync};
 use crate::store::error::StoreError;
 use crate::store::layout::ComponentFiles;
-use crate::store::{Exchanged, create_private, exchange, sync};
 
 /// Puts `granted` in place of what the component at `files` was granted.
 /// `staged` names a copy of its directory that does not exist yet.
@@ -28,7 +28,7 @@ pub(super) fn place_with(
 ) -> Result<(), StoreError> {
     let failed = || StoreError::io("change the policy in", &files.dir);
     if copy(files, staged).map_err(failed())? == Copied::Nothing {
-        return one_by_one(granted, files).map_err(failed());
+        return one_by_one(granted, files, staged).map_err(failed());
     }
     write(granted, staged).map_err(failed())?;
     sync(&staged.dir)?;
@@ -41,7 +41,7 @@ pub(super) fn place_with(
             let _ = fs::rename(&staged.cwasm, &files.cwasm);
             Ok(())
         }
-        Exchanged::No => one_by_one(granted, files).map_err(failed()),
+        Exchanged::No => one_by_one(granted, files, staged).map_err(failed()),
     }
 }
 
@@ -69,7 +69,7 @@ enum Copied {
 
 /// Links everything but the policy into a new directory.
 fn copy(files: &ComponentFiles, staged: &ComponentFiles) -> io::Result<Copied> {
-    create_private(&staged.dir).map_err(io::Error::other)?;
+    create_private(&staged.dir)?;
     for entry in fs::read_dir(&files.dir)? {
         let entry = entry?;
         if !is_kept(&entry, files) {
@@ -112,18 +112,23 @@ fn write(granted: &Granted, staged: &ComponentFiles) -> io::Result<()> {
 
 /// Where directories cannot change places: each file in a step of its own, the
 /// one that is in force last when it grants, first when it grants nothing.
-fn one_by_one(granted: &Granted, files: &ComponentFiles) -> io::Result<()> {
+fn one_by_one(
+    granted: &Granted,
+    files: &ComponentFiles,
+    staged: &ComponentFiles,
+) -> io::Result<()> {
     if *granted == Granted::default() {
-        remove(&files.policy)?;
-        return remove(&files.policy_record);
+        disk::remove_file(&files.policy)?;
+        disk::remove_file(&files.policy_record)?;
+        return fs::File::open(&files.dir)?.sync_all();
     }
     for (path, text) in texts(granted, files).into_iter().rev() {
-        let mut file = tempfile::NamedTempFile::new_in(&files.dir)?;
+        let mut file = tempfile::NamedTempFile::new_in(&staged.dir)?;
         file.write_all(text.as_bytes())?;
         file.as_file().sync_all()?;
         file.persist(path)?;
     }
-    Ok(())
+    fs::File::open(&files.dir)?.sync_all()
 }
 
 fn texts<'a>(granted: &Granted, files: &'a ComponentFiles) -> [(&'a Path, String); 2] {
@@ -131,13 +136,6 @@ fn texts<'a>(granted: &Granted, files: &'a ComponentFiles) -> [(&'a Path, String
         (&*files.policy, granted.policy.to_yaml()),
         (&*files.policy_record, granted.record.to_json()),
     ]
-}
-
-fn remove(path: &Path) -> io::Result<()> {
-    match fs::remove_file(path) {
-        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
-        removed => removed,
-    }
 }
 
 /// For the owner alone: a policy may hold values.

@@ -11,7 +11,8 @@ use zeroize::Zeroizing;
 
 use super::error::Exposure;
 use super::{MAX_TOTAL, SecretError, SecretKey, Secrets};
-use crate::store::{create_private, staging, sync};
+use crate::store::disk::{self, create_private, sync};
+use crate::store::staging;
 
 /// Raised when a reader of the previous version would misread the file.
 const FORMAT: u32 = 1;
@@ -47,11 +48,7 @@ struct Stored {
 
 /// Takes the lock of all changes, making the directory at first use.
 pub(super) fn lock(dir: &Path) -> Result<File, SecretError> {
-    create_private(dir).map_err(|error| SecretError::Io {
-        action: "create",
-        path: dir.into(),
-        source: io::Error::other(error),
-    })?;
+    create_private(dir).map_err(SecretError::io("create", dir))?;
     check_dir(dir)?;
     let lock = dir.join(LOCK);
     staging::exclusive(&lock).map_err(|error| SecretError::Io {
@@ -140,12 +137,8 @@ pub(super) fn write(dir: &Path, path: &Path, secrets: &Secrets) -> Result<(), Se
 }
 
 fn write_next(next: &Path, secrets: &Secrets) -> io::Result<()> {
-    match fs::remove_file(next) {
-        // A process that was killed left it.
-        Ok(()) => {}
-        Err(error) if error.kind() == io::ErrorKind::NotFound => {}
-        Err(error) => return Err(error),
-    }
+    // A process that was killed left it.
+    disk::remove_file(next)?;
     let mut options = OpenOptions::new();
     options.write(true).create_new(true);
     #[cfg(unix)]

@@ -1,0 +1,199 @@
+//! One version of a component in place of another.
+//!
+//! The two directories change places in one step where the system can, in two
+//! renames elsewhere; then the replaced one becomes the way back. A note in the
+//! staging directory says beforehand what is to happen. Who takes the root's
+//! lock after a process that died in between finishes what it began, or undoes
+//! it where nothing is in place.
+
+use std::fs::{self, File};
+use std::io::{self, Write as _};
+use std::path::{Path, PathBuf};
+
+use serde::{Deserialize, Serialize};
+
+use super::Store;
+use super::disk::{self, Exchanged, create_private, exchange, sync};
+use super::error::StoreError;
+use super::layout::ComponentFiles;
+use super::staging::{self, Staging};
+use crate::reference::ComponentId;
+
+/// Where in a staging directory the new version is, and the old one after it.
+const STAGED: &str = "component";
+/// Where the old one is where directories cannot change places.
+const ASIDE: &str = "replaced";
+const NOTE: &str = "note.json";
+
+/// What becomes of the version that is replaced.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub(super) enum Fate {
+    /// It is the way back.
+    Kept,
+    Removed,
+}
+
+/// What a replacement is about to do.
+#[derive(Serialize, Deserialize)]
+struct Note {
+    component: ComponentId,
+    /// Of the directory that is replaced.
+    inode: u64,
+    fate: Fate,
+}
+
+/// The files of the version that is to be put in place.
+pub(super) fn staged(staging: &Staging, id: &ComponentId) -> ComponentFiles {
+    ComponentFiles::within(staging.path().join(STAGED), id)
+}
+
+impl Store {
+    /// Takes the root's lock, and ends what a dead process began under it.
+    pub(super) fn lock(&self) -> Result<File, StoreError> {
+        let lock = staging::exclusive(&self.layout.lock())?;
+        self.settle();
+        Ok(lock)
+    }
+
+    /// Ends the replacements that dead processes began, if there are any.
+    pub(super) fn settle_all(&self) {
+        let staged = staging::all(&self.layout).unwrap_or_default();
+        if staged.iter().any(|dir| dir.join(NOTE).exists()) {
+            // A root that can only be read stays as it is.
+            let _ = self.lock();
+        }
+    }
+
+    /// Puts the staged version of a component in place of the one that is
+    /// there. The root's lock is held.
+    pub(super) fn replace(
+        &self,
+        staging: &Staging,
+        id: &ComponentId,
+        fate: Fate,
+    ) -> Result<(), StoreError> {
+        let place = self.layout.component(id).dir;
+        let failed = || StoreError::io("replace", &place);
+        let note = Note {
+            component: id.clone(),
+            inode: inode(&place).unwrap_or_default(),
+            fate,
+        };
+        note.write(staging.path()).map_err(failed())?;
+        let replaced = swap(staging.path(), &place).map_err(failed())?;
+        sync(&self.layout.components())?;
+        if fate == Fate::Kept {
+            self.keep_previous(&replaced, id);
+        }
+        // Else it would speak of a directory that is being removed.
+        let _ = fs::remove_file(staging.path().join(NOTE));
+        Ok(())
+    }
+
+    fn settle(&self) {
+        for dir in staging::all(&self.layout).unwrap_or_default() {
+            let Some(note) = Note::read(&dir) else {
+                continue;
+            };
+            // Whoever lives has ended it already, or not begun.
+            if staging::is_owned(&dir) {
+                continue;
+            }
+            let id = &note.component;
+            match self.end(&dir, &note) {
+                Ok(()) => _ = fs::remove_file(dir.join(NOTE)),
+                Err(error) => tracing::warn!("the replacement of `{id}` did not end: {error}"),
+            }
+        }
+    }
+
+    fn end(&self, dir: &Path, note: &Note) -> io::Result<()> {
+        let place = self.layout.component(&note.component).dir;
+        let (staged, aside) = (dir.join(STAGED), dir.join(ASIDE));
+        if aside.is_dir() && !place.exists() {
+            fs::rename(&aside, &place)?;
+            return File::open(self.layout.components())?.sync_all();
+        }
+        let exchanged = || inode(&staged).is_some_and(|inode| inode == note.inode);
+        let replaced = match aside.is_dir() {
+            true => aside,
+            false if exchanged() => staged,
+            false => return Ok(()),
+        };
+        if note.fate == Fate::Kept && place.is_dir() {
+            self.keep_previous(&replaced, &note.component);
+        }
+        Ok(())
+    }
+
+    /// Keeps the directory of a replaced version; what was kept before takes
+    /// its place, to go where it was to go. The component is in place already,
+    /// so that this may fail.
+    fn keep_previous(&self, replaced: &Path, id: &ComponentId) {
+        let (all, kept) = (self.layout.all_previous(), self.layout.previous(id).dir);
+        let keep = || {
+            create_private(&all)?;
+            let grants = ComponentFiles::within(replaced.to_owned(), id);
+            disk::remove_file(&grants.policy)?;
+            disk::remove_file(&grants.policy_record)?;
+            // Not every filesystem lets a directory's time be set.
+            let now = std::time::SystemTime::now();
+            let _ = File::open(replaced).and_then(|dir| dir.set_modified(now));
+            if !kept.exists() {
+                fs::rename(replaced, &kept)?;
+            } else if exchange(replaced, &kept)? == Exchanged::No {
+                fs::rename(&kept, replaced.with_extension("older"))?;
+                fs::rename(replaced, &kept)?;
+            }
+            File::open(&all)?.sync_all()
+        };
+        if let Err(error) = keep() {
+            tracing::warn!("the previous version of `{id}` is not kept: {error}");
+        }
+    }
+}
+
+impl Note {
+    fn read(dir: &Path) -> Option<Self> {
+        serde_json::from_slice(&fs::read(dir.join(NOTE)).ok()?).ok()
+    }
+
+    /// It is on disk before what it speaks of can be.
+    fn write(&self, dir: &Path) -> io::Result<()> {
+        let mut file = File::create(dir.join(NOTE))?;
+        file.write_all(&serde_json::to_vec(self)?)?;
+        file.sync_all()?;
+        File::open(dir)?.sync_all()
+    }
+}
+
+/// Tells the directory wherever it is; none where directories are not told apart.
+fn inode(dir: &Path) -> Option<u64> {
+    #[cfg(unix)]
+    {
+        use std::os::unix::fs::MetadataExt;
+        Some(fs::metadata(dir).ok()?.ino())
+    }
+    #[cfg(not(unix))]
+    {
+        let _ = dir;
+        None
+    }
+}
+
+/// Puts what is staged in place, and returns where the replaced one is now.
+fn swap(staging: &Path, place: &Path) -> io::Result<PathBuf> {
+    let (staged, aside) = (staging.join(STAGED), staging.join(ASIDE));
+    if exchange(&staged, place)? == Exchanged::Yes {
+        return Ok(staged);
+    }
+    fs::rename(place, &aside)?;
+    match fs::rename(&staged, place) {
+        Ok(()) => Ok(aside),
+        Err(error) => {
+            fs::rename(&aside, place)?;
+            Err(error)
+        }
+    }
+}

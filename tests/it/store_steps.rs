@@ -1,0 +1,201 @@
+//! Killed before each step on disk in turn, also where directories cannot
+//! change places: nothing is lost, and the way back is the right one.
+#![cfg(target_os = "linux")]
+
+use std::fs;
+use std::os::unix::process::ExitStatusExt;
+use std::path::PathBuf;
+use std::process::{Command, Stdio};
+
+use serde_json::Value;
+
+use crate::support::cli::Cli;
+
+/// What a change of directories is made of; those that a machine does not have
+/// are passed over.
+const CALLS: [&str; 10] = [
+    "?rename",
+    "?renameat",
+    "renameat2",
+    "?link",
+    "linkat",
+    "?unlink",
+    "unlinkat",
+    "?rmdir",
+    "?mkdir",
+    "fsync",
+];
+/// A system call, and which one of its kind in a thread.
+type Step = (&'static str, usize);
+/// More calls of a kind than any change makes.
+const MOST: usize = 100;
+
+/// Whether the filesystem lets two directories change places.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Disk {
+    Exchanges,
+    /// As of some network filesystems and old kernels.
+    Renames,
+}
+
+fn component(version: u32) -> String {
+    format!(
+        r#"(component
+            (core module $m (func (export "version") (result i32) (i32.const {version})))
+            (core instance $i (instantiate $m))
+            (func (export "version") (result u32) (canon lift (core func $i "version"))))"#
+    )
+}
+
+/// A root with a component in its second version, with the first to go back
+/// to, with a grant and a secret.
+struct Root {
+    cli: Cli,
+    file: PathBuf,
+    /// By version, from one.
+    digests: [String; 3],
+}
+
+impl Root {
+    fn new() -> Self {
+        let cli = Cli::new();
+        let file = cli.file("tool.wat", "");
+        // Of the third, only its code stays, so that no compiler runs later.
+        let digests = [3, 1, 2].map(|version| {
+            fs::write(&file, component(version)).unwrap();
+            let digest = cli.load(&file)["receipt"]["content_digest"].clone();
+            if version == 3 {
+                cli.json(["unload", "tool"]);
+            }
+            digest.as_str().unwrap().to_owned()
+        });
+        cli.json(["permission", "grant", "network", "tool", "a.example.com"]);
+        assert_eq!(cli.run(["secret", "set", "tool", "KEY=value"]).code, 0);
+        fs::write(&file, component(3)).unwrap();
+        let [third, first, second] = digests;
+        let root = Root {
+            cli,
+            file,
+            digests: [first, second, third],
+        };
+        copy(&root.cli.root(), &root.template());
+        root
+    }
+
+    fn template(&self) -> PathBuf {
+        self.cli.root().with_file_name("template")
+    }
+
+    fn restore(&self) {
+        fs::remove_dir_all(self.cli.root()).unwrap();
+        copy(&self.template(), &self.cli.root());
+    }
+
+    /// Runs a command that is killed before it takes this step; false when it
+    /// ended before.
+    fn cut(&self, change: &[&str], (call, nth): Step, disk: Disk) -> bool {
+        let whole = self.cli.command();
+        let mut command = Command::new("strace");
+        command
+            .args(["-qq", "-f", "--seccomp-bpf", "-o", "/dev/null"])
+            .args(["-e", &format!("inject={call}:signal=KILL:when={nth}")]);
+        if disk == Disk::Renames {
+            command.args(["-e", "inject=renameat2:error=EINVAL"]);
+        }
+        command.arg(whole.get_program()).args(change);
+        command.current_dir(whole.get_current_dir().unwrap());
+        for (key, value) in whole.get_envs() {
+            match value {
+                Some(value) => command.env(key, value),
+                None => command.env_remove(key),
+            };
+        }
+        command.stdout(Stdio::null()).stderr(Stdio::piped());
+        let ended = command.output().expect("`strace`");
+        if ended.status.signal() == Some(9) || ended.status.code() == Some(137) {
+            return true;
+        }
+        let told = String::from_utf8_lossy(&ended.stderr);
+        assert!(ended.status.success(), "{change:?}: {told}");
+        false
+    }
+
+    fn check(&self, change: &[&str], step: Step, disk: Disk) {
+        let what = format!("{change:?} on {disk:?}, killed before {step:?}");
+        let verified = self.cli.run(["cache", "verify", "-o", "json"]);
+        assert_eq!(verified.code, 0, "{what}: {}", verified.stdout);
+        let secrets = fs::read_to_string(self.cli.root().join("secrets/tool.json")).unwrap();
+        assert!(secrets.contains(r#""KEY": "value""#), "{what}: {secrets}");
+        let listed = self.cli.json(["list"])["components"].clone();
+        if listed == Value::Array(Vec::new()) {
+            assert_eq!(change[0], "unload", "{what}: the component is lost");
+            return;
+        }
+        let granted = self.cli.json(["policy", "get", "tool"]).to_string();
+        let other = granted.contains("b.example.com");
+        assert!(granted.contains("a.example.com"), "{what}: {granted}");
+        assert!(!other || change[0] == "permission", "{what}: {granted}");
+
+        // In place and the way back, by their versions.
+        let version = |digest: &Value| {
+            let at = self.digests.iter().position(|known| digest == known);
+            at.expect("one of the three") + 1
+        };
+        let back = self.cli.json(["rollback", "tool"]);
+        let versions = ["before", "now"].map(|at| version(&back[at]["component"]));
+        let allowed: &[[usize; 2]] = match change[0] {
+            "load" | "update" => &[[2, 1], [3, 2]],
+            "rollback" => &[[2, 1], [1, 2]],
+            _ => &[[2, 1]],
+        };
+        assert!(allowed.contains(&versions), "{what}: {versions:?}");
+    }
+
+    /// Kills the change before each of its steps in turn.
+    fn cut_everywhere(&self, change: &[&str], disk: Disk) {
+        let mut kills = 0;
+        for call in CALLS {
+            // It would be told to fail instead.
+            if (call, disk) == ("renameat2", Disk::Renames) {
+                continue;
+            }
+            for step in (1..MOST).map(|nth| (call, nth)) {
+                self.restore();
+                let killed = self.cut(change, step, disk);
+                self.check(change, step, disk);
+                if !killed {
+                    break;
+                }
+                kills += 1;
+                // What it left does not stay.
+                self.cli.load(&self.file);
+                assert!(self.cli.is_tidy(), "{change:?} {step:?}");
+            }
+        }
+        assert!(kills >= 5, "{change:?} was killed {kills} times only");
+    }
+}
+
+fn copy(from: &std::path::Path, to: &std::path::Path) {
+    let copied = Command::new("cp").arg("-a").arg(from).arg(to).status();
+    assert!(copied.unwrap().success());
+}
+
+#[test]
+fn killed_before_any_step_of_a_load_or_rollback_the_way_back_is_right() {
+    let root = Root::new();
+    for disk in [Disk::Exchanges, Disk::Renames] {
+        root.cut_everywhere(&["load", "--uri", "tool.wat"], disk);
+        root.cut_everywhere(&["rollback", "tool"], disk);
+    }
+}
+
+#[test]
+fn killed_before_any_step_of_another_change_it_is_done_or_not() {
+    let root = Root::new();
+    let grant = ["permission", "grant", "network", "tool", "b.example.com"];
+    for disk in [Disk::Exchanges, Disk::Renames] {
+        root.cut_everywhere(&["unload", "tool"], disk);
+        root.cut_everywhere(&grant, disk);
+    }
+}
