@@ -16,7 +16,7 @@
 //! Code is only loaded if the seal fits and the file could not have been
 //! written by another user. A failed check is a miss, never an error.
 
-use std::fs::{self, File, Metadata};
+use std::fs::{self, File};
 use std::hash::{Hash, Hasher};
 use std::io::{self, Read, Seek, SeekFrom, Write};
 use std::path::Path;
@@ -26,6 +26,7 @@ use wasmtime::Engine;
 use wasmtime::component::Component;
 
 use crate::digest::{Digest, Expected, Verifier};
+use crate::store::ours_alone;
 
 /// Names the format; a change to the seal or to what it stands for raises it.
 const FORMAT: &str = "wassette-cwasm-1";
@@ -86,7 +87,9 @@ pub(super) enum Miss {
     Absent,
     #[error("it cannot be read")]
     Io(#[from] io::Error),
-    #[error("{0} is not a plain file or directory of this user's, writable by no one else")]
+    #[error(
+        "{0} is not a plain file or directory of this user's or root's, writable by no one else"
+    )]
     Foreign(&'static str),
     #[error("it was made from another component")]
     Component,
@@ -103,7 +106,7 @@ pub(super) fn load(engine: &Engine, path: &Path, key: &Key) -> Result<Component,
     check(path, key, Trust::Time)?;
     // SAFETY: `deserialize_file` needs bytes that wasmtime's compiler made and
     // that stay as they are while mapped. `check` found that the file and its
-    // directory belong to this user and that no one else can write to them,
+    // directory belong to this user or root and no one else can write to them,
     // that the seal names this component, this engine and this format, and
     // that the bytes are those that were sealed. This program replaces such
     // files by renaming and never writes to one that exists.
@@ -196,20 +199,6 @@ fn digest(mut bytes: impl Read) -> io::Result<Digest> {
     }
     let (digest, _) = verifier.finish().map_err(io::Error::other)?;
     Ok(digest)
-}
-
-#[cfg(unix)]
-fn ours_alone(metadata: &Metadata) -> bool {
-    use std::os::unix::fs::MetadataExt;
-    const WRITABLE_BY_OTHERS: u32 = 0o022;
-    metadata.uid() == rustix::process::geteuid().as_raw()
-        && metadata.mode() & WRITABLE_BY_OTHERS == 0
-}
-
-#[cfg(not(unix))]
-fn ours_alone(_: &Metadata) -> bool {
-    // A user's profile, where the root lies by default, is closed to others.
-    true
 }
 
 #[cfg(test)]

@@ -4,6 +4,7 @@
 //! is hashed, and mended if it can be, under the root's lock; what another
 //! process put in place meanwhile is looked at anew.
 
+use super::disk::foreign;
 use super::error::StoreError;
 use super::layout::ComponentFiles;
 use super::metadata::{FORMAT, Metadata, ValidationStamp};
@@ -86,6 +87,9 @@ impl Entry {
 
 /// The metadata, if all of it is in order at first sight.
 fn glance(files: &ComponentFiles) -> Option<Metadata> {
+    if foreign(files).is_some() {
+        return None;
+    }
     let metadata = Metadata::read(&files.metadata).ok()?;
     let stamped = metadata.validation_stamp.matches(&files.wasm).ok()?;
     (stamped && !metadata.is_outdated()).then_some(metadata)
@@ -94,6 +98,9 @@ fn glance(files: &ComponentFiles) -> Option<Metadata> {
 /// Hashes what has another stamp, and takes the second copy for metadata that
 /// cannot be read.
 fn examine(files: &ComponentFiles, trust: Trust) -> Result<Metadata, (Damage, String)> {
+    if let Some(reason) = foreign(files) {
+        return Err((Damage::Foreign, reason));
+    }
     let mut metadata = Metadata::read_either(files).map_err(|error| {
         let reason = format!("its metadata cannot be read ({error})");
         (Damage::Records, reason)

@@ -1,10 +1,11 @@
 //! What the other modules ask of the filesystem.
 
-use std::fs::{self, DirBuilder, File};
+use std::fs::{self, DirBuilder, File, Metadata};
 use std::io;
 use std::path::{Path, PathBuf};
 
 use super::error::StoreError;
+use super::layout::ComponentFiles;
 
 #[derive(Debug, PartialEq, Eq)]
 pub(super) enum Exchanged {
@@ -89,6 +90,58 @@ pub(super) fn beginning_with(prefix: &str, directory: &Path) -> Result<Vec<PathB
         .filter(|entry| entry.file_name().to_string_lossy().starts_with(prefix))
         .map(|entry| entry.path())
         .collect())
+}
+
+/// Whether nobody but this user or root could have written the file or
+/// directory, or can change what is in it.
+pub fn ours_alone(metadata: &Metadata) -> bool {
+    is_ours(metadata) && !is_open(metadata, 0o022)
+}
+
+/// Why a component's directory, its code or what is known of it may be the
+/// work of another user.
+pub(super) fn foreign(files: &ComponentFiles) -> Option<String> {
+    let dir = fs::metadata(&files.dir).ok()?;
+    if !ours_alone(&dir) {
+        return Some("its directory belongs to another user, or others may change it".into());
+    }
+    [&files.wasm, &files.metadata, &files.metadata_copy]
+        .into_iter()
+        .find(|path| fs::metadata(path).is_ok_and(|file| is_foreign(&file, &dir)))
+        .map(|path| {
+            let name = path.file_name().unwrap_or_default().display();
+            format!("`{name}` belongs to another user, or others may change it")
+        })
+}
+
+/// Whether another user could have written a file of a directory that is
+/// [`ours_alone`]. Who may not enter the directory cannot write to its files,
+/// whatever their modes.
+pub(super) fn is_foreign(file: &Metadata, dir: &Metadata) -> bool {
+    !is_ours(file) || (is_open(file, 0o022) && is_open(dir, 0o011))
+}
+
+#[cfg(unix)]
+fn is_ours(metadata: &Metadata) -> bool {
+    use std::os::unix::fs::MetadataExt;
+    [rustix::process::geteuid().as_raw(), 0].contains(&metadata.uid())
+}
+
+#[cfg(unix)]
+fn is_open(metadata: &Metadata, bits: u32) -> bool {
+    std::os::unix::fs::MetadataExt::mode(metadata) & bits != 0
+}
+
+/// Elsewhere the directory of the user, where the root lies by default, is
+/// closed to others.
+#[cfg(not(unix))]
+fn is_ours(_: &Metadata) -> bool {
+    true
+}
+
+#[cfg(not(unix))]
+fn is_open(_: &Metadata, _: u32) -> bool {
+    false
 }
 
 fn or_gone<T>(done: io::Result<T>) -> io::Result<Option<T>> {

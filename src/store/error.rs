@@ -39,6 +39,8 @@ pub enum UnreadablePolicy {
     Io(#[from] io::Error),
     #[error(transparent)]
     Invalid(#[from] PolicyError),
+    #[error("it or its directory belongs to another user, or others may change it")]
+    Foreign,
 }
 
 impl StoreError {
@@ -99,6 +101,13 @@ impl Diagnose for StoreError {
             StoreError::PreviousDamaged { .. } => {
                 Some("load the version you want by its tag or digest".into())
             }
+            StoreError::Policy {
+                id,
+                source: UnreadablePolicy::Foreign,
+                ..
+            } => Some(format!(
+                "see how it came there, then begin anew with `wassette permission reset {id}`"
+            )),
             StoreError::Policy { id, path, .. } => Some(format!(
                 "mend `{}`, or begin anew with `wassette permission reset {id}`",
                 path.display()

@@ -4,6 +4,7 @@
 //! <root>/
 //!   config.toml
 //!   downloads/temp-XXXX/           staging, on the same filesystem
+//!   downloads/temp-XXXX/note.json  what the staged version is about to replace
 //!   downloads/parts/<digest>       downloads that broke off, for the next to continue
 //!   components/<id>/
 //!     <id>.wasm                    the component

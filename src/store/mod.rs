@@ -36,7 +36,7 @@ use disk::sync;
 use replace::Fate;
 use staging::Removed;
 
-pub use disk::create_private;
+pub use disk::{create_private, ours_alone};
 pub use error::{StoreError, UnreadablePolicy};
 pub use hold::Hold;
 pub use kept::KeptFile;
@@ -80,6 +80,8 @@ pub enum Damage {
     Content,
     /// What is known of it, in both copies.
     Records,
+    /// Others than this user could have put it there.
+    Foreign,
 }
 
 /// What becomes a component directory.

@@ -72,6 +72,7 @@ mod share_private;
 mod share_registry;
 mod store_damage;
 mod store_disk_full;
+mod store_foreign;
 mod store_previous;
 mod store_processes;
 mod store_steps;

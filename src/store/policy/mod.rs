@@ -8,10 +8,10 @@
 mod place;
 mod record;
 
-use std::fs::File;
+use std::fs::{self, File};
 use std::io::{self, Read as _};
 
-use super::disk::sync;
+use super::disk::{is_foreign, ours_alone, sync};
 use super::error::{StoreError, UnreadablePolicy};
 use super::layout::ComponentFiles;
 use super::{Metadata, Store, replace};
@@ -122,6 +122,10 @@ fn read(files: &ComponentFiles) -> Result<Option<Policy>, UnreadablePolicy> {
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
         file => file?,
     };
+    let dir = fs::metadata(&files.dir)?;
+    if !ours_alone(&dir) || is_foreign(&file.metadata()?, &dir) {
+        return Err(UnreadablePolicy::Foreign);
+    }
     let mut text = String::new();
     file.take(MAX_POLICY).read_to_string(&mut text)?;
     Ok(Some(Policy::parse(&text)?))

@@ -5,7 +5,7 @@ use std::io::{self, Write as _};
 use std::path::Path;
 
 use super::Granted;
-use crate::store::disk::{self, Exchanged, create_private, exchange, sync};
+use crate::store::disk::{self, Exchanged, create_private, exchange, is_foreign, ours_alone, sync};
 use crate::store::error::StoreError;
 use crate::store::layout::ComponentFiles;
 
@@ -46,12 +46,18 @@ pub(super) fn place_with(
 }
 
 /// Takes the policy of the component in place over into the version that is
-/// to replace it.
+/// to replace it, but none that another user could have put there.
 pub fn carry(files: &ComponentFiles, staged: &ComponentFiles) -> Result<(), StoreError> {
+    let dir = fs::metadata(&files.dir).map_err(StoreError::io("read", &files.dir))?;
     for (from, to) in [
         (&files.policy, &staged.policy),
         (&files.policy_record, &staged.policy_record),
     ] {
+        let foreign = |file: &fs::Metadata| !ours_alone(&dir) || is_foreign(file, &dir);
+        if fs::metadata(from).is_ok_and(|file| foreign(&file)) {
+            tracing::warn!("`{}` may be another user's: not kept", from.display());
+            continue;
+        }
         match fs::hard_link(from, to).or_else(|_| fs::copy(from, to).map(drop)) {
             Err(error) if error.kind() == io::ErrorKind::NotFound => {}
             carried => carried.map_err(StoreError::io("keep", from))?,

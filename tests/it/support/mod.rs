@@ -18,6 +18,8 @@ pub mod installed;
 pub mod mcp;
 pub mod network_guest;
 pub mod node;
+#[cfg(unix)]
+pub mod owner;
 pub mod program;
 pub mod proxy;
 pub mod registry;

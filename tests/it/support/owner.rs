@@ -1,0 +1,33 @@
+//! Files of another user.
+
+use std::path::Path;
+use std::process::Command;
+
+/// Who owns nothing of the tests'.
+const NOBODY: &str = "65534";
+
+/// Gives a file or directory to another user. Only root can: others need
+/// `sudo` without a password.
+pub fn give_away(path: &Path) {
+    chown(NOBODY, path);
+}
+
+/// Takes it back.
+pub fn take_back(path: &Path) {
+    chown(&rustix::process::geteuid().as_raw().to_string(), path);
+}
+
+fn chown(user: &str, path: &Path) {
+    let mut command = match rustix::process::geteuid().is_root() {
+        true => Command::new("chown"),
+        false => {
+            let mut sudo = Command::new("sudo");
+            sudo.args(["-n", "chown"]);
+            sudo
+        }
+    };
+    let ended = command.arg(user).arg(path).output();
+    let ended = ended.expect("`chown`, by root or with `sudo`");
+    let told = String::from_utf8_lossy(&ended.stderr);
+    assert!(ended.status.success(), "{told}");
+}
