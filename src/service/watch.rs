@@ -5,15 +5,14 @@
 //! directory's time is looked at now and then.
 
 use std::collections::HashMap;
-use std::path::Path;
 use std::sync::Arc;
-use std::time::{Duration, SystemTime};
+use std::time::Duration;
 
 use notify::{RecommendedWatcher, RecursiveMode, Watcher};
 use tokio::sync::Notify;
 
 use crate::reference::ComponentId;
-use crate::store::{Entry, Installed, Metadata, Store};
+use crate::store::{Entry, FileStamp, Installed, Metadata, Store, StoreError};
 
 use super::{Error, Service};
 
@@ -24,21 +23,16 @@ const SECOND_LOOK: Duration = Duration::from_secs(10);
 /// One command makes several changes; they are looked at together.
 const SETTLE: Duration = Duration::from_millis(20);
 
-/// Tells a file or directory from what was in its place before.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-struct Stamp {
-    inode: u64,
-    modified: Option<SystemTime>,
-}
-
 /// Follows one root. What happens between its making and its run is seen by the run.
 pub struct Watch {
     service: Arc<Service>,
     told: Arc<Notify>,
     /// `None` where the system cannot tell, or there is nothing to watch yet.
     watcher: Option<RecommendedWatcher>,
-    directory: Option<Stamp>,
-    components: HashMap<ComponentId, Stamp>,
+    directory: Option<FileStamp>,
+    /// Whether another change would have given the directory another stamp.
+    settled: bool,
+    components: HashMap<ComponentId, FileStamp>,
 }
 
 impl Watch {
@@ -49,7 +43,7 @@ impl Watch {
     /// When the root cannot be listed.
     pub fn begin(service: Arc<Service>) -> Result<Self, Error> {
         let told = Arc::new(Notify::new());
-        let directory = Stamp::of(&service.store.layout().components());
+        let directory = FileStamp::of(&service.store.layout().components());
         let watcher = watcher(&service.store, &told);
         let components = stamps(&service.store)?;
         Ok(Watch {
@@ -57,6 +51,7 @@ impl Watch {
             told,
             watcher,
             directory,
+            settled: is_settled(directory),
             components,
         })
     }
@@ -80,11 +75,13 @@ impl Watch {
     }
 
     async fn look(&mut self) -> Result<(), Error> {
-        let directory = Stamp::of(&self.service.store.layout().components());
-        if directory == self.directory {
+        let directory = FileStamp::of(&self.service.store.layout().components());
+        let settled = is_settled(directory);
+        if directory == self.directory && self.settled {
             return Ok(());
         }
-        let replaced = directory.map(|stamp| stamp.inode) != self.directory.map(|old| old.inode);
+        let inode = |stamp: &FileStamp| stamp.inode();
+        let replaced = directory.as_ref().map(inode) != self.directory.as_ref().map(inode);
         if replaced {
             self.watcher = watcher(&self.service.store, &self.told);
         }
@@ -95,30 +92,23 @@ impl Watch {
         }
         self.components = now;
         self.directory = directory;
+        self.settled = settled;
         Ok(())
     }
 }
 
-impl Stamp {
-    fn of(path: &Path) -> Option<Self> {
-        let metadata = std::fs::metadata(path).ok()?;
-        #[cfg(unix)]
-        let inode = std::os::unix::fs::MetadataExt::ino(&metadata);
-        #[cfg(not(unix))]
-        let inode = 0;
-        Some(Stamp {
-            inode,
-            modified: metadata.modified().ok(),
-        })
-    }
+/// Of two changes right after each other the second may leave the stamp of
+/// the first.
+fn is_settled(directory: Option<FileStamp>) -> bool {
+    directory.is_none_or(|stamp| stamp.is_settled())
 }
 
 /// The metadata files of all components.
-fn stamps(store: &Store) -> Result<HashMap<ComponentId, Stamp>, Error> {
+fn stamps(store: &Store) -> Result<HashMap<ComponentId, FileStamp>, Error> {
     let ids = store.ids()?.into_iter();
     Ok(ids
         .filter_map(|id| {
-            let stamp = Stamp::of(&store.layout().component(&id).metadata)?;
+            let stamp = FileStamp::of(&store.layout().component(&id).metadata)?;
             Some((id, stamp))
         })
         .collect())
@@ -126,8 +116,8 @@ fn stamps(store: &Store) -> Result<HashMap<ComponentId, Stamp>, Error> {
 
 /// The ids that appeared, vanished or became something else.
 fn changed(
-    before: &HashMap<ComponentId, Stamp>,
-    now: &HashMap<ComponentId, Stamp>,
+    before: &HashMap<ComponentId, FileStamp>,
+    now: &HashMap<ComponentId, FileStamp>,
 ) -> Vec<ComponentId> {
     let gone = before.keys().filter(|id| !now.contains_key(*id));
     let other = now
@@ -152,16 +142,39 @@ fn watcher(store: &Store, told: &Arc<Notify>) -> Option<RecommendedWatcher> {
 impl Service {
     /// Offers a component as it is on disk now, or no longer.
     pub(super) async fn follow(self: &Arc<Self>, id: &ComponentId) -> Result<(), Error> {
+        match self.follow_as(id, Store::entry).await {
+            // It is not offered any more.
+            Err(Error::Store(StoreError::Damaged { .. })) => Ok(()),
+            followed => followed,
+        }
+    }
+
+    /// The same of a component whose stamp is not believed.
+    ///
+    /// # Errors
+    ///
+    /// [`StoreError::Damaged`] when it is not what was installed; it is then
+    /// offered no longer.
+    pub(super) async fn doubt(self: &Arc<Self>, id: &ComponentId) -> Result<(), Error> {
+        self.follow_as(id, Store::entry_hashed).await
+    }
+
+    async fn follow_as(
+        self: &Arc<Self>,
+        id: &ComponentId,
+        look: fn(&Store, &ComponentId) -> Result<Option<Entry>, StoreError>,
+    ) -> Result<(), Error> {
         // A load or unload of this process under way ends first, and has then
         // offered the same itself.
         let _turn = self.turns.take(id).await;
         let (service, wanted) = (self.clone(), id.clone());
-        let found = tokio::task::spawn_blocking(move || service.store.entry(&wanted)).await??;
+        let found = tokio::task::spawn_blocking(move || look(&service.store, &wanted)).await??;
         match found {
             Some(Entry::Sound(installed)) => self.renew(id, *installed),
-            Some(Entry::Damaged { damage, reason, .. }) => {
-                self.withdraw(id);
-                self.set_aside(id, damage, &reason);
+            Some(Entry::Damaged { id, damage, reason }) => {
+                self.withdraw(&id);
+                self.set_aside(&id, damage, &reason);
+                return Err(StoreError::Damaged { id, reason }.into());
             }
             None if self.withdraw(id).is_empty() => {}
             None => tracing::info!("component `{id}` was unloaded by another process"),

@@ -91,9 +91,9 @@ impl Diagnose for StoreError {
             StoreError::IdTaken { .. } => Some(
                 "give the new component another id with `--name`, or unload the old one".into(),
             ),
-            StoreError::Damaged { id, .. } => Some(format!(
-                "it is not served; `wassette unload {id}` and load it again"
-            )),
+            StoreError::Damaged { .. } => {
+                Some("it is not served; loading it again from its source mends it".into())
+            }
             StoreError::NoPrevious { .. } => Some(
                 "one is kept when another version replaces it, until `unload` or `cache prune`"
                     .into(),

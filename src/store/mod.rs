@@ -44,7 +44,7 @@ pub use layout::{ComponentFiles, Layout};
 pub use metadata::{ComponentInfo, Digests, Metadata, ValidationStamp};
 pub use policy::{GrantRecord, Granted, Grantor, Origin, PolicyRecord, RequestSource, Standing};
 pub use previous::WentBack;
-pub use secrets::{SecretError, SecretKey, SecretStamp, SecretStore, Secrets};
+pub use secrets::{SecretError, SecretKey, SecretStore, Secrets};
 pub use staging::{Staging, is_unfinished};
 pub use stamp::FileStamp;
 

@@ -1,4 +1,4 @@
-//! Telling cheaply whether a small file is still the same.
+//! Telling cheaply whether a small file or a directory is still the same.
 
 use std::fs;
 use std::path::Path;
@@ -20,6 +20,11 @@ impl FileStamp {
     /// Of a file that can be read; nothing for any other.
     pub fn of(path: &Path) -> Option<Self> {
         FileStamp::from(&fs::metadata(path).ok()?)
+    }
+
+    /// The same, of a link and not of what it leads to.
+    pub fn of_link(path: &Path) -> Option<Self> {
+        FileStamp::from(&fs::symlink_metadata(path).ok()?)
     }
 
     /// Of an open file.
@@ -44,9 +49,41 @@ impl FileStamp {
         })
     }
 
-    /// Whether the last change is long enough ago that another one would
-    /// give another stamp.
+    /// Tells a file from another that is there at the same time; 0 on systems
+    /// that have nothing of the kind.
+    pub fn inode(&self) -> u64 {
+        self.inode
+    }
+
+    /// Whether the last change is far enough from now, by whatever clock, that
+    /// another one would give another stamp.
     pub fn is_settled(&self) -> bool {
-        self.modified.elapsed().is_ok_and(|age| age > GRAIN)
+        match self.modified.elapsed() {
+            Ok(age) => age > GRAIN,
+            Err(ahead) => ahead.duration() > GRAIN,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn settled_at(time: SystemTime) -> bool {
+        let file = tempfile::NamedTempFile::new().unwrap();
+        file.as_file().set_modified(time).unwrap();
+        FileStamp::of(file.path()).unwrap().is_settled()
+    }
+
+    #[test]
+    fn what_changed_just_now_may_change_again_unseen() {
+        assert!(!settled_at(SystemTime::now()));
+        assert!(settled_at(SystemTime::now() - Duration::from_secs(1)));
+    }
+
+    #[test]
+    fn a_clock_that_was_wrong_settles_nothing_late() {
+        assert!(settled_at(SystemTime::now() + Duration::from_secs(1 << 30)));
+        assert!(settled_at(SystemTime::UNIX_EPOCH));
     }
 }

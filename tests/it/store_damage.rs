@@ -1,13 +1,13 @@
 //! Files that changed on disk: what can be made again is, the rest is not served.
 
 use std::fs::{self, File};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime};
 
 use serde_json::{Value, json};
 
 use crate::support::cli::Cli;
-use crate::support::mcp::{CALC, Place};
+use crate::support::mcp::{CALC, Place, text_of};
 
 struct Root {
     cli: Cli,
@@ -121,6 +121,57 @@ async fn a_server_moves_a_component_whose_bytes_changed_aside() {
     // Its source mends it.
     client.load(&uri).await;
     assert!(client.tool_names().await.contains(&"add".to_owned()));
+}
+
+/// Another byte of the component, and the time of before.
+fn change_behind_its_stamp(wasm: &Path) {
+    let time = fs::metadata(wasm).unwrap().modified().unwrap();
+    let mut bytes = fs::read(wasm).unwrap();
+    *bytes.last_mut().unwrap() ^= 1;
+    fs::write(wasm, bytes).unwrap();
+    let file = File::options().write(true).open(wasm).unwrap();
+    file.set_modified(time).unwrap();
+}
+
+#[test]
+fn bytes_behind_a_forged_time_are_set_aside_by_the_call_that_meets_them() {
+    let root = Root::new();
+    root.cli.json(["cache", "clear"]);
+    change_behind_its_stamp(&root.path("wasm"));
+    assert_eq!(root.cli.json(["list"])["components"][0]["status"], "ok");
+    let args = ["call", "add", "--args", r#"{"a": 1, "b": 2}"#];
+    let refused = root.cli.failure(args);
+    assert!(refused.starts_with("exit code 5\n"), "{refused}");
+    assert!(refused.contains("is damaged: its code is"), "{refused}");
+    assert_eq!(root.cli.json(["list"])["components"], json!([]));
+    let aside = fs::read_dir(root.cli.root().join("quarantine")).unwrap();
+    assert_eq!(aside.count(), 1);
+    root.cli.load(&root.cli.file("calc.wat", CALC));
+    assert_eq!(root.sum(), three());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_server_that_meets_bytes_behind_a_forged_time_offers_them_no_longer() {
+    let place = Place::new();
+    let uri = place.component("calc.wat", CALC);
+    for command in [&["load", "--uri", &uri][..], &["cache", "clear"]] {
+        assert!(
+            place
+                .wassette(command)
+                .output()
+                .await
+                .unwrap()
+                .status
+                .success()
+        );
+    }
+    let mut client = place.stdio().await;
+    change_behind_its_stamp(&place.path("root").join("components/calc/calc.wasm"));
+    let refused = client.call("add", json!({"a": 1, "b": 2})).await;
+    assert_eq!(text_of(&refused)["code"], "component-damaged");
+    client.tools_changed().await;
+    assert!(!client.tool_names().await.contains(&"add".to_owned()));
+    assert!(place.path("root/quarantine").is_dir());
 }
 
 #[test]

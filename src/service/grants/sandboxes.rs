@@ -8,7 +8,7 @@ use crate::error::Report;
 use crate::policy::{EnvironmentRule, Policy, ValueSource};
 use crate::reference::ComponentId;
 use crate::runtime::{Sandbox, SandboxOptions};
-use crate::store::{FileStamp, SecretStamp, Secrets, Store};
+use crate::store::{FileStamp, Secrets, Store};
 
 use crate::service::{Error, Service};
 
@@ -28,7 +28,7 @@ struct Known {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 struct Stamp {
     policy: Option<FileStamp>,
-    secrets: SecretStamp,
+    secrets: Option<FileStamp>,
 }
 
 impl Stamp {

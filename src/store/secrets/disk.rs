@@ -4,7 +4,6 @@ use std::collections::BTreeMap;
 use std::fs::{self, File, Metadata, OpenOptions};
 use std::io::{self, Read, Write};
 use std::path::Path;
-use std::time::SystemTime;
 
 use serde::{Deserialize, Serialize};
 use zeroize::Zeroizing;
@@ -21,17 +20,6 @@ const MAX_FILE: u64 = 8 * MAX_TOTAL as u64;
 const LOCK: &str = ".lock";
 /// Only the holder of the lock writes it.
 const NEXT: &str = ".next";
-
-/// Tells whether a file is still the one that was read.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct SecretStamp(Option<(u64, Option<SystemTime>, u64)>);
-
-impl SecretStamp {
-    pub(super) fn of(file: &Path) -> Self {
-        let stamp = |file: Metadata| (inode(&file), file.modified().ok(), file.len());
-        SecretStamp(fs::symlink_metadata(file).ok().map(stamp))
-    }
-}
 
 #[derive(Serialize)]
 struct Written<'a> {
@@ -184,14 +172,4 @@ fn check(path: &Path, metadata: &Metadata) -> Result<(), SecretError> {
 #[cfg(not(unix))]
 fn check(_: &Path, _: &Metadata) -> Result<(), SecretError> {
     Ok(())
-}
-
-#[cfg(unix)]
-fn inode(metadata: &Metadata) -> u64 {
-    std::os::unix::fs::MetadataExt::ino(metadata)
-}
-
-#[cfg(not(unix))]
-fn inode(_: &Metadata) -> u64 {
-    0
 }

@@ -18,9 +18,8 @@ use std::path::PathBuf;
 use crate::reference::ComponentId;
 use crate::secret::{Redactor, Secret};
 
-use super::Layout;
+use super::{FileStamp, Layout};
 
-pub use disk::SecretStamp;
 pub use error::SecretError;
 pub use key::SecretKey;
 
@@ -83,8 +82,8 @@ impl SecretStore {
     }
 
     /// Changes whenever the secrets of a component do; costs one `stat`.
-    pub fn stamp(&self, id: &ComponentId) -> SecretStamp {
-        SecretStamp::of(&self.file(id))
+    pub fn stamp(&self, id: &ComponentId) -> Option<FileStamp> {
+        FileStamp::of_link(&self.file(id))
     }
 
     /// The secrets of a component; none is no error.
