@@ -55,7 +55,7 @@ impl Jobs {
         // lacks is its turn.
         let _permit = permits.acquire().await.ok();
         let started = Instant::now();
-        let directory = Staging::create(&self.layout).map_err(CompileError::Staging)?;
+        let directory = Staging::scratch(&self.layout).map_err(CompileError::Staging)?;
         let path = directory.path().join("code.cwasm");
         self.run(tier, wasm, &path).await?;
         let took = started.elapsed();

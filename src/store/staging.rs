@@ -30,12 +30,23 @@ impl Staging {
     pub fn create(layout: &Layout) -> Result<Self, StoreError> {
         let downloads = layout.downloads();
         create_private(&downloads).map_err(StoreError::io("create", &downloads))?;
-        let failed = || StoreError::io("create a staging directory in", downloads.clone());
         // Between the directory's making and its locking no sweep may run.
         let _sweep = exclusive(&layout.lock())?;
+        Staging::within(&downloads)
+    }
+
+    /// The same for what need not become a part of the root: elsewhere when
+    /// the root can only be read.
+    pub fn scratch(layout: &Layout) -> Result<Self, StoreError> {
+        Staging::create(layout)
+            .or_else(|error| Staging::within(&std::env::temp_dir()).map_err(|_| error))
+    }
+
+    fn within(parent: &Path) -> Result<Self, StoreError> {
+        let failed = || StoreError::io("create a staging directory in", parent);
         let dir = tempfile::Builder::new()
             .prefix(PREFIX)
-            .tempdir_in(&downloads)
+            .tempdir_in(parent)
             .map_err(failed())?;
         let owner = File::create(dir.path().join(OWNER)).map_err(failed())?;
         owner.lock().map_err(failed())?;
@@ -125,4 +136,41 @@ pub(super) fn exclusive(path: &Path) -> Result<File, StoreError> {
     let lock = disk::open_lock(path)?;
     lock.lock().map_err(StoreError::io("lock", path))?;
     Ok(lock)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_sweep_takes_what_the_dead_left_and_nothing_of_the_living() {
+        let root = tempfile::tempdir().unwrap();
+        let layout = Layout::new(root.path());
+        let living = Staging::create(&layout).unwrap();
+        let leave = |name: &str| {
+            let dir = layout.downloads().join(name);
+            fs::create_dir(&dir).unwrap();
+            dir
+        };
+        let (dead, unlocked, parts) = (leave("temp-dead"), leave("temp-removed-0"), leave("parts"));
+        File::create(dead.join(OWNER)).unwrap();
+        let mut swept = sweep(&layout).unwrap();
+        swept.sort();
+        assert_eq!(swept, [dead, unlocked]);
+        assert!(living.path().is_dir() && parts.is_dir());
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn who_cannot_be_asked_may_be_alive() {
+        let root = tempfile::tempdir().unwrap();
+        let layout = Layout::new(root.path());
+        drop(Staging::create(&layout).unwrap());
+        let dir = layout.downloads().join("temp-odd");
+        fs::create_dir(&dir).unwrap();
+        // It cannot be opened, whoever tries.
+        std::os::unix::fs::symlink(OWNER, dir.join(OWNER)).unwrap();
+        assert!(sweep(&layout).unwrap().is_empty());
+        assert!(dir.is_dir());
+    }
 }

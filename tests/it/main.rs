@@ -75,6 +75,7 @@ mod store_disk_full;
 mod store_foreign;
 mod store_previous;
 mod store_processes;
+mod store_read_only;
 mod store_steps;
 mod support;
 mod update;
