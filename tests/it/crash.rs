@@ -1,143 +1,311 @@
 //! Killed at any moment, a command leaves the old state or the new one.
 
+use std::collections::BTreeSet;
 use std::fs;
-use std::path::PathBuf;
-use std::process::Stdio;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+use std::sync::{Arc, Mutex};
 use std::thread;
 use std::time::{Duration, Instant};
 
 use serde_json::Value;
+use tokio::runtime::Runtime;
 
+use crate::support::artifact::{Artifact, WASM};
 use crate::support::cli::Cli;
+use crate::support::components::binary;
+use crate::support::faults::{Faults, Honest};
 
-/// Kills, over all kinds of change.
-const KILLS: u32 = 300;
-/// The version that a rollback goes to.
-const PREVIOUS: u32 = 5000;
+/// Kills of each change.
+const KILLS: u32 = 28;
+/// After so many it is looked at whether leftovers go, too.
+const TIDIED: u32 = 4;
 
-/// Enough code that a compile takes a moment, answering with `version`.
-fn component(version: u32) -> String {
+/// What is cut off: the change, and the component it is of.
+const CHANGES: [(&[&str], &str); 12] = [
+    (&["load", "--uri", "new.wat"], "new"),
+    (&["load", "--uri", "tool.wat"], "tool"),
+    (&["load", "--uri", "tool.wat", "--force-compile"], "tool"),
+    (&["load", "--uri", "OCI"], "remote"),
+    (&["update", "remote", "--accept"], "remote"),
+    (&["rollback", "tool"], "tool"),
+    (&["unload", "tool"], "tool"),
+    (
+        &["permission", "grant", "network", "tool", "b.example"],
+        "tool",
+    ),
+    (
+        &["permission", "revoke", "network", "tool", "a.example"],
+        "tool",
+    ),
+    (&["policy", "set", "tool", "policy.yaml"], "tool"),
+    (&["secret", "set", "tool", "TOKEN=two"], "tool"),
+    (&["cache", "clear", "tool"], "tool"),
+];
+
+const POLICY: &str = "version: \"1.0\"\npermissions: {network: {allow: [{host: c.example}]}}\n";
+
+/// Enough code that a compile takes a moment, and a tool of this name that
+/// answers with `version`.
+fn component(name: &str, version: u32) -> String {
     let body = "(i32.xor (i32.const 77)) (i32.rotl (i32.const 5))".repeat(20);
     let filler = format!("(func (param i32) (result i32) (local.get 0) {body})").repeat(50);
     format!(
         r#"(component
             (core module $m {filler} (func (export "version") (result i32) (i32.const {version})))
             (core instance $i (instantiate $m))
-            (func (export "version") (result u32) (canon lift (core func $i "version"))))"#
+            (func (export "{name}") (result u32) (canon lift (core func $i "version"))))"#
     )
+}
+
+fn artifact(version: u32) -> Artifact {
+    Artifact::new(&[(WASM, &binary(&component("remote", version)))])
+}
+
+/// All of a component that a user cares for.
+#[derive(Debug, Clone, PartialEq, Eq)]
+struct State {
+    /// Nothing when it is not installed.
+    version: Option<u32>,
+    /// What a rollback leads to.
+    way_back: Option<u32>,
+    hosts: BTreeSet<String>,
+    secret: Option<String>,
+}
+
+impl State {
+    /// Of `tool` and `remote` before any change.
+    fn before() -> Self {
+        State {
+            version: Some(2),
+            way_back: Some(1),
+            hosts: ["a.example".to_owned()].into(),
+            secret: Some("one".into()),
+        }
+    }
+
+    fn absent() -> Self {
+        State {
+            version: None,
+            way_back: None,
+            hosts: BTreeSet::new(),
+            secret: None,
+        }
+    }
+
+    /// Of the change's component when the change is made.
+    fn after(change: &[&str]) -> Self {
+        let mut state = State::before();
+        let hosts = |names: &[&str]| names.iter().map(|name| name.to_string()).collect();
+        match change {
+            ["load", _, "new.wat"] => {
+                state = State::absent();
+                state.version = Some(3);
+            }
+            ["load", ..] | ["update", ..] => {
+                (state.version, state.way_back) = (Some(3), Some(2));
+            }
+            ["rollback", ..] => (state.version, state.way_back) = (Some(1), Some(2)),
+            ["unload", ..] => {
+                // Secrets belong to the id.
+                let secret = state.secret.take();
+                state = State {
+                    secret,
+                    ..State::absent()
+                };
+            }
+            ["permission", "grant", ..] => state.hosts = hosts(&["a.example", "b.example"]),
+            ["permission", "revoke", ..] => state.hosts = hosts(&[]),
+            ["policy", ..] => state.hosts = hosts(&["c.example"]),
+            ["secret", ..] => state.secret = Some("two".into()),
+            _ => {}
+        }
+        state
+    }
 }
 
 struct Victim {
     cli: Cli,
-    file: PathBuf,
-    /// How long each kind of change takes when it is left alone.
-    durations: [Duration; CHANGES.len()],
+    uri: String,
+    _runtime: Runtime,
+    _registry: Faults,
 }
 
-/// The changes that are cut off.
-const CHANGES: [&[&str]; 7] = [
-    &["load", "--uri", "tool.wat"],
-    &["unload", "tool"],
-    &["secret", "set", "tool", "TOKEN=another"],
-    &["load", "--uri", "tool.wat", "--force-compile"],
-    &["cache", "clear", "tool"],
-    &["update", "tool"],
-    &["rollback", "tool"],
-];
-
 impl Victim {
+    /// A root with two components, each in its second version.
     fn new() -> Self {
         let cli = Cli::new();
-        let file = cli.file("tool.wat", component(0));
-        let mut victim = Victim {
-            cli,
-            file,
-            durations: Default::default(),
-        };
-        for (nth, change) in CHANGES.iter().enumerate() {
-            victim.whole(nth as u32);
-            fs::write(&victim.file, component(1000)).unwrap();
-            let started = Instant::now();
-            assert_eq!(victim.cli.run(*change).code, 0, "{change:?}");
-            victim.durations[nth] = started.elapsed();
+        let runtime = Runtime::new().unwrap();
+        let content = Arc::new(Mutex::new(Honest::new(&artifact(1))));
+        let served = content.clone();
+        let registry = runtime.block_on(Faults::start(move |seen| {
+            served.lock().unwrap().answer(seen)
+        }));
+        let uri = registry.reference("remote:v1");
+        let file = cli.file("tool.wat", "");
+        for version in [1, 2] {
+            fs::write(&file, component("tool", version)).unwrap();
+            cli.load(&file);
+            *content.lock().unwrap() = Honest::new(&artifact(version));
+            cli.json(["load", "--uri", &uri]);
         }
+        for id in ["tool", "remote"] {
+            cli.json(["permission", "grant", "network", id, "a.example"]);
+            assert_eq!(cli.run(["secret", "set", id, "TOKEN=one"]).code, 0);
+        }
+        cli.load(&cli.file("idle.wat", component("idle", 4)));
+        fs::write(&file, component("tool", 3)).unwrap();
+        cli.file("new.wat", component("new", 3));
+        cli.file("policy.yaml", POLICY);
+        *content.lock().unwrap() = Honest::new(&artifact(3));
+        let victim = Victim {
+            cli,
+            uri,
+            _runtime: runtime,
+            _registry: registry,
+        };
+        copy(&victim.cli.root(), &victim.template());
         victim
     }
 
-    /// A root with `version` installed over the one before it, granted something, and with a secret.
-    fn whole(&self, version: u32) {
-        for version in [PREVIOUS, version] {
-            fs::write(&self.file, component(version)).unwrap();
-            self.cli.load(&self.file);
-        }
-        let set = self.cli.run(["secret", "set", "tool", "TOKEN=one"]);
-        assert_eq!(set.code, 0, "{}", set.stderr);
+    fn template(&self) -> PathBuf {
+        self.cli.root().with_file_name("template")
     }
 
-    /// Starts a change and kills it, and whoever it started, at this part of its time.
-    fn cut(&self, change: usize, part: f64) {
+    fn restore(&self) {
+        fs::remove_dir_all(self.cli.root()).unwrap();
+        copy(&self.template(), &self.cli.root());
+    }
+
+    fn start(&self, change: &[&str]) -> Child {
+        let given = change.iter().map(|part| match *part {
+            "OCI" => &*self.uri,
+            part => part,
+        });
         let mut command = self.cli.command();
         command
-            .args(CHANGES[change])
+            .args(given)
             .stdout(Stdio::null())
             .stderr(Stdio::null());
-        let mut child = command.spawn().unwrap();
-        thread::sleep(self.durations[change].mul_f64(part));
+        #[cfg(unix)]
+        std::os::unix::process::CommandExt::process_group(&mut command, 0);
+        command.spawn().unwrap()
+    }
+
+    /// How long the change takes when it is left alone.
+    fn duration(&self, change: &[&str], id: &str) -> Duration {
+        self.restore();
+        let started = Instant::now();
+        assert!(self.start(change).wait().unwrap().success(), "{change:?}");
+        let took = started.elapsed();
+        assert_eq!(self.observe(id), State::after(change), "{change:?}");
+        took
+    }
+
+    /// Starts the change and kills it, and whoever it started, after this time.
+    fn cut(&self, change: &[&str], after: Duration) {
+        let mut child = self.start(change);
+        thread::sleep(after);
+        kill_group(&child);
         child.kill().unwrap();
         child.wait().unwrap();
     }
 
-    fn answer(&self) -> Option<u64> {
-        let called = self.cli.run(["call", "version", "-o", "json"]);
-        match called.code {
-            0 => serde_json::from_str::<Value>(&called.stdout).unwrap()["result"].as_u64(),
-            3 => None,
-            _ => panic!("{}", called.stderr),
+    /// How things stand; looking for a way back takes it.
+    fn observe(&self, id: &str) -> State {
+        let secrets = self.cli.root().join(format!("secrets/{id}.json"));
+        let secret = fs::read(secrets).ok().map(|text| {
+            let secrets: Value = serde_json::from_slice(&text).unwrap();
+            secrets["secrets"]["TOKEN"].as_str().unwrap().to_owned()
+        });
+        let listed = self.cli.json(["list"])["components"].clone();
+        let found = listed
+            .as_array()
+            .unwrap()
+            .iter()
+            .find(|one| one["id"] == id);
+        if found.is_none() {
+            return State {
+                secret,
+                ..State::absent()
+            };
+        }
+        let version = || self.cli.json(["call", id])["result"].as_u64().unwrap() as u32;
+        let granted = self.cli.json(["policy", "get", id]);
+        let grants = granted["grants"].as_array().unwrap().iter();
+        let host = |grant: &Value| {
+            grant["permission"]["network"]["host"]
+                .as_str()
+                .map(str::to_owned)
+        };
+        let now = version();
+        let back = self.cli.run(["rollback", id]);
+        assert!([0, 3].contains(&back.code), "{}", back.stderr);
+        State {
+            version: Some(now),
+            way_back: (back.code == 0).then(version),
+            hosts: grants.filter_map(host).collect(),
+            secret,
         }
     }
 
-    fn check(&self, change: usize, before: u32, after: u32) {
-        let what = CHANGES[change];
+    fn check(&self, change: &[&str], id: &str, what: &str) {
         let verified = self.cli.run(["cache", "verify", "-o", "json"]);
-        assert_eq!(verified.code, 0, "{what:?}: {}", verified.stdout);
-        let gone = what[0] == "unload";
-        match self.answer() {
-            Some(version) => assert!(
-                version == u64::from(before) || (!gone && version == u64::from(after)),
-                "{what:?}: {version} is neither {before} nor {after}"
-            ),
-            None => assert!(gone, "{what:?} lost the component"),
-        }
-        let shown = self
-            .cli
-            .command()
-            .args(["secret", "list", "tool", "-o", "json"])
-            .output();
-        let secrets = String::from_utf8(shown.unwrap().stdout).unwrap();
-        assert!(
-            secrets.contains("TOKEN"),
-            "{what:?} lost a secret: {secrets}"
-        );
+        assert_eq!(verified.code, 0, "{what}: {}", verified.stdout);
+        let before = match id {
+            "new" => State::absent(),
+            _ => State::before(),
+        };
+        let found = self.observe(id);
+        let after = State::after(change);
+        assert!(found == before || found == after, "{what}: {found:?}");
     }
+
+    /// A later load clears away what the killed ones left, and the other
+    /// components are as they were.
+    fn check_the_rest(&self, id: &str, what: &str) {
+        self.cli
+            .load(&self.cli.file("idle.wat", component("idle", 4)));
+        assert!(self.cli.is_tidy(), "{what}: leftovers were not swept");
+        for other in ["tool", "remote"].into_iter().filter(|other| *other != id) {
+            assert_eq!(self.observe(other), State::before(), "{what}: {other}");
+        }
+    }
+}
+
+/// The compilers that the child started as well.
+fn kill_group(child: &Child) {
+    #[cfg(unix)]
+    {
+        use rustix::process::{Pid, Signal, kill_process_group};
+        let group = Pid::from_child(child);
+        // It is not waited for yet, so that the number is still its own.
+        kill_process_group(group, Signal::KILL).unwrap();
+    }
+    #[cfg(not(unix))]
+    let _ = child;
+}
+
+fn copy(from: &Path, to: &Path) {
+    let copied = Command::new("cp").arg("-a").arg(from).arg(to).status();
+    assert!(copied.unwrap().success());
 }
 
 #[test]
 fn killed_at_any_moment_nothing_is_torn_and_nothing_lost() {
     let victim = Victim::new();
-    for kill in 0..KILLS {
-        let change = kill as usize % CHANGES.len();
-        let (before, after) = (2 * kill, 2 * kill + 1);
-        victim.whole(before);
-        let is_way_back = CHANGES[change][0] == "rollback";
-        let after = if is_way_back { PREVIOUS } else { after };
-        fs::write(&victim.file, component(after)).unwrap();
-        // The golden ratio spreads the moments over the whole of the change.
-        let part = f64::from(kill) * 0.618_034 % 1.0;
-        victim.cut(change, part);
-        victim.check(change, before, after);
+    for (change, id) in CHANGES {
+        let duration = victim.duration(change, id);
+        for kill in 0..KILLS {
+            victim.restore();
+            // The golden ratio spreads the moments over the whole of the change.
+            let part = f64::from(kill) * 0.618_034 % 1.0;
+            victim.cut(change, duration.mul_f64(part));
+            let what = format!("{change:?} killed after {part:.2} of {duration:?}");
+            victim.check(change, id, &what);
+            if kill % TIDIED == 0 {
+                victim.check_the_rest(id, &what);
+            }
+        }
     }
-    victim.whole(9999);
-    assert_eq!(victim.answer(), Some(9999));
-    // A later load clears away what the killed ones left.
-    assert!(victim.cli.is_tidy(), "leftovers were not swept");
 }
