@@ -17,6 +17,7 @@ mod outcome;
 mod parts;
 mod preamble;
 mod progress;
+mod queue;
 mod sink;
 mod unpack;
 
