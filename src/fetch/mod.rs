@@ -16,6 +16,7 @@ mod options;
 mod outcome;
 mod parts;
 mod preamble;
+mod private_dir;
 mod progress;
 mod queue;
 mod sink;
@@ -50,6 +51,7 @@ use crate::digest::Expected;
 use crate::reference::Reference;
 use http::{Http, Meter};
 use outcome::Parts;
+use private_dir::private_dir;
 
 /// Fetches components. One for the whole program: it bounds how many downloads
 /// run at once, and keeps connections and registry tokens.
