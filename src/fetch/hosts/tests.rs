@@ -229,10 +229,7 @@ fn a_hosts_file_keeps_its_order() {
         [None, Some("/sub/v2"), Some("/v2/proxy")]
     );
     let plain: Vec<_> = hosts.iter().map(|host| host.plain_http).collect();
-    assert_eq!(
-        plain,
-        [Some(false), Some(true), Some(false), None, Some(false)]
-    );
+    assert_eq!(plain, [false, true, false, false, false].map(Some));
     let certificate = |n: usize| hosts[n].access.client_cert.clone().expect("a certificate");
     assert_eq!(certificate(0).key, Path::new("/certs/reg.lan/z.key"));
     assert_eq!(certificate(2).key, Path::new("/certs/reg.lan/c.pem"));
@@ -300,6 +297,24 @@ fn directories_are_found_as_containerd_does() {
     assert_eq!(of(&mirrors, "b.lan"), "b.lan");
     assert_eq!(of(&mirrors, "a.lan:5000"), "underscore.lan a.lan:5000");
     assert_eq!(of(&mirrors, "a.lan"), "a.lan");
+}
+
+#[test]
+fn a_directory_without_a_word_exempts_its_registry() {
+    let mirror = "[host.\"https://default.lan\"]";
+    let (root, mirrors) = certs_dir(&[("_default", mirror), ("b.lan", mirror)]);
+    let of = |registry| {
+        let hosts = mirrors.of(registry).expect("hosts");
+        names(&hosts).join(" ")
+    };
+    assert_eq!(of("a.lan:5000"), "default.lan a.lan:5000");
+    fs::create_dir(root.path().join("a.lan:5000")).expect("a directory");
+    assert_eq!(of("a.lan:5000"), "a.lan:5000");
+    // The first that is there has the word.
+    fs::create_dir(root.path().join("a.lan_5000_")).expect("a directory");
+    fs::write(root.path().join("a.lan:5000/hosts.toml"), mirror).expect("written");
+    assert_eq!(of("a.lan:5000"), "a.lan:5000");
+    assert_eq!(of("b.lan"), "default.lan b.lan");
 }
 
 #[test]
