@@ -118,9 +118,15 @@ pub struct RegistryConfig {
     pub mirrors: BTreeMap<RegistryName, Vec<Host>>,
     /// Directory of containerd's `hosts.toml` directories.
     pub certs_dir: Option<PathBuf>,
+    /// Seconds a credential helper may take.
+    pub helper_timeout: Option<u64>,
 }
 
 impl RegistryConfig {
+    pub fn helper_timeout(&self) -> Option<Duration> {
+        self.helper_timeout.map(Duration::from_secs)
+    }
+
     /// The mirrors; relative paths begin at `directory`, that of the configuration.
     pub fn mirrors(&self, directory: &Path) -> Mirrors {
         let mut mirrors = Mirrors {

@@ -317,3 +317,22 @@ async fn credential_helpers() {
         assert!(said.contains(words), "{script}: {said}");
     }
 }
+
+#[cfg(unix)]
+#[tokio::test]
+async fn a_credential_helper_that_hangs_is_passed_over() {
+    let guarded = Guarded::start().await;
+    let auth = STANDARD.encode(format!("{USER}:{SECRET}"));
+    let config = json!({"credsStore": "test", "auths": {guarded.address(): {"auth": auth}}});
+    let cli = Cli::new();
+    fs::create_dir_all(cli.root()).expect("a directory");
+    let limit = "[registry]\nhelper_timeout = 1\n";
+    fs::write(cli.root().join("config.toml"), limit).expect("written");
+    let path = helper(&cli, "sleep 600");
+    let file = cli.file("config.json", config.to_string());
+    let mut load = guarded.load(&cli);
+    load.env("PATH", &path)
+        .env("DOCKER_CONFIG", file.parent().expect("a directory"));
+    let said = succeeds(&mut load, "");
+    assert!(said.contains("did not answer within 1 s"), "{said}");
+}
