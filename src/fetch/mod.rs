@@ -47,11 +47,14 @@ pub use outcome::{Artifact, Blob, Fetched, Identity, KeptBlob, Openness, Receipt
 pub use progress::{Progress, Silent, Step};
 pub use unpack::UnpackError;
 
-use crate::digest::Expected;
+use crate::digest::{Digest, Expected};
 use crate::reference::Reference;
 use http::{Http, Meter};
 use outcome::Parts;
 use private_dir::private_dir;
+
+/// What is to be transferred.
+type Source<'a> = (&'a Reference, Identity, Option<Bytes>, Option<Digest>);
 
 /// Fetches components. One for the whole program: it bounds how many downloads
 /// run at once, and keeps connections and registry tokens.
@@ -116,6 +119,7 @@ impl Fetcher {
             reference: reference.clone(),
             identity,
             manifest,
+            pin: reference.content_digest(),
             meter,
             elapsed: started.elapsed(),
         })
@@ -144,10 +148,11 @@ impl Fetcher {
             reference,
             identity,
             manifest,
+            pin,
             meter,
             elapsed,
         } = resolved;
-        let source = (&reference, identity, manifest);
+        let source = (&reference, identity, manifest, pin);
         let parts = match self.transfer(source, &target, (&meter, progress)).await {
             Ok(parts) => parts,
             Err(failure) => {
@@ -163,7 +168,7 @@ impl Fetcher {
 
     async fn transfer(
         &self,
-        (reference, identity, manifest): (&Reference, Identity, Option<Bytes>),
+        (reference, identity, manifest, pin): Source<'_>,
         target: &Path,
         (meter, progress): (&Meter, &dyn Progress),
     ) -> Result<Parts, Failure> {
@@ -182,7 +187,7 @@ impl Fetcher {
             (Reference::Https(url), _) => {
                 let _slot = self.slot().await;
                 let expected = Expected {
-                    digest: reference.content_digest(),
+                    digest: pin,
                     limit,
                     ..Expected::default()
                 };

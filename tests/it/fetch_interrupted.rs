@@ -148,6 +148,39 @@ async fn a_web_file_goes_on_where_its_digest_is_known() {
     }
 }
 
+// The server runs beside the program.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_web_file_goes_on_where_its_digest_is_an_option() {
+    let wasm = Arc::new(with_section(binary(ANSWER), "padding", &vec![7; SIZE]));
+    let whole = wasm.clone();
+    let server = Faults::start(move |seen| match (seen.method.as_str(), seen.from()) {
+        ("HEAD", _) => ().into_response(),
+        (_, 0) => cut(&whole[..SIZE / 2], whole.len()),
+        (_, from) => rest(&whole, from, whole.len()),
+    })
+    .await;
+    let cli = Cli::new();
+    std::fs::create_dir_all(cli.root()).expect("a directory");
+    let config = "[network]\nretries = 0\nrequire_digest = true\n";
+    std::fs::write(cli.root().join("config.toml"), config).expect("written");
+    let (url, digest) = (server.url("/a.wasm"), Digest::of(&wasm).to_string());
+    let load = ["load", "--uri", &url, "--digest", &digest];
+    assert_eq!(cli.run(load).code, 4);
+    let loaded = cli.json(load);
+    assert_eq!(loaded["receipt"]["trust"], "pinned", "{loaded}");
+    let resumed = loaded["receipt"]["bytes_resumed"].as_u64();
+    assert!(resumed >= Some(SIZE as u64 / 2), "{loaded}");
+    // Both are held to, where there are two.
+    let whole = wasm.clone();
+    let server = Faults::start(move |_| whole.to_vec().into_response()).await;
+    let other = Digest::of(b"other").to_string();
+    for (fragment, digest) in [(&other, &digest), (&digest, &other)] {
+        let url = server.url(&format!("/a.wasm#{}", fragment.replace(':', "=")));
+        let ended = Cli::new().run(["load", "--uri", &url, "--digest", digest]);
+        assert_eq!(ended.code, 5, "{}", ended.stderr);
+    }
+}
+
 /// Sends two thirds and then nothing more; the rest, if that is asked for.
 async fn stalling(wasm: &Arc<Vec<u8>>) -> Faults {
     let whole = wasm.clone();

@@ -125,7 +125,7 @@ impl Service {
         progress.step(Step::Fetching);
         let fetched = self
             .fetcher
-            .fetch(resolved, staging.path(), progress)
+            .fetch(resolved.pinned_to(request.digest), staging.path(), progress)
             .await?;
         progress.step(Step::Verifying);
         if let Some(installed) = before.as_ref().filter(|old| request.same(old, &fetched)) {
