@@ -57,8 +57,13 @@ impl Diagnose for LoginError {
             LoginError::Failed { source, .. } => match source {
                 HttpError::Timeout { .. } | HttpError::Stalled { .. } => "network-timeout",
                 HttpError::Untrusted { .. } => "untrusted-certificate",
+                HttpError::Offline { .. } => "offline",
                 _ => "login-failed",
             },
+            LoginError::Unreachable {
+                source: HttpError::Offline { .. },
+                ..
+            } => "offline",
             LoginError::Unreachable { .. } => "registry-unreachable",
             LoginError::Hosts(_) => "invalid-config",
             LoginError::Store(error) => error.code(),
@@ -85,6 +90,14 @@ impl Diagnose for LoginError {
                  access token in place of the password)"
                     .into()
             }
+            LoginError::Failed {
+                source: HttpError::Offline { .. },
+                ..
+            }
+            | LoginError::Unreachable {
+                source: HttpError::Offline { .. },
+                ..
+            } => "leave out `--offline` (or WASSETTE_OFFLINE)".into(),
             LoginError::Failed {
                 source: HttpError::Untrusted { host, .. },
                 ..
