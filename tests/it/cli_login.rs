@@ -240,6 +240,21 @@ async fn logins_by_token_and_to_open_registries() {
     assert!(said.contains("Failed to log in"), "{said}");
 }
 
+#[tokio::test(flavor = "multi_thread")]
+async fn wrong_credentials_of_what_is_open_to_all_are_warned_of() {
+    let open = Registry::start();
+    push(&open, "public/answer").await;
+    let tokens = TokenServer::start().await;
+    let registry = open.beside(&tokens.registry_config());
+    let cli = Cli::new();
+    let mut load = cli.command();
+    load.args(["load", "--uri", &registry.reference("public/answer:v1")])
+        .args(["--username", USER, "--password-stdin"]);
+    let said = succeeds(&mut load, "wrong-s3cret");
+    let refused = "refused the credentials from the command line; going on without";
+    assert!(said.contains(refused), "{said}");
+}
+
 #[tokio::test]
 async fn files_of_docker_and_podman() {
     let guarded = Guarded::start().await;
