@@ -32,6 +32,7 @@ mod fetch_mirrors_tls;
 mod fetch_network;
 mod fetch_oci;
 mod fetch_oci_faults;
+mod fetch_reach;
 mod fetch_resume;
 mod fetch_retries;
 mod grants_cli;

@@ -5,6 +5,7 @@ mod clients;
 mod error;
 mod meter;
 mod range;
+mod reach;
 mod retry;
 #[cfg(test)]
 mod tests;
@@ -24,6 +25,7 @@ use url::Url;
 pub use error::HttpError;
 pub(super) use meter::{Body, Meter, read_bounded};
 pub(super) use range::{Resume, validator};
+pub(super) use reach::may_lead;
 pub(super) use retry::{Patience, Persistence};
 
 use super::hosts::Access;
@@ -207,6 +209,10 @@ impl Http {
         let cleared = next.set_username("").and_then(|()| next.set_password(None));
         if cleared.is_err() || next.host_str().is_none() {
             return Err(HttpError::redirect(from, "it names no host"));
+        }
+        if !may_lead(from, &next) {
+            let reason = "it leads to this machine or its link";
+            return Err(HttpError::redirect(from, reason));
         }
         match next.scheme() {
             "https" => Ok(Some(next)),
