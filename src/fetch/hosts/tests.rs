@@ -83,13 +83,33 @@ fn every_key_of_the_configuration_is_read() {
     assert_eq!(first.access, access);
     let patience = access.dial_timeout.map(DialTimeout::duration);
     assert_eq!(patience, Some(Duration::from_millis(90_500)));
-    assert_eq!(second.host.name(), "[::1]");
     let both = second.access.client_cert.clone().expect("a certificate");
     assert_eq!(
         (both.chain, both.key),
         ("/root/both.pem".into(), "/root/both.pem".into())
     );
     assert_eq!(*upstream, Host::upstream("ghcr.io"));
+}
+
+#[test]
+fn a_host_is_met_at_any_port_unless_it_names_one() {
+    for (authority, url, met) in [
+        ("R.lan", "https://r.lan/x", true),
+        ("r.lan", "http://r.lan:5000/x", true),
+        ("r.lan:443", "https://r.lan/x", true),
+        ("r.lan:443", "http://r.lan/x", false),
+        ("r.lan:80", "http://r.lan/x", true),
+        ("r.lan:5000", "https://r.lan:5000/x", true),
+        ("r.lan:5000", "https://r.lan/x", false),
+        ("[::1]:5000", "http://[::1]:5000/x", true),
+        ("[::1]", "http://[::1]:5000/x", true),
+        ("b\u{fc}cher.lan", "https://xn--bcher-kva.lan/", true),
+        ("lan", "https://r.lan/", false),
+    ] {
+        let authority = Authority::try_from(authority.to_owned()).expect("a host");
+        let url = Url::parse(url).expect("an address");
+        assert_eq!(authority.covers(&url), met, "{authority:?} {url}");
+    }
 }
 
 #[test]

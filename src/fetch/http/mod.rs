@@ -28,7 +28,7 @@ pub(super) use range::{Resume, validator};
 pub(super) use reach::may_lead;
 pub(super) use retry::{Patience, Persistence};
 
-use super::hosts::Access;
+use super::hosts::{Access, Authority};
 use super::{FetchOptions, Network, Secret};
 use crate::reference::is_loopback;
 use clients::Clients;
@@ -108,9 +108,10 @@ impl Http {
         }
     }
 
-    /// Whether plain HTTP may be spoken to `host` or `host:port`.
-    pub fn allows_plain(&self, host: &str, host_and_port: &str) -> bool {
-        is_loopback(host) || listed(&self.options.plain_http, host, host_and_port)
+    /// Whether plain HTTP may be spoken to this `host[:port]`.
+    pub fn allows_plain(&self, authority: &str) -> bool {
+        let url = Url::parse(&format!("http://{authority}/"));
+        url.is_ok_and(|url| self.allows_plain_url(&url))
     }
 
     /// How often something of one fetch is tried again.
@@ -225,7 +226,7 @@ impl Http {
 
     /// Whether plain HTTP may be spoken to the host of `url`.
     pub fn allows_plain_url(&self, url: &Url) -> bool {
-        self.allows_plain(host(url), &host_and_port(url))
+        is_loopback(host(url)) || listed(&self.options.plain_http, url)
     }
 
     /// The options as they are for one host.
@@ -243,12 +244,13 @@ impl Http {
     fn trust(&self, url: &Url) -> Trust {
         let name = host(url);
         if url.scheme() != "https" {
-            return match is_loopback(name) {
+            return match is_loopback(host(url)) {
                 true => Trust::Loopback,
                 false => Trust::Plain,
             };
         }
-        if listed(&self.options.insecure, name, &host_and_port(url)) {
+        if listed(&self.options.insecure, url) {
+            let name = host_and_port(url);
             tracing::warn!(
                 "the certificate of `{name}` is not checked (`insecure` in config.toml)"
             );
@@ -283,10 +285,9 @@ async fn exchange(
     }
 }
 
-/// Whether a list of `host` and `host:port` has this one.
-fn listed(list: &[String], host: &str, host_and_port: &str) -> bool {
-    list.iter()
-        .any(|one| one.eq_ignore_ascii_case(host) || one.eq_ignore_ascii_case(host_and_port))
+/// Whether a list has the host of `url`.
+fn listed(list: &[Authority], url: &Url) -> bool {
+    list.iter().any(|one| one.covers(url))
 }
 
 /// Host of the URL; those of http and https always have one.

@@ -71,7 +71,7 @@ impl Endpoint {
         };
         let name = reference.hosted_repository();
         let path = host.path.as_ref().map_or(API, |path| path.as_str());
-        let plain = host.is_plain(|| http.allows_plain(host.host.name(), authority));
+        let plain = host.is_plain(|| http.allows_plain(authority));
         let scheme = if plain { "http" } else { "https" };
         let text = format!("{scheme}://{authority}{path}/{name}/");
         let base = Url::parse(&text).map_err(|error| HttpError::Unreachable {

@@ -215,7 +215,7 @@ pub(super) fn base(http: &Http, known: &Host, registry: &str) -> Option<Url> {
         registry => registry,
     };
     let secure = Url::parse(&format!("https://{registry}/v2/")).ok()?;
-    match known.is_plain(|| http.allows_plain(host(&secure), registry)) {
+    match known.is_plain(|| http.allows_plain(registry)) {
         true => Url::parse(&format!("http://{registry}/v2/")).ok(),
         false => Some(secure),
     }
