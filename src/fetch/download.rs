@@ -10,7 +10,9 @@ use tokio::task::{JoinHandle, spawn_blocking};
 use tokio::time::{Instant, timeout_at};
 
 use super::error::Failure;
-use super::http::{Body, Http, HttpError, Meter, Patience, Persistence, Resume, host, validator};
+use super::http::{
+    Body, Http, HttpError, Meter, Patience, Persistence, Resume, host_and_port, validator,
+};
 use super::outcome::Blob;
 use super::progress::Progress;
 use super::queue::{self, Piece, Queue};
@@ -197,7 +199,7 @@ impl Transfer<'_> {
         loop {
             let resume = self.resume();
             let response = source.open(resume.as_ref()).await?;
-            self.host = host(response.url()).to_owned();
+            self.host = host_and_port(response.url());
             match &resume {
                 Some(resume) if resume.is_answered_by(&response) => self.begun_by(&response),
                 Some(_) if response.status() != StatusCode::OK => {

@@ -53,7 +53,8 @@ async fn states_that_pass_are_waited_for() {
 
 #[tokio::test]
 async fn patience_ends() {
-    for (retries, requests) in [(3, 4), (0, 1)] {
+    // One more each, for the words of the refusal.
+    for (retries, requests) in [(3, 5), (0, 2)] {
         let server = failing(9, || StatusCode::SERVICE_UNAVAILABLE.into_response()).await;
         let options = FetchOptions {
             retries,

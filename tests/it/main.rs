@@ -35,6 +35,7 @@ mod fetch_oci_faults;
 mod fetch_reach;
 mod fetch_resume;
 mod fetch_retries;
+mod fetch_words;
 mod grants_cli;
 mod guest_output;
 mod limits_denials;

@@ -125,7 +125,7 @@ impl Http {
         // The last gate; the first is in `Fetcher`, before any work is done.
         if self.options.network == Network::Off {
             return Err(HttpError::Offline {
-                host: host(&request.url).to_owned(),
+                host: host_and_port(&request.url),
             });
         }
         let mut patience = self.patience(meter, request.persistence);
@@ -212,8 +212,10 @@ impl Http {
             return Err(HttpError::redirect(from, "it names no host"));
         }
         if !may_lead(from, &next) {
-            let reason = "it leads to this machine or its link";
-            return Err(HttpError::redirect(from, reason));
+            return Err(HttpError::redirect(
+                from,
+                "it leads to this machine or its link",
+            ));
         }
         match next.scheme() {
             "https" => Ok(Some(next)),
@@ -242,7 +244,6 @@ impl Http {
 
     /// What stands for the host of `url`.
     fn trust(&self, url: &Url) -> Trust {
-        let name = host(url);
         if url.scheme() != "https" {
             return match is_loopback(host(url)) {
                 true => Trust::Loopback,
@@ -267,19 +268,19 @@ async fn exchange(
     url: &Url,
     (builder, options): (RequestBuilder, &FetchOptions),
 ) -> Result<Response, HttpError> {
-    let (host, path) = (host(url), url.path());
+    let (host, path) = (host_and_port(url), url.path());
     let started = Instant::now();
     let result = builder.send().await;
     let ms = started.elapsed().as_millis();
     match result {
         Ok(response) => {
             let (status, length) = (response.status().as_u16(), response.content_length());
-            tracing::debug!(%method, host, path, status, length, ms, "request");
+            tracing::debug!(%method, %host, path, status, length, ms, "request");
             Ok(response)
         }
         Err(error) => {
             let error = HttpError::transport(url, error, options);
-            tracing::debug!(%method, host, path, %error, ms, "request failed");
+            tracing::debug!(%method, %host, path, %error, ms, "request failed");
             Err(error)
         }
     }
@@ -291,12 +292,12 @@ fn listed(list: &[Authority], url: &Url) -> bool {
 }
 
 /// Host of the URL; those of http and https always have one.
-pub(super) fn host(url: &Url) -> &str {
+fn host(url: &Url) -> &str {
     url.host_str().unwrap_or_default()
 }
 
 /// With the port where it is not the scheme's own.
-fn host_and_port(url: &Url) -> String {
+pub(super) fn host_and_port(url: &Url) -> String {
     match url.port() {
         Some(port) => format!("{}:{port}", host(url)),
         None => host(url).to_owned(),

@@ -9,7 +9,7 @@ use super::token::{self, TokenRequest};
 use crate::error::{Class, Diagnose};
 use crate::fetch::credentials::Secret;
 use crate::fetch::hosts::{self, Access, Host, InvalidHosts, Mirrors};
-use crate::fetch::http::{Http, HttpError, Meter, Persistence, Request, host};
+use crate::fetch::http::{Http, HttpError, Meter, Persistence, Request, host_and_port};
 use crate::fetch::{Credential, LoginFileError};
 
 /// What a registry says of a login.
@@ -102,7 +102,7 @@ impl Diagnose for LoginError {
                 source: HttpError::Untrusted { host, .. },
                 ..
             } => format!(
-                "nothing was stored; if you trust `{host}`, give the certificate of its CA: `ca` \
+                "nothing was stored; if you trust `{host}`, give the certificate of its CA: `--ca FILE`, `ca` \
                  under `[network]` or of its entry in `config.toml`, or SSL_CERT_FILE"
             ),
             LoginError::Failed { registry, .. } => format!(
@@ -203,7 +203,7 @@ async fn answer(
 
 fn unanswerable(registry: &Url, reason: &'static str) -> HttpError {
     HttpError::Challenge {
-        host: host(registry).to_owned(),
+        host: host_and_port(registry),
         reason,
     }
 }
