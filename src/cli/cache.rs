@@ -9,7 +9,7 @@ use crate::service::{CacheListing, Clear, Cleared, Keep, Repair, VerifyReport};
 
 use super::output::{self, Present, grid, size};
 use super::progress::Bar;
-use super::{Failure, Global};
+use super::{Failure, Global, Opening};
 
 /// Look at, check and clear what is kept on disk
 #[derive(Args)]
@@ -61,7 +61,7 @@ enum CacheCommand {
 
 impl Cache {
     pub(super) fn run(self, global: &Global) -> Result<(), Failure> {
-        let service = global.open(None)?;
+        let service = global.open(Opening::default())?;
         match self.command {
             CacheCommand::List => output::print(&service.cache_list()?, global.output),
             CacheCommand::Clear {

@@ -10,7 +10,7 @@ use crate::runtime::Returned;
 use crate::service::{Denied, DeniedCall};
 
 use super::output::{self, Present};
-use super::{Failure, Global, block_on};
+use super::{Failure, Global, Opening, block_on};
 
 /// The most bytes of arguments to read from standard input.
 const ARGS_LIMIT: u64 = 64 * 1024 * 1024;
@@ -42,7 +42,10 @@ struct Answer {
 impl Call {
     pub(super) fn run(self, global: &Global) -> Result<(), Failure> {
         let args = self.arguments()?;
-        let service = global.open(self.call_timeout.map(Duration::from_secs))?;
+        let service = global.open(Opening {
+            call_timeout: self.call_timeout.map(Duration::from_secs),
+            ..Opening::default()
+        })?;
         service.offer_installed()?;
         let report = block_on(async { Ok(service.call(&self.tool, &args).await) })?;
         match report.outcome {

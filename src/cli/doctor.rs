@@ -3,17 +3,24 @@ use clap::Args;
 use crate::error::{Class, Diagnose};
 use crate::service::{Diagnosis, State};
 
+use super::authorities::AuthorityArgs;
 use super::output::{self, Present, grid};
 use super::progress::Bar;
-use super::{Failure, Global, block_on};
+use super::{Failure, Global, Opening, block_on};
 
 /// Check the root, credentials, registries, engine and clock, and say what to do
 #[derive(Args)]
-pub struct Doctor {}
+pub struct Doctor {
+    #[command(flatten)]
+    authorities: AuthorityArgs,
+}
 
 impl Doctor {
     pub(super) fn run(self, global: &Global) -> Result<(), Failure> {
-        let service = global.open(None)?;
+        let service = global.open(Opening {
+            ca: self.authorities.ca,
+            ..Opening::default()
+        })?;
         let bar = Bar::new();
         let diagnosis = block_on(async { Ok(service.diagnose().await) })?;
         drop(bar);

@@ -1,15 +1,14 @@
-use std::path::PathBuf;
-
 use clap::Args;
 
 use crate::error::{Class, Diagnose};
 use crate::reference::ComponentId;
 use crate::service::{Inspection, Target};
 
+use super::authorities::AuthorityArgs;
 use super::credentials::CredentialArgs;
 use super::output::{self, Present, listed, pairs, size};
 use super::progress::Bar;
-use super::{Failure, Global, block_on, parse_reference};
+use super::{Failure, Global, Opening, block_on, parse_reference};
 
 /// Show what a component exports, imports and asks for, without running it
 #[derive(Args)]
@@ -24,9 +23,8 @@ pub struct Inspect {
 
     #[command(flatten)]
     credentials: CredentialArgs,
-    /// PEM file of a certificate authority to trust besides the system's
-    #[arg(long, value_name = "FILE")]
-    ca: Vec<PathBuf>,
+    #[command(flatten)]
+    authorities: AuthorityArgs,
 }
 
 impl Inspect {
@@ -39,7 +37,11 @@ impl Inspect {
                 None
             }
         };
-        let service = global.open_source(given, self.ca.clone())?;
+        let service = global.open(Opening {
+            given,
+            ca: self.authorities.ca,
+            ..Opening::default()
+        })?;
         let bar = Bar::new();
         let inspection = block_on(async { Ok(service.inspect(target, &bar).await?) })?;
         drop(bar);
@@ -50,7 +52,7 @@ impl Inspect {
     fn needs_no_source(&self, id: &ComponentId) -> Result<(), NeedlessOption> {
         let given = [
             ("--username", self.credentials.are_given()),
-            ("--ca", !self.ca.is_empty()),
+            ("--ca", !self.authorities.ca.is_empty()),
         ];
         match given.into_iter().find(|(_, given)| *given) {
             None => Ok(()),

@@ -4,7 +4,7 @@ use serde::Serialize;
 use crate::service::{ComponentSummary, Health};
 
 use super::output::{self, Present, grid, listed, size};
-use super::{Failure, Global};
+use super::{Failure, Global, Opening};
 
 /// Show the installed components
 #[derive(Args)]
@@ -29,7 +29,7 @@ enum Columns {
 
 impl List {
     pub(super) fn run(self, global: &Global) -> Result<(), Failure> {
-        let components = global.open(None)?.list()?;
+        let components = global.open(Opening::default())?.list()?;
         let columns = if self.long {
             Columns::State
         } else {

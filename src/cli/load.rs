@@ -9,11 +9,12 @@ use crate::service::{
 };
 use crate::verify::Verification;
 
+use super::authorities::AuthorityArgs;
 use super::consent::Prompt;
 use super::credentials::CredentialArgs;
 use super::output::{self, Present, listed, pairs};
 use super::progress::Bar;
-use super::{Failure, Global, block_on, parse_reference, policy};
+use super::{Failure, Global, Opening, block_on, parse_reference, policy};
 
 /// Fetch, verify, compile and install a component
 #[derive(Args)]
@@ -55,9 +56,8 @@ pub struct Load {
 
     #[command(flatten)]
     credentials: CredentialArgs,
-    /// PEM file of a certificate authority to trust besides the system's
-    #[arg(long, value_name = "FILE")]
-    ca: Vec<PathBuf>,
+    #[command(flatten)]
+    authorities: AuthorityArgs,
 }
 
 impl Load {
@@ -84,7 +84,11 @@ impl Load {
             origin: Origin::Cli,
         };
         let given = self.credentials.given(&request.reference)?;
-        let service = global.open_source(given, self.ca)?;
+        let service = global.open(Opening {
+            given,
+            ca: self.authorities.ca,
+            ..Opening::default()
+        })?;
         service.sweep();
         let bar = Bar::new();
         let prompt = Prompt { bar: &bar };

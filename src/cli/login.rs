@@ -2,9 +2,10 @@ use clap::{Args, ValueEnum};
 
 use crate::service::{LoggedIn, LoginStore};
 
+use super::authorities::AuthorityArgs;
 use super::credentials::CredentialArgs;
 use super::output::{self, Present};
-use super::{Failure, Global, block_on};
+use super::{Failure, Global, Opening, block_on};
 
 /// Check credentials against a registry and store them
 #[derive(Args)]
@@ -33,6 +34,9 @@ pub struct Login {
     /// Show each step of the login on stderr
     #[arg(long)]
     pub(super) debug: bool,
+
+    #[command(flatten)]
+    authorities: AuthorityArgs,
 }
 
 #[derive(Clone, Copy, ValueEnum)]
@@ -43,7 +47,10 @@ enum Store {
 
 impl Login {
     pub(super) fn run(self, global: &Global) -> Result<(), Failure> {
-        let service = global.open(None)?;
+        let service = global.open(Opening {
+            ca: self.authorities.ca.clone(),
+            ..Opening::default()
+        })?;
         let (username, secret) = self.credentials.ask()?;
         let store = match self.store {
             None => LoginStore::Any,

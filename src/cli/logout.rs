@@ -3,7 +3,7 @@ use clap::Args;
 use crate::service::{LoggedOut, LogoutStatus};
 
 use super::output::{self, Present};
-use super::{Failure, Global, block_on};
+use super::{Failure, Global, Opening, block_on};
 
 /// Forget the credentials that `login` stored
 #[derive(Args)]
@@ -15,7 +15,7 @@ pub struct Logout {
 
 impl Logout {
     pub(super) fn run(self, global: &Global) -> Result<(), Failure> {
-        let service = global.open(None)?;
+        let service = global.open(Opening::default())?;
         let logout = async { Ok(service.logout(&self.host).await?) };
         output::print(&block_on(logout)?, global.output);
         Ok(())

@@ -1,6 +1,7 @@
 //! The command line: one file per command, each a thin face of a verb of
 //! [`crate::service`].
 
+mod authorities;
 mod cache;
 mod call;
 mod changes;
@@ -173,36 +174,37 @@ impl Cli {
     }
 }
 
+/// What commands want of a root in different ways.
+#[derive(Default)]
+struct Opening {
+    /// In place of the configuration's.
+    call_timeout: Option<Duration>,
+    /// Credentials for one registry.
+    given: Option<Given>,
+    /// CAs to trust as well.
+    ca: Vec<PathBuf>,
+}
+
 impl Global {
-    /// Opens the root; `call_timeout` overrides the configuration.
-    fn open(&self, call_timeout: Option<Duration>) -> Result<Arc<Service>, Failure> {
-        let mut options = self.options()?;
-        options.call_timeout = call_timeout;
-        Ok(Service::open(options)?)
-    }
-
-    /// Opens the root with credentials for one registry, trusting these CAs too.
-    fn open_source(&self, given: Option<Given>, ca: Vec<PathBuf>) -> Result<Arc<Service>, Failure> {
-        let mut options = self.options()?;
-        options.credentials.given = given;
-        options.ca_files = ca;
-        Ok(Service::open(options)?)
-    }
-
-    fn options(&self) -> Result<ServiceOptions, Failure> {
-        Ok(ServiceOptions {
+    /// Opens the root as the command wants it.
+    fn open(&self, opening: Opening) -> Result<Arc<Service>, Failure> {
+        let options = ServiceOptions {
             root: self.root()?,
             compiler: compiler()?,
             reserved: mcp::RESERVED_NAMES.map(str::to_owned).into(),
-            call_timeout: None,
+            call_timeout: opening.call_timeout,
             network: if self.offline {
                 Network::Off
             } else {
                 Network::On
             },
-            credentials: CredentialOptions::of_the_user(),
-            ca_files: Vec::new(),
-        })
+            credentials: CredentialOptions {
+                given: opening.given,
+                ..CredentialOptions::of_the_user()
+            },
+            ca_files: opening.ca,
+        };
+        Ok(Service::open(options)?)
     }
 
     fn root(&self) -> Result<PathBuf, SetupError> {

@@ -4,9 +4,10 @@ use serde::Serialize;
 use crate::error::{Class, Diagnose};
 use crate::service::{Freshness, Outdated as Component};
 
+use super::authorities::AuthorityArgs;
 use super::output::{self, Present, grid};
 use super::progress::Bar;
-use super::{Failure, Global, block_on};
+use super::{Failure, Global, Opening, block_on};
 
 /// Show which installed components have another version at their source
 ///
@@ -16,7 +17,10 @@ use super::{Failure, Global, block_on};
 Examples:
   wassette outdated
   wassette outdated -o json | jq -r '.components[] | select(.status == \"outdated\").component_id'")]
-pub struct Outdated {}
+pub struct Outdated {
+    #[command(flatten)]
+    authorities: AuthorityArgs,
+}
 
 #[derive(Serialize)]
 struct Listing {
@@ -25,7 +29,10 @@ struct Listing {
 
 impl Outdated {
     pub(super) fn run(self, global: &Global) -> Result<(), Failure> {
-        let service = global.open(None)?;
+        let service = global.open(Opening {
+            ca: self.authorities.ca,
+            ..Opening::default()
+        })?;
         let bar = Bar::new();
         let components = block_on(async { Ok(service.outdated().await?) })?;
         drop(bar);

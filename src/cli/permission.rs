@@ -8,7 +8,7 @@ use crate::reference::ComponentId;
 use crate::service::{Origin, PolicyReport};
 
 use super::output;
-use super::{Failure, Global, block_on};
+use super::{Failure, Global, Opening, block_on};
 
 /// Grant permissions to a component, and take them back
 #[derive(Args)]
@@ -106,7 +106,7 @@ fn parse_network(text: &str) -> Result<NetworkRule, InvalidPermission> {
 
 impl Permission {
     pub(super) fn run(self, global: &Global) -> Result<(), Failure> {
-        let service = global.open(None)?;
+        let service = global.open(Opening::default())?;
         let report: PolicyReport = block_on(async {
             Ok(match self.verb {
                 Verb::Grant { what } => {

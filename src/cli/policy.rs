@@ -10,7 +10,7 @@ use crate::reference::ComponentId;
 use crate::service::{Described, Origin, PolicyReport};
 
 use super::output::{self, Present, grid};
-use super::{Failure, Global, block_on};
+use super::{Failure, Global, Opening, block_on};
 
 /// More is not read of a policy file, in bytes.
 const MAX_FILE: u64 = 1 << 20;
@@ -53,7 +53,7 @@ impl Policy {
     pub(super) fn run(self, global: &Global) -> Result<(), Failure> {
         match self.verb {
             Verb::Get { id, yaml } => {
-                let report = global.open(None)?.policy(&id)?;
+                let report = global.open(Opening::default())?.policy(&id)?;
                 if yaml {
                     print!("{}", report.document);
                 } else {
@@ -62,7 +62,7 @@ impl Policy {
             }
             Verb::Set { id, file } => {
                 let policy = read(&file)?;
-                let service = global.open(None)?;
+                let service = global.open(Opening::default())?;
                 let report =
                     block_on(async { Ok(service.set_policy(&id, policy, Origin::Cli).await?) })?;
                 output::print(&report, global.output);

@@ -4,7 +4,7 @@ use serde::Serialize;
 use crate::catalog::CatalogEntry;
 
 use super::output::{self, Present, grid};
-use super::{Failure, Global};
+use super::{Failure, Global, Opening};
 
 /// Find known components
 #[derive(Args)]
@@ -35,7 +35,7 @@ impl Registry {
             RegistryCommand::List => Vec::new(),
             RegistryCommand::Search { terms } => terms,
         };
-        let components = global.open(None)?.search(&terms);
+        let components = global.open(Opening::default())?.search(&terms);
         output::print(&Found { components }, global.output);
         Ok(())
     }

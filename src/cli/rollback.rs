@@ -4,7 +4,7 @@ use crate::reference::ComponentId;
 use crate::service::RolledBack;
 
 use super::output::{self, Present};
-use super::{Failure, Global, block_on, changes};
+use super::{Failure, Global, Opening, block_on, changes};
 
 /// Go back to the version before the one in place
 ///
@@ -18,7 +18,7 @@ pub struct Rollback {
 
 impl Rollback {
     pub(super) fn run(self, global: &Global) -> Result<(), Failure> {
-        let service = global.open(None)?;
+        let service = global.open(Opening::default())?;
         let back = block_on(async { Ok(service.roll_back(&self.id).await?) })?;
         output::print(&back, global.output);
         Ok(())

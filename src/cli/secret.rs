@@ -12,7 +12,7 @@ use crate::store::secrets::MAX_TOTAL;
 use crate::store::{SecretError, SecretKey};
 
 use super::output::{self, Present};
-use super::{Failure, Global};
+use super::{Failure, Global, Opening};
 
 /// Keep secrets, such as API keys, for a component
 #[derive(Args)]
@@ -153,7 +153,7 @@ impl Secret {
 
 impl Set {
     fn run(self, global: &Global) -> Result<(), Failure> {
-        let service = global.open(None)?;
+        let service = global.open(Opening::default())?;
         let secrets = values(self.secrets)?;
         for (key, value) in &secrets {
             if value.expose().len() < SHORTEST {
@@ -179,7 +179,7 @@ impl Set {
 
 impl List {
     fn run(self, global: &Global) -> Result<(), Failure> {
-        let service = global.open(None)?;
+        let service = global.open(Opening::default())?;
         let values = match self.show_values {
             true if self.yes || confirmed()? => Values::Shown,
             true => return Err(SecretInputError::NotConfirmed.into()),
@@ -193,7 +193,7 @@ impl List {
 
 impl Delete {
     fn run(self, global: &Global) -> Result<(), Failure> {
-        let service = global.open(None)?;
+        let service = global.open(Opening::default())?;
         let deleted = service.delete_secrets(&self.id, self.keys)?;
         let done = Done {
             verb: "Deleted",

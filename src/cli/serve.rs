@@ -12,7 +12,8 @@ use crate::mcp::{
 use crate::service::share::Scope;
 use crate::service::{Service, Watch};
 
-use super::{Failure, Global, SetupError, interrupted};
+use super::authorities::AuthorityArgs;
+use super::{Failure, Global, Opening, SetupError, interrupted};
 
 /// Serve the installed components over the Model Context Protocol
 #[derive(Args)]
@@ -84,6 +85,9 @@ pub struct Serve {
     /// Seconds one tool call may take [default: 30]
     #[arg(long, value_name = "SECONDS", value_parser = clap::value_parser!(u64).range(1..))]
     call_timeout: Option<u64>,
+
+    #[command(flatten)]
+    authorities: AuthorityArgs,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]
@@ -98,7 +102,11 @@ impl Serve {
         // What is wrong with the options is said before anything is done.
         let settings = self.settings()?;
         let http = self.http()?;
-        let service = global.open(self.call_timeout.map(Duration::from_secs))?;
+        let service = global.open(Opening {
+            call_timeout: self.call_timeout.map(Duration::from_secs),
+            ca: self.authorities.ca.clone(),
+            ..Opening::default()
+        })?;
         let runtime = tokio::runtime::Builder::new_multi_thread()
             .enable_all()
             .build()

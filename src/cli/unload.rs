@@ -4,7 +4,7 @@ use crate::reference::ComponentId;
 use crate::service::Unloaded;
 
 use super::output::{self, Present};
-use super::{Failure, Global, block_on};
+use super::{Failure, Global, Opening, block_on};
 
 /// Remove an installed component and its tools
 #[derive(Args)]
@@ -15,7 +15,7 @@ pub struct Unload {
 
 impl Unload {
     pub(super) fn run(self, global: &Global) -> Result<(), Failure> {
-        let service = global.open(None)?;
+        let service = global.open(Opening::default())?;
         let unloaded = block_on(async { Ok(service.unload(&self.id).await?) })?;
         output::print(&unloaded, global.output);
         Ok(())

@@ -7,10 +7,11 @@ use crate::error::{Class, Diagnose, Report};
 use crate::reference::ComponentId;
 use crate::service::{Freshness, Review, Service, UpdateStatus, Updated};
 
+use super::authorities::AuthorityArgs;
 use super::changes;
 use super::output::{self, Present};
 use super::progress::Bar;
-use super::{Failure, Global, block_on};
+use super::{Failure, Global, Opening, block_on};
 
 /// Replace components by what their sources have now
 ///
@@ -40,6 +41,9 @@ pub struct Update {
     /// Take new versions whatever they change
     #[arg(long)]
     accept: bool,
+
+    #[command(flatten)]
+    authorities: AuthorityArgs,
 }
 
 #[derive(Serialize)]
@@ -65,7 +69,10 @@ impl Update {
             (_, true) => Review::Accepted,
             _ => Review::CodeOnly,
         };
-        let service = global.open(None)?;
+        let service = global.open(Opening {
+            ca: self.authorities.ca.clone(),
+            ..Opening::default()
+        })?;
         service.sweep();
         let bar = Bar::new();
         let updates = block_on(async {

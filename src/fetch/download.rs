@@ -10,16 +10,16 @@ use tokio::task::{JoinHandle, spawn_blocking};
 use tokio::time::{Instant, timeout_at};
 
 use super::error::Failure;
-use super::http::{Body, Http, HttpError, Meter, Patience, Persistence, Resume, host, validator};
+use super::http::{
+    Body, Http, HttpError, Meter, Patience, Persistence, Resume, host_and_port, validator,
+};
 use super::outcome::Blob;
 use super::progress::Progress;
-use super::sink::{self, Piece, StagedFile, Stopped};
+use super::queue::{self, Piece, Queue};
+use super::sink::{self, StagedFile, Stopped};
 use super::unpack::Unpack;
 use crate::digest::{Expected, Mismatch};
 
-/// Chunks that may wait for the disk; together with their size this bounds the
-/// memory of a download.
-const QUEUE: usize = 32;
 /// A download that got this many bytes further, or this part of its length,
 /// may fail as often again.
 const STRIDE: u64 = 1024 * 1024;
@@ -104,7 +104,7 @@ async fn pass(
     download: Download<'_>,
     (ranges, deadline): (Ranges, Instant),
 ) -> (u64, Result<(Blob, HeaderMap), Failure>) {
-    let (queue, pieces) = mpsc::channel(QUEUE);
+    let (queue, pieces) = queue::queue();
     let (done, writer) = match writer(&download, pieces).await {
         Ok(writer) => writer,
         Err(error) => return (0, Err(Failure::disk(error))),
@@ -188,11 +188,7 @@ enum Ended {
 }
 
 impl Transfer<'_> {
-    async fn receive(
-        &mut self,
-        source: &impl Source,
-        queue: mpsc::Sender<Piece>,
-    ) -> Result<(), Failure> {
+    async fn receive(&mut self, source: &impl Source, queue: Queue) -> Result<(), Failure> {
         let Download {
             http,
             meter,
@@ -203,7 +199,7 @@ impl Transfer<'_> {
         loop {
             let resume = self.resume();
             let response = source.open(resume.as_ref()).await?;
-            self.host = host(response.url()).to_owned();
+            self.host = host_and_port(response.url());
             match &resume {
                 Some(resume) if resume.is_answered_by(&response) => self.begun_by(&response),
                 Some(_) if response.status() != StatusCode::OK => {
@@ -226,7 +222,7 @@ impl Transfer<'_> {
             match self.body(response, &queue).await {
                 Ended::Whole => {
                     // A writer that is gone says why when it is joined.
-                    let _ = queue.send(Piece::End).await;
+                    let _ = queue.end().await;
                     return Ok(());
                 }
                 Ended::Unwanted => return Ok(()),
@@ -264,8 +260,8 @@ impl Transfer<'_> {
 
     /// Begins the file with this response, dropping what came before. False
     /// when the writer is gone.
-    async fn begin(&mut self, response: &Response, queue: &mpsc::Sender<Piece>) -> bool {
-        if self.done > 0 && queue.send(Piece::Restart).await.is_err() {
+    async fn begin(&mut self, response: &Response, queue: &Queue) -> bool {
+        if self.done > 0 && queue.restart().await.is_err() {
             return false;
         }
         self.done = 0;
@@ -276,7 +272,7 @@ impl Transfer<'_> {
         true
     }
 
-    async fn body(&mut self, response: Response, queue: &mpsc::Sender<Piece>) -> Ended {
+    async fn body(&mut self, response: Response, queue: &Queue) -> Ended {
         let partial = response.status() == StatusCode::PARTIAL_CONTENT;
         let url = response.url().clone();
         let framed = is_framed(&response);
@@ -290,7 +286,7 @@ impl Transfer<'_> {
                         self.resumed += length;
                         self.download.meter.count_resumed(length);
                     }
-                    if queue.send(Piece::Data(chunk)).await.is_err() {
+                    if queue.data(chunk).await.is_err() {
                         return Ended::Unwanted;
                     }
                     self.download.progress.bytes(self.done, self.total);

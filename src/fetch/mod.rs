@@ -16,8 +16,11 @@ mod options;
 mod outcome;
 mod parts;
 mod preamble;
+mod private_dir;
 mod progress;
+mod queue;
 mod sink;
+mod slots;
 mod unpack;
 
 use std::io;
@@ -25,13 +28,12 @@ use std::path::{Path, PathBuf};
 use std::time::Instant;
 
 use bytes::Bytes;
-use tokio::sync::Semaphore;
 
 pub use credentials::{
     Credential, CredentialOptions, CredentialSource, Given, HelperError, Keyring, LoginFile,
     LoginFileError, Place, Removed, Secret,
 };
-pub use error::{Failure, FetchError, Passed};
+pub use error::{Failure, FetchError};
 pub use hosts::{
     Access, ApiPath, Authority, Capability, Certificate, DialTimeout, Host, InvalidHosts, Mirrors,
     RegistryName,
@@ -45,10 +47,16 @@ pub use outcome::{Artifact, Blob, Fetched, Identity, KeptBlob, Openness, Receipt
 pub use progress::{Progress, Silent, Step};
 pub use unpack::UnpackError;
 
-use crate::digest::Expected;
+use crate::digest::{Digest, Expected};
 use crate::reference::Reference;
+use error::Failed;
 use http::{Http, Meter};
 use outcome::Parts;
+use private_dir::private_dir;
+use slots::Slots;
+
+/// What is to be transferred.
+type Source<'a> = (&'a Reference, Identity, Option<Bytes>, Option<Digest>);
 
 /// Fetches components. One for the whole program: it bounds how many downloads
 /// run at once, and keeps connections and registry tokens.
@@ -56,7 +64,7 @@ pub struct Fetcher {
     options: FetchOptions,
     http: Http,
     auth: oci::Auth,
-    downloads: Semaphore,
+    downloads: Slots,
 }
 
 impl Fetcher {
@@ -65,7 +73,7 @@ impl Fetcher {
         Fetcher {
             http: Http::new(&options),
             auth: oci::Auth::new(options.credentials.clone()),
-            downloads: Semaphore::new(options.concurrency.max(1)),
+            downloads: Slots::new(options.concurrency),
             options,
         }
     }
@@ -104,15 +112,19 @@ impl Fetcher {
         }
         let found = match reference {
             Reference::Oci(oci) => self.oci(&meter).resolve(oci).await,
-            Reference::Https(url) => https::resolve(&self.http, url, (known, &meter)).await,
-            Reference::File(path) => file::resolve(path).await,
-            Reference::Layout(layout) => oci::layout::resolve(layout).await,
+            Reference::Https(url) => {
+                let found = https::resolve(&self.http, url, (known, &meter)).await;
+                found.map_err(Failed::from)
+            }
+            Reference::File(path) => file::resolve(path).await.map_err(Failed::from),
+            Reference::Layout(layout) => oci::layout::resolve(layout).await.map_err(Failed::from),
         };
-        let (identity, manifest) = found.map_err(|failure| failure.of(reference))?;
+        let (identity, manifest) = found.map_err(|failed| failed.of(reference))?;
         Ok(Resolved {
             reference: reference.clone(),
             identity,
             manifest,
+            pin: reference.content_digest(),
             meter,
             elapsed: started.elapsed(),
         })
@@ -141,17 +153,18 @@ impl Fetcher {
             reference,
             identity,
             manifest,
+            pin,
             meter,
             elapsed,
         } = resolved;
-        let source = (&reference, identity, manifest);
+        let source = (&reference, identity, manifest, pin);
         let parts = match self.transfer(source, &target, (&meter, progress)).await {
             Ok(parts) => parts,
-            Err(failure) => {
+            Err(failed) => {
                 // Another blob of the artifact may fail after the component has
                 // arrived. What cannot be removed goes with the staging directory.
                 let _ = tokio::fs::remove_file(target).await;
-                return Err(failure.of(&reference));
+                return Err(failed.of(&reference));
             }
         };
         let fetch_ms = u64::try_from((elapsed + started.elapsed()).as_millis()).unwrap_or(u64::MAX);
@@ -160,10 +173,10 @@ impl Fetcher {
 
     async fn transfer(
         &self,
-        (reference, identity, manifest): (&Reference, Identity, Option<Bytes>),
+        (reference, identity, manifest, pin): Source<'_>,
         target: &Path,
         (meter, progress): (&Meter, &dyn Progress),
-    ) -> Result<Parts, Failure> {
+    ) -> Result<Parts, Failed> {
         let target = target.to_owned();
         let limit = self.options.max_component_bytes;
         match (reference, identity) {
@@ -177,29 +190,29 @@ impl Fetcher {
                 self.oci(meter).pull(oci, pull).await
             }
             (Reference::Https(url), _) => {
-                let _slot = self.slot().await;
+                let _slot = self.downloads.take().await;
                 let expected = Expected {
-                    digest: reference.content_digest(),
+                    digest: pin,
                     limit,
                     ..Expected::default()
                 };
                 let parts = self.options.parts_of(&target);
                 let to = (target.clone(), expected, parts);
-                https::fetch(&self.http, url, to, (meter, progress)).await
+                Ok(https::fetch(&self.http, url, to, (meter, progress)).await?)
             }
             (Reference::File(path), _) => {
-                let _slot = self.slot().await;
-                file::fetch(path, target, limit, progress).await
+                let _slot = self.downloads.take().await;
+                Ok(file::fetch(path, target, limit, progress).await?)
             }
             (Reference::Layout(layout), Identity::Oci { manifest_digest }) => {
-                let _slot = self.slot().await;
+                let _slot = self.downloads.take().await;
                 let pull = oci::layout::Pull {
                     digest: manifest_digest,
                     target,
                     limits: (limit, self.options.max_policy_bytes),
                     progress,
                 };
-                oci::layout::pull(layout, pull).await
+                Ok(oci::layout::pull(layout, pull).await?)
             }
             // `resolve` alone makes `Resolved`, and gives each kind its own identity.
             (Reference::Oci(_) | Reference::Layout(_), _) => {
@@ -212,7 +225,7 @@ impl Fetcher {
     fn online(&self, reference: &Reference) -> Result<(), FetchError> {
         match self.options.network {
             Network::On => Ok(()),
-            Network::Off => Err(Failure::Offline.of(reference)),
+            Network::Off => Err(Failed::from(Failure::Offline).of(reference)),
         }
     }
 
@@ -260,11 +273,6 @@ impl Fetcher {
             downloads: &self.downloads,
             meter,
         }
-    }
-
-    async fn slot(&self) -> Option<tokio::sync::SemaphorePermit<'_>> {
-        // The semaphore is never closed, so this is always a permit.
-        self.downloads.acquire().await.ok()
     }
 }
 

@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use super::credentials::CredentialOptions;
-use super::hosts::Mirrors;
+use super::hosts::{Authority, Mirrors};
 
 const MIB: u64 = 1024 * 1024;
 
@@ -21,9 +21,8 @@ pub enum Network {
 #[derive(Debug, Clone)]
 pub struct FetchOptions {
     pub network: Network,
-    /// Hosts (`host` or `host:port`) that may be spoken to in plain HTTP,
-    /// besides loopback hosts.
-    pub plain_http: Vec<String>,
+    /// Hosts that may be spoken to in plain HTTP, besides loopback hosts.
+    pub plain_http: Vec<Authority>,
     /// Which hosts are asked for the content of registries, and in which order.
     pub mirrors: Mirrors,
     /// The largest component accepted, in bytes.
@@ -51,9 +50,8 @@ pub struct FetchOptions {
     pub retry_max: Duration,
     /// PEM files of certificate authorities to trust besides the system's.
     pub ca_files: Vec<PathBuf>,
-    /// Hosts (`host` or `host:port`) whose certificates are not checked; each
-    /// use is warned of.
-    pub insecure: Vec<String>,
+    /// Hosts whose certificates are not checked; each use is warned of.
+    pub insecure: Vec<Authority>,
     /// A directory for parts of downloads that broke off, which later ones
     /// continue. Used for staging directories beside it; without one, an
     /// interrupted download starts anew.

@@ -19,6 +19,7 @@ pub struct Resolved {
     pub(super) identity: Identity,
     /// The OCI manifest, where finding its digest meant fetching it.
     pub(super) manifest: Option<Bytes>,
+    pub(super) pin: Option<Digest>,
     pub(super) meter: Meter,
     pub(super) elapsed: Duration,
 }
@@ -32,6 +33,16 @@ impl Resolved {
     /// [`Identity::same_content`] saves the download.
     pub fn identity(&self) -> &Identity {
         &self.identity
+    }
+
+    /// With the digest that the operator wants, where the address has none. Web
+    /// servers name nothing by its content, so that this is what their files
+    /// are held to, and continued by.
+    pub fn pinned_to(self, digest: Option<Digest>) -> Self {
+        Resolved {
+            pin: self.pin.or(digest),
+            ..self
+        }
     }
 
     /// HTTP requests so far.

@@ -4,13 +4,13 @@ use std::fs::File;
 use std::io::{self, BufWriter, Read, Seek, SeekFrom, Write};
 use std::path::{Path, PathBuf};
 
-use bytes::Bytes;
 use tokio::sync::mpsc;
 
 use super::error::Failure;
 use super::outcome::Blob;
 use super::parts::{self, Part};
 use super::preamble;
+use super::queue::{Chunk, Piece};
 use super::unpack::Unpack;
 use crate::digest::{Expected, Mismatch, Verifier};
 
@@ -182,14 +182,6 @@ impl Drop for Unfinished {
     }
 }
 
-/// What the writer of a file is given.
-pub(super) enum Piece {
-    Data(Bytes),
-    /// What came so far does not count.
-    Restart,
-    End,
-}
-
 /// Writes and hashes what comes through the queue.
 pub(super) fn write_pieces(
     mut file: StagedFile,
@@ -197,7 +189,7 @@ pub(super) fn write_pieces(
 ) -> Result<Blob, Stopped> {
     loop {
         match pieces.blocking_recv() {
-            Some(Piece::Data(chunk)) => file.write(&chunk)?,
+            Some(Piece::Data(chunk)) => file.write(&chunk.bytes)?,
             Some(Piece::Restart) => file.restart()?,
             Some(Piece::End) => return file.finish(),
             // The download was given up.
@@ -214,7 +206,7 @@ pub(super) fn unpack_pieces(
 ) -> Result<Blob, Stopped> {
     let mut pieces = Pieces {
         queue,
-        current: Bytes::new(),
+        current: None,
         state: State::Open,
     };
     loop {
@@ -323,7 +315,7 @@ impl<R: Read> Read for Checked<R> {
 /// The pieces of a download, as a stream.
 struct Pieces {
     queue: mpsc::Receiver<Piece>,
-    current: Bytes,
+    current: Option<Chunk>,
     state: State,
 }
 
@@ -337,20 +329,25 @@ enum State {
 
 impl Read for Pieces {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
-        while self.current.is_empty() && self.state != State::Ended {
+        let is_read = |chunk: &Chunk| chunk.bytes.is_empty();
+        while self.current.as_ref().is_none_or(is_read) && self.state != State::Ended {
+            self.current = None;
             if self.state == State::Restarted {
                 return Err(io::ErrorKind::ConnectionReset.into());
             }
             match self.queue.blocking_recv() {
-                Some(Piece::Data(chunk)) => self.current = chunk,
+                Some(Piece::Data(chunk)) => self.current = Some(chunk),
                 Some(Piece::Restart) => self.state = State::Restarted,
                 Some(Piece::End) => self.state = State::Ended,
                 // The download was given up.
                 None => return Err(io::ErrorKind::UnexpectedEof.into()),
             }
         }
-        let n = buffer.len().min(self.current.len());
-        buffer[..n].copy_from_slice(&self.current.split_to(n));
+        let Some(chunk) = &mut self.current else {
+            return Ok(0);
+        };
+        let n = buffer.len().min(chunk.bytes.len());
+        buffer[..n].copy_from_slice(&chunk.bytes.split_to(n));
         Ok(n)
     }
 }

@@ -8,7 +8,7 @@ use std::time::Duration;
 use serde::Deserialize;
 
 use crate::error::{Class, Diagnose};
-use crate::fetch::{FetchOptions, Host, Mirrors, RegistryName};
+use crate::fetch::{Authority, FetchOptions, Host, Mirrors, RegistryName};
 
 /// What the operator set; every key may be left out, an unknown one is an error.
 #[derive(Debug, Default, Deserialize)]
@@ -58,8 +58,8 @@ pub struct NetworkConfig {
     pub min_speed: Option<u64>,
     /// PEM files; relative ones are beside the configuration.
     pub ca: Vec<PathBuf>,
-    /// Hosts (`host[:port]`) whose certificates are not checked.
-    pub insecure: Vec<String>,
+    /// Hosts whose certificates are not checked.
+    pub insecure: Vec<Authority>,
     pub require_digest: Digests,
 }
 
@@ -112,15 +112,21 @@ impl NetworkConfig {
 #[derive(Debug, Default, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct RegistryConfig {
-    /// Hosts (`host[:port]`) that may be spoken to without TLS.
-    pub plain_http: Vec<String>,
+    /// Hosts that may be spoken to without TLS.
+    pub plain_http: Vec<Authority>,
     /// The hosts asked for the content of a registry, in their order.
     pub mirrors: BTreeMap<RegistryName, Vec<Host>>,
     /// Directory of containerd's `hosts.toml` directories.
     pub certs_dir: Option<PathBuf>,
+    /// Seconds a credential helper may take.
+    pub helper_timeout: Option<u64>,
 }
 
 impl RegistryConfig {
+    pub fn helper_timeout(&self) -> Option<Duration> {
+        self.helper_timeout.map(Duration::from_secs)
+    }
+
     /// The mirrors; relative paths begin at `directory`, that of the configuration.
     pub fn mirrors(&self, directory: &Path) -> Mirrors {
         let mut mirrors = Mirrors {

@@ -121,14 +121,19 @@ impl Service {
         let file = store.layout().config();
         let config = Config::read(&file)?;
         let directory = file.parent().unwrap_or(&file);
+        let credentials = CredentialOptions {
+            login_file: Some(LoginFile::of_root(store.layout().root())),
+            helper_timeout: config
+                .registry
+                .helper_timeout()
+                .unwrap_or(options.credentials.helper_timeout),
+            ..options.credentials
+        };
         let mut fetch = FetchOptions {
             network: options.network,
             mirrors: config.registry.mirrors(directory),
             plain_http: config.registry.plain_http,
-            credentials: CredentialOptions {
-                login_file: Some(LoginFile::of_root(store.layout().root())),
-                ..options.credentials
-            },
+            credentials,
             parts: Some(store.layout().parts()),
             ..FetchOptions::default()
         };

@@ -5,7 +5,9 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 
 use axum::response::IntoResponse;
 use http::{Method, StatusCode};
+use tempfile::TempDir;
 use wassette::error::{Class, Diagnose};
+use wassette::fetch::{CredentialOptions, FetchOptions, LoginFile, Place};
 
 use crate::support::Load;
 use crate::support::artifact::{Artifact, WASM};
@@ -106,12 +108,13 @@ async fn a_token_that_expired_is_renewed() {
 
 #[tokio::test]
 async fn challenges_that_cannot_be_answered() {
-    for challenge in [
-        "Basic realm=\"r\"",
-        "Bearer realm=\"http://example.com/token\"",
-        "Bearer realm=\"ftp://127.0.0.1/token\"",
-        "Bearer realm=\"http://user:pass@127.0.0.1/token\"",
-        "Bearer realm=\"not an address\"",
+    for (challenge, requests) in [
+        // The second is for the words of the refusal.
+        ("Basic realm=\"r\"", 2),
+        ("Bearer realm=\"http://example.com/token\"", 1),
+        ("Bearer realm=\"ftp://127.0.0.1/token\"", 1),
+        ("Bearer realm=\"http://user:pass@127.0.0.1/token\"", 1),
+        ("Bearer realm=\"not an address\"", 1),
     ] {
         let server = Faults::start(move |_| {
             (StatusCode::UNAUTHORIZED, [("www-authenticate", challenge)]).into_response()
@@ -123,7 +126,7 @@ async fn challenges_that_cannot_be_answered() {
             ("unauthorized", Class::Network),
             "{challenge}"
         );
-        assert_eq!(server.seen().len(), 1, "{challenge}");
+        assert_eq!(server.seen().len(), requests, "{challenge}");
     }
 }
 
@@ -168,4 +171,41 @@ async fn only_the_registry_may_ask_for_a_token() {
         ("unauthorized", Class::Network)
     );
     assert!(tokens.seen().is_empty());
+}
+
+#[tokio::test]
+async fn a_login_counts_after_what_anyone_gets_was_refused() {
+    // The registry answers what is not open with a 403, and no challenge.
+    let tokens = Faults::start(|seen| match &seen.authorization {
+        Some(_) => r#"{"token":"of-alice"}"#.into_response(),
+        None => r#"{"token":"of-anyone"}"#.into_response(),
+    })
+    .await;
+    let challenge = format!("Bearer realm=\"{}\"", tokens.url("/token"));
+    let honest = Honest::new(&answer());
+    let server = Faults::start(move |seen| match seen.authorization.as_deref() {
+        Some("Bearer of-alice") => honest.answer(seen),
+        Some(_) => StatusCode::FORBIDDEN.into_response(),
+        None => {
+            let challenge = [("www-authenticate", challenge.clone())];
+            (StatusCode::UNAUTHORIZED, challenge).into_response()
+        }
+    })
+    .await;
+    let root = TempDir::new().expect("a directory");
+    let logins = LoginFile::of_root(root.path());
+    let load = Load::with(FetchOptions {
+        credentials: CredentialOptions {
+            login_file: Some(logins.clone()),
+            ..CredentialOptions::default()
+        },
+        ..FetchOptions::default()
+    });
+    let reference = server.reference("a:v1");
+    load.fails(&reference).await;
+    let to = server.address();
+    let secret = "s3cret".into();
+    let stored = logins.store((&to, &Place::File), "alice", &secret);
+    stored.await.expect("stored");
+    load.run(&reference).await.expect("a pull");
 }

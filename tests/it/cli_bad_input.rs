@@ -161,3 +161,27 @@ fn a_bad_configuration() {
     .unwrap();
     insta::assert_snapshot!(cli.failure(["list"]));
 }
+
+#[test]
+fn hosts_in_the_configuration_are_hosts() {
+    for (section, key) in [("registry", "plain_http"), ("network", "insecure")] {
+        for host in [
+            "https://r.lan",
+            "r.lan/",
+            "user@r.lan",
+            "r.lan:",
+            "r.lan:99999",
+            "",
+            "*",
+        ] {
+            let cli = Cli::new();
+            std::fs::create_dir_all(cli.root()).unwrap();
+            let text = format!("[{section}]\n{key} = ['good.lan:443', '{host}']\n");
+            std::fs::write(cli.root().join("config.toml"), text).unwrap();
+            let said = cli.failure(["list"]);
+            assert!(said.starts_with("exit code 2\n"), "{said}");
+            let why = format!("`{host}` is not a host; write `host` or `host:port`");
+            assert!(said.contains(&why) && said.contains(key), "{said}");
+        }
+    }
+}

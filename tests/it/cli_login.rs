@@ -240,6 +240,21 @@ async fn logins_by_token_and_to_open_registries() {
     assert!(said.contains("Failed to log in"), "{said}");
 }
 
+#[tokio::test(flavor = "multi_thread")]
+async fn wrong_credentials_of_what_is_open_to_all_are_warned_of() {
+    let open = Registry::start();
+    push(&open, "public/answer").await;
+    let tokens = TokenServer::start().await;
+    let registry = open.beside(&tokens.registry_config());
+    let cli = Cli::new();
+    let mut load = cli.command();
+    load.args(["load", "--uri", &registry.reference("public/answer:v1")])
+        .args(["--username", USER, "--password-stdin"]);
+    let said = succeeds(&mut load, "wrong-s3cret");
+    let refused = "refused the credentials from the command line; going on without";
+    assert!(said.contains(refused), "{said}");
+}
+
 #[tokio::test]
 async fn files_of_docker_and_podman() {
     let guarded = Guarded::start().await;
@@ -316,4 +331,23 @@ async fn credential_helpers() {
         let said = succeeds(&mut load, "");
         assert!(said.contains(words), "{script}: {said}");
     }
+}
+
+#[cfg(unix)]
+#[tokio::test]
+async fn a_credential_helper_that_hangs_is_passed_over() {
+    let guarded = Guarded::start().await;
+    let auth = STANDARD.encode(format!("{USER}:{SECRET}"));
+    let config = json!({"credsStore": "test", "auths": {guarded.address(): {"auth": auth}}});
+    let cli = Cli::new();
+    fs::create_dir_all(cli.root()).expect("a directory");
+    let limit = "[registry]\nhelper_timeout = 1\n";
+    fs::write(cli.root().join("config.toml"), limit).expect("written");
+    let path = helper(&cli, "sleep 600");
+    let file = cli.file("config.json", config.to_string());
+    let mut load = guarded.load(&cli);
+    load.env("PATH", &path)
+        .env("DOCKER_CONFIG", file.parent().expect("a directory"));
+    let said = succeeds(&mut load, "");
+    assert!(said.contains("did not answer within 1 s"), "{said}");
 }

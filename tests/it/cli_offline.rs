@@ -1,5 +1,7 @@
 //! `--offline`: nothing touches the network.
 
+use serde_json::Value;
+
 use crate::support::artifact::{Artifact, WASM};
 use crate::support::cli::{Cli, Ended};
 use crate::support::components::{ANSWER, binary};
@@ -45,6 +47,21 @@ async fn what_is_installed_works_and_the_rest_says_so_at_once() {
             assert_eq!(ended.code, 4, "{}", ended.stderr);
             assert!(ended.stderr.contains("\"offline\""), "{}", ended.stderr);
         }
+        let login = ["login", "ghcr.io", "--username", "u", "--password", "p"];
+        for command in [&["update", "answer"][..], &login] {
+            let args = [&["--offline", "-o", "json"], command].concat();
+            let ended = cli.run(args);
+            assert_eq!(ended.code, 4, "{}", ended.stderr);
+            assert!(ended.stderr.contains("\"offline\""), "{}", ended.stderr);
+            assert!(ended.stderr.contains("leave out"), "{}", ended.stderr);
+        }
+        // What is on this machine is asked as always.
+        let ended = cli.run(["--offline", "outdated", "-o", "json"]);
+        assert_eq!(ended.code, 4, "{}", ended.stderr);
+        let listing: Value = serde_json::from_str(&ended.stdout).unwrap();
+        let code = |n: usize| &listing["components"][n]["error"]["code"];
+        assert_eq!(code(0), "offline", "{listing}");
+        assert_eq!(listing["components"][1]["status"], "current", "{listing}");
     });
     assert_eq!(server.seen().len(), before, "the network was touched");
 }

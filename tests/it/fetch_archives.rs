@@ -255,11 +255,18 @@ async fn the_unpacked_size_is_limited_too() {
         );
     }
     // A far window is memory the decoder would have to keep.
-    let mut frame = b"\x28\xb5\x2f\xfd\x00".to_vec();
-    frame.push(17 << 3);
-    frame.write_all(&[1, 0, 0]).expect("memory");
-    let (code, text) = fails("application/wasm+zstd", &frame).await;
-    assert_eq!(code, "invalid-archive", "{text}");
+    for (window_log, refusal) in [
+        (13, "not-wasm"),
+        (14, "invalid-archive"),
+        (17, "invalid-archive"),
+    ] {
+        let mut frame = b"\x28\xb5\x2f\xfd\x00".to_vec();
+        frame.push((window_log) << 3);
+        // One block, the last, of no bytes.
+        frame.write_all(&[1, 0, 0]).expect("memory");
+        let (code, text) = fails("application/wasm+zstd", &frame).await;
+        assert_eq!(code, refusal, "{window_log}: {text}");
+    }
 }
 
 #[tokio::test]

@@ -10,7 +10,7 @@ use wassette::digest::Digest;
 use wassette::error::{Class, Diagnose};
 
 use crate::support::Load;
-use crate::support::artifact::{Artifact, INDEX, MANIFEST, WASM};
+use crate::support::artifact::{Artifact, INDEX, MANIFEST, WASM, WASM_CONFIG};
 use crate::support::components::{ANSWER, EMPTY, binary};
 use crate::support::faults::{Faults, Honest, redirect};
 
@@ -91,6 +91,44 @@ async fn digests_that_are_paths_are_never_asked_for() {
             let error = Load::new().fails(&server.reference("a:v1")).await;
             assert_eq!(error.code(), "invalid-manifest", "{digest}");
             assert_eq!(server.seen().len(), 2, "{digest}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn sizes_that_cannot_be_lead_to_no_blob() {
+    for (size, code) in [
+        ("-1", "invalid-manifest"),
+        ("-9223372036854775808", "invalid-manifest"),
+        ("1.5", "invalid-manifest"),
+        ("1e3", "invalid-manifest"),
+        ("\"4\"", "invalid-manifest"),
+        ("null", "invalid-manifest"),
+        ("18446744073709551616", "invalid-manifest"),
+        ("18446744073709551615", "too-large"),
+        ("9223372036854775808", "too-large"),
+    ] {
+        for place in ["layers", "config"] {
+            let digest = Digest::of(b"x");
+            let kind = if place == "layers" { WASM } else { WASM_CONFIG };
+            let bad = format!(r#"{{"mediaType":"{kind}","digest":"{digest}","size":{size}}}"#);
+            let layers = match place {
+                "layers" => bad.clone(),
+                _ => answer().manifest["layers"][0].to_string(),
+            };
+            let config = match place {
+                "config" => format!(r#""config":{bad},"#),
+                _ => String::new(),
+            };
+            let text = format!(r#"{{"schemaVersion":2,{config}"layers":[{layers}]}}"#);
+            let server = document(MANIFEST, text.into_bytes()).await;
+            let error = Load::new().run(&server.reference("a:v1")).await;
+            assert_eq!(error.expect_err(size).code(), code, "{place}: {size}");
+            let blob = server
+                .seen()
+                .into_iter()
+                .any(|seen| seen.target.ends_with(&digest.hex()));
+            assert!(!blob, "{place}: {size}");
         }
     }
 }

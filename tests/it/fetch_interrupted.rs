@@ -10,7 +10,7 @@ use bytes::Bytes;
 use futures_util::{StreamExt, stream};
 use tempfile::TempDir;
 use wassette::digest::Digest;
-use wassette::fetch::{FetchError, FetchOptions, Fetched, Fetcher, Silent};
+use wassette::fetch::{FetchError, FetchOptions, Fetched, Fetcher, Host, Mirrors, Silent};
 
 use crate::support::artifact::{Artifact, WASM};
 use crate::support::cli::{Cli, Ended};
@@ -34,7 +34,16 @@ impl Downloads {
 
     /// One run of a program that never tries twice.
     async fn run(&self, reference: &str) -> Result<(Fetched, Vec<u8>), FetchError> {
+        self.run_with(Mirrors::default(), reference).await
+    }
+
+    async fn run_with(
+        &self,
+        mirrors: Mirrors,
+        reference: &str,
+    ) -> Result<(Fetched, Vec<u8>), FetchError> {
         let fetcher = Fetcher::new(FetchOptions {
+            mirrors,
             retries: 0,
             parts: Some(self.parts()),
             ..FetchOptions::default()
@@ -87,6 +96,34 @@ async fn the_next_run_continues() {
     let most = wasm.len() as u64 * 12 / 100;
     assert!(receipt.bytes_downloaded <= most + 2000, "{receipt:?}");
     assert!(files(&downloads.parts()).is_empty());
+}
+
+#[tokio::test]
+async fn the_next_host_continues() {
+    let wasm = Arc::new(padded(SIZE));
+    let mirror = breaking(&wasm).await;
+    let whole = wasm.clone();
+    let upstream = registry(&wasm, move |seen| match seen.from() {
+        0 => whole.to_vec().into_response(),
+        from => rest(&whole, from, whole.len()),
+    })
+    .await;
+    let host = toml::from_str::<Host>(&format!("host = '{}'", mirror.address()));
+    let name = upstream.address().try_into().expect("a registry");
+    let mirrors = Mirrors {
+        hosts: [(name, vec![host.expect("a host")])].into(),
+        certs_dir: None,
+    };
+    let reference = upstream.reference("a:v1");
+    let run = Downloads::new().run_with(mirrors, &reference).await;
+    let (fetched, bytes) = run.expect("a pull");
+    assert_eq!(bytes, *wasm);
+    let receipt = fetched.receipt;
+    let tried = [upstream.address(), mirror.address()];
+    assert_eq!(receipt.hosts_tried, tried);
+    assert!(receipt.bytes_resumed >= SIZE as u64 / 10, "{receipt:?}");
+    let again = receipt.bytes_downloaded - wasm.len() as u64;
+    assert!(again <= SIZE as u64 / 50, "{receipt:?}");
 }
 
 #[tokio::test]
@@ -145,6 +182,39 @@ async fn a_web_file_goes_on_where_its_digest_is_known() {
         let url = server.url(&format!("/a.wasm{fragment}"));
         downloads.run(&url).await.expect_err("cut");
         assert_eq!(downloads.run(&url).await.is_ok(), continued);
+    }
+}
+
+// The server runs beside the program.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_web_file_goes_on_where_its_digest_is_an_option() {
+    let wasm = Arc::new(with_section(binary(ANSWER), "padding", &vec![7; SIZE]));
+    let whole = wasm.clone();
+    let server = Faults::start(move |seen| match (seen.method.as_str(), seen.from()) {
+        ("HEAD", _) => ().into_response(),
+        (_, 0) => cut(&whole[..SIZE / 2], whole.len()),
+        (_, from) => rest(&whole, from, whole.len()),
+    })
+    .await;
+    let cli = Cli::new();
+    std::fs::create_dir_all(cli.root()).expect("a directory");
+    let config = "[network]\nretries = 0\nrequire_digest = true\n";
+    std::fs::write(cli.root().join("config.toml"), config).expect("written");
+    let (url, digest) = (server.url("/a.wasm"), Digest::of(&wasm).to_string());
+    let load = ["load", "--uri", &url, "--digest", &digest];
+    assert_eq!(cli.run(load).code, 4);
+    let loaded = cli.json(load);
+    assert_eq!(loaded["receipt"]["trust"], "pinned", "{loaded}");
+    let resumed = loaded["receipt"]["bytes_resumed"].as_u64();
+    assert!(resumed >= Some(SIZE as u64 / 2), "{loaded}");
+    // Both are held to, where there are two.
+    let whole = wasm.clone();
+    let server = Faults::start(move |_| whole.to_vec().into_response()).await;
+    let other = Digest::of(b"other").to_string();
+    for (fragment, digest) in [(&other, &digest), (&digest, &other)] {
+        let url = server.url(&format!("/a.wasm#{}", fragment.replace(':', "=")));
+        let ended = Cli::new().run(["load", "--uri", &url, "--digest", digest]);
+        assert_eq!(ended.code, 5, "{}", ended.stderr);
     }
 }
 

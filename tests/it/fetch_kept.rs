@@ -1,6 +1,9 @@
 //! What is kept of an artifact besides its component.
 
+use std::time::Duration;
+
 use wassette::digest::Digest;
+use wassette::fetch::FetchOptions;
 
 use crate::support::Load;
 use crate::support::artifact::{Artifact, POLICY, WASM, descriptor};
@@ -52,4 +55,30 @@ async fn what_is_only_kept_never_fails_a_load() {
     let fetched = fetched.expect("a pull");
     assert_eq!(fetched.component.digest, Digest::of(&wasm));
     assert_eq!(fetched.artifact.expect("one").kept, None);
+}
+
+#[tokio::test]
+async fn the_wait_for_other_downloads_costs_nothing_that_is_kept() {
+    let wasm = binary(ANSWER);
+    let stranger = ("application/x-other", b"a stranger".as_slice());
+    let artifact = Artifact::without_config(&[(WASM, &wasm), stranger]);
+    let (honest, component) = (Honest::new(&artifact), Digest::of(&wasm).to_string());
+    // Longer than what is only kept is waited for.
+    let server = Faults::start_async(move |seen| {
+        let (honest, slow) = (honest.clone(), seen.target.ends_with(&component));
+        async move {
+            if slow {
+                tokio::time::sleep(Duration::from_millis(5500)).await;
+            }
+            honest.answer(&seen)
+        }
+    })
+    .await;
+    let load = Load::with(FetchOptions {
+        concurrency: 1,
+        ..FetchOptions::default()
+    });
+    let fetched = load.run(&server.reference("slow:v1")).await;
+    let kept = fetched.expect("a pull").artifact.expect("one").kept;
+    assert_eq!(kept.expect("all of it").len(), 2);
 }

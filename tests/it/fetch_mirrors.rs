@@ -328,7 +328,8 @@ async fn only_the_last_host_is_waited_for() {
     );
     let load = load(&[(&mirror.address(), BOTH)]);
     load.fails(&upstream.reference("a:v1")).await;
-    assert_eq!((mirror.seen().len(), upstream.seen().len()), (1, 4));
+    // The last is for the words.
+    assert_eq!((mirror.seen().len(), upstream.seen().len()), (1, 5));
 }
 
 #[tokio::test]

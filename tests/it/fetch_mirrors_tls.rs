@@ -1,5 +1,8 @@
 //! Mirrors with certificates of their own.
 
+use std::time::{Duration, Instant};
+
+use tokio::net::TcpListener;
 use wassette::fetch::{FetchOptions, Fetched, Host, Mirrors, Openness};
 
 use crate::support::Load;
@@ -57,4 +60,35 @@ async fn a_mirror_is_trusted_by_its_authority_and_knows_its_client() {
         assert_eq!(fetched.receipt.hosts_tried, tried, "{less}");
         assert_eq!(fetched.receipt.openness, Openness::Public, "{less}");
     }
+}
+
+#[tokio::test]
+async fn a_mirror_that_never_shakes_hands_costs_its_dial_timeout() {
+    // Connections come up, and nothing is ever said.
+    let mute = TcpListener::bind("127.0.0.1:0").await.expect("a free port");
+    let mute = mute.local_addr().map(|address| (mute, address));
+    let (_mute, address) = mute.expect("an address");
+    let upstream = Registry::start();
+    let artifact = Artifact::new(&[(WASM, &binary(ANSWER))]);
+    upstream.push("a", "v1", &artifact).await;
+    let host = format!(
+        "host = '{address}'\ncapabilities = ['pull', 'resolve']\nplain_http = false\n\
+         dial_timeout = '100ms'"
+    );
+    let host = toml::from_str::<Host>(&host).expect("a host");
+    let all = "_default".to_owned().try_into().expect("a name");
+    let load = Load::with(FetchOptions {
+        mirrors: Mirrors {
+            hosts: [(all, vec![host])].into(),
+            certs_dir: None,
+        },
+        connect_timeout: Duration::from_secs(300),
+        idle_timeout: Duration::from_secs(300),
+        ..FetchOptions::default()
+    });
+    let started = Instant::now();
+    let fetched = load.run(&upstream.reference("a:v1")).await.expect("a pull");
+    assert!(started.elapsed() < Duration::from_secs(60));
+    let tried = [address.to_string(), upstream.address().to_owned()];
+    assert_eq!(fetched.receipt.hosts_tried, tried);
 }

@@ -103,7 +103,9 @@ async fn an_insecure_host_is_warned_of() {
     let ended = run(&configured(&listed), &["inspect", &url], &[]).await;
     assert_eq!(ended.code, 0, "{}", ended.stderr);
     assert!(
-        ended.stderr.contains("`localhost` is not checked"),
+        ended
+            .stderr
+            .contains(&format!("`localhost:{}` is not checked", server.port)),
         "{}",
         ended.stderr
     );
@@ -141,6 +143,23 @@ async fn proxies_from_the_environment() {
 }
 
 #[tokio::test]
+async fn a_proxy_that_wants_a_login_says_so() {
+    let proxy = Faults::start(|_| StatusCode::PROXY_AUTHENTICATION_REQUIRED.into_response()).await;
+    let env = [("HTTPS_PROXY", proxy.url(""))];
+    let env = env.each_ref().map(|(name, value)| (*name, value.as_str()));
+    let args = ["inspect", "oci://registry.test/a:v1"];
+    let ended = run(&configured(""), &args, &env).await;
+    assert_eq!(ended.code, 4, "{}", ended.stderr);
+    assert!(
+        ended.stderr.contains("the proxy wants a login"),
+        "{}",
+        ended.stderr
+    );
+    let asked: Vec<Method> = proxy.seen().into_iter().map(|seen| seen.method).collect();
+    assert_eq!(asked, [Method::CONNECT], "it will not think better of it");
+}
+
+#[tokio::test]
 async fn plain_hosts_are_reached_through_a_proxy_and_loopback_is_not() {
     let server = Faults::start(|_| StatusCode::NOT_FOUND.into_response()).await;
     let proxy = Proxy::start(server.address().parse().unwrap()).await;
@@ -171,7 +190,7 @@ async fn the_log_names_requests_without_their_secrets() {
     let log = &ended.stderr;
     for part in [
         "method=GET",
-        "host=\"127.0.0.1\"",
+        &format!("host={}", storage.address()),
         "path=\"/store\"",
         "status=200",
         "bytes=",

@@ -2,13 +2,13 @@
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::time::Duration;
+use std::time::{Duration, Instant, SystemTime};
 
 use axum::response::{IntoResponse, Response};
 use http::{Method, StatusCode};
 use tokio::net::TcpListener;
 use wassette::error::{Class, Diagnose};
-use wassette::fetch::FetchOptions;
+use wassette::fetch::{FetchOptions, Fetcher};
 
 use crate::support::Load;
 use crate::support::artifact::{Artifact, WASM};
@@ -53,7 +53,8 @@ async fn states_that_pass_are_waited_for() {
 
 #[tokio::test]
 async fn patience_ends() {
-    for (retries, requests) in [(3, 4), (0, 1)] {
+    // One more each, for the words of the refusal.
+    for (retries, requests) in [(3, 5), (0, 2)] {
         let server = failing(9, || StatusCode::SERVICE_UNAVAILABLE.into_response()).await;
         let options = FetchOptions {
             retries,
@@ -128,6 +129,37 @@ async fn retry_after_is_heeded_within_reason() {
             .run(&server.reference("a:v1"))
             .await
             .expect("a pull");
+    }
+}
+
+#[tokio::test]
+async fn a_sensible_pause_is_kept() {
+    let soon = || httpdate::fmt_http_date(SystemTime::now() + Duration::from_secs(3));
+    for after in ["1".to_owned(), soon()] {
+        let limited = move || {
+            (
+                StatusCode::TOO_MANY_REQUESTS,
+                [("retry-after", after.clone())],
+            )
+        };
+        let honest = honest();
+        let asked = Arc::new(AtomicUsize::new(0));
+        let server = Faults::start(move |seen| match asked.fetch_add(1, Ordering::SeqCst) {
+            0 => limited().into_response(),
+            _ => honest.answer(seen),
+        })
+        .await;
+        let load = Load {
+            fetcher: Fetcher::new(FetchOptions {
+                retry_base: Duration::from_millis(1),
+                retry_max: Duration::from_secs(5),
+                ..FetchOptions::default()
+            }),
+            staging: tempfile::TempDir::new().expect("a temporary directory"),
+        };
+        let started = Instant::now();
+        load.run(&server.reference("a:v1")).await.expect("a pull");
+        assert!(started.elapsed() >= Duration::from_secs(1));
     }
 }
 

@@ -12,7 +12,7 @@ use std::path::Path;
 use base64::Engine;
 use base64::alphabet::STANDARD;
 use base64::engine::{DecodePaddingMode, GeneralPurpose, GeneralPurposeConfig};
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Deserializer, Serialize};
 
 use super::{Credential, Secret, Wanted, canonical_host};
 
@@ -28,10 +28,11 @@ const HUB: &str = "https://index.docker.io/v1/";
 /// What such a file says of credentials; the rest of it is not read.
 #[derive(Deserialize, Serialize, Default)]
 pub(super) struct Config {
-    #[serde(default)]
+    #[serde(default, deserialize_with = "nullable")]
     pub auths: BTreeMap<String, Entry>,
     #[serde(
         default,
+        deserialize_with = "nullable",
         rename = "credHelpers",
         skip_serializing_if = "BTreeMap::is_empty"
     )]
@@ -42,6 +43,19 @@ pub(super) struct Config {
         skip_serializing_if = "Option::is_none"
     )]
     creds_store: Option<String>,
+}
+
+/// A map that may be `null`, as may what is in it: Go reads that as empty.
+fn nullable<'de, D, V>(deserializer: D) -> Result<BTreeMap<String, V>, D::Error>
+where
+    D: Deserializer<'de>,
+    V: Deserialize<'de> + Default,
+{
+    let map: Option<BTreeMap<String, Option<V>>> = Deserialize::deserialize(deserializer)?;
+    let entries = map.into_iter().flatten();
+    Ok(entries
+        .map(|(key, value)| (key, value.unwrap_or_default()))
+        .collect())
 }
 
 /// The credentials of one registry.

@@ -59,6 +59,15 @@ pub(super) fn program(name: &str) -> String {
     format!("docker-credential-{name}")
 }
 
+/// The program of a name that a file chose: no path, only one of the search path.
+pub(super) fn checked_program(name: &str) -> Result<String, HelperError> {
+    let plain = |b: u8| b.is_ascii_alphanumeric() || b"-_.".contains(&b);
+    match name.bytes().all(plain) {
+        true => Ok(program(name)),
+        false => Err(HelperError::Name { name: name.into() }),
+    }
+}
+
 /// Asks a helper; it is killed, with what it started, when it takes too long.
 pub(super) async fn ask(asked: Asked<'_>) -> Result<Option<Credential>, HelperError> {
     let Asked {
@@ -66,12 +75,7 @@ pub(super) async fn ask(asked: Asked<'_>) -> Result<Option<Credential>, HelperEr
         server,
         limit,
     } = asked;
-    // No path of the file's choosing: only programs of the search path.
-    let plain = |b: u8| b.is_ascii_alphanumeric() || b"-_.".contains(&b);
-    if !name.bytes().all(plain) {
-        return Err(HelperError::Name { name: name.into() });
-    }
-    ask_program(program(name), &server, limit).await
+    ask_program(checked_program(name)?, &server, limit).await
 }
 
 pub(super) async fn ask_program(

@@ -110,7 +110,7 @@ impl Keyring {
             input: &input,
             limit: self.limit,
         };
-        let program = self.program();
+        let program = helper::checked_program(&self.helper)?;
         let (status, _) = helper::run(&program, question).await?;
         match status.success() {
             true => Ok(()),

@@ -14,6 +14,7 @@ use super::helper::HelperError;
 use super::keyring::Keyring;
 use super::{Credential, Secret, Wanted, canonical_host};
 use crate::error::{Class, Diagnose};
+use crate::fetch::private_dir;
 
 const NAME: &str = "auth.json";
 
@@ -182,14 +183,6 @@ impl Config {
             false => Removed::NothingThere,
         }
     }
-}
-
-fn private_dir(dir: &Path) -> io::Result<()> {
-    let mut builder = fs::DirBuilder::new();
-    builder.recursive(true);
-    #[cfg(unix)]
-    std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
-    builder.create(dir)
 }
 
 fn warn_if_open(path: &Path) {

@@ -149,6 +149,21 @@ async fn every_form_of_an_entry_is_read() {
 }
 
 #[tokio::test]
+async fn what_is_null_in_a_file_is_empty() {
+    for text in [
+        r#"{"auths": null, "credHelpers": null, "credsStore": null}"#,
+        r#"{"auths": {"other": null}, "credHelpers": {"other": null}}"#,
+    ] {
+        let dir = TempDir::new().expect("a directory");
+        let path = dir.path().join("config.json");
+        fs::write(&path, text).expect("written");
+        Config::parse(&path).expect(text);
+    }
+    let beside = r#"{"credHelpers": null, "auths": {"other": null, "r": {"auth": "dTpz"}}}"#;
+    assert_eq!(in_file(beside, "r", "x").await, Some(password("u", "s")));
+}
+
+#[tokio::test]
 async fn names_of_registries_in_files() {
     let of = |key: &str| format!(r#"{{"auths": {{"{key}": {{"auth": "YTpi"}}}}}}"#);
     for (key, registry, repository) in [

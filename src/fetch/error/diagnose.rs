@@ -29,7 +29,6 @@ impl Diagnose for FetchError {
             Failure::File(_) | Failure::NotAFile => "unreadable-file",
             Failure::Disk(_) => "staging-failed",
             Failure::NoHost { .. } | Failure::Mirrors(_) => "invalid-config",
-            Failure::Hosts { .. } => self.failed(),
         }
     }
 
@@ -45,7 +44,7 @@ impl Diagnose for FetchError {
                     | HttpError::Certificate { .. }
                     | HttpError::Authority { .. },
                 ) => Class::Other,
-                Failure::Http(_) | Failure::Offline | Failure::Hosts { .. } => Class::Network,
+                Failure::Http(_) | Failure::Offline => Class::Network,
                 _ => Class::InvalidComponent,
             },
         }
@@ -85,7 +84,6 @@ impl Diagnose for FetchError {
                 "give one of its hosts the capability in `config.toml` or `hosts.toml`"
             }
             Failure::Mirrors(_) => "the keys of `hosts.toml` are listed in docs/configuration.md",
-            Failure::Hosts { .. } => return None,
         };
         Some(hint.to_owned())
     }

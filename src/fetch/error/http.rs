@@ -7,6 +7,9 @@ use crate::fetch::credentials::CredentialSource;
 use crate::fetch::http::HttpError;
 use crate::reference::Reference;
 
+const PROXY_HINT: &str = "the proxy wants a login: put it into the address of the proxy, as \
+                          `HTTPS_PROXY=http://USER:PASSWORD@PROXY:PORT`";
+
 impl FetchError {
     pub(super) fn http_code(&self, error: &HttpError) -> &'static str {
         match error {
@@ -38,13 +41,15 @@ impl FetchError {
 
     pub(super) fn http_hint(&self, error: &HttpError) -> Option<String> {
         let hint = match error {
+            HttpError::ProxyLogin { .. } => PROXY_HINT.to_owned(),
             HttpError::Unreachable { host, .. } => {
                 format!("check the name `{host}`, the network and the proxy settings")
             }
-            HttpError::Timeout { host, .. }
-            | HttpError::Stalled { host }
-            | HttpError::Slow { host }
-            | HttpError::Range { host } => {
+            HttpError::Timeout { host, .. } => format!(
+                "check that `{host}` is up, and that no proxy is needed to reach it \
+                 (HTTPS_PROXY); then try again"
+            ),
+            HttpError::Stalled { host } | HttpError::Slow { host } | HttpError::Range { host } => {
                 format!(
                     "try again; if it persists, check that `{host}` is up and reachable from here"
                 )
@@ -63,6 +68,7 @@ impl FetchError {
                 StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN => {
                     self.login_hint(host, credentials.as_ref())
                 }
+                StatusCode::PROXY_AUTHENTICATION_REQUIRED => PROXY_HINT.to_owned(),
                 StatusCode::TOO_MANY_REQUESTS => {
                     format!("wait; `{host}` limits how often it is asked")
                 }
@@ -74,6 +80,9 @@ impl FetchError {
             HttpError::Redirect { .. } => "give the address the redirect leads to".to_owned(),
             HttpError::Challenge { .. } => {
                 "nothing was sent there; ask whoever runs the registry".to_owned()
+            }
+            HttpError::Token { host, .. } => {
+                format!("try again; if it persists, tell whoever runs `{host}`")
             }
             HttpError::Untrusted { host, .. } => format!(
                 "if you trust `{host}`, give the certificate of its CA: `--ca FILE`, `ca` under \

@@ -24,11 +24,20 @@ pub struct FetchError {
     tried: Vec<String>,
 }
 
+/// A failure on its way to whoever knows the reference.
+#[derive(Debug)]
+pub(super) struct Failed {
+    failure: Failure,
+    /// As in [`FetchError`].
+    tried: Vec<String>,
+}
+
 /// A host that was asked and failed.
 #[derive(Debug)]
-pub struct Passed {
+pub(super) struct Passed {
     /// `host[:port]`.
     pub host: String,
+    pub is_upstream: bool,
     pub failure: Failure,
 }
 
@@ -64,12 +73,6 @@ pub enum Failure {
         /// The first bytes, escaped.
         start: String,
     },
-    /// Several hosts were asked, and each failed.
-    #[error("every host failed; the last: {last}")]
-    Hosts {
-        earlier: Vec<Passed>,
-        last: Box<Passed>,
-    },
     #[error("no host may be asked {capability} of `{registry}`")]
     NoHost {
         registry: String,
@@ -89,34 +92,6 @@ pub enum Failure {
 }
 
 impl Failure {
-    pub(super) fn of(self, reference: &Reference) -> FetchError {
-        let (failure, tried) = match self {
-            Failure::Hosts { earlier, last } => {
-                let all = earlier.iter().chain([&*last]);
-                let tried = all.map(Passed::to_string).collect();
-                // The last host is the registry itself, whose word counts.
-                (last.failure, tried)
-            }
-            failure => (failure, Vec::new()),
-        };
-        FetchError {
-            reference: reference.clone(),
-            failure: Box::new(failure),
-            tried,
-        }
-    }
-
-    /// What the hosts say together; one host speaks for itself.
-    pub(super) fn of_hosts(earlier: Vec<Passed>, last: Passed) -> Self {
-        match earlier.is_empty() {
-            true => last.failure,
-            false => Failure::Hosts {
-                earlier,
-                last: Box::new(last),
-            },
-        }
-    }
-
     /// Whether another host may do better: what it sends is the same wherever
     /// its digest is right.
     pub(super) fn is_of_one_host(&self) -> bool {
@@ -166,6 +141,47 @@ impl Failure {
             Stopped::Disk(error) => Failure::disk(error),
             Stopped::Content(failure) => failure,
         }
+    }
+}
+
+impl<E: Into<Failure>> From<E> for Failed {
+    fn from(failure: E) -> Self {
+        Failed {
+            failure: failure.into(),
+            tried: Vec::new(),
+        }
+    }
+}
+
+impl Failed {
+    /// What the hosts say together: the registry itself has the word, wherever
+    /// it stands, and the last of them where it was not asked.
+    pub fn of_hosts(mut earlier: Vec<Passed>, last: Passed) -> Self {
+        if earlier.is_empty() {
+            return last.failure.into();
+        }
+        let upstream = earlier.iter().position(|one| one.is_upstream);
+        earlier.push(last);
+        let tried = earlier.iter().map(Passed::to_string).collect();
+        let speaker = upstream.unwrap_or(earlier.len() - 1);
+        Failed {
+            failure: earlier.swap_remove(speaker).failure,
+            tried,
+        }
+    }
+
+    pub fn of(self, reference: &Reference) -> FetchError {
+        FetchError {
+            reference: reference.clone(),
+            failure: Box::new(self.failure),
+            tried: self.tried,
+        }
+    }
+}
+
+impl fmt::Display for Failed {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.failure.fmt(f)
     }
 }
 

@@ -9,9 +9,8 @@ use std::path::{Path, PathBuf};
 
 use super::{Access, Certificate, InvalidHosts};
 
-/// What the directory says of its registry; nothing where there are no
-/// certificates in it.
-pub(super) fn read(directory: &Path) -> Result<Option<Access>, InvalidHosts> {
+/// What the directory says of its registry.
+pub(super) fn read(directory: &Path) -> Result<Access, InvalidHosts> {
     let files = files(directory).map_err(|source| InvalidHosts::Read {
         path: directory.to_owned(),
         source,
@@ -32,12 +31,11 @@ pub(super) fn read(directory: &Path) -> Result<Option<Access>, InvalidHosts> {
         let directory = directory.display();
         tracing::warn!("only the first client certificate in `{directory}` is used");
     }
-    let access = Access {
+    Ok(Access {
         ca: of_kind("crt").collect(),
         client_cert: pairs.into_iter().next(),
         dial_timeout: None,
-    };
-    Ok((access != Access::default()).then_some(access))
+    })
 }
 
 /// The files in the order of their names; none where there is no directory.

@@ -124,14 +124,15 @@ fn directories(registry: &str) -> Vec<String> {
     names
 }
 
-/// Reads the file of a registry, or of `_default`, if there is one.
+/// Reads the directory of a registry, or of `_default`: the first that is
+/// there, even when nothing is in it. An empty one exempts a registry.
 pub(super) fn find(certs_dir: &Path, registry: &str) -> Result<Option<HostsFile>, InvalidHosts> {
-    for name in directories(registry) {
-        if let Some(file) = read(&certs_dir.join(name))? {
-            return Ok(Some(file));
-        }
+    let directories = directories(registry).into_iter();
+    let mut directories = directories.map(|name| certs_dir.join(name));
+    match directories.find(|directory| directory.exists()) {
+        Some(directory) => read(&directory).map(Some),
+        None => Ok(None),
     }
-    Ok(None)
 }
 
 /// The hosts that any of the files names; those that cannot be read name none.
@@ -139,9 +140,7 @@ pub(super) fn mirrors(certs_dir: &Path) -> Vec<Host> {
     let entries = std::fs::read_dir(certs_dir).into_iter().flatten();
     let mut directories: Vec<_> = entries.flatten().map(|entry| entry.path()).collect();
     directories.sort();
-    let files = directories
-        .iter()
-        .filter_map(|one| read(one).ok().flatten());
+    let files = directories.iter().filter_map(|one| read(one).ok());
     let hosts = files.flat_map(|file| {
         let server = file.names_server.then_some(file.server);
         file.mirrors.into_iter().chain(server)
@@ -149,17 +148,16 @@ pub(super) fn mirrors(certs_dir: &Path) -> Vec<Host> {
     hosts.collect()
 }
 
-fn read(directory: &Path) -> Result<Option<HostsFile>, InvalidHosts> {
+fn read(directory: &Path) -> Result<HostsFile, InvalidHosts> {
     let path = directory.join(FILE);
     let text = match std::fs::read_to_string(&path) {
         Ok(text) => text,
         Err(error) if error.kind() == io::ErrorKind::NotFound => {
-            let access = certificates::read(directory)?;
-            return Ok(access.map(HostsFile::of_certificates));
+            return certificates::read(directory).map(HostsFile::of_certificates);
         }
         Err(source) => return Err(InvalidHosts::Read { path, source }),
     };
-    parse(&text, &path).map(Some)
+    parse(&text, &path)
 }
 
 pub(super) fn parse(text: &str, path: &Path) -> Result<HostsFile, InvalidHosts> {
@@ -189,7 +187,7 @@ pub(super) fn parse(text: &str, path: &Path) -> Result<HostsFile, InvalidHosts> 
 }
 
 impl HostsFile {
-    /// No file, but certificates for the registry itself.
+    /// No file, but perhaps certificates for the registry itself.
     fn of_certificates(access: Access) -> Self {
         HostsFile {
             mirrors: Vec::new(),
@@ -224,7 +222,8 @@ fn host(name: &str, options: Options, path: &Path) -> Result<Host, String> {
         Some(("https", rest)) => (Some(false), rest),
         Some(("http", rest)) => (Some(true), rest),
         Some(_) => return Err("only `https://` and `http://` lead to hosts".to_owned()),
-        None => (None, name),
+        // Unlike the hosts of `config.toml`, also where it is this machine.
+        None => (Some(false), name),
     };
     let (authority, root) = match rest.find('/') {
         Some(slash) => rest.split_at(slash),

@@ -219,13 +219,15 @@ impl Authority {
         &self.0
     }
 
-    /// The host without its port; IPv6 in brackets.
-    pub(super) fn name(&self) -> &str {
-        match self.0.rsplit_once(':') {
-            // The colons of `[::1]` are not followed by a port.
-            Some((host, port)) if !port.ends_with(']') => host,
-            _ => &self.0,
-        }
+    /// Whether this is the host of `url`: at any port, unless it names one.
+    pub(super) fn covers(&self, url: &Url) -> bool {
+        let own = |scheme| Url::parse(&format!("{scheme}://{}/", self.0)).ok();
+        let (Some(secure), Some(plain)) = (own("https"), own("http")) else {
+            return false;
+        };
+        // Each leaves out the port that is its scheme's own.
+        let port = secure.port().or(plain.port());
+        secure.host() == url.host() && (port.is_none() || port == url.port_or_known_default())
     }
 }
 
@@ -234,7 +236,8 @@ impl TryFrom<String> for Authority {
 
     fn try_from(text: String) -> Result<Self, String> {
         let url = Url::parse(&format!("https://{text}/"));
-        let plain = !text.contains(['/', '@', '?', '#', '\\']) && !text.ends_with(':');
+        let odd = |c: char| c.is_whitespace() || "/@?#\\*".contains(c);
+        let plain = !text.contains(odd) && !text.ends_with(':');
         match url {
             Ok(url) if plain && url.host_str().is_some() => Ok(Authority(text.to_lowercase())),
             _ => Err(format!(

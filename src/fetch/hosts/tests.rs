@@ -83,13 +83,33 @@ fn every_key_of_the_configuration_is_read() {
     assert_eq!(first.access, access);
     let patience = access.dial_timeout.map(DialTimeout::duration);
     assert_eq!(patience, Some(Duration::from_millis(90_500)));
-    assert_eq!(second.host.name(), "[::1]");
     let both = second.access.client_cert.clone().expect("a certificate");
     assert_eq!(
         (both.chain, both.key),
         ("/root/both.pem".into(), "/root/both.pem".into())
     );
     assert_eq!(*upstream, Host::upstream("ghcr.io"));
+}
+
+#[test]
+fn a_host_is_met_at_any_port_unless_it_names_one() {
+    for (authority, url, met) in [
+        ("R.lan", "https://r.lan/x", true),
+        ("r.lan", "http://r.lan:5000/x", true),
+        ("r.lan:443", "https://r.lan/x", true),
+        ("r.lan:443", "http://r.lan/x", false),
+        ("r.lan:80", "http://r.lan/x", true),
+        ("r.lan:5000", "https://r.lan:5000/x", true),
+        ("r.lan:5000", "https://r.lan/x", false),
+        ("[::1]:5000", "http://[::1]:5000/x", true),
+        ("[::1]", "http://[::1]:5000/x", true),
+        ("b\u{fc}cher.lan", "https://xn--bcher-kva.lan/", true),
+        ("lan", "https://r.lan/", false),
+    ] {
+        let authority = Authority::try_from(authority.to_owned()).expect("a host");
+        let url = Url::parse(url).expect("an address");
+        assert_eq!(authority.covers(&url), met, "{authority:?} {url}");
+    }
 }
 
 #[test]
@@ -229,10 +249,7 @@ fn a_hosts_file_keeps_its_order() {
         [None, Some("/sub/v2"), Some("/v2/proxy")]
     );
     let plain: Vec<_> = hosts.iter().map(|host| host.plain_http).collect();
-    assert_eq!(
-        plain,
-        [Some(false), Some(true), Some(false), None, Some(false)]
-    );
+    assert_eq!(plain, [false, true, false, false, false].map(Some));
     let certificate = |n: usize| hosts[n].access.client_cert.clone().expect("a certificate");
     assert_eq!(certificate(0).key, Path::new("/certs/reg.lan/z.key"));
     assert_eq!(certificate(2).key, Path::new("/certs/reg.lan/c.pem"));
@@ -300,6 +317,24 @@ fn directories_are_found_as_containerd_does() {
     assert_eq!(of(&mirrors, "b.lan"), "b.lan");
     assert_eq!(of(&mirrors, "a.lan:5000"), "underscore.lan a.lan:5000");
     assert_eq!(of(&mirrors, "a.lan"), "a.lan");
+}
+
+#[test]
+fn a_directory_without_a_word_exempts_its_registry() {
+    let mirror = "[host.\"https://default.lan\"]";
+    let (root, mirrors) = certs_dir(&[("_default", mirror), ("b.lan", mirror)]);
+    let of = |registry| {
+        let hosts = mirrors.of(registry).expect("hosts");
+        names(&hosts).join(" ")
+    };
+    assert_eq!(of("a.lan:5000"), "default.lan a.lan:5000");
+    fs::create_dir(root.path().join("a.lan:5000")).expect("a directory");
+    assert_eq!(of("a.lan:5000"), "a.lan:5000");
+    // The first that is there has the word.
+    fs::create_dir(root.path().join("a.lan_5000_")).expect("a directory");
+    fs::write(root.path().join("a.lan:5000/hosts.toml"), mirror).expect("written");
+    assert_eq!(of("a.lan:5000"), "a.lan:5000");
+    assert_eq!(of("b.lan"), "default.lan b.lan");
 }
 
 #[test]

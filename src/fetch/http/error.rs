@@ -11,7 +11,7 @@ use reqwest::Response;
 use url::Url;
 
 use super::retry::may_pass;
-use super::{Meter, Sent, host, read_bounded, words};
+use super::{Meter, Sent, host_and_port, read_bounded, words};
 use crate::fetch::{CredentialSource, FetchOptions};
 
 /// More of an error body is not read.
@@ -20,6 +20,9 @@ const MAX_ERROR_BODY: usize = 64 * 1024;
 const ERROR_BODY_TIME: Duration = Duration::from_secs(5);
 /// In the words of the system's resolver.
 const NO_SUCH_NAME: &str = "Name or service not known";
+
+/// In the words of the HTTP client, when a tunnel is refused.
+const PROXY_LOGIN: &str = "proxy authorization required";
 
 type Cause = Box<dyn Error + Send + Sync>;
 
@@ -41,7 +44,9 @@ pub enum HttpError {
         #[source]
         source: Cause,
     },
-    #[error("`{host}` stayed silent for too long (connecting: {} s, waiting: {} s)", .connect.as_secs(), .idle.as_secs())]
+    #[error("the proxy on the way to `{host}` wants a login")]
+    ProxyLogin { host: String },
+    #[error("`{host}` stayed silent for too long (connecting: {} s, waiting: {} s)", .connect.as_secs_f32(), .idle.as_secs_f32())]
     Timeout {
         host: String,
         connect: Duration,
@@ -77,6 +82,9 @@ pub enum HttpError {
     Redirect { host: String, reason: &'static str },
     #[error("`{host}` wants a login this program does not know: {reason}")]
     Challenge { host: String, reason: &'static str },
+    /// A token server that was asked answered with nonsense.
+    #[error("`{host}` gave no token: {reason}")]
+    Token { host: String, reason: &'static str },
     #[error("`{host}` is not asked: the network is off")]
     Offline { host: String },
     #[error("{what} is larger than {limit} bytes")]
@@ -107,7 +115,7 @@ impl HttpError {
     }
 
     pub(super) fn transport(url: &Url, error: reqwest::Error, options: &FetchOptions) -> Self {
-        let host = host(url).to_owned();
+        let host = host_and_port(url);
         if error.is_timeout() {
             return HttpError::Timeout {
                 host,
@@ -118,9 +126,10 @@ impl HttpError {
         if let Some(reason) = certificate(&error) {
             return HttpError::Untrusted { host, reason };
         }
-        HttpError::Unreachable {
-            host,
-            source: root(error),
+        let source = root(error);
+        match source.to_string().ends_with(PROXY_LOGIN) {
+            true => HttpError::ProxyLogin { host },
+            false => HttpError::Unreachable { host, source },
         }
     }
 
@@ -139,6 +148,7 @@ impl HttpError {
         match self {
             HttpError::Certificate { .. }
             | HttpError::Unreachable { .. }
+            | HttpError::ProxyLogin { .. }
             | HttpError::Timeout { .. }
             | HttpError::Stalled { .. }
             | HttpError::Slow { .. }
@@ -159,26 +169,26 @@ impl HttpError {
 
     pub(crate) fn slow(url: &Url) -> Self {
         HttpError::Slow {
-            host: host(url).to_owned(),
+            host: host_and_port(url),
         }
     }
 
     pub(crate) fn range(url: &Url) -> Self {
         HttpError::Range {
-            host: host(url).to_owned(),
+            host: host_and_port(url),
         }
     }
 
     /// For a body that ended before its announced length.
     pub(crate) fn cut(url: &Url) -> Self {
         HttpError::Broken {
-            host: host(url).to_owned(),
+            host: host_and_port(url),
             source: "it ended too early".into(),
         }
     }
 
     pub(super) fn body(url: &Url, error: reqwest::Error) -> Self {
-        let host = host(url).to_owned();
+        let host = host_and_port(url);
         if error.is_timeout() {
             return HttpError::Stalled { host };
         }
@@ -190,14 +200,14 @@ impl HttpError {
 
     pub(super) fn redirect(from: &Url, reason: &'static str) -> Self {
         HttpError::Redirect {
-            host: host(from).to_owned(),
+            host: host_and_port(from),
             reason,
         }
     }
 
     /// The error for a status that is not a success; reads what the server says.
     pub(crate) async fn refused(response: Response, what: &'static str) -> Self {
-        let host = host(response.url()).to_owned();
+        let host = host_and_port(response.url());
         let status = response.status();
         let credentials = response.extensions().get().cloned();
         let sent: Option<Sent> = response.extensions().get().cloned();

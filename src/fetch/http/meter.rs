@@ -10,7 +10,7 @@ use reqwest::Response;
 use tokio::time::{Instant, timeout_at};
 use url::Url;
 
-use super::{HttpError, host, host_and_port};
+use super::{HttpError, host_and_port};
 use crate::fetch::{FetchOptions, Openness};
 
 /// Counts what one fetch costs, knows which hosts failed it, and says how slow
@@ -175,7 +175,7 @@ impl<'a> Body<'a> {
 impl Drop for Body<'_> {
     fn drop(&mut self) {
         tracing::debug!(
-            host = host(self.response.url()),
+            host = %host_and_port(self.response.url()),
             bytes = self.bytes,
             ms = self.started.elapsed().as_millis(),
             "body"

@@ -5,6 +5,7 @@ mod clients;
 mod error;
 mod meter;
 mod range;
+mod reach;
 mod retry;
 #[cfg(test)]
 mod tests;
@@ -24,9 +25,10 @@ use url::Url;
 pub use error::HttpError;
 pub(super) use meter::{Body, Meter, read_bounded};
 pub(super) use range::{Resume, validator};
+pub(super) use reach::may_lead;
 pub(super) use retry::{Patience, Persistence};
 
-use super::hosts::Access;
+use super::hosts::{Access, Authority};
 use super::{FetchOptions, Network, Secret};
 use crate::reference::is_loopback;
 use clients::Clients;
@@ -106,9 +108,10 @@ impl Http {
         }
     }
 
-    /// Whether plain HTTP may be spoken to `host` or `host:port`.
-    pub fn allows_plain(&self, host: &str, host_and_port: &str) -> bool {
-        is_loopback(host) || listed(&self.options.plain_http, host, host_and_port)
+    /// Whether plain HTTP may be spoken to this `host[:port]`.
+    pub fn allows_plain(&self, authority: &str) -> bool {
+        let url = Url::parse(&format!("http://{authority}/"));
+        url.is_ok_and(|url| self.allows_plain_url(&url))
     }
 
     /// How often something of one fetch is tried again.
@@ -122,7 +125,7 @@ impl Http {
         // The last gate; the first is in `Fetcher`, before any work is done.
         if self.options.network == Network::Off {
             return Err(HttpError::Offline {
-                host: host(&request.url).to_owned(),
+                host: host_and_port(&request.url),
             });
         }
         let mut patience = self.patience(meter, request.persistence);
@@ -208,6 +211,12 @@ impl Http {
         if cleared.is_err() || next.host_str().is_none() {
             return Err(HttpError::redirect(from, "it names no host"));
         }
+        if !may_lead(from, &next) {
+            return Err(HttpError::redirect(
+                from,
+                "it leads to this machine or its link",
+            ));
+        }
         match next.scheme() {
             "https" => Ok(Some(next)),
             "http" if from.origin() == next.origin() => Ok(Some(next)),
@@ -219,7 +228,7 @@ impl Http {
 
     /// Whether plain HTTP may be spoken to the host of `url`.
     pub fn allows_plain_url(&self, url: &Url) -> bool {
-        self.allows_plain(host(url), &host_and_port(url))
+        is_loopback(host(url)) || listed(&self.options.plain_http, url)
     }
 
     /// The options as they are for one host.
@@ -235,14 +244,14 @@ impl Http {
 
     /// What stands for the host of `url`.
     fn trust(&self, url: &Url) -> Trust {
-        let name = host(url);
         if url.scheme() != "https" {
-            return match is_loopback(name) {
+            return match is_loopback(host(url)) {
                 true => Trust::Loopback,
                 false => Trust::Plain,
             };
         }
-        if listed(&self.options.insecure, name, &host_and_port(url)) {
+        if listed(&self.options.insecure, url) {
+            let name = host_and_port(url);
             tracing::warn!(
                 "the certificate of `{name}` is not checked (`insecure` in config.toml)"
             );
@@ -259,37 +268,36 @@ async fn exchange(
     url: &Url,
     (builder, options): (RequestBuilder, &FetchOptions),
 ) -> Result<Response, HttpError> {
-    let (host, path) = (host(url), url.path());
+    let (host, path) = (host_and_port(url), url.path());
     let started = Instant::now();
     let result = builder.send().await;
     let ms = started.elapsed().as_millis();
     match result {
         Ok(response) => {
             let (status, length) = (response.status().as_u16(), response.content_length());
-            tracing::debug!(%method, host, path, status, length, ms, "request");
+            tracing::debug!(%method, %host, path, status, length, ms, "request");
             Ok(response)
         }
         Err(error) => {
             let error = HttpError::transport(url, error, options);
-            tracing::debug!(%method, host, path, %error, ms, "request failed");
+            tracing::debug!(%method, %host, path, %error, ms, "request failed");
             Err(error)
         }
     }
 }
 
-/// Whether a list of `host` and `host:port` has this one.
-fn listed(list: &[String], host: &str, host_and_port: &str) -> bool {
-    list.iter()
-        .any(|one| one.eq_ignore_ascii_case(host) || one.eq_ignore_ascii_case(host_and_port))
+/// Whether a list has the host of `url`.
+fn listed(list: &[Authority], url: &Url) -> bool {
+    list.iter().any(|one| one.covers(url))
 }
 
 /// Host of the URL; those of http and https always have one.
-pub(super) fn host(url: &Url) -> &str {
+fn host(url: &Url) -> &str {
     url.host_str().unwrap_or_default()
 }
 
 /// With the port where it is not the scheme's own.
-fn host_and_port(url: &Url) -> String {
+pub(super) fn host_and_port(url: &Url) -> String {
     match url.port() {
         Some(port) => format!("{}:{port}", host(url)),
         None => host(url).to_owned(),

@@ -10,6 +10,7 @@ use std::time::{Duration, Instant};
 
 use http::{HeaderMap, HeaderValue, StatusCode};
 use reqwest::Response;
+use url::Url;
 
 use super::challenge::{self, Challenge};
 use super::endpoint::Endpoint;
@@ -26,8 +27,9 @@ const PASSWORD_KEPT: Duration = Duration::from_secs(300);
 /// The credentials and tokens of this process. Tokens are never written to disk.
 pub struct Auth {
     credentials: Credentials,
-    /// By repository, which is the scope of its tokens.
-    sessions: Mutex<HashMap<String, Arc<Session>>>,
+    /// By the address of the repository, which is the scope of its tokens; what
+    /// came over TLS does not go out in the clear.
+    sessions: Mutex<HashMap<Url, Arc<Session>>>,
 }
 
 /// What opens one repository.
@@ -64,6 +66,15 @@ impl Pass {
     }
 }
 
+/// What there is to say to a challenge.
+enum Answer {
+    Pass(Pass),
+    /// There are credentials from here, of a kind that is no answer.
+    Unfit(CredentialSource),
+    /// The 401 stands.
+    None,
+}
+
 /// Who speaks to which repository.
 #[derive(Clone, Copy)]
 pub(super) struct Exchange<'a> {
@@ -92,7 +103,7 @@ impl Auth {
             endpoint,
             meter,
         } = exchange;
-        let session = self.session(endpoint.key());
+        let session = self.session(endpoint.base());
         let known = session.pass();
         let header = |pass: &Pass| Some(pass.token.header.clone());
         let first = http
@@ -100,12 +111,17 @@ impl Auth {
             .await?;
         // After a redirect, another host has no say in where credentials go.
         if first.status() != StatusCode::UNAUTHORIZED || !endpoint.owns(first.url()) {
+            if endpoint.owns(first.url()) {
+                session.doubt(first.status());
+            }
             return Ok(blamed(exchange, first, known.as_ref()));
         }
         let challenge = first.headers().clone();
         let answer = self.answer(&session, exchange, (&challenge, known.as_ref()));
-        let Some(pass) = answer.await? else {
-            return Ok(blamed(exchange, first, known.as_ref()));
+        let pass = match answer.await? {
+            Answer::Pass(pass) => pass,
+            Answer::Unfit(source) => return Ok(blaming(first, Some(&source))),
+            Answer::None => return Ok(blamed(exchange, first, known.as_ref())),
         };
         let second = http.send(request(header(&pass)), meter).await?;
         let refused = matches!(
@@ -125,47 +141,51 @@ impl Auth {
                 return Ok(blamed(exchange, third, Some(&open)));
             }
         }
+        session.doubt(second.status());
         Ok(blamed(exchange, second, Some(&pass)))
     }
 
-    /// What to send in answer to the challenge of a 401; none when there is no
-    /// answer, so that the 401 stands.
+    /// What to send in answer to the challenge of a 401.
     async fn answer(
         &self,
         session: &Session,
         exchange: Exchange<'_>,
         (challenge, sent): (&HeaderMap, Option<&Pass>),
-    ) -> Result<Option<Pass>, HttpError> {
+    ) -> Result<Answer, HttpError> {
         let _turn = session.turn.lock().await;
         // Another request may have met the same challenge, and answered it.
         let known = session.pass();
         let token = |pass: &Pass| pass.token.header.clone();
-        if known.is_some() && known.as_ref().map(token) != sent.map(token) {
-            return Ok(known);
+        match known {
+            Some(known) if Some(token(&known)) != sent.map(token) => {
+                return Ok(Answer::Pass(known));
+            }
+            _ => session.keep(None),
         }
-        session.keep(None);
         let Some(challenge) = challenge::read(challenge) else {
-            return Ok(None);
+            return Ok(Answer::None);
         };
         let found = self.credentials.find(wanted(exchange.endpoint)).await;
         if let Some(found) = &found {
-            tracing::debug!(registry = registry(exchange.endpoint), source = %found.source, "credentials");
+            tracing::debug!(registry = exchange.endpoint.authority(), source = %found.source, "credentials");
         }
-        let pass = match challenge {
+        let answer = match challenge {
             Challenge::Basic => basic(found),
             Challenge::Bearer(bearer) => {
                 let wanted = token_request(&bearer, exchange)?;
-                Some(bearer_pass(exchange, &wanted, found).await?)
+                Answer::Pass(bearer_pass(exchange, &wanted, found).await?)
             }
         };
-        session.keep(pass.clone());
-        Ok(pass)
+        if let Answer::Pass(pass) = &answer {
+            session.keep(Some(pass.clone()));
+        }
+        Ok(answer)
     }
 
-    fn session(&self, key: &str) -> Arc<Session> {
+    fn session(&self, repository: &Url) -> Arc<Session> {
         // A map of sessions is sound whoever panicked.
         let mut sessions = self.sessions.lock().unwrap_or_else(PoisonError::into_inner);
-        sessions.entry(key.to_owned()).or_default().clone()
+        sessions.entry(repository.clone()).or_default().clone()
     }
 }
 
@@ -177,21 +197,36 @@ impl Session {
             .filter(|pass| pass.token.good_until > Instant::now())
     }
 
+    /// Forgets what anyone gets, where that does not open the repository: a
+    /// login may have come since, and only a challenge makes it looked for.
+    fn doubt(&self, status: StatusCode) {
+        let by_user = |pass: &Pass| matches!(pass.holder, Holder::User(_));
+        if status == StatusCode::FORBIDDEN && !self.pass().as_ref().is_some_and(by_user) {
+            self.keep(None);
+        }
+    }
+
     fn keep(&self, pass: Option<Pass>) {
         *self.pass.lock().unwrap_or_else(PoisonError::into_inner) = pass;
     }
 }
 
-fn basic(found: Option<Found>) -> Option<Pass> {
-    let Found { credential, source } = found?;
-    // The other kinds are for token servers.
-    let Credential::Password { username, secret } = credential else {
-        return None;
+fn basic(found: Option<Found>) -> Answer {
+    let Some(Found { credential, source }) = found else {
+        return Answer::None;
     };
-    Some(Pass {
-        token: Token::lasting(token::basic(&username, &secret)?, PASSWORD_KEPT),
-        holder: Holder::User(source),
-    })
+    let header = match credential {
+        Credential::Password { username, secret } => token::basic(&username, &secret),
+        // They are for token servers.
+        Credential::IdentityToken(_) | Credential::RegistryToken(_) => None,
+    };
+    match header {
+        Some(header) => Answer::Pass(Pass {
+            token: Token::lasting(header, PASSWORD_KEPT),
+            holder: Holder::User(source),
+        }),
+        None => Answer::Unfit(source),
+    }
 }
 
 /// A token for the credential; one for anyone when it is refused, or there is none.
@@ -245,7 +280,7 @@ fn token_request(
     let realm = realm::check(bearer, endpoint.base(), exchange.http);
     Ok(TokenRequest {
         realm: realm.map_err(|reason| HttpError::Challenge {
-            host: endpoint.host().to_owned(),
+            host: endpoint.authority().to_owned(),
             reason,
         })?,
         service: bearer.service.clone(),
@@ -268,14 +303,38 @@ fn blamed(exchange: Exchange<'_>, mut response: Response, pass: Option<&Pass>) -
     if response.status().is_success() && (by_user || by_certificate) {
         exchange.meter.note_private();
     }
-    if let Some(source) = pass.and_then(Pass::blame).cloned() {
-        response.extensions_mut().insert(source);
+    if let Some(pass) = pass {
+        response.extensions_mut().insert(pass.clone());
+    }
+    blaming(response, pass.and_then(Pass::blame))
+}
+
+fn blaming(mut response: Response, source: Option<&CredentialSource>) -> Response {
+    if let Some(source) = source {
+        response.extensions_mut().insert(source.clone());
     }
     response
 }
 
+/// Sends a request as the one was sent that brought `earlier`; its challenge
+/// was answered as well as it can be.
+pub(super) async fn repeat(
+    exchange: Exchange<'_>,
+    mut request: Request,
+    earlier: &Response,
+) -> Result<Response, HttpError> {
+    let pass: Option<Pass> = earlier.extensions().get().cloned();
+    request.authorization = pass.as_ref().map(|pass| pass.token.header.clone());
+    let response = exchange.http.send(request, exchange.meter).await?;
+    let source: Option<CredentialSource> = earlier.extensions().get().cloned();
+    Ok(blaming(
+        blamed(exchange, response, pass.as_ref()),
+        source.as_ref(),
+    ))
+}
+
 fn warn_of_refused(endpoint: &Endpoint, source: &CredentialSource) {
-    let registry = registry(endpoint);
+    let registry = endpoint.authority();
     tracing::warn!(
         "`{registry}` refused the credentials from {source}; going on without (to replace them: \
          `wassette login {registry}`)"
@@ -283,14 +342,8 @@ fn warn_of_refused(endpoint: &Endpoint, source: &CredentialSource) {
 }
 
 fn wanted(endpoint: &Endpoint) -> Wanted<'_> {
-    let (registry, repository) = endpoint.key().split_once('/').unwrap_or_default();
     Wanted {
-        registry,
-        repository,
+        registry: endpoint.authority(),
+        repository: endpoint.repository(),
     }
-}
-
-/// The registry, with its port.
-fn registry(endpoint: &Endpoint) -> &str {
-    wanted(endpoint).registry
 }

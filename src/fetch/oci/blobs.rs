@@ -5,7 +5,6 @@ use std::path::PathBuf;
 use bytes::Bytes;
 use http::Method;
 use reqwest::Response;
-use tokio::sync::SemaphorePermit;
 
 use super::endpoint::Endpoint;
 use super::manifest::{Descriptor, Plan};
@@ -13,7 +12,7 @@ use super::media_type::ConfigKind;
 use super::{Registry, WasmConfig, expectation};
 use crate::digest::{Digest, Verifier};
 use crate::fetch::download::{self, Download, Source};
-use crate::fetch::error::Failure;
+use crate::fetch::error::{Failed, Failure};
 use crate::fetch::http::{Body, HttpError, Resume};
 use crate::fetch::outcome::Blob;
 use crate::fetch::progress::Progress;
@@ -27,13 +26,13 @@ impl Registry<'_> {
         endpoints: &[Endpoint],
         (index, layer): (usize, &Descriptor),
         (target, unpack, progress): (PathBuf, Option<Unpack>, &dyn Progress),
-    ) -> Result<Blob, Failure> {
+    ) -> Result<Blob, Failed> {
         let what = name(index, layer);
         let limit = self.options.max_component_bytes;
         if layer.size > limit {
-            return Err(Failure::too_large(what, limit));
+            return Err(Failure::too_large(what, limit).into());
         }
-        let _slot = self.slot().await;
+        let _slot = self.downloads.take().await;
         self.first(endpoints, async |endpoint| {
             let source = BlobSource {
                 registry: self,
@@ -61,7 +60,7 @@ impl Registry<'_> {
         &self,
         endpoints: &[Endpoint],
         layer: Option<(usize, &Descriptor)>,
-    ) -> Result<Option<String>, Failure> {
+    ) -> Result<Option<String>, Failed> {
         let Some((index, layer)) = layer else {
             return Ok(None);
         };
@@ -77,7 +76,7 @@ impl Registry<'_> {
         &self,
         endpoints: &[Endpoint],
         config: Option<(ConfigKind, &Descriptor)>,
-    ) -> Result<Option<(WasmConfig, Bytes)>, Failure> {
+    ) -> Result<Option<(WasmConfig, Bytes)>, Failed> {
         let Some((ConfigKind::Wasm, descriptor)) = config else {
             // One of an image describes a container, which this is not.
             return Ok(None);
@@ -92,60 +91,53 @@ impl Registry<'_> {
         &self,
         endpoints: &[Endpoint],
         plan: &Plan<'_>,
-    ) -> Result<Option<Digest>, Failure> {
+    ) -> Result<Option<Digest>, Failed> {
         let Some((ConfigKind::Image, descriptor)) = plan.config else {
             return Ok(None);
         };
         let bytes = self.config_bytes(endpoints, descriptor).await?;
-        plan.diff_id(&bytes).map_err(Failure::Config)
+        Ok(plan.diff_id(&bytes).map_err(Failure::Config)?)
     }
 
     async fn config_bytes(
         &self,
         endpoints: &[Endpoint],
         descriptor: &Descriptor,
-    ) -> Result<Bytes, Failure> {
+    ) -> Result<Bytes, Failed> {
         let what = config_name(descriptor);
         self.small_blob(endpoints, descriptor, &what, MAX_CONFIG_BYTES)
             .await
     }
 
-    /// A blob that is kept in memory.
-    pub(super) async fn small_blob(
+    /// A blob that is kept in memory, as one of the downloads.
+    async fn small_blob(
         &self,
         endpoints: &[Endpoint],
         descriptor: &Descriptor,
         what: &str,
         limit: u64,
-    ) -> Result<Bytes, Failure> {
+    ) -> Result<Bytes, Failed> {
         if descriptor.size > limit {
-            return Err(Failure::too_large(what, limit));
+            return Err(Failure::too_large(what, limit).into());
         }
-        let _slot = self.slot().await;
+        let _slot = self.downloads.take().await;
+        self.read_small(endpoints, descriptor, what).await
+    }
+
+    /// A blob that is small enough for memory, for who has a slot.
+    pub(super) async fn read_small(
+        &self,
+        endpoints: &[Endpoint],
+        descriptor: &Descriptor,
+        what: &str,
+    ) -> Result<Bytes, Failed> {
         self.first(endpoints, |endpoint| {
-            self.read_blob(endpoint, descriptor, what)
+            self.whole(endpoint, move || self.read_blob(endpoint, descriptor, what))
         })
         .await
     }
 
     async fn read_blob(
-        &self,
-        endpoint: &Endpoint,
-        descriptor: &Descriptor,
-        what: &str,
-    ) -> Result<Bytes, Failure> {
-        let mut patience = self.http.patience(self.meter, endpoint.persistence());
-        loop {
-            match self.read_blob_once(endpoint, descriptor, what).await {
-                Err(failure) if failure.is_of_body() && !patience.is_over() => {
-                    patience.pause(None).await;
-                }
-                result => return result,
-            }
-        }
-    }
-
-    async fn read_blob_once(
         &self,
         endpoint: &Endpoint,
         descriptor: &Descriptor,
@@ -182,11 +174,6 @@ impl Registry<'_> {
         } else {
             Err(HttpError::refused(response, what).await)
         }
-    }
-
-    async fn slot(&self) -> Option<SemaphorePermit<'_>> {
-        // The semaphore is never closed, so this is always a permit.
-        self.downloads.acquire().await.ok()
     }
 }
 

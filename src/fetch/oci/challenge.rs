@@ -67,7 +67,7 @@ fn challenges(header: &str) -> Vec<(String, Bearer)> {
         let Some(value) = value.strip_prefix('=') else {
             // A new scheme ends the challenge before it.
             complete.extend(current.replace((name, Bearer::default())));
-            rest = after;
+            rest = after_token68(after).unwrap_or(after);
             continue;
         };
         let Some((value, after)) = parameter(value.trim_start_matches([' ', '\t'])) else {
@@ -83,6 +83,16 @@ fn challenges(header: &str) -> Vec<(String, Bearer)> {
         }
         rest = after;
     }
+}
+
+/// What follows the one value, such as `YII=`, that some schemes have in place
+/// of parameters; none where there is no such value.
+fn after_token68(text: &str) -> Option<&str> {
+    let value = text.trim_start_matches([' ', '\t']);
+    let is_of_it = |c: char| c.is_ascii_alphanumeric() || "-._~+/".contains(c);
+    let after = value.trim_start_matches(is_of_it).trim_start_matches('=');
+    let after = after.trim_start_matches([' ', '\t']);
+    (after.is_empty() || after.starts_with(',')).then_some(after)
 }
 
 fn token(text: &str) -> Option<(&str, &str)> {
@@ -164,6 +174,9 @@ mod tests {
             &["Basic realm=\"r\"", token][..],
             &[token],
             &["Basic realm=r, Bearer realm=\"https://r/token\""],
+            &["Negotiate, Bearer realm=\"https://r/token\""],
+            &["Negotiate YII+/a==, Bearer realm=\"https://r/token\""],
+            &["NTLM TlRM , Negotiate oQ= ,Bearer realm=\"https://r/token\""],
         ] {
             assert!(
                 matches!(read_all(values), Some(Challenge::Bearer(_))),

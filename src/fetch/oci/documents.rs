@@ -2,12 +2,13 @@
 
 use bytes::Bytes;
 use http::{Method, StatusCode, header};
+use reqwest::Response;
 
 use super::endpoint::Endpoint;
 use super::manifest::{Document, Manifest};
 use super::{InvalidManifest, Registry, expectation, kept};
 use crate::digest::{Digest, Expected, Verifier};
-use crate::fetch::error::Failure;
+use crate::fetch::error::{Failed, Failure};
 use crate::fetch::http::{HttpError, read_bounded};
 use crate::fetch::outcome::KeptBlob;
 
@@ -24,7 +25,7 @@ impl Registry<'_> {
         endpoints: &[Endpoint],
         digest: Digest,
         known: Option<Bytes>,
-    ) -> Result<(Digest, Manifest, Vec<KeptBlob>), Failure> {
+    ) -> Result<(Digest, Manifest, Vec<KeptBlob>), Failed> {
         let expected = Expected {
             digest: Some(digest),
             ..Expected::default()
@@ -65,30 +66,45 @@ impl Registry<'_> {
         endpoint: &Endpoint,
         tag: &str,
     ) -> Result<(Digest, Option<Bytes>), Failure> {
-        if let Some(digest) = self.head(endpoint, tag).await? {
-            return Ok((digest, None));
-        }
-        let bytes = self.get_document(endpoint, tag).await?;
+        let head = self
+            .request(Method::HEAD, endpoint, ("manifests", tag), None)
+            .await?;
+        let bytes = match head.status() {
+            StatusCode::OK => match named_digest(&head) {
+                Some(digest) => return Ok((digest, None)),
+                None => self.get_document(endpoint, tag).await?,
+            },
+            // Some registries and proxies know no HEAD.
+            StatusCode::METHOD_NOT_ALLOWED | StatusCode::NOT_IMPLEMENTED => {
+                self.get_document(endpoint, tag).await?
+            }
+            _ => self.after_refusal(endpoint, tag, head).await?,
+        };
         // A page that is served for every address is no answer.
         Document::parse(&bytes)?;
         Ok((Digest::of(&bytes), Some(bytes)))
     }
 
-    /// The digest behind a tag; none when the registry does not say it.
-    async fn head(&self, endpoint: &Endpoint, tag: &str) -> Result<Option<Digest>, HttpError> {
-        let response = self
-            .request(Method::HEAD, endpoint, ("manifests", tag), None)
-            .await?;
-        match response.status() {
-            StatusCode::OK => {}
-            // Some registries and proxies know no HEAD.
-            StatusCode::METHOD_NOT_ALLOWED | StatusCode::NOT_IMPLEMENTED => return Ok(None),
-            _ => return Err(HttpError::refused(response, MANIFEST).await),
-        }
-        let digest = response.headers().get(DIGEST_HEADER);
-        Ok(digest
-            .and_then(|value| value.to_str().ok())
-            .and_then(|text| text.parse().ok()))
+    /// The document itself, whose HEAD was refused. Only the answer to a GET
+    /// has the registry's words in it; and it may be another one.
+    async fn after_refusal(
+        &self,
+        endpoint: &Endpoint,
+        tag: &str,
+        head: Response,
+    ) -> Result<Bytes, Failure> {
+        let again = match endpoint.is_heard_out() {
+            true => self.repeat(Method::GET, endpoint, tag, &head).await.ok(),
+            false => None,
+        };
+        let refusal = match again {
+            Some(answer) if answer.status() == StatusCode::OK => {
+                return self.read_document(answer).await;
+            }
+            Some(answer) if answer.status() == head.status() => answer,
+            _ => head,
+        };
+        Err(HttpError::refused(refusal, MANIFEST).await.into())
     }
 
     /// The document of a digest.
@@ -104,15 +120,8 @@ impl Registry<'_> {
     }
 
     async fn get_document(&self, endpoint: &Endpoint, name: &str) -> Result<Bytes, Failure> {
-        let mut patience = self.http.patience(self.meter, endpoint.persistence());
-        loop {
-            match self.get_document_once(endpoint, name).await {
-                Err(failure) if failure.is_of_body() && !patience.is_over() => {
-                    patience.pause(None).await;
-                }
-                result => return result,
-            }
-        }
+        self.whole(endpoint, || self.get_document_once(endpoint, name))
+            .await
     }
 
     async fn get_document_once(&self, endpoint: &Endpoint, name: &str) -> Result<Bytes, Failure> {
@@ -122,6 +131,10 @@ impl Registry<'_> {
         if response.status() != StatusCode::OK {
             return Err(HttpError::refused(response, MANIFEST).await.into());
         }
+        self.read_document(response).await
+    }
+
+    async fn read_document(&self, response: Response) -> Result<Bytes, Failure> {
         let served_as = response.headers().get(header::CONTENT_TYPE).cloned();
         let bytes = read_bounded(response, MAX_MANIFEST_BYTES, MANIFEST, self.meter).await?;
         // One that does not parse is refused where it is used, after its digest is checked.
@@ -130,6 +143,12 @@ impl Registry<'_> {
         }
         Ok(bytes)
     }
+}
+
+/// The digest of its body that a response names.
+fn named_digest(response: &Response) -> Option<Digest> {
+    let digest = response.headers().get(DIGEST_HEADER)?;
+    digest.to_str().ok()?.parse().ok()
 }
 
 pub(super) fn check(bytes: &[u8], expected: Expected, what: &str) -> Result<(), Failure> {

@@ -14,7 +14,6 @@ const API: &str = "/v2";
 pub(super) struct Endpoint {
     /// `https://host/v2/repository/`.
     base: Url,
-    key: String,
     authority: String,
     repository: String,
     role: Role,
@@ -71,7 +70,7 @@ impl Endpoint {
         };
         let name = reference.hosted_repository();
         let path = host.path.as_ref().map_or(API, |path| path.as_str());
-        let plain = host.is_plain(|| http.allows_plain(host.host.name(), authority));
+        let plain = host.is_plain(|| http.allows_plain(authority));
         let scheme = if plain { "http" } else { "https" };
         let text = format!("{scheme}://{authority}{path}/{name}/");
         let base = Url::parse(&text).map_err(|error| HttpError::Unreachable {
@@ -84,7 +83,6 @@ impl Endpoint {
             None => name.into_owned(),
         };
         Ok(Endpoint {
-            key: format!("{authority}/{repository}"),
             authority: authority.to_owned(),
             base,
             repository,
@@ -104,9 +102,9 @@ impl Endpoint {
         url
     }
 
-    /// Names the repository among all of this process.
-    pub fn key(&self) -> &str {
-        &self.key
+    /// Names the repository at its host: what credentials are looked for by.
+    pub fn repository(&self) -> &str {
+        &self.repository
     }
 
     /// `host[:port]`: whose credentials, certificates and faults these are.
@@ -122,13 +120,20 @@ impl Endpoint {
         self.persistence
     }
 
+    /// Whether its refusals are worth a further request: the word of the
+    /// registry itself counts, and of the last host nobody asks another.
+    pub fn is_heard_out(&self) -> bool {
+        self.is_upstream() || self.persistence == Persistence::Patient
+    }
+
+    /// Whether it is the registry of the reference.
+    pub fn is_upstream(&self) -> bool {
+        matches!(self.role, Role::Upstream)
+    }
+
     /// The address under which all of the repository lies.
     pub fn base(&self) -> &Url {
         &self.base
-    }
-
-    pub fn host(&self) -> &str {
-        self.base.host_str().unwrap_or_default()
     }
 
     /// Whether `url` belongs to the registry itself.

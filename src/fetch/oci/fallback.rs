@@ -1,8 +1,8 @@
-//! Asking the next host when one fails.
+//! Asking again, and asking the next host, when one fails.
 
 use super::Registry;
 use super::endpoint::Endpoint;
-use crate::fetch::error::{Failure, Passed};
+use crate::fetch::error::{Failed, Failure, Passed};
 
 impl Registry<'_> {
     /// Asks one host after the other until one answers. Only what may be
@@ -12,7 +12,7 @@ impl Registry<'_> {
         &self,
         endpoints: &'a [Endpoint],
         ask: impl Fn(&'a Endpoint) -> F,
-    ) -> Result<T, Failure>
+    ) -> Result<T, Failed>
     where
         F: Future<Output = Result<T, Failure>>,
     {
@@ -34,7 +34,27 @@ impl Registry<'_> {
         }
         match self.one(last, &ask).await? {
             Ok(answer) => Ok(answer),
-            Err(passed) => Err(Failure::of_hosts(earlier, passed)),
+            Err(passed) => Err(Failed::of_hosts(earlier, passed)),
+        }
+    }
+
+    /// Asks a host again when an answer breaks off, as long as it is waited for.
+    pub(super) async fn whole<T, F>(
+        &self,
+        endpoint: &Endpoint,
+        ask: impl Fn() -> F,
+    ) -> Result<T, Failure>
+    where
+        F: Future<Output = Result<T, Failure>>,
+    {
+        let mut patience = self.http.patience(self.meter, endpoint.persistence());
+        loop {
+            match ask().await {
+                Err(failure) if failure.is_of_body() && !patience.is_over() => {
+                    patience.pause(None).await;
+                }
+                result => return result,
+            }
         }
     }
 
@@ -58,6 +78,7 @@ impl Registry<'_> {
                 }
                 Ok(Err(Passed {
                     host: host.to_owned(),
+                    is_upstream: endpoint.is_upstream(),
                     failure,
                 }))
             }

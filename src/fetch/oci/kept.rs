@@ -12,12 +12,12 @@ use super::endpoint::Endpoint;
 use super::manifest::{Descriptor, Document, Manifest, Plan};
 use super::media_type::ConfigKind;
 use crate::digest::Digest;
-use crate::fetch::error::Failure;
+use crate::fetch::error::Failed;
 use crate::fetch::outcome::KeptBlob;
 
 /// The most bytes that are fetched only to be kept.
 const MAX_BYTES: u64 = 1024 * 1024;
-/// How long a load may wait for them.
+/// How long a load may wait for them, once it is their turn.
 const PATIENCE: Duration = Duration::from_secs(5);
 /// The blob of [empty descriptors][spec].
 ///
@@ -31,7 +31,7 @@ impl Registry<'_> {
         &self,
         endpoints: &[Endpoint],
         manifest: &Manifest,
-    ) -> Result<Option<Vec<KeptBlob>>, Failure> {
+    ) -> Result<Option<Vec<KeptBlob>>, Failed> {
         let plan = manifest.plan()?;
         if plan.packed.is_some() {
             return Ok(None);
@@ -42,12 +42,18 @@ impl Registry<'_> {
             tracing::debug!("the artifact has more in it than is kept");
             return Ok(None);
         }
+        let needed = others.iter().any(|other| !is_empty(other));
         let fetching = async {
             let mut kept = Vec::new();
             for other in others {
                 kept.push(self.other(endpoints, other).await?);
             }
-            Ok::<_, Failure>(kept)
+            Ok::<_, Failed>(kept)
+        };
+        // The wait for other downloads is none for these.
+        let _slot = match needed {
+            true => self.downloads.take().await,
+            false => None,
         };
         match tokio::time::timeout(PATIENCE, fetching).await {
             Ok(Ok(kept)) => Ok(Some(kept)),
@@ -66,14 +72,18 @@ impl Registry<'_> {
         &self,
         endpoints: &[Endpoint],
         descriptor: &Descriptor,
-    ) -> Result<KeptBlob, Failure> {
-        if descriptor.size == EMPTY.len() as u64 && descriptor.digest == Digest::of(EMPTY) {
+    ) -> Result<KeptBlob, Failed> {
+        if is_empty(descriptor) {
             return Ok(blob(Bytes::from_static(EMPTY)));
         }
         let what = format!("a blob (`{}`)", descriptor.media_type.escape_debug());
-        let bytes = self.small_blob(endpoints, descriptor, &what, MAX_BYTES);
+        let bytes = self.read_small(endpoints, descriptor, &what);
         bytes.await.map(blob)
     }
+}
+
+fn is_empty(descriptor: &Descriptor) -> bool {
+    descriptor.size == EMPTY.len() as u64 && descriptor.digest == Digest::of(EMPTY)
 }
 
 /// The blobs that are not fetched for what they say, each once.

@@ -9,7 +9,7 @@ use super::token::{self, TokenRequest};
 use crate::error::{Class, Diagnose};
 use crate::fetch::credentials::Secret;
 use crate::fetch::hosts::{self, Access, Host, InvalidHosts, Mirrors};
-use crate::fetch::http::{Http, HttpError, Meter, Persistence, Request, host};
+use crate::fetch::http::{Http, HttpError, Meter, Persistence, Request, host_and_port};
 use crate::fetch::{Credential, LoginFileError};
 
 /// What a registry says of a login.
@@ -57,8 +57,13 @@ impl Diagnose for LoginError {
             LoginError::Failed { source, .. } => match source {
                 HttpError::Timeout { .. } | HttpError::Stalled { .. } => "network-timeout",
                 HttpError::Untrusted { .. } => "untrusted-certificate",
+                HttpError::Offline { .. } => "offline",
                 _ => "login-failed",
             },
+            LoginError::Unreachable {
+                source: HttpError::Offline { .. },
+                ..
+            } => "offline",
             LoginError::Unreachable { .. } => "registry-unreachable",
             LoginError::Hosts(_) => "invalid-config",
             LoginError::Store(error) => error.code(),
@@ -86,10 +91,18 @@ impl Diagnose for LoginError {
                     .into()
             }
             LoginError::Failed {
+                source: HttpError::Offline { .. },
+                ..
+            }
+            | LoginError::Unreachable {
+                source: HttpError::Offline { .. },
+                ..
+            } => "leave out `--offline` (or WASSETTE_OFFLINE)".into(),
+            LoginError::Failed {
                 source: HttpError::Untrusted { host, .. },
                 ..
             } => format!(
-                "nothing was stored; if you trust `{host}`, give the certificate of its CA: `ca` \
+                "nothing was stored; if you trust `{host}`, give the certificate of its CA: `--ca FILE`, `ca` \
                  under `[network]` or of its entry in `config.toml`, or SSL_CERT_FILE"
             ),
             LoginError::Failed { registry, .. } => format!(
@@ -190,7 +203,7 @@ async fn answer(
 
 fn unanswerable(registry: &Url, reason: &'static str) -> HttpError {
     HttpError::Challenge {
-        host: host(registry).to_owned(),
+        host: host_and_port(registry),
         reason,
     }
 }
@@ -202,7 +215,7 @@ pub(super) fn base(http: &Http, known: &Host, registry: &str) -> Option<Url> {
         registry => registry,
     };
     let secure = Url::parse(&format!("https://{registry}/v2/")).ok()?;
-    match known.is_plain(|| http.allows_plain(host(&secure), registry)) {
+    match known.is_plain(|| http.allows_plain(registry)) {
         true => Url::parse(&format!("http://{registry}/v2/")).ok(),
         false => Some(secure),
     }

@@ -27,7 +27,6 @@ use std::path::PathBuf;
 use bytes::Bytes;
 use http::Method;
 use reqwest::Response;
-use tokio::sync::Semaphore;
 
 pub use auth::Auth;
 pub use layout_error::LayoutError;
@@ -37,12 +36,13 @@ pub use manifest::{ConfigTarget, InvalidManifest, WasmConfig};
 pub use reach::Reached;
 pub(super) use reach::reach;
 
-use super::error::Failure;
+use super::error::{Failed, Failure};
 use super::hosts::Capability;
-use super::http::{Http, HttpError, Meter, Request, Resume};
+use super::http::{Http, HttpError, Meter, Persistence, Request, Resume};
 use super::options::FetchOptions;
 use super::outcome::{Artifact, Identity, Parts};
 use super::progress::Progress;
+use super::slots::Slots;
 use crate::digest::{Digest, Expected};
 use crate::reference::OciReference;
 use auth::Exchange;
@@ -54,7 +54,7 @@ pub struct Registry<'a> {
     pub(super) http: &'a Http,
     pub(super) auth: &'a Auth,
     pub(super) options: &'a FetchOptions,
-    pub(super) downloads: &'a Semaphore,
+    pub(super) downloads: &'a Slots,
     pub(super) meter: &'a Meter,
 }
 
@@ -72,7 +72,7 @@ impl Registry<'_> {
     pub(super) async fn resolve(
         &self,
         reference: &OciReference,
-    ) -> Result<(Identity, Option<Bytes>), Failure> {
+    ) -> Result<(Identity, Option<Bytes>), Failed> {
         let (manifest_digest, manifest) = match (reference.digest(), reference.tag()) {
             (Some(digest), _) => (digest, None),
             (None, tag) => {
@@ -91,7 +91,7 @@ impl Registry<'_> {
         &self,
         reference: &OciReference,
         pull: Pull<'_>,
-    ) -> Result<Parts, Failure> {
+    ) -> Result<Parts, Failed> {
         let endpoints = self.endpoints(reference, Capability::Pull)?;
         let (manifest_digest, manifest, mut kept) = self
             .manifest(&endpoints, pull.digest, pull.manifest)
@@ -141,21 +141,39 @@ impl Registry<'_> {
         resume: Option<&Resume>,
     ) -> Result<Response, HttpError> {
         let request = |authorization| Request {
-            method: method.clone(),
-            url: endpoint.url(kind, name),
-            accept: (kind == "manifests").then_some(media_type::ACCEPT),
             authorization,
+            accept: (kind == "manifests").then_some(media_type::ACCEPT),
             access: endpoint.access().clone(),
             persistence: endpoint.persistence(),
-            form: None,
             headers: resume.map(Resume::headers).unwrap_or_default(),
+            ..Request::new(method.clone(), endpoint.url(kind, name))
         };
-        let exchange = Exchange {
+        self.auth.send(self.exchange(endpoint), request).await
+    }
+
+    /// Asks for a manifest once more, as who was answered with `earlier`.
+    async fn repeat(
+        &self,
+        method: Method,
+        endpoint: &Endpoint,
+        name: &str,
+        earlier: &Response,
+    ) -> Result<Response, HttpError> {
+        let request = Request {
+            accept: Some(media_type::ACCEPT),
+            access: endpoint.access().clone(),
+            persistence: Persistence::Once,
+            ..Request::new(method, endpoint.url("manifests", name))
+        };
+        auth::repeat(self.exchange(endpoint), request, earlier).await
+    }
+
+    fn exchange<'a>(&'a self, endpoint: &'a Endpoint) -> Exchange<'a> {
+        Exchange {
             http: self.http,
             endpoint,
             meter: self.meter,
-        };
-        self.auth.send(exchange, request).await
+        }
     }
 
     fn endpoints(

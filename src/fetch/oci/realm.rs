@@ -1,12 +1,9 @@
 //! Which token servers a registry may send its users to.
 
-use std::net::IpAddr;
-
-use url::{Host, Url};
+use url::Url;
 
 use super::challenge::Bearer;
-use crate::fetch::http::Http;
-use crate::reference::is_loopback;
+use crate::fetch::http::{Http, may_lead};
 
 /// The address of a token, or why none is asked for there.
 ///
@@ -25,42 +22,9 @@ pub(super) fn check(bearer: &Bearer, registry: &Url, http: &Http) -> Result<Url,
     if url.scheme() != "https" && !clear {
         return Err("its realm is not `https`");
     }
-    let reach = reach(&url);
-    if reach == Reach::Far || url.host() == registry.host() {
-        return Ok(url);
-    }
-    // One registry of this machine may well have its token server beside it.
-    match reach == Reach::Machine && self::reach(registry) == Reach::Machine {
+    match may_lead(registry, &url) {
         true => Ok(url),
         false => Err("its realm is on this machine or its link"),
-    }
-}
-
-#[derive(PartialEq, Eq)]
-enum Reach {
-    Machine,
-    /// Where clouds keep the credentials of their machines.
-    Link,
-    Far,
-}
-
-fn reach(url: &Url) -> Reach {
-    let address = match url.host() {
-        Some(Host::Ipv4(address)) => IpAddr::V4(address),
-        Some(Host::Ipv6(address)) => address.to_canonical(),
-        Some(Host::Domain(name)) if is_loopback(name) || name.ends_with(".localhost") => {
-            return Reach::Machine;
-        }
-        _ => return Reach::Far,
-    };
-    let on_link = match address {
-        IpAddr::V4(address) => address.is_link_local(),
-        IpAddr::V6(address) => address.is_unicast_link_local(),
-    };
-    match address.is_loopback() || address.is_unspecified() {
-        true => Reach::Machine,
-        false if on_link => Reach::Link,
-        false => Reach::Far,
     }
 }
 
@@ -71,7 +35,7 @@ mod tests {
 
     fn checked(registry: &str, realm: &str) -> bool {
         let http = Http::new(&FetchOptions {
-            plain_http: vec!["plain.lan".into()],
+            plain_http: vec!["plain.lan".to_owned().try_into().expect("a host")],
             ..FetchOptions::default()
         });
         let bearer = Bearer {
@@ -105,6 +69,7 @@ mod tests {
             ("https://ghcr.io", "https://127.0.0.1/token"),
             ("https://ghcr.io", "https://localhost/token"),
             ("https://ghcr.io", "https://x.localhost/token"),
+            ("https://ghcr.io", "https://localhost./token"),
             ("https://ghcr.io", "https://169.254.169.254/token"),
             ("https://ghcr.io", "https://[fe80::1]/token"),
             ("https://ghcr.io", "https://[::ffff:127.0.0.1]/token"),

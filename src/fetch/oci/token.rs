@@ -13,7 +13,9 @@ use url::{Url, form_urlencoded};
 
 use crate::fetch::credentials::{Credential, Secret};
 use crate::fetch::hosts::Access;
-use crate::fetch::http::{Form, Http, HttpError, Meter, Persistence, Request, host, read_bounded};
+use crate::fetch::http::{
+    Form, Http, HttpError, Meter, Persistence, Request, host_and_port, read_bounded,
+};
 
 /// Real tokens have a few KiB.
 const MAX_TOKEN_BODY: usize = 256 * 1024;
@@ -60,12 +62,11 @@ pub(super) async fn fetch(
     credential: Option<&Credential>,
     meter: &Meter,
 ) -> Result<Token, HttpError> {
-    let realm = host(&wanted.realm).to_owned();
-    let refused = |reason| HttpError::Challenge {
-        host: realm.clone(),
-        reason,
+    let host = host_and_port(&wanted.realm);
+    let unusable = || HttpError::Challenge {
+        host: host.clone(),
+        reason: "the credentials fit in no header",
     };
-    let unusable = || refused("the credentials fit in no header");
     let request = match credential {
         None => wanted.get(None),
         Some(Credential::Password { username, secret }) => {
@@ -83,15 +84,19 @@ pub(super) async fn fetch(
         return Err(HttpError::refused(response, "a token").await);
     }
     let body = read_bounded(response, MAX_TOKEN_BODY, "the token", meter).await?;
-    let body: Body =
-        serde_json::from_slice(&body).map_err(|_| refused("its token is not the JSON expected"))?;
+    let nonsense = |reason| HttpError::Token {
+        host: host.clone(),
+        reason,
+    };
+    let body: Body = serde_json::from_slice(&body)
+        .map_err(|_| nonsense("its answer is not the JSON expected"))?;
     let life = body.life(Timestamp::now());
     let token = [body.token, body.access_token]
         .into_iter()
         .flatten()
         .find(|token| !token.is_empty())
-        .ok_or_else(|| refused("it gave no token"))?;
-    let header = bearer(&token).ok_or_else(|| refused("its token fits in no header"))?;
+        .ok_or_else(|| nonsense("its answer has none"))?;
+    let header = bearer(&token).ok_or_else(|| nonsense("it fits in no header"))?;
     Ok(Token {
         header,
         good_until: asked + life,

@@ -8,10 +8,11 @@ use ruzstd::decoding::{BlockDecodingStrategy, FrameDecoder};
 use super::CHUNK;
 
 /// How far back a frame may refer, in bytes: what the decoder keeps in memory.
-/// Four times what [RFC 8878][rfc] asks every decoder to support.
+/// What [RFC 8878][rfc] recommends to support, and no encoder goes beyond unless
+/// told to.
 ///
 /// [rfc]: https://www.rfc-editor.org/rfc/rfc8878#section-3.1.1.1.2
-const MAX_WINDOW: u64 = 32 * 1024 * 1024;
+const MAX_WINDOW: u64 = 8 * 1024 * 1024;
 
 /// The content of all frames of a stream.
 pub(super) struct Frames<R: Read> {

@@ -82,9 +82,33 @@ impl Service {
             None => request.reference.default_id()?,
         };
         let _alone = self.alone(&id).await?;
+        if self.network == Network::Off
+            && let Some(loaded) = self.standing_in(&id, request, progress).await?
+        {
+            return Ok(loaded);
+        }
         match Box::pin(self.bring(&id, request, progress)).await? {
             Brought::Same(loaded) => Ok(loaded),
             Brought::Other(candidate) => self.put(candidate, request.compile, progress).await,
+        }
+    }
+
+    /// What is installed, where it stands in for a source that cannot be asked.
+    async fn standing_in(
+        self: &Arc<Self>,
+        id: &ComponentId,
+        request: &LoadRequest,
+        progress: &dyn Progress,
+    ) -> Result<Option<Loaded>, Error> {
+        self.store.owned_by(id, &request.reference)?;
+        let installed = self.store.get(id).unwrap_or_default();
+        match installed.filter(|installed| request.satisfied_offline(installed)) {
+            Some(installed) => {
+                let receipt = unchanged(&installed.metadata.receipt, None);
+                let same = self.same(&installed, receipt, request, progress);
+                same.await.map(Some)
+            }
+            None => Ok(None),
         }
     }
 
@@ -100,13 +124,6 @@ impl Service {
         // A damaged component counts as absent: loading it again mends it.
         let before = self.store.get(id).unwrap_or_default();
 
-        if let Some(installed) = &before
-            && self.network == Network::Off
-            && request.satisfied_offline(installed)
-        {
-            let receipt = unchanged(&installed.metadata.receipt, None);
-            return self.same(installed, receipt, request, progress).await;
-        }
         progress.step(Step::Resolving);
         self.check_pinned(request)?;
         let known = before.as_ref().map(|old| &old.metadata.identity);
@@ -118,14 +135,15 @@ impl Service {
             && request.satisfied_by(installed, resolved.identity())
         {
             let receipt = unchanged(&installed.metadata.receipt, Some(&resolved));
-            return self.same(installed, receipt, request, progress).await;
+            let same = self.same(installed, receipt, request, progress);
+            return same.await.map(Brought::Same);
         }
 
         let staging = self.store.stage()?;
         progress.step(Step::Fetching);
         let fetched = self
             .fetcher
-            .fetch(resolved, staging.path(), progress)
+            .fetch(resolved.pinned_to(request.digest), staging.path(), progress)
             .await?;
         progress.step(Step::Verifying);
         if let Some(installed) = before.as_ref().filter(|old| request.same(old, &fetched)) {
@@ -134,7 +152,8 @@ impl Service {
             installed.metadata.source = fetched.reference;
             self.store.refresh(&installed)?;
             let receipt = fetched.receipt;
-            return self.same(&installed, receipt, request, progress).await;
+            let same = self.same(&installed, receipt, request, progress);
+            return same.await.map(Brought::Same);
         }
         let prepared = self.prepare(id.clone(), staging, fetched, request).await?;
         Ok(Brought::Other(Candidate { prepared, before }))
@@ -184,7 +203,7 @@ impl Service {
         transfer: Receipt,
         request: &LoadRequest,
         progress: &dyn Progress,
-    ) -> Result<Brought, Error> {
+    ) -> Result<Loaded, Error> {
         let compile_ms = self
             .compile(code_source(installed), request.compile, progress)
             .await?;
@@ -195,13 +214,13 @@ impl Service {
         } else {
             offered
         };
-        Ok(Brought::Same(Loaded {
+        Ok(Loaded {
             status: LoadStatus::AlreadyLoaded,
             tool_names,
             transfer,
             compile_ms,
             metadata: metadata.clone(),
-        }))
+        })
     }
 
     /// Verify, describe, and lay out in staging: all the work on bytes.

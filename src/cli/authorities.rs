@@ -1,0 +1,12 @@
+//! Whom a command trusts besides those whom the system trusts.
+
+use std::path::PathBuf;
+
+use clap::Args;
+
+#[derive(Args)]
+pub struct AuthorityArgs {
+    /// PEM file of a certificate authority to trust besides the system's (repeatable)
+    #[arg(long, value_name = "FILE")]
+    pub ca: Vec<PathBuf>,
+}
