@@ -7,6 +7,7 @@ use crate::reference::ComponentId;
 use crate::store::{Granted, Grantor, Metadata, Origin, RequestSource, Standing, StoreError};
 
 use super::consent::{Answer, Consent, Question};
+use super::is_the_one;
 use super::report::{Described, describe, described};
 use crate::service::load::LoadStatus;
 use crate::service::{BundledPolicy, Error, Service};
@@ -155,6 +156,7 @@ impl Service {
                 let question = Question {
                     component_id: metadata.component_id.clone(),
                     source: metadata.source.clone(),
+                    digest: metadata.digests.component,
                     permissions: beyond,
                     remarks: request.remarks.clone(),
                 };
@@ -191,8 +193,7 @@ impl Service {
     ) -> Result<Granted, Error> {
         let asked = metadata.digests.component;
         self.change_grants(&metadata.component_id, move |standing| {
-            let now = standing.component.as_ref();
-            if now.is_some_and(|now| now.digests.component != asked) {
+            if !is_the_one(standing.component.as_deref(), asked) {
                 return Ok(standing.granted?);
             }
             Ok(change(standing)?)
