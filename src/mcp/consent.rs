@@ -20,7 +20,7 @@ const PATIENCE: Duration = Duration::from_secs(300);
 
 /// How the user can be asked during one call.
 pub(super) enum Asking {
-    /// Not at all: the client cannot, or must not.
+    /// Not at all: the client cannot.
     Nobody,
     /// By a request of the server to the client.
     Now(Peer<RoleServer>),

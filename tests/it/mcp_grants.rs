@@ -15,12 +15,16 @@ use crate::support::mcp::{
 };
 use crate::support::registry::Registry;
 
-const REQUEST: &str =
+pub const REQUEST: &str =
     "version: \"1.0\"\npermissions:\n  environment:\n    allow:\n    - {key: CITY, value: Bern}\n";
 
 pub async fn publish(registry: &Registry) -> String {
+    publish_request(registry, REQUEST).await
+}
+
+pub async fn publish_request(registry: &Registry, request: &str) -> String {
     let wasm = binary(ASKS);
-    let artifact = Artifact::new(&[(WASM, &wasm), (POLICY, REQUEST.as_bytes())]);
+    let artifact = Artifact::new(&[(WASM, &wasm), (POLICY, request.as_bytes())]);
     registry.push("asks", "v1", &artifact).await;
     registry.reference("asks:v1")
 }

@@ -18,6 +18,8 @@ pub enum PolicyChoice {
     /// As the configuration says: the user is asked, unless it says otherwise.
     #[default]
     Bundled,
+    /// Nothing, whatever the configuration says: grants stay as they are.
+    Leave,
     /// It is granted.
     GrantRequested,
     /// This is granted, whatever it asks for, in place of all other grants.
@@ -138,6 +140,7 @@ impl Service {
         match &settlement.choice {
             PolicyChoice::Given(policy) => return Ok(Decided::Replace(policy.clone())),
             PolicyChoice::GrantRequested => return Ok(Decided::Add(settlement.origin)),
+            PolicyChoice::Leave => return Ok(Decided::Leave),
             PolicyChoice::Bundled => {}
         }
         let beyond = self.beyond(&metadata.component_id, request);

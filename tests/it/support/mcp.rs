@@ -56,6 +56,12 @@ impl Place {
         format!("file://{}", path.display())
     }
 
+    /// Writes the root's configuration.
+    pub fn configure(&self, config: &str) {
+        std::fs::create_dir_all(self.path("root")).unwrap();
+        std::fs::write(self.path("root/config.toml"), config).unwrap();
+    }
+
     pub fn path(&self, name: &str) -> PathBuf {
         self.dir.path().join(name)
     }
@@ -106,7 +112,7 @@ impl Place {
         .await
     }
 
-    async fn stdio_as(
+    pub async fn stdio_as(
         &self,
         args: &[&str],
         (ear, news): (Arc<Ear>, mpsc::UnboundedReceiver<News>),
