@@ -220,7 +220,7 @@ impl Store {
     }
 
     /// Puts a prepared component in place, replacing the one of the same id,
-    /// whose grants it keeps.
+    /// whose grants it keeps if both are known to be from one source.
     ///
     /// # Errors
     ///
@@ -235,10 +235,13 @@ impl Store {
         let id = &metadata.component_id;
         let files = self.layout.component(id);
         let lock = staging::exclusive(&self.layout.lock())?;
-        self.owned_by(id, &metadata.source)?;
+        let owner = self.owner(id, &metadata.source)?;
         let failed = || StoreError::io("install into", &files.dir);
         if files.dir.exists() {
-            policy::carry(&files, &staged)?;
+            match owner {
+                Owner::Same => policy::carry(&files, &staged)?,
+                Owner::Unknown => self.begin_anew(id, &staging),
+            }
             let is_a_way_back = is_another(&files, &metadata);
             let old = replace(&staged.dir, &files.dir).map_err(failed())?;
             sync(&self.layout.components())?;
@@ -257,14 +260,33 @@ impl Store {
 
     /// Refuses an id that belongs to another source.
     pub fn owned_by(&self, id: &ComponentId, source: &Reference) -> Result<(), StoreError> {
-        match Metadata::read(&self.layout.component(id).metadata) {
-            Ok(metadata) if !metadata.source.same_source(source) => Err(StoreError::IdTaken {
+        self.owner(id, source).map(drop)
+    }
+
+    /// Whether the component in place is from `source`, by either copy of its
+    /// metadata.
+    fn owner(&self, id: &ComponentId, source: &Reference) -> Result<Owner, StoreError> {
+        let files = self.layout.component(id);
+        let metadata =
+            Metadata::read(&files.metadata).or_else(|_| Metadata::read(&files.metadata_copy));
+        match metadata {
+            Ok(metadata) if metadata.source.same_source(source) => Ok(Owner::Same),
+            Ok(metadata) => Err(StoreError::IdTaken {
                 id: id.clone(),
                 owner: metadata.source.shown(),
             }),
             // A damaged component may be replaced: that is how it is mended.
-            _ => Ok(()),
+            Err(_) => Ok(Owner::Unknown),
         }
+    }
+
+    /// Takes the previous version away: whoever has the id from now on has
+    /// nothing of before.
+    fn begin_anew(&self, id: &ComponentId, staging: &Staging) {
+        let _ = fs::rename(
+            self.layout.previous(id).dir,
+            staging.path().join("previous"),
+        );
     }
 
     /// Notes that the same bytes were found at their source again.
@@ -288,11 +310,7 @@ impl Store {
         fs::rename(&files.dir, staging.path().join("removed"))
             .map_err(StoreError::io("remove", &files.dir))?;
         sync(&self.layout.components())?;
-        // Whoever loads it again begins anew.
-        let _ = fs::rename(
-            self.layout.previous(id).dir,
-            staging.path().join("previous"),
-        );
+        self.begin_anew(id, &staging);
         Ok(())
     }
 }
@@ -311,6 +329,14 @@ impl Entry {
             Entry::Damaged { id, .. } => (Timestamp::MAX, id),
         }
     }
+}
+
+/// Where a component that is to be replaced came from.
+enum Owner {
+    /// The same source as what replaces it.
+    Same,
+    /// Both copies of its metadata are damaged, or there is none.
+    Unknown,
 }
 
 /// Whether a sound component of other bytes than the new one's is in place.
