@@ -20,7 +20,7 @@ const PATIENCE: Duration = Duration::from_secs(300);
 
 /// How the user can be asked during one call.
 pub(super) enum Asking {
-    /// Not at all: the client cannot, or must not.
+    /// Not at all: the client cannot.
     Nobody,
     /// By a request of the server to the client.
     Now(Peer<RoleServer>),
@@ -30,7 +30,8 @@ pub(super) enum Asking {
 
 /// The rounds of one call: a question in the result of one, the answer to it
 /// in the request of the next. An answer counts for the very question that it
-/// was given to, by the digest of its form; nothing else is kept in between.
+/// was given to, by the digest of its form and of the component; nothing else
+/// is kept in between.
 pub(super) struct Rounds {
     answers: InputResponses,
     open: Mutex<InputRequests>,
@@ -74,10 +75,10 @@ impl Rounds {
         let Ok(params) = params(question) else {
             return Answer::Refused;
         };
-        let Ok(form) = serde_json::to_vec(&params) else {
+        let Ok(form) = serde_json::to_string(&params) else {
             return Answer::Refused;
         };
-        let key = Digest::of(&form).hex();
+        let key = Digest::of(format!("{}\n{form}", question.digest).as_bytes()).hex();
         if let Some(result) = self.answers.get(&key) {
             return match serde_json::from_value(result.clone()) {
                 Ok(result) => answer(&result),

@@ -8,8 +8,8 @@ use http::request::Parts;
 use rmcp::ErrorData;
 use rmcp::ServerHandler;
 use rmcp::model::{
-    CallToolRequestParams, CallToolResponse, CallToolResult, Implementation, InputResponses,
-    ListToolsResult, PaginatedRequestParams, ServerCapabilities, ServerConfig, SubscriptionFilter,
+    CallToolRequestParams, CallToolResponse, CallToolResult, Implementation, ListToolsResult,
+    PaginatedRequestParams, ServerCapabilities, ServerConfig, SubscriptionFilter,
 };
 use rmcp::service::{NotificationContext, RequestContext, RoleServer, SubscriptionContext};
 use serde_json::{Map, Value, json};
@@ -162,18 +162,6 @@ impl Handler {
             Err(failure) => failed(&failure, call),
         }
     }
-
-    /// How the user can be asked: grants that are switched off are not asked for.
-    fn asking(
-        &self,
-        context: &RequestContext<RoleServer>,
-        answers: Option<InputResponses>,
-    ) -> Asking {
-        match self.server.offer.admits(Effect::Grant) {
-            Ok(()) => Asking::of(context, answers),
-            Err(_) => Asking::Nobody,
-        }
-    }
 }
 
 fn failed(failure: &dyn Diagnose, call: &mut Call) -> CallToolResult {
@@ -230,7 +218,7 @@ impl ServerHandler for Handler {
             return Ok(failed(&error, &mut call).into());
         }
         let arguments = request.arguments.unwrap_or_default();
-        let asking = self.asking(&context, request.input_responses);
+        let asking = Asking::of(&context, request.input_responses);
         // Losing the race drops the work, which stops a download or a guest.
         let ended = tokio::select! {
             biased;

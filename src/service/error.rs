@@ -51,6 +51,8 @@ pub enum Error {
         /// What it is granted.
         granted: Vec<Permission>,
     },
+    #[error("`{id}` is no longer the component that the user was asked about")]
+    ComponentChanged { id: ComponentId },
     #[error("A worker ended before its time")]
     Worker(#[from] tokio::task::JoinError),
 }
@@ -73,6 +75,7 @@ impl Error {
             Error::UnknownTool { .. }
             | Error::DigestRequired
             | Error::NotGranted { .. }
+            | Error::ComponentChanged { .. }
             | Error::Worker(_) => return None,
         })
     }
@@ -84,6 +87,7 @@ impl Diagnose for Error {
             Error::UnknownTool { .. } => "unknown-tool",
             Error::DigestRequired => "digest-required",
             Error::NotGranted { .. } => "permission-not-granted",
+            Error::ComponentChanged { .. } => "component-changed",
             _ => self.stage().map_or("internal", Diagnose::code),
         }
     }
@@ -91,7 +95,7 @@ impl Diagnose for Error {
     fn class(&self) -> Class {
         match self {
             Error::UnknownTool { .. } | Error::NotGranted { .. } => Class::NotFound,
-            Error::DigestRequired => Class::Verification,
+            Error::DigestRequired | Error::ComponentChanged { .. } => Class::Verification,
             _ => self.stage().map_or(Class::Other, Diagnose::class),
         }
     }
@@ -112,6 +116,9 @@ impl Diagnose for Error {
             }
             Error::NotGranted { id, .. } => {
                 Some(format!("`wassette policy get {id}` shows what is granted"))
+            }
+            Error::ComponentChanged { .. } => {
+                Some("nothing was granted; whoever wants this must ask about it anew".into())
             }
             _ => self.stage().and_then(Diagnose::hint),
         }

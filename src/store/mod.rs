@@ -234,7 +234,7 @@ impl Store {
     }
 
     /// Puts a prepared component in place, replacing the one of the same id,
-    /// whose grants it keeps.
+    /// whose grants it keeps if both are known to be from one source.
     ///
     /// # Errors
     ///
@@ -249,18 +249,23 @@ impl Store {
         let id = &metadata.component_id;
         let files = self.layout.component(id);
         let lock = self.lock()?;
-        self.owned_by(id, &metadata.source)?;
+        let owner = self.owner(id, &metadata.source)?;
+        let is_there = files.dir.exists();
         let mut orphan = None;
-        if files.dir.exists() {
-            policy::carry(&files, &staged)?;
+        if !is_there || owner == Owner::Unknown {
+            // There is no way back to what may have been another's.
+            orphan = Removed::take(&self.layout, &self.layout.previous(id).dir)?;
+        }
+        if is_there {
+            if owner == Owner::Same {
+                policy::carry(&files, &staged)?;
+            }
             let fate = match is_another(&files, &metadata) {
                 true => Fate::Kept,
                 false => Fate::Removed,
             };
             self.replace(&staging, id, fate)?;
         } else {
-            // There is no way back to what was there before.
-            orphan = Removed::take(&self.layout, &self.layout.previous(id).dir)?;
             fs::rename(&staged.dir, &files.dir).map_err(StoreError::io("install", &files.dir))?;
             sync(&self.layout.components())?;
         }
@@ -272,13 +277,23 @@ impl Store {
 
     /// Refuses an id that belongs to another source.
     pub fn owned_by(&self, id: &ComponentId, source: &Reference) -> Result<(), StoreError> {
-        match Metadata::read(&self.layout.component(id).metadata) {
-            Ok(metadata) if !metadata.source.same_source(source) => Err(StoreError::IdTaken {
+        self.owner(id, source).map(drop)
+    }
+
+    /// Whether the component in place is from `source`, by either copy of its
+    /// metadata.
+    fn owner(&self, id: &ComponentId, source: &Reference) -> Result<Owner, StoreError> {
+        let files = self.layout.component(id);
+        let metadata =
+            Metadata::read(&files.metadata).or_else(|_| Metadata::read(&files.metadata_copy));
+        match metadata {
+            Ok(metadata) if metadata.source.same_source(source) => Ok(Owner::Same),
+            Ok(metadata) => Err(StoreError::IdTaken {
                 id: id.clone(),
                 owner: metadata.source.shown(),
             }),
             // A damaged component may be replaced: that is how it is mended.
-            _ => Ok(()),
+            Err(_) => Ok(Owner::Unknown),
         }
     }
 
@@ -324,6 +339,15 @@ impl Entry {
             Entry::Damaged { id, .. } => (Timestamp::MAX, id),
         }
     }
+}
+
+/// Where a component that is to be replaced came from.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Owner {
+    /// The same source as what replaces it.
+    Same,
+    /// Both copies of its metadata are damaged, or there is none.
+    Unknown,
 }
 
 /// Whether a sound component is in place that is another artifact than the new one.

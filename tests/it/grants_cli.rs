@@ -267,3 +267,57 @@ fn bad_requests_are_refused_and_change_nothing() {
     }
     assert_eq!(cli.json(["policy", "get", "asks"])["grants"], json!([]));
 }
+
+/// Damages files of the component.
+fn damage(cli: &Cli, suffixes: &[&str]) {
+    for suffix in suffixes {
+        let path = cli.root().join(format!("components/asks/asks.{suffix}"));
+        let text = fs::read_to_string(&path).unwrap();
+        fs::write(path, text.replacen("asks", "task", 1)).unwrap();
+    }
+}
+
+#[test]
+fn grants_are_inherited_from_the_same_source_alone() {
+    let grant = "grant environment-variable asks CITY --value Bern";
+    let other = |cli: &Cli| {
+        let wat = ASKS.replacen("(component", "(component $other", 1);
+        cli.file("other.wat", wat).display().to_string()
+    };
+    let both = ["metadata.json", "metadata.copy.json"];
+
+    // The second copy tells whose the id is.
+    let cli = root();
+    permission(&cli, grant);
+    damage(&cli, &both[..1]);
+    let load = ["load", "--name", "asks", "--uri", &other(&cli)];
+    let refused = cli.run(load);
+    assert_eq!(refused.code, 2, "{}", refused.stdout);
+    assert!(refused.stderr.contains("asks.wat"), "{}", refused.stderr);
+    damage(&cli, &both[..1]);
+    cli.load(&cli.file("asks.wat", ASKS));
+    assert!(sees(&cli, "CITY"));
+
+    // Where nothing tells, whoever comes begins with nothing.
+    for takes_over in [true, false] {
+        let cli = root();
+        // A version to go back to, which would find new grants.
+        cli.load(&cli.file(
+            "asks.wat",
+            ASKS.replacen("unreachable", "nop unreachable", 1),
+        ));
+        permission(&cli, grant);
+        assert!(sees(&cli, "CITY"));
+        damage(&cli, &both);
+        let uri = match takes_over {
+            true => other(&cli),
+            false => cli.file("asks.wat", ASKS).display().to_string(),
+        };
+        let loaded = cli.json(["load", "--name", "asks", "--uri", &uri]);
+        assert_eq!(loaded["granted_permissions"], json!([]), "{loaded}");
+        assert_eq!(cli.json(["policy", "get", "asks"])["grants"], json!([]));
+        assert!(!sees(&cli, "CITY"));
+        let back = cli.run(["rollback", "asks"]);
+        assert_eq!(back.code, 3, "{}", back.stderr);
+    }
+}

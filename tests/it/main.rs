@@ -49,6 +49,8 @@ mod mcp_denials;
 mod mcp_events;
 mod mcp_follow;
 mod mcp_grants;
+mod mcp_grants_config;
+mod mcp_grants_swapped;
 mod mcp_http;
 mod mcp_limits;
 mod mcp_offer;

@@ -15,12 +15,16 @@ use crate::support::mcp::{
 };
 use crate::support::registry::Registry;
 
-const REQUEST: &str =
+pub const REQUEST: &str =
     "version: \"1.0\"\npermissions:\n  environment:\n    allow:\n    - {key: CITY, value: Bern}\n";
 
-async fn publish(registry: &Registry) -> String {
+pub async fn publish(registry: &Registry) -> String {
+    publish_request(registry, REQUEST).await
+}
+
+pub async fn publish_request(registry: &Registry, request: &str) -> String {
     let wasm = binary(ASKS);
-    let artifact = Artifact::new(&[(WASM, &wasm), (POLICY, REQUEST.as_bytes())]);
+    let artifact = Artifact::new(&[(WASM, &wasm), (POLICY, request.as_bytes())]);
     registry.push("asks", "v1", &artifact).await;
     registry.reference("asks:v1")
 }
@@ -202,7 +206,10 @@ async fn without_a_way_to_ask_nothing_is_granted_and_the_request_is_told() {
 }
 
 /// A client of the revision in which servers make no requests.
-async fn sessionless(server: &HttpServer, answer: Answer) -> RunningService<RoleClient, Arc<Ear>> {
+pub async fn sessionless(
+    server: &HttpServer,
+    answer: Answer,
+) -> RunningService<RoleClient, Arc<Ear>> {
     let transport = StreamableHttpClientTransport::from_uri(server.at("/mcp"));
     let (ear, _) = Ear::answering(ProtocolVersion::V_2026_07_28, answer);
     let lifecycle = ClientLifecycleMode::Discover {

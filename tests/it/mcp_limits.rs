@@ -170,6 +170,45 @@ async fn sessions_are_bounded_and_make_room_when_they_end() {
     assert_eq!(second.initialize().await.status(), StatusCode::OK);
 }
 
+/// An `initialize` opens a session whatever revision it names.
+#[tokio::test]
+async fn no_revision_and_no_race_opens_a_session_too_many() {
+    let limit = 3;
+    let server = limited(HttpLimits {
+        sessions: limit,
+        ..HttpLimits::default()
+    })
+    .await;
+    for version in [Some("2026-07-28"), None] {
+        let opening = (0..16).map(|_| async {
+            let mut body = initialize();
+            let client = Mcp::new(&server.url, None);
+            let mut request = client.request(Method::POST);
+            if let Some(version) = version {
+                body["params"]["protocolVersion"] = json!(version);
+                request = request.header("mcp-protocol-version", version);
+            }
+            request.body(body.to_string()).send().await.unwrap()
+        });
+        let answers = futures_util::future::join_all(opening).await;
+        let (opened, refused): (Vec<_>, Vec<_>) = answers
+            .iter()
+            .partition(|answer| answer.status() == StatusCode::OK);
+        assert_eq!(opened.len(), limit, "{version:?}");
+        for answer in refused {
+            assert_eq!(answer.status(), StatusCode::SERVICE_UNAVAILABLE);
+            assert_eq!(answer.headers()["retry-after"], "60");
+        }
+        for answer in opened {
+            let mut client = Mcp::new(&server.url, None);
+            let session = answer.headers()["mcp-session-id"].to_str().unwrap();
+            client.session = Some(session.to_owned());
+            let deleted = client.request(Method::DELETE).send().await.unwrap();
+            assert!(deleted.status().is_success(), "{}", deleted.status());
+        }
+    }
+}
+
 #[tokio::test]
 async fn silent_sessions_end() {
     let server = limited(HttpLimits {

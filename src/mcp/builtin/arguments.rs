@@ -11,6 +11,7 @@ use crate::reference::{ComponentId, Reference};
 use crate::service::{Compile, LoadRequest, Origin, PolicyChoice};
 use crate::verify::Verification;
 
+use super::super::offer::{Effect, Offer};
 use super::{Builtin, Failure};
 
 #[derive(Deserialize)]
@@ -54,7 +55,11 @@ pub(super) struct PermissionArguments {
 }
 
 impl Builtin {
-    pub(super) fn load_request(self, arguments: LoadArguments) -> Result<LoadRequest, Failure> {
+    pub(super) fn load_request(
+        self,
+        offer: Offer,
+        arguments: LoadArguments,
+    ) -> Result<LoadRequest, Failure> {
         let uri = match (arguments.uri, arguments.path) {
             (Some(uri), None) | (None, Some(uri)) => uri,
             (None, None) => return Err(self.invalid("missing field `uri`")),
@@ -77,7 +82,10 @@ impl Builtin {
             verification: Verification::Required,
             // The tools are there at once; the first call waits for its code.
             compile: Compile::Background,
-            policy: PolicyChoice::Bundled,
+            policy: match offer.admits(Effect::Grant) {
+                Ok(()) => PolicyChoice::Bundled,
+                Err(_) => PolicyChoice::Leave,
+            },
             origin: Origin::Elicitation,
         })
     }

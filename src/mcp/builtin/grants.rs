@@ -6,7 +6,7 @@ use serde_json::{Map, Value, json};
 
 use crate::policy::Permission;
 use crate::reference::ComponentId;
-use crate::service::{Answer, Consent, Origin, PolicyReport, Question, Service};
+use crate::service::{Answer, Consent, Origin, PolicyReport, Service};
 
 use super::super::consent::Asking;
 use super::arguments::PermissionArguments;
@@ -34,20 +34,14 @@ impl Builtin {
         asking: &Asking,
     ) -> Result<PolicyReport, Failure> {
         let (id, permission) = self.permission(kind, arguments)?;
-        let source = service.source(&id)?;
-        let question = Question {
-            component_id: id.clone(),
-            source,
-            permissions: vec![permission.clone()],
-            remarks: Vec::new(),
-        };
+        let question = service.question(&id, permission)?;
         let origin = match asking.ask(&question).await {
             Answer::Granted => Origin::Elicitation,
             Answer::Unavailable => Origin::McpTool,
             Answer::Refused => return Err(Failure::Declined),
             Answer::Later => return Err(Failure::Asked),
         };
-        Ok(service.grant(&id, permission, origin).await?)
+        Ok(service.grant_asked(question, origin).await?)
     }
 
     pub(super) async fn revoke(

@@ -128,7 +128,7 @@ impl Builtin {
                 structured(&json!({ "components": service.list()? }))
             }
             Builtin::Load => {
-                let request = self.load_request(self.parse(arguments)?)?;
+                let request = self.load_request(offer, self.parse(arguments)?)?;
                 structured(&service.load(request, progress, asking).await?)
             }
             Builtin::Search => {

@@ -1,12 +1,14 @@
 //! Streamable HTTP at `/mcp`: sessions for the protocol revisions that have
 //! them, none for 2026-07-28.
 
+use std::cell::Cell;
 use std::collections::HashMap;
+use std::io;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use axum::extract::{Request, State};
-use axum::http::{Method, StatusCode};
+use axum::http::StatusCode;
 use axum::middleware::{Next, from_fn_with_state};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{MethodRouter, any_service};
@@ -32,13 +34,17 @@ use super::session_id;
 const REPLAY: Duration = Duration::from_secs(2);
 
 const SESSION_ID: &str = "mcp-session-id";
-const PROTOCOL_VERSION: &str = "mcp-protocol-version";
-const SESSIONLESS: &str = "2026-07-28";
 
 tokio::task_local! {
-    /// Whose request the present task works on: `rmcp` does not tell who
-    /// opens a session.
-    static OPENER: Option<Credential>;
+    /// The request that the present task works on: `rmcp` does not tell who
+    /// opens a session, nor why it could not be opened.
+    static OPENING: Opening;
+}
+
+struct Opening {
+    credential: Option<Credential>,
+    /// Whether it would have opened a session too many.
+    refused: Cell<bool>,
 }
 
 /// `rmcp`'s sessions, under names that cannot be guessed, each open to none
@@ -53,6 +59,42 @@ impl Sessions {
     fn owners(&self) -> MutexGuard<'_, HashMap<SessionId, Option<Credential>>> {
         // The map is whole between any two statements.
         self.owners.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Gives a new session to who opens it, if there may be one more.
+    fn reserve(&self, id: &SessionId) -> Result<Reserved<'_>, SessionError> {
+        let owner = OPENING.try_with(|opening| opening.credential);
+        let mut owners = self.owners();
+        if owners.len() >= self.limit {
+            let _ = OPENING.try_with(|opening| opening.refused.set(true));
+            return Err(SessionError::Io(io::Error::other("too many sessions")));
+        }
+        owners.insert(id.clone(), owner.unwrap_or_default());
+        Ok(Reserved {
+            sessions: self,
+            id: Some(id.clone()),
+        })
+    }
+}
+
+/// A session that does not exist yet; its place is free again unless it is
+/// [kept](Reserved::keep).
+struct Reserved<'a> {
+    sessions: &'a Sessions,
+    id: Option<SessionId>,
+}
+
+impl Reserved<'_> {
+    fn keep(mut self) {
+        self.id = None;
+    }
+}
+
+impl Drop for Reserved<'_> {
+    fn drop(&mut self) {
+        if let Some(id) = &self.id {
+            self.sessions.owners().remove(id);
+        }
     }
 }
 
@@ -84,8 +126,8 @@ pub(super) fn endpoint(
     any_service(service).layer(from_fn_with_state(sessions, bound))
 }
 
-/// Middleware: 503 for requests that would open a session too many, 404 for
-/// those that name a session of someone else.
+/// Middleware: 404 for requests that name a session of someone else, 503 for
+/// those that would have opened a session too many.
 async fn bound(
     State(sessions): State<Arc<Sessions>>,
     mut request: Request,
@@ -93,24 +135,27 @@ async fn bound(
 ) -> Response {
     let headers = request.headers();
     let credential = request.extensions().get::<Credential>().copied();
-    let sessionless = headers
-        .get(PROTOCOL_VERSION)
-        .is_some_and(|version| version.as_bytes() >= SESSIONLESS.as_bytes());
     let session = headers.get(SESSION_ID).and_then(|id| id.to_str().ok());
     if let Some(id) = session {
         let owner = sessions.owners().get(id).copied();
         if owner.is_some_and(|owner| owner != credential) {
             return (StatusCode::NOT_FOUND, "Not Found: Session not found").into_response();
         }
-    } else if request.method() == Method::POST
-        && !sessionless
-        && sessions.owners().len() >= sessions.limit
-    {
-        return too_many_sessions();
     }
     let caller = Caller::over_http("streamable-http", session, credential);
     request.extensions_mut().insert(caller);
-    OPENER.scope(credential, next.run(request)).await
+    let opening = Opening {
+        credential,
+        refused: Cell::new(false),
+    };
+    let answering = async {
+        let response = next.run(request).await;
+        match OPENING.with(|opening| opening.refused.get()) {
+            true => too_many_sessions(),
+            false => response,
+        }
+    };
+    OPENING.scope(opening, answering).await
 }
 
 pub(super) fn too_many_sessions() -> Response {
@@ -123,12 +168,14 @@ impl SessionManager for Sessions {
 
     async fn create_session(&self) -> Result<(SessionId, Self::Transport), Self::Error> {
         let id: SessionId = session_id::new().map_err(SessionError::Io)?.into();
-        let owner = OPENER.try_with(|opener| *opener).unwrap_or_default();
-        self.owners().insert(id.clone(), owner);
+        let reserved = self.reserve(&id)?;
         // `rmcp` chooses the name of a new session itself, but not that of
         // one restored, which is otherwise the same.
         match self.inner.restore_session(id.clone()).await? {
-            RestoreOutcome::Restored(transport) => Ok((id, transport)),
+            RestoreOutcome::Restored(transport) => {
+                reserved.keep();
+                Ok((id, transport))
+            }
             _ => Err(LocalSessionManagerError::SessionNotFound(id)),
         }
     }

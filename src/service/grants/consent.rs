@@ -2,6 +2,7 @@
 
 use std::pin::Pin;
 
+use crate::digest::Digest;
 use crate::policy::Permission;
 use crate::reference::{ComponentId, Reference};
 
@@ -10,6 +11,8 @@ use crate::reference::{ComponentId, Reference};
 pub struct Question {
     pub component_id: ComponentId,
     pub source: Reference,
+    /// Of the component that asks: the answer is about no other.
+    pub digest: Digest,
     /// What is asked for and not granted yet; never empty.
     pub permissions: Vec<Permission>,
     /// Plain sentences on what is odd about it.

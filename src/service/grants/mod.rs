@@ -10,9 +10,10 @@ mod sandboxes;
 
 use std::sync::Arc;
 
+use crate::digest::Digest;
 use crate::policy::{Permission, Policy, Revoked};
-use crate::reference::{ComponentId, Reference};
-use crate::store::{Granted, Grantor, Origin, Standing};
+use crate::reference::ComponentId;
+use crate::store::{Granted, Grantor, Metadata, Origin, Standing};
 
 use super::{Error, Service};
 
@@ -37,15 +38,6 @@ impl Service {
         Ok(PolicyReport::new(&installed.metadata, &granted))
     }
 
-    /// Where a component came from.
-    ///
-    /// # Errors
-    ///
-    /// As [`Service::policy`].
-    pub fn source(&self, id: &ComponentId) -> Result<Reference, Error> {
-        Ok(self.installed(id)?.metadata.source)
-    }
-
     /// Grants one permission; one that is granted already changes nothing.
     ///
     /// # Errors
@@ -57,9 +49,53 @@ impl Service {
         permission: Permission,
         origin: Origin,
     ) -> Result<PolicyReport, Error> {
-        self.edit(id, origin, move |policy| {
-            if !policy.permissions().contains(&permission) {
-                policy.grant(permission);
+        self.grant_asked(self.question(id, permission)?, origin)
+            .await
+    }
+
+    /// Whether the component in place may have one more permission.
+    ///
+    /// # Errors
+    ///
+    /// As [`Service::policy`].
+    pub fn question(&self, id: &ComponentId, permission: Permission) -> Result<Question, Error> {
+        let metadata = self.installed(id)?.metadata;
+        Ok(Question {
+            component_id: metadata.component_id,
+            source: metadata.source,
+            digest: metadata.digests.component,
+            permissions: vec![permission],
+            remarks: Vec::new(),
+        })
+    }
+
+    /// Grants what a person has said yes to, to the component that they were
+    /// asked about.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::ComponentChanged`] when another component has taken its place
+    /// since, else as [`Service::grant`].
+    pub async fn grant_asked(
+        self: &Arc<Self>,
+        question: Question,
+        origin: Origin,
+    ) -> Result<PolicyReport, Error> {
+        let Question {
+            component_id,
+            digest,
+            permissions,
+            ..
+        } = question;
+        let id = component_id.clone();
+        self.edit(&id, origin, move |component, policy| {
+            if !is_the_one(component, digest) {
+                return Err(Error::ComponentChanged { id: component_id });
+            }
+            for permission in permissions {
+                if !policy.permissions().contains(&permission) {
+                    policy.grant(permission);
+                }
             }
             Ok(())
         })
@@ -79,13 +115,15 @@ impl Service {
         origin: Origin,
     ) -> Result<PolicyReport, Error> {
         let component = id.clone();
-        self.edit(id, origin, move |policy| match policy.revoke(&permission) {
-            Revoked::Removed => Ok(()),
-            Revoked::NotGranted => Err(Error::NotGranted {
-                id: component,
-                permission: Box::new(permission),
-                granted: policy.permissions(),
-            }),
+        self.edit(id, origin, move |_, policy| {
+            match policy.revoke(&permission) {
+                Revoked::Removed => Ok(()),
+                Revoked::NotGranted => Err(Error::NotGranted {
+                    id: component,
+                    permission: Box::new(permission),
+                    granted: policy.permissions(),
+                }),
+            }
         })
         .await
     }
@@ -128,14 +166,14 @@ impl Service {
         self: &Arc<Self>,
         id: &ComponentId,
         origin: Origin,
-        edit: impl FnOnce(&mut Policy) -> Result<(), Error> + Send + 'static,
+        edit: impl FnOnce(Option<&Metadata>, &mut Policy) -> Result<(), Error> + Send + 'static,
     ) -> Result<PolicyReport, Error> {
         let installed = self.installed(id)?;
         let grantor = Grantor::from(origin);
         let change = move |standing: Standing| {
             let granted = standing.granted?;
             let mut policy = granted.policy.clone();
-            edit(&mut policy)?;
+            edit(standing.component.as_deref(), &mut policy)?;
             Ok(granted.changed(policy, &grantor))
         };
         let granted = self.change_grants(id, change).await?;
@@ -154,4 +192,9 @@ impl Service {
         self.sandboxes.forget(id);
         Ok(granted)
     }
+}
+
+/// Whether the component in place, if it can be told, has these bytes.
+fn is_the_one(component: Option<&Metadata>, digest: Digest) -> bool {
+    component.is_some_and(|component| component.digests.component == digest)
 }

@@ -7,6 +7,7 @@ use crate::reference::ComponentId;
 use crate::store::{Granted, Grantor, Metadata, Origin, RequestSource, Standing, StoreError};
 
 use super::consent::{Answer, Consent, Question};
+use super::is_the_one;
 use super::report::{Described, describe, described};
 use crate::service::load::LoadStatus;
 use crate::service::{BundledPolicy, Error, Service};
@@ -17,6 +18,8 @@ pub enum PolicyChoice {
     /// As the configuration says: the user is asked, unless it says otherwise.
     #[default]
     Bundled,
+    /// Nothing, whatever the configuration says: grants stay as they are.
+    Leave,
     /// It is granted.
     GrantRequested,
     /// This is granted, whatever it asks for, in place of all other grants.
@@ -137,6 +140,7 @@ impl Service {
         match &settlement.choice {
             PolicyChoice::Given(policy) => return Ok(Decided::Replace(policy.clone())),
             PolicyChoice::GrantRequested => return Ok(Decided::Add(settlement.origin)),
+            PolicyChoice::Leave => return Ok(Decided::Leave),
             PolicyChoice::Bundled => {}
         }
         let beyond = self.beyond(&metadata.component_id, request);
@@ -155,6 +159,7 @@ impl Service {
                 let question = Question {
                     component_id: metadata.component_id.clone(),
                     source: metadata.source.clone(),
+                    digest: metadata.digests.component,
                     permissions: beyond,
                     remarks: request.remarks.clone(),
                 };
@@ -191,8 +196,7 @@ impl Service {
     ) -> Result<Granted, Error> {
         let asked = metadata.digests.component;
         self.change_grants(&metadata.component_id, move |standing| {
-            let now = standing.component.as_ref();
-            if now.is_some_and(|now| now.digests.component != asked) {
+            if !is_the_one(standing.component.as_deref(), asked) {
                 return Ok(standing.granted?);
             }
             Ok(change(standing)?)

@@ -56,6 +56,12 @@ impl Place {
         format!("file://{}", path.display())
     }
 
+    /// Writes the root's configuration.
+    pub fn configure(&self, config: &str) {
+        std::fs::create_dir_all(self.path("root")).unwrap();
+        std::fs::write(self.path("root/config.toml"), config).unwrap();
+    }
+
     pub fn path(&self, name: &str) -> PathBuf {
         self.dir.path().join(name)
     }
@@ -106,7 +112,7 @@ impl Place {
         .await
     }
 
-    async fn stdio_as(
+    pub async fn stdio_as(
         &self,
         args: &[&str],
         (ear, news): (Arc<Ear>, mpsc::UnboundedReceiver<News>),
@@ -231,6 +237,8 @@ pub struct Ear {
     news: mpsc::UnboundedSender<News>,
     /// What the user answers when asked; without it the client cannot ask.
     answer: Option<Answer>,
+    /// Whoever holds this keeps the user thinking.
+    pub thinking: tokio::sync::Mutex<()>,
 }
 
 /// How the user answers the server's questions.
@@ -250,8 +258,16 @@ impl Ear {
         let (news, heard) = mpsc::unbounded_channel();
         let mut info = ClientConfig::default();
         info.protocol_version = version;
-        let answer = None;
-        (Arc::new(Ear { info, news, answer }), heard)
+        (Arc::new(Ear::with(info, news, None)), heard)
+    }
+
+    fn with(info: ClientConfig, news: mpsc::UnboundedSender<News>, answer: Option<Answer>) -> Self {
+        Ear {
+            info,
+            news,
+            answer,
+            thinking: Default::default(),
+        }
     }
 
     /// A client that asks its user.
@@ -263,8 +279,7 @@ impl Ear {
         let mut info = ClientConfig::default();
         info.protocol_version = version;
         info.capabilities.elicitation = Some(ElicitationCapability::default());
-        let answer = Some(answer);
-        (Arc::new(Ear { info, news, answer }), heard)
+        (Arc::new(Ear::with(info, news, Some(answer))), heard)
     }
 }
 
@@ -282,6 +297,7 @@ impl ClientHandler for Ear {
             panic!("not a form");
         };
         let _ = self.news.send(News::Asked(message));
+        drop(self.thinking.lock().await);
         let result = |action, content| {
             let mut result = ElicitResult::new(action);
             result.content = content;
