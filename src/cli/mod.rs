@@ -1,6 +1,7 @@
 //! The command line: one file per command, each a thin face of a verb of
 //! [`crate::service`].
 
+mod age;
 mod cache;
 mod call;
 mod changes;

@@ -31,6 +31,7 @@ use crate::reference::{ComponentId, Reference};
 use crate::schema::{Description, ToolRecord};
 use crate::verify::Verified;
 
+pub use compiled::UnusedCode;
 pub use error::{StoreError, UnreadablePolicy};
 pub use hold::Hold;
 pub use kept::KeptFile;

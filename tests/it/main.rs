@@ -6,6 +6,7 @@ mod auth_mirrors;
 mod auth_registry;
 mod auth_tokens;
 mod cache;
+mod cache_room;
 mod cli_bad_input;
 mod cli_help;
 mod cli_keyring;

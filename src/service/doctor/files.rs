@@ -51,7 +51,7 @@ impl Service {
         let found = format!("{} MiB are free", free >> 20);
         Some(if free < ROOM {
             Finding::new("disk", State::Warning, found)
-                .advise("make room, for instance with `wassette cache prune --unused-for 168h`")
+                .advise("make room, for instance with `wassette cache prune --unused-for 7d`")
         } else {
             Finding::ok("disk", found)
         })

@@ -45,12 +45,13 @@ pub(super) fn place_with(
     }
 }
 
-/// Takes the policy of the component in place over into the version that is
-/// to replace it.
+/// Takes the policy of the component in place, and the time of its last call,
+/// over into the version that is to replace it.
 pub fn carry(files: &ComponentFiles, staged: &ComponentFiles) -> Result<(), StoreError> {
     for (from, to) in [
         (&files.policy, &staged.policy),
         (&files.policy_record, &staged.policy_record),
+        (&files.used, &staged.used),
     ] {
         match fs::hard_link(from, to).or_else(|_| fs::copy(from, to).map(drop)) {
             Err(error) if error.kind() == io::ErrorKind::NotFound => {}
