@@ -4,10 +4,13 @@ use std::path::{Path, PathBuf};
 use std::process::{ExitStatus, Stdio};
 use std::time::{Duration, Instant};
 
+use tempfile::TempDir;
 use tokio::io::{AsyncRead, AsyncReadExt};
 use tokio::process::Command;
-use tokio::sync::Semaphore;
+use tokio::sync::{Semaphore, SemaphorePermit};
 
+use super::compile::Priority;
+use super::demand::Demand;
 use super::engine::Tier;
 use super::error::CompileError;
 use crate::store::{Layout, Staging};
@@ -20,17 +23,34 @@ pub(super) struct Jobs {
     compiler: PathBuf,
     layout: Layout,
     timeout: Duration,
-    /// Baseline jobs never queue behind the long optimised ones.
-    baseline: Semaphore,
-    optimised: Semaphore,
+    background: Semaphore,
+    /// What a call waits for never queues behind what nobody waits for.
+    awaited: Semaphore,
+}
+
+/// One component to compile.
+#[derive(Clone, Copy)]
+pub(super) struct Job<'a> {
+    pub tier: Tier,
+    pub wasm: &'a Path,
+    /// Who waits for it.
+    pub demand: &'a Demand,
 }
 
 /// Fresh code in a private directory, which goes when this is dropped.
 pub(super) struct Compiled {
     /// Held for its `Drop`.
-    _directory: Staging,
+    _place: Place,
     pub path: PathBuf,
     pub took: Duration,
+}
+
+/// Where a compiler writes.
+enum Place {
+    /// From where code is renamed to where the next start finds it.
+    Store(Staging),
+    /// For a root that cannot be written.
+    Temporary(TempDir),
 }
 
 impl Jobs {
@@ -40,38 +60,60 @@ impl Jobs {
             compiler,
             layout,
             timeout,
-            baseline: Semaphore::new(at_once),
-            optimised: Semaphore::new(at_once),
+            background: Semaphore::new(at_once),
+            awaited: Semaphore::new(at_once),
         }
     }
 
     /// Compiles a component; dropping the future kills the compiler.
-    pub async fn compile(&self, tier: Tier, wasm: &Path) -> Result<Compiled, CompileError> {
-        let permits = match tier {
-            Tier::Baseline => &self.baseline,
-            Tier::Optimised => &self.optimised,
-        };
-        // The semaphores are never closed, and without a permit all the job
-        // lacks is its turn.
-        let _permit = permits.acquire().await.ok();
+    pub async fn compile(&self, job: Job<'_>) -> Result<Compiled, CompileError> {
+        let (_permit, priority) = self.turn(job.demand).await;
         let started = Instant::now();
-        let directory = Staging::create(&self.layout).map_err(CompileError::Staging)?;
-        let path = directory.path().join("code.cwasm");
-        self.run(tier, wasm, &path).await?;
+        let layout = self.layout.clone();
+        let place = tokio::task::spawn_blocking(move || Place::make(&layout)).await;
+        let place = place.map_err(|error| CompileError::Load {
+            message: error.to_string(),
+        })??;
+        let path = place.path().join("code.cwasm");
+        self.run(job, priority, &path).await?;
         let took = started.elapsed();
-        tracing::debug!(tier = tier.name(), wasm = %wasm.display(), ?took, "compiled");
+        tracing::debug!(
+            tier = job.tier.name(),
+            wasm = %job.wasm.display(),
+            priority = priority.name(),
+            ?took,
+            "compiled"
+        );
         Ok(Compiled {
-            _directory: directory,
+            _place: place,
             path,
             took,
         })
     }
 
-    async fn run(&self, tier: Tier, input: &Path, output: &Path) -> Result<(), CompileError> {
+    /// Waits until the job may run; one that a call comes to wait for
+    /// meanwhile changes queues. The semaphores are never closed, and without
+    /// a permit all the job lacks is its turn.
+    async fn turn(&self, demand: &Demand) -> (Option<SemaphorePermit<'_>>, Priority) {
+        tokio::select! {
+            biased;
+            () = demand.arises() => (self.awaited.acquire().await.ok(), Priority::Awaited),
+            permit = self.background.acquire() => (permit.ok(), Priority::Background),
+        }
+    }
+
+    async fn run(
+        &self,
+        job: Job<'_>,
+        priority: Priority,
+        output: &Path,
+    ) -> Result<(), CompileError> {
+        let tier = job.tier;
         let mut child = Command::new(&self.compiler)
             .args(["compile", "--tier", tier.name()])
-            .args([input, output])
-            .stdin(Stdio::null())
+            .args(["--priority", priority.name(), "--end-with-input"])
+            .args([job.wasm, output])
+            .stdin(Stdio::piped())
             .stdout(Stdio::null())
             .stderr(Stdio::piped())
             .kill_on_drop(true)
@@ -80,6 +122,8 @@ impl Jobs {
                 compiler: self.compiler.clone(),
                 source,
             })?;
+        // Should this process be killed, the pipe breaks and the child ends.
+        let _alive = child.stdin.take();
         let stderr = child.stderr.take();
         let finish = async {
             let message = match stderr {
@@ -100,6 +144,28 @@ impl Jobs {
             source,
         })?;
         outcome(tier, status, message)
+    }
+}
+
+impl Place {
+    fn make(layout: &Layout) -> Result<Self, CompileError> {
+        let error = match Staging::create(layout) {
+            Ok(staging) => return Ok(Place::Store(staging)),
+            Err(error) => error,
+        };
+        tracing::debug!("compiled code will not be kept: {error}");
+        let temporary = tempfile::Builder::new().prefix("wassette-").tempdir();
+        temporary.map(Place::Temporary).map_err(|why| {
+            tracing::debug!("nor is there a temporary directory: {why}");
+            CompileError::Staging(error)
+        })
+    }
+
+    fn path(&self) -> &Path {
+        match self {
+            Place::Store(staging) => staging.path(),
+            Place::Temporary(directory) => directory.path(),
+        }
     }
 }
 

@@ -145,6 +145,9 @@ impl Service {
         if let Some(bytes) = config.limits.memory {
             runtime.memory_limit = bytes;
         }
+        if let Some(jobs) = config.limits.compile_jobs {
+            runtime.compile_jobs = jobs.get();
+        }
         runtime.total_memory = config.limits.total_memory;
         Ok(Arc::new(Service {
             store,

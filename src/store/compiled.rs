@@ -6,13 +6,27 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-use super::Store;
+use super::{Layout, Store};
 use crate::digest::Digest;
 
 /// How long code stays that no installed component has, and for how many: one
 /// that is loaded again soon, or rolled back, is not compiled again.
 const KEPT: Duration = Duration::from_secs(7 * 24 * 3600);
 const KEPT_AT_MOST: usize = 8;
+
+impl Layout {
+    /// Where the code of a component for an engine is, for all that have it.
+    pub fn compiled_code(&self, component: &Digest, engine: &Digest) -> PathBuf {
+        // 64 bits of the engine's hash only keep two files apart; the seal
+        // has all of it.
+        let name = format!("{}{}.cwasm", beginning(component), &engine.hex()[..16]);
+        self.compiled().join(name)
+    }
+}
+
+fn beginning(component: &Digest) -> String {
+    format!("{}-", component.hex())
+}
 
 /// Code in `compiled/` that no installed component has.
 #[derive(Debug, Clone)]
@@ -32,7 +46,7 @@ impl UnusedCode {
 impl Store {
     /// Code for this component must be made anew, for whatever engine.
     pub fn forget_compiled(&self, component: &Digest) {
-        let made_from = format!("{}-", component.hex());
+        let made_from = beginning(component);
         for path in self.compiled() {
             let name = path.file_name().unwrap_or_default().to_string_lossy();
             if name.starts_with(&made_from) {

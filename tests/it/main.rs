@@ -17,6 +17,7 @@ mod cli_secret;
 mod cli_sources;
 mod clients;
 mod code_kept;
+mod compilers;
 mod crash;
 mod doctor;
 mod documents;
@@ -55,6 +56,7 @@ mod mcp_sse;
 mod mcp_tools;
 #[cfg(unix)]
 mod policy_matrix;
+mod read_only;
 mod real_components;
 mod runtime_cache;
 mod runtime_calls;
