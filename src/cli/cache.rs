@@ -47,7 +47,7 @@ enum CacheCommand {
     Verify {
         /// Only this component
         id: Option<ComponentId>,
-        /// Make again what can be; move changed components to `quarantine/`
+        /// Make again what can be; move what was changed to `quarantine/`
         #[arg(long)]
         repair: bool,
     },
@@ -182,8 +182,8 @@ impl Present for VerifyReport {
             self.components.len(),
             size(self.bytes)
         );
-        let faults = self.components.iter().flat_map(|verdict| &verdict.faults);
-        let rows: Vec<_> = faults
+        let rows: Vec<_> = self
+            .faults()
             .map(|fault| {
                 let state = if fault.repaired { "repaired" } else { "fault" };
                 vec![state.into(), fault.file.clone(), fault.reason.clone()]

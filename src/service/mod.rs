@@ -45,7 +45,8 @@ use grants::Sandboxes;
 use usage::Usage;
 
 pub use cache::{
-    CacheListing, CachedComponent, Clear, Cleared, Fault, Keep, Repair, Verdict, VerifyReport,
+    CacheListing, CachedComponent, Clear, Cleared, Fault, FaultKind, Keep, Repair, Verdict,
+    VerifyReport,
 };
 pub use call::CallReport;
 pub use config::{BundledPolicy, Config, ConfigError};

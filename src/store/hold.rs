@@ -3,7 +3,7 @@
 use std::fs::{File, TryLockError};
 
 use super::error::StoreError;
-use super::{Store, create_private};
+use super::{Store, create_private, staging};
 use crate::reference::ComponentId;
 
 /// No other process loads, replaces or unloads the component until this is
@@ -26,12 +26,7 @@ impl Store {
         if let Some(directory) = path.parent() {
             create_private(directory)?;
         }
-        let lock = File::options()
-            .create(true)
-            .truncate(false)
-            .write(true)
-            .open(&path)
-            .map_err(StoreError::io("open", &path))?;
+        let lock = staging::lock_file(&path)?;
         match lock.try_lock() {
             Ok(()) => Ok(Some(Hold { _lock: lock })),
             Err(TryLockError::WouldBlock) => Ok(None),

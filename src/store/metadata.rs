@@ -118,6 +118,18 @@ impl Metadata {
         Ok(metadata)
     }
 
+    /// The format of a file that a newer version of this program wrote, which
+    /// may hold whatever else.
+    pub fn newer_format(path: &Path) -> Option<u32> {
+        #[derive(Deserialize)]
+        struct Format {
+            format: u32,
+        }
+        let text = fs::read(path).ok()?;
+        let Format { format } = serde_json::from_slice(&text).ok()?;
+        (format > FORMAT).then_some(format)
+    }
+
     fn check_format(&self, text: &str) -> io::Result<()> {
         let invalid = |reason: String| io::Error::new(io::ErrorKind::InvalidData, reason);
         match (self.format, text.rsplit_once(CHECKSUM)) {

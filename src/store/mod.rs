@@ -40,7 +40,7 @@ pub use metadata::{ComponentInfo, Digests, Metadata, ValidationStamp};
 pub use policy::{GrantRecord, Granted, Grantor, Origin, PolicyRecord, RequestSource, Standing};
 pub use previous::WentBack;
 pub use secrets::{SecretError, SecretKey, SecretStamp, SecretStore, Secrets};
-pub use staging::Staging;
+pub use staging::{Staging, is_unfinished};
 pub use stamp::FileStamp;
 
 /// The components under one root.

@@ -94,12 +94,23 @@ fn owned(dir: &Path) -> bool {
 
 /// Takes the root's lock; it is free again when the file is dropped.
 pub(super) fn exclusive(path: &Path) -> Result<File, StoreError> {
-    let lock = File::options()
-        .create(true)
-        .truncate(false)
-        .write(true)
-        .open(path)
-        .map_err(StoreError::io("open", path))?;
+    let lock = lock_file(path)?;
     lock.lock().map_err(StoreError::io("lock", path))?;
     Ok(lock)
+}
+
+/// Opens a file to be locked, by its owner alone: others could hold it for ever.
+pub(super) fn lock_file(path: &Path) -> Result<File, StoreError> {
+    let mut options = File::options();
+    options.create(true).truncate(false).write(true);
+    #[cfg(unix)]
+    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+    options.open(path).map_err(StoreError::io("open", path))
+}
+
+/// Whether a file is one that its writer has not finished, or never will: the
+/// next sweep removes it.
+pub fn is_unfinished(path: &Path) -> bool {
+    let name = path.file_name().unwrap_or_default();
+    name.as_encoded_bytes().starts_with(UNFINISHED.as_bytes())
 }

@@ -4,6 +4,7 @@
 
 mod artifact;
 mod clear;
+mod examine;
 mod prune;
 mod verify;
 
@@ -20,7 +21,7 @@ use super::{Error, Service};
 
 pub use clear::{Clear, Cleared};
 pub use prune::Keep;
-pub use verify::{Fault, Repair, Verdict, VerifyReport};
+pub use verify::{Fault, FaultKind, Repair, Verdict, VerifyReport};
 
 /// What is on disk under one root.
 #[derive(Debug, Clone, Serialize)]
