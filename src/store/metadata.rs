@@ -54,6 +54,14 @@ pub struct Digests {
     pub manifest: Option<Digest>,
 }
 
+impl Digests {
+    /// That of the most there is: with the OCI manifest, what the artifact
+    /// says of itself and asks for is meant, too.
+    pub fn whole(&self) -> Digest {
+        self.manifest.unwrap_or(self.component)
+    }
+}
+
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct ComponentInfo {
     pub world: String,
