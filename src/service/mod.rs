@@ -18,13 +18,13 @@ mod error;
 mod grants;
 mod idle;
 mod inspect;
+mod last_call;
 mod list;
 mod load;
 mod login;
 mod secrets;
 pub mod share;
 mod update;
-mod usage;
 mod watch;
 
 use std::collections::HashMap;
@@ -42,7 +42,7 @@ use crate::toolbox::Toolbox;
 use alone::Turns;
 use config::Digests;
 use grants::Sandboxes;
-use usage::Usage;
+use last_call::LastCalls;
 
 pub use cache::{
     CacheListing, CachedComponent, Clear, Cleared, Fault, FaultKind, Keep, Repair, Verdict,
@@ -101,7 +101,7 @@ pub struct Service {
     /// How long the code of a component stays in memory after a call.
     idle: Duration,
     turns: Turns,
-    usage: Usage,
+    last_calls: LastCalls,
 }
 
 /// What was taken away by an unload.
@@ -162,7 +162,7 @@ impl Service {
             programs: Mutex::default(),
             idle: config.limits.idle().unwrap_or(idle::IDLE),
             turns: Turns::default(),
-            usage: Usage::default(),
+            last_calls: LastCalls::default(),
         }))
     }
 
