@@ -9,13 +9,14 @@ use std::time::{Duration, Instant};
 use serde_json::json;
 
 use crate::client::Client;
-use crate::components::{install, named, padded, three_megabytes, write};
+use crate::components::{install, named, padded, real, three_megabytes, write};
 use crate::report::{median_ms, ms, resident_mib, row, title};
 
 pub fn run() {
     many();
     verify();
     switching();
+    one_of_many();
 }
 
 /// Start to a complete `tools/list`.
@@ -130,6 +131,38 @@ fn switching() {
         "MiB",
         Some((busy, "all in use")),
     );
+}
+
+/// The memory of a server with a hundred large components, of which one is used.
+fn one_of_many() {
+    const OTHERS: usize = 99;
+    const SIZE: usize = 12 << 20;
+    title("resident memory with one 12 MB JavaScript component in use");
+    let root = tempfile::tempdir().expect("a directory");
+    install(root.path(), &real("json.wasm"));
+    let alone = memory_in_use(root.path());
+    row("of one installed", alone, "MiB", None);
+    for n in 0..OTHERS {
+        let name = format!("big-{n}");
+        let file = write(root.path(), &name, &padded(&name, SIZE));
+        install(root.path(), &file);
+        std::fs::remove_file(file).expect("removable");
+    }
+    let among = memory_in_use(root.path());
+    row(
+        "of a hundred installed",
+        among,
+        "MiB",
+        Some((alone, "one installed")),
+    );
+}
+
+/// Of a server in which the JavaScript component was just called.
+fn memory_in_use(root: &Path) -> f64 {
+    let mut client = Client::wassette(root);
+    assert!(client.list_tools() > 0);
+    client.call("format", json!({"document": "{\"a\":1}"}));
+    resident_mib(client.pid())
 }
 
 /// Calls every component once; the median in milliseconds.

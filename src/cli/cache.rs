@@ -3,10 +3,11 @@ use std::time::Duration;
 use clap::{Args, Subcommand};
 
 use crate::error::{Class, Diagnose};
-use crate::policy::{parse_duration, parse_size};
+use crate::policy::parse_bytes;
 use crate::reference::ComponentId;
 use crate::service::{CacheListing, Clear, Cleared, Keep, Repair, VerifyReport};
 
+use super::age::parse_age;
 use super::output::{self, Present, grid, size};
 use super::progress::Bar;
 use super::{Failure, Global, Opening};
@@ -18,7 +19,7 @@ Examples:
   wassette cache list
   wassette cache verify --repair
   wassette cache clear time --compiled
-  wassette cache prune --max-size 1Gi --unused-for 720h")]
+  wassette cache prune --max-size 1Gi --unused-for 30d")]
 pub struct Cache {
     #[command(subcommand)]
     command: CacheCommand,
@@ -35,26 +36,29 @@ enum CacheCommand {
         /// Only compiled code
         #[arg(long)]
         compiled: bool,
-        /// Only what killed processes left of downloads
+        /// Only what downloads left that were killed or broke off
         #[arg(long, conflicts_with_all = ["compiled", "id"])]
         downloads: bool,
+        /// Only catalogs: none is kept on disk, they are part of the program
+        #[arg(long, conflicts_with_all = ["compiled", "downloads", "id"])]
+        catalogs: bool,
     },
     /// Hash every byte again and compare every record with its component
     Verify {
         /// Only this component
         id: Option<ComponentId>,
-        /// Make again what can be; move changed components to `quarantine/`
+        /// Make again what can be; move what was changed to `quarantine/`
         #[arg(long)]
         repair: bool,
     },
     /// Remove compiled code and previous versions over these bounds, the longest unused first
     #[command(group = clap::ArgGroup::new("bounds").required(true).multiple(true))]
     Prune {
-        /// Bytes to keep of them at most, such as `512Mi`
-        #[arg(long, value_name = "SIZE", value_parser = parse_size, group = "bounds")]
+        /// Bytes to keep of them at most, such as `512Mi`, or `0`
+        #[arg(long, value_name = "SIZE", value_parser = parse_bytes, group = "bounds")]
         max_size: Option<u64>,
-        /// Keep what was called, or replaced, within this time, such as `720h`
-        #[arg(long, value_name = "TIME", value_parser = parse_duration, group = "bounds")]
+        /// Keep what was called, loaded or replaced within this time, such as `12h`, `30d` or `4w`
+        #[arg(long, value_name = "TIME", value_parser = parse_age, group = "bounds")]
         unused_for: Option<Duration>,
     },
 }
@@ -68,10 +72,12 @@ impl Cache {
                 id,
                 compiled,
                 downloads,
+                catalogs,
             } => {
-                let what = match (compiled, downloads) {
-                    (true, _) => Clear::Compiled,
-                    (_, true) => Clear::Downloads,
+                let what = match (compiled, downloads, catalogs) {
+                    (true, ..) => Clear::Compiled,
+                    (_, true, _) => Clear::Downloads,
+                    (.., true) => Clear::Catalogs,
                     _ => Clear::Everything,
                 };
                 output::print(&service.cache_clear(id.as_ref(), what)?, global.output);
@@ -154,13 +160,18 @@ impl Present for CacheListing {
 
 impl Present for Cleared {
     fn table(&self) -> String {
-        format!(
-            "Freed {}: compiled code of {} components, {} previous versions, {} unfinished downloads",
-            size(self.freed_bytes),
-            self.compiled.len(),
-            self.previous.len(),
-            self.downloads
-        )
+        let counts = [
+            ("compiled code of components", self.compiled.len()),
+            ("code of nothing installed", self.unused),
+            ("previous versions", self.previous.len()),
+            ("unfinished downloads", self.downloads),
+        ];
+        let counts = counts.iter().filter(|(_, count)| *count > 0);
+        let counts: Vec<String> = counts.map(|(of, count)| format!("{of}: {count}")).collect();
+        match counts.is_empty() {
+            true => "There was nothing to remove".into(),
+            false => format!("Freed {}; {}", size(self.freed_bytes), counts.join(", ")),
+        }
     }
 }
 
@@ -171,8 +182,8 @@ impl Present for VerifyReport {
             self.components.len(),
             size(self.bytes)
         );
-        let faults = self.components.iter().flat_map(|verdict| &verdict.faults);
-        let rows: Vec<_> = faults
+        let rows: Vec<_> = self
+            .faults()
             .map(|fault| {
                 let state = if fault.repaired { "repaired" } else { "fault" };
                 vec![state.into(), fault.file.clone(), fault.reason.clone()]

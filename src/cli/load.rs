@@ -38,7 +38,7 @@ pub struct Load {
     #[arg(long, value_name = "sha256:…", conflicts_with = "skip_verification")]
     digest: Option<Digest>,
 
-    /// Install without checking signatures or configuration; recorded, and shown by `list`
+    /// Install even if its config lists other layers than its OCI manifest; recorded, and shown by `list`
     #[arg(long)]
     skip_verification: bool,
 

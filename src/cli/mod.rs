@@ -1,6 +1,7 @@
 //! The command line: one file per command, each a thin face of a verb of
 //! [`crate::service`].
 
+mod age;
 mod authorities;
 mod cache;
 mod call;

@@ -48,6 +48,9 @@ impl Progress for Bar {
         {
             self.0.set_length(total);
             self.0.set_style(download());
+            self.0.set_position(done);
+            // What is soon done is seen as well.
+            self.0.force_draw();
         }
         self.0.set_position(done);
     }

@@ -3,6 +3,7 @@ use std::sync::Arc;
 use clap::Args;
 use serde::Serialize;
 
+use crate::digest::Digest;
 use crate::error::{Class, Diagnose, Report};
 use crate::reference::ComponentId;
 use crate::service::{Freshness, Review, Service, UpdateStatus, Updated};
@@ -16,14 +17,15 @@ use super::{Failure, Global, Opening, block_on};
 /// Replace components by what their sources have now
 ///
 /// What a new version changes for agents and users is shown first. One that
-/// changes tools, imports or permissions is put in place with --accept only.
-/// What is granted stays so; a new request grants nothing.
+/// changes tools, imports, permissions or trust is put in place with --accept
+/// only; the digest that was shown makes sure that it is that version and not
+/// one that came since. What is granted stays so; a new request grants nothing.
 #[derive(Args)]
 #[command(after_help = "\
 Examples:
   wassette update --all --dry-run
   wassette update weather
-  wassette update weather --accept
+  wassette update weather --accept=sha256:9f2c…
   wassette rollback weather")]
 pub struct Update {
     /// Id of the component
@@ -38,9 +40,9 @@ pub struct Update {
     #[arg(long, conflicts_with = "accept")]
     dry_run: bool,
 
-    /// Take new versions whatever they change
-    #[arg(long)]
-    accept: bool,
+    /// Take new versions whatever they change, or only the one of this digest
+    #[arg(long, value_name = "DIGEST", num_args = 0..=1, require_equals = true)]
+    accept: Option<Option<Digest>>,
 
     #[command(flatten)]
     authorities: AuthorityArgs,
@@ -66,8 +68,9 @@ impl Update {
     pub(super) fn run(self, global: &Global) -> Result<(), Failure> {
         let review = match (self.dry_run, self.accept) {
             (true, _) => Review::DryRun,
-            (_, true) => Review::Accepted,
-            _ => Review::CodeOnly,
+            (_, Some(Some(digest))) => Review::AcceptedAs(digest),
+            (_, Some(None)) => Review::Accepted,
+            (_, None) => Review::CodeOnly,
         };
         let service = global.open(Opening {
             ca: self.authorities.ca.clone(),
@@ -122,10 +125,14 @@ impl Updates {
             }
             .into());
         }
-        let held = |one: &&Updated| one.status == UpdateStatus::Held;
-        match self.components.iter().filter(held).count() {
-            0 => Ok(()),
-            held => Err(NotAccepted { held }.into()),
+        let components = self.components.iter();
+        let held = components.filter(|one| one.status == UpdateStatus::Held);
+        let held: Vec<_> = held
+            .map(|one| (one.component_id.clone(), one.now.whole()))
+            .collect();
+        match held.is_empty() {
+            true => Ok(()),
+            false => Err(NotAccepted { held }.into()),
         }
     }
 }
@@ -152,17 +159,20 @@ fn told(updated: &Updated) -> String {
         UpdateStatus::Updated => "updated",
     };
     let mut text = format!("{id}: {status}\n{}", changes::table(&updated.changes));
+    if updated.status != UpdateStatus::Updated {
+        text.push_str(&format!("\n  digest {}", updated.now.whole()));
+    }
     for permission in &updated.not_granted {
         text.push_str(&format!("\n  not granted: {}", permission.description));
     }
     text
 }
 
-/// What came would change more than code.
+/// What came would change more than code, or is not what was accepted.
 #[derive(Debug, thiserror::Error)]
-#[error("Updates that change more than code wait to be accepted: {held}")]
+#[error("Updates that wait to be accepted: {}", held.len())]
 struct NotAccepted {
-    held: usize,
+    held: Vec<(ComponentId, Digest)>,
 }
 
 impl Diagnose for NotAccepted {
@@ -175,7 +185,14 @@ impl Diagnose for NotAccepted {
     }
 
     fn hint(&self) -> Option<String> {
-        Some("look at the changes, and run it again with `--accept`".into())
+        Some(match &*self.held {
+            [(id, digest)] => format!(
+                "look at the changes; `wassette update {id} --accept={digest}` takes this version"
+            ),
+            _ => {
+                "look at the changes; `wassette update ID --accept=DIGEST` takes one version".into()
+            }
+        })
     }
 }
 

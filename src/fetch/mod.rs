@@ -44,6 +44,7 @@ pub use oci::{
 };
 pub use options::{FetchOptions, Network};
 pub use outcome::{Artifact, Blob, Fetched, Identity, KeptBlob, Openness, Receipt, Resolved};
+pub use parts::clear_parts;
 pub use progress::{Progress, Silent, Step};
 pub use unpack::UnpackError;
 

@@ -55,13 +55,24 @@ fn sweep(directory: &Path, wanted: &Path) -> io::Result<()> {
         if !old && nth + 1 < KEPT {
             continue;
         }
-        let Ok(file) = File::open(path) else { continue };
-        if file.try_lock().is_ok() && is_at(&file, path) {
-            // The next sweep tries again.
-            let _ = fs::remove_file(path);
-        }
+        remove(path);
     }
     Ok(())
+}
+
+/// Removes all parts that no download has, and returns how many.
+pub fn clear_parts(directory: &Path) -> usize {
+    let parts = fs::read_dir(directory).into_iter().flatten().flatten();
+    parts.filter(|part| remove(&part.path())).count()
+}
+
+/// Whether the part is gone, which one in use is not.
+fn remove(path: &Path) -> bool {
+    let Ok(file) = File::open(path) else {
+        return false;
+    };
+    // What cannot be removed is tried again by the next sweep.
+    file.try_lock().is_ok() && is_at(&file, path) && fs::remove_file(path).is_ok()
 }
 
 #[cfg(unix)]
@@ -120,6 +131,22 @@ mod tests {
         assert!(!parts[18].exists());
         assert!(parts[19].exists(), "it is in use");
         drop(used);
+    }
+
+    #[test]
+    fn all_go_but_those_in_use() {
+        let dir = tempfile::tempdir().expect("a directory");
+        let part = |n: u8| {
+            let part = open(dir.path(), &Digest::of(&[n])).expect("opened");
+            part.expect("free")
+        };
+        let used = part(1);
+        drop((part(2), part(3)));
+        assert_eq!(clear_parts(dir.path()), 2);
+        assert!(used.path.exists());
+        drop(used);
+        assert_eq!(clear_parts(dir.path()), 1);
+        assert_eq!(clear_parts(&dir.path().join("none")), 0);
     }
 
     #[test]

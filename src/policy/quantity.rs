@@ -27,17 +27,27 @@ const LONGEST: u64 = 24 * 3_600_000;
 /// The most processors, in thousandths.
 const MOST_CPU: u32 = 1_024_000;
 
-/// Bytes: `512Mi`, `1Gi`, `64M`, `1048576`.
+/// Bytes that something can run with: `512Mi`, `1Gi`, `64M`, `1048576`.
 pub fn parse_size(text: &str) -> Result<u64, InvalidPermission> {
-    let wrong = |reason: &str| InvalidPermission::new("a size", text, reason);
+    match parse_bytes(text)? {
+        0 => Err(wrong_size(text, "nothing can run with zero")),
+        bytes => Ok(bytes),
+    }
+}
+
+/// As [`parse_size`], where nothing is a size, too.
+pub fn parse_bytes(text: &str) -> Result<u64, InvalidPermission> {
+    let wrong = |reason| wrong_size(text, reason);
     let (number, unit) = split_unit(text);
     let factor = unit_of(SIZES, unit).ok_or_else(|| wrong("as in `512Mi`, `64M` or `1048576`"))?;
     let number = whole(number).ok_or_else(|| wrong("a whole number and a unit, as in `512Mi`"))?;
-    match number.checked_mul(factor) {
-        Some(0) => Err(wrong("nothing can run with zero")),
-        Some(bytes) => Ok(bytes),
-        None => Err(wrong("it is too large")),
-    }
+    number
+        .checked_mul(factor)
+        .ok_or_else(|| wrong("it is too large"))
+}
+
+fn wrong_size(text: &str, reason: &str) -> InvalidPermission {
+    InvalidPermission::new("a size", text, reason)
 }
 
 /// The largest unit that gives a whole number.

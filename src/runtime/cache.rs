@@ -97,27 +97,33 @@ pub(super) enum Miss {
     Engine,
     #[error("it was changed after it was written")]
     Changed,
+    #[error("another file took its place")]
+    Replaced,
     #[error("wasmtime refused it: {0:#}")]
     Refused(wasmtime::Error),
 }
 
 /// Maps code from disk after checking that this program wrote it, for `key`.
 pub(super) fn load(engine: &Engine, path: &Path, key: &Key) -> Result<Component, Miss> {
-    check(path, key, Trust::Time)?;
+    let checked = check(path, key, Trust::Time)?;
     // SAFETY: `deserialize_file` needs bytes that wasmtime's compiler made and
     // that stay as they are while mapped. `check` found that the file and its
     // directory belong to this user or root and no one else can write to them,
     // that the seal names this component, this engine and this format, and
     // that the bytes are those that were sealed. This program replaces such
-    // files by renaming and never writes to one that exists.
+    // files by renaming and never writes to one that exists; what was renamed
+    // there since is code of the same compiler, and not used.
     #[allow(unsafe_code, reason = "the only way to load native code")]
     let component = unsafe { Component::deserialize_file(engine, path) };
+    if !is_at(&checked, path) {
+        return Err(Miss::Replaced);
+    }
     component.map_err(Miss::Refused)
 }
 
 /// Checks code as [`load`] does, and hashes it even if its time is right.
 pub(super) fn examine(path: &Path, key: &Key) -> Result<(), Miss> {
-    check(path, key, Trust::Nothing)
+    check(path, key, Trust::Nothing).map(drop)
 }
 
 /// What is taken for a sign that a file was not changed.
@@ -127,7 +133,8 @@ enum Trust {
     Nothing,
 }
 
-fn check(path: &Path, key: &Key, trust: Trust) -> Result<(), Miss> {
+/// The file that was checked.
+fn check(path: &Path, key: &Key, trust: Trust) -> Result<File, Miss> {
     let link = match fs::symlink_metadata(path) {
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Err(Miss::Absent),
         link => link?,
@@ -139,10 +146,36 @@ fn check(path: &Path, key: &Key, trust: Trust) -> Result<(), Miss> {
     if !directory.is_dir() || !ours_alone(&directory) {
         return Err(Miss::Foreign("its directory"));
     }
-    check_seal(File::open(path)?, key, trust)
+    let file = File::open(path)?;
+    // Between the two another could have been put there.
+    if !is_same(&link, &file.metadata()?) {
+        return Err(Miss::Replaced);
+    }
+    check_seal(&file, key, trust)?;
+    Ok(file)
 }
 
-fn check_seal(mut file: File, key: &Key, trust: Trust) -> Result<(), Miss> {
+/// Whether the path still leads to the open file.
+fn is_at(file: &File, path: &Path) -> bool {
+    match (file.metadata(), fs::symlink_metadata(path)) {
+        (Ok(open), Ok(there)) => is_same(&open, &there),
+        _ => false,
+    }
+}
+
+#[cfg(unix)]
+fn is_same(one: &fs::Metadata, other: &fs::Metadata) -> bool {
+    use std::os::unix::fs::MetadataExt;
+    (one.dev(), one.ino()) == (other.dev(), other.ino())
+}
+
+#[cfg(not(unix))]
+fn is_same(_: &Metadata, _: &Metadata) -> bool {
+    // A mapped or open file cannot be replaced there.
+    true
+}
+
+fn check_seal(mut file: &File, key: &Key, trust: Trust) -> Result<(), Miss> {
     let metadata = file.metadata()?;
     let Some(image_len) = metadata.len().checked_sub(SEAL_LEN as u64) else {
         return Err(Miss::Changed);
@@ -229,7 +262,7 @@ mod tests {
         }
 
         fn check(&self) -> Result<(), Miss> {
-            check(&self.path(), &self.key, Trust::Time)
+            check(&self.path(), &self.key, Trust::Time).map(drop)
         }
 
         /// Overwrites one byte and, like a failing disk, leaves the time alone or not.
@@ -298,6 +331,21 @@ mod tests {
         let mut sealed = Sealed::new();
         sealed.key.engine = Digest::of(b"another engine");
         assert!(matches!(sealed.check(), Err(Miss::Engine)));
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn a_file_that_took_the_place_of_the_checked_one_is_told_from_it() {
+        let sealed = Sealed::new();
+        let checked = check(&sealed.path(), &sealed.key, Trust::Time).unwrap();
+        assert!(is_at(&checked, &sealed.path()));
+        // Of the same bytes and time: only the file is another.
+        let other = sealed.directory.path().join("other");
+        fs::copy(sealed.path(), &other).unwrap();
+        fs::rename(&other, sealed.path()).unwrap();
+        assert!(!is_at(&checked, &sealed.path()));
+        fs::remove_file(sealed.path()).unwrap();
+        assert!(!is_at(&checked, &sealed.path()));
     }
 
     #[cfg(unix)]

@@ -5,8 +5,10 @@
 //! server nor its memory.
 
 use std::fs;
-use std::io::Write;
+use std::io::{self, Write};
 use std::path::Path;
+use std::process;
+use std::thread;
 
 use super::cache::{self, Key};
 use super::engine::{self, Tier};
@@ -17,38 +19,109 @@ use crate::digest::Digest;
 /// takes a tenth.
 #[cfg(unix)]
 const MEMORY: u64 = 4 << 30;
-/// How much the compiler whose result nobody waits for steps back.
+/// Seconds of each processor that a compiler process may take.
+#[cfg(unix)]
+const CPU: u64 = 600;
+/// How much a compiler whose result no call waits for steps back.
 #[cfg(unix)]
 const NICE: i32 = 10;
+/// Exit code of a compiler whose server is gone; nobody sees it.
+const ORPHANED: i32 = 1;
 
-/// The whole of the compiler process: lowers its own priority and memory
-/// limit, then compiles `input` into `output`.
+/// How one compiler process behaves.
+#[derive(Clone, Copy, Debug)]
+pub struct CompilerOptions {
+    pub tier: Tier,
+    pub priority: Priority,
+    pub lifetime: Lifetime,
+}
+
+/// Whether a compiler steps back for others.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Priority {
+    /// A call waits for it.
+    Awaited,
+    Background,
+}
+
+impl Priority {
+    /// The name on the command line of the compiler process.
+    pub fn name(self) -> &'static str {
+        match self {
+            Priority::Awaited => "awaited",
+            Priority::Background => "background",
+        }
+    }
+
+    /// The priority of a name.
+    pub fn from_name(name: &str) -> Option<Self> {
+        [Priority::Awaited, Priority::Background]
+            .into_iter()
+            .find(|priority| priority.name() == name)
+    }
+}
+
+/// When a compiler ends at the latest.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Lifetime {
+    /// When it is done.
+    OfItsWork,
+    /// When its standard input ends, too: whoever started it holds the other
+    /// end, and lets go of it in whatever way it dies.
+    OfItsInput,
+}
+
+/// The whole of the compiler process: restrains itself, then compiles `input`
+/// into `output`.
 ///
 /// # Errors
 ///
 /// A [`CompileError`] whose message the process prints to its error stream.
-pub(super) fn main(tier: Tier, input: &Path, output: &Path) -> Result<(), CompileError> {
-    restrain(tier);
-    compile(tier, input, output)
+pub(super) fn main(
+    options: CompilerOptions,
+    input: &Path,
+    output: &Path,
+) -> Result<(), CompileError> {
+    if options.lifetime == Lifetime::OfItsInput {
+        end_with_input();
+    }
+    restrain(options.priority);
+    compile(options.tier, input, output)
 }
 
+fn end_with_input() {
+    thread::spawn(|| {
+        // Nothing is ever written to it.
+        let _ = io::copy(&mut io::stdin().lock(), &mut io::sink());
+        process::exit(ORPHANED);
+    });
+}
+
+/// All this only makes the machine more pleasant; compiling works without.
 #[cfg(unix)]
-fn restrain(tier: Tier) {
-    use rustix::process::{Resource, Rlimit, getrlimit, nice, setrlimit};
-    let maximum = getrlimit(Resource::Data).maximum;
-    let limit = Rlimit {
-        current: Some(maximum.map_or(MEMORY, |maximum| maximum.min(MEMORY))),
-        maximum,
-    };
-    // Both only make the machine more pleasant; compiling works without.
-    let _ = setrlimit(Resource::Data, limit);
-    if tier == Tier::Optimised {
+fn restrain(priority: Priority) {
+    use rustix::process::{Resource, nice};
+    let cores = thread::available_parallelism().map_or(1, |cores| cores.get() as u64);
+    limit(Resource::Data, MEMORY);
+    limit(Resource::Cpu, CPU * cores);
+    if priority == Priority::Background {
         let _ = nice(NICE);
     }
 }
 
+#[cfg(unix)]
+fn limit(resource: rustix::process::Resource, most: u64) {
+    use rustix::process::{Rlimit, getrlimit, setrlimit};
+    let maximum = getrlimit(resource).maximum;
+    let limit = Rlimit {
+        current: Some(maximum.map_or(most, |maximum| maximum.min(most))),
+        maximum,
+    };
+    let _ = setrlimit(resource, limit);
+}
+
 #[cfg(not(unix))]
-fn restrain(_: Tier) {}
+fn restrain(_: Priority) {}
 
 /// Compiles `input` and puts the sealed code at `output`, whole or not at all.
 pub(super) fn compile(tier: Tier, input: &Path, output: &Path) -> Result<(), CompileError> {

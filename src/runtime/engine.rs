@@ -1,7 +1,7 @@
 //! The engines: one configuration per tier, made at first use.
 
 use std::num::NonZeroUsize;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
 use wasmtime::component::Linker;
 use wasmtime::{
@@ -9,11 +9,13 @@ use wasmtime::{
     WasmBacktraceDetails,
 };
 
+use super::cache::{Key, engine_hash};
 use super::error::CompileError;
 use super::limits::{GUEST_STACK, POOL_TABLE_ELEMENTS};
 use super::link;
 use super::sandbox::Guest;
 use super::ticker::Ticker;
+use crate::digest::Digest;
 
 /// Frames kept of a trap's backtrace.
 const BACKTRACE_FRAMES: NonZeroUsize = NonZeroUsize::new(20).unwrap();
@@ -125,6 +127,7 @@ fn pool() -> PoolingAllocationConfig {
 pub(super) struct Running {
     pub engine: Engine,
     pub linker: Linker<Guest>,
+    hash: Digest,
 }
 
 impl Running {
@@ -135,7 +138,19 @@ impl Running {
         }
         let engine = Engine::new(&config)?;
         let linker = link::linker(&engine)?;
-        Ok(Running { engine, linker })
+        Ok(Running {
+            hash: engine_hash(&engine),
+            engine,
+            linker,
+        })
+    }
+
+    /// What code of a component must have been made from to run here.
+    pub fn key(&self, component: Digest) -> Key {
+        Key {
+            component,
+            engine: self.hash,
+        }
     }
 }
 
@@ -143,9 +158,23 @@ impl Running {
 #[derive(Default)]
 pub(super) struct Engines {
     made: Mutex<Vec<(Tier, Allocation, Arc<Running>)>>,
+    /// Hash of the engine for optimised code, which needs no running one.
+    optimised: OnceLock<Digest>,
 }
 
 impl Engines {
+    /// What the optimised code of a component must have been made from.
+    pub fn optimised_key(&self, component: Digest) -> Result<Key, CompileError> {
+        let engine = match self.optimised.get() {
+            Some(known) => *known,
+            None => {
+                let engine = compiling(Tier::Optimised).map_err(CompileError::engine)?;
+                *self.optimised.get_or_init(|| engine_hash(&engine))
+            }
+        };
+        Ok(Key { component, engine })
+    }
+
     /// The engine of a tier, made now if need be and then driven by `ticker`.
     pub fn get(
         &self,
@@ -176,7 +205,6 @@ impl Engines {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::runtime::cache::engine_hash;
 
     #[test]
     fn tiers_have_names() {

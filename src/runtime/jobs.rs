@@ -6,8 +6,10 @@ use std::time::{Duration, Instant};
 
 use tokio::io::{AsyncRead, AsyncReadExt};
 use tokio::process::Command;
-use tokio::sync::Semaphore;
+use tokio::sync::{Semaphore, SemaphorePermit};
 
+use super::compile::Priority;
+use super::demand::Demand;
 use super::engine::Tier;
 use super::error::CompileError;
 use crate::store::{Layout, Staging};
@@ -20,9 +22,18 @@ pub(super) struct Jobs {
     compiler: PathBuf,
     layout: Layout,
     timeout: Duration,
-    /// Baseline jobs never queue behind the long optimised ones.
-    baseline: Semaphore,
-    optimised: Semaphore,
+    background: Semaphore,
+    /// What a call waits for never queues behind what nobody waits for.
+    awaited: Semaphore,
+}
+
+/// One component to compile.
+#[derive(Clone, Copy)]
+pub(super) struct Job<'a> {
+    pub tier: Tier,
+    pub wasm: &'a Path,
+    /// Who waits for it.
+    pub demand: &'a Demand,
 }
 
 /// Fresh code in a private directory, which goes when this is dropped.
@@ -40,26 +51,32 @@ impl Jobs {
             compiler,
             layout,
             timeout,
-            baseline: Semaphore::new(at_once),
-            optimised: Semaphore::new(at_once),
+            background: Semaphore::new(at_once),
+            awaited: Semaphore::new(at_once),
         }
     }
 
     /// Compiles a component; dropping the future kills the compiler.
-    pub async fn compile(&self, tier: Tier, wasm: &Path) -> Result<Compiled, CompileError> {
-        let permits = match tier {
-            Tier::Baseline => &self.baseline,
-            Tier::Optimised => &self.optimised,
-        };
-        // The semaphores are never closed, and without a permit all the job
-        // lacks is its turn.
-        let _permit = permits.acquire().await.ok();
+    pub async fn compile(&self, job: Job<'_>) -> Result<Compiled, CompileError> {
+        let (_permit, priority) = self.turn(job.demand).await;
         let started = Instant::now();
-        let directory = Staging::scratch(&self.layout).map_err(CompileError::Staging)?;
+        let layout = self.layout.clone();
+        let directory = tokio::task::spawn_blocking(move || Staging::scratch(&layout)).await;
+        let directory = directory
+            .map_err(|error| CompileError::Load {
+                message: error.to_string(),
+            })?
+            .map_err(CompileError::Staging)?;
         let path = directory.path().join("code.cwasm");
-        self.run(tier, wasm, &path).await?;
+        self.run(job, priority, &path).await?;
         let took = started.elapsed();
-        tracing::debug!(tier = tier.name(), wasm = %wasm.display(), ?took, "compiled");
+        tracing::debug!(
+            tier = job.tier.name(),
+            wasm = %job.wasm.display(),
+            priority = priority.name(),
+            ?took,
+            "compiled"
+        );
         Ok(Compiled {
             _directory: directory,
             path,
@@ -67,11 +84,29 @@ impl Jobs {
         })
     }
 
-    async fn run(&self, tier: Tier, input: &Path, output: &Path) -> Result<(), CompileError> {
+    /// Waits until the job may run; one that a call comes to wait for
+    /// meanwhile changes queues. The semaphores are never closed, and without
+    /// a permit all the job lacks is its turn.
+    async fn turn(&self, demand: &Demand) -> (Option<SemaphorePermit<'_>>, Priority) {
+        tokio::select! {
+            biased;
+            () = demand.arises() => (self.awaited.acquire().await.ok(), Priority::Awaited),
+            permit = self.background.acquire() => (permit.ok(), Priority::Background),
+        }
+    }
+
+    async fn run(
+        &self,
+        job: Job<'_>,
+        priority: Priority,
+        output: &Path,
+    ) -> Result<(), CompileError> {
+        let tier = job.tier;
         let mut child = Command::new(&self.compiler)
             .args(["compile", "--tier", tier.name()])
-            .args([input, output])
-            .stdin(Stdio::null())
+            .args(["--priority", priority.name(), "--end-with-input"])
+            .args([job.wasm, output])
+            .stdin(Stdio::piped())
             .stdout(Stdio::null())
             .stderr(Stdio::piped())
             .kill_on_drop(true)
@@ -80,6 +115,8 @@ impl Jobs {
                 compiler: self.compiler.clone(),
                 source,
             })?;
+        // Should this process be killed, the pipe breaks and the child ends.
+        let _alive = child.stdin.take();
         let stderr = child.stderr.take();
         let finish = async {
             let message = match stderr {

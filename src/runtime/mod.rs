@@ -12,6 +12,7 @@ mod call;
 mod code;
 mod compile;
 mod config_store;
+mod demand;
 mod engine;
 mod error;
 mod guests;
@@ -29,6 +30,7 @@ use std::sync::Arc;
 use std::thread;
 use std::time::Duration;
 
+pub use compile::{CompilerOptions, Lifetime, Priority};
 pub use engine::Tier;
 pub use error::{CallError, CompileError};
 pub use limits::{Exceeded, LimitMet, SetBy};
@@ -42,11 +44,12 @@ pub use crate::schema::value::Returned;
 use crate::digest::Digest;
 use crate::store::Layout;
 
-use cache::{Key, Miss};
+use cache::Miss;
 use code::Code;
+use demand::Demand;
 use engine::{Allocation, Engines, Running};
 use guests::Guests;
-use jobs::{Compiled, Jobs};
+use jobs::{Compiled, Job, Jobs};
 use limits::Total;
 use sandbox::Connector;
 use shared::Shared;
@@ -69,7 +72,8 @@ pub struct RuntimeOptions {
     pub total_memory: Option<u64>,
     /// Bytes of a result's JSON, and of what a guest prints during a call.
     pub output_limit: u64,
-    /// Compilers of each tier that run at once.
+    /// Compilers that run at once in the background; as many again when calls
+    /// wait for them.
     pub compile_jobs: usize,
     /// The longest a compiler may take.
     pub compile_timeout: Duration,
@@ -87,9 +91,8 @@ impl RuntimeOptions {
             memory_limit: 512 << 20,
             total_memory: None,
             output_limit: 16 << 20,
-            // Each uses all the cores it can get.
             compile_jobs: thread::available_parallelism()
-                .map_or(1, |cores| cores.get().div_ceil(2)),
+                .map_or(1, |cores| (cores.get() - 1).max(1)),
             compile_timeout: Duration::from_secs(300),
             network: NetworkOptions::default(),
         }
@@ -125,7 +128,7 @@ impl Runtime {
             options.compile_timeout,
             options.compile_jobs,
         );
-        let shared = Shared::new(options.layout.compiled());
+        let shared = Shared::new(options.layout.clone());
         let connector = Connector::new(options.network.clone());
         let total = match options.total_memory {
             Some(bytes) => Total::new(bytes.max(options.memory_limit)),
@@ -148,32 +151,43 @@ impl Runtime {
         Arc::new(Program::new(Arc::clone(self), source))
     }
 
-    /// The compiler process: compiles `input` for `tier` into `output`, which
-    /// appears whole or not at all. Lowers the process's own priority and
-    /// memory limit, so it is not for use inside a server.
+    /// The compiler process: compiles `input` into `output`, which appears
+    /// whole or not at all. Restrains the process itself, so it is not for use
+    /// inside a server.
     ///
     /// # Errors
     ///
     /// A [`CompileError`], to be printed to the error stream.
-    pub fn compile_main(tier: Tier, input: &Path, output: &Path) -> Result<(), CompileError> {
-        compile::main(tier, input, output)
+    pub fn compile_main(
+        options: CompilerOptions,
+        input: &Path,
+        output: &Path,
+    ) -> Result<(), CompileError> {
+        compile::main(options, input, output)
     }
 
     /// Hashes the code on disk and compares it with its seal.
     pub fn examine(&self, source: &CodeSource) -> CodeState {
-        let examined = engine::compiling(Tier::Optimised).map(|engine| {
-            let key = Key {
-                component: source.digest,
-                engine: cache::engine_hash(&engine),
-            };
-            cache::examine(&source.cwasm, &key)
-        });
-        match examined {
-            Ok(Ok(())) => CodeState::Sound,
-            Ok(Err(Miss::Absent)) => CodeState::Absent,
-            Ok(Err(miss)) => CodeState::Unusable(miss.to_string()),
-            Err(error) => CodeState::Unusable(format!("no engine for this machine: {error:#}")),
+        let key = match self.engines.optimised_key(source.digest) {
+            Ok(key) => key,
+            Err(error) => return CodeState::Unusable(error.to_string()),
+        };
+        match cache::examine(&source.cwasm, &key) {
+            Ok(()) => CodeState::Sound,
+            // Left by another version of this program: the next call makes its own.
+            Err(Miss::Absent | Miss::Engine) => CodeState::Absent,
+            Err(miss) => CodeState::Unusable(miss.to_string()),
         }
+    }
+
+    /// Compiles a component and loads its code, which is not kept.
+    ///
+    /// # Errors
+    ///
+    /// Why there is no code.
+    pub async fn try_compiler(self: &Arc<Self>, source: &CodeSource) -> Result<(), CompileError> {
+        let nobody = Demand::default();
+        self.fresh(Tier::Optimised, source, &nobody).await.map(drop)
     }
 
     /// The code on disk, if it is valid.
@@ -202,8 +216,29 @@ impl Runtime {
         self: &Arc<Self>,
         tier: Tier,
         source: &CodeSource,
+        demand: &Demand,
     ) -> Result<(Code, Duration), CompileError> {
-        let compiled = self.jobs.compile(tier, &source.wasm).await?;
+        let (code, compiled) = self.fresh(tier, source, demand).await?;
+        let took = compiled.took;
+        let (runtime, source) = (Arc::clone(self), source.clone());
+        let keep = move || match tier {
+            Tier::Optimised => runtime.keep(&compiled, &source),
+            Tier::Baseline => drop(compiled),
+        };
+        if let Err(error) = tokio::task::spawn_blocking(keep).await {
+            tracing::debug!("code not kept: {error}");
+        }
+        Ok((code, took))
+    }
+
+    async fn fresh(
+        self: &Arc<Self>,
+        tier: Tier,
+        source: &CodeSource,
+        demand: &Demand,
+    ) -> Result<(Code, Compiled), CompileError> {
+        let wasm = &source.wasm;
+        let compiled = self.jobs.compile(Job { tier, wasm, demand }).await?;
         let loaded = self
             .load(tier, compiled.path.clone(), source.digest)
             .await?;
@@ -218,10 +253,7 @@ impl Runtime {
                 message: miss.to_string(),
             },
         })?;
-        if tier == Tier::Optimised {
-            self.keep(&compiled, source);
-        }
-        Ok((code, compiled.took))
+        Ok((code, compiled))
     }
 
     /// Maps and links code off the async workers.
@@ -259,10 +291,7 @@ impl Runtime {
         path: &Path,
         component: Digest,
     ) -> Result<Result<Code, Miss>, CompileError> {
-        let key = Key {
-            component,
-            engine: cache::engine_hash(&running.engine),
-        };
+        let key = running.key(component);
         let mut loaded = cache::load(&running.engine, path, &key);
         if tier == Tier::Optimised
             && let Err(miss) = &loaded
@@ -288,14 +317,10 @@ impl Runtime {
             tracing::debug!("cannot keep `{}`: {error}", cwasm.display());
             return;
         }
-        let offered = engine::compiling(Tier::Optimised).map(|engine| {
-            let key = Key {
-                component: source.digest,
-                engine: cache::engine_hash(&engine),
-            };
-            self.shared.offer(&key, cwasm)
-        });
-        if let Ok(Err(error)) = offered {
+        let Ok(key) = self.engines.optimised_key(source.digest) else {
+            return;
+        };
+        if let Err(error) = self.shared.offer(&key, cwasm) {
             tracing::debug!("cannot share `{}`: {error}", cwasm.display());
         }
     }

@@ -16,6 +16,7 @@ use work::Working;
 use super::Runtime;
 use super::call::Call;
 use super::code::Code;
+use super::demand::Demand;
 use super::engine::Tier;
 use super::error::{CallError, CompileError};
 use super::guests::Start;
@@ -83,6 +84,8 @@ struct Inner {
     /// The component's file name, for the log.
     name: Arc<str>,
     state: watch::Sender<State>,
+    /// Calls that wait for code.
+    demand: Demand,
     last_call: Mutex<Instant>,
     /// Calls in flight.
     gate: Arc<Gate>,
@@ -118,6 +121,7 @@ impl Program {
                 source,
                 name,
                 state: watch::Sender::default(),
+                demand: Demand::default(),
                 last_call: Mutex::new(Instant::now()),
                 gate: Gate::new(),
                 turns: Turns::new(),
@@ -260,6 +264,7 @@ impl Program {
         if let Some(code) = &self.inner.state.borrow().code {
             return Ok(Arc::clone(code));
         }
+        let _waiting = self.inner.demand.wait();
         self.start(Force::No);
         let state = self
             .finished(|state| state.code.is_some() || !matches!(state.work, Work::Running))

@@ -10,25 +10,21 @@ use std::io;
 use std::path::{Path, PathBuf};
 
 use super::cache::Key;
-use crate::store::create_private;
+use crate::store::{Layout, create_private};
 
 /// Code by what it was made from and for.
 pub(super) struct Shared {
-    directory: PathBuf,
+    layout: Layout,
 }
 
 impl Shared {
-    pub fn new(directory: PathBuf) -> Self {
-        Shared { directory }
+    pub fn new(layout: Layout) -> Self {
+        Shared { layout }
     }
 
     /// Where the code for this key is, if there is some.
     pub fn place(&self, key: &Key) -> PathBuf {
-        // 64 bits of the engine's hash only keep two files apart; the seal
-        // has all of it.
-        let engine = &key.engine.hex()[..16];
-        let name = format!("{}-{engine}.cwasm", key.component.hex());
-        self.directory.join(name)
+        self.layout.compiled_code(&key.component, &key.engine)
     }
 
     /// Links code that another component has to `cwasm`, so that it counts as
@@ -41,7 +37,7 @@ impl Shared {
 
     /// Lets other components have the code at `cwasm`.
     pub fn offer(&self, key: &Key, cwasm: &Path) -> io::Result<()> {
-        create_private(&self.directory)?;
+        create_private(&self.layout.compiled())?;
         link(cwasm, &self.place(key))
     }
 }

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::io;
+use std::num::NonZeroUsize;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -149,6 +150,8 @@ pub struct LimitsConfig {
     pub idle: Option<u64>,
     /// Bytes of memory all running instances together may use.
     pub total_memory: Option<u64>,
+    /// Compilers that run at once in the background.
+    pub compile_jobs: Option<NonZeroUsize>,
     /// The largest component to accept, in bytes.
     pub component_size: Option<u64>,
 }

@@ -18,13 +18,13 @@ mod error;
 mod grants;
 mod idle;
 mod inspect;
+mod last_call;
 mod list;
 mod load;
 mod login;
 mod secrets;
 pub mod share;
 mod update;
-mod usage;
 mod watch;
 
 use std::collections::HashMap;
@@ -42,10 +42,11 @@ use crate::toolbox::Toolbox;
 use alone::Turns;
 use config::Digests;
 use grants::Sandboxes;
-use usage::Usage;
+use last_call::LastCalls;
 
 pub use cache::{
-    CacheListing, CachedComponent, Clear, Cleared, Fault, Keep, Repair, Verdict, VerifyReport,
+    CacheListing, CachedComponent, Clear, Cleared, Fault, FaultKind, Keep, Repair, Verdict,
+    VerifyReport,
 };
 pub use call::CallReport;
 pub use config::{BundledPolicy, Config, ConfigError};
@@ -100,7 +101,7 @@ pub struct Service {
     /// How long the code of a component stays in memory after a call.
     idle: Duration,
     turns: Turns,
-    usage: Usage,
+    last_calls: LastCalls,
 }
 
 /// What was taken away by an unload.
@@ -150,6 +151,9 @@ impl Service {
         if let Some(bytes) = config.limits.memory {
             runtime.memory_limit = bytes;
         }
+        if let Some(jobs) = config.limits.compile_jobs {
+            runtime.compile_jobs = jobs.get();
+        }
         runtime.total_memory = config.limits.total_memory;
         Ok(Arc::new(Service {
             store,
@@ -163,7 +167,7 @@ impl Service {
             programs: Mutex::default(),
             idle: config.limits.idle().unwrap_or(idle::IDLE),
             turns: Turns::default(),
-            usage: Usage::default(),
+            last_calls: LastCalls::default(),
         }))
     }
 

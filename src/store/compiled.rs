@@ -4,9 +4,9 @@
 use std::cmp::Reverse;
 use std::fs;
 use std::path::{Path, PathBuf};
-use std::time::Duration;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-use super::Store;
+use super::{Layout, Store};
 use crate::digest::Digest;
 
 /// How long code stays that no installed component has, and for how many: one
@@ -14,10 +14,39 @@ use crate::digest::Digest;
 const KEPT: Duration = Duration::from_secs(7 * 24 * 3600);
 const KEPT_AT_MOST: usize = 8;
 
+impl Layout {
+    /// Where the code of a component for an engine is, for all that have it.
+    pub fn compiled_code(&self, component: &Digest, engine: &Digest) -> PathBuf {
+        // 64 bits of the engine's hash only keep two files apart; the seal
+        // has all of it.
+        let name = format!("{}{}.cwasm", beginning(component), &engine.hex()[..16]);
+        self.compiled().join(name)
+    }
+}
+
+fn beginning(component: &Digest) -> String {
+    format!("{}-", component.hex())
+}
+
+/// Code in `compiled/` that no installed component has.
+#[derive(Debug, Clone)]
+pub struct UnusedCode {
+    path: PathBuf,
+    pub bytes: u64,
+    pub since: SystemTime,
+}
+
+impl UnusedCode {
+    /// Removes it and returns how many bytes are free again.
+    pub fn remove(&self) -> u64 {
+        remove(&self.path)
+    }
+}
+
 impl Store {
     /// Code for this component must be made anew, for whatever engine.
     pub fn forget_compiled(&self, component: &Digest) {
-        let made_from = format!("{}-", component.hex());
+        let made_from = beginning(component);
         for path in self.compiled() {
             let name = path.file_name().unwrap_or_default().to_string_lossy();
             if name.starts_with(&made_from) {
@@ -26,31 +55,30 @@ impl Store {
         }
     }
 
-    /// Bytes of code that no installed component has.
-    pub fn unused_compiled_bytes(&self) -> u64 {
-        let unused = self.compiled().into_iter().filter(|path| is_unused(path));
-        unused.map(|path| size(&path)).sum()
-    }
-
-    /// Removes that code and returns how many bytes are free again.
-    pub fn remove_unused_compiled(&self) -> u64 {
-        let unused = self.compiled().into_iter().filter(|path| is_unused(path));
-        unused.map(|path| remove(&path)).sum()
+    /// The code that no installed component has.
+    pub fn unused_compiled(&self) -> Vec<UnusedCode> {
+        let unused = self.compiled().into_iter().filter_map(|path| {
+            let file = fs::symlink_metadata(&path).ok()?;
+            Some(UnusedCode {
+                since: unused_since(&file)?,
+                bytes: file.len(),
+                path,
+            })
+        });
+        unused.collect()
     }
 
     /// Removes what was unused for long, or is more than is worth keeping, and
     /// returns the paths.
     pub fn sweep_compiled(&self) -> Vec<PathBuf> {
-        let made = |path: &PathBuf| fs::metadata(path).and_then(|file| file.modified()).ok();
-        let mut unused = self.compiled();
-        unused.retain(|path| is_unused(path));
-        unused.sort_by_key(|path| Reverse(made(path)));
-        let age = |path: &PathBuf| made(path)?.elapsed().ok();
+        let mut unused = self.unused_compiled();
+        unused.sort_by_key(|code| Reverse(code.since));
+        let age = |code: &UnusedCode| code.since.elapsed().unwrap_or_default();
         let unused = unused.into_iter().enumerate();
         unused
-            .filter(|(nth, path)| *nth >= KEPT_AT_MOST || age(path).is_some_and(|age| age > KEPT))
-            .map(|(_, path)| path)
-            .filter(|path| remove(path) > 0)
+            .filter(|(nth, code)| *nth >= KEPT_AT_MOST || age(code) > KEPT)
+            .filter(|(_, code)| code.remove() > 0)
+            .map(|(_, code)| code.path)
             .collect()
     }
 
@@ -61,26 +89,23 @@ impl Store {
     }
 }
 
-/// Whether nothing else links to the file.
-fn is_unused(path: &Path) -> bool {
-    #[cfg(unix)]
-    {
-        use std::os::unix::fs::MetadataExt;
-        fs::symlink_metadata(path).is_ok_and(|file| file.nlink() == 1)
-    }
-    #[cfg(not(unix))]
-    {
-        let _ = path;
-        false
-    }
+/// Since when nothing else links to the file; none while something does.
+#[cfg(unix)]
+fn unused_since(file: &fs::Metadata) -> Option<SystemTime> {
+    use std::os::unix::fs::MetadataExt;
+    // The inode last changed when the last other link went.
+    let seconds = u64::try_from(file.ctime()).ok()?;
+    let changed = UNIX_EPOCH + Duration::from_secs(seconds);
+    (file.nlink() == 1).then_some(changed)
 }
 
-fn size(path: &Path) -> u64 {
-    fs::symlink_metadata(path).map_or(0, |file| file.len())
+#[cfg(not(unix))]
+fn unused_since(_: &fs::Metadata) -> Option<SystemTime> {
+    None
 }
 
 /// Removes a file and returns its size; what is gone already is no error.
 fn remove(path: &Path) -> u64 {
-    let bytes = size(path);
+    let bytes = fs::symlink_metadata(path).map_or(0, |file| file.len());
     fs::remove_file(path).map_or(0, |()| bytes)
 }

@@ -59,14 +59,14 @@ pub(super) fn sync(path: &Path) -> Result<(), StoreError> {
         .map_err(StoreError::io("sync", path))
 }
 
-/// Opens the file that a lock is on, creating it at first use.
+/// Opens the file that a lock is on, creating it at first use, for its owner
+/// alone: others could hold it for ever.
 pub(super) fn open_lock(path: &Path) -> Result<File, StoreError> {
-    File::options()
-        .create(true)
-        .truncate(false)
-        .write(true)
-        .open(path)
-        .map_err(StoreError::io("open", path))
+    let mut options = File::options();
+    options.create(true).truncate(false).write(true);
+    #[cfg(unix)]
+    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+    options.open(path).map_err(StoreError::io("open", path))
 }
 
 /// Removes a file; one that is gone already is no error.

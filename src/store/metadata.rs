@@ -54,6 +54,14 @@ pub struct Digests {
     pub manifest: Option<Digest>,
 }
 
+impl Digests {
+    /// That of the most there is: with the OCI manifest, what the artifact
+    /// says of itself and asks for is meant, too.
+    pub fn whole(&self) -> Digest {
+        self.manifest.unwrap_or(self.component)
+    }
+}
+
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct ComponentInfo {
     pub world: String,
@@ -126,6 +134,18 @@ impl Metadata {
     pub fn read_either(files: &ComponentFiles) -> io::Result<Self> {
         Metadata::read(&files.metadata)
             .or_else(|error| Metadata::read(&files.metadata_copy).map_err(|_| error))
+    }
+
+    /// The format of a file that a newer version of this program wrote, which
+    /// may hold whatever else.
+    pub fn newer_format(path: &Path) -> Option<u32> {
+        #[derive(Deserialize)]
+        struct Format {
+            format: u32,
+        }
+        let text = fs::read(path).ok()?;
+        let Format { format } = serde_json::from_slice(&text).ok()?;
+        (format > FORMAT).then_some(format)
     }
 
     fn check_format(&self, text: &str) -> io::Result<()> {

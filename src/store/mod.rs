@@ -36,6 +36,7 @@ use disk::sync;
 use replace::Fate;
 use staging::Removed;
 
+pub use compiled::UnusedCode;
 pub use disk::{create_private, ours_alone};
 pub use error::{StoreError, UnreadablePolicy};
 pub use hold::Hold;

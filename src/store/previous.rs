@@ -125,15 +125,15 @@ impl Store {
     }
 }
 
-/// A directory of the same files, but not of grants; links where the
-/// filesystem has them.
+/// A directory of the same files, but not of what is carried over from the
+/// version in place; links where the filesystem has them.
 fn link_all(from: &ComponentFiles, to: &ComponentFiles) -> io::Result<()> {
     create_private(&to.dir)?;
-    let grants = [&from.policy, &from.policy_record];
+    let carried = [&from.policy, &from.policy_record, &from.used];
     for entry in fs::read_dir(&from.dir)? {
         let entry = entry?;
         let (from, to) = (entry.path(), to.dir.join(entry.file_name()));
-        if !grants.contains(&&from) {
+        if !carried.contains(&&from) {
             fs::hard_link(&from, &to).or_else(|_| fs::copy(&from, &to).map(drop))?;
         }
     }

@@ -1,7 +1,7 @@
 //! Components that are not what was installed, out of the way.
 
 use std::fs;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use jiff::Timestamp;
 
@@ -23,10 +23,7 @@ impl Store {
     /// What the disk refuses; the component is then still in its place.
     pub fn quarantine(&self, id: &ComponentId) -> Result<Option<PathBuf>, StoreError> {
         let files = self.layout.component(id);
-        let directory = self.layout.quarantine();
-        create_private(&directory).map_err(StoreError::io("create", &directory))?;
-        let now = Timestamp::now().strftime("%Y%m%dT%H%M%S%6f");
-        let place = directory.join(format!("{id}-{now}"));
+        let place = self.place_aside(id.as_str())?;
         let _lock = loop {
             let seen = Seen::of(&files);
             if is_sound(&files) {
@@ -43,6 +40,27 @@ impl Store {
         disk::rename(&self.layout.previous(id).dir, &place.join("previous"))
             .map_err(StoreError::io("move", &files.dir))?;
         Ok(Some(place))
+    }
+
+    /// Moves what lies beside a component aside, whatever it is: a record, or
+    /// the version before.
+    ///
+    /// # Errors
+    ///
+    /// What the disk refuses; it is then still in its place.
+    pub fn set_aside(&self, path: &Path) -> Result<(), StoreError> {
+        let name = path.file_name().unwrap_or_default().to_string_lossy();
+        let place = self.place_aside(&name)?;
+        let _lock = self.lock()?;
+        fs::rename(path, place).map_err(StoreError::io("move", path))?;
+        sync(path.parent().unwrap_or(path))
+    }
+
+    fn place_aside(&self, name: &str) -> Result<PathBuf, StoreError> {
+        let directory = self.layout.quarantine();
+        create_private(&directory).map_err(StoreError::io("create", &directory))?;
+        let now = Timestamp::now().strftime("%Y%m%dT%H%M%S%6f");
+        Ok(directory.join(format!("{name}-{now}")))
     }
 
     /// The names of what was moved aside.

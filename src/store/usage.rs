@@ -2,6 +2,7 @@
 
 use std::fs::File;
 use std::io;
+use std::path::Path;
 use std::time::SystemTime;
 
 use jiff::Timestamp;
@@ -24,6 +25,15 @@ pub fn touch(files: &ComponentFiles) -> io::Result<()> {
 
 /// The last time that was noted.
 pub fn last_used(files: &ComponentFiles) -> Option<Timestamp> {
-    let metadata = std::fs::metadata(&files.used).ok()?;
-    Timestamp::try_from(metadata.modified().ok()?).ok()
+    Timestamp::try_from(modified(&files.used)?).ok()
+}
+
+/// When the component was last called, put in place or granted something:
+/// what came just now is about to be used.
+pub fn last_wanted(files: &ComponentFiles) -> Option<SystemTime> {
+    modified(&files.used).max(modified(&files.dir))
+}
+
+fn modified(path: &Path) -> Option<SystemTime> {
+    std::fs::metadata(path).ok()?.modified().ok()
 }

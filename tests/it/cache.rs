@@ -1,6 +1,7 @@
 //! `wassette cache`: what is on disk is seen, checked, mended and cleared.
 
 use std::fs::{self, File};
+use std::os::unix::fs::PermissionsExt;
 use std::path::PathBuf;
 
 use serde_json::{Value, json};
@@ -42,8 +43,39 @@ impl Root {
         let all = ["cache", "verify", "-o", "json"].iter().chain(args);
         let ended = self.cli.run(all);
         let report: Value = serde_json::from_str(&ended.stdout).unwrap();
-        let faults = report["components"][0]["faults"].as_array();
-        (ended.code, faults.cloned().unwrap_or_default())
+        let places = [&report["components"][0]["faults"], &report["secrets"]];
+        let faults = places.into_iter().filter_map(Value::as_array).flatten();
+        (ended.code, faults.cloned().collect())
+    }
+
+    /// Finds one fault and no other.
+    #[track_caller]
+    fn has(&self, file: &str, kind: &str) {
+        let (code, faults) = self.verify(&[]);
+        assert_eq!((code, faults.len()), (5, 1), "{faults:?}");
+        assert_eq!(
+            (&faults[0]["file"], &faults[0]["kind"]),
+            (&json!(file), &json!(kind))
+        );
+    }
+
+    /// Whether a repair mends the one fault, with which all is well or not.
+    #[track_caller]
+    fn repairs(&self) -> bool {
+        let (code, faults) = self.verify(&["--repair"]);
+        let repaired = faults[0]["repaired"] == true;
+        assert_eq!(code, if repaired { 0 } else { 5 }, "{faults:?}");
+        assert_eq!(self.verify(&[]).0, code);
+        repaired
+    }
+
+    /// Another version, so that this one is the one before.
+    fn replace(&self) {
+        self.cli.load(
+            &self
+                .cli
+                .file("calc.wat", CALC.replace("i32.add", "i32.sub")),
+        );
     }
 
     fn add(&self) -> i32 {
@@ -129,35 +161,6 @@ fn files_that_do_not_belong_there_are_named() {
 }
 
 #[test]
-fn clearing_takes_what_can_be_made_again_and_nothing_else() {
-    let root = Root::new();
-    let leftover = root.cli.root().join("downloads/temp-dead");
-    fs::create_dir_all(&leftover).unwrap();
-    fs::write(leftover.join("layer"), [0; 1000]).unwrap();
-    let compiled = fs::metadata(root.path("cwasm")).unwrap().len();
-    let cleared = root.cli.json(["cache", "clear"]);
-    assert_eq!(
-        cleared,
-        json!({"compiled": ["calc"], "previous": [], "downloads": 1, "freed_bytes": compiled + 1000})
-    );
-    assert!(!root.path("cwasm").exists());
-    assert!(root.path("wasm").exists());
-    assert!(!leftover.exists());
-    assert_eq!(root.add(), 0);
-}
-
-#[test]
-fn pruning_keeps_what_fits() {
-    let root = Root::new();
-    let compiled = fs::metadata(root.path("cwasm")).unwrap().len();
-    let kept = root.cli.json(["cache", "prune", "--max-size", "1Gi"]);
-    assert_eq!(kept["compiled"], json!([]));
-    let most = (compiled - 1).to_string();
-    let gone = root.cli.json(["cache", "prune", "--max-size", &most]);
-    assert_eq!(gone["compiled"], json!(["calc"]));
-}
-
-#[test]
 fn bad_requests_are_refused() {
     let root = Root::new();
     for args in [
@@ -169,7 +172,9 @@ fn bad_requests_are_refused() {
     for args in [
         &["cache", "prune"][..],
         &["cache", "prune", "--max-size", "big"],
+        &["cache", "prune", "--unused-for", "30"],
         &["cache", "clear", "--compiled", "--downloads"],
+        &["cache", "clear", "--compiled", "--catalogs"],
     ] {
         assert_eq!(root.cli.run(args).code, 2, "{args:?}");
     }
@@ -193,4 +198,138 @@ fn a_long_list_tells_how_each_component_stands() {
     root.cli.json(["cache", "clear"]);
     assert_eq!(listed()["compiled"], false);
     assert!(!long().contains("yes"), "{}", long());
+}
+
+#[test]
+fn unfinished_files_are_no_faults_and_go_with_a_repair() {
+    let root = Root::new();
+    let unfinished = root.path("wasm").with_file_name(".tmpAbC");
+    fs::write(&unfinished, "half").unwrap();
+    assert_eq!(root.verify(&[]), (0, Vec::new()));
+    assert!(unfinished.exists());
+    assert_eq!(root.verify(&["--repair"]), (0, Vec::new()));
+    assert!(!unfinished.exists());
+}
+
+#[test]
+fn what_a_newer_version_wrote_is_left_alone() {
+    let root = Root::new();
+    for copy in ["metadata.json", "metadata.copy.json"] {
+        let newer = "{\"format\": 3, \"all\": \"else\"}";
+        fs::write(root.path(copy), newer).unwrap();
+    }
+    fs::write(root.path("novelty"), "").unwrap();
+    root.has("calc.metadata.json", "newer");
+    assert!(!root.repairs());
+    assert!(root.path("wasm").exists());
+    let told = root.cli.run(["cache", "verify"]).stdout;
+    assert!(told.contains("a newer version of this program"), "{told}");
+}
+
+#[test]
+fn secrets_are_checked_and_never_touched() {
+    let root = Root::new();
+    let secrets = root.cli.root().join("secrets");
+    assert_eq!(
+        root.cli.run(["secret", "set", "calc", "KEY=hunter2"]).code,
+        0
+    );
+    assert_eq!(
+        root.cli.run(["secret", "set", "other", "KEY=hunter2"]).code,
+        0
+    );
+    assert_eq!(root.verify(&[]), (0, Vec::new()));
+    for (name, checked) in [("calc", 5), ("other", 0)] {
+        let file = secrets.join(format!("{name}.json"));
+        let sound = fs::read(&file).unwrap();
+        let damaged = String::from_utf8(sound.clone()).unwrap().replace('}', "");
+        fs::write(&file, &damaged).unwrap();
+        root.has(&format!("secrets/{name}.json"), "unreadable");
+        assert!(!root.repairs());
+        assert_eq!(fs::read_to_string(&file).unwrap(), damaged);
+        let ended = root.cli.run(["cache", "verify"]);
+        assert!(!ended.stdout.contains("hunter2"), "{}", ended.stdout);
+        assert_eq!(root.cli.run(["cache", "verify", "calc"]).code, checked);
+        fs::write(&file, sound).unwrap();
+    }
+    let file = secrets.join("calc.json");
+    fs::set_permissions(&file, fs::Permissions::from_mode(0o644)).unwrap();
+    root.has("secrets/calc.json", "exposed");
+    fs::set_permissions(&file, fs::Permissions::from_mode(0o600)).unwrap();
+    fs::write(secrets.join("What?"), "").unwrap();
+    root.has("secrets/What?", "foreign");
+}
+
+#[test]
+fn policies_and_their_records_are_checked_and_never_lost() {
+    let root = Root::new();
+    root.cli
+        .json(["permission", "grant", "network", "calc", "a.example.com"]);
+    assert_eq!(root.verify(&[]), (0, Vec::new()));
+    let policy = fs::read(root.path("policy.yaml")).unwrap();
+    fs::write(root.path("policy.yaml"), "\0").unwrap();
+    root.has("calc.policy.yaml", "unreadable");
+    assert!(!root.repairs());
+    assert_eq!(fs::read(root.path("policy.yaml")).unwrap(), b"\0");
+    fs::write(root.path("policy.yaml"), &policy).unwrap();
+
+    let record = fs::read_to_string(root.path("policy.meta.json")).unwrap();
+    let newer = record.replace("\"format\": 1", "\"format\": 2");
+    fs::write(root.path("policy.meta.json"), &newer).unwrap();
+    root.has("calc.policy.meta.json", "unreadable");
+    assert!(!root.repairs());
+    fs::write(root.path("policy.meta.json"), "{").unwrap();
+    root.has("calc.policy.meta.json", "unreadable");
+    assert!(root.repairs());
+    // What is granted stays, and the record can be looked at.
+    assert_eq!(fs::read(root.path("policy.yaml")).unwrap(), policy);
+    let aside = fs::read_dir(root.cli.root().join("quarantine")).unwrap();
+    let aside: Vec<PathBuf> = aside.flatten().map(|entry| entry.path()).collect();
+    assert_eq!(aside.len(), 1, "{aside:?}");
+    assert_eq!(fs::read(&aside[0]).unwrap(), b"{");
+}
+
+#[test]
+fn the_version_before_is_checked_and_moved_aside_when_it_was_changed() {
+    let root = Root::new();
+    root.replace();
+    assert_eq!(root.verify(&[]), (0, Vec::new()));
+    let previous = |suffix: &str| root.cli.root().join(format!("previous/calc/calc.{suffix}"));
+    fs::write(previous("metadata.copy.json"), "{").unwrap();
+    root.has("previous/calc.metadata.copy.json", "unreadable");
+    assert!(root.repairs());
+    let bytes = fs::read(previous("wasm")).unwrap();
+    fs::write(previous("wasm"), &bytes[1..]).unwrap();
+    root.has("previous/calc.wasm", "changed");
+    assert!(root.repairs());
+    assert!(!previous("wasm").exists());
+    assert_eq!(root.cli.run(["rollback", "calc"]).code, 3);
+    // What is in place has nothing to do with it.
+    assert_eq!(root.add(), 0);
+    assert_eq!(root.cli.json(["list"])["components"][0]["id"], "calc");
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn a_verification_draws_a_bar_on_a_terminal_and_nowhere_else() {
+    let root = Root::new();
+    let plain = root.cli.run(["cache", "verify"]);
+    assert_eq!(plain.stderr, "");
+    let line = format!("{} cache verify", env!("CARGO_BIN_EXE_wassette"));
+    let mut terminal = std::process::Command::new("script");
+    terminal.args(["--quiet", "--return", "--command", &line, "/dev/null"]);
+    for (name, value) in root.cli.command().get_envs() {
+        match value {
+            Some(value) => terminal.env(name, value),
+            None => terminal.env_remove(name),
+        };
+    }
+    let shown = terminal
+        .env("TERM", "xterm")
+        .output()
+        .expect("`script` of util-linux");
+    let shown = String::from_utf8_lossy(&shown.stdout).into_owned();
+    assert!(shown.contains("all as installed"), "{shown:?}");
+    // As in `░░░░░ 0 B/12 KiB`.
+    assert!(shown.contains("0 B/"), "{shown:?}");
 }

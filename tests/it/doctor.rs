@@ -53,6 +53,41 @@ fn a_new_root_is_well() {
 }
 
 #[test]
+fn a_root_in_use_is_well() {
+    let cli = Cli::new();
+    cli.load(&cli.file("calc.wat", CALC));
+    assert_eq!(cli.run(["secret", "set", "calc", "KEY=value"]).code, 0);
+    // As earlier versions left it: there is nothing in it to be read.
+    open_to(&cli.root().join("secrets/.lock"), 0o644);
+    let login = cli.root().join("auth.json");
+    fs::write(&login, r#"{"auths": {"a.example": {"auth": "dTpw"}}}"#).unwrap();
+    open_to(&login, 0o600);
+    cli.json(["call", "add", "--args", r#"{"a": 1, "b": 2}"#]);
+    let before = cli.json(["cache", "list"]);
+    let ended = cli.run(["doctor"]);
+    assert_eq!(ended.code, 0, "{}{}", ended.stdout, ended.stderr);
+    assert!(!ended.stdout.contains("problem"), "{}", ended.stdout);
+    // Nor does a look change anything.
+    assert_eq!(cli.json(["cache", "list"]), before);
+    open_to(&login, 0o640);
+    is_ill(&cli, "secrets", "auth.json");
+}
+
+#[test]
+fn locks_are_for_their_owner() {
+    let cli = Cli::new();
+    cli.load(&cli.file("calc.wat", CALC));
+    assert_eq!(cli.run(["secret", "set", "calc", "KEY=value"]).code, 0);
+    for lock in [".lock", "secrets/.lock", "locks/calc.lock"] {
+        let mode = fs::metadata(cli.root().join(lock))
+            .unwrap()
+            .permissions()
+            .mode();
+        assert_eq!(mode & 0o777, 0o600, "{lock}");
+    }
+}
+
+#[test]
 fn what_others_can_read_or_change_is_told() {
     let cli = Cli::new();
     cli.load(&cli.file("calc.wat", CALC));

@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use serde_json::json;
 use wassette::error::Diagnose;
-use wassette::runtime::{CallError, CompileError, Force, Returned, Tier};
+use wassette::runtime::{CallError, CodeState, CompileError, Force, Returned, Runtime, Tier};
 
 use crate::support::components_rt as components;
 use crate::support::program::{Installed, call};
@@ -102,6 +102,28 @@ async fn code_of_another_component_is_not_used() {
     fs::copy(&other.source.cwasm, &installed.source.cwasm).unwrap();
     set_mode(&installed.source.cwasm, 0o600);
     assert!(!finds_code(&installed).await);
+}
+
+/// Code as another version of this program would have left it.
+#[tokio::test(flavor = "multi_thread")]
+async fn code_for_another_engine_is_made_again_at_the_next_call() {
+    let installed = compiled(components::ADD).await;
+    let mut bytes = fs::read(&installed.source.cwasm).unwrap();
+    let seal = bytes.iter().rposition(|byte| *byte == b'w').unwrap();
+    assert!(
+        bytes[seal..].starts_with(b"wasm-1 "),
+        "the seal is not found"
+    );
+    let engine = seal + "wasm-1 ".len() + 64 + 1;
+    bytes[engine] = if bytes[engine] == b'0' { b'1' } else { b'0' };
+    replace(&installed.source.cwasm, &bytes);
+    fs::remove_dir_all(installed.root.path().join("compiled")).unwrap();
+    let state = || Runtime::new(installed.options()).examine(&installed.source);
+    // It is not damaged, but of no use.
+    assert_eq!(state(), CodeState::Absent);
+    assert!(!finds_code(&installed).await);
+    assert!(finds_code(&installed).await);
+    assert_eq!(state(), CodeState::Sound);
 }
 
 #[tokio::test(flavor = "multi_thread")]

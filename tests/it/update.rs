@@ -193,10 +193,14 @@ async fn what_changes_more_waits_to_be_accepted() {
              + imports wasi:cli/environment@0.2.0\n  \
              + asks to see the environment variable `CITY`\n  \
              ~ tool version: other result\n"
+                .to_owned()
+                + &format!("  digest {}\n", wider().digest())
         );
         assert_eq!(version(cli), 1);
         assert!(cli.is_tidy());
 
+        let bound = format!("`wassette update a --accept={}`", wider().digest());
+        assert!(held.stderr.contains(&bound), "{}", held.stderr);
         let taken = cli.json(["update", "a", "--accept"]);
         let updated = &taken["components"][0];
         assert_eq!(updated["status"], "updated");
@@ -205,6 +209,73 @@ async fn what_changes_more_waits_to_be_accepted() {
         assert_eq!(updated["not_granted"].as_array().unwrap().len(), 1);
         assert_eq!(cli.json(["policy", "get", "a"])["grants"], json!([]));
         assert_eq!(version(cli), 9);
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_is_accepted_is_what_was_shown() {
+    let registry = Moving::start(&plain(1)).await;
+    let cli = Arc::new(Cli::new());
+    let tag = registry.server.reference("a:v1");
+    with(&cli, move |cli| cli.json(["load", "--uri", &tag])).await;
+    registry.push(&wider());
+    let shown = format!("--accept={}", wider().digest());
+    with(&cli, |cli| assert_eq!(cli.run(["update", "a"]).code, 5)).await;
+    // Meanwhile the tag moves, be it to code alone.
+    registry.push(&plain(2));
+    let accept = shown.clone();
+    with(&cli, move |cli| {
+        for which in ["a", "--all"] {
+            let moved = cli.run(["update", which, &accept]);
+            assert_eq!(moved.code, 5, "{}", moved.stdout);
+            let now = plain(2).digest().to_string();
+            assert!(moved.stderr.contains(&now), "{}", moved.stderr);
+            assert_eq!(version(cli), 1);
+        }
+        assert_eq!(cli.run(["update", "a", "--accept=sha256:12"]).code, 2);
+    })
+    .await;
+    registry.push(&wider());
+    with(&cli, move |cli| {
+        let taken = cli.json(["update", "a", &shown]);
+        assert_eq!(taken["components"][0]["status"], "updated");
+        assert_eq!(version(cli), 9);
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn another_trust_is_shown_and_waits_to_be_accepted() {
+    let registry = Moving::start(&plain(1)).await;
+    let cli = Arc::new(Cli::new());
+    let tag = registry.server.reference("a:v1");
+    with(&cli, move |cli| {
+        let digest = plain(1).digest().to_string();
+        cli.json([
+            "load", "--uri", &tag, "--name", "pinned", "--digest", &digest,
+        ]);
+        cli.json([
+            "load",
+            "--uri",
+            &tag,
+            "--name",
+            "skipped",
+            "--skip-verification",
+        ]);
+    })
+    .await;
+    registry.push(&plain(2));
+    with(&cli, |cli| {
+        for before in ["pinned", "skipped"] {
+            let held = cli.run(["update", before]);
+            assert_eq!(held.code, 5, "{}", held.stderr);
+            let change = format!("~ trust: {before} before, digest now");
+            assert!(held.stdout.contains(&change), "{}", held.stdout);
+            let taken = cli.json(["update", before, "--accept"]);
+            let change = &taken["components"][0]["changes"]["trust"];
+            assert_eq!(*change, json!({"before": before, "now": "digest"}));
+        }
     })
     .await;
 }

@@ -5,6 +5,7 @@ use std::time::{Duration, Instant};
 
 use super::{CompileReport, Force, Inner, Work};
 use crate::runtime::code::Code;
+use crate::runtime::demand::Demand;
 use crate::runtime::engine::Tier;
 use crate::runtime::error::CompileError;
 
@@ -71,7 +72,7 @@ impl Inner {
             return Ok(self.report(Duration::ZERO));
         }
         if self.state.borrow().code.is_none() && !self.is_small() {
-            match self.compile(Tier::Baseline).await {
+            match self.compile(Tier::Baseline, &self.demand).await {
                 Ok(_) => {}
                 Err(error @ (CompileError::Link { .. } | CompileError::Changed { .. })) => {
                     return Err(error);
@@ -82,7 +83,10 @@ impl Inner {
                 }
             }
         }
-        let took = self.compile(Tier::Optimised).await?;
+        // Calls that have code wait for no better one.
+        let (has_code, nobody) = (self.state.borrow().code.is_some(), Demand::default());
+        let demand = if has_code { &nobody } else { &self.demand };
+        let took = self.compile(Tier::Optimised, demand).await?;
         Ok(self.report(took))
     }
 
@@ -90,8 +94,8 @@ impl Inner {
         std::fs::metadata(&self.source.wasm).is_ok_and(|metadata| metadata.len() <= SMALL)
     }
 
-    async fn compile(&self, tier: Tier) -> Result<Duration, CompileError> {
-        let (code, took) = self.runtime.compile(tier, &self.source).await?;
+    async fn compile(&self, tier: Tier, demand: &Demand) -> Result<Duration, CompileError> {
+        let (code, took) = self.runtime.compile(tier, &self.source, demand).await?;
         self.install(code);
         Ok(took)
     }

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use super::Finding;
 use crate::digest::Digest;
-use crate::runtime::{CodeSource, Force};
+use crate::runtime::CodeSource;
 use crate::service::Service;
 use crate::store::StoreError;
 
@@ -14,22 +14,27 @@ const EMPTY: &[u8] = b"\0asm\x0d\0\x01\0";
 
 impl Service {
     pub(super) async fn check_engine(self: &Arc<Self>) -> Finding {
-        let staging = match self.store.stage() {
-            Ok(staging) => staging,
-            Err(error) => return Finding::failed("engine", &error),
+        let unwritable = |error| {
+            let directory = std::env::temp_dir();
+            Finding::failed("engine", &StoreError::io("write to", directory)(error))
         };
-        let wasm = staging.path().join("empty.wasm");
+        // Not in the root, which may be one that is only read.
+        let directory = match tempfile::tempdir() {
+            Ok(directory) => directory,
+            Err(error) => return unwritable(error),
+        };
+        let wasm = directory.path().join("empty.wasm");
         if let Err(error) = std::fs::write(&wasm, EMPTY) {
-            return Finding::failed("engine", &StoreError::io("write", &wasm)(error));
+            return unwritable(error);
         }
-        let program = self.runtime.program(CodeSource {
+        let source = CodeSource {
             cwasm: wasm.with_extension("cwasm"),
             digest: Digest::of(EMPTY),
             wasm,
-        });
-        match program.optimised(Force::Yes).await {
-            Ok(_) => Finding::ok("engine", "compiles a component"),
-            Err(error) => Finding::failed("engine", error.as_ref()),
+        };
+        match self.runtime.try_compiler(&source).await {
+            Ok(()) => Finding::ok("engine", "compiles a component"),
+            Err(error) => Finding::failed("engine", &error),
         }
     }
 }

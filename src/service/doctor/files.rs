@@ -1,11 +1,11 @@
 //! The root, what is installed, and files that hold secrets.
 
 use std::fs;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use super::{Finding, State};
 use crate::service::Service;
-use crate::store::Entry;
+use crate::store::{Entry, StoreError};
 
 /// A large component, its native code, and both of the version before.
 const ROOM: u64 = 512 << 20;
@@ -51,7 +51,7 @@ impl Service {
         let found = format!("{} MiB are free", free >> 20);
         Some(if free < ROOM {
             Finding::new("disk", State::Warning, found)
-                .advise("make room, for instance with `wassette cache prune --unused-for 168h`")
+                .advise("make room, for instance with `wassette cache prune --unused-for 7d`")
         } else {
             Finding::ok("disk", found)
         })
@@ -93,19 +93,27 @@ impl Service {
     /// Files that nobody else may read.
     fn check_private(&self) -> Finding {
         let layout = self.store.layout();
-        let secrets = layout.secrets();
-        let mut private: Vec<PathBuf> = vec![secrets.clone(), layout.root().join("auth.json")];
-        let entries = fs::read_dir(secrets).into_iter().flatten().flatten();
-        private.extend(entries.map(|entry| entry.path()));
-        private.retain(|path| exposure(path) != Exposure::None);
-        match private.first() {
-            None => Finding::ok("secrets", "nobody else can read them"),
-            Some(path) => {
+        for path in [layout.secrets(), layout.root().join("auth.json")] {
+            if exposure(&path) != Exposure::None {
                 let path = path.display();
-                Finding::problem("secrets", format!("other users can read `{path}`")).advise(
-                    format!("chmod -R go= '{path}', and change the secrets in it"),
-                )
+                return Finding::problem("secrets", format!("other users can read `{path}`"))
+                    .advise(format!(
+                        "chmod -R go= '{path}', and change the secrets in it"
+                    ));
             }
+        }
+        let secrets = self.store.secrets();
+        let files = match secrets.files() {
+            Ok(files) => files,
+            Err(error) => {
+                let error = StoreError::io("list", layout.secrets())(error);
+                return Finding::failed("secrets", &error);
+            }
+        };
+        let mut owners = files.iter().filter_map(|(_, owner)| owner.as_ref());
+        match owners.find_map(|id| secrets.get(id).err()) {
+            None => Finding::ok("secrets", "nobody else can read them"),
+            Some(error) => Finding::failed("secrets", &error),
         }
     }
 }

@@ -40,45 +40,47 @@ impl Service {
 
     /// Asks the registries of what is installed and those that have mirrors.
     pub(super) async fn check_registries(self: &Arc<Self>) -> (Vec<Finding>, Vec<Reached>) {
+        let registries = self.registries();
+        let none = match (self.network, registries.is_empty()) {
+            (Network::Off, _) => Some("the network is off"),
+            (_, true) => Some("no component is from one, and none is configured"),
+            _ => None,
+        };
+        if let Some(why) = none {
+            let skipped = Finding::new("registries", State::Skipped, why);
+            return (vec![skipped], Vec::new());
+        }
+        let asked = stream::iter(registries).map(|registry| self.check_registry(registry));
+        let answers: Vec<_> = asked.buffered(AT_ONCE).collect().await;
+        let (findings, reached): (Vec<_>, Vec<_>) = answers.into_iter().unzip();
+        (findings, reached.into_iter().flatten().collect())
+    }
+
+    fn registries(&self) -> BTreeSet<String> {
         let mut registries: BTreeSet<String> = self.fetcher.mirrored_registries().collect();
         for metadata in self.sound().unwrap_or_default() {
             if let Reference::Oci(oci) = metadata.source {
                 registries.insert(oci.registry().to_owned());
             }
         }
-        let skipped = |why: &str| vec![Finding::new("registries", State::Skipped, why)];
-        if self.network == Network::Off {
-            return (skipped("the network is off"), Vec::new());
+        registries
+    }
+
+    async fn check_registry(&self, registry: String) -> (Finding, Option<Reached>) {
+        let asked = self.fetcher.reach(&registry);
+        match tokio::time::timeout(PATIENCE, asked).await {
+            Ok(Ok(answer)) => {
+                let found = format!("`{registry}` answers");
+                (Finding::ok("registry", found), Some(answer))
+            }
+            Ok(Err(error)) => (Finding::failed("registry", &error), None),
+            Err(_) => {
+                let seconds = PATIENCE.as_secs();
+                let found = format!("`{registry}` does not answer within {seconds} s");
+                let finding = Finding::problem("registry", found)
+                    .advise("check the network and the proxy settings");
+                (finding, None)
+            }
         }
-        if registries.is_empty() {
-            return (
-                skipped("no component is from one, and none is configured"),
-                Vec::new(),
-            );
-        }
-        let asked = stream::iter(registries).map(|registry| async move {
-            let asked = self.fetcher.reach(&registry);
-            let answer = tokio::time::timeout(PATIENCE, asked).await;
-            (registry, answer)
-        });
-        let mut findings = Vec::new();
-        let mut reached = Vec::new();
-        let mut asked = asked.buffered(AT_ONCE);
-        while let Some((registry, answer)) = asked.next().await {
-            findings.push(match answer {
-                Ok(Ok(answer)) => {
-                    reached.push(answer);
-                    Finding::ok("registry", format!("`{registry}` answers"))
-                }
-                Ok(Err(error)) => Finding::failed("registry", &error),
-                Err(_) => {
-                    let seconds = PATIENCE.as_secs();
-                    let found = format!("`{registry}` does not answer within {seconds} s");
-                    Finding::problem("registry", found)
-                        .advise("check the network and the proxy settings")
-                }
-            });
-        }
-        (findings, reached)
     }
 }

@@ -8,6 +8,7 @@ use std::sync::Arc;
 
 use serde::Serialize;
 
+use crate::digest::Digest;
 use crate::fetch::Progress;
 use crate::reference::ComponentId;
 use crate::store::{Digests, Entry, Metadata, Origin, StoreError};
@@ -27,8 +28,25 @@ pub enum Review {
     DryRun,
     /// Those that change nothing but code.
     CodeOnly,
-    /// All: somebody looked at the changes and accepts them.
+    /// All: whatever they change is accepted.
     Accepted,
+    /// The one of this digest, whose changes somebody looked at.
+    AcceptedAs(Digest),
+}
+
+impl Review {
+    fn of(self, changes: &Changes, now: &Digests) -> UpdateStatus {
+        let accepted = match self {
+            Review::DryRun => return UpdateStatus::Available,
+            Review::CodeOnly => changes.is_empty(),
+            Review::Accepted => true,
+            Review::AcceptedAs(digest) => digest == now.whole(),
+        };
+        match accepted {
+            true => UpdateStatus::Updated,
+            false => UpdateStatus::Held,
+        }
+    }
 }
 
 /// What became of an update.
@@ -38,7 +56,7 @@ pub enum UpdateStatus {
     UpToDate,
     /// There is a new version; nothing was to be done.
     Available,
-    /// There is a new version, whose changes nobody accepted.
+    /// There is a new version, which nobody accepted.
     Held,
     Updated,
 }
@@ -99,11 +117,7 @@ impl Service {
         };
         let now = candidate.metadata().digests.clone();
         let changes = Changes::between(&installed, candidate.metadata());
-        let status = match review {
-            Review::DryRun => UpdateStatus::Available,
-            Review::CodeOnly if !changes.is_empty() => UpdateStatus::Held,
-            Review::CodeOnly | Review::Accepted => UpdateStatus::Updated,
-        };
+        let status = review.of(&changes, &now);
         let mut not_granted = Vec::new();
         if status == UpdateStatus::Updated {
             let loaded = self.put(candidate, Compile::Wait, progress).await?;

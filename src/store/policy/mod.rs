@@ -61,6 +61,16 @@ impl Store {
         granted(&self.layout.component(id), id)
     }
 
+    /// Whether the record of who granted what can be read; without one,
+    /// nothing is recorded.
+    ///
+    /// # Errors
+    ///
+    /// Why it cannot: grants hold all the same.
+    pub fn check_record(&self, id: &ComponentId) -> io::Result<()> {
+        record::check(&self.layout.component(id).policy_record)
+    }
+
     /// Changes what a component is granted, in one step that no other process
     /// can come between. `change` is given how things stand; its error leaves
     /// them so.

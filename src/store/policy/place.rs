@@ -45,13 +45,15 @@ pub(super) fn place_with(
     }
 }
 
-/// Takes the policy of the component in place over into the version that is
-/// to replace it, but none that another user could have put there.
+/// Takes the policy of the component in place, and the time of its last call,
+/// over into the version that is to replace it, but nothing that another user
+/// could have put there.
 pub fn carry(files: &ComponentFiles, staged: &ComponentFiles) -> Result<(), StoreError> {
     let dir = fs::metadata(&files.dir).map_err(StoreError::io("read", &files.dir))?;
     for (from, to) in [
         (&files.policy, &staged.policy),
         (&files.policy_record, &staged.policy_record),
+        (&files.used, &staged.used),
     ] {
         let foreign = |file: &fs::Metadata| !ours_alone(&dir) || is_foreign(file, &dir);
         if fs::metadata(from).is_ok_and(|file| foreign(&file)) {

@@ -154,6 +154,14 @@ impl PolicyRecord {
     }
 }
 
+/// Reads the file for nothing but the error.
+pub(super) fn check(path: &Path) -> io::Result<()> {
+    match read(path) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
+        read => read.map(drop),
+    }
+}
+
 fn read(path: &Path) -> io::Result<Vec<GrantRecord>> {
     let document: Document = serde_json::from_slice(&fs::read(path)?)?;
     if document.format == FORMAT {

@@ -13,6 +13,8 @@ mod key;
 mod tests;
 
 use std::collections::BTreeMap;
+use std::fs;
+use std::io;
 use std::path::PathBuf;
 
 use crate::reference::ComponentId;
@@ -84,6 +86,33 @@ impl SecretStore {
     /// Changes whenever the secrets of a component do; costs one `stat`.
     pub fn stamp(&self, id: &ComponentId) -> Option<FileStamp> {
         FileStamp::of_link(&self.file(id))
+    }
+
+    /// The files that hold secrets and whose they are; nobody's when no
+    /// component can have that name.
+    ///
+    /// # Errors
+    ///
+    /// When the directory cannot be listed.
+    pub fn files(&self) -> io::Result<Vec<(PathBuf, Option<ComponentId>)>> {
+        let entries = match fs::read_dir(&self.dir) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
+            entries => entries?,
+        };
+        let mut files = Vec::new();
+        for entry in entries {
+            let entry = entry?;
+            let name = entry.file_name();
+            // The lock, and what is about to be a file.
+            if name.as_encoded_bytes().starts_with(b".") {
+                continue;
+            }
+            let id = name.to_str().and_then(|name| name.strip_suffix(".json"));
+            let id = id.and_then(|id| ComponentId::parse(id).ok());
+            files.push((entry.path(), id));
+        }
+        files.sort_unstable();
+        Ok(files)
     }
 
     /// The secrets of a component; none is no error.

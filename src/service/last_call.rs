@@ -14,9 +14,9 @@ const GRAIN: Duration = Duration::from_secs(600);
 
 /// When a note was last made for each component.
 #[derive(Default)]
-pub(super) struct Usage(Mutex<HashMap<ComponentId, Instant>>);
+pub(super) struct LastCalls(Mutex<HashMap<ComponentId, Instant>>);
 
-impl Usage {
+impl LastCalls {
     /// Whether a note is due, which then counts as made.
     fn is_due(&self, id: &ComponentId) -> bool {
         let mut noted = self.0.lock().unwrap_or_else(PoisonError::into_inner);
@@ -31,7 +31,7 @@ impl Usage {
 impl Service {
     /// Notes that the component is called now. Needs a tokio runtime.
     pub(super) fn note_use(&self, id: &ComponentId) {
-        if !self.usage.is_due(id) {
+        if !self.last_calls.is_due(id) {
             return;
         }
         let files = self.store.layout().component(id);

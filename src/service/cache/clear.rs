@@ -1,0 +1,105 @@
+//! `cache clear`: what can be made again goes, whatever its use.
+
+use std::fs;
+
+use serde::Serialize;
+
+use crate::fetch;
+use crate::reference::ComponentId;
+use crate::service::{Error, Service};
+use crate::store::{StoreError, UnusedCode};
+
+use super::{size, tree_size};
+
+/// What `cache clear` takes away.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Clear {
+    Everything,
+    /// Compiled code, which the next call makes again.
+    Compiled,
+    /// What downloads left that were killed or broke off.
+    Downloads,
+    /// Nothing: catalogs are part of the program.
+    Catalogs,
+}
+
+/// What was taken away.
+#[derive(Debug, Clone, Default, Serialize)]
+pub struct Cleared {
+    /// Components whose compiled code is gone.
+    pub compiled: Vec<ComponentId>,
+    /// Components whose previous version is gone.
+    pub previous: Vec<ComponentId>,
+    /// Pieces of compiled code of nothing installed that are gone.
+    pub unused: usize,
+    /// Unfinished downloads that are gone.
+    pub downloads: usize,
+    /// Bytes that are free again.
+    pub freed_bytes: u64,
+}
+
+impl Service {
+    /// Takes away what can be made again, of one component or of all.
+    ///
+    /// # Errors
+    ///
+    /// [`StoreError::NotInstalled`], or what the disk refuses.
+    pub fn cache_clear(&self, id: Option<&ComponentId>, what: Clear) -> Result<Cleared, Error> {
+        let mut cleared = Cleared::default();
+        if matches!(what, Clear::Everything | Clear::Compiled) {
+            match id {
+                Some(id) => self.forget_code(self.known(id)?, &mut cleared)?,
+                None => self.forget_all_code(&mut cleared)?,
+            }
+        }
+        if matches!(what, Clear::Everything | Clear::Downloads) && id.is_none() {
+            self.clear_downloads(&mut cleared)?;
+        }
+        Ok(cleared)
+    }
+
+    fn forget_all_code(&self, cleared: &mut Cleared) -> Result<(), Error> {
+        for id in self.store.ids()? {
+            self.forget_code(id, cleared)?;
+        }
+        for code in self.store.unused_compiled() {
+            cleared.remove(&code);
+        }
+        Ok(())
+    }
+
+    /// Code in use stays mapped; the next start compiles again.
+    pub(super) fn forget_code(&self, id: ComponentId, cleared: &mut Cleared) -> Result<(), Error> {
+        let files = self.store.layout().component(&id);
+        let Some(bytes) = size(&files.cwasm) else {
+            return Ok(());
+        };
+        if let Ok(Some(installed)) = self.store.get(&id) {
+            let component = installed.metadata.digests.component;
+            self.store.forget_compiled(&component);
+        }
+        fs::remove_file(&files.cwasm).map_err(StoreError::io("remove", &files.cwasm))?;
+        cleared.freed_bytes += bytes;
+        cleared.compiled.push(id);
+        Ok(())
+    }
+
+    fn clear_downloads(&self, cleared: &mut Cleared) -> Result<(), Error> {
+        let layout = self.store.layout();
+        let downloads = layout.downloads();
+        let before = tree_size(&downloads);
+        let swept = self.store.sweep()?.into_iter();
+        cleared.downloads += swept.filter(|path| path.starts_with(&downloads)).count();
+        cleared.downloads += fetch::clear_parts(&layout.parts());
+        cleared.freed_bytes += before.saturating_sub(tree_size(&downloads));
+        Ok(())
+    }
+}
+
+impl Cleared {
+    pub(super) fn remove(&mut self, code: &UnusedCode) {
+        let freed = code.remove();
+        self.unused += usize::from(freed > 0);
+        self.freed_bytes += freed;
+    }
+}
