@@ -33,6 +33,7 @@ mod fetch_oci;
 mod fetch_oci_faults;
 mod fetch_resume;
 mod fetch_retries;
+mod grants_asked;
 mod grants_cli;
 mod guest_output;
 mod limits_denials;
