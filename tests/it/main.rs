@@ -41,6 +41,7 @@ mod limits_shared;
 mod limits_told;
 mod mcp_audit;
 mod mcp_auth;
+mod mcp_cors;
 mod mcp_crowd;
 #[cfg(unix)]
 mod mcp_denials;
