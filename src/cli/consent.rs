@@ -51,6 +51,9 @@ fn text(question: &Question) -> String {
     for permission in &question.permissions {
         text.push_str(&format!("  - {permission}\n"));
     }
+    if let Some(rest) = question.rest() {
+        text.push_str(&format!("  - {rest}\n"));
+    }
     for remark in &question.remarks {
         text.push_str(&format!("  {} {remark}\n", style("odd:").yellow()));
     }

@@ -154,6 +154,9 @@ fn params(question: &Question) -> Result<ElicitRequestParams, serde_json::Error>
     for permission in &question.permissions {
         message.push_str(&format!("- {permission}\n"));
     }
+    if let Some(rest) = question.rest() {
+        message.push_str(&format!("- {rest}\n"));
+    }
     for remark in &question.remarks {
         message.push_str(&format!("Odd: {remark}\n"));
     }

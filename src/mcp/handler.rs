@@ -17,6 +17,7 @@ use tokio_util::sync::{CancellationToken, DropGuard};
 use tokio_util::task::TaskTracker;
 
 use crate::error::{Class, Diagnose};
+use crate::reference::ComponentId;
 use crate::runtime::Returned;
 use crate::service::{Error, Service};
 
@@ -117,7 +118,9 @@ impl Handler {
                 .await);
         }
         let report = server.service.call(tool, &arguments).await;
-        call.component = report.component_id.map(String::from);
+        if let Some(id) = report.component_id {
+            call.component = Some(id);
+        }
         call.denials = report
             .denied
             .iter()
@@ -140,9 +143,7 @@ impl Handler {
             }
         }
     }
-}
 
-impl Handler {
     async fn run_builtin(
         &self,
         builtin: Builtin,
@@ -154,12 +155,18 @@ impl Handler {
         let server = &self.server;
         let reporter = Reporter::of(context);
         let work = builtin.call(server.offer, &server.service, arguments, &reporter, asking);
-        match reporter.during(work).await {
-            Ok(result) => {
-                call.component = component_of(&result);
-                result
+        let ended = reporter.during(work).await;
+        ended.unwrap_or_else(|failure| failed(&failure, call))
+    }
+
+    /// Whose tool it is, or which component the server's own tool is about.
+    fn component(&self, tool: &str, arguments: &Map<String, Value>) -> Option<ComponentId> {
+        match Builtin::named(tool) {
+            Some(builtin) => builtin.component_in(arguments),
+            None => {
+                let tool = self.server.service.toolbox().get(tool)?;
+                Some(tool.component.clone())
             }
-            Err(failure) => failed(&failure, call),
         }
     }
 }
@@ -167,12 +174,6 @@ impl Handler {
 fn failed(failure: &dyn Diagnose, call: &mut Call) -> CallToolResult {
     call.code = Some(failure.code());
     convert::failure(failure)
-}
-
-/// What a tool of the server itself was about.
-fn component_of(result: &CallToolResult) -> Option<String> {
-    let id = result.structured_content.as_ref()?.get("component_id")?;
-    id.as_str().map(str::to_owned)
 }
 
 impl ServerHandler for Handler {
@@ -218,6 +219,8 @@ impl ServerHandler for Handler {
             return Ok(failed(&error, &mut call).into());
         }
         let arguments = request.arguments.unwrap_or_default();
+        // Before it runs: a call that is cancelled is told of as well.
+        call.component = self.component(&tool, &arguments);
         let asking = Asking::of(&context, request.input_responses);
         // Losing the race drops the work, which stops a download or a guest.
         let ended = tokio::select! {

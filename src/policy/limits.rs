@@ -12,6 +12,9 @@ use super::quantity;
 pub struct CpuShare(u32);
 
 impl CpuShare {
+    /// More than any call can use.
+    pub const MOST: CpuShare = CpuShare(quantity::MOST_CPU);
+
     pub fn millicores(self) -> u32 {
         self.0
     }
@@ -90,6 +93,17 @@ impl Limits {
             LimitRule::Time(_) => self.time = None,
             LimitRule::Instances(_) => self.instances = None,
             LimitRule::Output(_) => self.output = None,
+        }
+    }
+
+    /// These, and where they are silent, those of `other`.
+    pub fn or(&self, other: &Limits) -> Limits {
+        Limits {
+            memory: self.memory.or(other.memory),
+            cpu: self.cpu.or(other.cpu),
+            time: self.time.or(other.time),
+            instances: self.instances.or(other.instances),
+            output: self.output.or(other.output),
         }
     }
 

@@ -25,7 +25,7 @@ const TIMES: &[(&str, u64)] = &[("ms", 1), ("s", 1_000), ("m", 60_000), ("h", 3_
 const LONGEST: u64 = 24 * 3_600_000;
 
 /// The most processors, in thousandths.
-const MOST_CPU: u32 = 1_024_000;
+pub const MOST_CPU: u32 = 1_024_000;
 
 /// Bytes that something can run with: `512Mi`, `1Gi`, `64M`, `1048576`.
 pub fn parse_size(text: &str) -> Result<u64, InvalidPermission> {

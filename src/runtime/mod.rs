@@ -42,6 +42,7 @@ pub use sandbox::{
 pub use crate::schema::value::Returned;
 
 use crate::digest::Digest;
+use crate::policy::{CpuShare, Limits};
 use crate::store::Layout;
 
 use cache::Miss;
@@ -95,6 +96,17 @@ impl RuntimeOptions {
                 .map_or(1, |cores| (cores.get() - 1).max(1)),
             compile_timeout: Duration::from_secs(300),
             network: NetworkOptions::default(),
+        }
+    }
+
+    /// What holds where a policy sets no limit.
+    pub fn limits(&self) -> Limits {
+        Limits {
+            memory: Some(self.memory_limit),
+            cpu: Some(CpuShare::MOST),
+            time: Some(self.call_timeout),
+            instances: Some(limits::INSTANCES),
+            output: Some(self.output_limit),
         }
     }
 }

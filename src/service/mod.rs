@@ -34,6 +34,7 @@ use std::time::Duration;
 
 use crate::catalog::{Catalog, CatalogEntry};
 use crate::fetch::{CredentialOptions, FetchOptions, Fetcher, LoginFile, Network};
+use crate::policy::Limits;
 use crate::reference::ComponentId;
 use crate::runtime::{CodeSource, Program, Runtime, RuntimeOptions};
 use crate::store::{Damage, Entry, Installed, Store, StoreError};
@@ -94,6 +95,8 @@ pub struct Service {
     network: Network,
     digests: Digests,
     bundled: BundledPolicy,
+    /// What holds where policies set no limit.
+    limits: Limits,
     sandboxes: Sandboxes,
     runtime: Arc<Runtime>,
     toolbox: Toolbox,
@@ -161,6 +164,7 @@ impl Service {
             network: options.network,
             digests: config.network.require_digest,
             bundled: config.policy.bundled,
+            limits: runtime.limits(),
             sandboxes: Sandboxes::default(),
             runtime: Runtime::new(runtime),
             toolbox: Toolbox::new(options.reserved),

@@ -38,6 +38,7 @@ mod fetch_reach;
 mod fetch_resume;
 mod fetch_retries;
 mod fetch_words;
+mod grants_asked;
 mod grants_cli;
 mod guest_output;
 mod limits_denials;
@@ -45,6 +46,7 @@ mod limits_shared;
 mod limits_told;
 mod mcp_audit;
 mod mcp_auth;
+mod mcp_cors;
 mod mcp_crowd;
 #[cfg(unix)]
 mod mcp_denials;

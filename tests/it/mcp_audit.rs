@@ -2,10 +2,12 @@
 
 use std::time::Duration;
 
+use rmcp::model::ProtocolVersion;
 use serde_json::{Value, json};
 
+use crate::limits_denials::ASKS;
 use crate::support::http::Mcp;
-use crate::support::mcp::{CALC, Place};
+use crate::support::mcp::{Answer, CALC, Ear, PATIENCE, Place};
 
 const TOKEN: &str = "alice-7f3c9a52e1b84d06";
 
@@ -134,4 +136,101 @@ async fn calls_stop_while_they_cannot_be_recorded() {
     let text = std::fs::read_to_string(&file).unwrap();
     assert_eq!(text.matches("\"call\"").count(), 1, "{text}");
     assert!(text.contains("resumed"), "{text}");
+}
+
+#[tokio::test]
+async fn a_call_that_was_cancelled_is_told_of() {
+    let place = Place::new();
+    let file = place.path("audit.jsonl");
+    let server = place.http(&["--audit-log", file.to_str().unwrap()]).await;
+    let client = Mcp::open(&server.url, None).await;
+    let uri = place.component("calc.wat", CALC);
+    client.call("load-component", json!({ "uri": uri })).await;
+    let spin = json!({ "jsonrpc": "2.0", "id": 7, "method": "tools/call",
+        "params": { "name": "spin" } });
+    let spinning = client.post(&spin).await;
+    let cancel = json!({ "jsonrpc": "2.0", "method": "notifications/cancelled",
+        "params": { "requestId": 7 } });
+    client.post(&cancel).await;
+    let told = async {
+        while lines(&place).len() < 2 {
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+    };
+    tokio::time::timeout(PATIENCE, told)
+        .await
+        .expect("no line for it");
+    drop(spinning);
+    let line = lines(&place).remove(1);
+    assert_eq!(line["tool"], "spin", "{line}");
+    assert_eq!(line["component"], "calc", "{line}");
+    assert_eq!(line["outcome"], "failed", "{line}");
+    assert_eq!(line["code"], "cancelled", "{line}");
+}
+
+#[tokio::test]
+async fn denials_and_the_failures_of_the_servers_own_tools_are_told() {
+    let place = Place::new();
+    let file = place.path("audit.jsonl");
+    let ear = Ear::answering(ProtocolVersion::LATEST_WITH_INITIALIZE, Answer::Decline);
+    let args = ["--audit-log", file.to_str().unwrap()];
+    let client = place.stdio_as(&args, ear).await;
+    client.load(&place.component("asks.wat", ASKS)).await;
+    client.call("try", json!({ "key": "CITY" })).await;
+    let rule = json!({ "component_id": "asks", "details": { "host": "a.example" } });
+    let absent = place.path("absent.wat");
+    for (tool, arguments, component, code) in [
+        ("grant-network-permission", rule.clone(), "asks", "declined"),
+        (
+            "revoke-network-permission",
+            rule,
+            "asks",
+            "permission-not-granted",
+        ),
+        (
+            "unload-component",
+            json!({ "id": "gone" }),
+            "gone",
+            "component-not-found",
+        ),
+        (
+            "load-component",
+            json!({ "uri": absent }),
+            "absent",
+            "not-found",
+        ),
+        (
+            "load-component",
+            json!({ "uri": absent, "name": "named" }),
+            "named",
+            "not-found",
+        ),
+        (
+            "get-policy",
+            json!({ "component_id": "No Id!" }),
+            "",
+            "invalid-arguments",
+        ),
+        (
+            "reset-permission",
+            json!({ "id": "asks" }),
+            "",
+            "invalid-arguments",
+        ),
+    ] {
+        client.call(tool, arguments).await;
+        let line = lines(&place).pop().unwrap();
+        assert_eq!(line["tool"], tool);
+        assert_eq!(
+            line["component"].as_str().unwrap_or(""),
+            component,
+            "{line}"
+        );
+        assert_eq!(line["code"], code, "{line}");
+        assert_eq!(line["outcome"], "failed", "{line}");
+    }
+    let tried = &lines(&place)[1];
+    let denial = json!({ "kind": "environment", "what": "CITY", "times": 1 });
+    assert_eq!(tried["denials"], json!([denial]), "{tried}");
+    assert_eq!(tried["outcome"], "ok", "{tried}");
 }

@@ -10,6 +10,7 @@ use rmcp::model::CallToolResult;
 use rmcp::service::{RequestContext, RoleServer};
 use serde::Serialize;
 
+use crate::reference::ComponentId;
 use crate::runtime::Denial;
 use crate::schema;
 
@@ -27,7 +28,7 @@ pub(super) struct Call {
     client: Option<Client>,
     began: Instant,
     /// Whose tool it is, or what the server's own tool was about.
-    pub component: Option<String>,
+    pub component: Option<ComponentId>,
     /// The code of the error it ended with.
     pub code: Option<&'static str>,
     pub denials: Vec<Denial>,
@@ -47,7 +48,7 @@ struct Line<'a> {
     time: Timestamp,
     event: &'static str,
     tool: &'a str,
-    component: Option<&'a str>,
+    component: Option<&'a ComponentId>,
     outcome: Outcome,
     code: Option<&'a str>,
     duration_us: u64,
@@ -121,7 +122,7 @@ impl Call {
             time: Timestamp::now(),
             event: "call",
             tool: &self.tool,
-            component: self.component.as_deref(),
+            component: self.component.as_ref(),
             outcome,
             code: self.code,
             duration_us: u64::try_from(duration.as_micros()).unwrap_or(u64::MAX),
@@ -145,7 +146,7 @@ impl Call {
         tracing::info!(
             target: "wassette::audit",
             tool = self.tool,
-            component = self.component,
+            component = self.component.as_ref().map(ComponentId::as_str),
             outcome = outcome.name(),
             code = self.code,
             duration_us = u64::try_from(duration.as_micros()).unwrap_or(u64::MAX),

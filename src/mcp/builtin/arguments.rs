@@ -90,6 +90,30 @@ impl Builtin {
         })
     }
 
+    /// The component that a call is about, as far as its arguments tell.
+    pub(in crate::mcp) fn component_in(
+        self,
+        arguments: &Map<String, Value>,
+    ) -> Option<ComponentId> {
+        let text = |key: &str| arguments.get(key).and_then(Value::as_str);
+        let id = match self {
+            Builtin::List | Builtin::Search => None,
+            Builtin::Load => match text("name") {
+                Some(name) => Some(name),
+                None => {
+                    let uri = text("uri").or_else(|| text("path"))?;
+                    let reference = Reference::parse(uri, &working_directory()).ok()?;
+                    return reference.default_id().ok();
+                }
+            },
+            Builtin::Unload => text("id"),
+            Builtin::Policy | Builtin::Reset | Builtin::Grant(_) | Builtin::Revoke(_) => {
+                text("component_id")
+            }
+        };
+        ComponentId::parse(id?).ok()
+    }
+
     pub(super) fn parse<T: DeserializeOwned>(
         self,
         arguments: Map<String, Value>,

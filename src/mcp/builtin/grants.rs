@@ -35,6 +35,9 @@ impl Builtin {
     ) -> Result<PolicyReport, Failure> {
         let (id, permission) = self.permission(kind, arguments)?;
         let question = service.question(&id, permission)?;
+        if question.permissions.is_empty() {
+            return Err(self.invalid("they are too long to be shown to the user"));
+        }
         let origin = match asking.ask(&question).await {
             Answer::Granted => Origin::Elicitation,
             Answer::Unavailable => Origin::McpTool,

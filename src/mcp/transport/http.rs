@@ -10,7 +10,8 @@
 //!
 //! A request passes the [limits of its connection](super::connections), the
 //! [check of its hosts](super::guard), then, except for the last two paths,
-//! that of its [token](super::auth), and is [taken in](super::intake).
+//! that of its [token](super::auth), and is [taken in](super::intake). Pages of
+//! other origins are [told](super::cors) that they may use the first two.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -18,7 +19,7 @@ use std::time::Duration;
 use axum::Router;
 use axum::extract::State;
 use axum::http::StatusCode;
-use axum::middleware::from_fn_with_state;
+use axum::middleware::{from_fn, from_fn_with_state};
 use axum::routing::get;
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
@@ -31,7 +32,7 @@ use super::super::handler::Server;
 use super::auth::{self, Auth};
 use super::guard::{self, Guard};
 use super::intake::{self, Intake};
-use super::{GRACE, HttpLimits, ServeError, connections, share, sse, streamable_http};
+use super::{GRACE, HttpLimits, ServeError, connections, cors, share, sse, streamable_http};
 
 /// Time for the last replies to leave before their streams are closed.
 const FLUSH: Duration = Duration::from_millis(100);
@@ -119,6 +120,7 @@ fn router(
         .fallback(async || StatusCode::NOT_FOUND)
         .layer(from_fn_with_state(intake, intake::take))
         .layer(from_fn_with_state(auth, auth::check))
+        .layer(from_fn(cors::answer))
         .merge(registry.unwrap_or_default())
         .route("/healthz", get(async || "ok\n"))
         .route("/readyz", get(ready).with_state(server.clone()))

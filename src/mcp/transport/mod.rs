@@ -6,6 +6,7 @@
 mod auth;
 mod caller;
 mod connections;
+mod cors;
 mod error;
 mod guard;
 mod http;

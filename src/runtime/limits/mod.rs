@@ -31,7 +31,7 @@ pub(super) const HANDLES: usize = 100_000;
 /// others.
 pub(super) const RANDOM: u64 = 4 << 20;
 /// Calls of a component in flight, where its policy says nothing.
-const INSTANCES: u32 = 64;
+pub(super) const INSTANCES: u32 = 64;
 
 /// Bytes of host memory that a value crossing from the guest may take: at
 /// least, at most, and for each byte of JSON that a result may have. An element

@@ -1,10 +1,19 @@
 //! Asking a person.
 
+use std::cmp::Reverse;
 use std::pin::Pin;
 
 use crate::digest::Digest;
 use crate::policy::Permission;
 use crate::reference::{ComponentId, Reference};
+use crate::store::Metadata;
+
+use super::danger::danger;
+
+/// Permissions in one question, at most: a person reads no more.
+const MOST: usize = 20;
+/// Characters of each in plain words, at most.
+const LONGEST: usize = 400;
 
 /// What a component asks to be allowed, for a person to decide.
 #[derive(Debug, Clone)]
@@ -13,15 +22,48 @@ pub struct Question {
     pub source: Reference,
     /// Of the component that asks: the answer is about no other.
     pub digest: Digest,
-    /// What is asked for and not granted yet; never empty.
+    /// What a yes grants, all of which is shown: what is asked for and not
+    /// granted yet, the most dangerous first.
     pub permissions: Vec<Permission>,
+    /// How many more are asked for, which are too many or too long to be
+    /// shown, and which a yes does not grant.
+    pub left_out: usize,
     /// Plain sentences on what is odd about it.
     pub remarks: Vec<String>,
 }
 
+impl Question {
+    pub(super) fn new(metadata: &Metadata, asked: Vec<Permission>, remarks: Vec<String>) -> Self {
+        let all = asked.len();
+        let mut permissions = asked;
+        permissions.retain(|permission| permission.to_string().chars().count() <= LONGEST);
+        permissions.sort_by_key(|permission| Reverse(danger(permission)));
+        permissions.truncate(MOST);
+        Question {
+            component_id: metadata.component_id.clone(),
+            source: metadata.source.clone(),
+            digest: metadata.digests.component,
+            left_out: all - permissions.len(),
+            permissions,
+            remarks,
+        }
+    }
+
+    /// What to say of what is left out.
+    pub fn rest(&self) -> Option<String> {
+        (self.left_out > 0).then(|| {
+            format!(
+                "{} more, which a yes does not grant: `wassette policy get {}` lists them, \
+                 `wassette policy set` grants what a file says",
+                self.left_out, self.component_id
+            )
+        })
+    }
+}
+
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Answer {
-    /// All that was asked for.
+    /// All that the question is about.
     Granted,
     Refused,
     /// There is no one to ask.

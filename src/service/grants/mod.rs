@@ -4,6 +4,7 @@
 //! same root.
 
 mod consent;
+mod danger;
 mod report;
 mod request;
 mod sandboxes;
@@ -35,7 +36,7 @@ impl Service {
     pub fn policy(&self, id: &ComponentId) -> Result<PolicyReport, Error> {
         let installed = self.installed(id)?;
         let granted = self.store.granted(id)?;
-        Ok(PolicyReport::new(&installed.metadata, &granted))
+        Ok(self.report(&installed.metadata, &granted))
     }
 
     /// Grants one permission; one that is granted already changes nothing.
@@ -49,8 +50,11 @@ impl Service {
         permission: Permission,
         origin: Origin,
     ) -> Result<PolicyReport, Error> {
-        self.grant_asked(self.question(id, permission)?, origin)
-            .await
+        self.edit(id, origin, move |_, policy| {
+            add(policy, permission);
+            Ok(())
+        })
+        .await
     }
 
     /// Whether the component in place may have one more permission.
@@ -60,13 +64,7 @@ impl Service {
     /// As [`Service::policy`].
     pub fn question(&self, id: &ComponentId, permission: Permission) -> Result<Question, Error> {
         let metadata = self.installed(id)?.metadata;
-        Ok(Question {
-            component_id: metadata.component_id,
-            source: metadata.source,
-            digest: metadata.digests.component,
-            permissions: vec![permission],
-            remarks: Vec::new(),
-        })
+        Ok(Question::new(&metadata, vec![permission], Vec::new()))
     }
 
     /// Grants what a person has said yes to, to the component that they were
@@ -93,9 +91,7 @@ impl Service {
                 return Err(Error::ComponentChanged { id: component_id });
             }
             for permission in permissions {
-                if !policy.permissions().contains(&permission) {
-                    policy.grant(permission);
-                }
+                add(policy, permission);
             }
             Ok(())
         })
@@ -159,7 +155,7 @@ impl Service {
             Ok(granted.changed(policy, &grantor))
         };
         let granted = self.change_grants(id, change).await?;
-        Ok(PolicyReport::new(&installed.metadata, &granted))
+        Ok(self.report(&installed.metadata, &granted))
     }
 
     async fn edit(
@@ -177,7 +173,7 @@ impl Service {
             Ok(granted.changed(policy, &grantor))
         };
         let granted = self.change_grants(id, change).await?;
-        Ok(PolicyReport::new(&installed.metadata, &granted))
+        Ok(self.report(&installed.metadata, &granted))
     }
 
     /// Off the async workers: it waits for a lock and for the disk.
@@ -191,6 +187,12 @@ impl Service {
         let granted = tokio::task::spawn_blocking(work).await??;
         self.sandboxes.forget(id);
         Ok(granted)
+    }
+}
+
+fn add(policy: &mut Policy, permission: Permission) {
+    if !policy.permissions().contains(&permission) {
+        policy.grant(permission);
     }
 }
 

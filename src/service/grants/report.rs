@@ -9,6 +9,7 @@ use crate::reference::ComponentId;
 use crate::store::{Granted, Metadata, Origin, RequestSource};
 
 use super::request::Request;
+use crate::service::Service;
 
 /// What a component is granted, by whom, and what it asks for beyond that.
 #[derive(Debug, Clone, Serialize)]
@@ -59,15 +60,15 @@ impl From<Permission> for Described {
     }
 }
 
-impl PolicyReport {
-    pub(super) fn new(metadata: &Metadata, granted: &Granted) -> Self {
+impl Service {
+    pub(super) fn report(&self, metadata: &Metadata, granted: &Granted) -> PolicyReport {
         let request = Request::of(metadata);
         PolicyReport {
             component_id: metadata.component_id.clone(),
             policy: serde_json::json!(granted.policy),
             grants: grants(granted),
             requested: metadata.requested_permissions.clone(),
-            not_granted: described(request.policy.beyond(&granted.policy)),
+            not_granted: described(self.beyond(&request.policy, &granted.policy)),
             remarks: request.remarks,
             document: granted.policy.to_yaml(),
         }

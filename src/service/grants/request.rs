@@ -55,12 +55,14 @@ impl Request {
         Request { policy, remarks }
     }
 
-    /// `granted` and all that is asked for. What the request excludes of
-    /// itself is excluded too.
-    fn added_to(&self, granted: &Policy) -> Policy {
+    /// `granted` and these permissions. What the request excludes of itself is
+    /// excluded too.
+    fn added_to(&self, granted: &Policy, permissions: Vec<Permission>) -> Policy {
         let mut policy = granted.clone();
-        for permission in self.policy.beyond(granted) {
-            policy.grant(permission);
+        for permission in permissions {
+            if !granted.covers(&permission) {
+                policy.grant(permission);
+            }
         }
         add_missing(&mut policy.network.deny, &self.policy.network.deny);
         add_missing(&mut policy.storage.deny, &self.policy.storage.deny);
@@ -105,12 +107,12 @@ impl Service {
         let request = Request::of(metadata);
         let granted = match self.decide(&settlement, &request).await? {
             Decided::Leave => self.granted_now(&metadata.component_id),
-            Decided::Add(origin) => {
+            Decided::Add(origin, permissions) => {
                 let grantor = grantor(origin, metadata);
                 let asked = request.clone();
                 self.settle_grants(metadata, move |standing| {
                     let granted = standing.granted?;
-                    let policy = asked.added_to(&granted.policy);
+                    let policy = asked.added_to(&granted.policy, permissions);
                     Ok(granted.changed(policy, &grantor))
                 })
                 .await?
@@ -126,7 +128,7 @@ impl Service {
         };
         Ok(Settled {
             granted: describe(&granted.policy),
-            not_granted: described(request.policy.beyond(&granted.policy)),
+            not_granted: described(self.beyond(&request.policy, &granted.policy)),
             remarks: request.remarks,
         })
     }
@@ -139,43 +141,57 @@ impl Service {
         let metadata = settlement.metadata;
         match &settlement.choice {
             PolicyChoice::Given(policy) => return Ok(Decided::Replace(policy.clone())),
-            PolicyChoice::GrantRequested => return Ok(Decided::Add(settlement.origin)),
+            PolicyChoice::GrantRequested => {
+                let all = request.policy.permissions();
+                return Ok(Decided::Add(settlement.origin, all));
+            }
             PolicyChoice::Leave => return Ok(Decided::Leave),
             PolicyChoice::Bundled => {}
         }
-        let beyond = self.beyond(&metadata.component_id, request);
+        let beyond = self.open_requests(&metadata.component_id, request);
         if beyond.is_empty() {
             return Ok(Decided::Leave);
         }
         match self.bundled {
             BundledPolicy::Ignore => Ok(Decided::Leave),
             // The operator accepted what a component asks for when it comes,
-            // not what its later versions add to that.
+            // not what its later versions add to that, nor more of the machine
+            // than the same configuration allows.
             BundledPolicy::Apply => Ok(match settlement.status {
-                LoadStatus::New => Decided::Add(Origin::Config),
+                LoadStatus::New => {
+                    let mut applied = request.policy.permissions();
+                    let is_limit = |asked: &Permission| matches!(asked, Permission::Limit(_));
+                    applied.retain(|asked| !is_limit(asked) || !beyond.contains(asked));
+                    Decided::Add(Origin::Config, applied)
+                }
                 LoadStatus::Replaced | LoadStatus::AlreadyLoaded => Decided::Leave,
             }),
             BundledPolicy::Ask => {
-                let question = Question {
-                    component_id: metadata.component_id.clone(),
-                    source: metadata.source.clone(),
-                    digest: metadata.digests.component,
-                    permissions: beyond,
-                    remarks: request.remarks.clone(),
-                };
+                let question = Question::new(metadata, beyond, request.remarks.clone());
+                if question.permissions.is_empty() {
+                    return Ok(Decided::Leave);
+                }
                 Ok(match settlement.consent.ask(&question).await {
-                    Answer::Granted => Decided::Add(settlement.origin),
+                    Answer::Granted => Decided::Add(settlement.origin, question.permissions),
                     Answer::Refused | Answer::Unavailable | Answer::Later => Decided::Leave,
                 })
             }
         }
     }
 
+    /// What `request` asks for beyond what is granted. A limit that is not above
+    /// the one that holds is none.
+    pub(super) fn beyond(&self, request: &Policy, granted: &Policy) -> Vec<Permission> {
+        let mut in_force = granted.clone();
+        in_force.limits = granted.limits.or(&self.limits);
+        request.beyond(&in_force)
+    }
+
     /// What is asked for and not granted; nothing when the policy in place is
     /// damaged, since no answer could be added to it.
-    fn beyond(&self, id: &ComponentId, request: &Request) -> Vec<Permission> {
+    fn open_requests(&self, id: &ComponentId, request: &Request) -> Vec<Permission> {
         match self.store.granted(id) {
-            Ok(granted) => request.policy.beyond(&granted.policy),
+            Ok(granted) => self.beyond(&request.policy, &granted.policy),
             Err(_) => Vec::new(),
         }
     }
@@ -208,8 +224,8 @@ impl Service {
 /// What to do with the grants of a component that was loaded.
 enum Decided {
     Leave,
-    /// Add what it asks for.
-    Add(Origin),
+    /// Add these.
+    Add(Origin, Vec<Permission>),
     /// Grant this and nothing else.
     Replace(Box<Policy>),
 }
