@@ -181,6 +181,18 @@ impl Global {
         Ok(Service::open(options)?)
     }
 
+    /// Opens the root for a server that has these files besides.
+    fn open_to_serve(
+        &self,
+        call_timeout: Option<Duration>,
+        withheld: Vec<PathBuf>,
+    ) -> Result<Arc<Service>, Failure> {
+        let mut options = self.options()?;
+        options.call_timeout = call_timeout;
+        options.withheld = withheld;
+        Ok(Service::open(options)?)
+    }
+
     /// Opens the root with credentials for one registry, trusting these CAs too.
     fn open_source(&self, given: Option<Given>, ca: Vec<PathBuf>) -> Result<Arc<Service>, Failure> {
         let mut options = self.options()?;
@@ -202,6 +214,7 @@ impl Global {
             },
             credentials: CredentialOptions::of_the_user(),
             ca_files: Vec::new(),
+            withheld: Vec::new(),
         })
     }
 

@@ -98,7 +98,10 @@ impl Serve {
         // What is wrong with the options is said before anything is done.
         let settings = self.settings()?;
         let http = self.http()?;
-        let service = global.open(self.call_timeout.map(Duration::from_secs))?;
+        let timeout = self.call_timeout.map(Duration::from_secs);
+        let own = [&self.audit_log, &self.auth_token_file].into_iter();
+        let own = own.flatten().cloned().collect();
+        let service = global.open_to_serve(timeout, own)?;
         let runtime = tokio::runtime::Builder::new_multi_thread()
             .enable_all()
             .build()

@@ -48,7 +48,7 @@ use engine::{Allocation, Engines, Running};
 use guests::Guests;
 use jobs::{Compiled, Jobs};
 use limits::Total;
-use sandbox::Connector;
+use sandbox::Host;
 use shared::Shared;
 use ticker::Ticker;
 
@@ -75,6 +75,9 @@ pub struct RuntimeOptions {
     pub compile_timeout: Duration,
     /// The host's part in what guests do on the network.
     pub network: NetworkOptions,
+    /// Files and directories that no guest gets, whatever was granted; the
+    /// root of the layout is always one.
+    pub withheld: Vec<PathBuf>,
 }
 
 impl RuntimeOptions {
@@ -92,6 +95,7 @@ impl RuntimeOptions {
                 .map_or(1, |cores| cores.get().div_ceil(2)),
             compile_timeout: Duration::from_secs(300),
             network: NetworkOptions::default(),
+            withheld: Vec::new(),
         }
     }
 }
@@ -114,7 +118,7 @@ pub struct Runtime {
     ticker: Ticker,
     guests: Guests,
     total: Arc<Total>,
-    connector: Arc<Connector>,
+    host: Host,
 }
 
 impl Runtime {
@@ -126,7 +130,9 @@ impl Runtime {
             options.compile_jobs,
         );
         let shared = Shared::new(options.layout.compiled());
-        let connector = Connector::new(options.network.clone());
+        let mut withheld = options.withheld.clone();
+        withheld.push(options.layout.root().to_path_buf());
+        let host = Host::new(options.network.clone(), withheld);
         let total = match options.total_memory {
             Some(bytes) => Total::new(bytes.max(options.memory_limit)),
             None => Total::of_this_machine(options.memory_limit),
@@ -139,7 +145,7 @@ impl Runtime {
             engines: Engines::default(),
             ticker: Ticker::default(),
             guests: Guests::default(),
-            connector,
+            host,
         })
     }
 

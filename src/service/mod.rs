@@ -84,6 +84,8 @@ pub struct ServiceOptions {
     /// PEM files of CAs to trust besides those of the system and the
     /// configuration.
     pub ca_files: Vec<PathBuf>,
+    /// Files of the server's own, besides its root, that no component gets.
+    pub withheld: Vec<PathBuf>,
 }
 
 /// One root, its components and their tools.
@@ -145,6 +147,7 @@ impl Service {
         if let Some(bytes) = config.limits.memory {
             runtime.memory_limit = bytes;
         }
+        runtime.withheld = options.withheld;
         runtime.total_memory = config.limits.total_memory;
         Ok(Arc::new(Service {
             store,
