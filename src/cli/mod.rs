@@ -36,7 +36,11 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use clap::{ArgAction, Args, CommandFactory, Parser, Subcommand};
+use tracing::{Level, Metadata};
 use tracing_subscriber::EnvFilter;
+use tracing_subscriber::filter::filter_fn;
+use tracing_subscriber::layer::SubscriberExt;
+use tracing_subscriber::util::SubscriberInitExt;
 
 use crate::error::{Class, Diagnose, Report};
 use crate::fetch::{CredentialOptions, Given, Network};
@@ -184,6 +188,8 @@ struct Opening {
     given: Option<Given>,
     /// CAs to trust as well.
     ca: Vec<PathBuf>,
+    /// The server's own files, which no grant reaches.
+    withheld: Vec<PathBuf>,
 }
 
 impl Global {
@@ -204,6 +210,7 @@ impl Global {
                 ..CredentialOptions::of_the_user()
             },
             ca_files: opening.ca,
+            withheld: opening.withheld,
         };
         Ok(Service::open(options)?)
     }
@@ -310,17 +317,33 @@ fn start_logging(cli: &Cli) {
         (0, Command::Serve(_)) => "wassette=info,rmcp=error,warn",
         (0, _) => "warn",
         (1, _) => "wassette=debug,warn",
-        // Traces of h2 show headers, and the queries of signed addresses.
-        _ => "trace,h2=info",
+        _ => "trace",
     };
     let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new(level));
-    tracing_subscriber::fmt()
-        .with_env_filter(filter)
+    let written = tracing_subscriber::fmt::layer()
         .with_writer(std::io::stderr)
         .with_ansi(std::io::stderr().is_terminal())
         .with_target(verbose > 0)
-        .without_time()
+        .without_time();
+    tracing_subscriber::registry()
+        .with(filter)
+        .with(filter_fn(repeats_no_guest))
+        .with(written)
         .init();
+}
+
+/// Libraries that guests speak through. Their traces repeat paths, headers and
+/// file names as guests gave them, with the secrets in them, and the queries of
+/// signed addresses: nothing that asks for those traces gets them.
+const REPEATING: [&str; 6] = ["wasmtime", "hyper", "h2", "rustls", "tokio_rustls", "want"];
+
+fn repeats_no_guest(of: &Metadata<'_>) -> bool {
+    let library = of.target().split("::").next().unwrap_or_default();
+    let repeats = REPEATING.iter().any(|name| {
+        let family = library.strip_prefix(name);
+        family.is_some_and(|rest| rest.is_empty() || rest.starts_with('_'))
+    });
+    !repeats || *of.level() <= Level::INFO
 }
 
 /// Takes a reference from the command line: an address or a plain path.

@@ -102,9 +102,11 @@ impl Serve {
         // What is wrong with the options is said before anything is done.
         let settings = self.settings()?;
         let http = self.http()?;
+        let own = [&self.audit_log, &self.auth_token_file].into_iter();
         let service = global.open(Opening {
             call_timeout: self.call_timeout.map(Duration::from_secs),
             ca: self.authorities.ca.clone(),
+            withheld: own.flatten().cloned().collect(),
             ..Opening::default()
         })?;
         let runtime = tokio::runtime::Builder::new_multi_thread()

@@ -2,14 +2,20 @@
 
 use std::sync::Arc;
 
-use rmcp::model::{CallToolResult, ContentBlock, Tool};
+use rmcp::model::{CallToolResult, ContentBlock, MetaObject, Tool};
 use serde::Serialize;
 use serde_json::{Value, json};
 
 use crate::error::{Diagnose, Report};
 use crate::runtime::Returned;
-use crate::service::denied::{self, Denied};
+use crate::service::denied::{self, Denied, Ways};
 use crate::toolbox;
+
+/// Under this key of a result's `_meta`.
+const DENIED: &str = "wassette/denied";
+
+/// Agents are told of tools that grant.
+const WAYS: Ways = Ways::CommandsAndTools;
 
 /// How a component's export looks in `tools/list`.
 pub(super) fn tool(tool: &toolbox::Tool) -> Tool {
@@ -25,22 +31,37 @@ pub(super) fn tool(tool: &toolbox::Tool) -> Tool {
 /// value, `{"error": …}`, with what was denied before it.
 pub(super) fn outcome(outcome: Returned, denied: &[Denied]) -> CallToolResult {
     match outcome {
-        Returned::Ok(value) => CallToolResult::structured(json!({ "result": value })),
+        Returned::Ok(value) => {
+            let mut result = CallToolResult::structured(json!({ "result": value }));
+            // A function may have its own words for a failure; the result stays
+            // what its schema says.
+            if !denied.is_empty() {
+                result.meta = Some(beside(denied));
+            }
+            result
+        }
         Returned::Err(value) => {
             let mut told = json!({ "error": value });
             if !denied.is_empty() {
                 told["denied"] = json!(denied);
-                told["hint"] = json!(denied::hint(None, denied));
+                told["hint"] = json!(denied::hint(None, denied, WAYS));
             }
             error(told)
         }
     }
 }
 
+/// What a call that ended well was denied, beside its result.
+fn beside(denied: &[Denied]) -> MetaObject {
+    let mut meta = MetaObject::default();
+    meta.0.insert(DENIED.to_owned(), json!(denied));
+    meta
+}
+
 /// The failure of a call: as [`failure`], with what was denied before it.
 pub(super) fn failed_call(failure: &dyn Diagnose, denied: &[Denied]) -> CallToolResult {
     let mut report = Report::new(failure);
-    report.hint = denied::hint(report.hint, denied);
+    report.hint = denied::hint(report.hint, denied, WAYS);
     let mut told = json!(report);
     if !denied.is_empty() {
         told["denied"] = json!(denied);

@@ -15,6 +15,7 @@ mod quantity;
 mod storage;
 mod unexpected;
 
+use serde::Serialize;
 use serde_json::Value;
 
 pub use environment::{EnvironmentPermissions, EnvironmentRule, ValueSource};
@@ -71,22 +72,33 @@ impl Policy {
 #[must_use]
 pub enum Decision {
     Allowed,
-    Denied,
+    Denied(Reason),
+}
+
+/// Why something is denied, which tells whether a grant would help.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Reason {
+    /// No rule allows it.
+    NotGranted,
+    /// A rule denies it, which wins over every grant.
+    DeniedByRule,
+    /// Nothing can allow it.
+    Never,
 }
 
 impl Decision {
-    pub fn is_allowed(self) -> bool {
-        self == Decision::Allowed
-    }
-}
-
-impl From<bool> for Decision {
-    fn from(allowed: bool) -> Self {
-        if allowed {
+    /// What is allowed when some rule allows it.
+    fn granted(some_rule: bool) -> Self {
+        if some_rule {
             Decision::Allowed
         } else {
-            Decision::Denied
+            Decision::Denied(Reason::NotGranted)
         }
+    }
+
+    pub fn is_allowed(self) -> bool {
+        self == Decision::Allowed
     }
 }
 

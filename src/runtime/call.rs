@@ -12,7 +12,7 @@ use super::limits::{
     CallLimits, Exceeded, GUEST_STACK, HANDLES, LimitMet, Limiter, Pace, RESOURCES, Refused, Total,
 };
 use super::printed::Flood;
-use super::sandbox::{Connector, Denials, Guest, Sandbox};
+use super::sandbox::{Denials, Guest, Host, Sandbox};
 use crate::schema::Outcome;
 use crate::schema::value::{self, Returned};
 
@@ -23,7 +23,7 @@ pub(super) struct Call {
     pub params: Vec<Val>,
     pub sandbox: Sandbox,
     pub denials: Denials,
-    pub connector: Arc<Connector>,
+    pub host: Host,
     /// The component's name, for the log.
     pub component: Arc<str>,
     pub limits: CallLimits,
@@ -46,7 +46,7 @@ impl Call {
             limiter,
             self.limits.output.value,
             self.denials.clone(),
-            Arc::clone(&self.connector),
+            self.host.clone(),
         );
         let mut store = Store::new(self.code.pre.engine(), guest);
         self.limits.apply(&mut store);

@@ -8,6 +8,7 @@ use wasmtime::StoreContextMut;
 use wasmtime::component::{ComponentType, Lift, Linker, Lower};
 
 use super::sandbox::{DenialKind, Guest};
+use crate::policy::Reason;
 
 const INTERFACE: &str = "wasi:config/store@0.2.0-draft";
 
@@ -34,7 +35,7 @@ fn get(guest: StoreContextMut<'_, Guest>, (key,): (String,)) -> Answer<Option<St
     let value = environment.iter().find(|(name, _)| *name == key);
     if value.is_none() {
         let denials = guest.data().denials();
-        denials.record(DenialKind::Environment, &key);
+        denials.record(DenialKind::Environment, &key, Reason::NotGranted);
     }
     Ok((Ok(value.map(|(_, value)| value.clone())),))
 }

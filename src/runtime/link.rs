@@ -5,13 +5,16 @@ use wasmtime::component::{Component, InstancePre, Linker};
 
 use super::config_store;
 use super::error::CompileError;
-use super::sandbox::{Guest, add_files_to_linker, add_network_to_linker};
+use super::sandbox::{
+    Guest, add_environment_to_linker, add_files_to_linker, add_network_to_linker,
+};
 
 /// WASI 0.2, `wasi:http` and `wasi:config`; what a guest may *do* with them is
 /// decided by its sandbox, at the call.
 pub(super) fn linker(engine: &Engine) -> wasmtime::Result<Linker<Guest>> {
     let mut linker = Linker::new(engine);
     wasmtime_wasi::p2::add_to_linker_async(&mut linker)?;
+    add_environment_to_linker(&mut linker)?;
     add_files_to_linker(&mut linker)?;
     wasmtime_wasi_http::p2::add_only_http_to_linker_async(&mut linker)?;
     add_network_to_linker(&mut linker)?;

@@ -52,7 +52,7 @@ use engine::{Allocation, Engines, Running};
 use guests::Guests;
 use jobs::{Compiled, Job, Jobs};
 use limits::Total;
-use sandbox::Connector;
+use sandbox::Host;
 use shared::Shared;
 use ticker::Ticker;
 
@@ -80,6 +80,9 @@ pub struct RuntimeOptions {
     pub compile_timeout: Duration,
     /// The host's part in what guests do on the network.
     pub network: NetworkOptions,
+    /// Files and directories that no guest gets, whatever was granted; the
+    /// root of the layout is always one.
+    pub withheld: Vec<PathBuf>,
 }
 
 impl RuntimeOptions {
@@ -96,6 +99,7 @@ impl RuntimeOptions {
                 .map_or(1, |cores| (cores.get() - 1).max(1)),
             compile_timeout: Duration::from_secs(300),
             network: NetworkOptions::default(),
+            withheld: Vec::new(),
         }
     }
 
@@ -129,7 +133,7 @@ pub struct Runtime {
     ticker: Ticker,
     guests: Guests,
     total: Arc<Total>,
-    connector: Arc<Connector>,
+    host: Host,
 }
 
 impl Runtime {
@@ -141,7 +145,9 @@ impl Runtime {
             options.compile_jobs,
         );
         let shared = Shared::new(options.layout.clone());
-        let connector = Connector::new(options.network.clone());
+        let mut withheld = options.withheld.clone();
+        withheld.push(options.layout.root().to_path_buf());
+        let host = Host::new(options.network.clone(), withheld);
         let total = match options.total_memory {
             Some(bytes) => Total::new(bytes.max(options.memory_limit)),
             None => Total::of_this_machine(options.memory_limit),
@@ -154,7 +160,7 @@ impl Runtime {
             engines: Engines::default(),
             ticker: Ticker::default(),
             guests: Guests::default(),
-            connector,
+            host,
         })
     }
 

@@ -21,7 +21,7 @@ use super::engine::Tier;
 use super::error::{CallError, CompileError};
 use super::guests::Start;
 use super::limits::{CallLimits, Exceeded, Gate, LimitMet, Pace, Turns};
-use super::sandbox::{Denial, Denials, Sandbox};
+use super::sandbox::{Denial, Denials, Host, Sandbox};
 use crate::digest::Digest;
 use crate::schema::ExportPath;
 use crate::schema::value::{self, Returned};
@@ -69,6 +69,8 @@ pub struct Called {
     pub outcome: Result<Returned, CallError>,
     /// What the guest asked for and was not granted.
     pub denials: Vec<Denial>,
+    /// Whether the guest read its environment, and may have missed something.
+    pub looked_at_environment: bool,
 }
 
 /// A component as something that can be called. Nothing is loaded or compiled
@@ -83,6 +85,7 @@ struct Inner {
     source: CodeSource,
     /// The component's file name, for the log.
     name: Arc<str>,
+    host: Host,
     state: watch::Sender<State>,
     /// Calls that wait for code.
     demand: Demand,
@@ -117,6 +120,7 @@ impl Program {
         let name = stem.to_string_lossy().into();
         Program {
             inner: Arc::new(Inner {
+                host: runtime.host.of_component(),
                 runtime,
                 source,
                 name,
@@ -152,6 +156,7 @@ impl Program {
         Called {
             outcome: redacted(outcome, redactor),
             denials: denials.take(),
+            looked_at_environment: denials.looked_at_environment(),
         }
     }
 
@@ -175,7 +180,7 @@ impl Program {
             params,
             sandbox: sandbox.clone(),
             denials: denials.clone(),
-            connector: Arc::clone(&runtime.connector),
+            host: self.inner.host.clone(),
             component: Arc::clone(&self.inner.name),
             limits,
             total: Arc::clone(&runtime.total),
@@ -325,7 +330,8 @@ impl Drop for Program {
     }
 }
 
-/// The one way out for what a guest says.
+/// Takes the secrets out of what a call ended with. What a guest prints and what
+/// it is denied goes other ways, each with its redactor.
 fn redacted(
     mut outcome: Result<Returned, CallError>,
     redactor: &Redactor,

@@ -6,10 +6,11 @@ use std::time::{Duration, Instant};
 use serde_json::{Map, Value};
 
 use crate::reference::ComponentId;
-use crate::runtime::{CallError, CompileError, Returned};
+use crate::runtime::{CallError, CompileError, Denial, DenialKind, Returned};
 use crate::toolbox::Tool;
 
 use super::denied::Denied;
+use super::grants::Request;
 use super::{Error, Service};
 
 /// How many near names an error offers.
@@ -90,13 +91,47 @@ impl Service {
             Err(error) => return CallReport::failed(Some(id.clone()), error),
         };
         let called = program.call(&tool.record.export, args, &sandbox).await;
-        let denials = called.denials.into_iter();
+        let failed = !matches!(called.outcome, Ok(Returned::Ok(_)));
+        let mut denials = called.denials;
+        if failed && called.looked_at_environment {
+            let known = |key: &String| {
+                let same =
+                    |denial: &Denial| denial.kind == DenialKind::Environment && denial.what == *key;
+                denials.iter().any(same)
+            };
+            let mut missing = self.missing_variables(id).await;
+            missing.retain(|key| !known(key));
+            denials.extend(missing.iter().map(|key| Denial::of_variable(key)));
+        }
+        let denials = denials.into_iter();
         CallReport {
             component_id: Some(id.clone()),
             outcome: called.outcome.map_err(Error::from),
             denied: denials.map(|denial| Denied::new(id, denial)).collect(),
             took: Duration::ZERO,
         }
+    }
+
+    /// The variables that a component asks for and is not granted. None where
+    /// that cannot be known: it is but a hint.
+    async fn missing_variables(self: &Arc<Self>, id: &ComponentId) -> Vec<String> {
+        let (service, id) = (self.clone(), id.clone());
+        let find = move || {
+            let requested = Request::of(&service.installed(&id).ok()?.metadata).policy;
+            let granted = service.store.granted(&id).ok()?.policy;
+            let requested = requested.environment.allow.into_iter();
+            let mut keys: Vec<String> = requested.map(|rule| rule.key).collect();
+            keys.retain(|key| {
+                !granted
+                    .environment
+                    .allow
+                    .iter()
+                    .any(|rule| rule.key == *key)
+            });
+            Some(keys)
+        };
+        let found = tokio::task::spawn_blocking(find).await;
+        found.ok().flatten().unwrap_or_default()
     }
 
     fn unknown_tool(&self, name: &str) -> Error {

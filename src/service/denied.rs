@@ -6,19 +6,19 @@ use serde::Serialize;
 use serde_json::{Value, json};
 
 use crate::error::{Class, Diagnose};
-use crate::policy::{Access, EnvironmentRule, HostPattern, StorageUri, ValueSource};
+use crate::policy::{Access, EnvironmentRule, HostPattern, Reason, StorageUri, ValueSource};
 use crate::reference::ComponentId;
 use crate::runtime::{Denial, DenialKind};
 
 /// Denials whose grants a hint spells out.
 const HINTED: usize = 3;
 
-/// Something a component asked for that no grant covers.
+/// Something a component asked for and was refused.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct Denied {
     #[serde(flatten)]
     pub denial: Denial,
-    /// What would allow just this.
+    /// What would allow just this, if anything would.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub grant: Option<Grant>,
 }
@@ -37,10 +37,16 @@ pub struct Grant {
 impl Denied {
     pub fn new(id: &ComponentId, denial: Denial) -> Self {
         Denied {
-            grant: Grant::of(id, &denial),
+            grant: Grant::of(id, &denial).filter(|_| can_be_granted(&denial)),
             denial,
         }
     }
+}
+
+/// Whether a grant would be in force: a deny wins over it. Of a name that was
+/// cut, nobody knows what it would allow.
+fn can_be_granted(denial: &Denial) -> bool {
+    denial.reason == Reason::NotGranted && denial.is_whole
 }
 
 /// The words are for agents and terminals, and guests choose the names in
@@ -51,11 +57,18 @@ impl fmt::Display for Denied {
         match self.denial.kind {
             DenialKind::Request => write!(f, "an HTTP request to `{what}`"),
             DenialKind::Lookup => write!(f, "the addresses of `{what}`"),
-            DenialKind::Address => write!(f, "`{what}`, which is not a public address"),
-            DenialKind::Socket => write!(f, "`{what}`"),
+            DenialKind::Address | DenialKind::Socket => write!(f, "`{what}`"),
             DenialKind::Read => write!(f, "reading `{what}`"),
             DenialKind::Write => write!(f, "writing `{what}`"),
             DenialKind::Environment => write!(f, "the variable `{what}`"),
+        }?;
+        match (self.denial.reason, self.denial.kind) {
+            (Reason::NotGranted, DenialKind::Address) => {
+                f.write_str(", which is not a public address")
+            }
+            (Reason::NotGranted, _) => Ok(()),
+            (Reason::DeniedByRule, _) => f.write_str(", denied by a rule of its policy"),
+            (Reason::Never, _) => f.write_str(", which no grant allows"),
         }
     }
 }
@@ -66,7 +79,7 @@ impl Grant {
     fn of(id: &ComponentId, denial: &Denial) -> Option<Self> {
         let what = denial.what.as_str();
         match denial.kind {
-            DenialKind::Request => Grant::host(id, &authority(what)?),
+            DenialKind::Request => Grant::host(id, &origin(what)?),
             DenialKind::Lookup => Grant::host(id, what),
             DenialKind::Socket => {
                 // Listening and binding cannot be granted.
@@ -120,13 +133,13 @@ impl Grant {
     }
 }
 
-/// `host`, or `host:port` where the port is not that of the scheme.
-fn authority(url: &str) -> Option<String> {
+/// Scheme and host, with the port where it is not that of the scheme.
+fn origin(url: &str) -> Option<String> {
     let url = url::Url::parse(url).ok()?;
-    let host = url.host_str()?;
+    let (scheme, host) = (url.scheme(), url.host_str()?);
     Some(match url.port() {
-        Some(port) => format!("{host}:{port}"),
-        None => host.to_owned(),
+        Some(port) => format!("{scheme}://{host}:{port}"),
+        None => format!("{scheme}://{host}"),
     })
 }
 
@@ -145,17 +158,33 @@ fn command(words: &[&str]) -> String {
     line
 }
 
+/// How whoever reads a hint can grant something.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Ways {
+    /// With commands alone.
+    Commands,
+    /// Over MCP too.
+    CommandsAndTools,
+}
+
 /// What to do about an error and the denials before it.
-pub fn hint(of_error: Option<String>, denied: &[Denied]) -> Option<String> {
-    let hints = [of_error, way_out(denied)].into_iter().flatten();
+pub fn hint(of_error: Option<String>, denied: &[Denied], ways: Ways) -> Option<String> {
+    let hints = [of_error, way_out(denied, ways)].into_iter().flatten();
     hints.reduce(|first, second| format!("{first}; {second}"))
 }
 
-fn way_out(denied: &[Denied]) -> Option<String> {
-    const DENIED: &str = "the component was denied what it is not granted";
-    if denied.is_empty() {
-        return None;
-    }
+const DENIED: &str = "the component was denied what it is not granted";
+const BY_RULE: &str = "the component was denied what a rule of its policy denies, \
+                       which no grant changes";
+const NEVER: &str = "the component was denied what no grant allows";
+
+fn way_out(denied: &[Denied], ways: Ways) -> Option<String> {
+    let worst = denied.iter().map(|denied| denied.denial.reason);
+    let without_grant = worst.reduce(|one, other| match (one, other) {
+        (Reason::DeniedByRule, _) | (_, Reason::DeniedByRule) => Reason::DeniedByRule,
+        (Reason::NotGranted, _) | (_, Reason::NotGranted) => Reason::NotGranted,
+        (Reason::Never, Reason::Never) => Reason::Never,
+    })?;
     let mut grants: Vec<&Grant> = Vec::new();
     for grant in denied.iter().filter_map(|denied| denied.grant.as_ref()) {
         if !grants.contains(&grant) {
@@ -163,7 +192,12 @@ fn way_out(denied: &[Denied]) -> Option<String> {
         }
     }
     let Some(first) = grants.first() else {
-        return Some(DENIED.to_owned());
+        let words = match without_grant {
+            Reason::NotGranted => DENIED,
+            Reason::DeniedByRule => BY_RULE,
+            Reason::Never => NEVER,
+        };
+        return Some(words.to_owned());
     };
     let commands = grants.iter().take(HINTED).map(|grant| &grant.command);
     let commands: Vec<String> = commands.map(|command| format!("`{command}`")).collect();
@@ -175,9 +209,12 @@ fn way_out(denied: &[Denied]) -> Option<String> {
     let Grant {
         tool, arguments, ..
     } = first;
+    let over_mcp = match ways {
+        Ways::Commands => String::new(),
+        Ways::CommandsAndTools => format!(", over MCP with `{tool}` and `{arguments}`"),
+    };
     Some(format!(
-        "{DENIED}; if the user agrees, grant it with {commands}{more}, \
-         over MCP with `{tool}` and `{arguments}`"
+        "{DENIED}; if the user agrees, grant it with {commands}{more}{over_mcp}"
     ))
 }
 
@@ -199,7 +236,7 @@ impl<E: Diagnose> Diagnose for DeniedCall<E> {
     }
 
     fn hint(&self) -> Option<String> {
-        hint(self.error.hint(), &self.denied)
+        hint(self.error.hint(), &self.denied, Ways::Commands)
     }
 
     fn facts(&self) -> Vec<(&'static str, String)> {
@@ -216,17 +253,33 @@ mod tests {
 
     fn denied(kind: DenialKind, what: &str) -> Denied {
         let id = ComponentId::parse("weather").unwrap();
-        let what = what.to_owned();
-        let times = 1;
-        Denied::new(&id, Denial { kind, what, times })
+        Denied::new(&id, denial(kind, what))
+    }
+
+    fn denial(kind: DenialKind, what: &str) -> Denial {
+        Denial {
+            kind,
+            what: what.to_owned(),
+            is_whole: true,
+            reason: Reason::NotGranted,
+            times: 1,
+        }
     }
 
     #[test]
     fn each_kind_has_its_grant() {
         use DenialKind::{Environment, Lookup, Read, Request, Socket, Write};
         for (kind, what, command) in [
-            (Request, "https://api.x.org/v1", "network weather api.x.org"),
-            (Request, "http://a.x.org:81/", "network weather a.x.org:81"),
+            (
+                Request,
+                "https://api.x.org/v1",
+                "network weather https://api.x.org",
+            ),
+            (
+                Request,
+                "http://a.x.org:81/",
+                "network weather http://a.x.org:81",
+            ),
             (Lookup, "db.lan", "network weather db.lan"),
             (Socket, "TCP to 10.0.0.1:53", "network weather 10.0.0.1:53"),
             (Read, "/a", "storage weather fs:///a --access read"),
@@ -256,6 +309,48 @@ mod tests {
     }
 
     #[test]
+    fn no_grant_is_offered_that_would_not_help() {
+        let id = ComponentId::parse("weather").unwrap();
+        let told = |denial: Denial| {
+            let denied = Denied::new(&id, denial);
+            assert_eq!(denied.grant, None);
+            let hint = hint(None, std::slice::from_ref(&denied), Ways::Commands);
+            (denied.to_string(), hint.unwrap())
+        };
+        let a = || denial(DenialKind::Read, "/a");
+        let ruled = told(Denial {
+            reason: Reason::DeniedByRule,
+            ..a()
+        });
+        assert_eq!(ruled.0, "reading `/a`, denied by a rule of its policy");
+        assert_eq!(ruled.1, BY_RULE);
+        let never = told(Denial {
+            reason: Reason::Never,
+            ..a()
+        });
+        assert_eq!(never.0, "reading `/a`, which no grant allows");
+        assert_eq!(never.1, NEVER);
+        let cut = told(Denial {
+            is_whole: false,
+            ..a()
+        });
+        assert_eq!(cut, ("reading `/a`".to_owned(), DENIED.to_owned()));
+        let public = denial(DenialKind::Address, "https://a.example/ at 1.1.1.1");
+        let public = told(Denial {
+            reason: Reason::DeniedByRule,
+            ..public
+        });
+        assert!(!public.0.contains("public"), "{}", public.0);
+    }
+
+    #[test]
+    fn tools_are_named_to_those_who_have_them() {
+        let denied = [denied(DenialKind::Read, "/a")];
+        let names = |ways| hint(None, &denied, ways).unwrap().contains("over MCP");
+        assert!(names(Ways::CommandsAndTools) && !names(Ways::Commands));
+    }
+
+    #[test]
     fn a_shell_reads_the_command_as_it_was_meant() {
         let grant = denied(DenialKind::Read, "/a'; rm -rf x'").grant.unwrap();
         assert_eq!(
@@ -269,10 +364,10 @@ mod tests {
         let many: Vec<Denied> = (0..9)
             .map(|n| denied(DenialKind::Lookup, &format!("h{n}.example")))
             .collect();
-        let hint = hint(Some("first".to_owned()), &many).unwrap();
+        let hint = hint(Some("first".to_owned()), &many, Ways::Commands).unwrap();
         assert!(hint.starts_with("first; "), "{hint}");
         assert!(hint.contains("and 6 more like it"), "{hint}");
         assert_eq!(hint.matches("wassette permission").count(), HINTED);
-        assert_eq!(super::hint(None, &[]), None);
+        assert_eq!(super::hint(None, &[], Ways::Commands), None);
     }
 }

@@ -86,6 +86,8 @@ pub struct ServiceOptions {
     /// PEM files of CAs to trust besides those of the system and the
     /// configuration.
     pub ca_files: Vec<PathBuf>,
+    /// Files of the server's own, besides its root, that no component gets.
+    pub withheld: Vec<PathBuf>,
 }
 
 /// One root, its components and their tools.
@@ -157,6 +159,7 @@ impl Service {
         if let Some(jobs) = config.limits.compile_jobs {
             runtime.compile_jobs = jobs.get();
         }
+        runtime.withheld = options.withheld;
         runtime.total_memory = config.limits.total_memory;
         Ok(Arc::new(Service {
             store,

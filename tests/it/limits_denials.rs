@@ -60,6 +60,7 @@ async fn over_mcp() {
     let denied = json!([{
         "kind": "environment",
         "what": "CITY",
+        "reason": "not-granted",
         "times": 1,
         "grant": {
             "tool": "grant-environment-variable-permission",
@@ -86,9 +87,21 @@ async fn over_mcp() {
     assert_eq!(told["denied"], denied);
     assert!(told["hint"].as_str().unwrap().contains(COMMAND), "{told}");
 
-    // A call that ended well has nothing to tell.
+    // A function that has its own words for a failure: they are its result,
+    // and what was denied stands beside it.
     let tried = client.call("try", json!({ "key": "CITY" })).await;
+    assert_ne!(tried.is_error, Some(true));
     assert_eq!(text_of(&tried), json!({ "result": false }));
+    let beside = tried.meta.as_ref().expect("what was denied");
+    assert_eq!(beside.0["wassette/denied"], denied);
+    let grant = &denied[0]["grant"];
+    let tool = grant["tool"].as_str().unwrap();
+    client.call(tool, grant["arguments"].clone()).await;
+    let set = place.wassette(&["secret", "set", "asks", "CITY=Bern"]);
+    assert!({ set }.output().await.unwrap().status.success());
+    let found = client.call("try", json!({ "key": "CITY" })).await;
+    assert_eq!(text_of(&found), json!({ "result": true }));
+    assert_eq!(found.meta, None);
 }
 
 #[test]

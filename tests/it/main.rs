@@ -74,6 +74,8 @@ mod sandbox_environment;
 mod sandbox_files;
 #[cfg(unix)]
 mod sandbox_files_escape;
+#[cfg(unix)]
+mod sandbox_files_server;
 mod sandbox_requests;
 mod sandbox_sockets;
 mod secrets_unseen;

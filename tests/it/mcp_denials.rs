@@ -5,9 +5,13 @@ use std::fs;
 
 use serde_json::{Value, json};
 
+use crate::support::artifact::{Artifact, POLICY, WASM};
+use crate::support::components::binary;
 use crate::support::components_files::OPENS;
+use crate::support::components_rt::TELLTALE;
 use crate::support::mcp::{Client, Place, text_of};
 use crate::support::network_guest::{COMPONENT, message, socket};
+use crate::support::registry::Registry;
 use crate::support::web::Web;
 
 /// A call that is denied something.
@@ -61,7 +65,7 @@ async fn of_the_network() {
         arguments: json!({ "message": message(&format!("{url}?q=private")) }),
         kind: "request",
         what: &url,
-        command: &format!("network net localhost:{port}"),
+        command: &format!("network net http://localhost:{port}"),
     };
     let tcp = Tried {
         tool: "tcp",
@@ -78,7 +82,7 @@ async fn of_the_network() {
         arguments: json!({ "message": message("http://169.254.169.254/latest/meta-data/") }),
         kind: "request",
         what: "http://169.254.169.254/latest/meta-data/",
-        command: "network net 169.254.169.254",
+        command: "network net http://169.254.169.254",
     };
     let lookup = Tried {
         tool: "look-up",
@@ -142,4 +146,96 @@ async fn of_files() {
         assert_ne!(opened.is_error, Some(true), "{opened:?}");
     }
     assert!(root.join("in/new").exists());
+}
+
+/// Is denied for a reason that no grant takes away, and is offered none.
+async fn refused(client: &Client, tool: &str, path: &str, reason: &str) {
+    let result = client.call(tool, json!({ "path": path })).await;
+    assert_eq!(result.is_error, Some(true), "{result:?}");
+    let told = text_of(&result);
+    let denied = told["denied"].as_array().expect("what was denied");
+    assert_eq!(denied.len(), 1, "{told}");
+    assert_eq!(denied[0]["reason"], reason, "{told}");
+    assert_eq!(denied[0].get("grant"), None, "{told}");
+    let hint = told["hint"].as_str().expect("a hint");
+    assert!(!hint.contains("permission grant"), "{hint}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn of_what_no_grant_would_change() {
+    let place = Place::new();
+    let root = place.path("").canonicalize().unwrap();
+    let audit = root.join("audit.jsonl").display().to_string();
+    let client = place.stdio_with(&["--audit-log", &audit]).await;
+    client.load(&place.component("opens.wat", OPENS)).await;
+    fs::create_dir(root.join("denied")).unwrap();
+    fs::write(root.join("denied/file"), "denied").unwrap();
+    let fifo = std::process::Command::new("mkfifo")
+        .arg(root.join("pipe"))
+        .status();
+    assert!(fifo.unwrap().success());
+    let root = root.display().to_string();
+    let root = root.trim_end_matches('/');
+    let policy = format!(
+        "version: '1.0'\npermissions:\n  storage:\n    \
+         allow: [{{uri: 'fs://{root}/**', access: [read, write]}}]\n    \
+         deny: [{{uri: 'fs://{root}/denied/**'}}]\n"
+    );
+    let own = place.path("root/components/opens/opens.policy.yaml");
+    fs::write(&own, &policy).unwrap();
+
+    let at = |path: &str| format!("{root}/{path}");
+    refused(&client, "read", &at("denied/file"), "denied-by-rule").await;
+    refused(&client, "write", &at("denied/new"), "denied-by-rule").await;
+    refused(&client, "read", &at("pipe"), "never").await;
+    // What the server lives by is no guest's, though it is in what was granted.
+    refused(&client, "read", &audit, "never").await;
+    refused(&client, "write", &audit, "never").await;
+    refused(
+        &client,
+        "read",
+        &at("root/components/opens/opens.wasm"),
+        "never",
+    )
+    .await;
+    refused(&client, "write", own.to_str().unwrap(), "never").await;
+    assert_eq!(fs::read_to_string(&own).unwrap(), policy);
+    // A long name is cut where it is told: what is left is another file's.
+    let long = at(&format!("../{}", "x".repeat(300)));
+    let result = client.call("read", json!({ "path": long })).await;
+    let told = text_of(&result);
+    assert_eq!(told["denied"][0]["reason"], "not-granted", "{told}");
+    assert_eq!(told["denied"][0].get("grant"), None, "{told}");
+}
+
+/// A component reads all its variables at once: what it missed is among what
+/// it said it needs.
+#[tokio::test(flavor = "multi_thread")]
+async fn of_variables_that_a_component_asks_for() {
+    let registry = Registry::start();
+    let place = Place::new();
+    let client = place.stdio().await;
+    let request = "version: \"1.0\"\npermissions:\n  environment:\n    \
+                   allow: [{key: TOKEN, value_from: secret}, {key: CITY}]\n";
+    let wasm = binary(TELLTALE);
+    let artifact = Artifact::new(&[(WASM, &wasm), (POLICY, request.as_bytes())]);
+    registry.push("telltale", "v1", &artifact).await;
+    client.load(&registry.reference("telltale:v1")).await;
+
+    let failed = client.call("fail", json!({})).await;
+    assert_eq!(failed.is_error, Some(true), "{failed:?}");
+    let told = text_of(&failed);
+    let keys = |told: &Value| -> Vec<String> {
+        let denied = told["denied"].as_array().expect("what was missed");
+        let of = |denied: &Value| denied["what"].as_str().unwrap().to_owned();
+        denied.iter().map(of).collect()
+    };
+    assert_eq!(keys(&told), ["TOKEN", "CITY"], "{told}");
+    granted(&client, &told["denied"][1]["grant"]).await;
+    let told = text_of(&client.call("fail", json!({})).await);
+    assert_eq!(keys(&told), ["TOKEN"], "{told}");
+    // Who does not fail has missed nothing.
+    let seen = client.call("env", json!({})).await;
+    assert_ne!(seen.is_error, Some(true), "{seen:?}");
+    assert_eq!(seen.meta, None);
 }

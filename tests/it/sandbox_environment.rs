@@ -84,7 +84,11 @@ fn told(cli: &Cli, tool: &str) -> Value {
 }
 
 fn grant(cli: &Cli, environment: &str) {
-    let text = format!("version: \"1.0\"\npermissions:\n  environment: {{{environment}}}\n");
+    grant_any(cli, &format!("environment: {{{environment}}}"));
+}
+
+fn grant_any(cli: &Cli, permissions: &str) {
+    let text = format!("version: \"1.0\"\npermissions:\n  {permissions}\n");
     fs::write(cli.root().join("components/dump/dump.policy.yaml"), text).unwrap();
 }
 
@@ -119,4 +123,21 @@ fn what_is_granted_is_told_and_no_more() {
     }
     assert_eq!(told(&cli, "arguments"), json!([]));
     assert_eq!(told(&cli, "directory"), json!(null));
+}
+
+#[test]
+fn where_the_server_was_started_is_told_with_files_that_begin_there() {
+    let cli = Cli::new();
+    let file = cli.file("dump.wat", DUMP);
+    cli.load(&file);
+    let here = file.parent().unwrap().canonicalize().unwrap();
+    for (uri, directory) in [
+        ("fs:///data/**", json!(null)),
+        ("fs:///**", json!(null)),
+        ("fs://work/**", json!(here.to_str().unwrap())),
+    ] {
+        let rule = format!("storage: {{allow: [{{uri: '{uri}', access: [read]}}]}}");
+        grant_any(&cli, &rule);
+        assert_eq!(told(&cli, "directory"), directory, "{uri}");
+    }
 }

@@ -7,7 +7,7 @@ use wassette::runtime::{CallError, DenialKind, NetworkOptions};
 
 use crate::support::certificates::Certificates;
 use crate::support::dns::Dns;
-use crate::support::network_guest::{NetworkGuest, Rules, message};
+use crate::support::network_guest::{NetworkGuest, Rules, message, socket};
 use crate::support::tls::SecureServer;
 use crate::support::web::Web;
 
@@ -143,6 +143,40 @@ async fn a_granted_name_does_not_lead_to_special_addresses() {
     assert_eq!(dns.asked(), ["inside.test", "metadata.test", "both.test"]);
 }
 
+/// Linux connects to itself where the address is nobody's.
+#[tokio::test(flavor = "multi_thread")]
+async fn the_unspecified_address_is_no_way_to_this_machine() {
+    let web = Web::start().await;
+    let dns = Dns::new([("a.test", &[[0, 0, 0, 0]])]);
+    let everything = Rules {
+        allow: &["cidr: 0.0.0.0/0", "cidr: ::/0", "host: *", "host: 0.0.0.0"],
+        deny: &["cidr: 127.0.0.0/8", "cidr: ::1/128"],
+    };
+    let undenied = Rules {
+        deny: &[],
+        ..everything
+    };
+    let mut guest = NetworkGuest::with_resolver(everything, dns);
+    for rules in [everything, undenied] {
+        guest.granted(rules);
+        for host in ["0.0.0.0", "0", "[::]", "[::ffff:0:0]", "[64:ff9b::]"] {
+            let tried = guest.get(&format!("http://{host}:{}/", web.port)).await;
+            assert_eq!(tried.error(), "HTTP-request-denied", "{host}: {tried:?}");
+        }
+        let named = format!("http://a.test:{}/", web.port);
+        let tried = guest.get(&named).await;
+        assert_eq!(tried.error(), "destination-IP-prohibited", "{tried:?}");
+        for protocol in ["tcp", "udp"] {
+            let remote = socket([0, 0, 0, 0], web.port);
+            let args = json!({ "remote": remote, "text": "GET / HTTP/1.1\r\n\r\n" });
+            let tried = guest.ask(protocol, args).await;
+            // WASI has it that there is no such address.
+            assert_eq!(tried.answer, "invalid-argument", "{protocol}");
+        }
+    }
+    assert_eq!(web.connections(), 0);
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn a_redirect_is_the_guests_to_follow_and_checked_anew() {
     let inside = Web::start().await;
@@ -251,6 +285,15 @@ async fn doubtful_requests_go_nowhere() {
     }
     let injected = altered("headers", json!([["x", "a\r\nhost: b"]])).await;
     assert_eq!(injected, "internal-error");
+    // Headers are kept in the host's memory.
+    let mut huge = message(&local);
+    huge["headers"] = json!([["x", "x".repeat(20_000)]]);
+    let huge = guest.call("request", json!({ "message": huge })).await;
+    let error = format!("{:?}", huge.outcome.unwrap_err());
+    assert!(
+        error.contains("total size of fields exceeds limit"),
+        "{error}"
+    );
     assert_eq!(web.connections(), 0);
 }
 

@@ -7,7 +7,10 @@ use std::process::{Command, Stdio};
 use serde_json::{Value, json};
 
 use crate::support::cli::{Cli, Ended};
+#[cfg(unix)]
+use crate::support::components_files::OPENS;
 use crate::support::components_rt::TELLTALE;
+use crate::support::network_guest::{COMPONENT, message};
 
 /// Found in every notation of the secret.
 const RECOGNISED: &str = "hunter22";
@@ -104,5 +107,76 @@ fn in_logs_errors_results_messages_and_the_audit_log() {
         assert!(text.contains("[redacted]"), "{tool}: {text}");
         let told = text.lines().find(|line| line.contains(RECOGNISED));
         assert_eq!(told, None, "{tool}");
+    }
+}
+
+/// What a guest hands to the host is seen by more than one library, and each
+/// has a log of its own.
+#[cfg(unix)]
+#[test]
+fn in_what_is_asked_of_the_host() {
+    let cli = Cli::new();
+    cli.load(&cli.file("net.wasm", COMPONENT));
+    cli.load(&cli.file("opens.wat", OPENS));
+    let secret = "hunter22";
+    for id in ["net", "opens"] {
+        let mut set = cli.command();
+        set.args(["secret", "set", id, "TOKEN"]);
+        assert_eq!(fed(&mut set, secret).code, 0);
+    }
+    let granted = |id: &str, more: &str| {
+        let policy = cli.root().join(format!("components/{id}/{id}.policy.yaml"));
+        fs::write(policy, format!("{POLICY}  {more}\n")).unwrap();
+    };
+    granted(
+        "net",
+        "network: {allow: [{host: '*.test'}, {host: '*.localhost'}, {cidr: 127.0.0.0/8}]}",
+    );
+    let files = cli.root().join("../files").canonicalize().unwrap();
+    let rule = format!(
+        "{{uri: 'fs://{}/**', access: [read, write]}}",
+        files.display()
+    );
+    granted("opens", &format!("storage: {{allow: [{rule}]}}"));
+    let server = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let port = server.local_addr().unwrap().port();
+    std::thread::spawn(move || {
+        for stream in server.incoming() {
+            let mut stream = stream.unwrap();
+            let _ = std::io::Read::read(&mut stream, &mut [0; 4096]);
+            let _ = stream.write_all(b"HTTP/1.1 200 OK\r\ncontent-length: 0\r\n\r\n");
+        }
+    });
+    let request = |url: &str| json!({ "message": message(url) });
+    let mut with_header = message(&format!("http://127.0.0.1:{port}/"));
+    with_header["headers"] = json!([["x-token", secret]]);
+    for (tool, arguments) in [
+        (
+            "request",
+            request(&format!("http://127.0.0.1:{port}/{secret}?q={secret}")),
+        ),
+        ("request", json!({ "message": with_header })),
+        ("request", request(&format!("http://{secret}.test/"))),
+        (
+            "request",
+            request(&format!("https://{secret}.localhost:{port}/")),
+        ),
+        ("request", request(&format!("http://denied.{secret}/"))),
+        ("look-up", json!({ "name": format!("{secret}.test") })),
+        ("read", json!({ "path": format!("{secret}.txt") })),
+        ("write", json!({ "path": format!("{secret}.txt") })),
+    ] {
+        // What RUST_LOG asks for by name is no more seen than the rest.
+        for asked in ["trace", "trace,wasmtime_wasi::p2=trace,hyper=trace"] {
+            let arguments = arguments.to_string();
+            let mut command = cli.command();
+            command.env("RUST_LOG", asked);
+            command.args(["call", tool, "--args", &arguments]);
+            let ended = fed(&mut command, "");
+            let text = format!("{}{}", ended.stdout, ended.stderr);
+            let told = text.lines().find(|line| line.contains(RECOGNISED));
+            assert_eq!(told, None, "{tool} {arguments}");
+            assert!(text.contains("TRACE"), "nothing was logged: {text}");
+        }
     }
 }

@@ -2,14 +2,17 @@
 
 use std::net::SocketAddr;
 
-use super::special::{endpoints, is_public};
+use super::special::{endpoints, is_nobodys, is_public};
 use super::{Host, HostPattern, Hosts, NetworkPermissions, NetworkRule, Scheme};
-use crate::policy::Decision;
+use crate::policy::{Decision, Reason};
 
 /// The name that always means this machine ([RFC 6761]).
 ///
 /// [RFC 6761]: https://www.rfc-editor.org/rfc/rfc6761#section-6.3
 const LOCALHOST: &str = "localhost";
+
+const NEVER: Decision = Decision::Denied(Reason::Never);
+const BY_RULE: Decision = Decision::Denied(Reason::DeniedByRule);
 
 impl NetworkPermissions {
     /// Whether a request may be made to `host`, a name or an address in any
@@ -17,17 +20,23 @@ impl NetworkPermissions {
     /// [`NetworkPermissions::address`].
     pub fn request(&self, scheme: Scheme, host: &str, port: u16) -> Decision {
         let Ok(host) = Host::parse(host) else {
-            return Decision::Denied;
+            return NEVER;
         };
         let asked = (Some(scheme), Some(port));
         let mut allowed = hosts(&self.allow).any(|own| own.hosts.grants(&host) && own.fits(asked));
-        let mut denied = hosts(&self.deny).any(|own| own.hosts.contains(&host) && own.fits(asked));
-        if let Host::Address(address) = host {
-            let address = SocketAddr::new(address, port);
+        let mut denied = self.denies_name(&host, asked);
+        if let Host::Address(ip) = host {
+            if is_nobodys(ip) {
+                return NEVER;
+            }
+            let address = SocketAddr::new(ip, port);
             allowed |= self.networks_allow(address);
             denied |= self.denies(Some(&host), address);
         }
-        Decision::from(allowed && !denied)
+        match denied {
+            true => BY_RULE,
+            false => Decision::granted(allowed),
+        }
     }
 
     /// Whether `address`, which the granted `host` resolved to, may be
@@ -37,48 +46,76 @@ impl NetworkPermissions {
     /// very address is allowed, or for loopback when `localhost` is.
     pub fn address(&self, host: &str, address: SocketAddr) -> Decision {
         let Ok(host) = Host::parse(host) else {
-            return Decision::Denied;
+            return NEVER;
         };
-        let port = address.port();
-        let ip = address.ip().to_canonical();
-        let by_network = self.networks_allow(address);
-        let granted = hosts(&self.allow).any(|own| own.hosts.grants(&host) && own.reaches(port));
-        let itself = host == Host::Address(ip);
-        let local = host == Host::Name(LOCALHOST.to_owned()) && ip.is_loopback();
-        let exactly = Hosts::One(host.clone());
-        let named = (itself || local)
-            && hosts(&self.allow).any(|own| own.hosts == exactly && own.reaches(port));
-        let reachable = is_public(ip) || by_network || named || self.literals_allow(address);
-        let asked_for = granted || itself && by_network;
+        if is_nobodys(address.ip()) {
+            return NEVER;
+        }
         // A deny of one scheme was minded when the request was judged.
-        let whole = (None, Some(port));
-        let denied = self.denies(Some(&host), address)
-            || hosts(&self.deny).any(|own| own.hosts.contains(&host) && own.fits(whole));
-        Decision::from(asked_for && reachable && !denied)
+        let whole = (None, Some(address.port()));
+        if self.denies(Some(&host), address) || self.denies_name(&host, whole) {
+            return BY_RULE;
+        }
+        Decision::granted(self.is_asked_for(&host, address) && self.is_reachable(&host, address))
     }
 
     /// Whether a name may be resolved: one to which some request is granted.
     /// An address resolves to itself: who may use it may ask for it.
     pub fn lookup(&self, host: &str) -> Decision {
         let Ok(host) = Host::parse(host) else {
-            return Decision::Denied;
+            return NEVER;
         };
-        let allowed = self.allow.iter().any(|rule| match (rule, &host) {
+        // A deny of one scheme or port leaves others to resolve the name for.
+        if self.denies_name(&host, (None, None)) {
+            return BY_RULE;
+        }
+        Decision::granted(self.allow.iter().any(|rule| match (rule, &host) {
             (NetworkRule::Host(own), _) => own.hosts.grants(&host),
             (NetworkRule::Cidr(own), Host::Address(address)) => own.network.contains(*address),
             (NetworkRule::Cidr(_), Host::Name(_)) => false,
-        });
-        // A deny of one scheme or port leaves others to resolve the name for.
-        let denied =
-            hosts(&self.deny).any(|own| own.hosts.contains(&host) && own.fits((None, None)));
-        Decision::from(allowed && !denied)
+        }))
     }
 
     /// Whether a raw socket may reach `address`: a CIDR or a literal address
     /// without a scheme says so, with its port.
     pub fn socket(&self, address: SocketAddr) -> Decision {
-        let allowed = self.networks_allow(address) || self.literals_allow(address);
-        Decision::from(allowed && !self.denies(None, address))
+        if is_nobodys(address.ip()) {
+            return NEVER;
+        }
+        if self.denies(None, address) {
+            return BY_RULE;
+        }
+        Decision::granted(self.networks_allow(address) || self.literals_allow(address))
+    }
+
+    /// Whether some rule is about connections to this host: by its name or,
+    /// for an address that is asked for as one, by its network.
+    fn is_asked_for(&self, host: &Host, address: SocketAddr) -> bool {
+        let named = |own: &HostPattern| own.hosts.grants(host) && own.reaches(address.port());
+        hosts(&self.allow).any(named) || is_itself(host, address) && self.networks_allow(address)
+    }
+
+    /// Whether an address may be reached under a name that is granted.
+    fn is_reachable(&self, host: &Host, address: SocketAddr) -> bool {
+        is_public(address.ip())
+            || self.networks_allow(address)
+            || self.literals_allow(address)
+            || self.means(host, address)
+    }
+
+    /// Whether a host is allowed by this very name, and the name can mean
+    /// nothing but the address.
+    fn means(&self, host: &Host, address: SocketAddr) -> bool {
+        let local = matches!(host, Host::Name(name) if name == LOCALHOST)
+            && address.ip().to_canonical().is_loopback();
+        let this = |own: &HostPattern| {
+            matches!(&own.hosts, Hosts::One(one) if one == host) && own.reaches(address.port())
+        };
+        (local || is_itself(host, address)) && hosts(&self.allow).any(this)
+    }
+
+    fn denies_name(&self, host: &Host, asked: (Option<Scheme>, Option<u16>)) -> bool {
+        hosts(&self.deny).any(|own| own.hosts.contains(host) && own.fits(asked))
     }
 
     fn networks_allow(&self, address: SocketAddr) -> bool {
@@ -114,6 +151,11 @@ impl NetworkPermissions {
             }
         })
     }
+}
+
+/// Whether a host is the address that it stands for.
+fn is_itself(host: &Host, address: SocketAddr) -> bool {
+    *host == Host::Address(address.ip().to_canonical())
 }
 
 fn hosts(rules: &[NetworkRule]) -> impl Iterator<Item = &HostPattern> {

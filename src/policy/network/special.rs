@@ -77,6 +77,13 @@ fn is_public_v6(address: Ipv6Addr) -> bool {
     global_unicast && !special
 }
 
+/// Whether an address is the unspecified one, in whatever form. It is nobody's,
+/// and systems that are asked to connect to it connect to themselves: a rule
+/// about loopback would not hold for it.
+pub(super) fn is_nobodys(address: IpAddr) -> bool {
+    endpoints(address).iter().any(IpAddr::is_unspecified)
+}
+
 /// Every address at which a connection to `address` may end: itself, and the
 /// IPv4 addresses that it carries.
 pub(super) fn endpoints(address: IpAddr) -> Vec<IpAddr> {

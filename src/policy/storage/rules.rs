@@ -6,7 +6,7 @@ use super::access::Access;
 use super::pattern::{Pattern, Segment};
 use super::uri::Base;
 use super::{StoragePermissions, StorageRule};
-use crate::policy::Decision;
+use crate::policy::{Decision, Reason};
 
 /// The rules of one component, ready to be asked about absolute canonical
 /// paths. Paths that are relative, not UTF-8 or hold `..` are never granted.
@@ -76,6 +76,14 @@ impl StorageRules {
             - union(&self.deny, |pattern| pattern.matches(&path))
     }
 
+    /// What a deny takes from the file or directory itself.
+    pub fn denied(&self, path: &Path) -> Access {
+        let Some(path) = names(path) else {
+            return Access::NONE;
+        };
+        union(&self.deny, |pattern| pattern.matches(&path))
+    }
+
     /// As [`StorageRules::access`], by the rules without a wildcard alone.
     pub fn access_by_name(&self, path: &Path) -> Access {
         let Some(path) = names(path) else {
@@ -88,24 +96,27 @@ impl StorageRules {
 
     /// Whether something strictly below `directory` may be granted: then it
     /// may be walked through, and a listing shows the names that lead on.
-    pub fn leads_to_grant(&self, directory: &Path) -> Decision {
+    pub fn leads_to_grant(&self, directory: &Path) -> bool {
         let Some(directory) = names(directory) else {
-            return Decision::Denied;
+            return false;
         };
         let asked = union(&self.allow, |pattern| pattern.leads_below(&directory));
         let denied = union(&self.deny, |pattern| pattern.covers_tree(&directory));
-        Decision::from(!(asked - denied).is_none())
+        !(asked - denied).is_none()
     }
 
     /// Whether all that is or may ever be below `directory`, and itself, is
     /// granted: only then can it be renamed or linked as a whole.
     pub fn whole_tree(&self, directory: &Path, access: Access) -> Decision {
         let Some(directory) = names(directory) else {
-            return Decision::Denied;
+            return Decision::Denied(Reason::Never);
         };
         let allowed = union(&self.allow, |pattern| pattern.covers_tree(&directory));
         let denied = union(&self.deny, |pattern| pattern.meets(&directory));
-        Decision::from((allowed - denied).contains(access))
+        if !(access & denied).is_none() {
+            return Decision::Denied(Reason::DeniedByRule);
+        }
+        Decision::granted(allowed.contains(access))
     }
 
     /// The fewest directories to open so that every grant can be reached:

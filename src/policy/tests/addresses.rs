@@ -1,5 +1,7 @@
 //! Which addresses are of the public internet.
 
+use std::net::SocketAddr;
+
 use super::*;
 
 #[test]
@@ -80,6 +82,25 @@ fn a_granted_name_does_not_lead_to_them() {
         "[2002:a00:1::1]:443",
         "[fd00:ec2::254]:443",
     ] {
-        assert_eq!(to(address), Decision::Denied, "{address}");
+        let denied = Decision::Denied(Reason::NotGranted);
+        assert_eq!(to(address), denied, "{address}");
     }
+}
+
+#[test]
+fn nobodys_address_is_never_reached() {
+    let everything = policy(
+        "{network: {allow: [{cidr: 0.0.0.0/0}, {cidr: '::/0'}, {host: '*'}, \
+         {host: 0.0.0.0}, {host: '::'}], deny: [{cidr: 127.0.0.0/8}, {cidr: '::1/128'}]}}",
+    );
+    let network = &everything.network;
+    for host in ["0.0.0.0", "::", "::ffff:0.0.0.0", "64:ff9b::", "2002::"] {
+        let address = SocketAddr::new(host.parse().unwrap(), 80);
+        let request = network.request(Scheme::Http, host, 80);
+        assert!(!request.is_allowed(), "{host}");
+        assert!(!network.address(host, address).is_allowed(), "{host}");
+        assert!(!network.address("a.example", address).is_allowed());
+        assert!(!network.socket(address).is_allowed(), "{host}");
+    }
+    assert!(network.socket("0.0.0.1:80".parse().unwrap()).is_allowed());
 }

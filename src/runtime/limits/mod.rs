@@ -23,8 +23,9 @@ pub(super) use total::Total;
 /// Stack of a guest, in bytes: deep enough for interpreters' recursion.
 pub(super) const GUEST_STACK: usize = 1 << 20;
 /// Things of the host that a guest may hold at a time: streams, timers, header
-/// maps. None takes more than some tens of kilobytes.
-pub(super) const RESOURCES: usize = 10_000;
+/// maps. The largest, the headers of an answer, take 64 KiB each; those that a
+/// guest makes on its own, 16 KiB.
+pub(super) const RESOURCES: usize = 2_000;
 /// Handles, those to a component's own resources included.
 pub(super) const HANDLES: usize = 100_000;
 /// Bytes of randomness a guest gets at once: more would keep its thread from

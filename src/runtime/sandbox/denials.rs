@@ -1,9 +1,11 @@
 //! What a guest asked for and did not get, for the agent to read.
 
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use serde::Serialize;
 
+use crate::policy::Reason;
 use crate::secret::Redactor;
 
 /// Different denials that one call's report lists.
@@ -11,12 +13,16 @@ const LISTED: usize = 32;
 /// Characters of a name that a guest chose.
 const NAME: usize = 256;
 
-/// Something that was refused since no grant covers it.
+/// Something that was refused.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Denial {
     pub kind: DenialKind,
     /// What was asked for: an address, a path, a key.
     pub what: String,
+    /// Whether that is the whole name, or what is left of a long one.
+    #[serde(skip)]
+    pub is_whole: bool,
+    pub reason: Reason,
     /// How often in this call.
     pub times: u32,
 }
@@ -44,33 +50,64 @@ pub enum DenialKind {
 #[derive(Clone, Debug, Default)]
 pub(in crate::runtime) struct Denials {
     listed: Arc<Mutex<Vec<Denial>>>,
+    looked: Arc<AtomicBool>,
     redactor: Redactor,
+}
+
+impl Denial {
+    /// Of a variable that a component says it needs.
+    pub fn of_variable(key: &str) -> Self {
+        Denial {
+            kind: DenialKind::Environment,
+            what: key.to_owned(),
+            is_whole: true,
+            reason: Reason::NotGranted,
+            times: 1,
+        }
+    }
 }
 
 impl Denials {
     pub fn new(redactor: &Redactor) -> Self {
         Denials {
             listed: Arc::default(),
+            looked: Arc::default(),
             redactor: redactor.clone(),
         }
     }
 
-    pub fn record(&self, kind: DenialKind, what: &str) {
+    pub fn record(&self, kind: DenialKind, what: &str, reason: Reason) {
         // First, since half a secret would not be found.
-        let what = self.redactor.text(what);
-        let what: String = what.chars().take(NAME).collect();
-        tracing::debug!(?kind, %what, "denied");
+        let whole = self.redactor.text(what);
+        let mut what: String = whole.chars().take(NAME).collect();
+        let is_whole = what.len() == whole.len();
+        if !is_whole {
+            what.push('…');
+        }
+        tracing::debug!(?kind, ?reason, %what, "denied");
         let mut denials = self.listed.lock().unwrap_or_else(PoisonError::into_inner);
-        let same = |denial: &Denial| denial.kind == kind && denial.what == what;
+        let same =
+            |denial: &Denial| (denial.kind, denial.reason, &denial.what) == (kind, reason, &what);
         match denials.iter().position(same) {
             Some(known) => denials[known].times = denials[known].times.saturating_add(1),
             None if denials.len() < LISTED => denials.push(Denial {
                 kind,
                 what,
+                is_whole,
+                reason,
                 times: 1,
             }),
             None => {}
         }
+    }
+
+    /// The guest read its environment, whatever it was looking for.
+    pub fn note_look_at_environment(&self) {
+        self.looked.store(true, Ordering::Relaxed);
+    }
+
+    pub fn looked_at_environment(&self) -> bool {
+        self.looked.load(Ordering::Relaxed)
     }
 
     pub fn take(&self) -> Vec<Denial> {
@@ -81,30 +118,40 @@ impl Denials {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use Reason::NotGranted;
 
     #[test]
     fn what_was_asked_for_is_cleaned_before_it_is_cut() {
         let secret = crate::secret::Secret::from("hunter22");
         let denials = Denials::new(&Redactor::new([&secret]));
         let padding = "x".repeat(NAME - 4);
-        denials.record(DenialKind::Lookup, "hunter22.example");
-        denials.record(DenialKind::Read, &format!("{padding}hunter22"));
+        denials.record(DenialKind::Lookup, "hunter22.example", NotGranted);
+        denials.record(DenialKind::Read, &format!("{padding}hunter22"), NotGranted);
         let denials = denials.take();
         assert_eq!(denials[0].what, "[redacted].example");
-        assert_eq!(denials[1].what, format!("{padding}[red"));
+        assert_eq!(denials[1].what, format!("{padding}[red…"));
+        assert!(denials[0].is_whole && !denials[1].is_whole);
     }
 
     #[test]
     fn repeats_are_counted_and_floods_bounded() {
         let denials = Denials::default();
         for _ in 0..3 {
-            denials.record(DenialKind::Lookup, "a.example");
+            denials.record(DenialKind::Lookup, "a.example", NotGranted);
         }
         for n in 0..100 {
-            denials.record(DenialKind::Read, &format!("/{n}{}", "x".repeat(1000)));
+            denials.record(
+                DenialKind::Read,
+                &format!("/{n}{}", "x".repeat(1000)),
+                NotGranted,
+            );
         }
         let denials = denials.take();
         assert_eq!((denials.len(), denials[0].times), (LISTED, 3));
-        assert!(denials.iter().all(|denial| denial.what.len() <= NAME));
+        assert!(
+            denials
+                .iter()
+                .all(|denial| denial.what.chars().count() <= NAME + 1)
+        );
     }
 }

@@ -8,9 +8,9 @@ use wasmtime_wasi_http::{WasiHttpCtx, WasiHttpCtxView, WasiHttpView};
 
 #[cfg(unix)]
 use super::files::FilesView;
-use super::files::OpenFiles;
-use super::network::{Connector, Network};
-use super::{Denials, Printing, Sandbox};
+use super::files::{OpenFiles, Withheld};
+use super::network::{FIELDS, Network};
+use super::{Denials, Host, Printing, Sandbox};
 use crate::runtime::limits::{Limiter, RESOURCES};
 
 /// What host functions see of a guest.
@@ -24,6 +24,8 @@ pub(in crate::runtime) struct Guest {
     network: Network,
     #[cfg_attr(not(unix), expect(dead_code, reason = "no files there"))]
     open: OpenFiles,
+    #[cfg_attr(not(unix), expect(dead_code, reason = "no files there"))]
+    withheld: Arc<Withheld>,
     denials: Denials,
     table: ResourceTable,
     /// Bytes that it may print.
@@ -38,18 +40,22 @@ impl Guest {
         limiter: Limiter,
         output_limit: u64,
         denials: Denials,
-        connector: Arc<Connector>,
+        host: Host,
     ) -> Self {
-        let network = Network::new(sandbox.clone(), denials.clone(), connector);
+        let withheld = Arc::clone(&host.withheld);
+        let network = Network::new(sandbox.clone(), denials.clone(), host);
+        let mut http = WasiHttpCtx::new();
+        http.set_field_size_limit(FIELDS);
         let mut table = ResourceTable::new();
         table.set_max_capacity(RESOURCES);
         Guest {
             sandbox,
             component,
             wasi: None,
-            http: WasiHttpCtx::new(),
+            http,
             network,
             open: OpenFiles::default(),
+            withheld,
             denials,
             table,
             output_limit,
@@ -64,9 +70,10 @@ impl Guest {
     #[cfg(unix)]
     pub(super) fn files(&mut self) -> FilesView<'_> {
         FilesView {
-            files: &self.sandbox.0.files,
+            files: &self.sandbox.granted.files,
             open: &mut self.open,
             table: &mut self.table,
+            withheld: &self.withheld,
             denials: &self.denials,
         }
     }

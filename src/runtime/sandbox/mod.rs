@@ -1,12 +1,14 @@
 //! What a guest can reach: nothing, unless granted.
 
 mod denials;
+mod environment;
 #[cfg(unix)]
 mod files;
 #[cfg(not(unix))]
 #[path = "no_files.rs"]
 mod files;
 mod guest;
+mod host;
 mod network;
 
 use std::path::Path;
@@ -16,13 +18,15 @@ use wasmtime_wasi::WasiCtx;
 
 use super::limits::RANDOM;
 use super::printed::Printing;
-use crate::policy::{Limits, NetworkPermissions, Policy};
+use crate::policy::{Base, Limits, NetworkPermissions, Policy, StorageRule};
 use crate::secret::Redactor;
 
 pub(super) use denials::Denials;
+pub(super) use environment::add_to_linker as add_environment_to_linker;
 pub(super) use files::add_to_linker as add_files_to_linker;
 pub(super) use guest::Guest;
-pub(super) use network::{Connector, add_to_linker as add_network_to_linker};
+pub(super) use host::Host;
+pub(super) use network::add_to_linker as add_network_to_linker;
 
 use files::Files;
 use network::Network;
@@ -45,13 +49,16 @@ pub struct SandboxOptions<'a> {
 /// What one component was granted, ready to be enforced. Cheap to clone; made
 /// anew only when the policy changes.
 #[derive(Clone, Debug)]
-pub struct Sandbox(Arc<Grants>, Redactor);
+pub struct Sandbox {
+    granted: Arc<Granted>,
+    redactor: Redactor,
+}
 
 #[derive(Debug)]
-struct Grants {
+struct Granted {
     environment: Vec<(String, String)>,
     files: Files,
-    /// Told to guests that have files there.
+    /// Told to guests that were granted files by names that begin there.
     working_directory: Option<String>,
     limits: Limits,
     network: NetworkPermissions,
@@ -64,23 +71,28 @@ impl Sandbox {
             working_directory,
             mut environment,
         } = options;
-        let granted = &policy.environment.allow;
-        environment.retain(|(key, _)| granted.iter().any(|rule| rule.key == *key));
+        let rules = &policy.environment.allow;
+        environment.retain(|(key, _)| rules.iter().any(|rule| rule.key == *key));
         let files = Files::new(&policy.storage, working_directory);
-        let told = working_directory.to_str().filter(|_| !files.is_empty());
-        let grants = Grants {
+        let relative = |rule: &StorageRule| rule.uri.base() == Base::WorkingDirectory;
+        let is_told = policy.storage.allow.iter().any(relative);
+        let told = working_directory.to_str().filter(|_| is_told);
+        let granted = Granted {
             environment,
             files,
             working_directory: told.map(str::to_owned),
             limits: policy.limits.clone(),
             network: policy.network.clone(),
         };
-        Sandbox(Arc::new(grants), Redactor::default())
+        Sandbox {
+            granted: Arc::new(granted),
+            redactor: Redactor::default(),
+        }
     }
 
     /// The same, with these secrets taken out of all that the component says.
     pub fn redacting(self, redactor: Redactor) -> Self {
-        Sandbox(self.0, redactor)
+        Sandbox { redactor, ..self }
     }
 
     /// No environment, no arguments, no files, no network and no name lookup.
@@ -95,28 +107,29 @@ impl Sandbox {
 
     /// The variables the guest sees, both as its environment and as `wasi:config`.
     pub(super) fn environment(&self) -> &[(String, String)] {
-        &self.0.environment
+        &self.granted.environment
+    }
+
+    /// Where relative paths begin, for a guest that has some.
+    fn working_directory(&self) -> Option<&str> {
+        self.granted.working_directory.as_deref()
     }
 
     pub(super) fn redactor(&self) -> &Redactor {
-        &self.1
+        &self.redactor
     }
 
     fn network(&self) -> &NetworkPermissions {
-        &self.0.network
+        &self.granted.network
     }
 
     pub(super) fn limits(&self) -> &Limits {
-        &self.0.limits
+        &self.granted.limits
     }
 
     /// The guest's side of WASI, made when it first asks for any.
     fn wasi(&self, printing: Printing<'_>, network: &Network) -> WasiCtx {
         let mut wasi = WasiCtx::builder();
-        wasi.envs(self.environment());
-        if let Some(directory) = &self.0.working_directory {
-            wasi.initial_cwd(directory);
-        }
         // Guests have threads of their own to block.
         wasi.allow_blocking_current_thread(true);
         wasi.max_random_size(RANDOM);

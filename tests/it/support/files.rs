@@ -11,6 +11,7 @@ use wasi_preview1_component_adapter_provider::{
 };
 use wassette::policy::Policy;
 use wassette::runtime::{Denial, Program, Returned, Sandbox, SandboxOptions};
+use wassette::store::Layout;
 use wit_component::{ComponentEncoder, StringEncoding, embed_component_metadata};
 use wit_parser::Resolve;
 
@@ -24,7 +25,7 @@ pub struct Files {
     /// Real, so that rules match it.
     root: PathBuf,
     _root: TempDir,
-    _installed: Installed,
+    installed: Installed,
     program: Arc<Program>,
 }
 
@@ -36,7 +37,17 @@ impl Files {
             root: directory.path().canonicalize().unwrap(),
             program: installed.program(),
             _root: directory,
-            _installed: installed,
+            installed,
+        }
+    }
+
+    /// The same, run by a server whose root is this directory.
+    pub fn served_from(self, root: &str) -> Self {
+        let mut options = self.installed.options();
+        options.layout = Layout::new(self.path(root));
+        Files {
+            program: self.installed.program_with(options),
+            ..self
         }
     }
 
@@ -49,6 +60,13 @@ impl Files {
         let path = self.path(path);
         std::fs::create_dir_all(path.parent().unwrap()).unwrap();
         std::fs::write(path, text).unwrap();
+        self
+    }
+
+    pub fn write_all(self, files: &[(&str, &str)]) -> Self {
+        for (path, text) in files {
+            self.write(path, text);
+        }
         self
     }
 

@@ -30,6 +30,7 @@ impl InProcess {
             network: wassette::fetch::Network::On,
             credentials: Default::default(),
             ca_files: Vec::new(),
+            withheld: Vec::new(),
         })
         .unwrap();
         let listener = mcp::bind("127.0.0.1:0", &options.auth).await.unwrap();

@@ -5,7 +5,7 @@
 use std::path::{Component, Path, PathBuf};
 
 use rustix::fs::{
-    AtFlags, FileType, Mode, Timespec, Timestamps, UTIME_NOW, UTIME_OMIT, futimens, linkat,
+    AtFlags, FileType, Mode, Stat, Timespec, Timestamps, UTIME_NOW, UTIME_OMIT, futimens, linkat,
     mkdirat, readlinkat, renameat, statat, symlinkat, unlinkat, utimensat,
 };
 use wasmtime_wasi::p2::bindings::filesystem::types::{ErrorCode, NewTimestamp};
@@ -31,17 +31,22 @@ impl<'a> Name<'a> {
         if guard.roots.holds(&path) {
             return Err(ErrorCode::Busy);
         }
-        Ok(Name {
+        let name = Name {
             directory: &end.directory,
             // `.`, `..` and `/` are no names.
             name: end.name.as_deref().ok_or(ErrorCode::Invalid)?,
             path,
-        })
+        };
+        guard.refuse_above_own(name.stat().ok().as_ref(), &name.path)?;
+        Ok(name)
+    }
+
+    fn stat(&self) -> Result<Stat> {
+        statat(&self.directory.handle, self.name, AtFlags::SYMLINK_NOFOLLOW).map_err(code)
     }
 
     fn kind(&self) -> Result<FileType> {
-        let stat = statat(&self.directory.handle, self.name, AtFlags::SYMLINK_NOFOLLOW);
-        Ok(FileType::from_raw_mode(stat.map_err(code)?.st_mode))
+        Ok(FileType::from_raw_mode(self.stat()?.st_mode))
     }
 }
 
@@ -95,7 +100,7 @@ pub(super) fn link(guard: &Guard<'_>, from: &End, to: &End) -> Result<()> {
     no_more_than(guard, &old.path, &new.path)?;
     match old.kind()? {
         FileType::RegularFile | FileType::Symlink => {}
-        _ => return Err(guard.deny(&old.path, Access::WRITE)),
+        _ => return Err(guard.never(&old.path, Access::WRITE)),
     }
     let flags = AtFlags::empty();
     let (from, to) = (&old.directory.handle, &new.directory.handle);

@@ -6,18 +6,23 @@ use wasmtime_wasi::p2::bindings::filesystem::types::ErrorCode;
 
 use super::errors::Result;
 use super::roots::Roots;
-use crate::policy::{Access, StorageRules};
+use super::withheld::Withheld;
+use crate::policy::{Access, Decision, Reason, StorageRules};
 use crate::runtime::sandbox::{DenialKind, Denials};
 
 #[derive(Clone, Copy)]
 pub(super) struct Guard<'a> {
     pub rules: &'a StorageRules,
     pub roots: &'a Roots,
+    pub withheld: &'a Withheld,
     pub denials: &'a Denials,
 }
 
 impl Guard<'_> {
     pub fn access(&self, path: &Path) -> Access {
+        if self.withheld.holds(path) {
+            return Access::NONE;
+        }
         self.rules.access(path)
     }
 
@@ -28,7 +33,7 @@ impl Guard<'_> {
     }
 
     pub fn leads_to_grant(&self, path: &Path) -> bool {
-        self.rules.leads_to_grant(path).is_allowed()
+        !self.withheld.holds(path) && self.rules.leads_to_grant(path)
     }
 
     /// # Errors
@@ -44,22 +49,34 @@ impl Guard<'_> {
 
     /// Both modes for all that is or may ever be in a directory.
     pub fn require_tree(&self, path: &Path) -> Result<()> {
-        if self.rules.whole_tree(path, Access::READ_WRITE).is_allowed() {
-            return Ok(());
+        match self.rules.whole_tree(path, Access::READ_WRITE) {
+            Decision::Allowed => Ok(()),
+            Decision::Denied(reason) => {
+                Err(self.note(&path.join("**"), Access::READ_WRITE, reason))
+            }
         }
-        Err(self.deny(&path.join("**"), Access::READ_WRITE))
+    }
+
+    /// Notes what the rules do not allow.
+    pub fn deny(&self, path: &Path, missing: Access) -> ErrorCode {
+        if self.withheld.holds(path) {
+            return self.never(path, missing);
+        }
+        let by_rule = missing & self.rules.denied(path);
+        self.note(path, missing - by_rule, Reason::NotGranted);
+        self.note(path, by_rule, Reason::DeniedByRule)
     }
 
     /// Notes a denial, and gives the one error there is for all of them: it
     /// tells nothing of what is or is not there.
-    pub fn deny(&self, path: &Path, missing: Access) -> ErrorCode {
+    pub fn note(&self, path: &Path, missing: Access, reason: Reason) -> ErrorCode {
         for mode in missing.modes() {
             let kind = if mode == Access::WRITE {
                 DenialKind::Write
             } else {
                 DenialKind::Read
             };
-            self.denials.record(kind, &path.to_string_lossy());
+            self.denials.record(kind, &path.to_string_lossy(), reason);
         }
         ErrorCode::NotPermitted
     }

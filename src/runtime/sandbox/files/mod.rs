@@ -5,7 +5,7 @@
 //!
 //! ```text
 //! descriptor ── walk ── guard ── open, change, listing, metadata
-//!      └─ preopens (roots)
+//!      └─ preopens (roots)       ├─ kernel, withheld: what no rule means
 //! ```
 //!
 //! Decisions are about *real* paths. [`walk`] goes from one open directory to
@@ -26,6 +26,7 @@ mod table;
 #[cfg(test)]
 mod tests;
 mod walk;
+mod withheld;
 
 use std::path::Path;
 
@@ -40,6 +41,7 @@ use guard::Guard;
 use roots::Roots;
 
 pub(super) use table::OpenFiles;
+pub(super) use withheld::Withheld;
 
 /// The storage grants of one component.
 #[derive(Debug, Default)]
@@ -55,11 +57,6 @@ impl Files {
         let roots = Roots::new(rules.roots());
         Files { rules, roots }
     }
-
-    /// Whether no file is granted.
-    pub fn is_empty(&self) -> bool {
-        self.roots.iter().next().is_none()
-    }
 }
 
 /// One guest's view of the files, for the length of one host call.
@@ -67,6 +64,7 @@ pub(in crate::runtime) struct FilesView<'a> {
     pub(super) files: &'a Files,
     pub(super) open: &'a mut OpenFiles,
     pub(super) table: &'a mut ResourceTable,
+    pub(super) withheld: &'a Withheld,
     pub(super) denials: &'a Denials,
 }
 
@@ -75,6 +73,7 @@ impl<'a> FilesView<'a> {
         Guard {
             rules: &self.files.rules,
             roots: &self.files.roots,
+            withheld: self.withheld,
             denials: self.denials,
         }
     }

@@ -79,7 +79,7 @@ pub(super) fn open(guard: &Guard<'_>, end: &End, wish: Wish) -> Result<Opened> {
         if wish.writes() {
             return Err(ErrorCode::IsDirectory);
         }
-        return Ok(Opened::Directory(open_directory(end)?));
+        return Ok(Opened::Directory(open_directory(guard, end)?));
     }
     guard.require(&end.path(), wish.access)?;
     let is_directory = end.kind == Kind::Directory || wish.how.contains(OpenFlags::DIRECTORY);
@@ -90,7 +90,7 @@ pub(super) fn open(guard: &Guard<'_>, end: &End, wish: Wish) -> Result<Opened> {
         Some(FileType::Symlink) => Err(ErrorCode::Loop),
         None | Some(FileType::RegularFile) => open_file(guard, end, wish),
         // Opening a device may do something, opening a pipe may wait.
-        Some(_) => Err(guard.deny(&end.path(), wish.access)),
+        Some(_) => Err(guard.never(&end.path(), wish.access)),
     }
 }
 
@@ -117,8 +117,9 @@ fn open_file(guard: &Guard<'_>, end: &End, wish: Wish) -> Result<Opened> {
     if FileType::from_raw_mode(stat.st_mode) != FileType::RegularFile
         || wish.writes() && is_privileged
     {
-        return Err(guard.deny(&path, wish.access));
+        return Err(guard.never(&path, wish.access));
     }
+    guard.refuse_own_stat(&stat, &path, wish.access)?;
     // A single file may be mounted, too.
     kernel::refuse(guard, &file, &path, wish.access)?;
     if wish.how.contains(OpenFlags::TRUNCATE) {
@@ -132,7 +133,7 @@ fn open_file(guard: &Guard<'_>, end: &End, wish: Wish) -> Result<Opened> {
 }
 
 /// Opens the directory a walk ended at.
-pub(super) fn open_directory(end: &End) -> Result<Directory> {
+pub(super) fn open_directory(guard: &Guard<'_>, end: &End) -> Result<Directory> {
     let name = end.name.as_deref().unwrap_or(".".as_ref());
     let flags = OFlags::DIRECTORY | OFlags::NOFOLLOW | OFlags::CLOEXEC;
     let parent = &end.directory.handle;
@@ -141,8 +142,10 @@ pub(super) fn open_directory(end: &End) -> Result<Directory> {
         Err(Errno::ACCESS) => openat(parent, name, flags | PATH_ONLY, Mode::empty()),
         opened => opened,
     };
-    Ok(Directory {
+    let directory = Directory {
         handle: Arc::new(opened.map_err(code)?.into()),
         path: end.path(),
-    })
+    };
+    guard.refuse_own(&directory.handle, &directory.path, Access::READ)?;
+    Ok(directory)
 }

@@ -66,7 +66,7 @@ impl Root {
         let start = Directory::root()?;
         let host = self.host.to_string_lossy();
         let end = walk(guard, start, &host, LastLink::Follow, Access::READ)?;
-        let directory = open_directory(&end)?;
+        let directory = open_directory(guard, &end)?;
         // Behind a link it is another place, and the link may change.
         if directory.path == self.host {
             *open = Some(Arc::clone(&directory.handle));

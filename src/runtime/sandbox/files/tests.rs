@@ -13,6 +13,7 @@ use super::listing::{Listing, Next};
 use super::open::{Opened, Wish, open};
 use super::roots::Roots;
 use super::walk::{Directory, End, LastLink, walk};
+use super::withheld::Withheld;
 use crate::policy::{Access, Policy, StorageRules};
 use crate::runtime::sandbox::Denials;
 
@@ -23,6 +24,7 @@ struct World {
     rules: StorageRules,
     roots: Roots,
     denials: Denials,
+    withheld: Withheld,
 }
 
 impl World {
@@ -40,6 +42,7 @@ impl World {
             root,
             _root: directory,
             denials: Denials::default(),
+            withheld: Withheld::new(Vec::new()),
         }
     }
 
@@ -48,6 +51,7 @@ impl World {
             rules: &self.rules,
             roots: &self.roots,
             denials: &self.denials,
+            withheld: &self.withheld,
         }
     }
 

@@ -6,7 +6,7 @@ use std::os::unix::ffi::{OsStrExt, OsStringExt};
 use std::path::{Component, Path, PathBuf};
 use std::sync::Arc;
 
-use rustix::fs::{Mode, OFlags, openat, readlinkat};
+use rustix::fs::{AtFlags, Mode, OFlags, openat, readlinkat, statat};
 use rustix::io::Errno;
 use wasmtime_wasi::p2::bindings::filesystem::types::ErrorCode;
 
@@ -135,10 +135,25 @@ impl Walk<'_> {
             if name == ".." {
                 self.up()?;
             } else if let Some(name) = self.step(name, last)? {
+                self.see(&name)?;
                 return Ok(self.end(Some(name)));
             }
         }
         Ok(self.end(None))
+    }
+
+    /// The name may be another one for a file of the server's.
+    fn see(&self, name: &OsStr) -> Result<()> {
+        let here = &self.handles[self.handles.len() - 1];
+        match statat(here, name, AtFlags::SYMLINK_NOFOLLOW) {
+            Ok(stat) => {
+                let path = self.path.join(name);
+                self.guard.refuse_own_stat(&stat, &path, self.needed)
+            }
+            // What is not there is no file of the server's; what cannot be
+            // looked at cannot be opened.
+            Err(_) => Ok(()),
+        }
     }
 
     fn end(mut self, name: Option<OsString>) -> End {
@@ -169,6 +184,7 @@ impl Walk<'_> {
         if !is_last {
             match openat(here, &name, STEP, Mode::empty()) {
                 Ok(next) => {
+                    self.guard.refuse_own(&next, &path, self.needed)?;
                     self.handles.push(Arc::new(next.into()));
                     self.path = path;
                     return Ok(None);

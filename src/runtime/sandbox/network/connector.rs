@@ -15,14 +15,15 @@ use super::destination::Destination;
 use super::limits::{self, Places};
 use super::options::NetworkOptions;
 use super::tls;
-use crate::policy::{Host, NetworkPermissions, Scheme};
+use super::why;
+use crate::policy::{Host, Reason, Scheme};
+use crate::runtime::sandbox::Sandbox;
 
 /// What all guests' connections share. Making one reads nothing.
 #[derive(Debug)]
 pub(in crate::runtime) struct Connector {
     options: NetworkOptions,
     tls: OnceCell<Arc<ClientConfig>>,
-    pub(super) places: Places,
 }
 
 /// Why a name has no addresses.
@@ -34,8 +35,8 @@ pub(super) enum Unresolved {
 
 /// Why there is no connection.
 pub(super) enum Unconnected {
-    /// The host's addresses, none of which is granted.
-    Prohibited(Vec<IpAddr>),
+    /// The host's addresses, none of which is granted, and why.
+    Prohibited(Reason, Vec<IpAddr>),
     Failed(HttpError),
 }
 
@@ -54,7 +55,6 @@ impl Connector {
         Arc::new(Connector {
             options,
             tls: OnceCell::new(),
-            places: Places::of_all(),
         })
     }
 
@@ -65,11 +65,11 @@ impl Connector {
         own: &Places,
     ) -> Result<Vec<IpAddr>, Unresolved> {
         let resolving = async {
-            let places = (own.lookup().await, self.places.lookup().await);
+            let place = own.lookup().await;
             let (resolver, name) = (Arc::clone(&self.options.resolver), name.to_owned());
             let lookup = move || {
-                // Lookups cannot be stopped: they keep their places to the end.
-                let _places = places;
+                // Lookups cannot be stopped: they keep their place to the end.
+                let _place = place;
                 resolver.resolve(&name)
             };
             tokio::task::spawn_blocking(lookup).await
@@ -82,7 +82,7 @@ impl Connector {
                 .map(IpAddr::to_canonical)
                 .collect()),
             Ok(failed) => {
-                tracing::debug!(name, ?failed, "a guest's lookup failed");
+                tracing::debug!(?failed, "a guest's lookup failed");
                 Err(Unresolved::Failed)
             }
         }
@@ -93,28 +93,31 @@ impl Connector {
     pub(super) async fn connect(
         &self,
         destination: &Destination,
-        granted: &NetworkPermissions,
+        sandbox: &Sandbox,
         own: &Places,
     ) -> Result<Box<dyn Stream>, Unconnected> {
         let found = match &destination.host {
             Host::Address(address) => vec![*address],
             Host::Name(name) => self.resolve(name, own).await.map_err(unresolved)?,
         };
-        let host = destination.host.to_string();
+        let (granted, host) = (sandbox.network(), destination.host.to_string());
         let addresses: Vec<SocketAddr> = found
             .iter()
             .map(|address| SocketAddr::new(*address, destination.port))
             .filter(|address| granted.address(&host, *address).is_allowed())
             .collect();
         if addresses.is_empty() {
-            return Err(Unconnected::Prohibited(found));
+            let socket = |address: &IpAddr| SocketAddr::new(*address, destination.port);
+            let decisions = found.iter().map(|ip| granted.address(&host, socket(ip)));
+            return Err(Unconnected::Prohibited(why(decisions), found));
         }
         let stream = reach(&addresses).await.map_err(|error| explain(&error))?;
         Ok(match destination.scheme {
             Scheme::Http => Box::new(stream),
             Scheme::Https => {
                 let config = self.tls().await?;
-                Box::new(tls::connect(config, &destination.host, stream).await?)
+                let secured = tls::connect(config, &destination.host, stream).await;
+                Box::new(secured.map_err(|error| tls::explain(&error, sandbox.redactor()))?)
             }
         })
     }

@@ -26,10 +26,12 @@ use std::sync::Arc;
 
 use wasmtime_wasi::WasiCtxBuilder;
 
-use super::{DenialKind, Denials, Sandbox};
-use limits::{Place, Places};
+use super::{DenialKind, Denials, Host, Sandbox};
+use crate::policy::{Decision, Reason};
+use limits::Place;
 
-pub(in crate::runtime) use connector::Connector;
+pub(super) use connector::Connector;
+pub(super) use limits::{FIELDS, Places};
 pub use options::NetworkOptions;
 pub use resolve::{Resolve, SystemResolver};
 pub(in crate::runtime) use shadow::add_to_linker;
@@ -38,7 +40,7 @@ pub(in crate::runtime) use shadow::add_to_linker;
 pub(super) struct Network {
     sandbox: Sandbox,
     denials: Denials,
-    connector: Arc<Connector>,
+    host: Host,
     /// Made when first needed.
     places: Option<Arc<Places>>,
     /// Open sockets by their index in the resource table, and what each holds.
@@ -46,11 +48,11 @@ pub(super) struct Network {
 }
 
 impl Network {
-    pub fn new(sandbox: Sandbox, denials: Denials, connector: Arc<Connector>) -> Self {
+    pub fn new(sandbox: Sandbox, denials: Denials, host: Host) -> Self {
         Network {
             sandbox,
             denials,
-            connector,
+            host,
             places: None,
             sockets: Vec::new(),
         }
@@ -63,13 +65,27 @@ impl Network {
     fn places(&mut self) -> Arc<Places> {
         let places = self
             .places
-            .get_or_insert_with(|| Arc::new(Places::of_one()));
+            .get_or_insert_with(|| Places::of_one(&self.host.places));
         Arc::clone(places)
     }
 
     fn grants_anything(&self) -> bool {
         !self.sandbox.network().allow.is_empty()
     }
+}
+
+/// What to say of addresses that are all denied: that a rule is about one is
+/// more than that none is granted.
+fn why(decisions: impl Iterator<Item = Decision>) -> Reason {
+    let mut why = Reason::Never;
+    for decision in decisions {
+        match decision {
+            Decision::Denied(Reason::DeniedByRule) => return Reason::DeniedByRule,
+            Decision::Denied(Reason::NotGranted) => why = Reason::NotGranted,
+            Decision::Denied(Reason::Never) | Decision::Allowed => {}
+        }
+    }
+    why
 }
 
 /// `a, b and 3 more`.

@@ -16,8 +16,8 @@ use wasmtime_wasi::runtime::{AbortOnDropJoinHandle, poll_noop, spawn};
 
 use super::connector::Unresolved;
 use super::shadow::View;
-use super::{DenialKind, Network, address_list};
-use crate::policy::{self, NetworkPermissions, NetworkRule};
+use super::{DenialKind, Network, address_list, why};
+use crate::policy::{self, Decision, NetworkPermissions, NetworkRule, Reason};
 
 type Found = Result<Vec<IpAddr>, ErrorCode>;
 
@@ -55,8 +55,8 @@ impl Host for View<'_> {
             // Nothing is asked of anyone.
             policy::Host::Address(address) => Lookup::done(Ok(vec![address])),
             policy::Host::Name(name) => {
-                if !guest.sandbox.network().lookup(&name).is_allowed() {
-                    guest.denials.record(DenialKind::Lookup, &name);
+                if let Decision::Denied(reason) = guest.sandbox.network().lookup(&name) {
+                    guest.denials.record(DenialKind::Lookup, &name, reason);
                     return Err(ErrorCode::AccessDenied.into());
                 }
                 Lookup::Running(spawn(look_up(guest, name)))
@@ -68,7 +68,7 @@ impl Host for View<'_> {
 
 /// The addresses of a granted name that are granted themselves.
 fn look_up(network: &mut Network, name: String) -> impl Future<Output = Found> + Send + 'static {
-    let (connector, own) = (Arc::clone(&network.connector), network.places());
+    let (connector, own) = (Arc::clone(&network.host.connector), network.places());
     let (sandbox, denials) = (network.sandbox.clone(), network.denials.clone());
     async move {
         let resolved = connector.resolve(&name, &own).await;
@@ -77,10 +77,12 @@ fn look_up(network: &mut Network, name: String) -> impl Future<Output = Found> +
             Unresolved::Failed => ErrorCode::NameUnresolvable,
         })?;
         let mut granted = found.clone();
-        granted.retain(|address| is_of_use(sandbox.network(), &name, *address));
+        let use_of = |address: &IpAddr| use_of(sandbox.network(), &name, *address);
+        granted.retain(|address| use_of(address).is_allowed());
         if granted.is_empty() {
             let what = format!("{name} at {}", address_list(&found));
-            denials.record(DenialKind::Address, &what);
+            let reason = why(found.iter().map(use_of));
+            denials.record(DenialKind::Address, &what, reason);
             return Err(ErrorCode::AccessDenied);
         }
         Ok(granted)
@@ -88,13 +90,19 @@ fn look_up(network: &mut Network, name: String) -> impl Future<Output = Found> +
 }
 
 /// Whether the address of a name is granted for any port at all.
-fn is_of_use(granted: &NetworkPermissions, name: &str, address: IpAddr) -> bool {
+fn use_of(granted: &NetworkPermissions, name: &str, address: IpAddr) -> Decision {
     let ports = granted.allow.iter().map(|rule| match rule {
         NetworkRule::Host(pattern) => pattern.port.unwrap_or(0),
         NetworkRule::Cidr(rule) => rule.port.unwrap_or(0),
     });
-    let mut addresses = ports.map(|port| SocketAddr::new(address, port));
-    addresses.any(|address| granted.address(name, address).is_allowed())
+    let mut reason = Reason::Never;
+    for port in ports {
+        match granted.address(name, SocketAddr::new(address, port)) {
+            Decision::Allowed => return Decision::Allowed,
+            denied => reason = why([Decision::Denied(reason), denied].into_iter()),
+        }
+    }
+    Decision::Denied(reason)
 }
 
 impl HostResolveAddressStream for View<'_> {

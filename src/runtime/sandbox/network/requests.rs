@@ -13,11 +13,17 @@ use wasmtime_wasi_http::{Error as HttpError, RequestOptions, WasiBody, WasiHttpH
 use super::connector::Unconnected;
 use super::destination::Destination;
 use super::exchange::{self, Patience, Running};
+use super::limits;
 use super::{DenialKind, Network, address_list};
+use crate::policy::Decision;
 
 type Answer = Result<(http::Response<WasiBody>, Running), HttpError>;
 
 impl WasiHttpHooks for Network {
+    fn p2_outgoing_body_chunk_size(&mut self) -> usize {
+        limits::CHUNK
+    }
+
     fn send_request(
         &mut self,
         mut request: Request<WasiBody>,
@@ -29,13 +35,12 @@ impl WasiHttpHooks for Network {
             Err(error) => return Box::new(async { Err(error) }),
         };
         let patience = Patience::from(options);
-        let (connector, own) = (Arc::clone(&self.connector), self.places());
+        let (connector, own) = (Arc::clone(&self.host.connector), self.places());
         let (sandbox, denials) = (self.sandbox.clone(), self.denials.clone());
         Box::new(async move {
             let connecting = async {
-                let held = (own.connection().await, connector.places.connection().await);
-                let granted = sandbox.network();
-                let stream = connector.connect(&destination, granted, &own).await?;
+                let held = own.connection().await;
+                let stream = connector.connect(&destination, &sandbox, &own).await?;
                 Ok((stream, held))
             };
             let connected = match timeout(patience.connect, connecting).await {
@@ -44,9 +49,9 @@ impl WasiHttpHooks for Network {
             };
             let (stream, held) = connected.map_err(|error| match error {
                 Unconnected::Failed(error) => error,
-                Unconnected::Prohibited(addresses) => {
+                Unconnected::Prohibited(reason, addresses) => {
                     let what = format!("{url} at {}", address_list(&addresses));
-                    denials.record(DenialKind::Address, &what);
+                    denials.record(DenialKind::Address, &what, reason);
                     HttpError::DestinationIpProhibited
                 }
             })?;
@@ -62,11 +67,9 @@ impl Network {
         let url = destination.url(request.uri());
         let Destination { scheme, host, port } = &destination;
         let granted = self.sandbox.network();
-        if !granted
-            .request(*scheme, &host.to_string(), *port)
-            .is_allowed()
-        {
-            self.denials.record(DenialKind::Request, &url);
+        let decision = granted.request(*scheme, &host.to_string(), *port);
+        if let Decision::Denied(reason) = decision {
+            self.denials.record(DenialKind::Request, &url, reason);
             return Err(HttpError::HttpRequestDenied);
         }
         exchange::prepare(request, &destination)?;

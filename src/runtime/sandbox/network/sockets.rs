@@ -4,7 +4,6 @@
 //! only to a port that the system chooses.
 
 use std::net::SocketAddr;
-use std::sync::Arc;
 
 use wasmtime::component::{Resource, ResourceTable};
 use wasmtime_wasi::WasiCtxBuilder;
@@ -16,6 +15,7 @@ use wasmtime_wasi::sockets::{SocketAddrUse, WasiSocketsCtxView, WasiSocketsView}
 use super::limits::{Place, SOCKETS};
 use super::shadow::View;
 use super::{DenialKind, Network};
+use crate::policy::{Decision, Reason};
 
 /// Lets WASI's sockets ask what is granted.
 pub(super) fn configure(wasi: &mut WasiCtxBuilder, network: &Network) {
@@ -26,18 +26,25 @@ pub(super) fn configure(wasi: &mut WasiCtxBuilder, network: &Network) {
     }
     let (sandbox, denials) = (network.sandbox.clone(), network.denials.clone());
     wasi.socket_addr_check(move |address, purpose| {
-        let allowed = match purpose {
+        let decision = match purpose {
             SocketAddrUse::TcpConnect | SocketAddrUse::UdpSend | SocketAddrUse::UdpReceive => {
-                sandbox.network().socket(address).is_allowed()
+                sandbox.network().socket(address)
             }
-            SocketAddrUse::TcpBind | SocketAddrUse::UdpBind => is_implicit(address),
-            SocketAddrUse::TcpListen | SocketAddrUse::TcpAccept => false,
+            SocketAddrUse::TcpBind | SocketAddrUse::UdpBind if is_implicit(address) => {
+                Decision::Allowed
+            }
+            SocketAddrUse::TcpBind
+            | SocketAddrUse::UdpBind
+            | SocketAddrUse::TcpListen
+            | SocketAddrUse::TcpAccept => Decision::Denied(Reason::Never),
         };
         // Nobody asked for what strangers send.
-        if !allowed && !matches!(purpose, SocketAddrUse::UdpReceive) {
-            denials.record(DenialKind::Socket, &describe(address, purpose));
+        if let Decision::Denied(reason) = decision
+            && !matches!(purpose, SocketAddrUse::UdpReceive)
+        {
+            denials.record(DenialKind::Socket, &describe(address, purpose), reason);
         }
-        Box::pin(async move { allowed })
+        Box::pin(async move { decision.is_allowed() })
     });
 }
 
@@ -96,18 +103,16 @@ impl View<'_> {
     fn place(&mut self, protocol: &str) -> Result<Place, ErrorCode> {
         let (network, table) = self.0.network();
         if !network.grants_anything() {
-            network.denials.record(DenialKind::Socket, protocol);
+            let reason = Reason::NotGranted;
+            network.denials.record(DenialKind::Socket, protocol, reason);
             return Err(ErrorCode::AccessDenied);
         }
         network.sockets.retain(|(rep, _)| is_open(table, *rep));
         if network.sockets.len() >= SOCKETS {
             return Err(ErrorCode::NewSocketLimit);
         }
-        let connector = Arc::clone(&network.connector);
-        connector
-            .places
-            .connection_now()
-            .ok_or(ErrorCode::NewSocketLimit)
+        let place = network.host.places.connection_now();
+        place.ok_or(ErrorCode::NewSocketLimit)
     }
 }
 

@@ -8,7 +8,7 @@ use std::sync::Arc;
 use rustls::ClientConfig;
 use rustls::crypto::ring;
 use rustls::pki_types::pem::PemObject;
-use rustls::pki_types::{CertificateDer, ServerName};
+use rustls::pki_types::{CertificateDer, InvalidDnsNameError, ServerName};
 use rustls_platform_verifier::Verifier;
 use tokio::net::TcpStream;
 use tokio_rustls::TlsConnector;
@@ -16,6 +16,7 @@ use tokio_rustls::client::TlsStream;
 use wasmtime_wasi_http::Error as HttpError;
 
 use crate::policy::Host;
+use crate::secret::Redactor;
 
 /// What the system trusts, and these authorities. Reads hundreds of
 /// certificates: made once, off the guests' threads.
@@ -49,24 +50,25 @@ pub(super) async fn connect(
     config: Arc<ClientConfig>,
     host: &Host,
     stream: TcpStream,
-) -> Result<TlsStream<TcpStream>, HttpError> {
-    let name = server_name(host)?;
-    let connecting = TlsConnector::from(config).connect(name, stream);
-    connecting.await.map_err(|error| explain(&error))
+) -> io::Result<TlsStream<TcpStream>> {
+    let name = match host {
+        Host::Name(name) => ServerName::try_from(name.clone()).map_err(io::Error::other)?,
+        Host::Address(address) => ServerName::from(IpAddr::to_canonical(address)),
+    };
+    TlsConnector::from(config).connect(name, stream).await
 }
 
-fn server_name(host: &Host) -> Result<ServerName<'static>, HttpError> {
-    match host {
-        Host::Name(name) => {
-            ServerName::try_from(name.clone()).map_err(|_| HttpError::HttpRequestUriInvalid)
-        }
-        Host::Address(address) => Ok(ServerName::from(IpAddr::to_canonical(address))),
-    }
-}
-
-fn explain(error: &io::Error) -> HttpError {
+pub(super) fn explain(error: &io::Error, redactor: &Redactor) -> HttpError {
     let inner = error.get_ref().and_then(|error| error.downcast_ref());
-    tracing::debug!("no TLS for a guest: {error}");
+    let told = error.to_string();
+    tracing::debug!("no TLS for a guest: {}", redactor.text(&told));
+    if inner.is_none()
+        && error
+            .get_ref()
+            .is_some_and(|error| error.is::<InvalidDnsNameError>())
+    {
+        return HttpError::HttpRequestUriInvalid;
+    }
     match inner {
         Some(rustls::Error::InvalidCertificate(_)) => HttpError::TlsCertificateError,
         Some(rustls::Error::AlertReceived(alert)) => HttpError::TlsAlertReceived {

@@ -1,0 +1,41 @@
+//! `wasi:cli/environment`: the granted variables, and whether a guest looked.
+//!
+//! In place of wasmtime-wasi's own: a guest reads all variables at once, so
+//! nobody can tell which one it missed. That it looked is what can be known.
+
+use wasmtime::component::{HasData, Linker};
+use wasmtime_wasi::p2::bindings::cli::environment::{self, Host};
+
+use super::Guest;
+
+struct View<'a>(&'a Guest);
+
+struct Environment;
+
+impl HasData for Environment {
+    type Data<'a> = View<'a>;
+}
+
+/// Replaces what is in the linker already.
+pub(in crate::runtime) fn add_to_linker(linker: &mut Linker<Guest>) -> wasmtime::Result<()> {
+    linker.allow_shadowing(true);
+    environment::add_to_linker::<Guest, Environment>(linker, |guest| View(guest))?;
+    linker.allow_shadowing(false);
+    Ok(())
+}
+
+impl Host for View<'_> {
+    fn get_environment(&mut self) -> wasmtime::Result<Vec<(String, String)>> {
+        self.0.denials().note_look_at_environment();
+        Ok(self.0.sandbox().environment().to_vec())
+    }
+
+    /// Those of the server are none of its business.
+    fn get_arguments(&mut self) -> wasmtime::Result<Vec<String>> {
+        Ok(Vec::new())
+    }
+
+    fn initial_cwd(&mut self) -> wasmtime::Result<Option<String>> {
+        Ok(self.0.sandbox().working_directory().map(str::to_owned))
+    }
+}
