@@ -19,6 +19,8 @@ mod code_kept;
 mod crash;
 mod doctor;
 mod documents;
+mod escape_limits;
+mod escape_views;
 mod fetch_archives;
 mod fetch_file;
 mod fetch_hostile;
