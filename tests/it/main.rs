@@ -20,6 +20,7 @@ mod crash;
 mod doctor;
 mod documents;
 mod escape_limits;
+mod escape_resources;
 mod escape_values;
 mod escape_views;
 mod fetch_archives;

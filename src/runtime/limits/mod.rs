@@ -26,7 +26,8 @@ pub(super) use total::Total;
 /// Stack of a guest, in bytes: deep enough for interpreters' recursion.
 pub(super) const GUEST_STACK: usize = 1 << 20;
 /// Things of the host that a guest may hold at a time: streams, timers, header
-/// maps. None takes more than some tens of kilobytes.
+/// maps. None takes more than some tens of kilobytes, and those that may take
+/// kilobytes count as memory of the guest.
 pub(super) const RESOURCES: usize = 10_000;
 /// Handles, those to a component's own resources included.
 pub(super) const HANDLES: usize = 100_000;

@@ -9,7 +9,7 @@ use wasmtime_wasi_http::{WasiHttpCtx, WasiHttpCtxView, WasiHttpView};
 #[cfg(unix)]
 use super::files::FilesView;
 use super::files::OpenFiles;
-use super::network::{Connector, Network};
+use super::network::{Connector, Network, http_context};
 use super::{Denials, Printing, Sandbox};
 use crate::runtime::limits::{Limiter, RESOURCES};
 
@@ -47,7 +47,7 @@ impl Guest {
             sandbox,
             component,
             wasi: None,
-            http: WasiHttpCtx::new(),
+            http: http_context(),
             network,
             open: OpenFiles::default(),
             denials,

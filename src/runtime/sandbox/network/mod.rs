@@ -2,6 +2,7 @@
 //!
 //! ```text
 //! requests (wasi:http) ── destination ── connector ── exchange
+//! messages (wasi:http), before they are sent
 //! names (ip-name-lookup) ─────────────── connector
 //! sockets (tcp, udp)
 //! ```
@@ -13,6 +14,7 @@ mod connector;
 mod destination;
 mod exchange;
 mod limits;
+mod messages;
 mod names;
 mod options;
 mod requests;
@@ -30,6 +32,7 @@ use super::{DenialKind, Denials, Sandbox};
 use limits::{Place, Places};
 
 pub(in crate::runtime) use connector::Connector;
+pub(super) use messages::context as http_context;
 pub use options::NetworkOptions;
 pub use resolve::{Resolve, SystemResolver};
 pub(in crate::runtime) use shadow::add_to_linker;
@@ -43,6 +46,8 @@ pub(super) struct Network {
     places: Option<Arc<Places>>,
     /// Open sockets by their index in the resource table, and what each holds.
     sockets: Vec<(u32, Place)>,
+    /// HTTP messages that were made so far.
+    messages: u32,
 }
 
 impl Network {
@@ -53,6 +58,7 @@ impl Network {
             connector,
             places: None,
             sockets: Vec::new(),
+            messages: 0,
         }
     }
 
