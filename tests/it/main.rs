@@ -19,6 +19,9 @@ mod code_kept;
 mod crash;
 mod doctor;
 mod documents;
+mod escape_crowd;
+#[cfg(unix)]
+mod escape_files;
 mod escape_limits;
 mod escape_resources;
 mod escape_values;
