@@ -23,6 +23,7 @@ mod escape_crowd;
 #[cfg(unix)]
 mod escape_files;
 mod escape_limits;
+mod escape_network;
 mod escape_resources;
 mod escape_values;
 mod escape_views;
