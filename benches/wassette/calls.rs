@@ -2,6 +2,7 @@
 
 use std::collections::HashSet;
 use std::path::Path;
+use std::process::Command;
 use std::time::Instant;
 
 use serde_json::json;
@@ -49,17 +50,23 @@ pub fn run() {
     }
 }
 
-/// Network, storage, environment and limits.
+/// Network, storage, environment with a secret, and limits.
 fn grant(root: &Path) {
     let policy = r#"version: "1.0"
 permissions:
   network: {allow: [{host: api.example.com}, {host: "*.example.org"}, {cidr: 10.0.0.0/8}]}
   storage: {allow: [{uri: "fs:///tmp/**", access: [read, write]}], deny: [{uri: "fs:///tmp/no/**"}]}
-  environment: {allow: [{key: PATH}, {key: REGION, value: eu}]}
-  resources: {limits: {memory: 256Mi, time: 10s, instances: 64, output: 1Mi}}
+  environment: {allow: [{key: PATH}, {key: REGION, value: eu}, {key: TOKEN, value_from: secret}]}
+  resources: {limits: {memory: 256Mi, cpu: 900m, time: 10s, instances: 64, output: 1Mi}}
 "#;
     let file = root.join("components/tiny/tiny.policy.yaml");
     std::fs::write(file, policy).expect("writable");
+    let output = Command::new(env!("CARGO_BIN_EXE_wassette"))
+        .args(["secret", "set", "tiny", "TOKEN=of-the-bench", "--root"])
+        .arg(root)
+        .output()
+        .expect("wassette runs");
+    assert!(output.status.success(), "{output:?}");
 }
 
 fn rate(client: &mut Client, window: u32) -> f64 {

@@ -55,6 +55,31 @@ pub fn three_megabytes(n: usize) -> Vec<u8> {
     component(&format!("add-{n}"), &filler)
 }
 
+/// `work(n)` counts to `n`.
+pub fn work() -> Vec<u8> {
+    let text = r#"(component
+        (core module $m
+            (func (export "work") (param i32) (result i32)
+                (local $n i32)
+                (loop $again
+                    (local.set $n (i32.add (local.get $n) (i32.const 1)))
+                    (br_if $again (i32.lt_u (local.get $n) (local.get 0))))
+                (local.get $n)))
+        (core instance $i (instantiate $m))
+        (func (export "work") (param "n" u32) (result u32)
+            (canon lift (core func $i "work"))))"#;
+    wat::parse_str(text).expect("valid text")
+}
+
+/// `endless()` never returns.
+pub fn endless() -> Vec<u8> {
+    let text = r#"(component
+        (core module $m (func (export "endless") (loop $again br $again)))
+        (core instance $i (instantiate $m))
+        (func (export "endless") (canon lift (core func $i "endless"))))"#;
+    wat::parse_str(text).expect("valid text")
+}
+
 fn component(name: &str, filler: &str) -> Vec<u8> {
     let text = format!(
         r#"(component

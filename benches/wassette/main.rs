@@ -2,13 +2,14 @@
 //!
 //! ```text
 //! tests/components/install.sh     # once: the JavaScript and Python components
-//! cargo bench                     # or: cargo bench -- start load calls crowd pull store
+//! cargo bench                     # or: cargo bench -- start load calls crowd fair pull store
 //! ```
 
 mod calls;
 mod client;
 mod components;
 mod crowd;
+mod fair;
 mod load;
 mod null_server;
 mod pull;
@@ -29,11 +30,12 @@ fn main() {
         .skip(1)
         .filter(|arg| !arg.starts_with('-'))
         .collect();
-    let groups: [(&str, fn()); 6] = [
+    let groups: [(&str, fn()); 7] = [
         ("start", start::run),
         ("load", load::run),
         ("calls", calls::run),
         ("crowd", crowd::run),
+        ("fair", fair::run),
         ("pull", pull::run),
         ("store", store::run),
     ];

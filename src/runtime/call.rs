@@ -10,6 +10,7 @@ use super::code::{Code, Export};
 use super::error::CallError;
 use super::limits::{
     CallLimits, Exceeded, GUEST_STACK, HANDLES, LimitMet, Limiter, Pace, RESOURCES, Refused, Total,
+    is_compact,
 };
 use super::printed::Flood;
 use super::sandbox::{Denials, Guest, Host, Sandbox};
@@ -49,7 +50,7 @@ impl Call {
             self.host.clone(),
         );
         let mut store = Store::new(self.code.pre.engine(), guest);
-        self.limits.apply(&mut store);
+        self.limits.apply(&mut store, &self.export.results);
         store.set_epoch_deadline(1);
         let pace = Arc::clone(&self.pace);
         store.epoch_deadline_callback(move |_| {
@@ -143,7 +144,11 @@ impl Call {
         // wasmtime keeps the types of these errors to itself.
         let cause = error.root_cause().to_string();
         if cause.contains("fuel allocated for hostcalls") {
-            return Some(Exceeded::Result(self.limits.output.value));
+            return Some(if is_compact(&self.export.results) {
+                Exceeded::Result(self.limits.output.value)
+            } else {
+                Exceeded::Values(store.hostcall_fuel())
+            });
         }
         if cause.contains("store handle limit exceeded") {
             return Some(Exceeded::Handles(HANDLES));

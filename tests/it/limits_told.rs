@@ -176,7 +176,7 @@ async fn what_no_grant_raises() {
         (
             "timers",
             "resource-limit",
-            "The tool holds more than 2000 of the host's resources at once",
+            "The tool holds more than 10000 of the host's resources at once",
         ),
         (
             "stack",

@@ -22,6 +22,14 @@ mod compilers;
 mod crash;
 mod doctor;
 mod documents;
+mod escape_crowd;
+#[cfg(unix)]
+mod escape_files;
+mod escape_limits;
+mod escape_network;
+mod escape_resources;
+mod escape_values;
+mod escape_views;
 mod fetch_archives;
 mod fetch_file;
 mod fetch_hostile;

@@ -13,7 +13,7 @@ use crate::support::mcp::Place;
 const CALLS: usize = 1000;
 
 /// `work(n)` counts to `n`, and touches a megabyte of memory.
-const WORK: &str = r#"
+pub const WORK: &str = r#"
 (component
   (core module $m
     (memory 16)

@@ -30,12 +30,15 @@ pub(in crate::runtime) enum Refused {
     Table(usize),
 }
 
-/// Counts the linear memories and tables of one instance together.
+/// Counts the linear memories and tables of one instance, and what the host keeps
+/// for it, together.
 pub(in crate::runtime) struct Limiter {
     /// Bytes.
     limit: usize,
     /// Bytes.
     used: usize,
+    /// Those of them that the host keeps for the guest.
+    kept: usize,
     /// What all instances share; this one's part goes back when it is dropped.
     total: Arc<Total>,
     refused: Option<Refused>,
@@ -48,6 +51,7 @@ impl Limiter {
         Limiter {
             limit: usize::try_from(limit).unwrap_or(usize::MAX),
             used: 0,
+            kept: 0,
             total,
             refused: None,
             refusals: 0,
@@ -57,6 +61,21 @@ impl Limiter {
     /// What the guest was refused last, if anything.
     pub fn refused(&self) -> Option<Refused> {
         self.refused
+    }
+
+    /// Counts what the host keeps for the guest now, in bytes.
+    pub fn keep_for_guest(&mut self, bytes: usize) -> wasmtime::Result<()> {
+        let before = std::mem::replace(&mut self.kept, bytes);
+        if let Some(less) = before.checked_sub(bytes) {
+            self.used -= less;
+            self.total.give_back(less as u64);
+            return Ok(());
+        }
+        self.take(bytes - before).or_else(|refused| {
+            self.kept = before;
+            self.refused = Some(refused);
+            wasmtime::bail!("a limit was reached")
+        })
     }
 
     fn take(&mut self, bytes: usize) -> Result<(), Refused> {
@@ -159,6 +178,18 @@ mod tests {
         let mut limiter = limiter(1);
         let answers = std::iter::repeat_with(|| limiter.memory_growing(0, 2, None));
         assert_eq!(answers.take_while(Result::is_ok).count(), PATIENCE as usize);
+    }
+
+    #[test]
+    fn what_the_host_keeps_counts_for_as_long_as_it_does() {
+        let mut limiter = limiter(100);
+        limiter.keep_for_guest(60).unwrap();
+        assert!(!limiter.memory_growing(0, 60, None).unwrap());
+        limiter.keep_for_guest(30).unwrap();
+        assert!(limiter.memory_growing(0, 60, None).unwrap());
+        limiter.keep_for_guest(41).unwrap_err();
+        assert_eq!(limiter.refused(), Some(Refused::Memory));
+        limiter.keep_for_guest(40).unwrap();
     }
 
     #[test]

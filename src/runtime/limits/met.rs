@@ -34,6 +34,8 @@ pub enum Exceeded {
     Table(usize),
     /// Bytes of a result's JSON.
     Result(u64),
+    /// Bytes of the host's memory for the values of a result.
+    Values(usize),
     /// Bytes of standard output and error together.
     Printed(u64),
     /// Things of the host that an instance holds at a time.
@@ -64,7 +66,7 @@ impl LimitMet {
             Exceeded::Memory(_) => "memory-limit",
             Exceeded::TotalMemory(_) => "server-memory-limit",
             Exceeded::Table(_) => "table-limit",
-            Exceeded::Result(_) | Exceeded::Printed(_) => "output-limit",
+            Exceeded::Result(_) | Exceeded::Values(_) | Exceeded::Printed(_) => "output-limit",
             Exceeded::Resources(_) | Exceeded::Handles(_) | Exceeded::Parts { .. } => {
                 "resource-limit"
             }
@@ -91,6 +93,7 @@ impl LimitMet {
                 "try again when others have ended, or set {}",
                 self.policy_key("instances")
             ),
+            Exceeded::Values(_) => "ask the tool for less".into(),
             Exceeded::Result(_) | Exceeded::Printed(_) => {
                 format!(
                     "ask the tool for less, or set {}",
@@ -160,6 +163,11 @@ impl fmt::Display for LimitMet {
                 write!(f, "The tool needs a table of more than {limit} elements")
             }
             Exceeded::Result(limit) => write!(f, "The result is larger than {}", Bytes(*limit)),
+            Exceeded::Values(limit) => write!(
+                f,
+                "The result has so many values that they take more than {} of the server's memory",
+                Bytes(*limit as u64)
+            ),
             Exceeded::Printed(limit) => write!(f, "The tool printed more than {}", Bytes(*limit)),
             Exceeded::Resources(limit) => write!(
                 f,

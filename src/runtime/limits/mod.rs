@@ -1,5 +1,6 @@
 //! What one call may take of the machine, and who said so.
 
+mod crossing;
 mod gate;
 mod memory;
 mod met;
@@ -9,11 +10,13 @@ mod total;
 use std::time::Duration;
 
 use wasmtime::Store;
+use wasmtime::component::Type;
 
 use super::RuntimeOptions;
 use super::sandbox::Guest;
 use crate::policy::{CpuShare, Limits};
 
+pub(super) use crossing::is_compact;
 pub(super) use gate::Gate;
 pub(super) use memory::{Limiter, POOL_TABLE_ELEMENTS, Refused};
 pub use met::{Exceeded, LimitMet, SetBy};
@@ -23,9 +26,9 @@ pub(super) use total::Total;
 /// Stack of a guest, in bytes: deep enough for interpreters' recursion.
 pub(super) const GUEST_STACK: usize = 1 << 20;
 /// Things of the host that a guest may hold at a time: streams, timers, header
-/// maps. The largest, the headers of an answer, take 64 KiB each; those that a
-/// guest makes on its own, 16 KiB.
-pub(super) const RESOURCES: usize = 2_000;
+/// maps. None takes more than some tens of kilobytes, and those that may take
+/// kilobytes count as memory of the guest.
+pub(super) const RESOURCES: usize = 10_000;
 /// Handles, those to a component's own resources included.
 pub(super) const HANDLES: usize = 100_000;
 /// Bytes of randomness a guest gets at once: more would keep its thread from
@@ -33,12 +36,6 @@ pub(super) const HANDLES: usize = 100_000;
 pub(super) const RANDOM: u64 = 4 << 20;
 /// Calls of a component in flight, where its policy says nothing.
 pub(super) const INSTANCES: u32 = 64;
-
-/// Bytes of host memory that a value crossing from the guest may take: at
-/// least, at most, and for each byte of JSON that a result may have. An element
-/// of a list takes 32 bytes, and one byte of JSON or more.
-const CROSSING: (usize, usize) = (16 << 20, 256 << 20);
-const CROSSING_PER_BYTE: u64 = 32;
 
 /// A limit and whose it is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -88,16 +85,16 @@ impl CallLimits {
         }
     }
 
-    /// Puts those into force that wasmtime watches over.
-    pub fn apply(&self, store: &mut Store<Guest>) {
+    /// Puts those into force that wasmtime watches over, for a function with
+    /// these results.
+    pub fn apply(&self, store: &mut Store<Guest>, results: &[Type]) {
         store.limiter(|guest| &mut guest.limiter);
         store.set_max_component_handles(HANDLES);
         if let Some(table) = store.concurrent_resource_table() {
             table.set_max_capacity(HANDLES);
         }
-        let crossing = self.output.value.saturating_mul(CROSSING_PER_BYTE);
-        let crossing = usize::try_from(crossing).unwrap_or(usize::MAX);
-        store.set_hostcall_fuel(crossing.clamp(CROSSING.0, CROSSING.1));
+        let crossing = crossing::crossing(results, self.output.value);
+        store.set_hostcall_fuel(usize::try_from(crossing).unwrap_or(usize::MAX));
     }
 
     /// Whose limit that was.
@@ -106,7 +103,7 @@ impl CallLimits {
             Exceeded::Time { .. } => self.time.by,
             Exceeded::Instances { .. } => self.instances.by,
             Exceeded::Memory(_) => self.memory.by,
-            Exceeded::Result(_) | Exceeded::Printed(_) => self.output.by,
+            Exceeded::Result(_) | Exceeded::Values(_) | Exceeded::Printed(_) => self.output.by,
             _ => SetBy::Server,
         }
     }

@@ -4,7 +4,9 @@
 //! turn, and when it is within its share of a processor. The turns keep a
 //! component that computes in many calls from taking more than a fair share.
 
+use std::future::poll_fn;
 use std::pin::Pin;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll};
 use std::time::{Duration, Instant};
@@ -35,8 +37,10 @@ impl Turns {
 #[derive(Debug)]
 pub(in crate::runtime) struct Pace {
     turns: Turns,
-    /// Given back when the guest waits for anything.
+    /// Given back when the guest waits for anything but its place in the queue.
     turn: Mutex<Option<OwnedSemaphorePermit>>,
+    /// Whether that is what it waits for.
+    aside: AtomicBool,
     share: Option<Share>,
 }
 
@@ -65,17 +69,24 @@ impl Pace {
         Arc::new(Pace {
             turns: turns.clone(),
             turn: Mutex::default(),
+            aside: AtomicBool::new(false),
             share: less.map(Share::new),
         })
     }
 
     /// What a guest awaits at every tick.
     pub async fn pause(self: Arc<Self>) {
-        drop(self.turn().take());
         match self.share.as_ref().map(Share::settle) {
             Some(owed) if !owed.is_zero() => tokio::time::sleep(owed).await,
-            _ => tokio::task::yield_now().await,
+            _ => {
+                // The turn is passed on from the queue: the scheduler runs whoever
+                // is woken at once, before all that are in it.
+                self.aside.store(true, Ordering::Relaxed);
+                step_aside().await;
+                self.aside.store(false, Ordering::Relaxed);
+            }
         }
+        drop(self.turn().take());
         // Never closed; and without its turn all a guest lacks is fairness.
         let turn = Arc::clone(&self.turns.0).acquire_owned().await.ok();
         *self.turn() = turn;
@@ -164,6 +175,20 @@ fn thread_time() -> Duration {
     START.get_or_init(Instant::now).elapsed()
 }
 
+/// Goes to the end of the queue. tokio's own `yield_now` comes back into it only
+/// when the scheduler next looks at timers, which guests that loop put off.
+async fn step_aside() {
+    let mut aside = false;
+    poll_fn(|context| {
+        if std::mem::replace(&mut aside, true) {
+            return Poll::Ready(());
+        }
+        context.waker().wake_by_ref();
+        Poll::Pending
+    })
+    .await;
+}
+
 /// A guest with its pace.
 pub(in crate::runtime) struct Paced<F> {
     pace: Arc<Pace>,
@@ -182,7 +207,9 @@ impl<F: Future> Future for Paced<F> {
             share.end();
         }
         // Whoever waits leaves the turn to the next.
-        drop(self.pace.turn().take());
+        if !self.pace.aside.load(Ordering::Relaxed) {
+            drop(self.pace.turn().take());
+        }
         polled
     }
 }

@@ -9,7 +9,7 @@ use wasmtime_wasi_http::{WasiHttpCtx, WasiHttpCtxView, WasiHttpView};
 #[cfg(unix)]
 use super::files::FilesView;
 use super::files::{OpenFiles, Withheld};
-use super::network::{FIELDS, Network};
+use super::network::{Network, http_context};
 use super::{Denials, Host, Printing, Sandbox};
 use crate::runtime::limits::{Limiter, RESOURCES};
 
@@ -44,15 +44,13 @@ impl Guest {
     ) -> Self {
         let withheld = Arc::clone(&host.withheld);
         let network = Network::new(sandbox.clone(), denials.clone(), host);
-        let mut http = WasiHttpCtx::new();
-        http.set_field_size_limit(FIELDS);
         let mut table = ResourceTable::new();
         table.set_max_capacity(RESOURCES);
         Guest {
             sandbox,
             component,
             wasi: None,
-            http,
+            http: http_context(),
             network,
             open: OpenFiles::default(),
             withheld,

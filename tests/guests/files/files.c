@@ -207,6 +207,17 @@ static void write_race(int times, place at) {
   ok("");
 }
 
+// Puts one thing in the place of the other and back, many times.
+static void swap(int times, place name, place other) {
+  place aside = {name.fd, "aside"};
+  for (int i = 0; i < times; i++) {
+    place moves[][2] = {{name, aside}, {other, name}, {name, other}, {aside, name}};
+    for (int m = 0; m < 4; m++)
+      if (failed(__wasi_path_rename(moves[m][0].fd, moves[m][0].path, moves[m][1].fd, moves[m][1].path))) return;
+  }
+  ok("");
+}
+
 static void roots(void) {
   static char text[ANSWER / 2];
   char name[4096];
@@ -229,6 +240,7 @@ static void step(char *line) {
   if (IS("hold")) return hold(a, find(b));
   if (IS("race")) return race(atoi(a), find(b));
   if (IS("write-race")) return write_race(atoi(a), find(b));
+  if (IS("swap")) { place name = find(b); return swap(atoi(a), name, find(words[3])); }
   place at = find(a);
   if (IS("read")) return read_file(at);
   if (IS("write")) return write_file(at, "wct", b);

@@ -151,6 +151,47 @@ bool exports_network_request(network_message_t *message, network_answer_t *ret,
   return start(message, &pending, err) && await_answer(pending, ret, err);
 }
 
+static network_string_t part(const char *from, size_t len) {
+  network_string_t text = {NULL, 0};
+  append(&text, (const uint8_t *)from, len);
+  return text;
+}
+
+// `SCHEME://AUTHORITY/PATH`, or a path on the same host.
+static void move_to(network_message_t *message, const network_string_t *location) {
+  char *url = (char *)part((const char *)location->ptr, location->len).ptr;
+  url[location->len] = 0;
+  char *authority = strstr(url, "://");
+  if (!authority) {
+    message->path = part(url, strlen(url));
+    return;
+  }
+  size_t scheme = authority - url;
+  authority += 3;
+  size_t end = strcspn(authority, "/?");
+  if (scheme == 4 && !memcmp(url, "http", 4)) {
+    message->scheme.tag = WASI_HTTP_TYPES_SCHEME_HTTP;
+  } else if (scheme == 5 && !memcmp(url, "https", 5)) {
+    message->scheme.tag = WASI_HTTP_TYPES_SCHEME_HTTPS;
+  } else {
+    message->scheme.tag = WASI_HTTP_TYPES_SCHEME_OTHER;
+    message->scheme.val.other = part(url, scheme);
+  }
+  message->authority = part(authority, end);
+  message->path = part(authority + end, strlen(authority + end));
+}
+
+bool exports_network_follow(network_message_t *message, network_answer_t *ret,
+                            network_request_error_t *err) {
+  for (int redirects = 0; redirects <= 10; redirects++) {
+    if (!exports_network_request(message, ret, err)) return false;
+    if (!ret->location.len) return true;
+    move_to(message, &ret->location);
+  }
+  internal(err, "too many redirects");
+  return false;
+}
+
 uint32_t exports_network_request_all(network_message_t *message, uint32_t times) {
   pending_t *pending = calloc(times, sizeof *pending);
   network_request_error_t err;

@@ -5,17 +5,11 @@ use std::sync::Arc;
 
 use serde_json::{Map, json};
 use tempfile::TempDir;
-use wasi_preview1_component_adapter_provider::{
-    WASI_SNAPSHOT_PREVIEW1_ADAPTER_NAME as ADAPTER_NAME,
-    WASI_SNAPSHOT_PREVIEW1_REACTOR_ADAPTER as ADAPTER,
-};
 use wassette::policy::Policy;
 use wassette::runtime::{Denial, Program, Returned, Sandbox, SandboxOptions};
 use wassette::store::Layout;
-use wit_component::{ComponentEncoder, StringEncoding, embed_component_metadata};
-use wit_parser::Resolve;
 
-use super::installed;
+use super::guests;
 use super::program::{Installed, export};
 
 /// How a guest is told of every denial.
@@ -32,7 +26,7 @@ pub struct Files {
 impl Files {
     pub fn new() -> Self {
         let directory = tempfile::tempdir().unwrap();
-        let installed = Installed::of(&component());
+        let installed = Installed::of(&guests::component("files"));
         Files {
             root: directory.path().canonicalize().unwrap(),
             program: installed.program(),
@@ -128,19 +122,4 @@ impl Files {
             })
             .collect()
     }
-}
-
-/// The guest as a component.
-fn component() -> Vec<u8> {
-    let core = installed::component("files.core.wasm");
-    let mut core = std::fs::read(core).unwrap();
-    let mut resolve = Resolve::default();
-    let wit = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/guests/files/files.wit");
-    let wit = std::fs::read_to_string(wit).unwrap();
-    let package = resolve.push_str("files.wit", &wit).unwrap();
-    let world = resolve.select_world(&[package], Some("files")).unwrap();
-    embed_component_metadata(&mut core, &resolve, world, StringEncoding::UTF8).unwrap();
-    let encoder = ComponentEncoder::default().module(&core).unwrap();
-    let mut encoder = encoder.adapter(ADAPTER_NAME, ADAPTER).unwrap();
-    encoder.encode().unwrap()
 }

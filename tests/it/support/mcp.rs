@@ -182,11 +182,7 @@ impl HttpServer {
     /// The most memory it has had, in bytes.
     #[cfg(target_os = "linux")]
     pub fn peak_memory(&self) -> u64 {
-        let pid = self.child.id().expect("still running");
-        let status = std::fs::read_to_string(format!("/proc/{pid}/status")).unwrap();
-        let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"));
-        let kib = line.unwrap().trim().trim_end_matches(" kB");
-        kib.parse::<u64>().unwrap() * 1024
+        peak_memory(self.child.id())
     }
 
     /// A client over streamable HTTP.
@@ -215,6 +211,16 @@ impl HttpServer {
         let ended = tokio::time::timeout(PATIENCE, self.child.wait()).await;
         ended.expect("the server did not end").unwrap().code()
     }
+}
+
+/// The most memory a process has had, in bytes.
+#[cfg(target_os = "linux")]
+fn peak_memory(pid: Option<u32>) -> u64 {
+    let pid = pid.expect("still running");
+    let status = std::fs::read_to_string(format!("/proc/{pid}/status")).unwrap();
+    let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"));
+    let kib = line.unwrap().trim().trim_end_matches(" kB");
+    kib.parse::<u64>().unwrap() * 1024
 }
 
 /// reqwest asks for a crypto provider even where no TLS is spoken.
@@ -338,6 +344,12 @@ impl Client {
     pub fn process(&self, file: &str) -> String {
         let pid = self.pid.expect("a running server");
         std::fs::read_to_string(format!("/proc/{pid}/{file}")).unwrap()
+    }
+
+    /// The most memory the server has had, in bytes.
+    #[cfg(target_os = "linux")]
+    pub fn peak_memory(&self) -> u64 {
+        peak_memory(self.pid)
     }
 
     /// Processor time the server has used.

@@ -10,9 +10,11 @@ pub mod components_limits;
 pub mod components_rt;
 pub mod cut;
 pub mod dns;
+pub mod escape;
 pub mod faults;
 #[cfg(unix)]
 pub mod files;
+pub mod guests;
 pub mod http;
 pub mod installed;
 pub mod mcp;

@@ -35,12 +35,6 @@ pub(super) const SILENCE: Duration = Duration::from_secs(600);
 /// Bytes of a response's head, and of its body that nobody has read yet.
 pub(super) const BUFFER: usize = 64 << 10;
 
-/// Bytes of a request's body that a guest may write at a time, and that wait to
-/// be sent.
-pub(super) const CHUNK: usize = 16 << 10;
-/// Bytes of the headers that a guest makes, in one header map.
-pub(in crate::runtime::sandbox) const FIELDS: usize = 16 << 10;
-
 /// Places to take, each of which takes one of those they are within, too.
 #[derive(Debug)]
 pub(in crate::runtime::sandbox) struct Places {

@@ -2,6 +2,7 @@
 //!
 //! ```text
 //! requests (wasi:http) ── destination ── connector ── exchange
+//! messages (wasi:http), before they are sent
 //! names (ip-name-lookup) ─────────────── connector
 //! sockets (tcp, udp)
 //! ```
@@ -13,6 +14,7 @@ mod connector;
 mod destination;
 mod exchange;
 mod limits;
+mod messages;
 mod names;
 mod options;
 mod requests;
@@ -31,7 +33,8 @@ use crate::policy::{Decision, Reason};
 use limits::Place;
 
 pub(super) use connector::Connector;
-pub(super) use limits::{FIELDS, Places};
+pub(super) use limits::Places;
+pub(super) use messages::context as http_context;
 pub use options::NetworkOptions;
 pub use resolve::{Resolve, SystemResolver};
 pub(in crate::runtime) use shadow::add_to_linker;
@@ -45,6 +48,8 @@ pub(super) struct Network {
     places: Option<Arc<Places>>,
     /// Open sockets by their index in the resource table, and what each holds.
     sockets: Vec<(u32, Place)>,
+    /// HTTP messages that were made so far.
+    messages: u32,
 }
 
 impl Network {
@@ -55,6 +60,7 @@ impl Network {
             host,
             places: None,
             sockets: Vec::new(),
+            messages: 0,
         }
     }
 

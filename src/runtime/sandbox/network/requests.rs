@@ -13,15 +13,14 @@ use wasmtime_wasi_http::{Error as HttpError, RequestOptions, WasiBody, WasiHttpH
 use super::connector::Unconnected;
 use super::destination::Destination;
 use super::exchange::{self, Patience, Running};
-use super::limits;
-use super::{DenialKind, Network, address_list};
+use super::{DenialKind, Network, address_list, messages};
 use crate::policy::Decision;
 
 type Answer = Result<(http::Response<WasiBody>, Running), HttpError>;
 
 impl WasiHttpHooks for Network {
     fn p2_outgoing_body_chunk_size(&mut self) -> usize {
-        limits::CHUNK
+        messages::CHUNK
     }
 
     fn send_request(

@@ -6,6 +6,7 @@ use wasmtime_wasi::p2::bindings::sockets::network::{self, ErrorCode, HostNetwork
 use wasmtime_wasi::p2::bindings::sockets::{ip_name_lookup, tcp_create_socket, udp_create_socket};
 use wasmtime_wasi::sockets::WasiSocketsView;
 
+use super::messages;
 use crate::runtime::sandbox::Guest;
 
 /// The guest, as those functions see it.
@@ -23,6 +24,7 @@ pub(in crate::runtime) fn add_to_linker(linker: &mut Linker<Guest>) -> wasmtime:
     ip_name_lookup::add_to_linker::<Guest, Shadow>(linker, |guest| View(guest))?;
     tcp_create_socket::add_to_linker::<Guest, Shadow>(linker, |guest| View(guest))?;
     udp_create_socket::add_to_linker::<Guest, Shadow>(linker, |guest| View(guest))?;
+    messages::add_to_linker(linker)?;
     linker.allow_shadowing(false);
     Ok(())
 }

@@ -1,0 +1,140 @@
+//! The HTTP messages that the host keeps for a guest: each is bounded, and all
+//! count as memory of the guest.
+//!
+//! wasmtime-wasi-http takes methods and authorities of any length, and header
+//! maps and bodies that are large beside the number of them a guest may hold.
+
+use wasmtime::StoreContextMut;
+use wasmtime::component::{Linker, Resource, ResourceTable};
+use wasmtime_wasi_http::p2::bindings::http::types::{
+    HeaderError, HostFields, HostOutgoingRequest as _, Method,
+};
+use wasmtime_wasi_http::p2::body::HostIncomingBody;
+use wasmtime_wasi_http::p2::types::{
+    HostFutureIncomingResponse, HostIncomingResponse, HostOutgoingRequest, HostOutgoingResponse,
+};
+use wasmtime_wasi_http::{FieldMap, WasiHttpCtx, WasiHttpView};
+
+use super::limits::BUFFER;
+use crate::runtime::sandbox::Guest;
+
+/// As wasmtime-wasi-http registers it; a test sees that these functions are
+/// really in the place of its own.
+const INTERFACE: &str = "wasi:http/types@0.2.12";
+
+/// Bytes of a message that a guest makes. Servers commonly take 8 or 16 KiB of
+/// headers, and a path of 8 KiB.
+const HEADERS: usize = 32 << 10;
+const PATH: usize = 32 << 10;
+const METHOD: usize = 64;
+const AUTHORITY: usize = 1 << 10;
+/// Bytes of a body that are sent at a time, and may wait twice.
+pub(super) const CHUNK: usize = 16 << 10;
+const MADE: usize = HEADERS + PATH + METHOD + AUTHORITY + 2 * CHUNK;
+
+/// Messages that may be made between two times they are counted.
+const INTERVAL: u32 = 64;
+
+/// What bounds the header maps.
+pub(in crate::runtime::sandbox) fn context() -> WasiHttpCtx {
+    let mut context = WasiHttpCtx::new();
+    context.set_field_size_limit(HEADERS);
+    context
+}
+
+/// Replaces what is in the linker already. Every message begins with a header
+/// map.
+pub(super) fn add_to_linker(linker: &mut Linker<Guest>) -> wasmtime::Result<()> {
+    let mut types = linker.instance(INTERFACE)?;
+    types.func_wrap("[constructor]fields", new)?;
+    types.func_wrap("[static]fields.from-list", from_list)?;
+    types.func_wrap("[method]fields.clone", clone)?;
+    types.func_wrap("[method]outgoing-request.set-method", set_method)?;
+    types.func_wrap("[method]outgoing-request.set-authority", set_authority)?;
+    types.func_wrap("[method]outgoing-request.set-path-with-query", set_path)
+}
+
+type Context<'a> = StoreContextMut<'a, Guest>;
+type Fields = Resource<FieldMap>;
+type Request = Resource<HostOutgoingRequest>;
+type Answer<T, E> = wasmtime::Result<(Result<T, E>,)>;
+
+fn new(mut guest: Context<'_>, (): ()) -> wasmtime::Result<(Fields,)> {
+    count(guest.data_mut())?;
+    Ok((HostFields::new(&mut guest.data_mut().http())?,))
+}
+
+fn from_list(
+    mut guest: Context<'_>,
+    (entries,): (Vec<(String, Vec<u8>)>,),
+) -> Answer<Fields, HeaderError> {
+    count(guest.data_mut())?;
+    let fields = HostFields::from_list(&mut guest.data_mut().http(), entries);
+    Ok((match fields {
+        Ok(fields) => Ok(fields),
+        Err(error) => Err(error.downcast()?),
+    },))
+}
+
+fn clone(mut guest: Context<'_>, (fields,): (Fields,)) -> wasmtime::Result<(Fields,)> {
+    count(guest.data_mut())?;
+    Ok((HostFields::clone(&mut guest.data_mut().http(), fields)?,))
+}
+
+fn set_method(mut guest: Context<'_>, (request, method): (Request, Method)) -> Answer<(), ()> {
+    if matches!(&method, Method::Other(name) if name.len() > METHOD) {
+        return Ok((Err(()),));
+    }
+    Ok((guest.data_mut().http().set_method(request, method)?,))
+}
+
+fn set_authority(
+    mut guest: Context<'_>,
+    (request, authority): (Request, Option<String>),
+) -> Answer<(), ()> {
+    if is_longer(authority.as_ref(), AUTHORITY) {
+        return Ok((Err(()),));
+    }
+    Ok((guest.data_mut().http().set_authority(request, authority)?,))
+}
+
+fn set_path(mut guest: Context<'_>, (request, path): (Request, Option<String>)) -> Answer<(), ()> {
+    if is_longer(path.as_ref(), PATH) {
+        return Ok((Err(()),));
+    }
+    Ok((guest.data_mut().http().set_path_with_query(request, path)?,))
+}
+
+fn is_longer(text: Option<&String>, most: usize) -> bool {
+    text.is_some_and(|text| text.len() > most)
+}
+
+/// Counts one more message; now and then all that are kept.
+fn count(guest: &mut Guest) -> wasmtime::Result<()> {
+    let (network, table) = guest.network();
+    network.messages = network.messages.wrapping_add(1);
+    if !network.messages.is_multiple_of(INTERVAL) {
+        return Ok(());
+    }
+    let kept = kept(table);
+    guest.limiter.keep_for_guest(kept)
+}
+
+/// Bytes that the messages in a table take at most.
+fn kept(table: &mut ResourceTable) -> usize {
+    let bytes = table.iter_mut().map(|entry| {
+        if entry.is::<FieldMap>() {
+            HEADERS
+        } else if entry.is::<HostOutgoingRequest>() || entry.is::<HostOutgoingResponse>() {
+            MADE
+        } else if entry.is::<HostFutureIncomingResponse>()
+            || entry.is::<HostIncomingResponse>()
+            || entry.is::<HostIncomingBody>()
+        {
+            BUFFER
+        } else {
+            0
+        }
+    });
+    bytes.sum()
+}

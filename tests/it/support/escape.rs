@@ -1,0 +1,75 @@
+//! The guest of `tests/guests/escape` in a server, and what the agent sees of it.
+
+use std::fs;
+
+use serde_json::{Value, json};
+
+use super::guests;
+use super::mcp::{Client, Place, text_of};
+
+pub struct Escape {
+    pub place: Place,
+    pub client: Client,
+}
+
+impl Escape {
+    /// A server that has loaded the guest, and granted it nothing.
+    pub async fn new() -> Self {
+        let place = Place::new();
+        let client = place.stdio().await;
+        let escape = Escape { place, client };
+        escape.load("escape", &guests::component("escape")).await;
+        escape
+    }
+
+    /// The same with limits, as `{time: 1s}`.
+    pub async fn limited(limits: &str) -> Self {
+        let escape = Escape::new().await;
+        escape.permit("escape", &format!("resources: {{limits: {limits}}}"));
+        escape
+    }
+
+    pub async fn load(&self, id: &str, component: &[u8]) {
+        let file = self.place.path(&format!("{id}.wasm"));
+        fs::write(&file, component).unwrap();
+        let uri = format!("file://{}", file.display());
+        self.client.load(&uri).await;
+    }
+
+    /// Puts permissions into force.
+    pub fn permit(&self, id: &str, permissions: &str) {
+        let path = self
+            .place
+            .path(&format!("root/components/{id}/{id}.policy.yaml"));
+        let policy = format!("version: \"1.0\"\npermissions: {{{permissions}}}\n");
+        fs::write(path, policy).unwrap();
+    }
+
+    /// What a call returns.
+    pub async fn returns(&self, tool: &str, arguments: Value) -> Value {
+        let result = self.client.call(tool, arguments).await;
+        assert_ne!(result.is_error, Some(true), "{tool}: {result:?}");
+        result.structured_content.unwrap()["result"].clone()
+    }
+
+    /// What the agent is told of a call that fails; the server goes on.
+    pub async fn fails(&self, tool: &str, arguments: Value) -> Value {
+        let result = self.client.call(tool, arguments).await;
+        assert_eq!(result.is_error, Some(true), "{tool}");
+        self.serves().await;
+        text_of(&result)
+    }
+
+    /// As [`Escape::fails`], at this limit.
+    pub async fn meets(&self, tool: &str, arguments: Value, code: &str, message: &str) {
+        let told = self.fails(tool, arguments).await;
+        assert_eq!(told["code"], code, "{tool}: {told}");
+        assert_eq!(told["message"], message, "{tool}: {told}");
+        assert!(told["hint"].is_string(), "{tool}: {told}");
+    }
+
+    pub async fn serves(&self) {
+        let sum = self.returns("add", json!({ "a": 2, "b": 3 })).await;
+        assert_eq!(sum, 5);
+    }
+}
