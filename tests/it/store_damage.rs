@@ -178,18 +178,33 @@ async fn a_server_that_meets_bytes_behind_a_forged_time_offers_them_no_longer() 
 #[test]
 fn forged_times_do_not_matter() {
     let root = Root::new();
+    root.cli
+        .json(["permission", "grant", "network", "calc", "a.example.com"]);
+    // The first call leaves a note of its time.
+    assert_eq!(root.sum(), three());
     let times = [
         SystemTime::UNIX_EPOCH,
         SystemTime::now() + Duration::from_secs(1 << 33),
         SystemTime::now() - Duration::from_secs(3600),
     ];
     for time in times {
-        for suffix in ["wasm", "cwasm", "metadata.json", "metadata.copy.json"] {
+        let all = [
+            "wasm",
+            "cwasm",
+            "metadata.json",
+            "metadata.copy.json",
+            "used",
+            "policy.yaml",
+        ];
+        for suffix in all {
             let file = File::options().write(true).open(root.path(suffix)).unwrap();
             file.set_modified(time).unwrap();
         }
         assert_eq!(root.sum(), three());
         assert_eq!(root.verified(), 0);
+        assert_eq!(root.cli.run(["list", "--long"]).code, 0);
+        let granted = root.cli.json(["policy", "get", "calc"]).to_string();
+        assert!(granted.contains("a.example.com"), "{granted}");
     }
 }
 
