@@ -186,43 +186,16 @@ impl Store {
         staging: Staging,
         installation: Installation,
     ) -> Result<Prepared, StoreError> {
-        let Installation {
-            id,
-            verified,
-            description,
-            tools,
-            requested_permissions,
-        } = installation;
-        let (fetched, trust) = verified.into_parts();
-        let files = replace::staged(&staging, &id);
+        let fetched = installation.verified.fetched();
+        let files = replace::staged(&staging, &installation.id);
         create_private(&files.dir).map_err(StoreError::io("create", &files.dir))?;
         fs::rename(&fetched.component.path, &files.wasm)
             .map_err(StoreError::io("move", &files.wasm))?;
         sync(&files.wasm)?;
         let kept = kept::keep(fetched.artifact.as_ref(), &files)?;
-        let metadata = Metadata {
-            format: metadata::FORMAT,
-            component_id: id,
-            created_at: Timestamp::now(),
-            source: fetched.reference,
-            identity: fetched.identity,
-            digests: Digests {
-                component: fetched.component.digest,
-                manifest: fetched.artifact.map(|artifact| artifact.manifest_digest),
-            },
-            trust,
-            receipt: fetched.receipt,
-            validation_stamp: ValidationStamp::of(&files.wasm, fetched.component.digest)
-                .map_err(StoreError::io("read", &files.wasm))?,
-            tools,
-            component_info: ComponentInfo {
-                world: description.world,
-                exports: description.exports,
-                imports: description.imports,
-            },
-            requested_permissions,
-            kept,
-        };
+        let stamp = ValidationStamp::of(&files.wasm, fetched.component.digest)
+            .map_err(StoreError::io("read", &files.wasm))?;
+        let metadata = installation.metadata(stamp, kept);
         metadata
             .write_both(&files)
             .map_err(StoreError::io("write", &files.metadata))?;
@@ -323,6 +296,35 @@ impl Store {
         drop(lock);
         drop((component, previous));
         Ok(())
+    }
+}
+
+impl Installation {
+    /// What is known of it from now on.
+    fn metadata(self, stamp: ValidationStamp, kept: Option<Vec<KeptFile>>) -> Metadata {
+        let (fetched, trust) = self.verified.into_parts();
+        Metadata {
+            format: metadata::FORMAT,
+            component_id: self.id,
+            created_at: Timestamp::now(),
+            source: fetched.reference,
+            identity: fetched.identity,
+            digests: Digests {
+                component: fetched.component.digest,
+                manifest: fetched.artifact.map(|artifact| artifact.manifest_digest),
+            },
+            trust,
+            receipt: fetched.receipt,
+            validation_stamp: stamp,
+            tools: self.tools,
+            component_info: ComponentInfo {
+                world: self.description.world,
+                exports: self.description.exports,
+                imports: self.description.imports,
+            },
+            requested_permissions: self.requested_permissions,
+            kept,
+        }
     }
 }
 

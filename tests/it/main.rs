@@ -92,6 +92,8 @@ mod share_private;
 mod share_registry;
 mod store_damage;
 mod store_disk_full;
+#[cfg(unix)]
+mod store_flips;
 mod store_foreign;
 mod store_previous;
 mod store_processes;

@@ -2,6 +2,7 @@
 
 use std::fs::{self, File};
 use std::path::{Path, PathBuf};
+use std::process::Command;
 use std::time::{Duration, SystemTime};
 
 use serde_json::{Value, json};
@@ -177,46 +178,78 @@ async fn a_server_that_meets_bytes_behind_a_forged_time_offers_them_no_longer() 
 #[test]
 fn forged_times_do_not_matter() {
     let root = Root::new();
+    root.cli
+        .json(["permission", "grant", "network", "calc", "a.example.com"]);
+    // The first call leaves a note of its time.
+    assert_eq!(root.sum(), three());
     let times = [
         SystemTime::UNIX_EPOCH,
         SystemTime::now() + Duration::from_secs(1 << 33),
         SystemTime::now() - Duration::from_secs(3600),
     ];
     for time in times {
-        for suffix in ["wasm", "cwasm", "metadata.json", "metadata.copy.json"] {
+        let all = [
+            "wasm",
+            "cwasm",
+            "metadata.json",
+            "metadata.copy.json",
+            "used",
+            "policy.yaml",
+        ];
+        for suffix in all {
             let file = File::options().write(true).open(root.path(suffix)).unwrap();
             file.set_modified(time).unwrap();
         }
         assert_eq!(root.sum(), three());
         assert_eq!(root.verified(), 0);
+        assert_eq!(root.cli.run(["list", "--long"]).code, 0);
+        let granted = root.cli.json(["policy", "get", "calc"]).to_string();
+        assert!(granted.contains("a.example.com"), "{granted}");
     }
 }
 
+/// The root is as the last version before format 2 wrote it.
 #[test]
 fn a_root_of_the_previous_format_goes_on_with_its_policies_and_secrets() {
-    let root = Root::new();
-    root.cli.run(["secret", "set", "calc", "KEY=value"]);
-    let policy = "version: \"1.0\"\npermissions:\n  environment:\n    allow:\n    - key: KEY\n";
-    fs::write(root.path("policy.yaml"), policy).unwrap();
-    // As it was written before there was a checksum, and a copy.
-    let text = fs::read_to_string(root.path("metadata.json")).unwrap();
-    let (before, _) = text.split_once(",\n  \"checksum\"").unwrap();
-    let old = format!(
-        "{}\n}}",
-        before.replacen("\"format\": 2", "\"format\": 1", 1)
-    );
-    fs::write(root.path("metadata.json"), old).unwrap();
-    fs::remove_file(root.path("metadata.copy.json")).unwrap();
+    let cli = Cli::new();
+    let fixture = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures/store-format-1");
+    let copied = Command::new("cp")
+        .arg("-r")
+        .args([&fixture, &cli.root()])
+        .status();
+    assert!(copied.unwrap().success());
+    // Git keeps neither modes nor times.
+    let closed = Command::new("chmod")
+        .args(["-R", "go="])
+        .arg(cli.root())
+        .status();
+    assert!(closed.unwrap().success());
+    let root = Root { cli };
 
     assert_eq!(root.sum(), three());
     let text = fs::read_to_string(root.path("metadata.json")).unwrap();
     assert!(text.contains("\"format\": 2") && text.contains("\"checksum\""));
-    assert!(root.path("metadata.copy.json").is_file());
     assert_eq!(
-        fs::read_to_string(root.path("policy.yaml")).unwrap(),
-        policy
+        fs::read_to_string(root.path("metadata.copy.json")).unwrap(),
+        text
     );
-    let secrets = root.cli.run(["secret", "list", "calc"]);
-    assert!(secrets.stdout.contains("KEY"), "{}", secrets.stdout);
+    let listed = root.cli.json(["list"])["components"][0].clone();
+    assert_eq!(listed["source"], "file:///srv/tools/calc.wat");
+    assert_eq!(listed["tool_names"], json!(["add"]));
+    for kept in [
+        "components/calc/calc.policy.yaml",
+        "components/calc/calc.policy.meta.json",
+        "secrets/calc.json",
+    ] {
+        let (old, now) = (fixture.join(kept), root.cli.root().join(kept));
+        assert_eq!(fs::read(old).unwrap(), fs::read(now).unwrap(), "{kept}");
+    }
+    let granted = root.cli.json(["policy", "get", "calc"]);
+    let by = granted["grants"].as_array().unwrap().iter();
+    let by: Vec<_> = by
+        .map(|grant| (&grant["granted_by"], &grant["description"]))
+        .collect();
+    assert_eq!(by.len(), 2, "{granted}");
+    assert!(by.iter().all(|(by, _)| **by == "cli"), "{granted}");
     assert_eq!(root.verified(), 0);
 }

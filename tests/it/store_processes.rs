@@ -1,16 +1,18 @@
 //! Many processes on one root.
 
+use std::collections::BTreeSet;
+use std::fs;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::thread;
+use std::time::Duration;
 
 use serde_json::{Value, json};
 
 use crate::support::artifact::{Artifact, WASM};
-use crate::support::cli::Cli;
+use crate::support::cli::{Cli, Ended};
 use crate::support::components::{binary, with_section};
 use crate::support::faults::{Faults, Honest};
-use crate::support::mcp::CALC;
+use crate::support::mcp::{CALC, Place};
 
 const PROCESSES: usize = 8;
 const OPERATIONS: usize = 20;
@@ -47,82 +49,169 @@ async fn eight_loads_of_the_same_download_it_once() {
     assert!(cli.is_tidy());
 }
 
-/// Answers with `version`.
-fn component(version: usize) -> String {
+/// Has one tool, of this name, that answers with `version`.
+fn component(name: &str, version: usize) -> String {
     format!(
         r#"(component
             (core module $m (func (export "version") (result i32) (i32.const {version})))
             (core instance $i (instantiate $m))
-            (func (export "version") (result u32) (canon lift (core func $i "version"))))"#
+            (func (export "{name}") (result u32) (canon lift (core func $i "version"))))"#
     )
 }
 
-/// One of the things people do, and how it may end: with 0, or with 3 when
-/// another process has unloaded the component.
-fn operate(cli: &Cli, process: usize, nth: usize) {
-    let id = format!("tool-{}", nth % 3);
-    let run = |args: &[&str]| {
-        let ended = cli.run(args);
-        assert!([0, 3].contains(&ended.code), "{args:?}: {}", ended.stderr);
-        ended.stdout
-    };
-    match (process + nth) % 5 {
-        0 | 1 => {
-            let file = cli.root().with_file_name(format!("{id}.wat"));
-            let staged = file.with_extension(format!("{process}"));
-            std::fs::write(&staged, component(process * OPERATIONS + nth)).unwrap();
-            std::fs::rename(&staged, &file).unwrap();
-            let uri = file.to_str().unwrap();
-            let ended = cli.run(["load", "--uri", uri]);
-            assert_eq!(ended.code, 0, "{}", ended.stderr);
+/// The versions of `shared`, which is always there.
+const SHARED: [usize; 2] = [1001, 1002];
+
+struct Root {
+    place: Place,
+}
+
+impl Root {
+    fn new() -> Self {
+        let root = Root {
+            place: Place::new(),
+        };
+        for version in SHARED {
+            root.load("shared", version);
         }
-        2 => drop(run(&["unload", &id])),
+        root
+    }
+
+    fn run(&self, args: &[&str]) -> Ended {
+        let command = self.place.wassette(args).into_std().output();
+        command.unwrap().into()
+    }
+
+    /// Runs a command that nobody else can make impossible.
+    fn json(&self, args: &[&str]) -> Value {
+        let ended = self.run(&[args, &["-o", "json"]].concat());
+        assert_eq!(ended.code, 0, "{args:?}: {}", ended.stderr);
+        serde_json::from_str(&ended.stdout).unwrap()
+    }
+
+    /// The same of one that has nothing to do when the component is unloaded.
+    fn json_if_there(&self, args: &[&str]) -> Option<Value> {
+        let ended = self.run(&[args, &["-o", "json"]].concat());
+        assert!([0, 3].contains(&ended.code), "{args:?}: {}", ended.stderr);
+        (ended.code == 0).then(|| serde_json::from_str(&ended.stdout).unwrap())
+    }
+
+    /// Loads a version that others may put another in place of meanwhile.
+    fn load(&self, id: &str, version: usize) -> Value {
+        let file = self.place.path(&format!("{id}.wat"));
+        let staged = file.with_extension(format!("{version}"));
+        fs::write(&staged, component(id, version)).unwrap();
+        fs::rename(&staged, &file).unwrap();
+        self.json(&["load", "--uri", file.to_str().unwrap()])
+    }
+}
+
+fn host(process: usize, nth: usize) -> String {
+    format!("p{process}-{nth}.example")
+}
+
+/// One of the things people do.
+fn operate(root: &Root, process: usize, nth: usize) {
+    let id = &*format!("tool-{}", nth % 3);
+    match (process + nth) % 10 {
+        0 | 1 => drop(root.load(id, process * OPERATIONS + nth)),
+        2 => drop(root.json_if_there(&["unload", id])),
         3 => {
-            let listed: Value = serde_json::from_str(&run(&["list", "-o", "json"])).unwrap();
-            for component in listed["components"].as_array().unwrap() {
+            for component in root.json(&["list"])["components"].as_array().unwrap() {
                 assert_eq!(component["status"], "ok", "{component}");
             }
+            let answer = root.json(&["call", "shared"])["result"].as_u64();
+            assert!(SHARED.contains(&(answer.unwrap() as usize)), "{answer:?}");
         }
-        _ => {
-            let pair = format!("P{process}={nth}");
-            assert_eq!(cli.run(["secret", "set", "shared", &pair]).code, 0);
+        4 => {
+            if let Some(answer) = root.json_if_there(&["call", id]) {
+                let versions = PROCESSES * OPERATIONS;
+                assert!(answer["result"].as_u64().unwrap() < versions as u64);
+            }
+        }
+        5 => {
+            let updated = root.json_if_there(&["update", id]);
+            let status = updated.map(|told| told["components"][0]["status"].clone());
+            let known = [None, Some(json!("updated")), Some(json!("up-to-date"))];
+            assert!(known.contains(&status), "{status:?}");
+        }
+        6 => drop(root.json_if_there(&["rollback", id])),
+        7 => drop(root.json(&["rollback", "shared"])),
+        8 => {
+            root.json(&["cache", "list"]);
+            root.json(&["cache", "verify"]);
+        }
+        _ => drop(root.json(&["cache", "clear"])),
+    }
+}
+
+/// What one process does, beside setting its own secret and grant each time.
+fn work(root: &Root, process: usize) {
+    for nth in 0..OPERATIONS {
+        operate(root, process, nth);
+        let pair = format!("P{process}={nth}");
+        assert_eq!(root.run(&["secret", "set", "shared", &pair]).code, 0);
+        let grant = |verb, host: &str| {
+            let ended = root.run(&["permission", verb, "network", "shared", host]);
+            assert_eq!(ended.code, 0, "{verb}: {}", ended.stderr);
+        };
+        grant("grant", &host(process, nth));
+        if nth > 0 {
+            grant("revoke", &host(process, nth - 1));
         }
     }
 }
 
-#[test]
-fn eight_processes_lose_nothing_and_see_nothing_torn() {
-    let cli = Cli::new();
-    thread::scope(|scope| {
-        for process in 0..PROCESSES {
-            let cli = &cli;
-            scope.spawn(move || (0..OPERATIONS).for_each(|nth| operate(cli, process, nth)));
-        }
+#[tokio::test(flavor = "multi_thread")]
+async fn eight_processes_and_a_server_lose_nothing_and_see_nothing_torn() {
+    let root = Arc::new(Root::new());
+    let client = root.place.stdio().await;
+    let work = (0..PROCESSES).map(|process| {
+        let root = root.clone();
+        tokio::task::spawn_blocking(move || work(&root, process))
     });
-    let verified = cli.run(["cache", "verify", "-o", "json"]);
+    let work: Vec<_> = work.collect();
+    while work.iter().any(|process| !process.is_finished()) {
+        let answer = client.call("shared", json!({})).await.structured_content;
+        let known = SHARED.map(|version| Some(json!({ "result": version })));
+        assert!(known.contains(&answer), "{answer:?}");
+    }
+    for process in work {
+        process.await.unwrap();
+    }
+    let root = &*root;
+    let verified = root.run(&["cache", "verify", "-o", "json"]);
     assert_eq!(verified.code, 0, "{}", verified.stdout);
-    assert!(cli.is_tidy());
-    assert!(!cli.root().join("quarantine").exists());
-    // No process's secret was lost to another's writing at the same time.
-    let secrets = cli.json(["secret", "list", "shared"]).to_string();
-    for process in 0..PROCESSES {
-        assert!(secrets.contains(&format!("P{process}")), "{secrets}");
+    assert!(!root.place.path("root/quarantine").exists());
+
+    // Nothing that one process wrote was lost to another's writing.
+    let secrets = fs::read(root.place.path("root/secrets/shared.json")).unwrap();
+    let secrets: Value = serde_json::from_slice(&secrets).unwrap();
+    let last = |process| (format!("P{process}"), json!((OPERATIONS - 1).to_string()));
+    let expected: serde_json::Map<_, _> = (0..PROCESSES).map(last).collect();
+    assert_eq!(secrets["secrets"], Value::Object(expected));
+    let granted = root.json(&["policy", "get", "shared"]);
+    let grants = granted["grants"].as_array().unwrap().iter();
+    let hosts = grants.map(|grant| grant["permission"]["network"]["host"].as_str().unwrap());
+    let hosts: BTreeSet<String> = hosts.map(str::to_owned).collect();
+    let last = |process| host(process, OPERATIONS - 1);
+    assert_eq!(hosts, (0..PROCESSES).map(last).collect());
+
+    // What is there answers, from the server as well.
+    for nth in 0..3 {
+        let id = format!("tool-{nth}");
+        root.load(&id, 7 + nth);
+        assert_eq!(root.json(&["call", &id])["result"], 7 + nth);
+        let answer = Some(json!({ "result": 7 + nth }));
+        let heard = async {
+            while client.call(&id, json!({})).await.structured_content != answer {
+                tokio::time::sleep(Duration::from_millis(20)).await;
+            }
+        };
+        let heard = tokio::time::timeout(Duration::from_secs(30), heard).await;
+        heard.expect("the server never saw the last version");
     }
-    // What is there answers.
-    for id in ["tool-0", "tool-1", "tool-2"] {
-        let file = cli.root().with_file_name(format!("{id}.wat"));
-        std::fs::write(&file, component(7)).unwrap();
-        cli.load(&file);
-    }
-    assert_eq!(
-        cli.json(["list"])["components"].as_array().unwrap().len(),
-        3
-    );
-    let answers =
-        ["version", "tool-1_version", "tool-2_version"].map(|tool| cli.run(["call", tool]).code);
-    assert!(
-        answers.contains(&0),
-        "{answers:?} {}",
-        json!(cli.json(["list"]))
-    );
+    let left = fs::read_dir(root.place.path("root/downloads")).unwrap();
+    let left = left.flatten().filter(|entry| entry.file_name() != "parts");
+    assert_eq!(left.count(), 0);
 }

@@ -4,7 +4,7 @@
 
 use std::fs;
 use std::os::unix::process::ExitStatusExt;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
 use serde_json::Value;
@@ -94,22 +94,11 @@ impl Root {
     /// Runs a command that is killed before it takes this step; false when it
     /// ended before.
     fn cut(&self, change: &[&str], (call, nth): Step, disk: Disk) -> bool {
-        let whole = self.cli.command();
-        let mut command = Command::new("strace");
-        command
-            .args(["-qq", "-f", "--seccomp-bpf", "-o", "/dev/null"])
-            .args(["-e", &format!("inject={call}:signal=KILL:when={nth}")]);
+        let mut options = vec![format!("inject={call}:signal=KILL:when={nth}")];
         if disk == Disk::Renames {
-            command.args(["-e", "inject=renameat2:error=EINVAL"]);
+            options.push("inject=renameat2:error=EINVAL".into());
         }
-        command.arg(whole.get_program()).args(change);
-        command.current_dir(whole.get_current_dir().unwrap());
-        for (key, value) in whole.get_envs() {
-            match value {
-                Some(value) => command.env(key, value),
-                None => command.env_remove(key),
-            };
-        }
+        let mut command = traced(&self.cli, change, &options);
         command.stdout(Stdio::null()).stderr(Stdio::piped());
         let ended = command.output().expect("`strace`");
         if ended.status.signal() == Some(9) || ended.status.code() == Some(137) {
@@ -176,7 +165,27 @@ impl Root {
     }
 }
 
-fn copy(from: &std::path::Path, to: &std::path::Path) {
+/// A command whose system calls are watched, or meddled with.
+fn traced(cli: &Cli, args: &[&str], options: &[String]) -> Command {
+    let whole = cli.command();
+    let mut command = Command::new("strace");
+    command.args(["-qq", "-f", "-y", "--seccomp-bpf", "-o"]);
+    command.arg(cli.root().with_file_name("trace"));
+    for option in options {
+        command.args(["-e", option]);
+    }
+    command.arg(whole.get_program()).args(args);
+    command.current_dir(whole.get_current_dir().unwrap());
+    for (key, value) in whole.get_envs() {
+        match value {
+            Some(value) => command.env(key, value),
+            None => command.env_remove(key),
+        };
+    }
+    command
+}
+
+fn copy(from: &Path, to: &Path) {
     let copied = Command::new("cp").arg("-a").arg(from).arg(to).status();
     assert!(copied.unwrap().success());
 }
@@ -197,5 +206,45 @@ fn killed_before_any_step_of_another_change_it_is_done_or_not() {
     for disk in [Disk::Exchanges, Disk::Renames] {
         root.cut_everywhere(&["unload", "tool"], disk);
         root.cut_everywhere(&grant, disk);
+    }
+}
+
+/// The system calls of a load that have to do with what survives a power cut.
+fn syncs(cli: &Cli, file: &Path) -> Vec<String> {
+    let load = ["load", "--uri", file.to_str().unwrap()];
+    let calls = ["trace=fsync,/^rename".to_owned()];
+    let ended = traced(cli, &load, &calls).output().unwrap();
+    assert!(ended.status.success(), "{ended:?}");
+    let trace = fs::read_to_string(cli.root().with_file_name("trace")).unwrap();
+    trace.lines().map(str::to_owned).collect()
+}
+
+#[test]
+fn what_is_put_in_place_is_on_disk_before_and_its_place_right_after() {
+    let cli = Cli::new();
+    let file = cli.file("tool.wat", "");
+    for version in [1, 2] {
+        fs::write(&file, component(version)).unwrap();
+        let calls = syncs(&cli, &file);
+        let place = |call: &String| call.contains("rename") && call.contains("components/tool\"");
+        let at = calls.iter().position(place).expect("it is put in place");
+        let synced = |calls: &[String], end: &str| {
+            let sync = |call: &&String| call.contains("fsync(") && call.contains(end);
+            calls.iter().filter(sync).count()
+        };
+        let (before, after) = calls.split_at(at);
+        assert_eq!(synced(before, "/component/tool.wasm>"), 1, "{calls:#?}");
+        // The metadata and its copy, which get their names when they are whole.
+        assert_eq!(synced(before, "/component/.tmp"), 2, "{calls:#?}");
+        assert!(synced(before, "/component>") >= 1, "{calls:#?}");
+        assert_eq!(synced(after, "/components>"), 1, "{calls:#?}");
+        match version {
+            // The directory of all components is new as well.
+            1 => assert_eq!(synced(before, "/root>"), 1, "{calls:#?}"),
+            _ => {
+                assert_eq!(synced(before, "/note.json>"), 1, "{calls:#?}");
+                assert_eq!(synced(after, "/previous>"), 1, "{calls:#?}");
+            }
+        }
     }
 }
