@@ -14,6 +14,10 @@ use super::error::CallError;
 /// whole tick for each poll, so tokio's default of 61 would be over half a second.
 const EVENT_INTERVAL: u32 = 8;
 
+/// Guests of one component that loop take a thread for each processor, a whole
+/// tick at a time; on the others, calls of the next are answered at once.
+const THREADS_PER_CORE: usize = 2;
+
 /// Where a guest starts.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Start {
@@ -55,7 +59,9 @@ impl Guests {
 
     fn handle(&self) -> Result<&Handle, CallError> {
         let runtime = self.runtime.get_or_init(|| {
+            let cores = std::thread::available_parallelism().map_or(1, |cores| cores.get());
             Builder::new_multi_thread()
+                .worker_threads(THREADS_PER_CORE * cores)
                 .thread_name("wassette-guest")
                 .event_interval(EVENT_INTERVAL)
                 .enable_all()

@@ -5,6 +5,7 @@
 #   text.wasm, units.wasm      C and Rust                     (as committed)
 #   files.core.wasm            C, a guest that tries to get at files   (built here)
 #   escape.core.wasm           C, one that tries to escape in other ways   (built here)
+#   escape-js.wasm             JavaScript, the same, 1.6 MB    (built here)
 # Builds only what has changed since it was last built.
 set -euo pipefail
 here=$(cd "$(dirname "$0")" && pwd)
@@ -39,6 +40,7 @@ build_from() {
 
 build_from "$here/../guests/files" files.core.wasm
 build_from "$here/../guests/escape" escape.core.wasm
+build_from "$here/../guests/escape-js" escape-js.wasm
 build json-js json.wasm starlingmonkey
 build json-js json-qjs.wasm qjs
 build stats-py stats.wasm

@@ -82,18 +82,26 @@ async fn answered(escape: &Escape, work: u32) -> u32 {
 }
 
 /// Of two processors, a component that loops in many calls has two at most, and
-/// one that works beside it two thirds of one. The bound is generous, since the
+/// one that works beside it two thirds of one. The bounds are generous, since the
 /// machine has other work.
 #[tokio::test(flavor = "multi_thread")]
 async fn loops_leave_others_their_share() {
     let escape = Escape::limited("{time: 20s}").await;
     escape.load("work", &binary(WORK)).await;
-    let work = 20_000_000;
-    answered(&escape, work).await;
-    let alone = answered(&escape, work).await;
+    let (short, long) = (1, 20_000_000);
+    answered(&escape, long).await;
+    let alone = [
+        answered(&escape, short).await,
+        answered(&escape, long).await,
+    ];
     let loops = start(&escape, &["spin", "ask-clock"], 32).await;
-    let beside = answered(&escape, work).await;
-    println!("{alone} alone, {beside} beside 32 loops");
+    let beside = [
+        answered(&escape, short).await,
+        answered(&escape, long).await,
+    ];
+    println!("{alone:?} alone, {beside:?} beside 32 loops");
     assert_eq!(loops.len(), 32);
-    assert!(beside * 5 >= alone, "{alone} alone, {beside} beside loops");
+    for (alone, beside) in alone.into_iter().zip(beside) {
+        assert!(beside * 8 >= alone, "{alone} alone, {beside} beside loops");
+    }
 }

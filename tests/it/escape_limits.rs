@@ -21,7 +21,7 @@ async fn memory() {
             "hint": "`wassette permission grant memory escape 64Mi` allows it more",
         })
     );
-    // The host allocates for the result, in the guest.
+    // One that it does not look at makes it fail, and is told as the cause.
     escape
         .meets(
             "text",

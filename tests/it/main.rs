@@ -25,6 +25,7 @@ mod documents;
 mod escape_crowd;
 #[cfg(unix)]
 mod escape_files;
+mod escape_javascript;
 mod escape_limits;
 mod escape_network;
 mod escape_resources;

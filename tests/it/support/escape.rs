@@ -1,4 +1,4 @@
-//! The guest of `tests/guests/escape` in a server, and what the agent sees of it.
+//! The guests of `tests/guests/escape*` in a server, and what the agent sees of it.
 
 use std::fs;
 
@@ -13,20 +13,29 @@ pub struct Escape {
 }
 
 impl Escape {
-    /// A server that has loaded the guest, and granted it nothing.
+    /// A server that has loaded the C program, and granted it nothing.
     pub async fn new() -> Self {
+        Escape::of(&guests::component("escape")).await
+    }
+
+    /// The same with another program.
+    pub async fn of(component: &[u8]) -> Self {
         let place = Place::new();
         let client = place.stdio().await;
         let escape = Escape { place, client };
-        escape.load("escape", &guests::component("escape")).await;
+        escape.load("escape", component).await;
         escape
     }
 
-    /// The same with limits, as `{time: 1s}`.
+    /// The C program with limits, as `{time: 1s}`.
     pub async fn limited(limits: &str) -> Self {
         let escape = Escape::new().await;
-        escape.permit("escape", &format!("resources: {{limits: {limits}}}"));
+        escape.limit(limits);
         escape
+    }
+
+    pub fn limit(&self, limits: &str) {
+        self.permit("escape", &format!("resources: {{limits: {limits}}}"));
     }
 
     pub async fn load(&self, id: &str, component: &[u8]) {

@@ -1,0 +1,44 @@
+//! A JavaScript program that tries to escape, as the agent sees it: the engine
+//! it runs in is a guest like any other.
+
+use std::fs;
+
+use serde_json::json;
+
+use crate::support::escape::Escape;
+use crate::support::installed;
+
+async fn javascript() -> Escape {
+    let component = fs::read(installed::component("escape-js.wasm")).unwrap();
+    Escape::of(&component).await
+}
+
+#[tokio::test]
+async fn sees_nothing_of_the_machine() {
+    let escape = javascript().await;
+    // There is no directory to be in, and no module of an engine that had more.
+    assert_eq!(escape.returns("see", json!({})).await, json!(["nowhere"]));
+    escape.permit("escape", "environment: {allow: [{key: REGION, value: eu}]}");
+    let seen = escape.returns("see", json!({})).await;
+    assert_eq!(seen, json!(["REGION=eu", "nowhere"]));
+}
+
+#[tokio::test]
+async fn meets_the_limits() {
+    let escape = javascript().await;
+    escape.limit("{memory: 64Mi, time: 20s}");
+    let message = "The tool needs more than 64 MiB of memory";
+    for tool in ["allocate", "double"] {
+        escape.meets(tool, json!({}), "memory-limit", message).await;
+    }
+    let message =
+        "The tool's functions call each other too deep: they need more than 1 MiB of stack";
+    escape
+        .meets("recurse", json!({}), "stack-limit", message)
+        .await;
+    escape.limit("{time: 400ms}");
+    let message = "The call took longer than 400 ms and was stopped";
+    for tool in ["spin", "backtrack"] {
+        escape.meets(tool, json!({}), "call-timeout", message).await;
+    }
+}
