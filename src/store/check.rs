@@ -57,7 +57,7 @@ impl Store {
             let seen = Seen::of(&files);
             let found = examine(&files, trust);
             let lock = self.lock();
-            if Seen::of(&files) != seen {
+            if Seen::of(&files) != seen || !files.dir.is_dir() {
                 continue;
             }
             return Ok(Some(match found {

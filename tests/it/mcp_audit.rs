@@ -230,7 +230,9 @@ async fn denials_and_the_failures_of_the_servers_own_tools_are_told() {
         assert_eq!(line["outcome"], "failed", "{line}");
     }
     let tried = &lines(&place)[1];
-    let denial = json!({ "kind": "environment", "what": "CITY", "times": 1 });
+    let denial = json!({
+        "kind": "environment", "what": "CITY", "reason": "not-granted", "times": 1,
+    });
     assert_eq!(tried["denials"], json!([denial]), "{tried}");
     assert_eq!(tried["outcome"], "ok", "{tried}");
 }

@@ -287,7 +287,7 @@ async fn doubtful_requests_go_nowhere() {
     assert_eq!(injected, "internal-error");
     // Headers are kept in the host's memory.
     let mut huge = message(&local);
-    huge["headers"] = json!([["x", "x".repeat(20_000)]]);
+    huge["headers"] = json!([["x", "x".repeat(40_000)]]);
     let huge = guest.call("request", json!({ "message": huge })).await;
     let error = format!("{:?}", huge.outcome.unwrap_err());
     assert!(
