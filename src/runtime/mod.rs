@@ -170,7 +170,9 @@ impl Runtime {
         });
         match examined {
             Ok(Ok(())) => CodeState::Sound,
-            Ok(Err(Miss::Absent)) => CodeState::Absent,
+            // A call of the version before put its code here as that was
+            // replaced; the next call makes it anew.
+            Ok(Err(Miss::Absent | Miss::Component)) => CodeState::Absent,
             Ok(Err(miss)) => CodeState::Unusable(miss.to_string()),
             Err(error) => CodeState::Unusable(format!("no engine for this machine: {error:#}")),
         }
