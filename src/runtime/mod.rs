@@ -192,8 +192,9 @@ impl Runtime {
         };
         match cache::examine(&source.cwasm, &key) {
             Ok(()) => CodeState::Sound,
-            // Left by another version of this program: the next call makes its own.
-            Err(Miss::Absent | Miss::Engine) => CodeState::Absent,
+            // Left by another version of this program, or put here by a call of
+            // the version that was just replaced: the next call makes it anew.
+            Err(Miss::Absent | Miss::Engine | Miss::Component) => CodeState::Absent,
             Err(miss) => CodeState::Unusable(miss.to_string()),
         }
     }

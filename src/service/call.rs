@@ -13,6 +13,8 @@ use super::denied::Denied;
 use super::grants::Request;
 use super::{Error, Service};
 
+/// How often a call follows a component that is replaced under it.
+const REPLACED: usize = 3;
 /// How many near names an error offers.
 const SUGGESTIONS: usize = 3;
 
@@ -38,14 +40,27 @@ impl CallReport {
         }
     }
 
-    /// The component, if its bytes were no longer those that it was called by.
+    /// The component, if its bytes may no longer be those that it was called by.
     fn outdated(&self) -> Option<&ComponentId> {
+        match self.no_code()? {
+            CompileError::Changed { .. }
+            | CompileError::Refused { .. }
+            | CompileError::Io { .. } => self.component_id.as_ref(),
+            _ => None,
+        }
+    }
+
+    /// The component, if its bytes are not those that it was called by.
+    fn changed(&self) -> Option<&ComponentId> {
+        match self.no_code()? {
+            CompileError::Changed { .. } => self.component_id.as_ref(),
+            _ => None,
+        }
+    }
+
+    fn no_code(&self) -> Option<&CompileError> {
         match &self.outcome {
-            Err(Error::Call(CallError::Compile(error))) => {
-                matches!(**error, CompileError::Changed { .. })
-                    .then_some(self.component_id.as_ref())
-                    .flatten()
-            }
+            Err(Error::Call(CallError::Compile(error))) => Some(error),
             _ => None,
         }
     }
@@ -56,13 +71,16 @@ impl Service {
     pub async fn call(self: &Arc<Self>, tool: &str, args: &Map<String, Value>) -> CallReport {
         let started = Instant::now();
         let mut report = self.call_named(tool, args).await;
-        if let Some(id) = report.outdated() {
-            // Another process replaced the component a moment ago.
-            if self.follow(id).await.is_ok() {
-                report = self.call_named(tool, args).await;
+        for _ in 0..REPLACED {
+            let Some(id) = report.outdated() else { break };
+            // Another process may have replaced or unloaded the component a
+            // moment ago. Code that is refused is not compiled again.
+            if self.follow(id).await.is_err() {
+                break;
             }
+            report = self.call_named(tool, args).await;
         }
-        if let Some(id) = report.outdated() {
+        if let Some(id) = report.changed() {
             // Nobody did: its bytes are others, whatever its stamp says.
             if let Err(error) = self.doubt(id).await {
                 report.outcome = Err(error);

@@ -166,7 +166,7 @@ async fn a_flipped_bit_is_mended_told_of_or_set_aside_and_costs_nothing_else() {
         root.flip("components/tool/tool.wasm", &[SetAside], list);
         root.flip("components/tool/tool.metadata.json", &[Mended], &["list"]);
         root.flip("components/tool/tool.metadata.copy.json", &[Told], list);
-        root.flip("components/tool/tool.cwasm", &[Told], list);
+        root.flip("components/tool/tool.cwasm", &[Told, Mended], list);
         // What is flipped within a name is another name's grant, if it is one.
         let policy: &[&str] = &["policy", "get", "tool"];
         root.flip(

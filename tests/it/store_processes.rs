@@ -85,7 +85,7 @@ impl Root {
     /// Runs a command that nobody else can make impossible.
     fn json(&self, args: &[&str]) -> Value {
         let ended = self.run(&[args, &["-o", "json"]].concat());
-        assert_eq!(ended.code, 0, "{args:?}: {}", ended.stderr);
+        assert_eq!(ended.code, 0, "{args:?}: {} {}", ended.stderr, ended.stdout);
         serde_json::from_str(&ended.stdout).unwrap()
     }
 
@@ -204,7 +204,9 @@ async fn eight_processes_and_a_server_lose_nothing_and_see_nothing_torn() {
         assert_eq!(root.json(&["call", &id])["result"], 7 + nth);
         let answer = Some(json!({ "result": 7 + nth }));
         let heard = async {
-            while client.call(&id, json!({})).await.structured_content != answer {
+            while !client.tool_names().await.contains(&id)
+                || client.call(&id, json!({})).await.structured_content != answer
+            {
                 tokio::time::sleep(Duration::from_millis(20)).await;
             }
         };
