@@ -4,12 +4,13 @@ use std::io::IsTerminal;
 use std::pin::Pin;
 use std::thread;
 
-use console::{Term, style};
+use console::style;
 use tokio::sync::oneshot;
 
 use crate::service::{Answer, Consent, Question};
 
 use super::progress::Bar;
+use super::terminal;
 
 /// Asks who sits at the terminal; without one, nobody.
 pub struct Prompt<'a> {
@@ -31,7 +32,7 @@ impl Consent for Prompt<'_> {
             let (tell, told) = oneshot::channel();
             // On a thread of its own: an interrupt ends the program without
             // waiting for a line.
-            thread::spawn(move || tell.send(Term::stderr().read_line()));
+            thread::spawn(move || tell.send(terminal::line()));
             match told.await {
                 Ok(Ok(line)) if ["y", "yes"].contains(&line.trim().to_lowercase().as_str()) => {
                     Answer::Granted

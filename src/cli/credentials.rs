@@ -9,6 +9,8 @@ use crate::error::{Class, Diagnose};
 use crate::fetch::{Credential, Given, Secret};
 use crate::reference::{Reference, Shown};
 
+use super::terminal::{line, unseen_line};
+
 /// A password or token is not longer than this, in bytes.
 const MAX_SECRET: u64 = 64 * 1024;
 
@@ -100,7 +102,10 @@ impl CredentialArgs {
     pub fn ask(&self) -> Result<(String, Secret), CredentialError> {
         let username = match &self.username {
             Some(username) => username.clone(),
-            None => prompted("User name: ", Term::read_line)?,
+            None => prompted(|terminal| {
+                terminal.write_str("User name: ")?;
+                line()
+            })?,
         };
         if username.is_empty() {
             return Err(CredentialError::NoUsername);
@@ -122,7 +127,7 @@ impl CredentialArgs {
                 secret.clone()
             }
             None if self.password_stdin => from_stdin()?,
-            None => prompted("Password: ", Term::read_secure_line)?.into(),
+            None => prompted(|_| unseen_line("Password: "))?.into(),
         };
         match secret.is_empty() {
             true => Err(CredentialError::NoPassword {
@@ -147,14 +152,10 @@ fn from_stdin() -> Result<Secret, CredentialError> {
 }
 
 /// What a person types; nothing where there is none.
-fn prompted(
-    prompt: &str,
-    read: impl FnOnce(&Term) -> io::Result<String>,
-) -> Result<String, CredentialError> {
+fn prompted(ask: impl FnOnce(&Term) -> io::Result<String>) -> Result<String, CredentialError> {
     let terminal = Term::stderr();
     if !io::stdin().is_terminal() || !terminal.is_term() {
         return Ok(String::new());
     }
-    let typed = terminal.write_str(prompt).and_then(|()| read(&terminal));
-    typed.map_err(CredentialError::Read)
+    ask(&terminal).map_err(CredentialError::Read)
 }

@@ -25,6 +25,7 @@ mod registry;
 mod rollback;
 mod secret;
 mod serve;
+mod terminal;
 mod unload;
 mod update;
 

@@ -12,6 +12,7 @@ use crate::store::secrets::MAX_TOTAL;
 use crate::store::{SecretError, SecretKey};
 
 use super::output::{self, Present};
+use super::terminal::{line, unseen_line};
 use super::{Failure, Global, Opening};
 
 /// Keep secrets, such as API keys, for a component
@@ -111,10 +112,15 @@ enum SecretInputError {
     NotConfirmed,
 }
 
+fn is_interrupt(error: &io::Error) -> bool {
+    error.kind() == io::ErrorKind::Interrupted
+}
+
 impl Diagnose for SecretInputError {
     fn code(&self) -> &'static str {
         match self {
             SecretInputError::Secret(error) => error.code(),
+            SecretInputError::Read(error) if is_interrupt(error) => "interrupted",
             SecretInputError::Read(_) | SecretInputError::Lines { .. } => "missing-secret-value",
             SecretInputError::NotConfirmed => "not-confirmed",
         }
@@ -123,6 +129,7 @@ impl Diagnose for SecretInputError {
     fn class(&self) -> Class {
         match self {
             SecretInputError::Secret(error) => error.class(),
+            SecretInputError::Read(error) if is_interrupt(error) => Class::Other,
             _ => Class::Usage,
         }
     }
@@ -234,10 +241,8 @@ fn values(assignments: Vec<Assignment>) -> Result<Vec<(SecretKey, Value)>, Secre
 }
 
 fn prompted(keys: &[&SecretKey]) -> Result<Vec<Value>, SecretInputError> {
-    let terminal = Term::stderr();
     let ask = |key: &&SecretKey| {
-        let prompt = terminal.write_str(&format!("Value of {key}: "));
-        let typed = prompt.and_then(|()| terminal.read_secure_line());
+        let typed = unseen_line(&format!("Value of {key}: "));
         typed.map(Value::from).map_err(SecretInputError::Read)
     };
     keys.iter().map(ask).collect()
@@ -267,7 +272,7 @@ fn confirmed() -> Result<bool, SecretInputError> {
         return Ok(false);
     }
     let asked = terminal.write_str("Show the values of the secrets on this screen? [y/N] ");
-    let answer = asked.and_then(|()| terminal.read_line());
+    let answer = asked.and_then(|()| line());
     let answer = answer.map_err(SecretInputError::Read)?;
     Ok(matches!(answer.trim(), "y" | "Y" | "yes"))
 }

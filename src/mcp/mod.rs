@@ -1,10 +1,10 @@
-//! The MCP server: components' exports, and the four built-in tools, for agents.
+//! The MCP server: components' exports, and the tools of the server itself, for agents.
 //!
 //! ```text
 //! transport/ (stdio, sse, streamable_http) -> handler -> service
 //!                                               |-> listing  (tools/list, pages)
 //!                                               |-> offer    (which builtins there are)
-//!                                               |-> builtin  (load, unload, list, search)
+//!                                               |-> builtin  (load, list, grant, …)
 //!                                               |-> convert  (to and from MCP types)
 //!                                               |-> progress (notifications/progress)
 //!                                               |-> changes  (tools/list_changed)

@@ -55,7 +55,7 @@ pub use denied::{Denied, DeniedCall};
 pub use doctor::{Diagnosis, Finding, State};
 pub use error::Error;
 pub use grants::{
-    Answer, Consent, Described, Grant, NobodyToAsk, PolicyChoice, PolicyReport, Question,
+    Answer, Consent, Described, NobodyToAsk, PolicyChoice, PolicyReport, Question, ReportedGrant,
 };
 pub use inspect::{Inspection, Target, Uncallable};
 pub use list::{ComponentSummary, Health};

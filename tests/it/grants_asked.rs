@@ -5,7 +5,9 @@ use std::fmt::Write as _;
 use serde_json::{Value, json};
 
 use crate::mcp_grants::publish_request;
+use crate::support::artifact::{Artifact, POLICY, WASM};
 use crate::support::cli::Cli;
+use crate::support::components::{ANSWER, binary};
 use crate::support::mcp::{Answer, Client, News, Place, text_of};
 use crate::support::registry::Registry;
 
@@ -87,6 +89,34 @@ async fn a_tool_grants_nothing_that_is_too_long_to_be_shown() {
     let refused = client.call("grant-storage-permission", arguments).await;
     assert_eq!(text_of(&refused)["code"], "invalid-arguments");
     assert_eq!(heard(&mut client), [""; 0]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_a_component_has_no_use_for_is_odd() {
+    const ALL: &str = "version: \"1.0\"\npermissions:\n  environment:\n    allow:\n    - key: CITY\n  network:\n    allow:\n    - host: a.example\n  storage:\n    allow:\n    - {uri: \"fs:///data\", access: [read]}\n";
+    let registry = Registry::start();
+    let artifact = Artifact::new(&[(WASM, &binary(ANSWER)), (POLICY, ALL.as_bytes())]);
+    registry.push("answer", "v1", &artifact).await;
+    let place = Place::new();
+    let mut client = place.stdio_answering(Answer::Decline).await;
+    let loaded = client.load(&registry.reference("answer:v1")).await;
+    let question = heard(&mut client).remove(0);
+    let remarks = loaded["remarks"].as_array().unwrap();
+    for (remark, subject) in remarks.iter().zip(["network", "files", "environment"]) {
+        let remark = remark.as_str().unwrap();
+        assert!(remark.contains(subject), "{remark}");
+        assert!(question.contains(&format!("Odd: {remark}\n")), "{question}");
+    }
+    assert_eq!(remarks.len(), 3, "{loaded}");
+    let id = json!({ "component_id": "answer" });
+    let policy = client.call("get-policy", id).await.structured_content;
+    assert_eq!(policy.unwrap()["remarks"], loaded["remarks"]);
+
+    // Each is odd by itself, and none where it is of use.
+    let uri = publish_request(&registry, ALL).await;
+    let remarks = client.load(&uri).await["remarks"].clone();
+    assert_eq!(count(&remarks), 2, "{remarks}");
+    assert!(!remarks.to_string().contains("environment"), "{remarks}");
 }
 
 const MODEST: &str = "version: \"1.0\"\npermissions:\n  environment:\n    allow:\n    - {key: CITY, value: Bern}\n  resources:\n    limits: {cpu: 500m, memory: 1Mi, time: 1s, instances: 2, output: 1Mi}\n";

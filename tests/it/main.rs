@@ -16,6 +16,7 @@ mod cli_login;
 mod cli_offline;
 mod cli_secret;
 mod cli_sources;
+mod cli_terminal;
 mod clients;
 mod code_kept;
 mod compilers;

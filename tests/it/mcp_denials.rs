@@ -94,8 +94,8 @@ async fn of_the_network() {
     denied(&client, &metadata).await;
     denied(&client, &lookup).await;
     // Which address it would be is nobody's question while nothing is granted.
-    let socket = client.call("tcp", tcp.arguments.clone()).await;
-    let told = text_of(&socket);
+    let unnamed = client.call("tcp", tcp.arguments.clone()).await;
+    let told = text_of(&unnamed);
     assert_eq!(told["denied"][0]["kind"], "socket", "{told}");
     assert_eq!(told["denied"][0]["what"], "TCP", "{told}");
     for tried in [request, tcp] {
@@ -106,6 +106,14 @@ async fn of_the_network() {
         assert_ne!(result.is_error, Some(true), "{result:?}");
     }
     assert_eq!(web.connections(), 2);
+    let udp = Tried {
+        tool: "udp",
+        arguments: json!({ "remote": socket([127, 0, 0, 2], port), "text": "hello" }),
+        kind: "socket",
+        what: &format!("UDP to 127.0.0.2:{port}"),
+        command: &format!("network net 127.0.0.2:{port}"),
+    };
+    denied(&client, &udp).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -10,15 +10,15 @@ use crate::service::{Answer, Consent, Origin, PolicyReport, Service};
 
 use super::super::consent::Asking;
 use super::arguments::PermissionArguments;
-use super::{Builtin, Failure, Kind};
+use super::{Builtin, Failure, PermissionKind};
 
-impl Kind {
+impl PermissionKind {
     /// The key under which a policy has such permissions.
     fn section(self) -> &'static str {
         match self {
-            Kind::Environment => "environment",
-            Kind::Network => "network",
-            Kind::Storage => "storage",
+            PermissionKind::Environment => "environment",
+            PermissionKind::Network => "network",
+            PermissionKind::Storage => "storage",
         }
     }
 }
@@ -28,7 +28,7 @@ impl Builtin {
     /// let the user approve the call itself.
     pub(super) async fn grant(
         self,
-        kind: Kind,
+        kind: PermissionKind,
         service: &Arc<Service>,
         arguments: Map<String, Value>,
         asking: &Asking,
@@ -49,7 +49,7 @@ impl Builtin {
 
     pub(super) async fn revoke(
         self,
-        kind: Kind,
+        kind: PermissionKind,
         service: &Arc<Service>,
         arguments: Map<String, Value>,
     ) -> Result<PolicyReport, Failure> {
@@ -59,7 +59,7 @@ impl Builtin {
 
     fn permission(
         self,
-        kind: Kind,
+        kind: PermissionKind,
         arguments: Map<String, Value>,
     ) -> Result<(ComponentId, Permission), Failure> {
         let arguments: PermissionArguments = self.parse(arguments)?;

@@ -4,6 +4,7 @@ mod arguments;
 mod definition;
 mod failure;
 mod grants;
+mod schemas;
 
 use std::sync::{Arc, LazyLock};
 
@@ -37,19 +38,19 @@ pub const RESERVED_NAMES: [&str; COUNT] = {
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Builtin {
-    Grant(Kind),
+    Grant(PermissionKind),
     List,
     Load,
     Policy,
     Reset,
-    Revoke(Kind),
+    Revoke(PermissionKind),
     Search,
     Unload,
 }
 
 /// What a permission is about.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Kind {
+pub(super) enum PermissionKind {
     Environment,
     Network,
     Storage,
@@ -59,31 +60,33 @@ impl Builtin {
     /// In order of name.
     const ALL: [Builtin; COUNT] = [
         Builtin::Policy,
-        Builtin::Grant(Kind::Environment),
-        Builtin::Grant(Kind::Network),
-        Builtin::Grant(Kind::Storage),
+        Builtin::Grant(PermissionKind::Environment),
+        Builtin::Grant(PermissionKind::Network),
+        Builtin::Grant(PermissionKind::Storage),
         Builtin::List,
         Builtin::Load,
         Builtin::Reset,
-        Builtin::Revoke(Kind::Environment),
-        Builtin::Revoke(Kind::Network),
-        Builtin::Revoke(Kind::Storage),
+        Builtin::Revoke(PermissionKind::Environment),
+        Builtin::Revoke(PermissionKind::Network),
+        Builtin::Revoke(PermissionKind::Storage),
         Builtin::Search,
         Builtin::Unload,
     ];
 
     const fn name(self) -> &'static str {
         match self {
-            Builtin::Grant(Kind::Environment) => "grant-environment-variable-permission",
-            Builtin::Grant(Kind::Network) => "grant-network-permission",
-            Builtin::Grant(Kind::Storage) => "grant-storage-permission",
+            Builtin::Grant(PermissionKind::Environment) => "grant-environment-variable-permission",
+            Builtin::Grant(PermissionKind::Network) => "grant-network-permission",
+            Builtin::Grant(PermissionKind::Storage) => "grant-storage-permission",
             Builtin::List => "list-components",
             Builtin::Load => "load-component",
             Builtin::Policy => "get-policy",
             Builtin::Reset => "reset-permission",
-            Builtin::Revoke(Kind::Environment) => "revoke-environment-variable-permission",
-            Builtin::Revoke(Kind::Network) => "revoke-network-permission",
-            Builtin::Revoke(Kind::Storage) => "revoke-storage-permission",
+            Builtin::Revoke(PermissionKind::Environment) => {
+                "revoke-environment-variable-permission"
+            }
+            Builtin::Revoke(PermissionKind::Network) => "revoke-network-permission",
+            Builtin::Revoke(PermissionKind::Storage) => "revoke-storage-permission",
             Builtin::Search => "search-components",
             Builtin::Unload => "unload-component",
         }

@@ -139,20 +139,20 @@ impl Tokens {
     }
 
     /// The token a request shows, if it is one of these.
-    fn admit(&self, headers: &HeaderMap, door: Door) -> Result<Credential, Refusal> {
+    fn admit(&self, headers: &HeaderMap, door: Door) -> Result<Credential, TokenRefusal> {
         let mut values = headers.get_all(header::AUTHORIZATION).iter();
-        let value = values.next().ok_or(Refusal::NoToken)?;
+        let value = values.next().ok_or(TokenRefusal::NoToken)?;
         if values.next().is_some() {
-            return Err(Refusal::WrongToken);
+            return Err(TokenRefusal::WrongToken);
         }
         let (scheme, token) = value
             .to_str()
             .ok()
             .and_then(|value| value.split_once(' '))
-            .ok_or(Refusal::WrongToken)?;
+            .ok_or(TokenRefusal::WrongToken)?;
         let shown = door
             .shown(scheme, token.trim())
-            .ok_or(Refusal::WrongToken)?;
+            .ok_or(TokenRefusal::WrongToken)?;
         let Tokens(known) = self;
         // All of them are looked at, so that the place of a match is not told.
         let matches = known.iter().fold(0, |found, token| {
@@ -161,7 +161,7 @@ impl Tokens {
         if matches == 1 {
             Ok(shown)
         } else {
-            Err(Refusal::WrongToken)
+            Err(TokenRefusal::WrongToken)
         }
     }
 }
@@ -231,7 +231,7 @@ impl Credential {
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Refusal {
+enum TokenRefusal {
     NoToken,
     WrongToken,
 }
@@ -267,7 +267,7 @@ pub(super) async fn check_registry(
         && let Err(refusal) = tokens.admit(request.headers(), Door::Registry)
     {
         // Clients ask without a token first.
-        if refusal == Refusal::WrongToken {
+        if refusal == TokenRefusal::WrongToken {
             tracing::warn!(?refusal, "refused a request");
         }
         return Err(Fault::Unauthorized);
@@ -275,11 +275,11 @@ pub(super) async fn check_registry(
     Ok(next.run(request).await)
 }
 
-impl IntoResponse for Refusal {
+impl IntoResponse for TokenRefusal {
     fn into_response(self) -> Response {
         let (challenge, text) = match self {
-            Refusal::NoToken => ("Bearer", "Unauthorized: a bearer token is needed\n"),
-            Refusal::WrongToken => (
+            TokenRefusal::NoToken => ("Bearer", "Unauthorized: a bearer token is needed\n"),
+            TokenRefusal::WrongToken => (
                 "Bearer error=\"invalid_token\"",
                 "Unauthorized: not a token of this server\n",
             ),
@@ -299,7 +299,7 @@ mod tests {
         Tokens::parse(text, Path::new("tokens"))
     }
 
-    fn admit(values: &[&str]) -> Result<Credential, Refusal> {
+    fn admit(values: &[&str]) -> Result<Credential, TokenRefusal> {
         let mut headers = HeaderMap::new();
         for value in values {
             headers.append("authorization", value.parse().unwrap());
@@ -318,7 +318,7 @@ mod tests {
 
     #[test]
     fn nothing_else_does() {
-        assert_eq!(admit(&[]), Err(Refusal::NoToken));
+        assert_eq!(admit(&[]), Err(TokenRefusal::NoToken));
         let good = format!("Bearer {GOOD}");
         for values in [
             vec![GOOD],
@@ -330,7 +330,7 @@ mod tests {
             vec!["Bearer ABCDEFGHIJKLMNOP"],
             vec![&good, &good],
         ] {
-            assert_eq!(admit(&values), Err(Refusal::WrongToken), "{values:?}");
+            assert_eq!(admit(&values), Err(TokenRefusal::WrongToken), "{values:?}");
         }
     }
 
@@ -346,7 +346,7 @@ mod tests {
         for user in ["anyone", ""] {
             let shown = basic(&format!("{user}:{GOOD}"));
             assert!(admit(shown.clone(), Door::Registry).is_ok(), "{user}");
-            assert_eq!(admit(shown, Door::Server), Err(Refusal::WrongToken));
+            assert_eq!(admit(shown, Door::Server), Err(TokenRefusal::WrongToken));
         }
         assert!(admit(format!("Bearer {GOOD}"), Door::Registry).is_ok());
         let wrong = [
@@ -361,7 +361,7 @@ mod tests {
             .into_iter()
             .chain(["Basic !".into(), "Basic".into()])
         {
-            let refused = Err(Refusal::WrongToken);
+            let refused = Err(TokenRefusal::WrongToken);
             assert_eq!(admit(shown.clone(), Door::Registry), refused, "{shown}");
         }
     }

@@ -39,7 +39,7 @@ struct Origin {
 
 /// Why a request was turned away.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Refusal {
+enum HostRefusal {
     Host,
     Origin,
 }
@@ -58,18 +58,18 @@ impl Guard {
         })
     }
 
-    fn check(&self, headers: &HeaderMap) -> Result<(), Refusal> {
+    fn check(&self, headers: &HeaderMap) -> Result<(), HostRefusal> {
         let mut hosts = headers.get_all(header::HOST).iter();
         let host = hosts.next().and_then(|host| host.to_str().ok());
-        let host = host.and_then(Host::parse).ok_or(Refusal::Host)?;
+        let host = host.and_then(Host::parse).ok_or(HostRefusal::Host)?;
         if hosts.next().is_some() || !self.admits(&host) {
-            return Err(Refusal::Host);
+            return Err(HostRefusal::Host);
         }
         for origin in headers.get_all(header::ORIGIN) {
             let origin = origin.to_str().ok().and_then(Origin::parse);
-            let origin = origin.ok_or(Refusal::Origin)?;
+            let origin = origin.ok_or(HostRefusal::Origin)?;
             if !self.admits(&origin.host) && !self.origins.contains(&origin) {
-                return Err(Refusal::Origin);
+                return Err(HostRefusal::Origin);
             }
         }
         Ok(())
@@ -140,14 +140,14 @@ pub(super) async fn check(
     }
 }
 
-impl IntoResponse for Refusal {
+impl IntoResponse for HostRefusal {
     fn into_response(self) -> Response {
         let text = match self {
-            Refusal::Host => {
+            HostRefusal::Host => {
                 "Forbidden: the Host header names another host; \
                  allow it with `--allowed-host` if it is meant to be this server\n"
             }
-            Refusal::Origin => {
+            HostRefusal::Origin => {
                 "Forbidden: the page is from another host; \
                  allow it with `--allowed-origin` if it may use this server\n"
             }
@@ -160,7 +160,7 @@ impl IntoResponse for Refusal {
 mod tests {
     use super::*;
 
-    fn verdict(allowed: &[&str], headers: &[(&'static str, &str)]) -> Result<(), Refusal> {
+    fn verdict(allowed: &[&str], headers: &[(&'static str, &str)]) -> Result<(), HostRefusal> {
         let (origins, hosts): (Vec<String>, Vec<String>) = allowed
             .iter()
             .map(ToString::to_string)
@@ -198,13 +198,13 @@ mod tests {
         ] {
             assert_eq!(
                 verdict(&[], &[("host", host)]),
-                Err(Refusal::Host),
+                Err(HostRefusal::Host),
                 "{host}"
             );
         }
-        assert_eq!(verdict(&[], &[]), Err(Refusal::Host));
+        assert_eq!(verdict(&[], &[]), Err(HostRefusal::Host));
         let two = [("host", "localhost"), ("host", "evil.example")];
-        assert_eq!(verdict(&[], &two), Err(Refusal::Host));
+        assert_eq!(verdict(&[], &two), Err(HostRefusal::Host));
     }
 
     #[test]
@@ -214,7 +214,7 @@ mod tests {
             assert_eq!(verdict(&allowed, &[("host", host)]), Ok(()), "{host}");
         }
         let other_port = verdict(&allowed, &[("host", "10.0.0.7:80")]);
-        assert_eq!(other_port, Err(Refusal::Host));
+        assert_eq!(other_port, Err(HostRefusal::Host));
     }
 
     #[test]
@@ -240,7 +240,7 @@ mod tests {
             "localhost",
             "",
         ] {
-            assert_eq!(origin(bad), Err(Refusal::Origin), "{bad}");
+            assert_eq!(origin(bad), Err(HostRefusal::Origin), "{bad}");
         }
     }
 
@@ -264,12 +264,12 @@ mod tests {
             "https://dev.example:5173",
             "https://sub.app.example",
         ] {
-            assert_eq!(verdict(bad), Err(Refusal::Origin), "{bad}");
+            assert_eq!(verdict(bad), Err(HostRefusal::Origin), "{bad}");
         }
         let as_host = [("host", "app.example")];
         assert_eq!(
             super::tests::verdict(&["https://app.example"], &as_host),
-            Err(Refusal::Host)
+            Err(HostRefusal::Host)
         );
     }
 

@@ -45,7 +45,7 @@ impl InFlight {
 
 /// Why a request was not taken in.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Refusal {
+pub(super) enum IntakeRefusal {
     Overloaded,
     TooLarge,
     TooSlow,
@@ -63,12 +63,12 @@ impl Intake {
     }
 
     /// A place for a request for what is shared. They never take all there are.
-    pub(super) fn download(&self) -> Result<InFlight, Refusal> {
+    pub(super) fn download(&self) -> Result<InFlight, IntakeRefusal> {
         let permits = vec![place(&self.downloads)?, place(&self.requests)?];
         Ok(InFlight(Arc::new(Mutex::new(permits))))
     }
 
-    async fn admit(&self, request: Request) -> Result<Request, Refusal> {
+    async fn admit(&self, request: Request) -> Result<Request, IntakeRefusal> {
         let mut permits = vec![place(&self.requests)?];
         let (mut parts, body) = request.into_parts();
         let announced = parts
@@ -76,12 +76,12 @@ impl Intake {
             .get(header::CONTENT_LENGTH)
             .and_then(|length| length.to_str().ok()?.parse::<usize>().ok());
         if announced.is_some_and(|length| length > self.limits.body_bytes) {
-            return Err(Refusal::TooLarge);
+            return Err(IntakeRefusal::TooLarge);
         }
         let reading = self.read(body, &mut permits);
         let body = tokio::time::timeout(self.limits.body_time, reading)
             .await
-            .map_err(|_| Refusal::TooSlow)??;
+            .map_err(|_| IntakeRefusal::TooSlow)??;
         let place = InFlight(Arc::new(Mutex::new(permits)));
         parts.extensions.insert(place);
         Ok(Request::from_parts(parts, Body::from(body)))
@@ -91,15 +91,15 @@ impl Intake {
         &self,
         body: Body,
         permits: &mut Vec<OwnedSemaphorePermit>,
-    ) -> Result<Bytes, Refusal> {
+    ) -> Result<Bytes, IntakeRefusal> {
         let mut chunks = body.into_data_stream();
         let mut taken = BytesMut::new();
         let mut is_large = false;
         while let Some(chunk) = chunks.next().await {
-            let chunk = chunk.map_err(|_| Refusal::Broken)?;
+            let chunk = chunk.map_err(|_| IntakeRefusal::Broken)?;
             let length = taken.len() + chunk.len();
             if length > self.limits.body_bytes {
-                return Err(Refusal::TooLarge);
+                return Err(IntakeRefusal::TooLarge);
             }
             if length > SMALL && !is_large {
                 is_large = true;
@@ -111,11 +111,11 @@ impl Intake {
     }
 }
 
-fn place(among: &Arc<Semaphore>) -> Result<OwnedSemaphorePermit, Refusal> {
+fn place(among: &Arc<Semaphore>) -> Result<OwnedSemaphorePermit, IntakeRefusal> {
     among
         .clone()
         .try_acquire_owned()
-        .map_err(|_| Refusal::Overloaded)
+        .map_err(|_| IntakeRefusal::Overloaded)
 }
 
 /// Middleware: takes the whole of each posted request, or answers why not.
@@ -136,21 +136,23 @@ pub(super) async fn take(
     }
 }
 
-impl IntoResponse for Refusal {
+impl IntoResponse for IntakeRefusal {
     fn into_response(self) -> Response {
         match self {
-            Refusal::Overloaded => unavailable(RETRY, "too many requests are being worked on"),
-            Refusal::TooLarge => (
+            IntakeRefusal::Overloaded => {
+                unavailable(RETRY, "too many requests are being worked on")
+            }
+            IntakeRefusal::TooLarge => (
                 StatusCode::PAYLOAD_TOO_LARGE,
                 "Payload Too Large: the message is larger than this server takes\n",
             )
                 .into_response(),
-            Refusal::TooSlow => (
+            IntakeRefusal::TooSlow => (
                 StatusCode::REQUEST_TIMEOUT,
                 "Request Timeout: the message took too long to arrive\n",
             )
                 .into_response(),
-            Refusal::Broken => (
+            IntakeRefusal::Broken => (
                 StatusCode::BAD_REQUEST,
                 "Bad Request: the message did not arrive whole\n",
             )

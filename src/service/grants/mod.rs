@@ -19,7 +19,7 @@ use crate::store::{Granted, Grantor, Metadata, Origin, Standing};
 use super::{Error, Service};
 
 pub use consent::{Answer, Consent, NobodyToAsk, Question};
-pub use report::{Described, Grant, PolicyReport};
+pub use report::{Described, PolicyReport, ReportedGrant};
 pub use request::PolicyChoice;
 
 pub(super) use report::described;

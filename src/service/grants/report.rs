@@ -17,7 +17,7 @@ pub struct PolicyReport {
     pub component_id: ComponentId,
     /// The policy in force.
     pub policy: Value,
-    pub grants: Vec<Grant>,
+    pub grants: Vec<ReportedGrant>,
     /// The permissions that the component asks for, if it asks.
     pub requested: Option<Value>,
     /// What it asks for and is not granted.
@@ -40,7 +40,7 @@ pub struct Described {
 
 /// A permission that is granted, and by whom.
 #[derive(Debug, Clone, Serialize)]
-pub struct Grant {
+pub struct ReportedGrant {
     #[serde(flatten)]
     pub described: Described,
     /// Absent, as the time is, when the policy's file was edited by hand.
@@ -75,12 +75,12 @@ impl Service {
     }
 }
 
-fn grants(granted: &Granted) -> Vec<Grant> {
+fn grants(granted: &Granted) -> Vec<ReportedGrant> {
     let permissions = granted.policy.permissions().into_iter();
     permissions
         .map(|permission| {
             let record = granted.record.of(&permission);
-            Grant {
+            ReportedGrant {
                 granted_by: record.map(|record| record.granted_by),
                 granted_at: record.map(|record| record.granted_at),
                 request: record.and_then(|record| record.request.clone()),

@@ -8,7 +8,6 @@ use std::path::Path;
 
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
-use serde_json::Value;
 
 use crate::digest::Digest;
 use crate::policy::{Permission, Policy};
@@ -23,8 +22,6 @@ const FORMAT: u32 = 1;
 pub enum Origin {
     /// A command, its flag or its prompt.
     Cli,
-    /// The provisioning document.
-    Manifest,
     /// A question that the user answered in an MCP client.
     Elicitation,
     /// A tool that an agent called.
@@ -38,7 +35,6 @@ impl Origin {
     pub fn name(self) -> &'static str {
         match self {
             Origin::Cli => "cli",
-            Origin::Manifest => "manifest",
             Origin::Elicitation => "elicitation",
             Origin::McpTool => "mcp-tool",
             Origin::Config => "config",
@@ -58,8 +54,7 @@ pub struct RequestSource {
 /// How one permission came to be granted.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct GrantRecord {
-    /// The policy's fragment.
-    pub permission: Value,
+    pub permission: Permission,
     pub granted_by: Origin,
     pub granted_at: Timestamp,
     /// Absent for a grant that no component asked for.
@@ -99,10 +94,9 @@ impl PolicyRecord {
     /// How `permission` came to be granted; nothing when the policy's file
     /// was edited by hand.
     pub fn of(&self, permission: &Permission) -> Option<&GrantRecord> {
-        let fragment = fragment(permission);
         self.grants
             .iter()
-            .find(|grant| grant.permission == fragment)
+            .find(|grant| grant.permission == *permission)
     }
 
     /// Notes every permission of `policy` that has no record as granted now,
@@ -111,7 +105,6 @@ impl PolicyRecord {
         let mut known = std::mem::take(&mut self.grants);
         let granted_at = Timestamp::now();
         for permission in policy.permissions() {
-            let permission = fragment(&permission);
             let at = known
                 .iter()
                 .position(|grant| grant.permission == permission);
@@ -172,9 +165,4 @@ fn read(path: &Path) -> io::Result<Vec<GrantRecord>> {
             document.format
         )))
     }
-}
-
-fn fragment(permission: &Permission) -> Value {
-    // As in `to_json`.
-    serde_json::to_value(permission).expect("a permission is plain data")
 }

@@ -27,6 +27,8 @@ pub mod proxy;
 pub mod registry;
 pub mod relay;
 pub mod server;
+#[cfg(unix)]
+pub mod terminal;
 pub mod tls;
 pub mod tokens;
 pub mod web;

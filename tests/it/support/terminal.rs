@@ -1,0 +1,88 @@
+//! The binary at a terminal, and someone who reads it and types.
+
+use std::collections::HashMap;
+use std::process::Command;
+
+use serde::Deserialize;
+use serde_json::json;
+
+use super::cli::Cli;
+
+/// Runs a command at a terminal of its own. Each line of the dialog is text to
+/// wait for, after what was typed before, and what to type then.
+const PERSON: &str = r#"
+import fcntl, json, os, pty, select, subprocess, sys, termios, time
+
+told = json.loads(sys.argv[1])
+env = {**os.environ, **{k: v for k, v in told["env"].items() if v is not None}}
+for key in [k for k, v in told["env"].items() if v is None]:
+    env.pop(key, None)
+master, slave = pty.openpty()
+before = termios.tcgetattr(slave)
+child = subprocess.Popen(
+    told["command"], stdin=slave, stdout=slave, stderr=slave, env=env, cwd=told["cwd"],
+    start_new_session=True,
+    preexec_fn=lambda: fcntl.ioctl(0, termios.TIOCSCTTY, 0))
+screen, end = b"", time.monotonic() + 60
+
+def read():
+    global screen
+    if select.select([master], [], [], 0.05)[0]:
+        screen += os.read(master, 65536)
+        return True
+    if time.monotonic() > end:
+        child.kill()
+        sys.exit("it hangs after: " + screen.decode(errors="replace"))
+
+seen = 0
+for wait, typed in told["dialog"]:
+    while wait.encode() not in screen[seen:]:
+        if not read() and child.poll() is not None:
+            sys.exit("it ended after: " + screen.decode(errors="replace"))
+    seen = len(screen)
+    os.write(master, typed.encode())
+while child.poll() is None:
+    read()
+while read():
+    pass
+print(json.dumps({
+    "code": child.returncode,
+    "screen": screen.decode(),
+    "restored": termios.tcgetattr(slave) == before}))
+"#;
+
+/// What was to be seen at the end.
+#[derive(Deserialize)]
+pub struct Seen {
+    pub code: i32,
+    /// All that was printed or echoed.
+    pub screen: String,
+    /// Whether the terminal is as it was before.
+    pub restored: bool,
+}
+
+impl Cli {
+    pub fn at_terminal(&self, args: &[&str], dialog: &[(&str, &str)]) -> Seen {
+        let command = self.command();
+        let mut env: HashMap<_, _> = command
+            .get_envs()
+            .map(|(key, value)| (key.to_str().unwrap(), value.map(|it| it.to_str().unwrap())))
+            .collect();
+        env.insert("TERM", Some("xterm"));
+        let program = command.get_program().to_str().unwrap();
+        let whole = [&[program], args].concat();
+        let told = json!({
+            "command": whole,
+            "cwd": command.get_current_dir(),
+            "env": env,
+            "dialog": dialog,
+        });
+        let output = Command::new("python3")
+            .args(["-c", PERSON, &told.to_string()])
+            .output()
+            .unwrap();
+        let stderr = String::from_utf8_lossy(&output.stderr);
+        assert!(output.status.success(), "{stderr}");
+        serde_json::from_slice(&output.stdout).unwrap()
+    }
+}
