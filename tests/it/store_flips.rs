@@ -174,7 +174,8 @@ async fn a_flipped_bit_is_mended_told_of_or_set_aside_and_costs_nothing_else() {
             &[Refused, Mended],
             policy,
         );
-        root.flip("components/tool/tool.policy.meta.json", &[Mended], policy);
+        let record = "components/tool/tool.policy.meta.json";
+        root.flip(record, &[Told, Mended], policy);
         let secrets: &[&str] = &["secret", "list", "tool"];
         root.flip("secrets/tool.json", &[Refused, Mended], secrets);
         root.flip("config.toml", &[Refused, Mended], list);

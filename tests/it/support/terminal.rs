@@ -11,18 +11,22 @@ use super::cli::Cli;
 /// Runs a command at a terminal of its own. Each line of the dialog is text to
 /// wait for, after what was typed before, and what to type then.
 const PERSON: &str = r#"
-import fcntl, json, os, pty, select, subprocess, sys, termios, time
+import fcntl, json, os, pty, select, signal, subprocess, sys, termios, time
 
 told = json.loads(sys.argv[1])
 env = {**os.environ, **{k: v for k, v in told["env"].items() if v is not None}}
 for key in [k for k, v in told["env"].items() if v is None]:
     env.pop(key, None)
+def at_terminal():
+    fcntl.ioctl(0, termios.TIOCSCTTY, 0)
+    # What runs in the background is often told to ignore it.
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
+
 master, slave = pty.openpty()
 before = termios.tcgetattr(slave)
 child = subprocess.Popen(
     told["command"], stdin=slave, stdout=slave, stderr=slave, env=env, cwd=told["cwd"],
-    start_new_session=True,
-    preexec_fn=lambda: fcntl.ioctl(0, termios.TIOCSCTTY, 0))
+    start_new_session=True, preexec_fn=at_terminal)
 screen, end = b"", time.monotonic() + 60
 
 def read():
