@@ -73,7 +73,6 @@ mod mcp_sse;
 mod mcp_tools;
 #[cfg(unix)]
 mod policy_matrix;
-mod read_only;
 mod real_components;
 mod runtime_cache;
 mod runtime_calls;

@@ -77,3 +77,17 @@ fn a_read_only_root_lists_checks_and_answers() {
     }
     assert_eq!(cli.run(["cache", "verify"]).code, 0);
 }
+
+#[test]
+fn the_doctor_warns_of_it_and_finds_nothing_broken() {
+    let cli = Cli::new();
+    cli.load(&cli.file("calc.wat", CALC));
+    let diagnosis = read_only(&cli, &["doctor", "-o", "json"]);
+    assert_eq!(diagnosis.code, 0, "{}", diagnosis.stderr);
+    let diagnosis: Value = serde_json::from_str(&diagnosis.stdout).unwrap();
+    let findings = diagnosis["findings"].as_array().unwrap();
+    for (check, state) in [("root", "warning"), ("engine", "ok"), ("components", "ok")] {
+        let found = findings.iter().find(|one| one["check"] == check).unwrap();
+        assert_eq!(found["state"], state, "{found}");
+    }
+}
