@@ -331,7 +331,10 @@ async fn many_requests_take_turns() {
     let message = message(&format!("http://localhost:{}/pause", web.port));
     let many = json!({"message": message, "times": 40});
     assert_eq!(guest.ask("request-all", many).await.answer, 40);
-    let most = web.seen.most_open.load(std::sync::atomic::Ordering::SeqCst);
+    let most = web
+        .seen
+        .most_pausing
+        .load(std::sync::atomic::Ordering::SeqCst);
     assert!((2..=16).contains(&most), "{most} at once");
 }
 

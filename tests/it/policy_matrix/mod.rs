@@ -216,7 +216,7 @@ impl Limited {
                 ended(got, "output-limit")
             }
             Print => {
-                let got = answer(&self.flood, "both", json!({ "pages": 1 })).await;
+                let got = answer(&self.flood, "both", json!({ "pieces": 1 })).await;
                 ended(got, "output-limit")
             }
             Cpu => {
@@ -230,13 +230,13 @@ impl Limited {
                 ended(called.outcome, "call-timeout")
             }
             Instances => {
-                self.web.seen.most_open.store(0, SeqCst);
+                self.web.seen.most_pausing.store(0, SeqCst);
                 let pauses = || self.pauses(&sandbox);
                 let all = tokio::join!(pauses(), pauses(), pauses(), pauses());
                 for called in [all.0, all.1, all.2, all.3] {
                     assert!(called.outcome.is_ok(), "{called:?}");
                 }
-                Verdict::when(self.web.seen.most_open.load(SeqCst) > 1)
+                Verdict::when(self.web.seen.most_pausing.load(SeqCst) > 1)
             }
             other => unreachable!("{other:?}"),
         }

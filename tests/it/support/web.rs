@@ -15,7 +15,9 @@ pub struct Seen {
     pub heads: Mutex<Vec<String>>,
     pub connections: AtomicUsize,
     pub open: AtomicUsize,
-    pub most_open: AtomicUsize,
+    pausing: AtomicUsize,
+    /// The most requests that were paused at once.
+    pub most_pausing: AtomicUsize,
 }
 
 /// Listens on a loopback port; ends when dropped.
@@ -49,8 +51,7 @@ impl Web {
                 let seen = Arc::clone(&shared);
                 tokio::spawn(async move {
                     seen.connections.fetch_add(1, SeqCst);
-                    let open = seen.open.fetch_add(1, SeqCst) + 1;
-                    seen.most_open.fetch_max(open, SeqCst);
+                    seen.open.fetch_add(1, SeqCst);
                     // Clients that hang up are part of the tests.
                     let _ = answer(stream, &seen).await;
                     seen.open.fetch_sub(1, SeqCst);
@@ -98,7 +99,11 @@ async fn answer(
             say(&mut stream, "200 OK", "", &body).await
         }
         "/pause" => {
+            let pausing = seen.pausing.fetch_add(1, SeqCst) + 1;
+            seen.most_pausing.fetch_max(pausing, SeqCst);
             tokio::time::sleep(Duration::from_millis(50)).await;
+            // Before the answer, which may bring the next request at once.
+            seen.pausing.fetch_sub(1, SeqCst);
             say(&mut stream, "200 OK", "", b"late").await
         }
         // Until the client hangs up.
