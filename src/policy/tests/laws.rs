@@ -1,10 +1,19 @@
 //! What holds for every text, tried on many.
 
+use std::cell::Cell;
+
+use proptest::collection::vec;
+use proptest::prelude::*;
+use proptest::sample::{Index, select};
+use proptest::test_runner::TestRunner;
+
 use super::dialects::{BAD, SUBTLE};
 use super::*;
 
 /// Texts that are tried; some seconds in a debug build.
-const TEXTS: usize = 40_000;
+const TEXTS: u32 = 20_000;
+/// Characters of a text.
+const MOST: usize = 4096;
 /// What mutations put in, beside pieces of other documents.
 const PIECES: &[&str] = &[
     "",
@@ -63,82 +72,114 @@ const PIECES: &[&str] = &[
     "/129",
 ];
 
-/// A small generator of numbers (xorshift): the same texts in every run.
-struct Numbers(u64);
-
-impl Numbers {
-    fn below(&mut self, bound: usize) -> usize {
-        self.0 ^= self.0 << 13;
-        self.0 ^= self.0 >> 7;
-        self.0 ^= self.0 << 17;
-        (self.0 % bound.max(1) as u64) as usize
-    }
-
-    fn pick<'a>(&mut self, from: &[&'a str]) -> &'a str {
-        from[self.below(from.len())]
-    }
-
-    /// A place between two characters.
-    fn place(&mut self, text: &str) -> usize {
-        let mut at = self.below(text.len() + 1);
-        while !text.is_char_boundary(at) {
-            at -= 1;
-        }
-        at
-    }
-
-    fn mutate(&mut self, text: &mut String) {
-        let (one, other) = (self.place(text), self.place(text));
-        let (start, end) = (one.min(other), one.max(other));
-        match self.below(5) {
-            0 => text.insert_str(start, self.pick(PIECES)),
-            1 if end - start < 16 => text.replace_range(start..end, ""),
-            2 => {
-                let copy = text[start..end].to_owned();
-                text.insert_str(end, &copy);
-            }
-            3 => text.insert_str(start, self.pick(BAD)),
-            _ => {
-                if let Some(character) = char::from_u32(self.below(0x300) as u32) {
-                    text.insert(start, character);
-                }
-            }
-        }
-        let mut most = text.len().min(4096);
-        while !text.is_char_boundary(most) {
-            most -= 1;
-        }
-        text.truncate(most);
-    }
+/// One thing done to a text. Places are anywhere in it, whatever its length.
+#[derive(Debug, Clone)]
+enum Change {
+    Insert(Index, String),
+    /// So many characters at most.
+    Cut(Index, usize),
+    Repeat(Index, Index),
 }
 
-#[test]
-fn any_text_is_a_policy_or_an_error() {
-    let mut numbers = Numbers(0x5eed_0f57_a71c_e5a1);
-    let mut parsed = 0;
-    for _ in 0..TEXTS {
-        let mut text = match numbers.below(3) {
-            0 => WHOLE.to_owned(),
-            1 => format!("version: '1.0'\npermissions: {}", numbers.pick(SUBTLE)),
-            _ => Policy::parse(WHOLE).unwrap().to_yaml(),
-        };
-        for _ in 0..numbers.below(6) {
-            numbers.mutate(&mut text);
+fn change() -> impl Strategy<Value = Change> {
+    let piece = prop_oneof![
+        4 => select(PIECES).prop_map(str::to_owned),
+        2 => select(BAD).prop_map(str::to_owned),
+        1 => any::<char>().prop_map(String::from),
+    ];
+    prop_oneof![
+        3 => (any::<Index>(), piece).prop_map(|(at, piece)| Change::Insert(at, piece)),
+        1 => (any::<Index>(), 0_usize..16).prop_map(|(at, length)| Change::Cut(at, length)),
+        1 => any::<(Index, Index)>().prop_map(|(from, to)| Change::Repeat(from, to)),
+    ]
+}
+
+fn changed(text: &str, change: Change) -> String {
+    let mut text: Vec<char> = text.chars().collect();
+    let place = |at: Index| at.index(text.len() + 1);
+    match change {
+        Change::Insert(at, piece) => {
+            let at = place(at);
+            text.splice(at..at, piece.chars());
         }
-        match Policy::parse(&text) {
-            Ok(policy) => {
-                parsed += 1;
-                let written = policy.to_yaml();
-                let again = Policy::parse(&written)
-                    .unwrap_or_else(|error| panic!("{error}\n{written}\nfrom\n{text}"));
-                assert_eq!(again, policy, "{text}");
-                assert!(policy.beyond(&policy).is_empty(), "{text}");
-            }
-            // Errors are for people: of one screen, whatever the text.
-            Err(error) => assert!(error.to_string().len() < 2000, "{error}"),
+        Change::Cut(at, length) => {
+            let at = place(at);
+            let end = text.len().min(at + length);
+            text.drain(at..end);
+        }
+        Change::Repeat(one, other) => {
+            let (one, other) = (place(one), place(other));
+            text.extend_from_within(one.min(other)..one.max(other));
         }
     }
-    assert!(parsed > TEXTS / 20, "only {parsed} were policies");
+    text.into_iter().take(MOST).collect()
+}
+
+/// Documents, whole and damaged.
+fn texts() -> impl Strategy<Value = String> {
+    let document = prop_oneof![
+        Just(WHOLE.to_owned()),
+        select(SUBTLE).prop_map(|text| format!("version: '1.0'\npermissions: {text}")),
+        Just(Policy::parse(WHOLE).unwrap().to_yaml()),
+    ];
+    (document, vec(change(), 0..6)).prop_map(|(text, changes)| {
+        changes
+            .into_iter()
+            .fold(text, |text, one| changed(&text, one))
+    })
+}
+
+/// Other texts in every run; one that breaks a law is made small and shown.
+#[test]
+fn any_text_is_a_policy_or_an_error() {
+    let parsed = Cell::new(0);
+    let mut runner = TestRunner::new(ProptestConfig::with_cases(TEXTS));
+    let law = |text: String| {
+        match Policy::parse(&text) {
+            Ok(policy) => {
+                parsed.set(parsed.get() + 1);
+                let written = policy.to_yaml();
+                let again = Policy::parse(&written)
+                    .map_err(|error| TestCaseError::fail(format!("{error}\n{written}")))?;
+                prop_assert_eq!(&again, &policy);
+                prop_assert!(policy.beyond(&policy).is_empty());
+            }
+            // Errors are for people: of one screen, whatever the text.
+            Err(error) => prop_assert!(error.to_string().len() < 2000, "{}", error),
+        }
+        Ok(())
+    };
+    runner.run(&texts(), law).unwrap();
+    assert!(parsed.get() > TEXTS / 20, "only {parsed:?} were policies");
+}
+
+proptest! {
+    #[test]
+    fn a_host_grants_itself_and_a_star_what_is_below(
+        host in "[a-z][a-z0-9]{0,8}(\\.[a-z][a-z0-9]{0,8}){1,3}",
+        label in "[a-z][a-z0-9]{0,8}",
+        port in 1_u16..,
+    ) {
+        let below = format!("{label}.{host}");
+        let asks = |permissions: &str, host: &str| {
+            policy(permissions).network.request(Scheme::Https, host, port).is_allowed()
+        };
+        let exact = format!("{{network: {{allow: [{{host: {host}}}]}}}}");
+        prop_assert!(asks(&exact, &host));
+        let same = host.to_uppercase() + ".";
+        prop_assert!(asks(&exact, &same));
+        prop_assert!(!asks(&exact, &below));
+        let star = format!("{{network: {{allow: [{{host: '*.{host}'}}]}}}}");
+        prop_assert!(asks(&star, &below));
+        prop_assert!(!asks(&star, &host));
+        let beside = label + &host;
+        prop_assert!(!asks(&star, &beside));
+        let denied = format!(
+            "{{network: {{allow: [{{host: '*'}}, {{host: {below}}}], deny: [{{host: '*.{host}'}}]}}}}"
+        );
+        prop_assert!(asks(&denied, &host));
+        prop_assert!(!asks(&denied, &below));
+    }
 }
 
 #[test]
