@@ -1,6 +1,6 @@
 //! Guests' name lookups and raw sockets.
 
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 
 use serde_json::{Value, json};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
@@ -147,6 +147,27 @@ async fn sockets_reach_granted_networks_and_ports() {
         let tried = tried.ask(protocol, to_echo.clone()).await;
         assert_eq!(tried.answer, "access-denied");
         assert_eq!(tried.denied(), (DenialKind::Socket, name));
+    }
+}
+
+/// Where clouds keep the credentials of their machines, and this machine by its
+/// names in IPv6.
+#[tokio::test(flavor = "multi_thread")]
+async fn sockets_do_not_reach_special_addresses() {
+    let guest = NetworkGuest::new(allow(&["host: *", "cidr: 10.0.0.0/8", "cidr: fd00::/16"]));
+    for protocol in ["tcp", "udp"] {
+        for address in ["169.254.169.254", "::1", "fe80::1", "fd01:ec2::254"] {
+            let remote = socket(address.parse::<IpAddr>().unwrap(), 80);
+            let args = json!({ "remote": remote, "text": "ping" });
+            let tried = guest.ask(protocol, args).await;
+            assert_eq!(tried.answer, "access-denied", "{protocol} {address}");
+            assert_eq!(tried.denied().0, DenialKind::Socket);
+        }
+        // WASI takes no IPv4 address in a socket of IPv6.
+        let remote = socket("::ffff:127.0.0.1".parse::<IpAddr>().unwrap(), 80);
+        let args = json!({ "remote": remote, "text": "ping" });
+        let tried = guest.ask(protocol, args).await;
+        assert_eq!(tried.answer, "invalid-argument", "{protocol}");
     }
 }
 

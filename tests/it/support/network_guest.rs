@@ -1,5 +1,6 @@
 //! The guest of `tests/guests/network`, with what it is granted.
 
+use std::net::IpAddr;
 use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
@@ -137,9 +138,19 @@ pub fn message(url: &str) -> Value {
     })
 }
 
-/// An IPv4 address as WASI has it.
-pub fn socket(address: [u8; 4], port: u16) -> Value {
-    json!({"tag": "ipv4", "val": {"port": port, "address": address}})
+/// An address as WASI has it.
+pub fn socket(address: impl Into<IpAddr>, port: u16) -> Value {
+    match address.into() {
+        IpAddr::V4(address) => {
+            json!({"tag": "ipv4", "val": {"port": port, "address": address.octets()}})
+        }
+        IpAddr::V6(address) => json!({"tag": "ipv6", "val": {
+            "port": port,
+            "flow-info": 0,
+            "address": address.segments(),
+            "scope-id": 0,
+        }}),
+    }
 }
 
 fn sandbox(rules: Rules<'_>) -> Sandbox {

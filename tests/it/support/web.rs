@@ -36,7 +36,11 @@ impl Web {
     /// `/never` not at all, `/half` with a part of its body, `/flood` with a
     /// head of 200 KB, `/to/…` with a redirection to what follows.
     pub async fn start() -> Self {
-        let listener = TcpListener::bind("127.0.0.1:0").await.expect("a free port");
+        Web::on("127.0.0.1:0").await
+    }
+
+    pub async fn on(address: &str) -> Self {
+        let listener = TcpListener::bind(address).await.expect("a free port");
         let port = listener.local_addr().expect("an address").port();
         let seen = Arc::new(Seen::default());
         let shared = Arc::clone(&seen);

@@ -2,7 +2,10 @@
 //! observes it. The schema tells which keys there are: a new one without its
 //! rows fails here.
 
+mod rows;
+
 use std::collections::BTreeSet;
+use std::net::IpAddr;
 use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::Ordering::SeqCst;
@@ -13,6 +16,7 @@ use wassette::policy::Policy;
 use wassette::runtime::{Called, Program, Returned, Sandbox, SandboxOptions};
 
 use crate::support::cli::Cli;
+use crate::support::components_limits::FLOOD;
 use crate::support::components_rt::{MEMORY, OUTPUT, SPIN, TELLTALE};
 use crate::support::dns::Dns;
 use crate::support::files::Files;
@@ -20,156 +24,13 @@ use crate::support::network_guest::{NetworkGuest, Rules, message, socket};
 use crate::support::program::{Installed, export};
 use crate::support::web::Web;
 
-/// What a component tries.
-#[derive(Clone, Copy, Debug)]
-enum Probe {
-    /// An HTTP request.
-    Get(&'static str),
-    LookUp(&'static str),
-    /// A TCP connection to the web server, at this address.
-    Tcp([u8; 4]),
-    Read(&'static str),
-    Write(&'static str),
-    /// To see this variable with this value.
-    Variable(&'static str, &'static str),
-    /// To have seven megabytes.
-    Memory,
-    /// To compute for half a second and not be held back.
-    Cpu,
-    /// To wait 50 ms for an answer.
-    Time,
-    /// To run four times at once.
-    Instances,
-    /// To return a kilobyte.
-    Output,
-}
-
-use Probe::*;
-
-/// What a policy's text is about, and what it makes of a probe.
-type Row = (&'static str, &'static str, Probe, Verdict);
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-enum Verdict {
-    Allowed,
-    Denied,
-}
-
-use Verdict::{Allowed, Denied};
-
-impl Verdict {
-    fn when(allowed: bool) -> Self {
-        if allowed { Allowed } else { Denied }
-    }
-}
-
-/// Keys that grant nothing.
-const WITHOUT_MEANING: [&str; 3] = ["$schema", "description", "version"];
-
-const HOST: &str = "permissions.network.allow.host";
-const CIDR: &str = "permissions.network.allow.cidr";
-const NO_HOST: &str = "permissions.network.deny.host";
-const NO_CIDR: &str = "permissions.network.deny.cidr";
-
-/// `PORT` is the web server's, `ROOT` the directory of files.
-#[rustfmt::skip]
-const NETWORK: &[Row] = &[
-    // An exact host, by request and by lookup.
-    (HOST, "allow: [{host: A.Test}, {cidr: 127.0.0.0/8}]", Get("http://a.test:PORT/"), Allowed),
-    (HOST, "allow: [{host: A.Test}, {cidr: 127.0.0.0/8}]", LookUp("a.test"), Allowed),
-    (HOST, "allow: [{host: a.test}, {cidr: 127.0.0.0/8}]", Get("http://b.a.test:PORT/"), Denied),
-    (HOST, "allow: [{host: a.test}, {cidr: 127.0.0.0/8}]", LookUp("b.a.test"), Denied),
-    (HOST, "allow: [{host: a.test}]", Get("http://a.test:PORT/"), Denied),
-    (HOST, "allow: [{host: bücher.test}, {cidr: 127.0.0.0/8}]", Get("http://xn--bcher-kva.test:PORT/"), Allowed),
-    (HOST, "allow: [{host: bucher.test}, {cidr: 127.0.0.0/8}]", Get("http://xn--bcher-kva.test:PORT/"), Denied),
-    // A literal address.
-    (HOST, "allow: [{host: 127.0.0.1}]", Get("http://127.0.0.1:PORT/"), Allowed),
-    (HOST, "allow: [{host: 127.0.0.2}]", Get("http://127.0.0.1:PORT/"), Denied),
-    // A leading wildcard.
-    (HOST, "allow: [{host: '*.a.test'}, {cidr: 127.0.0.0/8}]", Get("http://c.b.a.test:PORT/"), Allowed),
-    (HOST, "allow: [{host: '*.a.test'}, {cidr: 127.0.0.0/8}]", Get("http://a.test:PORT/"), Denied),
-    (HOST, "allow: [{host: '*.a.test'}, {cidr: 127.0.0.0/8}]", LookUp("xa.test"), Denied),
-    // A scheme and a port.
-    (HOST, "allow: [{host: 'http://a.test:PORT'}, {cidr: 127.0.0.0/8}]", Get("http://a.test:PORT/"), Allowed),
-    (HOST, "allow: [{host: 'https://a.test:PORT'}, {cidr: 127.0.0.0/8}]", Get("http://a.test:PORT/"), Denied),
-    (HOST, "allow: [{host: 'a.test:1'}, {cidr: 127.0.0.0/8}]", Get("http://a.test:PORT/"), Denied),
-    // A network: addresses, and sockets.
-    (CIDR, "allow: [{host: a.test}, {cidr: 127.0.0.0/8}]", Get("http://a.test:PORT/"), Allowed),
-    (CIDR, "allow: [{host: a.test}, {cidr: 10.0.0.0/8}]", Get("http://a.test:PORT/"), Denied),
-    (CIDR, "allow: [{cidr: 127.0.0.0/8}]", Get("http://a.test:PORT/"), Denied),
-    (CIDR, "allow: [{cidr: '127.0.0.0/8:PORT'}]", Tcp([127, 0, 0, 1]), Allowed),
-    (CIDR, "allow: [{cidr: '127.0.0.0/8:1'}]", Tcp([127, 0, 0, 1]), Denied),
-    (CIDR, "allow: [{cidr: 127.0.0.2/31}]", Tcp([127, 0, 0, 1]), Denied),
-    // Denies.
-    (NO_HOST, "allow: [{host: '*.test'}, {cidr: 127.0.0.0/8}], deny: [{host: b.a.test}]", Get("http://a.test:PORT/"), Allowed),
-    (NO_HOST, "allow: [{host: '*.test'}, {cidr: 127.0.0.0/8}], deny: [{host: '*.a.test'}]", LookUp("a.test"), Allowed),
-    (NO_HOST, "allow: [{host: '*.test'}, {cidr: 127.0.0.0/8}], deny: [{host: b.a.test}]", Get("http://b.a.test:PORT/"), Denied),
-    (NO_HOST, "allow: [{host: b.a.test}, {cidr: 127.0.0.0/8}], deny: [{host: '*.a.test'}]", LookUp("b.a.test"), Denied),
-    (NO_CIDR, "allow: [{cidr: 127.0.0.0/8}], deny: [{cidr: 127.0.0.2/32}]", Tcp([127, 0, 0, 1]), Allowed),
-    (NO_CIDR, "allow: [{cidr: 127.0.0.0/8}], deny: [{cidr: 127.0.0.1/32}]", Tcp([127, 0, 0, 1]), Denied),
-    (NO_CIDR, "allow: [{host: a.test}, {cidr: 127.0.0.0/8}], deny: [{cidr: 127.0.0.1/32}]", Get("http://a.test:PORT/"), Denied),
-];
-
-const URI: &str = "permissions.storage.allow.uri";
-const ACCESS: &str = "permissions.storage.allow.access";
-const NO_URI: &str = "permissions.storage.deny.uri";
-const NO_ACCESS: &str = "permissions.storage.deny.access";
-
-#[rustfmt::skip]
-const STORAGE: &[Row] = &[
-    (URI, "allow: [{uri: 'fs://ROOT/in/**', access: [read]}]", Read("in/d/file"), Allowed),
-    (URI, "allow: [{uri: 'fs://in/**', access: [read]}]", Read("in/d/file"), Allowed),
-    (URI, "allow: [{uri: 'fs://ROOT/in/**', access: [read]}]", Read("out"), Denied),
-    (URI, "allow: [{uri: 'fs://ROOT/in/*.txt', access: [read]}]", Read("in/a.txt"), Allowed),
-    (URI, "allow: [{uri: 'fs://ROOT/in/*.txt', access: [read]}]", Read("in/a.md"), Denied),
-    (URI, "allow: [{uri: 'fs://ROOT/in/*', access: [read]}]", Read("in/d/file"), Denied),
-    (URI, "allow: [{uri: 'fs://ROOT/in/a.txt', access: [read]}]", Read("in/a.txt"), Allowed),
-    (URI, "allow: [{uri: 'fs://ROOT/in/a.txt', access: [read]}]", Read("in/a.md"), Denied),
-    (ACCESS, "allow: [{uri: 'fs://ROOT/in/**', access: [read]}]", Read("in/a.txt"), Allowed),
-    (ACCESS, "allow: [{uri: 'fs://ROOT/in/**', access: [read]}]", Write("in/a.txt"), Denied),
-    (ACCESS, "allow: [{uri: 'fs://ROOT/in/**', access: [write]}]", Write("in/a.txt"), Allowed),
-    (ACCESS, "allow: [{uri: 'fs://ROOT/in/**', access: [write]}]", Read("in/a.txt"), Denied),
-    (ACCESS, "allow: [{uri: 'fs://ROOT/in/**', access: [read, write]}]", Write("in/d/new"), Allowed),
-    (NO_URI, "allow: [{uri: 'fs://ROOT/in/**', access: [read]}], deny: [{uri: 'fs://ROOT/in/d/**'}]", Read("in/a.txt"), Allowed),
-    (NO_URI, "allow: [{uri: 'fs://ROOT/in/**', access: [read]}], deny: [{uri: 'fs://ROOT/in/d/**'}]", Read("in/d/file"), Denied),
-    (NO_URI, "allow: [{uri: 'fs://ROOT/in/d/file', access: [read]}], deny: [{uri: 'fs://ROOT/in/**'}]", Read("in/d/file"), Denied),
-    (NO_ACCESS, "allow: [{uri: 'fs://in/**', access: [read, write]}], deny: [{uri: 'fs://in/**', access: [write]}]", Read("in/a.txt"), Allowed),
-    (NO_ACCESS, "allow: [{uri: 'fs://in/**', access: [read, write]}], deny: [{uri: 'fs://in/**', access: [write]}]", Write("in/a.txt"), Denied),
-];
-
-const KEY: &str = "permissions.environment.allow.key";
-const VALUE: &str = "permissions.environment.allow.value";
-const VALUE_FROM: &str = "permissions.environment.allow.value_from";
-
-/// The server has `REGION` and `CITY`, the component the secret `TOKEN`.
-#[rustfmt::skip]
-const ENVIRONMENT: &[Row] = &[
-    (KEY, "allow: [{key: CITY}]", Variable("CITY", "of the server"), Allowed),
-    (KEY, "allow: [{key: CIT}, {key: city}]", Variable("CITY", "of the server"), Denied),
-    (KEY, "allow: [{key: TOKEN}]", Variable("TOKEN", "[redacted]"), Allowed),
-    (VALUE, "allow: [{key: REGION, value: eu}]", Variable("REGION", "eu"), Allowed),
-    (VALUE, "allow: [{key: REGION, value: eu}]", Variable("REGION", "of the server"), Denied),
-    (VALUE_FROM, "allow: [{key: TOKEN, value_from: secret}]", Variable("TOKEN", "[redacted]"), Allowed),
-    (VALUE_FROM, "allow: [{key: CITY, value_from: secret}]", Variable("CITY", "of the server"), Denied),
-];
-
-#[rustfmt::skip]
-const LIMITS: &[Row] = &[
-    ("permissions.resources.limits.memory", "memory: 16Mi", Memory, Allowed),
-    ("permissions.resources.limits.memory", "memory: 1Mi", Memory, Denied),
-    ("permissions.resources.limits.cpu", "cpu: 1, time: 500ms", Cpu, Allowed),
-    ("permissions.resources.limits.cpu", "cpu: 50m, time: 500ms", Cpu, Denied),
-    ("permissions.resources.limits.time", "time: 1m", Time, Allowed),
-    ("permissions.resources.limits.time", "time: 10ms", Time, Denied),
-    ("permissions.resources.limits.instances", "instances: 4", Instances, Allowed),
-    ("permissions.resources.limits.instances", "instances: 1", Instances, Denied),
-    ("permissions.resources.limits.output", "output: 4Ki", Output, Allowed),
-    ("permissions.resources.limits.output", "output: 512", Output, Denied),
-];
+use rows::Probe::*;
+use rows::Verdict::{Allowed, Denied};
+use rows::{ENVIRONMENT, LIMITS, NETWORK, Probe, Row, STORAGE, Verdict, WITHOUT_MEANING};
 
 #[test]
 fn every_key_of_the_schema_has_its_rows() {
-    let schema = include_str!("../../schemas/policy-1.0.schema.json");
+    let schema = include_str!("../../../schemas/policy-1.0.schema.json");
     let schema: Value = serde_json::from_str(schema).unwrap();
     let mut keys = BTreeSet::new();
     leaves(&schema, &schema, "", &mut keys);
@@ -225,7 +86,8 @@ fn sandbox(text: &str, working_directory: &Path) -> Sandbox {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn network() {
-    let web = Web::start().await;
+    let (web, web6) = (Web::start().await, Web::on("[::1]:0").await);
+    let connections = || web.connections() + web6.connections();
     let here = &[[127, 0, 0, 1]][..];
     let dns = Dns::new([
         ("a.test", here),
@@ -233,35 +95,39 @@ async fn network() {
         ("c.b.a.test", here),
         ("xa.test", here),
         ("xn--bcher-kva.test", here),
+        ("localhost", here),
     ]);
     let guest = NetworkGuest::with_resolver(Rules::default(), dns);
-    let port = web.port.to_string();
+    let ports = |text: &str| {
+        let text = text.replace("PORT6", &web6.port.to_string());
+        text.replace("PORT", &web.port.to_string())
+    };
     for row in NETWORK {
-        let policy = policy_of("network", row).replace("PORT", &port);
+        let policy = ports(&policy_of("network", row));
         let (_, _, probe, expected) = row;
         let (function, arguments) = match probe {
             Get(url) => {
-                let message = message(&url.replace("PORT", &port));
+                let message = message(&ports(url));
                 ("request", json!({ "message": message }))
             }
             LookUp(name) => ("look-up", json!({ "name": name })),
-            Tcp(address) => (
-                "tcp",
-                json!({
-                    "remote": socket(*address, web.port),
-                    "text": "GET / HTTP/1.1\r\n\r\n",
-                }),
-            ),
+            Tcp(address) => {
+                let address: IpAddr = address.parse().unwrap();
+                let web = if address.is_ipv4() { &web } else { &web6 };
+                let remote = socket(address, web.port);
+                let text = "GET / HTTP/1.1\r\n\r\n";
+                ("tcp", json!({ "remote": remote, "text": text }))
+            }
             other => unreachable!("{other:?}"),
         };
-        let before = web.connections();
+        let before = connections();
         let sandbox = sandbox(&policy, Path::new("/"));
         let called = guest.call_in(&sandbox, function, arguments).await;
         let succeeded = matches!(called.outcome, Ok(Returned::Ok(_)));
         assert_eq!(Verdict::when(succeeded), *expected, "{row:?} {called:?}");
         assert_eq!(called.denials.is_empty(), succeeded, "{row:?} {called:?}");
         let connects = succeeded && !matches!(probe, LookUp(_));
-        assert_eq!(web.connections() - before, usize::from(connects), "{row:?}");
+        assert_eq!(connections() - before, usize::from(connects), "{row:?}");
     }
 }
 
@@ -269,7 +135,7 @@ async fn network() {
 async fn storage() {
     let files = Files::new();
     for row in STORAGE {
-        for path in ["in/a.txt", "in/a.md", "in/d/file", "out"] {
+        for path in ["in/a.txt", "in/a.md", "in/d/file", "in/d/e/file", "out"] {
             files.write(path, "text");
         }
         let root = files.path("").canonicalize().unwrap();
@@ -326,6 +192,7 @@ fn environment() {
 struct Limited {
     memory: Arc<Program>,
     output: Arc<Program>,
+    flood: Arc<Program>,
     spin: Arc<Program>,
     network: NetworkGuest,
     web: Web,
@@ -346,6 +213,10 @@ impl Limited {
             }
             Output => {
                 let got = answer(&self.output, "repeat", json!({ "n": 1024 })).await;
+                ended(got, "output-limit")
+            }
+            Print => {
+                let got = answer(&self.flood, "both", json!({ "pieces": 1 })).await;
                 ended(got, "output-limit")
             }
             Cpu => {
@@ -389,10 +260,11 @@ fn ended(outcome: Result<Returned, impl Diagnose>, limit: &str) -> Verdict {
 #[tokio::test(flavor = "multi_thread")]
 async fn limits() {
     let (memory, output) = (Installed::new(MEMORY), Installed::new(OUTPUT));
-    let spin = Installed::new(SPIN);
+    let (spin, flood) = (Installed::new(SPIN), Installed::new(FLOOD));
     let limited = Limited {
         memory: memory.program(),
         output: output.program(),
+        flood: flood.program(),
         spin: spin.program(),
         network: NetworkGuest::new(Rules::default()),
         web: Web::start().await,
