@@ -48,10 +48,6 @@ impl Network {
     pub fn prefix(&self) -> u8 {
         self.prefix
     }
-
-    pub fn address(&self) -> IpAddr {
-        self.address
-    }
 }
 
 impl FromStr for Network {
