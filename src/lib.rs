@@ -28,6 +28,8 @@
 
 pub mod error;
 
+mod text;
+
 pub mod digest;
 
 pub mod secret;

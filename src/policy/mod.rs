@@ -26,7 +26,9 @@ pub use network::{
     CidrRule, Host, HostPattern, Hosts, Network, NetworkPermissions, NetworkRule, Scheme, is_public,
 };
 pub use permission::Permission;
-pub use quantity::{format_duration, format_size, parse_bytes, parse_duration, parse_size};
+pub use quantity::{
+    Bytes, Span, format_duration, format_size, parse_bytes, parse_duration, parse_size,
+};
 pub use storage::{
     Access, Base, StoragePermissions, StorageRoot, StorageRule, StorageRules, StorageUri,
 };

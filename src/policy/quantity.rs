@@ -1,5 +1,7 @@
-//! Sizes, shares of a processor and durations, as the policy writes them.
+//! Sizes, shares of a processor and durations, as the policy writes them and as
+//! people read them.
 
+use std::fmt;
 use std::time::Duration;
 
 use super::error::InvalidPermission;
@@ -122,6 +124,32 @@ fn decimal_thousandths(text: &str) -> Option<u64> {
     whole(units)?.checked_mul(1000)?.checked_add(decimals)
 }
 
+/// For people: a time in whole seconds, or else in milliseconds.
+pub struct Span(pub Duration);
+
+impl fmt::Display for Span {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.0.subsec_millis() {
+            0 => write!(f, "{} s", self.0.as_secs()),
+            _ => write!(f, "{} ms", self.0.as_millis()),
+        }
+    }
+}
+
+/// For people: bytes in the largest unit that fits them exactly.
+pub struct Bytes(pub u64);
+
+impl fmt::Display for Bytes {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let units = [(30, "GiB"), (20, "MiB"), (10, "KiB")];
+        let fits = |shift: u32| self.0 >> shift > 0 && self.0.trailing_zeros() >= shift;
+        match units.into_iter().find(|(shift, _)| fits(*shift)) {
+            Some((shift, unit)) => write!(f, "{} {unit}", self.0 >> shift),
+            None => write!(f, "{} bytes", self.0),
+        }
+    }
+}
+
 fn split_unit(text: &str) -> (&str, &str) {
     let digits = text.bytes().take_while(u8::is_ascii_digit).count();
     text.split_at(digits)
@@ -140,4 +168,25 @@ fn whole(text: &str) -> Option<u64> {
         return None;
     }
     text.parse().ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn bytes_have_the_unit_that_fits() {
+        let sizes = [0, 1000, 1 << 20, 512 << 20, 3 << 30, (1 << 20) + 1];
+        assert_eq!(
+            sizes.map(|size| Bytes(size).to_string()),
+            [
+                "0 bytes",
+                "1000 bytes",
+                "1 MiB",
+                "512 MiB",
+                "3 GiB",
+                "1048577 bytes"
+            ]
+        );
+    }
 }

@@ -7,6 +7,7 @@ use serde_json::{Map, Value};
 
 use crate::reference::ComponentId;
 use crate::runtime::{CallError, CompileError, Denial, DenialKind, Returned};
+use crate::text::distance;
 use crate::toolbox::Tool;
 
 use super::denied::Denied;
@@ -17,6 +18,8 @@ use super::{Error, Service};
 const REPLACED: usize = 3;
 /// How many near names an error offers.
 const SUGGESTIONS: usize = 3;
+/// Characters of a name that is no tool's.
+const LONGEST_NAME: usize = 128;
 
 /// What one call came to.
 #[derive(Debug)]
@@ -154,48 +157,21 @@ impl Service {
 
     fn unknown_tool(&self, name: &str) -> Error {
         let tools = self.toolbox.list();
+        // Tool names have at most 64 bytes; a longer one is near none.
+        let name: String = name.chars().take(LONGEST_NAME).collect();
         let mut near: Vec<(usize, &str)> = tools
             .iter()
-            .map(|tool| (distance(name, &tool.name), tool.name.as_str()))
+            .map(|tool| (distance(&name, &tool.name), tool.name.as_str()))
             .filter(|(distance, _)| *distance <= name.len() / 3 + 1)
             .collect();
         near.sort_unstable();
         Error::UnknownTool {
-            name: name.chars().take(128).collect(),
+            name: name.clone(),
             similar: near
                 .into_iter()
                 .take(SUGGESTIONS)
                 .map(|(_, name)| name.to_owned())
                 .collect(),
         }
-    }
-}
-
-/// Levenshtein distance in bytes; names are ASCII.
-fn distance(a: &str, b: &str) -> usize {
-    // Tool names have at most 64 bytes; more of `a` cannot be near any.
-    let a = &a.as_bytes()[..a.len().min(128)];
-    let mut row: Vec<usize> = (0..=b.len()).collect();
-    for (i, x) in a.iter().enumerate() {
-        let mut diagonal = row[0];
-        row[0] = i + 1;
-        for (j, y) in b.bytes().enumerate() {
-            let substituted = diagonal + usize::from(*x != y);
-            diagonal = row[j + 1];
-            row[j + 1] = substituted.min(diagonal + 1).min(row[j] + 1);
-        }
-    }
-    row[b.len()]
-}
-
-#[cfg(test)]
-mod tests {
-    use super::distance;
-
-    #[test]
-    fn distance_counts_edits() {
-        assert_eq!(distance("", "abc"), 3);
-        assert_eq!(distance("kitten", "sitting"), 3);
-        assert_eq!(distance("same", "same"), 0);
     }
 }

@@ -5,8 +5,9 @@ use std::path::{Path, PathBuf};
 
 /// Modules in the order in which they may depend on each other, as `lib.rs`
 /// gives it: a module sees only those before it.
-const ORDER: [&str; 16] = [
+const ORDER: [&str; 17] = [
     "error",
+    "text",
     "digest",
     "secret",
     "reference",

@@ -4,6 +4,7 @@ use http::HeaderValue;
 use serde_json::Value;
 
 use super::Sent;
+use crate::text::is_invisible;
 
 /// More of a server's words is not shown, in characters.
 const MAX_DETAIL: usize = 200;
@@ -59,12 +60,6 @@ fn strings(json: &Value) -> Vec<&str> {
 fn is_text(media_type: Option<&HeaderValue>) -> bool {
     let text = media_type.and_then(|value| value.to_str().ok());
     text.is_some_and(|text| text.starts_with("text/plain"))
-}
-
-/// Characters that change how their neighbours look, and show nothing.
-fn is_invisible(c: char) -> bool {
-    matches!(c, '\u{ad}' | '\u{200b}'..='\u{200f}' | '\u{202a}'..='\u{202e}'
-        | '\u{2060}'..='\u{206f}' | '\u{feff}')
 }
 
 #[cfg(test)]

@@ -153,35 +153,6 @@ fn any_text_is_a_policy_or_an_error() {
     assert!(parsed.get() > TEXTS / 20, "only {parsed:?} were policies");
 }
 
-proptest! {
-    #[test]
-    fn a_host_grants_itself_and_a_star_what_is_below(
-        host in "[a-z][a-z0-9]{0,8}(\\.[a-z][a-z0-9]{0,8}){1,3}",
-        label in "[a-z][a-z0-9]{0,8}",
-        port in 1_u16..,
-    ) {
-        let below = format!("{label}.{host}");
-        let asks = |permissions: &str, host: &str| {
-            policy(permissions).network.request(Scheme::Https, host, port).is_allowed()
-        };
-        let exact = format!("{{network: {{allow: [{{host: {host}}}]}}}}");
-        prop_assert!(asks(&exact, &host));
-        let same = host.to_uppercase() + ".";
-        prop_assert!(asks(&exact, &same));
-        prop_assert!(!asks(&exact, &below));
-        let star = format!("{{network: {{allow: [{{host: '*.{host}'}}]}}}}");
-        prop_assert!(asks(&star, &below));
-        prop_assert!(!asks(&star, &host));
-        let beside = label + &host;
-        prop_assert!(!asks(&star, &beside));
-        let denied = format!(
-            "{{network: {{allow: [{{host: '*'}}, {{host: {below}}}], deny: [{{host: '*.{host}'}}]}}}}"
-        );
-        prop_assert!(asks(&denied, &host));
-        prop_assert!(!asks(&denied, &below));
-    }
-}
-
 #[test]
 fn depth_and_size_are_bounded() {
     for text in [

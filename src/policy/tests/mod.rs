@@ -3,6 +3,7 @@
 mod addresses;
 mod bad_input;
 mod dialects;
+mod generated;
 mod laws;
 
 use super::*;

@@ -4,7 +4,7 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::policy::{CpuShare, LimitRule};
+use crate::policy::{Bytes, CpuShare, LimitRule, Span};
 
 /// Whose limit it is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -190,32 +190,6 @@ impl fmt::Display for LimitMet {
 
 impl std::error::Error for LimitMet {}
 
-/// A time in whole seconds, or else in milliseconds.
-struct Span(Duration);
-
-impl fmt::Display for Span {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self.0.subsec_millis() {
-            0 => write!(f, "{} s", self.0.as_secs()),
-            _ => write!(f, "{} ms", self.0.as_millis()),
-        }
-    }
-}
-
-/// Bytes in the largest unit that fits them exactly.
-struct Bytes(u64);
-
-impl fmt::Display for Bytes {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let units = [(30, "GiB"), (20, "MiB"), (10, "KiB")];
-        let fits = |shift: u32| self.0 >> shift > 0 && self.0.trailing_zeros() >= shift;
-        match units.into_iter().find(|(shift, _)| fits(*shift)) {
-            Some((shift, unit)) => write!(f, "{} {unit}", self.0 >> shift),
-            None => write!(f, "{} bytes", self.0),
-        }
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -226,22 +200,6 @@ mod tests {
             set_by,
             component: "weather".into(),
         }
-    }
-
-    #[test]
-    fn bytes_have_the_unit_that_fits() {
-        let sizes = [0, 1000, 1 << 20, 512 << 20, 3 << 30, (1 << 20) + 1];
-        assert_eq!(
-            sizes.map(|size| Bytes(size).to_string()),
-            [
-                "0 bytes",
-                "1000 bytes",
-                "1 MiB",
-                "512 MiB",
-                "3 GiB",
-                "1048577 bytes"
-            ]
-        );
     }
 
     #[test]
