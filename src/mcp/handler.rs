@@ -126,12 +126,13 @@ impl Handler {
             .iter()
             .map(|denied| denied.denial.clone())
             .collect();
+        let ways = server.offer.ways_to_grant();
         match report.outcome {
             Ok(outcome) => {
                 if matches!(outcome, Returned::Err(_)) {
                     call.code = Some("tool-error");
                 }
-                Ok(convert::outcome(outcome, &report.denied))
+                Ok(convert::outcome(outcome, &report.denied, ways))
             }
             Err(error @ Error::UnknownTool { .. }) => {
                 call.code = Some(error.code());
@@ -139,7 +140,7 @@ impl Handler {
             }
             Err(error) => {
                 call.code = Some(error.code());
-                Ok(convert::failed_call(&error, &report.denied))
+                Ok(convert::failed_call(&error, &report.denied, ways))
             }
         }
     }
