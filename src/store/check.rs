@@ -42,18 +42,17 @@ impl Store {
 
     fn look(&self, id: &ComponentId, trust: Trust) -> Result<Option<Entry>, StoreError> {
         let files = self.layout.component(id);
-        // First, since a start does this for every component.
-        if trust == Trust::Stamp
-            && let Some(metadata) = glance(&files)
-        {
-            return Ok(Some(Entry::sound(metadata, files)));
-        }
         if !files.dir.is_dir() {
             self.settle_all();
         }
         loop {
             if !files.dir.is_dir() {
                 return Ok(None);
+            }
+            if trust == Trust::Stamp
+                && let Some(metadata) = glance(&files)
+            {
+                return Ok(Some(Entry::sound(metadata, files)));
             }
             let seen = Seen::of(&files);
             let found = examine(&files, trust);
