@@ -15,17 +15,16 @@ use crate::report::{row, title};
 
 const CALLS: u32 = 20_000;
 const IN_FLIGHT: u32 = 32;
+/// An odd number: the median is one of them.
+const ROUNDS: usize = 9;
 
 pub fn run() {
     title("calls of a tiny tool over stdio, per second");
-    let root = tempfile::tempdir().expect("a directory");
-    let file = write(root.path(), "tiny", &tiny());
-    install(root.path(), &file);
+    let root = root();
     let raw = raw();
     row("raw instantiate and call, one thread", raw, "/s", None);
     let mut null = Client::null();
     let mut wassette = Client::wassette(root.path());
-    let mut none = Vec::new();
     for window in [1, IN_FLIGHT] {
         let base = rate(&mut null, window);
         row(
@@ -38,16 +37,32 @@ pub fn run() {
         let name = format!("wassette, {window} in flight");
         row(&name, rate, "/s", Some((base, "fixed answers")));
         row("", rate, "/s", Some((raw, "raw")));
-        none.push(rate);
     }
-    drop(wassette);
+    with_grants(&mut wassette);
+}
+
+/// Side by side and in turns, so that what else the machine does is in both.
+fn with_grants(none: &mut Client) {
+    let root = root();
     grant(root.path());
     let mut granted = Client::wassette(root.path());
-    for (window, none) in [1, IN_FLIGHT].into_iter().zip(none) {
-        let rate = rate(&mut granted, window);
+    for window in [1, IN_FLIGHT] {
+        let mut rounds: Vec<(f64, f64)> = (0..ROUNDS)
+            .map(|_| (rate(none, window), rate(&mut granted, window)))
+            .collect();
+        rounds.sort_by(|(a, b), (c, d)| (b / a).total_cmp(&(d / c)));
+        let (none, granted) = rounds[ROUNDS / 2];
         let name = format!("with grants, {window} in flight");
-        row(&name, rate, "/s", Some((none, "no policy")));
+        row(&name, granted, "/s", Some((none, "no policy")));
     }
+}
+
+/// Where the tiny component is installed.
+fn root() -> tempfile::TempDir {
+    let root = tempfile::tempdir().expect("a directory");
+    let file = write(root.path(), "tiny", &tiny());
+    install(root.path(), &file);
+    root
 }
 
 /// Network, storage, environment with a secret, and limits.

@@ -150,11 +150,10 @@ impl Program {
         sandbox: &Sandbox,
     ) -> Called {
         // Kept here too, so that a call that is stopped tells its denials.
-        let redactor = sandbox.redactor();
-        let denials = Denials::new(redactor);
+        let denials = Denials::new(sandbox);
         let outcome = self.attempt(export, arguments, sandbox, &denials).await;
         Called {
-            outcome: redacted(outcome, redactor),
+            outcome: redacted(outcome, sandbox.redactor()),
             denials: denials.take(),
             looked_at_environment: denials.looked_at_environment(),
         }

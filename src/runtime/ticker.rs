@@ -12,7 +12,7 @@ use std::time::Duration;
 use wasmtime::{Engine, EngineWeak};
 
 /// The longest a guest keeps a thread before others get their turn.
-const TICK: Duration = Duration::from_millis(10);
+pub(super) const TICK: Duration = Duration::from_millis(10);
 /// Ticks without a call before the thread parks: waking it for every one of a
 /// row of short calls would cost more than the calls.
 const IDLE_TICKS: u32 = 50;

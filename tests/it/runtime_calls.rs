@@ -9,6 +9,7 @@ use wassette::error::{Class, Diagnose, Report};
 use wassette::policy::Policy;
 use wassette::runtime::{CallError, Returned, Sandbox, SandboxOptions};
 use wassette::schema::ExportPath;
+use wassette::secret::Redactor;
 
 use crate::support::components_rt as components;
 use crate::support::program::{Installed, call, export};
@@ -117,6 +118,7 @@ async fn the_granted_environment_is_the_config_store() {
             ("CITY".into(), "Oslo".into()),
             ("PATH".into(), "/bin".into()),
         ],
+        redactor: Redactor::default(),
     });
     assert_eq!(ask(&granted).await, Returned::Ok(json!("Oslo")));
 }

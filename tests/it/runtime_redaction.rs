@@ -12,12 +12,13 @@ use crate::support::program::{Installed, export};
 
 const SECRET: &str = "hunter22-\"quoted\"";
 
-fn sandbox() -> Sandbox {
+fn sandbox(redactor: Redactor) -> Sandbox {
     let text = "version: \"1.0\"\npermissions: {environment: {allow: [{key: TOKEN}]}}";
     Sandbox::new(SandboxOptions {
         policy: &Policy::parse(text).unwrap(),
         working_directory: Path::new("/"),
         environment: vec![("TOKEN".into(), SECRET.into())],
+        redactor,
     })
 }
 
@@ -30,13 +31,13 @@ async fn results_and_error_values_are_cleaned() {
         let called = program.call(&export(function), &Map::new(), sandbox).await;
         called.outcome.unwrap()
     };
-    let open = sandbox();
+    let open = sandbox(Redactor::default());
     // Without secrets to hide, the component says what it knows.
     assert_eq!(
         call("env", &open).await,
         Returned::Ok(json!([["TOKEN", SECRET]]))
     );
-    let closed = sandbox().redacting(Redactor::new([&secret]));
+    let closed = sandbox(Redactor::new([&secret]));
     assert_eq!(
         call("env", &closed).await,
         Returned::Ok(json!([["TOKEN", "[redacted]"]]))

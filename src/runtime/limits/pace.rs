@@ -14,6 +14,7 @@ use std::time::{Duration, Instant};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 use crate::policy::CpuShare;
+use crate::runtime::ticker::TICK;
 
 /// Thousandths of a processor.
 const ONE: u32 = 1000;
@@ -55,9 +56,10 @@ struct Share {
 #[derive(Debug)]
 struct Account {
     opened: Instant,
-    /// Processor time until the current poll, and this thread's at its begin.
+    /// Processor time that is counted, and where this thread's is counted from.
+    /// Nothing is before the first tick: short calls never read that clock.
     used: Duration,
-    poll_began: Duration,
+    counted_from: Option<Duration>,
     /// How long the guest was held back.
     held: Duration,
 }
@@ -119,7 +121,7 @@ impl Share {
             account: Mutex::new(Account {
                 opened: Instant::now(),
                 used: Duration::ZERO,
-                poll_began: Duration::ZERO,
+                counted_from: None,
                 held: Duration::ZERO,
             }),
         }
@@ -128,9 +130,16 @@ impl Share {
     /// How long to wait until what was used is no more than the share.
     fn settle(&self) -> Duration {
         let mut account = self.account();
-        let used = account.used + thread_time().saturating_sub(account.poll_began);
-        let due = due(used, self.cpu.millicores());
         let elapsed = account.opened.elapsed();
+        match account.counted_from {
+            Some(_) => account.count(),
+            // What it computed until here was no more than a tick.
+            None => {
+                account.used = elapsed.min(TICK);
+                account.counted_from = Some(thread_time());
+            }
+        }
+        let due = due(account.used, self.cpu.millicores());
         if let Some(unused) = elapsed.checked_sub(due + WINDOW) {
             // What was not used for long is gone.
             account.opened += unused;
@@ -140,18 +149,31 @@ impl Share {
         owed
     }
 
+    /// At the begin of a poll, which may be on another thread than the last.
     fn begin(&self) {
-        self.account().poll_began = thread_time();
+        let mut account = self.account();
+        if account.counted_from.is_some() {
+            account.counted_from = Some(thread_time());
+        }
     }
 
     fn end(&self) {
-        let mut account = self.account();
-        let poll = thread_time().saturating_sub(account.poll_began);
-        account.used += poll;
+        self.account().count();
     }
 
     fn account(&self) -> MutexGuard<'_, Account> {
         self.account.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Account {
+    /// Adds what this thread did since.
+    fn count(&mut self) {
+        if let Some(from) = &mut self.counted_from {
+            let now = thread_time();
+            self.used += now.saturating_sub(*from);
+            *from = now;
+        }
     }
 }
 
@@ -265,9 +287,9 @@ mod tests {
     #[test]
     fn what_was_not_used_is_lost() {
         let share = Share::new("100m".parse().unwrap());
-        share.begin();
         share.account().opened -= Duration::from_secs(60);
         assert_eq!(share.settle(), Duration::ZERO);
+        assert!(share.account().used <= TICK);
         share.account().used += Duration::from_secs(1);
         // Ten seconds are due, of which the window alone has passed.
         assert!(share.settle() > Duration::from_secs(9));

@@ -5,8 +5,8 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use serde::Serialize;
 
+use super::Sandbox;
 use crate::policy::Reason;
-use crate::secret::Redactor;
 
 /// Different denials that one call's report lists.
 const LISTED: usize = 32;
@@ -47,11 +47,14 @@ pub enum DenialKind {
 }
 
 /// The denials of one call; its clones share them.
-#[derive(Clone, Debug, Default)]
-pub(in crate::runtime) struct Denials {
-    listed: Arc<Mutex<Vec<Denial>>>,
-    looked: Arc<AtomicBool>,
-    redactor: Redactor,
+#[derive(Clone, Debug)]
+pub(in crate::runtime) struct Denials(Arc<Noted>);
+
+#[derive(Debug)]
+struct Noted {
+    listed: Mutex<Vec<Denial>>,
+    looked: AtomicBool,
+    sandbox: Sandbox,
 }
 
 impl Denial {
@@ -68,24 +71,24 @@ impl Denial {
 }
 
 impl Denials {
-    pub fn new(redactor: &Redactor) -> Self {
-        Denials {
-            listed: Arc::default(),
-            looked: Arc::default(),
-            redactor: redactor.clone(),
-        }
+    pub fn new(sandbox: &Sandbox) -> Self {
+        Denials(Arc::new(Noted {
+            listed: Mutex::default(),
+            looked: AtomicBool::new(false),
+            sandbox: sandbox.clone(),
+        }))
     }
 
     pub fn record(&self, kind: DenialKind, what: &str, reason: Reason) {
         // First, since half a secret would not be found.
-        let whole = self.redactor.text(what);
+        let whole = self.0.sandbox.redactor().text(what);
         let mut what: String = whole.chars().take(NAME).collect();
         let is_whole = what.len() == whole.len();
         if !is_whole {
             what.push('…');
         }
         tracing::debug!(?kind, ?reason, %what, "denied");
-        let mut denials = self.listed.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut denials = self.0.listed.lock().unwrap_or_else(PoisonError::into_inner);
         let same =
             |denial: &Denial| (denial.kind, denial.reason, &denial.what) == (kind, reason, &what);
         match denials.iter().position(same) {
@@ -103,27 +106,37 @@ impl Denials {
 
     /// The guest read its environment, whatever it was looking for.
     pub fn note_look_at_environment(&self) {
-        self.looked.store(true, Ordering::Relaxed);
+        self.0.looked.store(true, Ordering::Relaxed);
     }
 
     pub fn looked_at_environment(&self) -> bool {
-        self.looked.load(Ordering::Relaxed)
+        self.0.looked.load(Ordering::Relaxed)
     }
 
     pub fn take(&self) -> Vec<Denial> {
-        std::mem::take(&mut self.listed.lock().unwrap_or_else(PoisonError::into_inner))
+        std::mem::take(&mut self.0.listed.lock().unwrap_or_else(PoisonError::into_inner))
     }
 }
 
 #[cfg(test)]
 mod tests {
+    use std::path::Path;
+
     use super::*;
+    use crate::policy::Policy;
+    use crate::runtime::SandboxOptions;
+    use crate::secret::Redactor;
     use Reason::NotGranted;
 
     #[test]
     fn what_was_asked_for_is_cleaned_before_it_is_cut() {
         let secret = crate::secret::Secret::from("hunter22");
-        let denials = Denials::new(&Redactor::new([&secret]));
+        let denials = Denials::new(&Sandbox::new(SandboxOptions {
+            policy: &Policy::default(),
+            working_directory: Path::new("/"),
+            environment: Vec::new(),
+            redactor: Redactor::new([&secret]),
+        }));
         let padding = "x".repeat(NAME - 4);
         denials.record(DenialKind::Lookup, "hunter22.example", NotGranted);
         denials.record(DenialKind::Read, &format!("{padding}hunter22"), NotGranted);
@@ -135,7 +148,7 @@ mod tests {
 
     #[test]
     fn repeats_are_counted_and_floods_bounded() {
-        let denials = Denials::default();
+        let denials = Denials::new(&Sandbox::deny_all());
         for _ in 0..3 {
             denials.record(DenialKind::Lookup, "a.example", NotGranted);
         }

@@ -44,6 +44,8 @@ pub struct SandboxOptions<'a> {
     /// Variables and their values. Those that the policy does not grant are
     /// left out.
     pub environment: Vec<(String, String)>,
+    /// Takes the component's secrets out of all that it says.
+    pub redactor: Redactor,
 }
 
 /// What one component was granted, ready to be enforced. Cheap to clone; made
@@ -51,7 +53,6 @@ pub struct SandboxOptions<'a> {
 #[derive(Clone, Debug)]
 pub struct Sandbox {
     granted: Arc<Granted>,
-    redactor: Redactor,
 }
 
 #[derive(Debug)]
@@ -62,6 +63,7 @@ struct Granted {
     working_directory: Option<String>,
     limits: Limits,
     network: NetworkPermissions,
+    redactor: Redactor,
 }
 
 impl Sandbox {
@@ -70,6 +72,7 @@ impl Sandbox {
             policy,
             working_directory,
             mut environment,
+            redactor,
         } = options;
         let rules = &policy.environment.allow;
         environment.retain(|(key, _)| rules.iter().any(|rule| rule.key == *key));
@@ -83,16 +86,11 @@ impl Sandbox {
             working_directory: told.map(str::to_owned),
             limits: policy.limits.clone(),
             network: policy.network.clone(),
+            redactor,
         };
         Sandbox {
             granted: Arc::new(granted),
-            redactor: Redactor::default(),
         }
-    }
-
-    /// The same, with these secrets taken out of all that the component says.
-    pub fn redacting(self, redactor: Redactor) -> Self {
-        Sandbox { redactor, ..self }
     }
 
     /// No environment, no arguments, no files, no network and no name lookup.
@@ -102,6 +100,7 @@ impl Sandbox {
             policy: &Policy::default(),
             working_directory: Path::new("/"),
             environment: Vec::new(),
+            redactor: Redactor::default(),
         })
     }
 
@@ -116,7 +115,7 @@ impl Sandbox {
     }
 
     pub(super) fn redactor(&self) -> &Redactor {
-        &self.redactor
+        &self.granted.redactor
     }
 
     fn network(&self) -> &NetworkPermissions {
@@ -154,6 +153,7 @@ mod tests {
             environment: [("A", "1"), ("B", "2")]
                 .map(|(key, value)| (key.to_owned(), value.to_owned()))
                 .to_vec(),
+            redactor: Redactor::default(),
         });
         assert_eq!(sandbox.environment(), [("A".to_owned(), "1".to_owned())]);
         assert!(Sandbox::deny_all().environment().is_empty());

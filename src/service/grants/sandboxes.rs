@@ -8,6 +8,7 @@ use crate::error::Report;
 use crate::policy::{EnvironmentRule, Policy, ValueSource};
 use crate::reference::ComponentId;
 use crate::runtime::{Sandbox, SandboxOptions};
+use crate::secret::Redactor;
 use crate::store::{FileStamp, Secrets, Store};
 
 use crate::service::{Error, Service};
@@ -119,15 +120,12 @@ fn make(policy: &Policy, working_directory: &Path, store: &Store, id: &Component
     let environment = rules
         .filter_map(|rule| Some((rule.key.clone(), value(rule, secrets.as_ref())?)))
         .collect();
-    let sandbox = Sandbox::new(SandboxOptions {
+    Sandbox::new(SandboxOptions {
         policy,
         working_directory,
         environment,
-    });
-    match secrets {
-        Some(secrets) => sandbox.redacting(secrets.redactor()),
-        None => sandbox,
-    }
+        redactor: secrets.map_or_else(Redactor::default, |secrets| secrets.redactor()),
+    })
 }
 
 /// Nothing when they cannot be read: then it is not known either which of the

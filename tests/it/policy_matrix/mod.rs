@@ -14,6 +14,7 @@ use serde_json::{Value, json};
 use wassette::error::Diagnose;
 use wassette::policy::Policy;
 use wassette::runtime::{Called, Program, Returned, Sandbox, SandboxOptions};
+use wassette::secret::Redactor;
 
 use crate::support::cli::Cli;
 use crate::support::components_limits::FLOOD;
@@ -81,6 +82,7 @@ fn sandbox(text: &str, working_directory: &Path) -> Sandbox {
         policy: &Policy::parse(text).unwrap(),
         working_directory,
         environment: Vec::new(),
+        redactor: Redactor::default(),
     })
 }
 

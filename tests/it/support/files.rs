@@ -7,6 +7,7 @@ use serde_json::{Map, json};
 use tempfile::TempDir;
 use wassette::policy::Policy;
 use wassette::runtime::{Denial, Program, Returned, Sandbox, SandboxOptions};
+use wassette::secret::Redactor;
 use wassette::store::Layout;
 
 use super::guests;
@@ -86,6 +87,7 @@ impl Files {
             policy: &policy,
             working_directory: &self.root,
             environment: Vec::new(),
+            redactor: Redactor::default(),
         })
     }
 

@@ -11,6 +11,7 @@ use wassette::runtime::{
     Called, DenialKind, NetworkOptions, Program, Resolve, Returned, RuntimeOptions, Sandbox,
     SandboxOptions,
 };
+use wassette::secret::Redactor;
 
 use super::program::{Installed, export};
 
@@ -168,5 +169,6 @@ fn sandbox(rules: Rules<'_>) -> Sandbox {
         policy: &policy,
         working_directory: Path::new("/"),
         environment: Vec::new(),
+        redactor: Redactor::default(),
     })
 }

@@ -41,7 +41,7 @@ impl World {
             rules,
             root,
             _root: directory,
-            denials: Denials::default(),
+            denials: Denials::new(&crate::runtime::Sandbox::deny_all()),
             withheld: Withheld::new(Vec::new()),
         }
     }
