@@ -31,15 +31,14 @@ pub(super) fn add_to_linker(linker: &mut Linker<Guest>) -> wasmtime::Result<()> 
 }
 
 fn get(guest: StoreContextMut<'_, Guest>, (key,): (String,)) -> Answer<Option<String>> {
-    let environment = guest.data().sandbox().environment();
-    let value = environment.iter().find(|(name, _)| *name == key);
+    let denials = guest.data().denials();
+    let value = denials.look().variable(&key);
     if value.is_none() {
-        let denials = guest.data().denials();
         denials.record(DenialKind::Environment, &key, Reason::NotGranted);
     }
-    Ok((Ok(value.map(|(_, value)| value.clone())),))
+    Ok((Ok(value.map(str::to_owned)),))
 }
 
 fn get_all(guest: StoreContextMut<'_, Guest>, (): ()) -> Answer<Vec<(String, String)>> {
-    Ok((Ok(guest.data().sandbox().environment().to_vec()),))
+    Ok((Ok(guest.data().denials().look().list()),))
 }

@@ -36,7 +36,8 @@ pub use error::{CallError, CompileError};
 pub use limits::{Exceeded, LimitMet, SetBy};
 pub use program::{Called, CodeSource, CompileReport, Force, Program};
 pub use sandbox::{
-    Denial, DenialKind, NetworkOptions, Resolve, Sandbox, SandboxOptions, SystemResolver,
+    Denial, DenialKind, Environment, NetworkOptions, Resolve, Sandbox, SandboxOptions,
+    SystemResolver, Variables,
 };
 
 pub use crate::schema::value::Returned;

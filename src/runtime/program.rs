@@ -153,9 +153,9 @@ impl Program {
         let denials = Denials::new(sandbox);
         let outcome = self.attempt(export, arguments, sandbox, &denials).await;
         Called {
-            outcome: redacted(outcome, sandbox.redactor()),
+            outcome: redacted(outcome, &denials.look().redactor()),
             denials: denials.take(),
-            looked_at_environment: denials.looked_at_environment(),
+            looked_at_environment: denials.look().was_listed(),
         }
     }
 

@@ -7,9 +7,8 @@ use std::time::{Duration, Instant};
 use serde_json::{Value, json};
 use wassette::error::{Class, Diagnose, Report};
 use wassette::policy::Policy;
-use wassette::runtime::{CallError, Returned, Sandbox, SandboxOptions};
+use wassette::runtime::{CallError, Environment, Returned, Sandbox, SandboxOptions};
 use wassette::schema::ExportPath;
-use wassette::secret::Redactor;
 
 use crate::support::components_rt as components;
 use crate::support::program::{Installed, call, export};
@@ -114,11 +113,14 @@ async fn the_granted_environment_is_the_config_store() {
     let granted = Sandbox::new(SandboxOptions {
         policy: &Policy::parse(text).unwrap(),
         working_directory: Path::new("/"),
-        environment: vec![
-            ("CITY".into(), "Oslo".into()),
-            ("PATH".into(), "/bin".into()),
-        ],
-        redactor: Redactor::default(),
+        variables: Arc::new(Environment {
+            variables: vec![
+                ("CITY".into(), "Oslo".into()),
+                ("PATH".into(), "/bin".into()),
+            ]
+            .into(),
+            ..Environment::default()
+        }),
     });
     assert_eq!(ask(&granted).await, Returned::Ok(json!("Oslo")));
 }

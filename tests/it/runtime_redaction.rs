@@ -1,10 +1,11 @@
 //! Secrets in what a guest returns.
 
 use std::path::Path;
+use std::sync::Arc;
 
 use serde_json::{Map, json};
 use wassette::policy::Policy;
-use wassette::runtime::{Returned, Sandbox, SandboxOptions};
+use wassette::runtime::{Environment, Returned, Sandbox, SandboxOptions};
 use wassette::secret::{Redactor, Secret};
 
 use crate::support::components_rt::TELLTALE;
@@ -17,8 +18,10 @@ fn sandbox(redactor: Redactor) -> Sandbox {
     Sandbox::new(SandboxOptions {
         policy: &Policy::parse(text).unwrap(),
         working_directory: Path::new("/"),
-        environment: vec![("TOKEN".into(), SECRET.into())],
-        redactor,
+        variables: Arc::new(Environment {
+            variables: vec![("TOKEN".into(), SECRET.into())].into(),
+            redactor,
+        }),
     })
 }
 

@@ -1,11 +1,10 @@
 //! What a guest asked for and did not get, for the agent to read.
 
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use serde::Serialize;
 
-use super::Sandbox;
+use super::{Look, Sandbox};
 use crate::policy::Reason;
 
 /// Different denials that one call's report lists.
@@ -53,8 +52,7 @@ pub(in crate::runtime) struct Denials(Arc<Noted>);
 #[derive(Debug)]
 struct Noted {
     listed: Mutex<Vec<Denial>>,
-    looked: AtomicBool,
-    sandbox: Sandbox,
+    look: Look,
 }
 
 impl Denial {
@@ -74,14 +72,19 @@ impl Denials {
     pub fn new(sandbox: &Sandbox) -> Self {
         Denials(Arc::new(Noted {
             listed: Mutex::default(),
-            looked: AtomicBool::new(false),
-            sandbox: sandbox.clone(),
+            look: Look::new(sandbox),
         }))
+    }
+
+    /// What the guest saw of its variables, whose secrets no denial may show.
+    pub fn look(&self) -> &Look {
+        &self.0.look
     }
 
     pub fn record(&self, kind: DenialKind, what: &str, reason: Reason) {
         // First, since half a secret would not be found.
-        let whole = self.0.sandbox.redactor().text(what);
+        let redactor = self.0.look.redactor();
+        let whole = redactor.text(what);
         let mut what: String = whole.chars().take(NAME).collect();
         let is_whole = what.len() == whole.len();
         if !is_whole {
@@ -104,15 +107,6 @@ impl Denials {
         }
     }
 
-    /// The guest read its environment, whatever it was looking for.
-    pub fn note_look_at_environment(&self) {
-        self.0.looked.store(true, Ordering::Relaxed);
-    }
-
-    pub fn looked_at_environment(&self) -> bool {
-        self.0.looked.load(Ordering::Relaxed)
-    }
-
     pub fn take(&self) -> Vec<Denial> {
         std::mem::take(&mut self.0.listed.lock().unwrap_or_else(PoisonError::into_inner))
     }
@@ -124,7 +118,7 @@ mod tests {
 
     use super::*;
     use crate::policy::Policy;
-    use crate::runtime::SandboxOptions;
+    use crate::runtime::{Environment, SandboxOptions};
     use crate::secret::Redactor;
     use Reason::NotGranted;
 
@@ -134,8 +128,10 @@ mod tests {
         let denials = Denials::new(&Sandbox::new(SandboxOptions {
             policy: &Policy::default(),
             working_directory: Path::new("/"),
-            environment: Vec::new(),
-            redactor: Redactor::new([&secret]),
+            variables: Arc::new(Environment {
+                variables: [].into(),
+                redactor: Redactor::new([&secret]),
+            }),
         }));
         let padding = "x".repeat(NAME - 4);
         denials.record(DenialKind::Lookup, "hunter22.example", NotGranted);

@@ -92,7 +92,8 @@ impl WasiView for Guest {
                 component: &self.component,
                 limit: self.output_limit,
             };
-            self.sandbox.wasi(printing, &self.network)
+            self.sandbox
+                .wasi(printing, &self.network, self.denials.look())
         });
         WasiCtxView {
             ctx,

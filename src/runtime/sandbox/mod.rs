@@ -10,6 +10,7 @@ mod files;
 mod guest;
 mod host;
 mod network;
+mod variables;
 
 use std::path::Path;
 use std::sync::Arc;
@@ -19,7 +20,6 @@ use wasmtime_wasi::WasiCtx;
 use super::limits::RANDOM;
 use super::printed::Printing;
 use crate::policy::{Base, Limits, NetworkPermissions, Policy, StorageRule};
-use crate::secret::Redactor;
 
 pub(super) use denials::Denials;
 pub(super) use environment::add_to_linker as add_environment_to_linker;
@@ -30,9 +30,11 @@ pub(super) use network::add_to_linker as add_network_to_linker;
 
 use files::Files;
 use network::Network;
+use variables::Look;
 
 pub use denials::{Denial, DenialKind};
 pub use network::{NetworkOptions, Resolve, SystemResolver};
+pub use variables::{Environment, Variables};
 
 /// What a sandbox is made of.
 #[derive(Clone, Debug)]
@@ -41,11 +43,8 @@ pub struct SandboxOptions<'a> {
     pub policy: &'a Policy,
     /// The server's, absolute and canonical: where relative grants begin.
     pub working_directory: &'a Path,
-    /// Variables and their values. Those that the policy does not grant are
-    /// left out.
-    pub environment: Vec<(String, String)>,
-    /// Takes the component's secrets out of all that it says.
-    pub redactor: Redactor,
+    /// Those that the policy does not grant are left out.
+    pub variables: Arc<dyn Variables>,
 }
 
 /// What one component was granted, ready to be enforced. Cheap to clone; made
@@ -57,13 +56,14 @@ pub struct Sandbox {
 
 #[derive(Debug)]
 struct Granted {
-    environment: Vec<(String, String)>,
+    /// The names of those that are granted.
+    keys: Vec<String>,
+    variables: Arc<dyn Variables>,
     files: Files,
     /// Told to guests that were granted files by names that begin there.
     working_directory: Option<String>,
     limits: Limits,
     network: NetworkPermissions,
-    redactor: Redactor,
 }
 
 impl Sandbox {
@@ -71,22 +71,20 @@ impl Sandbox {
         let SandboxOptions {
             policy,
             working_directory,
-            mut environment,
-            redactor,
+            variables,
         } = options;
-        let rules = &policy.environment.allow;
-        environment.retain(|(key, _)| rules.iter().any(|rule| rule.key == *key));
+        let rules = policy.environment.allow.iter();
         let files = Files::new(&policy.storage, working_directory);
         let relative = |rule: &StorageRule| rule.uri.base() == Base::WorkingDirectory;
         let is_told = policy.storage.allow.iter().any(relative);
         let told = working_directory.to_str().filter(|_| is_told);
         let granted = Granted {
-            environment,
+            keys: rules.map(|rule| rule.key.clone()).collect(),
+            variables,
             files,
             working_directory: told.map(str::to_owned),
             limits: policy.limits.clone(),
             network: policy.network.clone(),
-            redactor,
         };
         Sandbox {
             granted: Arc::new(granted),
@@ -99,23 +97,21 @@ impl Sandbox {
         Sandbox::new(SandboxOptions {
             policy: &Policy::default(),
             working_directory: Path::new("/"),
-            environment: Vec::new(),
-            redactor: Redactor::default(),
+            variables: Arc::new(Environment::default()),
         })
     }
 
-    /// The variables the guest sees, both as its environment and as `wasi:config`.
-    pub(super) fn environment(&self) -> &[(String, String)] {
-        &self.granted.environment
+    fn variables(&self) -> &dyn Variables {
+        &*self.granted.variables
+    }
+
+    fn grants_variable(&self, name: &str) -> bool {
+        self.granted.keys.iter().any(|key| key == name)
     }
 
     /// Where relative paths begin, for a guest that has some.
     fn working_directory(&self) -> Option<&str> {
         self.granted.working_directory.as_deref()
-    }
-
-    pub(super) fn redactor(&self) -> &Redactor {
-        &self.granted.redactor
     }
 
     fn network(&self) -> &NetworkPermissions {
@@ -127,13 +123,13 @@ impl Sandbox {
     }
 
     /// The guest's side of WASI, made when it first asks for any.
-    fn wasi(&self, printing: Printing<'_>, network: &Network) -> WasiCtx {
+    fn wasi(&self, printing: Printing<'_>, network: &Network, look: &Look) -> WasiCtx {
         let mut wasi = WasiCtx::builder();
         // Guests have threads of their own to block.
         wasi.allow_blocking_current_thread(true);
         wasi.max_random_size(RANDOM);
         network.configure(&mut wasi);
-        let (stdout, stderr) = printing.streams(self.redactor());
+        let (stdout, stderr) = printing.streams(look.renewed_redactor());
         wasi.stdout(stdout).stderr(stderr);
         wasi.build()
     }
@@ -150,12 +146,18 @@ mod tests {
         let sandbox = Sandbox::new(SandboxOptions {
             policy: &policy,
             working_directory: Path::new("/"),
-            environment: [("A", "1"), ("B", "2")]
-                .map(|(key, value)| (key.to_owned(), value.to_owned()))
-                .to_vec(),
-            redactor: Redactor::default(),
+            variables: Arc::new(Environment {
+                variables: [("A", "1"), ("B", "2")]
+                    .map(|(key, value)| (key.to_owned(), value.to_owned()))
+                    .into(),
+                ..Environment::default()
+            }),
         });
-        assert_eq!(sandbox.environment(), [("A".to_owned(), "1".to_owned())]);
-        assert!(Sandbox::deny_all().environment().is_empty());
+        let look = Look::new(&sandbox);
+        assert_eq!((look.variable("A"), look.variable("B")), (Some("1"), None));
+        assert!(!look.was_listed());
+        assert_eq!(look.list(), [("A".to_owned(), "1".to_owned())]);
+        assert!(look.was_listed());
+        assert!(Look::new(&Sandbox::deny_all()).list().is_empty());
     }
 }

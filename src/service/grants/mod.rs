@@ -8,6 +8,7 @@ mod danger;
 mod report;
 mod request;
 mod sandboxes;
+mod variables;
 
 use std::sync::Arc;
 

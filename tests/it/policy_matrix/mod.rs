@@ -13,8 +13,7 @@ use std::sync::atomic::Ordering::SeqCst;
 use serde_json::{Value, json};
 use wassette::error::Diagnose;
 use wassette::policy::Policy;
-use wassette::runtime::{Called, Program, Returned, Sandbox, SandboxOptions};
-use wassette::secret::Redactor;
+use wassette::runtime::{Called, Environment, Program, Returned, Sandbox, SandboxOptions};
 
 use crate::support::cli::Cli;
 use crate::support::components_limits::FLOOD;
@@ -81,8 +80,7 @@ fn sandbox(text: &str, working_directory: &Path) -> Sandbox {
     Sandbox::new(SandboxOptions {
         policy: &Policy::parse(text).unwrap(),
         working_directory,
-        environment: Vec::new(),
-        redactor: Redactor::default(),
+        variables: Arc::new(Environment::default()),
     })
 }
 

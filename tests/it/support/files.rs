@@ -6,8 +6,7 @@ use std::sync::Arc;
 use serde_json::{Map, json};
 use tempfile::TempDir;
 use wassette::policy::Policy;
-use wassette::runtime::{Denial, Program, Returned, Sandbox, SandboxOptions};
-use wassette::secret::Redactor;
+use wassette::runtime::{Denial, Environment, Program, Returned, Sandbox, SandboxOptions};
 use wassette::store::Layout;
 
 use super::guests;
@@ -86,8 +85,7 @@ impl Files {
         Sandbox::new(SandboxOptions {
             policy: &policy,
             working_directory: &self.root,
-            environment: Vec::new(),
-            redactor: Redactor::default(),
+            variables: Arc::new(Environment::default()),
         })
     }
 

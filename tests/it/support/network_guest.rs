@@ -8,10 +8,9 @@ use std::time::Duration;
 use serde_json::{Map, Value, json};
 use wassette::policy::Policy;
 use wassette::runtime::{
-    Called, DenialKind, NetworkOptions, Program, Resolve, Returned, RuntimeOptions, Sandbox,
-    SandboxOptions,
+    Called, DenialKind, Environment, NetworkOptions, Program, Resolve, Returned, RuntimeOptions,
+    Sandbox, SandboxOptions,
 };
-use wassette::secret::Redactor;
 
 use super::program::{Installed, export};
 
@@ -168,7 +167,6 @@ fn sandbox(rules: Rules<'_>) -> Sandbox {
     Sandbox::new(SandboxOptions {
         policy: &policy,
         working_directory: Path::new("/"),
-        environment: Vec::new(),
-        redactor: Redactor::default(),
+        variables: Arc::new(Environment::default()),
     })
 }

@@ -18,6 +18,7 @@ use super::tls;
 use super::why;
 use crate::policy::{Host, Reason, Scheme};
 use crate::runtime::sandbox::Sandbox;
+use crate::secret::Redactor;
 
 /// What all guests' connections share. Making one reads nothing.
 #[derive(Debug)]
@@ -95,6 +96,7 @@ impl Connector {
         destination: &Destination,
         sandbox: &Sandbox,
         own: &Places,
+        redactor: &Redactor,
     ) -> Result<Box<dyn Stream>, Unconnected> {
         let found = match &destination.host {
             Host::Address(address) => vec![*address],
@@ -117,7 +119,7 @@ impl Connector {
             Scheme::Https => {
                 let config = self.tls().await?;
                 let secured = tls::connect(config, &destination.host, stream).await;
-                Box::new(secured.map_err(|error| tls::explain(&error, sandbox.redactor()))?)
+                Box::new(secured.map_err(|error| tls::explain(&error, redactor))?)
             }
         })
     }

@@ -39,8 +39,9 @@ impl WasiHttpHooks for Network {
         Box::new(async move {
             let connecting = async {
                 let held = own.connection().await;
-                let stream = connector.connect(&destination, &sandbox, &own).await?;
-                Ok((stream, held))
+                let redactor = denials.look().redactor();
+                let stream = connector.connect(&destination, &sandbox, &own, &redactor);
+                Ok((stream.await?, held))
             };
             let connected = match timeout(patience.connect, connecting).await {
                 Ok(connected) => connected,

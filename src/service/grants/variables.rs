@@ -1,0 +1,125 @@
+//! The variables of a component: those that its policy grants, with the
+//! secrets as they are when a guest looks.
+
+use std::fmt;
+use std::sync::{Mutex, PoisonError};
+
+use crate::error::Report;
+use crate::policy::{EnvironmentRule, ValueSource};
+use crate::reference::ComponentId;
+use crate::runtime::{Environment, Variables};
+use crate::secret::Redactor;
+use crate::store::{FileStamp, SecretStore, Secrets};
+
+/// Whose they are, and where their values come from.
+struct Source {
+    id: ComponentId,
+    rules: Vec<EnvironmentRule>,
+    secrets: SecretStore,
+}
+
+/// What a policy grants, until the policy changes.
+pub(super) struct GrantedVariables {
+    source: Source,
+    known: Mutex<Known>,
+}
+
+struct Known {
+    /// Of the secrets. From before they were read: a change in between is seen
+    /// next time.
+    stamp: Option<FileStamp>,
+    environment: Environment,
+}
+
+impl GrantedVariables {
+    pub fn new(id: &ComponentId, rules: &[EnvironmentRule], secrets: SecretStore) -> Self {
+        let source = Source {
+            id: id.clone(),
+            rules: rules.to_vec(),
+            secrets,
+        };
+        // Read now: who never looks may have kept a secret from an earlier call.
+        let known = Mutex::new(source.read());
+        GrantedVariables { source, known }
+    }
+
+    fn lock(&self) -> std::sync::MutexGuard<'_, Known> {
+        // Replaced in one step.
+        self.known.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Variables for GrantedVariables {
+    fn current(&self) -> Environment {
+        let mut known = self.lock();
+        if self.source.stamp() != known.stamp {
+            *known = self.source.read();
+        }
+        known.environment.clone()
+    }
+
+    fn known(&self) -> Environment {
+        self.lock().environment.clone()
+    }
+}
+
+/// Without any value.
+impl fmt::Debug for GrantedVariables {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.known().fmt(f)
+    }
+}
+
+impl Source {
+    fn read(&self) -> Known {
+        let stamp = self.stamp();
+        let secrets = match self.asks() {
+            true => self.secrets(),
+            false => None,
+        };
+        let rules = self.rules.iter();
+        let variables = rules
+            .filter_map(|rule| Some((rule.key.clone(), value(rule, secrets.as_ref())?)))
+            .collect();
+        let redactor = secrets.map_or_else(Redactor::default, |secrets| secrets.redactor());
+        Known {
+            stamp,
+            environment: Environment {
+                variables,
+                redactor,
+            },
+        }
+    }
+
+    /// Whether anything depends on the secrets.
+    fn asks(&self) -> bool {
+        let mut rules = self.rules.iter();
+        rules.any(|rule| !matches!(rule.source, ValueSource::Value(_)))
+    }
+
+    fn stamp(&self) -> Option<FileStamp> {
+        self.asks().then(|| self.secrets.stamp(&self.id)).flatten()
+    }
+
+    /// Nothing when they cannot be read: then it is not known either which of
+    /// the server's variables they stand for.
+    fn secrets(&self) -> Option<Secrets> {
+        let secrets = self.secrets.get(&self.id);
+        secrets
+            .inspect_err(|error| tracing::warn!("{}", Report::new(error)))
+            .ok()
+    }
+}
+
+/// Nothing for a variable that is granted and set nowhere.
+fn value(rule: &EnvironmentRule, secrets: Option<&Secrets>) -> Option<String> {
+    let secret = || Some(secrets?.get(&rule.key)?.expose().to_owned());
+    match &rule.source {
+        ValueSource::Value(value) => Some(value.clone()),
+        ValueSource::Secret => secret(),
+        ValueSource::Inherit => {
+            secrets?;
+            secret().or_else(|| std::env::var(&rule.key).ok())
+        }
+    }
+}
