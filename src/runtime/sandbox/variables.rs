@@ -28,8 +28,8 @@ pub trait Variables: fmt::Debug + Send + Sync {
     /// needs them; may block for as long as it takes to read a small file.
     fn current(&self) -> Environment;
 
-    /// As they were when some call last asked.
-    fn known(&self) -> Environment;
+    /// That of those that some call last asked for.
+    fn redactor(&self) -> Redactor;
 }
 
 /// Variables that stay as they are.
@@ -38,8 +38,8 @@ impl Variables for Environment {
         self.clone()
     }
 
-    fn known(&self) -> Environment {
-        self.clone()
+    fn redactor(&self) -> Redactor {
+        self.redactor.clone()
     }
 }
 
@@ -90,7 +90,7 @@ impl Look {
     pub fn redactor(&self) -> Redactor {
         match self.seen.get() {
             Some(seen) => seen.redactor.clone(),
-            None => self.sandbox.variables().known().redactor,
+            None => self.sandbox.variables().redactor(),
         }
     }
 

@@ -58,15 +58,15 @@ impl Variables for GrantedVariables {
         known.environment.clone()
     }
 
-    fn known(&self) -> Environment {
-        self.lock().environment.clone()
+    fn redactor(&self) -> Redactor {
+        self.lock().environment.redactor.clone()
     }
 }
 
 /// Without any value.
 impl fmt::Debug for GrantedVariables {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.known().fmt(f)
+        self.lock().environment.fmt(f)
     }
 }
 
@@ -121,5 +121,36 @@ fn value(rule: &EnvironmentRule, secrets: Option<&Secrets>) -> Option<String> {
             secrets?;
             secret().or_else(|| std::env::var(&rule.key).ok())
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::store::{Layout, SecretKey};
+
+    #[test]
+    fn a_secret_is_seen_by_the_next_who_looks() {
+        let root = tempfile::tempdir().unwrap();
+        let secrets = SecretStore::new(&Layout::new(root.path()));
+        let id = ComponentId::parse("weather").unwrap();
+        let rule = |key, source| EnvironmentRule::new(key, source).unwrap();
+        let rules = [
+            rule("TOKEN", ValueSource::Secret),
+            rule("REGION", ValueSource::Value("eu".into())),
+        ];
+        let granted = GrantedVariables::new(&id, &rules, secrets.clone());
+        let region = ("REGION".to_owned(), "eu".to_owned());
+        assert_eq!(&granted.current().variables[..], [region.clone()]);
+        for value in ["hunter22", "correct-horse"] {
+            let key: SecretKey = "TOKEN".parse().unwrap();
+            secrets.set(&id, vec![(key, value.into())]).unwrap();
+            // Who has not looked cannot have it.
+            assert_eq!(granted.redactor().text(value), value);
+            let token = ("TOKEN".to_owned(), value.to_owned());
+            assert_eq!(&granted.current().variables[..], [token, region.clone()]);
+            assert_eq!(granted.redactor().text(value), "[redacted]");
+        }
+        assert_eq!(format!("{granted:?}"), r#"{"TOKEN", "REGION"}"#);
     }
 }
