@@ -4,10 +4,11 @@ use std::time::Duration;
 use clap::Args;
 use serde::Serialize;
 use serde_json::{Map, Value};
+use tokio_util::sync::CancellationToken;
 
 use crate::error::{Class, Diagnose};
 use crate::runtime::Returned;
-use crate::service::{Denied, DeniedCall};
+use crate::service::denied::{self, Denied, DeniedCall, Ways};
 
 use super::output::{self, Present};
 use super::{Failure, Global, Opening, block_on};
@@ -47,7 +48,8 @@ impl Call {
             ..Opening::default()
         })?;
         service.offer_installed()?;
-        let report = block_on(async { Ok(service.call(&self.tool, &args).await) })?;
+        let never = CancellationToken::new();
+        let report = block_on(async { Ok(service.call(&self.tool, &args, &never).await) })?;
         match report.outcome {
             Ok(Returned::Ok(result)) => {
                 output::print(&Answer { result }, global.output);
@@ -76,6 +78,7 @@ impl Call {
 
 /// The error, and what the component was denied before it.
 fn failure<E: Diagnose + 'static>(error: E, denied: Vec<Denied>) -> Failure {
+    let denied = denied::reachable(denied, Ways::Commands);
     Box::new(DeniedCall { error, denied })
 }
 

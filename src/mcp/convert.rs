@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 
 use crate::error::{Diagnose, Report};
 use crate::runtime::Returned;
-use crate::service::denied::{self, Denied, Ways};
+use crate::service::denied::{self, Denied};
 use crate::toolbox;
 
 /// Under this key of a result's `_meta`.
@@ -26,7 +26,7 @@ pub(super) fn tool(tool: &toolbox::Tool) -> Tool {
 
 /// The result of a call that ran: `{"result": …}`, or the function's error
 /// value, `{"error": …}`, with what was denied before it.
-pub(super) fn outcome(outcome: Returned, denied: &[Denied], ways: Ways) -> CallToolResult {
+pub(super) fn outcome(outcome: Returned, denied: &[Denied]) -> CallToolResult {
     match outcome {
         Returned::Ok(value) => {
             let mut result = CallToolResult::structured(json!({ "result": value }));
@@ -41,7 +41,7 @@ pub(super) fn outcome(outcome: Returned, denied: &[Denied], ways: Ways) -> CallT
             let mut told = json!({ "error": value });
             if !denied.is_empty() {
                 told["denied"] = json!(denied);
-                told["hint"] = json!(denied::hint(None, denied, ways));
+                told["hint"] = json!(denied::hint(None, denied));
             }
             error(told)
         }
@@ -56,9 +56,9 @@ fn beside(denied: &[Denied]) -> MetaObject {
 }
 
 /// The failure of a call: as [`failure`], with what was denied before it.
-pub(super) fn failed_call(failure: &dyn Diagnose, denied: &[Denied], ways: Ways) -> CallToolResult {
+pub(super) fn failed_call(failure: &dyn Diagnose, denied: &[Denied]) -> CallToolResult {
     let mut report = Report::new(failure);
-    report.hint = denied::hint(report.hint, denied, ways);
+    report.hint = denied::hint(report.hint, denied);
     let mut told = json!(report);
     if !denied.is_empty() {
         told["denied"] = json!(denied);
@@ -97,7 +97,7 @@ mod tests {
 
     #[test]
     fn a_value_is_structured_and_text() {
-        let wire = wire(outcome(Returned::Ok(json!(3)), &[], Ways::Commands));
+        let wire = wire(outcome(Returned::Ok(json!(3)), &[]));
         assert_eq!(wire["structuredContent"], json!({ "result": 3 }));
         assert_eq!(wire["content"][0]["text"], r#"{"result":3}"#);
         assert_eq!(wire["isError"], false);
@@ -105,11 +105,7 @@ mod tests {
 
     #[test]
     fn an_error_value_is_text_only() {
-        let wire = wire(outcome(
-            Returned::Err(json!("division by zero")),
-            &[],
-            Ways::Commands,
-        ));
+        let wire = wire(outcome(Returned::Err(json!("division by zero")), &[]));
         assert_eq!(wire["isError"], true);
         assert_eq!(
             wire["content"][0]["text"],

@@ -16,10 +16,10 @@ use serde_json::{Map, Value, json};
 use tokio_util::sync::{CancellationToken, DropGuard};
 use tokio_util::task::TaskTracker;
 
-use crate::error::{Class, Diagnose};
+use crate::error::Diagnose;
 use crate::reference::ComponentId;
-use crate::runtime::Returned;
-use crate::service::{Error, Service};
+use crate::runtime::{CallError, Returned};
+use crate::service::{Error, Service, denied};
 
 use super::audit::{AuditLog, Call};
 use super::builtin::Builtin;
@@ -117,7 +117,7 @@ impl Handler {
                 .run_builtin(builtin, arguments, context, asking, call)
                 .await);
         }
-        let report = server.service.call(tool, &arguments).await;
+        let report = server.service.call(tool, &arguments, &context.ct).await;
         if let Some(id) = report.component_id {
             call.component = Some(id);
         }
@@ -126,13 +126,13 @@ impl Handler {
             .iter()
             .map(|denied| denied.denial.clone())
             .collect();
-        let ways = server.offer.ways_to_grant();
+        let denied = denied::reachable(report.denied, server.offer.ways_to_grant());
         match report.outcome {
             Ok(outcome) => {
                 if matches!(outcome, Returned::Err(_)) {
                     call.code = Some("tool-error");
                 }
-                Ok(convert::outcome(outcome, &report.denied, ways))
+                Ok(convert::outcome(outcome, &denied))
             }
             Err(error @ Error::UnknownTool { .. }) => {
                 call.code = Some(error.code());
@@ -140,7 +140,7 @@ impl Handler {
             }
             Err(error) => {
                 call.code = Some(error.code());
-                Ok(convert::failed_call(&error, &report.denied, ways))
+                Ok(convert::failed_call(&error, &denied))
             }
         }
     }
@@ -156,8 +156,14 @@ impl Handler {
         let server = &self.server;
         let reporter = Reporter::of(context);
         let work = builtin.call(server.offer, &server.service, arguments, &reporter, asking);
-        let ended = reporter.during(work).await;
-        ended.unwrap_or_else(|failure| failed(&failure, call))
+        // Losing the race drops the work, which stops a download.
+        tokio::select! {
+            biased;
+            () = context.ct.cancelled() => failed(&CallError::Cancelled, call),
+            ended = reporter.during(work) => {
+                ended.unwrap_or_else(|failure| failed(&failure, call))
+            }
+        }
     }
 
     /// Whose tool it is, or which component the server's own tool is about.
@@ -223,13 +229,9 @@ impl ServerHandler for Handler {
         // Before it runs: a call that is cancelled is told of as well.
         call.component = self.component(&tool, &arguments);
         let asking = Asking::of(&context, request.input_responses);
-        // Losing the race drops the work, which stops a download or a guest.
-        let ended = tokio::select! {
-            biased;
-            () = context.ct.cancelled() => None,
-            result = self.run(&tool, arguments, &context, &asking, &mut call) => Some(result),
-        };
-        let result = ended.unwrap_or_else(|| Ok(failed(&Cancelled, &mut call)));
+        let result = self
+            .run(&tool, arguments, &context, &asking, &mut call)
+            .await;
         call.end(&result, audit);
         match asking.open() {
             Some(questions) => Ok(questions.into()),
@@ -270,20 +272,4 @@ fn unknown_tool(error: &Error) -> ErrorData {
     };
     let data = json!({ "code": error.code(), "hint": hint });
     ErrorData::invalid_params(message, Some(data))
-}
-
-/// Who cancels a request gets no response; others hear this when the server
-/// stops before their call has ended.
-#[derive(Debug, thiserror::Error)]
-#[error("The call was cancelled")]
-struct Cancelled;
-
-impl Diagnose for Cancelled {
-    fn code(&self) -> &'static str {
-        "cancelled"
-    }
-
-    fn class(&self) -> Class {
-        Class::Call
-    }
 }

@@ -161,6 +161,8 @@ pub enum CallError {
     InvalidResult { message: String },
     #[error("The server runs {POOL_INSTANCES} calls at once, and all are taken")]
     Busy,
+    #[error("The call was cancelled")]
+    Cancelled,
     #[error("The call failed inside the server: {message}")]
     Internal { message: String },
 }
@@ -178,7 +180,8 @@ impl CallError {
             | CallError::Arguments(_)
             | CallError::Exit { .. }
             | CallError::Limit(_)
-            | CallError::Busy => {}
+            | CallError::Busy
+            | CallError::Cancelled => {}
         }
     }
 }
@@ -194,6 +197,7 @@ impl Diagnose for CallError {
             CallError::Limit(met) => met.code(),
             CallError::InvalidResult { .. } => "invalid-result",
             CallError::Busy => "busy",
+            CallError::Cancelled => "cancelled",
             CallError::Internal { .. } => "internal",
         }
     }

@@ -10,6 +10,7 @@ use serde::Serialize;
 use serde_json::{Map, Value};
 use tokio::sync::watch;
 use tokio::task::AbortHandle;
+use tokio_util::sync::CancellationToken;
 
 use work::Working;
 
@@ -137,21 +138,27 @@ impl Program {
     /// Calls an exported function in a fresh instance.
     ///
     /// Waits for code of the first tier if there is none yet; that wait does
-    /// not count against the call's time limit. Dropping the future cancels
-    /// the call. Needs a tokio runtime with timers.
+    /// not count against the call's time limit. Cancelling `stop` ends the
+    /// call, and dropping the future does, without telling what was denied.
+    /// Needs a tokio runtime with timers.
     ///
     /// The outcome is a [`CallError`] when the component cannot be run, the
-    /// arguments do not fit, or the guest traps, exits or meets a limit. An
+    /// arguments do not fit, or the guest traps, exits, is stopped or meets a limit. An
     /// error *value* the function returns is an [`Returned::Err`].
     pub async fn call(
         &self,
         export: &ExportPath,
         arguments: &Map<String, Value>,
         sandbox: &Sandbox,
+        stop: &CancellationToken,
     ) -> Called {
         // Kept here too, so that a call that is stopped tells its denials.
         let denials = Denials::new(sandbox);
-        let outcome = self.attempt(export, arguments, sandbox, &denials).await;
+        let outcome = tokio::select! {
+            biased;
+            () = stop.cancelled() => Err(CallError::Cancelled),
+            outcome = self.attempt(export, arguments, sandbox, &denials) => outcome,
+        };
         Called {
             outcome: redacted(outcome, &denials.look().redactor()),
             denials: denials.take(),

@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use serde_json::{Map, Value};
+use tokio_util::sync::CancellationToken;
 
 use crate::reference::ComponentId;
 use crate::runtime::{CallError, CompileError, Denial, DenialKind, Returned};
@@ -70,10 +71,15 @@ impl CallReport {
 }
 
 impl Service {
-    /// Calls a tool. Dropping the future cancels the call.
-    pub async fn call(self: &Arc<Self>, tool: &str, args: &Map<String, Value>) -> CallReport {
+    /// Calls a tool. Cancelling `stop` ends the call.
+    pub async fn call(
+        self: &Arc<Self>,
+        tool: &str,
+        args: &Map<String, Value>,
+        stop: &CancellationToken,
+    ) -> CallReport {
         let started = Instant::now();
-        let mut report = self.call_named(tool, args).await;
+        let mut report = self.call_named(tool, args, stop).await;
         for _ in 0..REPLACED {
             let Some(id) = report.outdated() else { break };
             // Another process may have replaced or unloaded the component a
@@ -81,7 +87,7 @@ impl Service {
             if self.follow(id).await.is_err() {
                 break;
             }
-            report = self.call_named(tool, args).await;
+            report = self.call_named(tool, args, stop).await;
         }
         if let Some(id) = report.changed() {
             // Nobody did: its bytes are others, whatever its stamp says.
@@ -93,14 +99,24 @@ impl Service {
         report
     }
 
-    async fn call_named(self: &Arc<Self>, tool: &str, args: &Map<String, Value>) -> CallReport {
+    async fn call_named(
+        self: &Arc<Self>,
+        tool: &str,
+        args: &Map<String, Value>,
+        stop: &CancellationToken,
+    ) -> CallReport {
         match self.toolbox.get(tool) {
-            Some(tool) => self.call_offered(&tool, args).await,
+            Some(tool) => self.call_offered(&tool, args, stop).await,
             None => CallReport::failed(None, self.unknown_tool(tool)),
         }
     }
 
-    async fn call_offered(self: &Arc<Self>, tool: &Tool, args: &Map<String, Value>) -> CallReport {
+    async fn call_offered(
+        self: &Arc<Self>,
+        tool: &Tool,
+        args: &Map<String, Value>,
+        stop: &CancellationToken,
+    ) -> CallReport {
         let id = &tool.component;
         let program = match self.program(id) {
             Ok(program) => program,
@@ -111,7 +127,9 @@ impl Service {
             Ok(sandbox) => sandbox,
             Err(error) => return CallReport::failed(Some(id.clone()), error),
         };
-        let called = program.call(&tool.record.export, args, &sandbox).await;
+        let called = program
+            .call(&tool.record.export, args, &sandbox, stop)
+            .await;
         let failed = !matches!(called.outcome, Ok(Returned::Ok(_)));
         let mut denials = called.denials;
         if failed && called.looked_at_environment {

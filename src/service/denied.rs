@@ -26,12 +26,18 @@ pub struct Denied {
 /// One grant, as an agent and as a person would ask for it.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct Grant {
-    /// The MCP tool.
-    pub tool: &'static str,
-    /// Its arguments.
-    pub arguments: Value,
-    /// The same for a shell.
+    /// None where agents may not grant.
+    #[serde(flatten)]
+    pub over_mcp: Option<GrantTool>,
+    /// For a shell.
     pub command: String,
+}
+
+/// A grant over MCP.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct GrantTool {
+    pub tool: &'static str,
+    pub arguments: Value,
 }
 
 impl Denied {
@@ -100,8 +106,10 @@ impl Grant {
         let pattern: HostPattern = host.parse().ok()?;
         let host = pattern.to_string();
         Some(Grant {
-            tool: "grant-network-permission",
-            arguments: json!({ "component_id": id, "details": { "host": host } }),
+            over_mcp: Some(GrantTool {
+                tool: "grant-network-permission",
+                arguments: json!({ "component_id": id, "details": { "host": host } }),
+            }),
             command: command(&["network", id.as_str(), &host]),
         })
     }
@@ -114,10 +122,12 @@ impl Grant {
         }
         let (uri, access) = (uri.to_string(), access.names());
         Some(Grant {
-            tool: "grant-storage-permission",
-            arguments: json!({
-                "component_id": id,
-                "details": { "uri": uri, "access": access },
+            over_mcp: Some(GrantTool {
+                tool: "grant-storage-permission",
+                arguments: json!({
+                    "component_id": id,
+                    "details": { "uri": uri, "access": access },
+                }),
             }),
             command: command(&["storage", id.as_str(), &uri, "--access", &access.join(",")]),
         })
@@ -126,8 +136,10 @@ impl Grant {
     fn variable(id: &ComponentId, key: &str) -> Option<Self> {
         let rule = EnvironmentRule::new(key, ValueSource::Inherit).ok()?;
         Some(Grant {
-            tool: "grant-environment-variable-permission",
-            arguments: json!({ "component_id": id, "details": { "key": rule.key } }),
+            over_mcp: Some(GrantTool {
+                tool: "grant-environment-variable-permission",
+                arguments: json!({ "component_id": id, "details": { "key": rule.key } }),
+            }),
             command: command(&["environment-variable", id.as_str(), key]),
         })
     }
@@ -167,9 +179,19 @@ pub enum Ways {
     CommandsAndTools,
 }
 
+/// The same denials, with the grants as far as the reader can reach them.
+pub fn reachable(mut denied: Vec<Denied>, ways: Ways) -> Vec<Denied> {
+    if ways == Ways::Commands {
+        for grant in denied.iter_mut().filter_map(|denied| denied.grant.as_mut()) {
+            grant.over_mcp = None;
+        }
+    }
+    denied
+}
+
 /// What to do about an error and the denials before it.
-pub fn hint(of_error: Option<String>, denied: &[Denied], ways: Ways) -> Option<String> {
-    let hints = [of_error, way_out(denied, ways)].into_iter().flatten();
+pub fn hint(of_error: Option<String>, denied: &[Denied]) -> Option<String> {
+    let hints = [of_error, way_out(denied)].into_iter().flatten();
     hints.reduce(|first, second| format!("{first}; {second}"))
 }
 
@@ -178,7 +200,7 @@ const BY_RULE: &str = "the component was denied what a rule of its policy denies
                        which no grant changes";
 const NEVER: &str = "the component was denied what no grant allows";
 
-fn way_out(denied: &[Denied], ways: Ways) -> Option<String> {
+fn way_out(denied: &[Denied]) -> Option<String> {
     let worst = denied.iter().map(|denied| denied.denial.reason);
     let without_grant = worst.reduce(|one, other| match (one, other) {
         (Reason::DeniedByRule, _) | (_, Reason::DeniedByRule) => Reason::DeniedByRule,
@@ -206,12 +228,11 @@ fn way_out(denied: &[Denied], ways: Ways) -> Option<String> {
         0..=HINTED => String::new(),
         count => format!(" and {} more like it", count - HINTED),
     };
-    let Grant {
-        tool, arguments, ..
-    } = first;
-    let over_mcp = match ways {
-        Ways::Commands => String::new(),
-        Ways::CommandsAndTools => format!(", over MCP with `{tool}` and `{arguments}`"),
+    let over_mcp = match &first.over_mcp {
+        Some(GrantTool { tool, arguments }) => {
+            format!(", over MCP with `{tool}` and `{arguments}`")
+        }
+        None => String::new(),
     };
     Some(format!(
         "{DENIED}; if the user agrees, grant it with {commands}{more}{over_mcp}"
@@ -236,7 +257,7 @@ impl<E: Diagnose> Diagnose for DeniedCall<E> {
     }
 
     fn hint(&self) -> Option<String> {
-        hint(self.error.hint(), &self.denied, Ways::Commands)
+        hint(self.error.hint(), &self.denied)
     }
 
     fn facts(&self) -> Vec<(&'static str, String)> {
@@ -289,7 +310,8 @@ mod tests {
             let grant = denied(kind, what).grant.expect(what);
             let whole = format!("wassette permission grant {command}");
             assert_eq!(grant.command, whole);
-            assert_eq!(grant.arguments["component_id"], "weather");
+            let tool = grant.over_mcp.expect(what);
+            assert_eq!(tool.arguments["component_id"], "weather");
         }
     }
 
@@ -314,7 +336,7 @@ mod tests {
         let told = |denial: Denial| {
             let denied = Denied::new(&id, denial);
             assert_eq!(denied.grant, None);
-            let hint = hint(None, std::slice::from_ref(&denied), Ways::Commands);
+            let hint = hint(None, std::slice::from_ref(&denied));
             (denied.to_string(), hint.unwrap())
         };
         let a = || denial(DenialKind::Read, "/a");
@@ -345,9 +367,14 @@ mod tests {
 
     #[test]
     fn tools_are_named_to_those_who_have_them() {
-        let denied = [denied(DenialKind::Read, "/a")];
-        let names = |ways| hint(None, &denied, ways).unwrap().contains("over MCP");
-        assert!(names(Ways::CommandsAndTools) && !names(Ways::Commands));
+        let told = |ways| {
+            let denied = reachable(vec![denied(DenialKind::Read, "/a")], ways);
+            let hint = hint(None, &denied).unwrap();
+            let names_tool = hint.contains("over MCP");
+            (names_tool, json!(denied)[0]["grant"].get("tool").is_some())
+        };
+        assert_eq!(told(Ways::CommandsAndTools), (true, true));
+        assert_eq!(told(Ways::Commands), (false, false));
     }
 
     #[test]
@@ -364,10 +391,10 @@ mod tests {
         let many: Vec<Denied> = (0..9)
             .map(|n| denied(DenialKind::Lookup, &format!("h{n}.example")))
             .collect();
-        let hint = hint(Some("first".to_owned()), &many, Ways::Commands).unwrap();
+        let hint = hint(Some("first".to_owned()), &many).unwrap();
         assert!(hint.starts_with("first; "), "{hint}");
         assert!(hint.contains("and 6 more like it"), "{hint}");
         assert_eq!(hint.matches("wassette permission").count(), HINTED);
-        assert_eq!(super::hint(None, &[], Ways::Commands), None);
+        assert_eq!(super::hint(None, &[]), None);
     }
 }

@@ -5,8 +5,9 @@ use serde_json::json;
 use crate::support::cli::Cli;
 use crate::support::mcp::{Place, text_of};
 
-/// Three functions ask `wasi:config/store` for a key. When there is none,
-/// `need` traps, `ask` returns an error value, and `try` goes on.
+/// Four functions ask `wasi:config/store` for a key. When there is none,
+/// `need` traps, `ask` returns an error value, and `try` goes on; `brood` never
+/// ends.
 pub const ASKS: &str = r#"
 (component
   (import "wasi:config/store@0.2.0-draft" (instance $store
@@ -34,7 +35,10 @@ pub const ASKS: &str = r#"
     (func (export "ask") (param i32 i32) (result i32)
       (i32.eqz (call $found (local.get 0) (local.get 1))))
     (func (export "try") (param i32 i32) (result i32)
-      (call $found (local.get 0) (local.get 1))))
+      (call $found (local.get 0) (local.get 1)))
+    (func (export "brood") (param i32 i32)
+      (drop (call $found (local.get 0) (local.get 1)))
+      (loop (br 0))))
   (core instance $i (instantiate $m
     (with "host" (instance
       (export "memory" (memory $mem "memory"))
@@ -44,6 +48,9 @@ pub const ASKS: &str = r#"
       (realloc (core func $mem "realloc"))))
   (func (export "ask") (param "key" string) (result (result))
     (canon lift (core func $i "ask") (memory (core memory $mem "memory"))
+      (realloc (core func $mem "realloc"))))
+  (func (export "brood") (param "key" string)
+    (canon lift (core func $i "brood") (memory (core memory $mem "memory"))
       (realloc (core func $mem "realloc"))))
   (func (export "try") (param "key" string) (result bool)
     (canon lift (core func $i "try") (memory (core memory $mem "memory"))
@@ -102,6 +109,21 @@ async fn over_mcp() {
     let found = client.call("try", json!({ "key": "CITY" })).await;
     assert_eq!(text_of(&found), json!({ "result": true }));
     assert_eq!(found.meta, None);
+}
+
+/// Nothing that the agent reads names a tool that it does not have.
+#[tokio::test]
+async fn over_mcp_where_agents_may_not_grant() {
+    let place = Place::new();
+    let client = place.stdio_with(&["--no-grants"]).await;
+    client.load(&place.component("asks.wat", ASKS)).await;
+    for function in ["need", "ask", "try"] {
+        let denied = client.call(function, json!({ "key": "CITY" })).await;
+        let beside = denied.meta.as_ref().map(|meta| json!(meta.0));
+        let told = format!("{} {beside:?}", text_of(&denied));
+        assert!(told.contains(COMMAND), "{told}");
+        assert!(!told.contains("grant-environment-variable"), "{told}");
+    }
 }
 
 #[test]

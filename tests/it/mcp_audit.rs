@@ -144,26 +144,30 @@ async fn a_call_that_was_cancelled_is_told_of() {
     let file = place.path("audit.jsonl");
     let server = place.http(&["--audit-log", file.to_str().unwrap()]).await;
     let client = Mcp::open(&server.url, None).await;
-    let uri = place.component("calc.wat", CALC);
+    let uri = place.component("asks.wat", ASKS);
     client.call("load-component", json!({ "uri": uri })).await;
-    let spin = json!({ "jsonrpc": "2.0", "id": 7, "method": "tools/call",
-        "params": { "name": "spin" } });
-    let spinning = client.post(&spin).await;
+    // Compiled before: what is cancelled is a guest that was denied something.
+    client.call("try", json!({ "key": "CITY" })).await;
+    let brood = json!({ "jsonrpc": "2.0", "id": 7, "method": "tools/call",
+        "params": { "name": "brood", "arguments": { "key": "CITY" } } });
+    let brooding = client.post(&brood).await;
+    tokio::time::sleep(Duration::from_millis(200)).await;
     let cancel = json!({ "jsonrpc": "2.0", "method": "notifications/cancelled",
         "params": { "requestId": 7 } });
     client.post(&cancel).await;
     let told = async {
-        while lines(&place).len() < 2 {
+        while lines(&place).len() < 3 {
             tokio::time::sleep(Duration::from_millis(20)).await;
         }
     };
     tokio::time::timeout(PATIENCE, told)
         .await
         .expect("no line for it");
-    drop(spinning);
-    let line = lines(&place).remove(1);
-    assert_eq!(line["tool"], "spin", "{line}");
-    assert_eq!(line["component"], "calc", "{line}");
+    drop(brooding);
+    let line = lines(&place).remove(2);
+    assert_eq!(line["tool"], "brood", "{line}");
+    assert_eq!(line["component"], "asks", "{line}");
+    assert_eq!(line["denials"][0]["what"], "CITY", "{line}");
     assert_eq!(line["outcome"], "failed", "{line}");
     assert_eq!(line["code"], "cancelled", "{line}");
 }

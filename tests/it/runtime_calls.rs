@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
+use tokio_util::sync::CancellationToken;
 use wassette::error::{Class, Diagnose, Report};
 use wassette::policy::Policy;
 use wassette::runtime::{CallError, Environment, Returned, Sandbox, SandboxOptions};
@@ -27,7 +28,11 @@ async fn functions_of_the_world_and_of_interfaces() {
     let args = args.as_object().unwrap();
     let sandbox = Sandbox::deny_all();
     assert_eq!(
-        program.call(&path, args, &sandbox).await.outcome.unwrap(),
+        program
+            .call(&path, args, &sandbox, &CancellationToken::new())
+            .await
+            .outcome
+            .unwrap(),
         three
     );
 }
@@ -103,7 +108,7 @@ async fn the_granted_environment_is_the_config_store() {
         let args = json!({"key": "CITY"});
         let args = args.as_object().unwrap();
         program
-            .call(&export("get"), args, sandbox)
+            .call(&export("get"), args, sandbox, &CancellationToken::new())
             .await
             .outcome
             .unwrap()

@@ -4,6 +4,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 use serde_json::{Map, json};
+use tokio_util::sync::CancellationToken;
 use wassette::policy::Policy;
 use wassette::runtime::{Environment, Returned, Sandbox, SandboxOptions};
 use wassette::secret::{Redactor, Secret};
@@ -31,7 +32,14 @@ async fn results_and_error_values_are_cleaned() {
     let program = installed.program();
     let secret = Secret::from(SECRET);
     let call = async |function: &str, sandbox: &Sandbox| {
-        let called = program.call(&export(function), &Map::new(), sandbox).await;
+        let called = program
+            .call(
+                &export(function),
+                &Map::new(),
+                sandbox,
+                &CancellationToken::new(),
+            )
+            .await;
         called.outcome.unwrap()
     };
     let open = sandbox(Redactor::default());

