@@ -51,7 +51,6 @@ pub use cache::{
 };
 pub use call::CallReport;
 pub use config::{BundledPolicy, Config, ConfigError};
-pub use denied::{Denied, DeniedCall};
 pub use doctor::{Diagnosis, Finding, State};
 pub use error::Error;
 pub use grants::{

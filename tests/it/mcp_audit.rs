@@ -151,7 +151,8 @@ async fn a_call_that_was_cancelled_is_told_of() {
     let brood = json!({ "jsonrpc": "2.0", "id": 7, "method": "tools/call",
         "params": { "name": "brood", "arguments": { "key": "CITY" } } });
     let brooding = client.post(&brood).await;
-    tokio::time::sleep(Duration::from_millis(200)).await;
+    // Time to ask, and to loop.
+    tokio::time::sleep(Duration::from_millis(500)).await;
     let cancel = json!({ "jsonrpc": "2.0", "method": "notifications/cancelled",
         "params": { "requestId": 7 } });
     client.post(&cancel).await;
