@@ -1,0 +1,6 @@
+//! Credentials, tokens and logins.
+
+mod faults;
+mod mirrors;
+mod registry;
+mod tokens;

@@ -1,0 +1,4 @@
+//! Real MCP clients and real components.
+
+mod real_components;
+mod stacks;

@@ -1,0 +1,19 @@
+//! The MCP server, over each transport.
+
+mod audit;
+mod auth;
+mod cors;
+pub mod crowd;
+#[cfg(unix)]
+mod denials;
+mod events;
+mod follow;
+pub mod grants;
+mod grants_config;
+mod grants_swapped;
+mod http;
+mod limits;
+mod offer;
+mod shown;
+mod sse;
+mod tools;

@@ -1,0 +1,11 @@
+//! What a guest may reach.
+
+mod environment;
+#[cfg(unix)]
+mod files;
+#[cfg(unix)]
+mod files_escape;
+#[cfg(unix)]
+mod files_server;
+mod requests;
+mod sockets;

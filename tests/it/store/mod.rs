@@ -1,0 +1,15 @@
+//! The store on disk: atomic, durable, shared by processes.
+
+mod cache;
+mod cache_room;
+mod crash;
+mod damage;
+mod disk_full;
+#[cfg(unix)]
+mod flips;
+mod foreign;
+mod previous;
+mod processes;
+mod read_only;
+mod steps;
+mod update;

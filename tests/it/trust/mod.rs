@@ -1,0 +1,3 @@
+//! What an artifact must prove.
+
+mod verify;
