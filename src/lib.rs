@@ -42,6 +42,10 @@ pub mod policy;
 
 pub mod schema;
 
+pub mod net;
+
+pub mod registry;
+
 pub mod fetch;
 
 pub mod verify;

@@ -22,7 +22,10 @@ pub fn run() {
         .build()
         .expect("a runtime");
     let fetcher = Fetcher::new(FetchOptions {
-        retry_base: Duration::from_millis(1),
+        net: wassette::net::Options {
+            retry_base: Duration::from_millis(1),
+            ..Default::default()
+        },
         ..FetchOptions::default()
     });
     let directory = Path::new(&directory);

@@ -6,8 +6,9 @@ use clap::Args;
 use console::Term;
 
 use crate::error::{Class, Diagnose};
-use crate::fetch::{Credential, Given, Secret};
 use crate::reference::{Reference, Shown};
+use crate::registry::{Credential, Given};
+use crate::secret::Secret;
 
 use super::terminal::{line, unseen_line};
 

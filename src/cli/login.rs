@@ -57,7 +57,10 @@ impl Login {
             Some(Store::File) => LoginStore::File,
             Some(Store::Keyring) => LoginStore::Keyring,
         };
-        let user = (username.as_str(), &secret);
+        let user = crate::registry::Login {
+            username: &username,
+            secret: &secret,
+        };
         let login = async { Ok(service.login(&self.host, user, store).await?) };
         let logged_in = block_on(login)?;
         if !logged_in.checked {

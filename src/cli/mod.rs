@@ -44,8 +44,9 @@ use tracing_subscriber::layer::SubscriberExt;
 use tracing_subscriber::util::SubscriberInitExt;
 
 use crate::error::{Class, Diagnose, Report};
-use crate::fetch::{CredentialOptions, Given, Network};
 use crate::mcp;
+use crate::net::Network;
+use crate::registry::{CredentialOptions, Given};
 use crate::service::{self, Service, ServiceOptions};
 
 use output::Format;

@@ -4,21 +4,20 @@ use std::io;
 use std::path::{Path, PathBuf};
 
 use http::{HeaderMap, HeaderValue, StatusCode};
-use reqwest::Response;
 use tokio::sync::mpsc;
 use tokio::task::{JoinHandle, spawn_blocking};
 use tokio::time::{Instant, timeout_at};
 
-use super::error::Failure;
-use super::http::{
-    Body, Http, HttpError, Meter, Patience, Persistence, Resume, host_and_port, validator,
-};
+use super::error::ErrorKind;
 use super::outcome::Blob;
 use super::progress::Progress;
 use super::queue::{self, Piece, Queue};
 use super::sink::{self, StagedFile, Stopped};
 use super::unpack::Unpack;
 use crate::digest::{Expected, Mismatch};
+use crate::net::{
+    Client, Error, Meter, Response, Resume, Retry, RetryBudget, RetryMode, validator,
+};
 
 /// A download that got this many bytes further, or this part of its length,
 /// may fail as often again.
@@ -32,16 +31,7 @@ pub(super) trait Source: Sync {
     fn open(
         &self,
         resume: Option<&Resume>,
-    ) -> impl Future<Output = Result<Response, HttpError>> + Send;
-}
-
-/// Whether the response is of those that [`Source::open`] hands on.
-pub(super) fn is_answer(response: &Response, resume: Option<&Resume>) -> bool {
-    match response.status() {
-        StatusCode::OK => true,
-        StatusCode::PARTIAL_CONTENT | StatusCode::RANGE_NOT_SATISFIABLE => resume.is_some(),
-        _ => false,
-    }
+    ) -> impl Future<Output = Result<Response, ErrorKind>> + Send;
 }
 
 /// One download on its way to disk.
@@ -56,8 +46,8 @@ pub(super) struct Download<'a> {
     pub unpack: Option<Unpack>,
     /// Where a part is kept, should it break off. Not of what is unpacked.
     pub parts: Option<&'a Path>,
-    pub persistence: Persistence,
-    pub http: &'a Http,
+    pub retry: RetryMode,
+    pub http: &'a Client,
     pub meter: &'a Meter,
     pub progress: &'a dyn Progress,
 }
@@ -76,18 +66,18 @@ enum Ranges {
 pub(super) async fn download(
     source: &impl Source,
     download: Download<'_>,
-) -> Result<(Blob, HeaderMap), Failure> {
-    let deadline = Instant::now() + download.meter.limit;
+) -> Result<(Blob, HeaderMap), ErrorKind> {
+    let deadline = Instant::now() + download.http.options().transfer_timeout;
     let (resumed, first) = pass(source, download.clone(), (Ranges::Useful, deadline)).await;
     match first {
         // Parts that do not belong together say nothing of the whole.
         Err(
-            Failure::Mismatch {
+            ErrorKind::Mismatch {
                 mismatch: Mismatch::Digest { .. },
                 ..
             }
             // Met before the digest was known.
-            | Failure::Unpack(_),
+            | ErrorKind::Unpack(_),
         ) if resumed > 0 => {
             tracing::info!("the parts do not belong together: downloading anew");
             pass(source, download, (Ranges::Useless, deadline)).await.1
@@ -103,13 +93,13 @@ async fn pass(
     source: &impl Source,
     download: Download<'_>,
     (ranges, deadline): (Ranges, Instant),
-) -> (u64, Result<(Blob, HeaderMap), Failure>) {
+) -> (u64, Result<(Blob, HeaderMap), ErrorKind>) {
     let (queue, pieces) = queue::queue();
     let (done, writer) = match writer(&download, pieces).await {
         Ok(writer) => writer,
-        Err(error) => return (0, Err(Failure::disk(error))),
+        Err(error) => return (0, Err(ErrorKind::disk(error))),
     };
-    let mut transfer = Transfer {
+    let mut transfer = Receiver {
         download: &download,
         ranges,
         done,
@@ -122,19 +112,19 @@ async fn pass(
     };
     let received = match timeout_at(deadline, transfer.receive(source, queue)).await {
         Ok(received) => received,
-        Err(_) => Err(Failure::Http(HttpError::Slow {
+        Err(_) => Err(ErrorKind::Net(Error::Slow {
             host: std::mem::take(&mut transfer.host),
         })),
     };
     let written = match writer.await {
         Ok(written) => written,
-        Err(error) => return (0, Err(Failure::disk(io::Error::other(error)))),
+        Err(error) => return (0, Err(ErrorKind::disk(io::Error::other(error)))),
     };
     let result = match (written, received) {
         // The writer stopped for want of pieces.
         (_, Err(failure)) => Err(failure),
         (Ok(blob), Ok(())) => Ok((blob, transfer.headers)),
-        (Err(stopped), Ok(())) => Err(Failure::stopped(stopped, download.what)),
+        (Err(stopped), Ok(())) => Err(ErrorKind::stopped(stopped, download.what)),
     };
     (transfer.resumed, result)
 }
@@ -151,7 +141,7 @@ async fn writer(
     }
     let parts = download.parts.map(Path::to_owned);
     let open = move || match parts {
-        Some(parts) => StagedFile::go_on(&path, expected, &parts),
+        Some(parts) => StagedFile::reopen(&path, expected, &parts),
         None => StagedFile::create(&path, expected),
     };
     let file = spawn_blocking(open).await.map_err(io::Error::other)??;
@@ -164,7 +154,7 @@ async fn writer(
 }
 
 /// How far a download is.
-struct Transfer<'a> {
+struct Receiver<'a> {
     download: &'a Download<'a>,
     ranges: Ranges,
     /// Bytes handed to the writer since the file was begun.
@@ -182,33 +172,28 @@ struct Transfer<'a> {
 /// How one response ended.
 enum Ended {
     Whole,
-    Broken(HttpError),
+    Broken(Error),
     /// The writer is gone, and says why when it is joined.
     Unwanted,
 }
 
-impl Transfer<'_> {
-    async fn receive(&mut self, source: &impl Source, queue: Queue) -> Result<(), Failure> {
+impl Receiver<'_> {
+    async fn receive(&mut self, source: &impl Source, queue: Queue) -> Result<(), ErrorKind> {
         let Download {
-            http,
-            meter,
-            persistence,
-            ..
+            http, meter, retry, ..
         } = self.download;
-        let mut patience = http.patience(meter, *persistence);
+        let mut budget = http.retry_budget(meter, *retry);
         loop {
             let resume = self.resume();
             let response = source.open(resume.as_ref()).await?;
-            self.host = host_and_port(response.url());
+            self.host = response.host();
             match &resume {
                 Some(resume) if resume.is_answered_by(&response) => self.begun_by(&response),
                 Some(_) if response.status() != StatusCode::OK => {
                     self.ranges = Ranges::Useless;
-                    if patience.is_over() {
-                        return Err(HttpError::range(response.url()).into());
-                    }
+                    let error = Error::range(response.url());
                     drop(response);
-                    patience.pause(None).await;
+                    self.pause(error, &mut budget).await?;
                     continue;
                 }
                 // All of it, asked for or not.
@@ -226,7 +211,7 @@ impl Transfer<'_> {
                     return Ok(());
                 }
                 Ended::Unwanted => return Ok(()),
-                Ended::Broken(error) => self.bear(error, &mut patience).await?,
+                Ended::Broken(error) => self.retry_or_fail(error, &mut budget).await?,
             }
         }
     }
@@ -242,10 +227,10 @@ impl Transfer<'_> {
     }
 
     /// Refuses a length above the limit before a byte of it is read.
-    fn check_length(&self, response: &Response) -> Result<(), Failure> {
+    fn check_length(&self, response: &Response) -> Result<(), ErrorKind> {
         let limit = self.download.expected.limit;
         match response.content_length() {
-            Some(length) if length > limit => Err(Failure::too_large(self.download.what, limit)),
+            Some(length) if length > limit => Err(ErrorKind::too_large(self.download.what, limit)),
             _ => Ok(()),
         }
     }
@@ -275,8 +260,8 @@ impl Transfer<'_> {
     async fn body(&mut self, response: Response, queue: &Queue) -> Ended {
         let partial = response.status() == StatusCode::PARTIAL_CONTENT;
         let url = response.url().clone();
-        let framed = is_framed(&response);
-        let mut body = Body::new(response, self.download.meter);
+        let framed = response.is_framed();
+        let mut body = response.body(self.download.meter);
         loop {
             match body.next().await {
                 Ok(Some(chunk)) => {
@@ -294,7 +279,7 @@ impl Transfer<'_> {
                 // Only what came with its length, or in counted pieces, is
                 // known to have come to its end.
                 Ok(None) if self.is_short() && (partial || !framed) => {
-                    return Ended::Broken(HttpError::cut(&url));
+                    return Ended::Broken(Error::cut(&url));
                 }
                 Ok(None) => return Ended::Whole,
                 Err(_) if self.total == Some(self.done) => return Ended::Whole,
@@ -307,33 +292,36 @@ impl Transfer<'_> {
         self.total.is_some_and(|total| self.done < total)
     }
 
-    /// Pauses before the next attempt, if there is one.
-    async fn bear(
+    /// Pauses before the next attempt. A download that got much further may
+    /// fail as often again.
+    async fn retry_or_fail(
         &mut self,
-        error: HttpError,
-        patience: &mut Patience<'_>,
-    ) -> Result<(), HttpError> {
+        error: Error,
+        budget: &mut RetryBudget<'_>,
+    ) -> Result<(), Error> {
         let gained = self.done.saturating_sub(self.best);
         let stride = self
             .total
             .map_or(STRIDE, |total| STRIDE.min(total / STRIDES));
         if gained > 0 && gained >= stride {
             self.best = self.done;
-            patience.restore();
+            budget.restore();
         }
-        if patience.is_over() {
+        self.pause(error, budget).await
+    }
+
+    /// Pauses before the next attempt, if there is one.
+    async fn pause(&self, error: Error, budget: &mut RetryBudget<'_>) -> Result<(), Error> {
+        if budget.is_spent() {
             return Err(error);
         }
         tracing::info!(host = self.host, %error, done = self.done, "the download broke off");
-        patience.pause(None).await;
+        let retry = Retry {
+            host: &self.host,
+            reason: &error.chain(),
+            after: None,
+        };
+        budget.pause(retry).await;
         Ok(())
     }
-}
-
-/// Whether the end of the body can be told from the end of the connection.
-fn is_framed(response: &Response) -> bool {
-    let headers = response.headers();
-    response.version() >= http::Version::HTTP_2
-        || headers.contains_key(http::header::CONTENT_LENGTH)
-        || headers.contains_key(http::header::TRANSFER_ENCODING)
 }

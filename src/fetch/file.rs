@@ -8,7 +8,7 @@ use std::time::UNIX_EPOCH;
 use bytes::Bytes;
 use tokio::sync::watch;
 
-use super::error::Failure;
+use super::error::ErrorKind;
 use super::outcome::{Blob, Identity, Parts};
 use super::progress::Progress;
 use super::sink::StagedFile;
@@ -19,8 +19,8 @@ const CHUNK: usize = 512 * 1024;
 const MAX_TEXT_BYTES: u64 = 16 * 1024 * 1024;
 
 /// Stats the file.
-pub(super) async fn resolve(path: &Path) -> Result<(Identity, Option<Bytes>), Failure> {
-    let metadata = tokio::fs::metadata(path).await.map_err(Failure::file)?;
+pub(super) async fn resolve(path: &Path) -> Result<(Identity, Option<Bytes>), ErrorKind> {
+    let metadata = tokio::fs::metadata(path).await.map_err(ErrorKind::file)?;
     regular(&metadata)?;
     Ok((identity(&metadata), None))
 }
@@ -32,7 +32,7 @@ pub(super) async fn fetch(
     target: PathBuf,
     limit: u64,
     progress: &dyn Progress,
-) -> Result<Parts, Failure> {
+) -> Result<Parts, ErrorKind> {
     let path = path.to_owned();
     let (report, mut reports) = watch::channel((0, None));
     let copy = tokio::task::spawn_blocking(move || copy(&path, &target, limit, &report));
@@ -42,7 +42,7 @@ pub(super) async fn fetch(
     }
     let copied = copy
         .await
-        .map_err(|error| Failure::disk(io::Error::other(error)))?;
+        .map_err(|error| ErrorKind::disk(io::Error::other(error)))?;
     let (identity, component) = copied?;
     Ok(Parts {
         identity,
@@ -59,11 +59,11 @@ fn copy(
     target: &Path,
     limit: u64,
     report: &Report,
-) -> Result<(Identity, Blob), Failure> {
+) -> Result<(Identity, Blob), ErrorKind> {
     // Looked at before it is opened: opening a named pipe would wait for a writer.
-    regular(&fs::metadata(path).map_err(Failure::file)?)?;
-    let source = File::open(path).map_err(Failure::file)?;
-    let metadata = source.metadata().map_err(Failure::file)?;
+    regular(&fs::metadata(path).map_err(ErrorKind::file)?)?;
+    let source = File::open(path).map_err(ErrorKind::file)?;
+    let metadata = source.metadata().map_err(ErrorKind::file)?;
     regular(&metadata)?;
     let text = path
         .extension()
@@ -82,20 +82,20 @@ fn transfer(
     limit: u64,
     size: u64,
     report: &Report,
-) -> Result<Blob, Failure> {
+) -> Result<Blob, ErrorKind> {
     if size > limit {
-        return Err(Failure::too_large("the file", limit));
+        return Err(ErrorKind::too_large("the file", limit));
     }
     let expected = Expected {
         limit,
         ..Expected::default()
     };
-    let stopped = |stopped| Failure::stopped(stopped, "the file");
-    let mut staged = StagedFile::create(target, expected).map_err(Failure::disk)?;
+    let stopped = |stopped| ErrorKind::stopped(stopped, "the file");
+    let mut staged = StagedFile::create(target, expected).map_err(ErrorKind::disk)?;
     let mut chunk = vec![0; CHUNK];
     let mut done = 0;
     loop {
-        let n = source.read(&mut chunk).map_err(Failure::file)?;
+        let n = source.read(&mut chunk).map_err(ErrorKind::file)?;
         if n == 0 {
             break;
         }
@@ -103,36 +103,36 @@ fn transfer(
         done += n as u64;
         // Nobody waits any more: the load was cancelled.
         if report.send((done, Some(size))).is_err() {
-            return Err(Failure::disk(io::ErrorKind::Interrupted.into()));
+            return Err(ErrorKind::disk(io::ErrorKind::Interrupted.into()));
         }
     }
     staged.finish().map_err(stopped)
 }
 
-fn convert(source: File, target: &Path, limit: u64) -> Result<Blob, Failure> {
+fn convert(source: File, target: &Path, limit: u64) -> Result<Blob, ErrorKind> {
     let mut text = Vec::new();
     source
         .take(limit + 1)
         .read_to_end(&mut text)
-        .map_err(Failure::file)?;
+        .map_err(ErrorKind::file)?;
     if text.len() as u64 > limit {
-        return Err(Failure::stopped(
+        return Err(ErrorKind::stopped(
             super::sink::Stopped::Mismatch(Mismatch::TooLarge { limit }),
             "the text file",
         ));
     }
-    let binary = wat::parse_bytes(&text).map_err(Failure::Text)?;
-    let stopped = |stopped| Failure::stopped(stopped, "the file");
-    let mut staged = StagedFile::create(target, Expected::default()).map_err(Failure::disk)?;
+    let binary = wat::parse_bytes(&text).map_err(ErrorKind::Text)?;
+    let stopped = |stopped| ErrorKind::stopped(stopped, "the file");
+    let mut staged = StagedFile::create(target, Expected::default()).map_err(ErrorKind::disk)?;
     staged.write(&binary).map_err(stopped)?;
     staged.finish().map_err(stopped)
 }
 
-fn regular(metadata: &Metadata) -> Result<(), Failure> {
+fn regular(metadata: &Metadata) -> Result<(), ErrorKind> {
     if metadata.is_file() {
         Ok(())
     } else {
-        Err(Failure::NotAFile)
+        Err(ErrorKind::NotAFile)
     }
 }
 

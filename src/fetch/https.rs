@@ -4,49 +4,86 @@ use std::path::{Path, PathBuf};
 
 use bytes::Bytes;
 use http::{HeaderMap, HeaderValue, Method, StatusCode, header};
-use reqwest::Response;
 use url::Url;
 
 use super::download::{self, Download, Source};
-use super::error::Failure;
-use super::http::{Http, HttpError, Meter, Persistence, Request, Resume};
+use super::error::ErrorKind;
 use super::outcome::{Identity, Parts};
 use super::progress::Progress;
 use crate::digest::Expected;
+use crate::net::{Client, Meter, Request, Response, Resume, RetryMode};
 
-/// Asks for the headers only; what is `known` need not be told again.
-pub(super) async fn resolve(
-    http: &Http,
-    url: &Url,
-    (known, meter): (Option<&Identity>, &Meter),
-) -> Result<(Identity, Option<Bytes>), Failure> {
-    let condition = known.and_then(condition);
-    let ask = async |method| {
-        let mut request = Request::new(method, url.clone());
-        if let Some(tag) = &condition {
-            request.headers.insert(header::IF_NONE_MATCH, tag.clone());
+/// A file on a web server.
+pub(super) struct WebFile<'a> {
+    pub http: &'a Client,
+    pub url: &'a Url,
+    pub meter: &'a Meter,
+}
+
+/// Where the file goes, and what it is held to.
+pub(super) struct Target<'a> {
+    pub path: PathBuf,
+    pub expected: Expected,
+    /// Where a part is kept, should the download break off.
+    pub parts: Option<&'a Path>,
+    pub progress: &'a dyn Progress,
+}
+
+impl WebFile<'_> {
+    /// Asks for the headers only, and only whether they changed where they are
+    /// `known`.
+    pub async fn resolve(
+        &self,
+        known: Option<&Identity>,
+    ) -> Result<(Identity, Option<Bytes>), ErrorKind> {
+        let condition = known.and_then(condition);
+        let ask = async |method| {
+            let mut request = Request::new(method, self.url.clone());
+            if let Some(tag) = &condition {
+                request.headers.insert(header::IF_NONE_MATCH, tag.clone());
+            }
+            self.http.send(request, self.meter).await
+        };
+        let mut response = ask(Method::HEAD).await?;
+        // Some servers, and all presigned addresses, answer only to GET. The
+        // body is not read: this only asks whether there is a new one.
+        let refused = response.status().is_client_error() && !is_missing(&response);
+        if refused && condition.is_some() {
+            response = ask(Method::GET).await?;
         }
-        http.send(request, meter).await
-    };
-    let mut response = ask(Method::HEAD).await?;
-    // Some servers, and all presigned addresses, answer only to GET. The body
-    // is not read: only the news that there is none is of use here.
-    let refused = response.status().is_client_error() && !is_missing(&response);
-    if refused && condition.is_some() {
-        response = ask(Method::GET).await?;
+        let identity = match (response.status(), known) {
+            (StatusCode::NOT_MODIFIED, Some(known)) => known.clone(),
+            (status, _) if status.is_success() => identity(response.headers()),
+            _ if is_missing(&response) => return Err(response.refused("the file").await.into()),
+            _ => Identity::Https {
+                etag: None,
+                last_modified: None,
+            },
+        };
+        Ok((identity, None))
     }
-    let identity = match (response.status(), known) {
-        (StatusCode::NOT_MODIFIED, Some(known)) => known.clone(),
-        (status, _) if status.is_success() => identity(response.headers()),
-        _ if is_missing(&response) => {
-            return Err(HttpError::refused(response, "the file").await.into());
-        }
-        _ => Identity::Https {
-            etag: None,
-            last_modified: None,
-        },
-    };
-    Ok((identity, None))
+
+    pub async fn fetch(&self, target: Target<'_>) -> Result<Parts, ErrorKind> {
+        let download = Download {
+            what: "the file",
+            path: target.path,
+            expected: target.expected,
+            unpack: None,
+            parts: target.parts,
+            retry: RetryMode::Repeat,
+            http: self.http,
+            meter: self.meter,
+            progress: target.progress,
+        };
+        let (component, headers) = download::download(self, download).await?;
+        Ok(Parts {
+            // Of this answer, not of the earlier HEAD: the file may have changed between.
+            identity: identity(&headers),
+            component,
+            artifact: None,
+            policy: None,
+        })
+    }
 }
 
 fn is_missing(response: &Response) -> bool {
@@ -60,49 +97,17 @@ fn condition(known: &Identity) -> Option<HeaderValue> {
     }
 }
 
-pub(super) async fn fetch(
-    http: &Http,
-    url: &Url,
-    (target, expected, parts): (PathBuf, Expected, Option<&Path>),
-    (meter, progress): (&Meter, &dyn Progress),
-) -> Result<Parts, Failure> {
-    let source = WebFile { http, url, meter };
-    let first = Download {
-        what: "the file",
-        path: target,
-        expected,
-        unpack: None,
-        parts,
-        persistence: Persistence::Patient,
-        http,
-        meter,
-        progress,
-    };
-    let (component, headers) = download::download(&source, first).await?;
-    Ok(Parts {
-        // Of this answer, not of the earlier HEAD: the file may have changed between.
-        identity: identity(&headers),
-        component,
-        artifact: None,
-        policy: None,
-    })
-}
-
-struct WebFile<'a> {
-    http: &'a Http,
-    url: &'a Url,
-    meter: &'a Meter,
-}
-
 impl Source for WebFile<'_> {
-    async fn open(&self, resume: Option<&Resume>) -> Result<Response, HttpError> {
+    async fn open(&self, resume: Option<&Resume>) -> Result<Response, ErrorKind> {
         let mut request = Request::new(Method::GET, self.url.clone());
         request.headers = resume.map(Resume::headers).unwrap_or_default();
         let response = self.http.send(request, self.meter).await?;
-        if download::is_answer(&response, resume) {
-            Ok(response)
-        } else {
-            Err(HttpError::refused(response, "the file").await)
+        match response.status() {
+            StatusCode::OK => Ok(response),
+            StatusCode::PARTIAL_CONTENT | StatusCode::RANGE_NOT_SATISFIABLE if resume.is_some() => {
+                Ok(response)
+            }
+            _ => Err(response.refused("the file").await.into()),
         }
     }
 }

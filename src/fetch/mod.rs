@@ -1,82 +1,80 @@
 //! Bytes in: from files, web servers, OCI registries and OCI image layouts.
 //!
-//! Whatever a source promises of a blob (digest, size) is checked while the
-//! blob streams to disk, and cannot be switched off; nothing is held in memory
+//! Digests and sizes that a source gives for a blob are checked while the blob
+//! streams to disk, which cannot be switched off; nothing is held in memory
 //! that grows with the artifact. Dropping a future stops its transfer.
 
-mod credentials;
+mod content;
 mod download;
 mod error;
 mod file;
-mod hosts;
-mod http;
 mod https;
-mod oci;
+mod kept;
+mod layout;
+mod layout_error;
+mod media_type;
 mod options;
 mod outcome;
 mod parts;
+mod plan;
 mod preamble;
-mod private_dir;
 mod progress;
 mod queue;
+mod remote;
 mod sink;
 mod slots;
+#[cfg(test)]
+mod tests;
 mod unpack;
+mod wasm_config;
 
-use std::io;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::time::Instant;
 
-use bytes::Bytes;
-
-pub use credentials::{
-    Credential, CredentialOptions, CredentialSource, Given, HelperError, Keyring, LoginFile,
-    LoginFileError, Place, Removed, Secret,
-};
-pub use error::{Failure, FetchError};
-pub use hosts::{
-    Access, ApiPath, Authority, Capability, Certificate, DialTimeout, Host, InvalidHosts, Mirrors,
-    RegistryName,
-};
-pub use http::HttpError;
-pub use oci::{
-    Checked, ConfigTarget, InvalidManifest, LayoutError, LoginError, Reached, WasmConfig,
-};
-pub use options::{FetchOptions, Network};
-pub use outcome::{Artifact, Blob, Fetched, Identity, KeptBlob, Openness, Receipt, Resolved};
+pub use error::{ErrorKind, FetchError};
+pub use layout_error::LayoutError;
+pub use options::FetchOptions;
+pub use outcome::{Artifact, Blob, Fetched, Identity, KeptBlob, Receipt, Resolved};
 pub use parts::clear_parts;
+pub use plan::InvalidArtifact;
 pub use progress::{Progress, Silent, Step};
 pub use unpack::UnpackError;
+pub use wasm_config::{ConfigTarget, WasmConfig};
 
-use crate::digest::{Digest, Expected};
-use crate::reference::Reference;
+use crate::digest::Expected;
+use crate::net::{self, Network};
+use crate::reference::{OciReference, Reference};
+use crate::registry::{self, Capability, Transfer};
+use content::{Assembly, assemble};
 use error::Failed;
-use http::{Http, Meter};
+use https::WebFile;
+use layout::Layout;
 use outcome::Parts;
-use private_dir::private_dir;
+use remote::Artifacts;
 use slots::Slots;
-
-/// What is to be transferred.
-type Source<'a> = (&'a Reference, Identity, Option<Bytes>, Option<Digest>);
 
 /// Fetches components. One for the whole program: it bounds how many downloads
 /// run at once, and keeps connections and registry tokens.
 pub struct Fetcher {
     options: FetchOptions,
-    http: Http,
-    auth: oci::Auth,
+    client: registry::Client,
     downloads: Slots,
 }
 
 impl Fetcher {
     /// Costs nothing: the HTTP client and its certificates are made at first use.
     pub fn new(options: FetchOptions) -> Self {
+        let http = net::Client::new(options.net.clone());
         Fetcher {
-            http: Http::new(&options),
-            auth: oci::Auth::new(options.credentials.clone()),
+            client: registry::Client::new(http, options.registry.clone()),
             downloads: Slots::new(options.concurrency),
             options,
         }
+    }
+
+    /// The client that speaks to registries.
+    pub fn registries(&self) -> &registry::Client {
+        &self.client
     }
 
     /// Finds out what the reference stands for now: one HEAD for a tag or a
@@ -101,8 +99,8 @@ impl Fetcher {
         known: Option<&Identity>,
     ) -> Result<Resolved, FetchError> {
         let started = Instant::now();
-        let meter = Meter::new(&self.options);
-        // A digest needs no looking up; whether it is installed is for the caller to see.
+        let transfer = Transfer::default();
+        // A digest needs no looking up; the caller sees whether it is installed.
         let asks = match reference {
             Reference::Oci(oci) => oci.digest().is_none(),
             Reference::Https(_) => true,
@@ -112,23 +110,42 @@ impl Fetcher {
             self.online(reference)?;
         }
         let found = match reference {
-            Reference::Oci(oci) => self.oci(&meter).resolve(oci).await,
+            Reference::Oci(oci) => self.resolve_tag(oci, &transfer).await,
             Reference::Https(url) => {
-                let found = https::resolve(&self.http, url, (known, &meter)).await;
-                found.map_err(Failed::from)
+                let file = self.web_file(url, &transfer);
+                file.resolve(known).await.map_err(Failed::from)
             }
             Reference::File(path) => file::resolve(path).await.map_err(Failed::from),
-            Reference::Layout(layout) => oci::layout::resolve(layout).await.map_err(Failed::from),
+            Reference::Layout(layout) => layout::resolve(layout).await.map_err(Failed::from),
         };
-        let (identity, manifest) = found.map_err(|failed| failed.of(reference))?;
+        let (identity, document) = found.map_err(|failed| failed.of(reference))?;
         Ok(Resolved {
             reference: reference.clone(),
             identity,
-            manifest,
+            document,
             pin: reference.content_digest(),
-            meter,
+            transfer,
             elapsed: started.elapsed(),
         })
+    }
+
+    /// Turns a tag into a digest, once; everything later asks for digests.
+    async fn resolve_tag(
+        &self,
+        reference: &OciReference,
+        transfer: &Transfer,
+    ) -> Result<(Identity, Option<bytes::Bytes>), Failed> {
+        let (manifest_digest, document) = match reference.digest() {
+            Some(digest) => (digest, None),
+            None => {
+                let tag = reference.tag().unwrap_or_default();
+                let resolve = Capability::Resolve;
+                let repository = self.client.repository(reference, resolve, transfer)?;
+                let asked = repository.first(async |remote| remote.look_up(tag).await);
+                asked.await?
+            }
+        };
+        Ok((Identity::Oci { manifest_digest }, document))
     }
 
     /// Brings the component into `staging`, an existing directory of the
@@ -136,8 +153,8 @@ impl Fetcher {
     ///
     /// # Errors
     ///
-    /// When the transfer fails, when a blob differs from what its descriptor
-    /// promises, or when the bytes do not start like a component.
+    /// When the transfer fails, when a blob differs from its descriptor, or
+    /// when the bytes do not start like a component.
     pub async fn fetch(
         &self,
         resolved: Resolved,
@@ -150,70 +167,68 @@ impl Fetcher {
         }
         progress.step(Step::Fetching);
         let target = staging.join("component.wasm");
-        let Resolved {
-            reference,
-            identity,
-            manifest,
-            pin,
-            meter,
-            elapsed,
-        } = resolved;
-        let source = (&reference, identity, manifest, pin);
-        let parts = match self.transfer(source, &target, (&meter, progress)).await {
+        let parts = match self.transfer(&resolved, &target, progress).await {
             Ok(parts) => parts,
             Err(failed) => {
                 // Another blob of the artifact may fail after the component has
                 // arrived. What cannot be removed goes with the staging directory.
                 let _ = tokio::fs::remove_file(target).await;
-                return Err(failed.of(&reference));
+                return Err(failed.of(&resolved.reference));
             }
         };
-        let fetch_ms = u64::try_from((elapsed + started.elapsed()).as_millis()).unwrap_or(u64::MAX);
-        Ok(finish(reference, parts, &meter, fetch_ms))
+        let elapsed = resolved.elapsed + started.elapsed();
+        let fetch_ms = u64::try_from(elapsed.as_millis()).unwrap_or(u64::MAX);
+        Ok(finish(resolved, parts, fetch_ms))
     }
 
     async fn transfer(
         &self,
-        (reference, identity, manifest, pin): Source<'_>,
+        resolved: &Resolved,
         target: &Path,
-        (meter, progress): (&Meter, &dyn Progress),
+        progress: &dyn Progress,
     ) -> Result<Parts, Failed> {
-        let target = target.to_owned();
+        let transfer = &resolved.transfer;
         let limit = self.options.max_component_bytes;
-        match (reference, identity) {
+        let assembly = |digest| Assembly {
+            digest,
+            document: resolved.document.clone(),
+            path: target.to_owned(),
+            max_component_bytes: limit,
+            max_policy_bytes: self.options.max_policy_bytes,
+            downloads: &self.downloads,
+            progress,
+        };
+        match (&resolved.reference, &resolved.identity) {
             (Reference::Oci(oci), Identity::Oci { manifest_digest }) => {
-                let pull = oci::Pull {
-                    digest: manifest_digest,
-                    manifest,
-                    target,
-                    progress,
+                let artifacts = Artifacts {
+                    repository: self.client.repository(oci, Capability::Pull, transfer)?,
+                    http: self.client.http(),
+                    meter: &transfer.meter,
+                    parts: self.options.parts_of(target),
                 };
-                self.oci(meter).pull(oci, pull).await
+                assemble(&artifacts, assembly(*manifest_digest)).await
+            }
+            (Reference::Layout(layout), Identity::Oci { manifest_digest }) => {
+                let layout = Layout::open(layout.path()).await?;
+                assemble(&layout, assembly(*manifest_digest)).await
             }
             (Reference::Https(url), _) => {
                 let _slot = self.downloads.take().await;
-                let expected = Expected {
-                    digest: pin,
-                    limit,
-                    ..Expected::default()
+                let target = https::Target {
+                    path: target.to_owned(),
+                    expected: Expected {
+                        digest: resolved.pin,
+                        limit,
+                        ..Expected::default()
+                    },
+                    parts: self.options.parts_of(target),
+                    progress,
                 };
-                let parts = self.options.parts_of(&target);
-                let to = (target.clone(), expected, parts);
-                Ok(https::fetch(&self.http, url, to, (meter, progress)).await?)
+                Ok(self.web_file(url, transfer).fetch(target).await?)
             }
             (Reference::File(path), _) => {
                 let _slot = self.downloads.take().await;
-                Ok(file::fetch(path, target, limit, progress).await?)
-            }
-            (Reference::Layout(layout), Identity::Oci { manifest_digest }) => {
-                let _slot = self.downloads.take().await;
-                let pull = oci::layout::Pull {
-                    digest: manifest_digest,
-                    target,
-                    limits: (limit, self.options.max_policy_bytes),
-                    progress,
-                };
-                Ok(oci::layout::pull(layout, pull).await?)
+                Ok(file::fetch(path, target.to_owned(), limit, progress).await?)
             }
             // `resolve` alone makes `Resolved`, and gives each kind its own identity.
             (Reference::Oci(_) | Reference::Layout(_), _) => {
@@ -222,67 +237,35 @@ impl Fetcher {
         }
     }
 
-    /// Says at once that the network is off, where it is.
-    fn online(&self, reference: &Reference) -> Result<(), FetchError> {
-        match self.options.network {
-            Network::On => Ok(()),
-            Network::Off => Err(Failed::from(Failure::Offline).of(reference)),
+    fn web_file<'a>(&'a self, url: &'a url::Url, transfer: &'a Transfer) -> WebFile<'a> {
+        WebFile {
+            http: self.client.http(),
+            url,
+            meter: &transfer.meter,
         }
     }
 
-    /// Asks a registry (`host[:port]`) whether it accepts these credentials.
-    ///
-    /// # Errors
-    ///
-    /// When it refuses them, or cannot be reached.
-    pub async fn check_login(
-        &self,
-        registry: &str,
-        username: &str,
-        secret: &Secret,
-    ) -> Result<Checked, LoginError> {
-        let mirrors = &self.options.mirrors;
-        oci::check_login((&self.http, mirrors), registry, (username, secret)).await
-    }
-
-    /// Asks a registry (`host[:port]`) for a sign of life.
-    ///
-    /// # Errors
-    ///
-    /// When it gives none.
-    pub async fn reach(&self, registry: &str) -> Result<Reached, LoginError> {
-        oci::reach((&self.http, &self.options.mirrors), registry).await
-    }
-
-    /// The registries for which other hosts are configured.
-    pub fn mirrored_registries(&self) -> impl Iterator<Item = String> {
-        let names = self.options.mirrors.hosts.keys();
-        names.filter_map(|name| Some(name.registry()?.to_owned()))
-    }
-
-    /// The files that may hold credentials, and how many registries each has
-    /// any for; the errors tell nothing of what is in them.
-    pub fn credential_files(&self) -> Vec<(PathBuf, io::Result<usize>)> {
-        credentials::files(&self.options.credentials)
-    }
-
-    fn oci<'a>(&'a self, meter: &'a Meter) -> oci::Registry<'a> {
-        oci::Registry {
-            http: &self.http,
-            auth: &self.auth,
-            options: &self.options,
-            downloads: &self.downloads,
-            meter,
+    /// Says at once that the network is off, where it is.
+    fn online(&self, reference: &Reference) -> Result<(), FetchError> {
+        match self.options.net.network {
+            Network::On => Ok(()),
+            Network::Off => Err(Failed::from(ErrorKind::Offline).of(reference)),
         }
     }
 }
 
-fn finish(reference: Reference, parts: Parts, meter: &Meter, fetch_ms: u64) -> Fetched {
+fn finish(resolved: Resolved, parts: Parts, fetch_ms: u64) -> Fetched {
+    let Resolved {
+        reference,
+        transfer,
+        ..
+    } = resolved;
     let source_host = match &reference {
         Reference::Oci(oci) => Some(oci.registry().to_owned()),
         Reference::Https(url) => url.host_str().map(str::to_owned),
         Reference::File(_) | Reference::Layout(_) => None,
     };
+    let meter = &transfer.meter;
     let receipt = Receipt {
         source_host,
         hosts_tried: meter.hosts_tried(),
@@ -292,7 +275,7 @@ fn finish(reference: Reference, parts: Parts, meter: &Meter, fetch_ms: u64) -> F
         requests: meter.requests(),
         retries: meter.retries(),
         bytes_resumed: meter.resumed(),
-        openness: meter.openness(),
+        openness: transfer.visibility(),
         fetch_ms,
     };
     Fetched {

@@ -8,9 +8,9 @@ use bytes::Bytes;
 use serde::{Deserialize, Serialize};
 
 use super::WasmConfig;
-use super::http::Meter;
 use crate::digest::Digest;
 use crate::reference::Reference;
+use crate::registry::{Transfer, Visibility};
 
 /// What a reference stood for when it was looked up.
 #[derive(Debug)]
@@ -18,9 +18,9 @@ pub struct Resolved {
     pub(super) reference: Reference,
     pub(super) identity: Identity,
     /// The OCI manifest, where finding its digest meant fetching it.
-    pub(super) manifest: Option<Bytes>,
+    pub(super) document: Option<Bytes>,
     pub(super) pin: Option<Digest>,
-    pub(super) meter: Meter,
+    pub(super) transfer: Transfer,
     pub(super) elapsed: Duration,
 }
 
@@ -47,12 +47,12 @@ impl Resolved {
 
     /// HTTP requests so far.
     pub fn requests(&self) -> u32 {
-        self.meter.requests()
+        self.transfer.meter.requests()
     }
 
     /// The hosts asked so far.
     pub fn hosts_tried(&self) -> Vec<String> {
-        self.meter.hosts_tried()
+        self.transfer.meter.hosts_tried()
     }
 }
 
@@ -160,19 +160,6 @@ pub struct KeptBlob {
     pub media_type: Option<String>,
 }
 
-/// Whether what was fetched is open to anyone.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum Openness {
-    /// It was had without credentials.
-    Public,
-    /// Credentials, or a client's certificate, were shown to whom it came from.
-    Private,
-    /// Fetched before this was noted.
-    #[default]
-    Unknown,
-}
-
 /// What one transfer did.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Receipt {
@@ -194,7 +181,7 @@ pub struct Receipt {
     #[serde(default)]
     pub bytes_resumed: u64,
     #[serde(default)]
-    pub openness: Openness,
+    pub openness: Visibility,
     /// Resolving and fetching, in milliseconds.
     pub fetch_ms: u64,
 }

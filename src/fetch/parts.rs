@@ -9,8 +9,8 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime};
 
-use super::private_dir;
 use crate::digest::Digest;
+use crate::secret::private_dir;
 
 /// Parts nobody came back for.
 const LIFETIME: Duration = Duration::from_secs(24 * 60 * 60);

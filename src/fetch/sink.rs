@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 
 use tokio::sync::mpsc;
 
-use super::error::Failure;
+use super::error::ErrorKind;
 use super::outcome::Blob;
 use super::parts::{self, Part};
 use super::preamble;
@@ -33,7 +33,7 @@ pub(super) enum Stopped {
     Mismatch(Mismatch),
     Disk(io::Error),
     /// It does not start like a component.
-    Content(Failure),
+    Content(ErrorKind),
 }
 
 impl StagedFile {
@@ -47,8 +47,8 @@ impl StagedFile {
         Ok(Self::over(file, unfinished, expected))
     }
 
-    /// Goes on with the part of it that is kept in `parts`, or begins one.
-    pub fn go_on(path: &Path, expected: Expected, parts: &Path) -> io::Result<Self> {
+    /// Reopens the part of it that is kept in `parts`, or begins one.
+    pub fn reopen(path: &Path, expected: Expected, parts: &Path) -> io::Result<Self> {
         let Some(digest) = &expected.digest else {
             return Self::create(path, expected);
         };
@@ -70,7 +70,7 @@ impl StagedFile {
             kept: true,
         };
         let mut staged = Self::over(part.file, unfinished, expected);
-        staged.take_up()?;
+        staged.resume()?;
         staged.unfinished.kept = staged.length() > 0;
         Ok(staged)
     }
@@ -87,7 +87,7 @@ impl StagedFile {
 
     /// Hashes what is there. The last byte is asked for in any case, so that
     /// the source has its say on all of it.
-    fn take_up(&mut self) -> io::Result<()> {
+    fn resume(&mut self) -> io::Result<()> {
         let most = self
             .expected
             .size
@@ -242,7 +242,7 @@ pub(super) fn copy<R: Read>(source: Source<R>, target: &Path) -> Result<Blob, St
     // Bytes that differ from what was promised are the reason for whatever
     // else is wrong with them. Behind a limit, nothing more is read.
     let limited = match &unpacked {
-        Err(Stopped::Content(Failure::Unpack(error))) => error.is_limit(),
+        Err(Stopped::Content(ErrorKind::Unpack(error))) => error.is_limit(),
         Err(Stopped::Mismatch(mismatch)) => matches!(mismatch, Mismatch::TooLarge { .. }),
         Err(Stopped::Disk(_)) => true,
         _ => false,

@@ -9,7 +9,8 @@ use std::time::Duration;
 use serde::Deserialize;
 
 use crate::error::{Class, Diagnose};
-use crate::fetch::{Authority, FetchOptions, Host, Mirrors, RegistryName};
+use crate::net::{self, Authority};
+use crate::registry::{Host, Mirrors, RegistryName};
 
 /// What the operator set; every key may be left out, an unknown one is an error.
 #[derive(Debug, Default, Deserialize)]
@@ -40,7 +41,7 @@ pub enum BundledPolicy {
     Ignore,
 }
 
-/// What is left out has the default of [`FetchOptions`].
+/// What is left out has the default of [`net::Options`].
 #[derive(Debug, Default, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct NetworkConfig {
@@ -85,7 +86,7 @@ impl From<bool> for Digests {
 
 impl NetworkConfig {
     /// Puts what is set into the options; `root` is where the configuration is.
-    pub fn apply(&self, options: &mut FetchOptions, root: &Path) {
+    pub fn apply(&self, options: &mut net::Options, root: &Path) {
         let set = |target: &mut Duration, value: Option<Duration>| {
             if let Some(value) = value {
                 *target = value;

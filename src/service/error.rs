@@ -1,9 +1,10 @@
 use std::sync::Arc;
 
 use crate::error::{Class, Diagnose};
-use crate::fetch::{FetchError, LoginError};
+use crate::fetch::FetchError;
 use crate::policy::{Permission, PolicyError};
 use crate::reference::{ComponentId, InvalidComponentId, InvalidReference};
+use crate::registry::LoginError;
 use crate::runtime::{CallError, CompileError};
 use crate::schema::SchemaError;
 use crate::store::{SecretError, StoreError};

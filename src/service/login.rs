@@ -5,10 +5,10 @@ use std::time::Duration;
 
 use serde::Serialize;
 
-use crate::fetch::{
-    Checked, Keyring, LoginError, LoginFile, LoginFileError, Place, Removed, Secret,
-};
 use crate::reference::Reference;
+use crate::registry::{
+    Checked, Keyring, Login, LoginError, LoginFile, LoginFileError, Place, Removed,
+};
 
 use super::{Error, Service};
 
@@ -67,20 +67,21 @@ impl Service {
     pub async fn login(
         &self,
         registry: &str,
-        (username, secret): (&str, &Secret),
+        login: Login<'_>,
         wanted: LoginStore,
     ) -> Result<LoggedIn, Error> {
         let registry = registry_name(registry)?;
         let checked = self
             .fetcher
-            .check_login(&registry, username, secret)
+            .registries()
+            .check_login(&registry, login)
             .await?;
         let file = self.login_file();
         let keyring = match place(wanted).await.map_err(LoginError::from)? {
             Some(keyring) => {
                 let program = keyring.program();
                 let place = Place::Keyring(keyring);
-                let kept = file.store((&registry, &place), username, secret).await;
+                let kept = file.store(&registry, &place, login).await;
                 match kept {
                     Err(LoginFileError::Keyring(error)) if wanted == LoginStore::Any => {
                         tracing::warn!("the login goes to a file: {error}");
@@ -92,13 +93,12 @@ impl Service {
             None => None,
         };
         if keyring.is_none() {
-            let place = (registry.as_str(), &Place::File);
-            let kept = file.store(place, username, secret).await;
+            let kept = file.store(&registry, &Place::File, login).await;
             kept.map_err(LoginError::from)?;
         }
         Ok(LoggedIn {
             registry,
-            username: username.to_owned(),
+            username: login.username.to_owned(),
             checked: checked == Checked::Accepted,
             file: file.path(),
             keyring,

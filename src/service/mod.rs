@@ -33,9 +33,11 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use crate::catalog::{Catalog, CatalogEntry};
-use crate::fetch::{CredentialOptions, FetchOptions, Fetcher, LoginFile, Network};
+use crate::fetch::{FetchOptions, Fetcher};
+use crate::net::{self, Network};
 use crate::policy::Limits;
 use crate::reference::ComponentId;
+use crate::registry::{self, CredentialOptions, LoginFile};
 use crate::runtime::{CodeSource, Program, Runtime, RuntimeOptions};
 use crate::store::{Damage, Entry, Installed, Store, StoreError};
 use crate::toolbox::Toolbox;
@@ -134,21 +136,27 @@ impl Service {
                 .unwrap_or(options.credentials.helper_timeout),
             ..options.credentials
         };
+        let mirrors = config.registry.mirrors(directory);
         let mut fetch = FetchOptions {
-            network: options.network,
-            mirrors: config.registry.mirrors(directory),
-            plain_http: config.registry.plain_http,
-            credentials,
+            net: net::Options {
+                network: options.network,
+                plain_http: config.registry.plain_http,
+                ..net::Options::default()
+            },
+            registry: registry::Options {
+                mirrors,
+                credentials,
+            },
             parts: Some(store.layout().parts()),
             ..FetchOptions::default()
         };
-        config.network.apply(&mut fetch, store.layout().root());
-        fetch.ca_files.extend(options.ca_files);
+        config.network.apply(&mut fetch.net, store.layout().root());
+        fetch.net.ca_files.extend(options.ca_files);
         if let Some(bytes) = config.limits.component_size {
             fetch.max_component_bytes = bytes;
         }
         let mut runtime = RuntimeOptions::new(options.compiler, store.layout().clone());
-        runtime.network.ca_files.clone_from(&fetch.ca_files);
+        runtime.network.ca_files.clone_from(&fetch.net.ca_files);
         if let Some(limit) = options.call_timeout.or(config.limits.call_timeout()) {
             runtime.call_timeout = limit;
         }

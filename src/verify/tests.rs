@@ -1,7 +1,8 @@
 use std::collections::BTreeMap;
 
 use super::*;
-use crate::fetch::{Blob, Openness, Receipt, WasmConfig};
+use crate::fetch::{Blob, Receipt, WasmConfig};
+use crate::registry::Visibility;
 
 fn digest(text: &str) -> Digest {
     Digest::of(text.as_bytes())
@@ -35,7 +36,7 @@ fn fetched(reference: &str, config_layers: Option<&[&str]>) -> Fetched {
             requests: 1,
             retries: 0,
             bytes_resumed: 0,
-            openness: Openness::Public,
+            openness: Visibility::Public,
             fetch_ms: 0,
         },
         component,

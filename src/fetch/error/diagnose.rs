@@ -2,88 +2,121 @@
 
 use std::io;
 
-use super::{Failure, FetchError};
+use super::{ErrorKind, FetchError};
 use crate::digest::Mismatch;
 use crate::error::{Class, Diagnose};
-use crate::fetch::http::HttpError;
+use crate::registry;
+
+impl FetchError {
+    /// The code and the class of the error, side by side.
+    fn diagnosis(&self) -> (&'static str, Class) {
+        match &*self.kind {
+            ErrorKind::Net(error) => self.network_diagnosis(error),
+            ErrorKind::Registry(error) => self.registry_diagnosis(error),
+            ErrorKind::Artifact(error) => (error.code(), error.class()),
+            ErrorKind::Layout(error) => (error.code(), error.class()),
+            ErrorKind::Unpack(error) => (error.code(), error.class()),
+            ErrorKind::Offline => ("offline", Class::Network),
+            ErrorKind::Mismatch { mismatch, .. } => mismatched(mismatch),
+            ErrorKind::TooLarge { .. } => ("too-large", Class::InvalidComponent),
+            ErrorKind::PolicyText => ("invalid-policy", Class::InvalidComponent),
+            ErrorKind::Config(_) => ("invalid-manifest", Class::InvalidComponent),
+            ErrorKind::CoreModule => ("core-module", Class::InvalidComponent),
+            ErrorKind::NotWasm { .. } => ("not-wasm", Class::InvalidComponent),
+            ErrorKind::Text(_) => ("invalid-text", Class::InvalidComponent),
+            ErrorKind::File(error) if error.kind() == io::ErrorKind::NotFound => {
+                ("not-found", Class::NotFound)
+            }
+            ErrorKind::File(_) | ErrorKind::NotAFile => ("unreadable-file", Class::Other),
+            ErrorKind::Disk(_) => ("staging-failed", Class::Other),
+        }
+    }
+
+    fn registry_diagnosis(&self, error: &registry::Error) -> (&'static str, Class) {
+        use registry::Error;
+        match error {
+            Error::Net(error) | Error::Denied { error, .. } => self.network_diagnosis(error),
+            Error::Challenge { .. } => ("unauthorized", Class::Network),
+            Error::Token { .. } => (self.failed(), Class::Network),
+            Error::Manifest(_) => ("invalid-manifest", Class::InvalidComponent),
+            Error::Mismatch { mismatch, .. } => mismatched(mismatch),
+            Error::TooLarge { .. } => ("too-large", Class::InvalidComponent),
+            Error::NoHost { .. } | Error::Hosts(_) => ("invalid-config", Class::Usage),
+        }
+    }
+
+    fn registry_hint(&self, error: &registry::Error) -> Option<String> {
+        use registry::Error;
+        let hint = match error {
+            Error::Net(error) | Error::Denied { error, .. } => return self.network_hint(error),
+            Error::Challenge { .. } => "nothing was sent there; ask whoever runs the registry",
+            Error::Token { host, .. } => {
+                return Some(format!(
+                    "try again; if it persists, tell whoever runs `{host}`"
+                ));
+            }
+            Error::Manifest(_) => {
+                "the artifact is damaged; ask its publisher, or try another version"
+            }
+            Error::Mismatch { .. } => TAMPERED,
+            Error::TooLarge { .. } => TOO_LARGE,
+            Error::NoHost { .. } => {
+                "give one of its hosts the capability in `config.toml` or `hosts.toml`"
+            }
+            Error::Hosts(_) => "the keys of `hosts.toml` are listed in docs/configuration.md",
+        };
+        Some(hint.to_owned())
+    }
+}
+
+const TAMPERED: &str = "nothing was installed; the component may have been tampered with";
+const TOO_LARGE: &str = "nothing was installed; publish a smaller component";
+
+fn mismatched(mismatch: &Mismatch) -> (&'static str, Class) {
+    match mismatch {
+        Mismatch::Digest { .. } => ("digest-mismatch", Class::Verification),
+        _ => ("size-mismatch", Class::Verification),
+    }
+}
 
 impl Diagnose for FetchError {
     fn code(&self) -> &'static str {
-        match &*self.failure {
-            Failure::Http(error) => self.http_code(error),
-            Failure::Manifest(error) => error.code(),
-            Failure::Layout(error) => error.code(),
-            Failure::Unpack(error) => error.code(),
-            Failure::Offline => "offline",
-            Failure::Mismatch { mismatch, .. } => match mismatch {
-                Mismatch::Digest { .. } => "digest-mismatch",
-                _ => "size-mismatch",
-            },
-            Failure::TooLarge { .. } => "too-large",
-            Failure::PolicyText => "invalid-policy",
-            Failure::Config(_) => "invalid-manifest",
-            Failure::CoreModule => "core-module",
-            Failure::NotWasm { .. } => "not-wasm",
-            Failure::Text(_) => "invalid-text",
-            Failure::File(error) if error.kind() == io::ErrorKind::NotFound => "not-found",
-            Failure::File(_) | Failure::NotAFile => "unreadable-file",
-            Failure::Disk(_) => "staging-failed",
-            Failure::NoHost { .. } | Failure::Mirrors(_) => "invalid-config",
-        }
+        self.diagnosis().0
     }
 
     fn class(&self) -> Class {
-        match self.code() {
-            "not-found" => Class::NotFound,
-            "digest-mismatch" | "size-mismatch" => Class::Verification,
-            "unreadable-file" | "staging-failed" => Class::Other,
-            "invalid-config" => Class::Usage,
-            _ => match &*self.failure {
-                Failure::Http(
-                    HttpError::Setup(_)
-                    | HttpError::Certificate { .. }
-                    | HttpError::Authority { .. },
-                ) => Class::Other,
-                Failure::Http(_) | Failure::Offline => Class::Network,
-                _ => Class::InvalidComponent,
-            },
-        }
+        self.diagnosis().1
     }
 
     fn hint(&self) -> Option<String> {
-        let hint = match &*self.failure {
-            Failure::Http(error) => return self.http_hint(error),
-            Failure::Manifest(error) => return error.hint(),
-            Failure::Layout(error) => return error.hint(),
-            Failure::Unpack(error) => return error.hint(),
-            Failure::Offline => {
+        let hint = match &*self.kind {
+            ErrorKind::Net(error) => return self.network_hint(error),
+            ErrorKind::Registry(error) => return self.registry_hint(error),
+            ErrorKind::Artifact(error) => return error.hint(),
+            ErrorKind::Layout(error) => return error.hint(),
+            ErrorKind::Unpack(error) => return error.hint(),
+            ErrorKind::Offline => {
                 "leave out `--offline` (or WASSETTE_OFFLINE), or bring the component as a file \
                  or an OCI image layout (`oci-layout:///path:tag`)"
             }
-            Failure::Mismatch { .. } => {
-                "nothing was installed; the component may have been tampered with"
-            }
-            Failure::TooLarge { .. } => "nothing was installed; publish a smaller component",
-            Failure::PolicyText | Failure::Config(_) => {
+            ErrorKind::Mismatch { .. } => TAMPERED,
+            ErrorKind::TooLarge { .. } => TOO_LARGE,
+            ErrorKind::PolicyText | ErrorKind::Config(_) => {
                 "the artifact is damaged; ask its publisher, or try another version"
             }
-            Failure::CoreModule => {
+            ErrorKind::CoreModule => {
                 "make a component of it: `wasm-tools component new module.wasm -o component.wasm` \
                  (with `--adapt` for modules that use WASI), or build for the target `wasm32-wasip2`"
             }
-            Failure::NotWasm { .. } => "the address must lead to the `.wasm` file itself",
-            Failure::Text(_) => "`.wat` files hold a component in the WebAssembly text format",
-            Failure::File(error) if error.kind() == io::ErrorKind::NotFound => {
+            ErrorKind::NotWasm { .. } => "the address must lead to the `.wasm` file itself",
+            ErrorKind::Text(_) => "`.wat` files hold a component in the WebAssembly text format",
+            ErrorKind::File(error) if error.kind() == io::ErrorKind::NotFound => {
                 "check the path; components from a registry start with `oci://`"
             }
-            Failure::File(_) | Failure::NotAFile => {
+            ErrorKind::File(_) | ErrorKind::NotAFile => {
                 "give the path of a `.wasm` or `.wat` file that this user may read"
             }
-            Failure::Disk(_) => "check space and permissions of the directory",
-            Failure::NoHost { .. } => {
-                "give one of its hosts the capability in `config.toml` or `hosts.toml`"
-            }
-            Failure::Mirrors(_) => "the keys of `hosts.toml` are listed in docs/configuration.md",
+            ErrorKind::Disk(_) => "check space and permissions of the directory",
         };
         Some(hint.to_owned())
     }
@@ -99,18 +132,15 @@ impl Diagnose for FetchError {
 impl FetchError {
     /// What was expected and what came.
     fn difference(&self) -> Vec<(&'static str, String)> {
-        match &*self.failure {
-            Failure::Mismatch { mismatch, .. } => match mismatch {
-                Mismatch::Digest { expected, computed } => vec![
-                    ("expected", expected.to_string()),
-                    ("computed", computed.to_string()),
-                ],
-                Mismatch::Size { expected, computed } => vec![
-                    ("expected", format!("{expected} bytes")),
-                    ("computed", size(*expected, *computed)),
-                ],
-                Mismatch::TooLarge { .. } => Vec::new(),
-            },
+        match self.kind.mismatch() {
+            Some((_, Mismatch::Digest { expected, computed })) => vec![
+                ("expected", expected.to_string()),
+                ("computed", computed.to_string()),
+            ],
+            Some((_, Mismatch::Size { expected, computed })) => vec![
+                ("expected", format!("{expected} bytes")),
+                ("computed", size(*expected, *computed)),
+            ],
             _ => Vec::new(),
         }
     }

@@ -1,54 +1,43 @@
 //! Why a component could not be fetched.
 
 mod diagnose;
-mod http;
+mod network;
 
 use std::error::Error;
 use std::fmt;
 use std::io;
 
-use super::hosts::{Capability, InvalidHosts};
-use super::http::HttpError;
-use super::oci::{InvalidManifest, LayoutError};
+use super::layout_error::LayoutError;
+use super::plan::InvalidArtifact;
 use super::sink::Stopped;
 use super::unpack::UnpackError;
 use crate::digest::Mismatch;
+use crate::net;
 use crate::reference::Reference;
+use crate::registry::{self, CredentialSource, HostFault, InvalidManifest, Tried};
 
-/// A failure, and the reference it concerns.
+/// What went wrong, and the reference it concerns.
 #[derive(Debug)]
 pub struct FetchError {
     reference: Reference,
-    failure: Box<Failure>,
+    kind: Box<ErrorKind>,
     /// Each host asked and why it failed, where there was more than one.
     tried: Vec<String>,
 }
 
-/// A failure on its way to whoever knows the reference.
-#[derive(Debug)]
-pub(super) struct Failed {
-    failure: Failure,
-    /// As in [`FetchError`].
-    tried: Vec<String>,
-}
-
-/// A host that was asked and failed.
-#[derive(Debug)]
-pub(super) struct Passed {
-    /// `host[:port]`.
-    pub host: String,
-    pub is_upstream: bool,
-    pub failure: Failure,
-}
+/// An error on its way to where the reference is known.
+pub(super) type Failed = Tried<ErrorKind>;
 
 /// What went wrong with a source.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
-pub enum Failure {
+pub enum ErrorKind {
     #[error(transparent)]
-    Http(#[from] HttpError),
+    Net(#[from] net::Error),
     #[error(transparent)]
-    Manifest(#[from] InvalidManifest),
+    Registry(#[from] registry::Error),
+    #[error(transparent)]
+    Artifact(#[from] InvalidArtifact),
     #[error(transparent)]
     Layout(#[from] LayoutError),
     #[error(transparent)]
@@ -73,13 +62,6 @@ pub enum Failure {
         /// The first bytes, escaped.
         start: String,
     },
-    #[error("no host may be asked {capability} of `{registry}`")]
-    NoHost {
-        registry: String,
-        capability: Capability,
-    },
-    #[error(transparent)]
-    Mirrors(#[from] InvalidHosts),
     #[error("the text does not parse")]
     Text(#[source] wat::Error),
     #[error(transparent)]
@@ -91,110 +73,115 @@ pub enum Failure {
     Disk(#[source] io::Error),
 }
 
-impl Failure {
-    /// Whether another host may do better: what it sends is the same wherever
-    /// its digest is right.
-    pub(super) fn is_of_one_host(&self) -> bool {
+impl HostFault for ErrorKind {
+    fn is_of_one_host(&self) -> bool {
         match self {
-            Failure::Http(HttpError::Offline { .. }) => false,
-            Failure::Http(_) | Failure::Mismatch { .. } | Failure::Manifest(_) => true,
+            ErrorKind::Net(net::Error::Offline { .. }) => false,
+            ErrorKind::Registry(error) => error.is_of_one_host(),
+            ErrorKind::Net(_) | ErrorKind::Mismatch { .. } | ErrorKind::TooLarge { .. } => true,
             // Met before the digest was known.
-            Failure::Unpack(error) => error.is_limit(),
-            Failure::TooLarge { .. } => true,
+            ErrorKind::Unpack(error) => error.is_limit(),
             _ => false,
         }
     }
 
+    fn is_of_host(&self) -> bool {
+        self.net().is_some_and(net::Error::is_of_host)
+    }
+
+    fn is_wrong_content(&self) -> bool {
+        self.mismatch().is_some()
+    }
+}
+
+impl ErrorKind {
     pub(super) fn file(error: io::Error) -> Self {
-        Failure::File(error)
+        ErrorKind::File(error)
     }
 
     pub(super) fn disk(error: io::Error) -> Self {
-        Failure::Disk(error)
+        ErrorKind::Disk(error)
     }
 
     pub(super) fn too_large(what: impl Into<String>, limit: u64) -> Self {
-        Failure::TooLarge {
+        ErrorKind::TooLarge {
             what: what.into(),
             limit,
         }
     }
 
-    pub(super) fn mismatch(what: &str, mismatch: Mismatch) -> Self {
-        match mismatch {
-            Mismatch::TooLarge { limit } => Failure::too_large(what, limit),
-            mismatch => Failure::Mismatch {
+    pub(super) fn stopped(stopped: Stopped, what: &str) -> Self {
+        match stopped {
+            Stopped::Mismatch(Mismatch::TooLarge { limit }) => ErrorKind::too_large(what, limit),
+            Stopped::Mismatch(mismatch) => ErrorKind::Mismatch {
                 what: what.to_owned(),
                 mismatch,
             },
+            Stopped::Disk(error) => ErrorKind::disk(error),
+            Stopped::Content(kind) => kind,
         }
     }
 
-    /// Whether a body began and did not come to its end.
-    pub(super) fn is_of_body(&self) -> bool {
-        matches!(self, Failure::Http(error) if error.is_of_body())
+    /// What happened on the network, if that is what failed.
+    pub fn net(&self) -> Option<&net::Error> {
+        match self {
+            ErrorKind::Net(error) => Some(error),
+            ErrorKind::Registry(error) => error.net(),
+            _ => None,
+        }
     }
 
-    pub(super) fn stopped(stopped: Stopped, what: &str) -> Self {
-        match stopped {
-            Stopped::Mismatch(mismatch) => Failure::mismatch(what, mismatch),
-            Stopped::Disk(error) => Failure::disk(error),
-            Stopped::Content(failure) => failure,
+    /// What differs from its descriptor, and how.
+    fn mismatch(&self) -> Option<(&str, &Mismatch)> {
+        match self {
+            ErrorKind::Mismatch { what, mismatch }
+            | ErrorKind::Registry(registry::Error::Mismatch { what, mismatch }) => {
+                Some((what, mismatch))
+            }
+            _ => None,
+        }
+    }
+
+    /// Source of the credentials that were refused.
+    fn credentials(&self) -> Option<&CredentialSource> {
+        match self {
+            ErrorKind::Registry(registry::Error::Denied { credentials, .. }) => Some(credentials),
+            _ => None,
         }
     }
 }
 
-impl<E: Into<Failure>> From<E> for Failed {
-    fn from(failure: E) -> Self {
-        Failed {
-            failure: failure.into(),
+impl From<InvalidManifest> for ErrorKind {
+    fn from(error: InvalidManifest) -> Self {
+        ErrorKind::Registry(error.into())
+    }
+}
+
+impl<E: Into<ErrorKind>> From<E> for Failed {
+    fn from(error: E) -> Self {
+        Tried {
+            error: error.into(),
             tried: Vec::new(),
         }
     }
 }
 
-impl Failed {
-    /// What the hosts say together: the registry itself has the word, wherever
-    /// it stands, and the last of them where it was not asked.
-    pub fn of_hosts(mut earlier: Vec<Passed>, last: Passed) -> Self {
-        if earlier.is_empty() {
-            return last.failure.into();
-        }
-        let upstream = earlier.iter().position(|one| one.is_upstream);
-        earlier.push(last);
-        let tried = earlier.iter().map(Passed::to_string).collect();
-        let speaker = upstream.unwrap_or(earlier.len() - 1);
-        Failed {
-            failure: earlier.swap_remove(speaker).failure,
-            tried,
+impl From<Tried<registry::Error>> for Failed {
+    fn from(failed: Tried<registry::Error>) -> Self {
+        Tried {
+            error: failed.error.into(),
+            tried: failed.tried,
         }
     }
+}
 
-    pub fn of(self, reference: &Reference) -> FetchError {
+impl Failed {
+    pub(super) fn of(self, reference: &Reference) -> FetchError {
         FetchError {
             reference: reference.clone(),
-            failure: Box::new(self.failure),
+            kind: Box::new(self.error),
             tried: self.tried,
         }
-    }
-}
-
-impl fmt::Display for Failed {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.failure.fmt(f)
-    }
-}
-
-impl fmt::Display for Passed {
-    /// The host and the whole reason, on one line.
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}: {}", self.host, self.failure)?;
-        let mut source = self.failure.source();
-        while let Some(cause) = source {
-            write!(f, ": {cause}")?;
-            source = cause.source();
-        }
-        Ok(())
     }
 }
 
@@ -205,21 +192,23 @@ impl FetchError {
     }
 
     /// What went wrong with it.
-    pub fn failure(&self) -> &Failure {
-        &self.failure
+    pub fn kind(&self) -> &ErrorKind {
+        &self.kind
     }
 }
 
 impl fmt::Display for FetchError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let reference = self.reference.shown();
-        match &*self.failure {
-            Failure::Mismatch { what, mismatch } => match mismatch {
-                Mismatch::Digest { .. } => write!(f, "Digest mismatch in {what} of `{reference}`"),
-                _ => write!(f, "Size mismatch in {what} of `{reference}`"),
-            },
-            Failure::CoreModule => write!(f, "`{reference}` is a core module, not a component"),
-            Failure::NotWasm { .. } => write!(f, "`{reference}` is not WebAssembly"),
+        match (&*self.kind, self.kind.mismatch()) {
+            (_, Some((what, Mismatch::Digest { .. }))) => {
+                write!(f, "Digest mismatch in {what} of `{reference}`")
+            }
+            (_, Some((what, _))) => write!(f, "Size mismatch in {what} of `{reference}`"),
+            (ErrorKind::CoreModule, _) => {
+                write!(f, "`{reference}` is a core module, not a component")
+            }
+            (ErrorKind::NotWasm { .. }, _) => write!(f, "`{reference}` is not WebAssembly"),
             _ => match &self.reference {
                 Reference::Oci(_) => write!(f, "Failed to pull `{reference}`"),
                 Reference::Https(_) => write!(f, "Failed to download `{reference}`"),
@@ -232,12 +221,11 @@ impl fmt::Display for FetchError {
 
 impl Error for FetchError {
     fn source(&self) -> Option<&(dyn Error + 'static)> {
-        match &*self.failure {
-            // Each host has a reason, given with the facts.
-            _ if !self.tried.is_empty() => None,
-            // The message, with its facts, says it all.
-            Failure::Mismatch { .. } | Failure::CoreModule => None,
-            failure => Some(failure),
-        }
+        // Each host has a reason of its own, given with the facts; of a
+        // mismatch, the message and its facts say everything.
+        let said = !self.tried.is_empty()
+            || self.kind.mismatch().is_some()
+            || matches!(*self.kind, ErrorKind::CoreModule);
+        (!said).then_some(&*self.kind as &(dyn Error + 'static))
     }
 }

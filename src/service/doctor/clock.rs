@@ -3,7 +3,7 @@
 use jiff::{SignedDuration, Timestamp};
 
 use super::{Finding, State};
-use crate::fetch::Reached;
+use crate::registry::Reached;
 use crate::service::Service;
 
 /// More is no delay of the network.

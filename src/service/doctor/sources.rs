@@ -8,8 +8,9 @@ use std::time::Duration;
 use futures_util::{StreamExt, stream};
 
 use super::{Finding, State};
-use crate::fetch::{Network, Reached};
+use crate::net::Network;
 use crate::reference::Reference;
+use crate::registry::Reached;
 use crate::service::Service;
 
 /// How long one registry may take to answer.
@@ -19,7 +20,7 @@ const AT_ONCE: usize = 16;
 impl Service {
     pub(super) fn check_credentials(&self) -> Vec<Finding> {
         let mut findings = Vec::new();
-        for (path, registries) in self.fetcher.credential_files() {
+        for (path, registries) in self.fetcher.registries().credential_files() {
             let shown = path.display();
             findings.push(match registries {
                 Ok(registries) => Finding::ok(
@@ -57,7 +58,7 @@ impl Service {
     }
 
     fn registries(&self) -> BTreeSet<String> {
-        let mut registries: BTreeSet<String> = self.fetcher.mirrored_registries().collect();
+        let mut registries: BTreeSet<String> = self.fetcher.registries().mirrored().collect();
         for metadata in self.sound().unwrap_or_default() {
             if let Reference::Oci(oci) = metadata.source {
                 registries.insert(oci.registry().to_owned());
@@ -67,7 +68,7 @@ impl Service {
     }
 
     async fn check_registry(&self, registry: String) -> (Finding, Option<Reached>) {
-        let asked = self.fetcher.reach(&registry);
+        let asked = self.fetcher.registries().reach(&registry);
         match tokio::time::timeout(PATIENCE, asked).await {
             Ok(Ok(answer)) => {
                 let found = format!("`{registry}` answers");

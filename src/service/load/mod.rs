@@ -7,7 +7,8 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::Instant;
 
-use crate::fetch::{Fetched, Network, Progress, Receipt, Step};
+use crate::fetch::{Fetched, Progress, Receipt, Step};
+use crate::net::Network;
 use crate::policy;
 use crate::reference::{ComponentId, Reference};
 use crate::runtime::{CodeSource, Force};

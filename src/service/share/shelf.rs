@@ -7,8 +7,9 @@ use std::sync::Arc;
 use jiff::Timestamp;
 
 use crate::digest::Digest;
-use crate::fetch::{Identity, Openness};
+use crate::fetch::Identity;
 use crate::reference::{ComponentId, Reference};
+use crate::registry::Visibility;
 use crate::store::{ComponentFiles, FileStamp, Metadata, Store, StoreError};
 
 use super::Scope;
@@ -116,7 +117,7 @@ impl Book {
         else {
             return Err(Kept::NotOfRegistry);
         };
-        if metadata.receipt.openness != Openness::Public && scope == Scope::Public {
+        if metadata.receipt.openness != Visibility::Public && scope == Scope::Public {
             return Err(Kept::Private);
         }
         let kept = metadata.kept.ok_or(Kept::Incomplete)?;

@@ -7,7 +7,8 @@ use axum::response::{IntoResponse, Response};
 use http::{Method, StatusCode};
 use tokio::sync::Barrier;
 use wassette::error::{Diagnose, Report};
-use wassette::fetch::{Credential, CredentialOptions, FetchOptions, Given};
+use wassette::fetch::FetchOptions;
+use wassette::registry::{Credential, CredentialOptions, Given};
 
 use crate::support::Load;
 use crate::support::artifact::{Artifact, POLICY, WASM};
@@ -30,12 +31,15 @@ fn load_as(reference: &str, credential: Credential) -> Load {
     let registry = reference.trim_start_matches("oci://");
     let registry = registry.split('/').next().expect("a registry");
     Load::with(FetchOptions {
-        credentials: CredentialOptions {
-            given: Some(Given {
-                registry: registry.into(),
-                credential,
-            }),
-            ..CredentialOptions::default()
+        registry: wassette::registry::Options {
+            credentials: CredentialOptions {
+                given: Some(Given {
+                    registry: registry.into(),
+                    credential,
+                }),
+                ..CredentialOptions::default()
+            },
+            ..Default::default()
         },
         ..FetchOptions::default()
     })

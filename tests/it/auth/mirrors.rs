@@ -5,9 +5,9 @@ use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use wassette::digest::Digest;
 use wassette::error::Diagnose;
-use wassette::fetch::{
-    Credential, CredentialOptions, FetchOptions, Fetched, Given, Host, Mirrors, Secret,
-};
+use wassette::fetch::{FetchOptions, Fetched};
+use wassette::registry::{Credential, CredentialOptions, Given, Host, Mirrors};
+use wassette::secret::Secret;
 
 use crate::support::Load;
 use crate::support::artifact::{Artifact, WASM};
@@ -76,10 +76,12 @@ impl Guarded {
     async fn pull(&self, capabilities: &str, credentials: CredentialOptions) -> Fetched {
         let address = self.mirror.address();
         let load = Load::with(FetchOptions {
-            mirrors: host(&format!(
-                "host = '{address}'\ncapabilities = {capabilities}"
-            )),
-            credentials,
+            registry: wassette::registry::Options {
+                mirrors: host(&format!(
+                    "host = '{address}'\ncapabilities = {capabilities}"
+                )),
+                credentials,
+            },
             ..FetchOptions::default()
         });
         let reference = format!("oci://{}/acme/answer:v1", self.upstream.address());
@@ -152,10 +154,12 @@ async fn a_token_server_is_reached_as_its_registry_is() {
     let entry = format!("host = '{address}'\nplain_http = false\n");
     let load = |access: &str| {
         Load::with(FetchOptions {
-            mirrors: host(&format!("{entry}{access}")),
-            credentials: CredentialOptions {
-                registry_auth: Some(ALICE.at(&address).into()),
-                ..CredentialOptions::default()
+            registry: wassette::registry::Options {
+                mirrors: host(&format!("{entry}{access}")),
+                credentials: CredentialOptions {
+                    registry_auth: Some(ALICE.at(&address).into()),
+                    ..CredentialOptions::default()
+                },
             },
             ..FetchOptions::default()
         })

@@ -3,7 +3,8 @@
 
 use http::Method;
 use wassette::error::{Class, Diagnose, Report};
-use wassette::fetch::{Credential, CredentialOptions, FetchError, FetchOptions, Given, Openness};
+use wassette::fetch::{FetchError, FetchOptions};
+use wassette::registry::{Credential, CredentialOptions, Given, Visibility};
 
 use crate::support::Load;
 use crate::support::artifact::{Artifact, POLICY, WASM};
@@ -25,12 +26,15 @@ fn password(secret: &str) -> Credential {
 /// A load with a credential for one registry.
 fn load_as(registry: &str, credential: Credential) -> Load {
     Load::with(FetchOptions {
-        credentials: CredentialOptions {
-            given: Some(Given {
-                registry: registry.into(),
-                credential,
-            }),
-            ..CredentialOptions::default()
+        registry: wassette::registry::Options {
+            credentials: CredentialOptions {
+                given: Some(Given {
+                    registry: registry.into(),
+                    credential,
+                }),
+                ..CredentialOptions::default()
+            },
+            ..Default::default()
         },
         ..FetchOptions::default()
     })
@@ -94,7 +98,7 @@ async fn tokens_open_what_they_are_for() {
     let fetched = anyone.run(&public).await.expect("a pull");
     // HEAD, token, HEAD, manifest, component, config and policy.
     assert_eq!(fetched.receipt.requests, 7);
-    assert_eq!(fetched.receipt.openness, Openness::Public);
+    assert_eq!(fetched.receipt.openness, Visibility::Public);
     assert_eq!(tokens.asked().len(), 1);
     let error = Load::new().fails(&private).await;
     is_unauthorized(&error);
@@ -105,7 +109,7 @@ async fn tokens_open_what_they_are_for() {
     alice.run(&private).await.expect("a pull");
     // Also with a token that was fetched before.
     let again = alice.run(&private).await.expect("a pull");
-    assert_eq!(again.receipt.openness, Openness::Private);
+    assert_eq!(again.receipt.openness, Visibility::Private);
     let asked = tokens.asked().split_off(before);
     assert_eq!(asked.len(), 1, "a token is kept");
     assert_eq!(asked[0].fields["scope"], "repository:private/answer:pull");
@@ -153,7 +157,7 @@ async fn wrong_credentials_do_not_close_a_public_repository() {
         let load = load_as(registry.address(), credential.clone());
         let public = registry.reference("public/answer:v1");
         let fetched = load.run(&public).await.expect("a pull");
-        assert_eq!(fetched.receipt.openness, Openness::Public);
+        assert_eq!(fetched.receipt.openness, Visibility::Public);
         let load = load_as(registry.address(), credential);
         let error = load.fails(&registry.reference("private/answer:v1")).await;
         is_unauthorized(&error);

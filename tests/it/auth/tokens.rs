@@ -7,7 +7,8 @@ use axum::response::IntoResponse;
 use http::{Method, StatusCode};
 use tempfile::TempDir;
 use wassette::error::{Class, Diagnose};
-use wassette::fetch::{CredentialOptions, FetchOptions, LoginFile, Place};
+use wassette::fetch::FetchOptions;
+use wassette::registry::{CredentialOptions, Login, LoginFile, Place};
 
 use crate::support::Load;
 use crate::support::artifact::{Artifact, WASM};
@@ -195,9 +196,12 @@ async fn a_login_counts_after_what_anyone_gets_was_refused() {
     let root = TempDir::new().expect("a directory");
     let logins = LoginFile::of_root(root.path());
     let load = Load::with(FetchOptions {
-        credentials: CredentialOptions {
-            login_file: Some(logins.clone()),
-            ..CredentialOptions::default()
+        registry: wassette::registry::Options {
+            credentials: CredentialOptions {
+                login_file: Some(logins.clone()),
+                ..CredentialOptions::default()
+            },
+            ..Default::default()
         },
         ..FetchOptions::default()
     });
@@ -205,7 +209,11 @@ async fn a_login_counts_after_what_anyone_gets_was_refused() {
     load.fails(&reference).await;
     let to = server.address();
     let secret = "s3cret".into();
-    let stored = logins.store((&to, &Place::File), "alice", &secret);
+    let login = Login {
+        username: "alice",
+        secret: &secret,
+    };
+    let stored = logins.store(&to, &Place::File, login);
     stored.await.expect("stored");
     load.run(&reference).await.expect("a pull");
 }

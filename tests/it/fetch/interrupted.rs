@@ -10,7 +10,8 @@ use bytes::Bytes;
 use futures_util::{StreamExt, stream};
 use tempfile::TempDir;
 use wassette::digest::Digest;
-use wassette::fetch::{FetchError, FetchOptions, Fetched, Fetcher, Host, Mirrors, Silent};
+use wassette::fetch::{FetchError, FetchOptions, Fetched, Fetcher, Silent};
+use wassette::registry::{Host, Mirrors};
 
 use crate::support::artifact::{Artifact, WASM};
 use crate::support::cli::{Cli, Ended};
@@ -43,8 +44,14 @@ impl Downloads {
         reference: &str,
     ) -> Result<(Fetched, Vec<u8>), FetchError> {
         let fetcher = Fetcher::new(FetchOptions {
-            mirrors,
-            retries: 0,
+            net: wassette::net::Options {
+                retries: 0,
+                ..Default::default()
+            },
+            registry: wassette::registry::Options {
+                mirrors,
+                ..Default::default()
+            },
             parts: Some(self.parts()),
             ..FetchOptions::default()
         });

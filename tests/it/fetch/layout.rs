@@ -8,7 +8,8 @@ use serde_json::{Value, json};
 use tempfile::TempDir;
 use wassette::digest::Digest;
 use wassette::error::{Class, Diagnose};
-use wassette::fetch::{FetchOptions, Identity, Network};
+use wassette::fetch::{FetchOptions, Identity};
+use wassette::net::Network;
 
 use crate::support::Load;
 use crate::support::archive::{file, gzip, tar};
@@ -77,7 +78,10 @@ impl Written {
 
 fn offline() -> Load {
     Load::with(FetchOptions {
-        network: Network::Off,
+        net: wassette::net::Options {
+            network: Network::Off,
+            ..Default::default()
+        },
         ..FetchOptions::default()
     })
 }

@@ -7,7 +7,8 @@ use axum::response::{IntoResponse, Response};
 use http::StatusCode;
 use wassette::digest::Digest;
 use wassette::error::{Class, Diagnose, Report};
-use wassette::fetch::{FetchOptions, Host, Mirrors};
+use wassette::fetch::FetchOptions;
+use wassette::registry::{Host, Mirrors};
 
 use crate::support::Load;
 use crate::support::artifact::{Artifact, WASM};
@@ -31,11 +32,17 @@ fn load(mirrors: &[(&str, &str)]) -> Load {
     });
     let all = "_default".to_owned().try_into().expect("a name");
     Load::with(FetchOptions {
-        mirrors: Mirrors {
-            hosts: [(all, hosts.collect())].into(),
-            certs_dir: None,
+        net: wassette::net::Options {
+            idle_timeout: Duration::from_millis(500),
+            ..Default::default()
         },
-        idle_timeout: Duration::from_millis(500),
+        registry: wassette::registry::Options {
+            mirrors: Mirrors {
+                hosts: [(all, hosts.collect())].into(),
+                certs_dir: None,
+            },
+            ..Default::default()
+        },
         ..FetchOptions::default()
     })
 }

@@ -3,7 +3,8 @@
 use std::time::{Duration, Instant};
 
 use tokio::net::TcpListener;
-use wassette::fetch::{FetchOptions, Fetched, Host, Mirrors, Openness};
+use wassette::fetch::{FetchOptions, Fetched};
+use wassette::registry::{Host, Mirrors, Visibility};
 
 use crate::support::Load;
 use crate::support::artifact::{Artifact, WASM};
@@ -20,9 +21,12 @@ async fn pull(mirror: &Registry, access: &str, reference: &str) -> Fetched {
     let host = toml::from_str::<Host>(&text).expect("a host");
     let all = "_default".to_owned().try_into().expect("a name");
     let load = Load::with(FetchOptions {
-        mirrors: Mirrors {
-            hosts: [(all, vec![host])].into(),
-            certs_dir: None,
+        registry: wassette::registry::Options {
+            mirrors: Mirrors {
+                hosts: [(all, vec![host])].into(),
+                certs_dir: None,
+            },
+            ..Default::default()
         },
         ..FetchOptions::default()
     });
@@ -49,7 +53,7 @@ async fn a_mirror_is_trusted_by_its_authority_and_knows_its_client() {
     let fetched = pull(&cache, &both, &reference).await;
     assert_eq!(fetched.receipt.hosts_tried, [cache.address()]);
     // Who shows a certificate may be given what others are not.
-    assert_eq!(fetched.receipt.openness, Openness::Private);
+    assert_eq!(fetched.receipt.openness, Visibility::Private);
 
     let missing = format!("ca = '{}'", file("absent.pem"));
     let empty = format!("ca = '{}'", file("names"));
@@ -58,7 +62,7 @@ async fn a_mirror_is_trusted_by_its_authority_and_knows_its_client() {
         let fetched = pull(&cache, less, &reference).await;
         let tried = [cache.address(), upstream.address()];
         assert_eq!(fetched.receipt.hosts_tried, tried, "{less}");
-        assert_eq!(fetched.receipt.openness, Openness::Public, "{less}");
+        assert_eq!(fetched.receipt.openness, Visibility::Public, "{less}");
     }
 }
 
@@ -78,12 +82,18 @@ async fn a_mirror_that_never_shakes_hands_costs_its_dial_timeout() {
     let host = toml::from_str::<Host>(&host).expect("a host");
     let all = "_default".to_owned().try_into().expect("a name");
     let load = Load::with(FetchOptions {
-        mirrors: Mirrors {
-            hosts: [(all, vec![host])].into(),
-            certs_dir: None,
+        net: wassette::net::Options {
+            connect_timeout: Duration::from_secs(300),
+            idle_timeout: Duration::from_secs(300),
+            ..Default::default()
         },
-        connect_timeout: Duration::from_secs(300),
-        idle_timeout: Duration::from_secs(300),
+        registry: wassette::registry::Options {
+            mirrors: Mirrors {
+                hosts: [(all, vec![host])].into(),
+                certs_dir: None,
+            },
+            ..Default::default()
+        },
         ..FetchOptions::default()
     });
     let started = Instant::now();

@@ -49,13 +49,19 @@ async fn a_certificate_must_be_vouched_for() {
     assert!(error.hint().expect("a hint").contains("--ca FILE"));
 
     let trusting = Load::with(FetchOptions {
-        ca_files: vec![certificates.authority()],
+        net: wassette::net::Options {
+            ca_files: vec![certificates.authority()],
+            ..Default::default()
+        },
         ..FetchOptions::default()
     });
     trusting.run(&url).await.expect("a download");
     // The name is checked too.
     let other = FetchOptions {
-        ca_files: vec![Certificates::new().authority()],
+        net: wassette::net::Options {
+            ca_files: vec![Certificates::new().authority()],
+            ..Default::default()
+        },
         ..FetchOptions::default()
     };
     Load::with(other).fails(&url).await;
@@ -68,7 +74,10 @@ async fn ca_files_are_read_strictly() {
     std::fs::write(&empty, "no certificate").expect("a file");
     for file in [empty, files.path().join("missing.pem")] {
         let options = FetchOptions {
-            ca_files: vec![file],
+            net: wassette::net::Options {
+                ca_files: vec![file],
+                ..Default::default()
+            },
             ..FetchOptions::default()
         };
         let error = Load::with(options).fails("https://127.0.0.1:1/a").await;

@@ -199,7 +199,10 @@ async fn redirects_that_are_not_followed() {
 #[tokio::test]
 async fn a_silent_registry_times_out() {
     let impatient = FetchOptions {
-        idle_timeout: Duration::from_millis(100),
+        net: wassette::net::Options {
+            idle_timeout: Duration::from_millis(100),
+            ..Default::default()
+        },
         ..FetchOptions::default()
     };
     let mute = Faults::start_async(|_| std::future::pending()).await;

@@ -5,7 +5,8 @@ use axum::Router;
 use axum::response::{IntoResponse, Response};
 use http::StatusCode;
 use wassette::error::Diagnose;
-use wassette::fetch::{FetchOptions, Host, Mirrors};
+use wassette::fetch::FetchOptions;
+use wassette::registry::{Host, Mirrors};
 
 use crate::support::Load;
 use crate::support::certificates::Certificates;
@@ -108,10 +109,16 @@ async fn nothing_leads_from_tls_into_the_clear() {
     let host = toml::from_str::<Host>(&format!("host = '{authority}'\nplain_http = false"));
     let name = authority.clone().try_into().expect("a registry");
     let load = Load::with(FetchOptions {
-        ca_files: vec![certificates.authority()],
-        mirrors: Mirrors {
-            hosts: [(name, vec![host.expect("a host")])].into(),
-            certs_dir: None,
+        net: wassette::net::Options {
+            ca_files: vec![certificates.authority()],
+            ..Default::default()
+        },
+        registry: wassette::registry::Options {
+            mirrors: Mirrors {
+                hosts: [(name, vec![host.expect("a host")])].into(),
+                certs_dir: None,
+            },
+            ..Default::default()
         },
         ..FetchOptions::default()
     });

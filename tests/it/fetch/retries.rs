@@ -57,7 +57,10 @@ async fn patience_ends() {
     for (retries, requests) in [(3, 5), (0, 2)] {
         let server = failing(9, || StatusCode::SERVICE_UNAVAILABLE.into_response()).await;
         let options = FetchOptions {
-            retries,
+            net: wassette::net::Options {
+                retries,
+                ..Default::default()
+            },
             ..FetchOptions::default()
         };
         let error = Load::with(options).fails(&server.reference("a:v1")).await;
@@ -151,8 +154,11 @@ async fn a_sensible_pause_is_kept() {
         .await;
         let load = Load {
             fetcher: Fetcher::new(FetchOptions {
-                retry_base: Duration::from_millis(1),
-                retry_max: Duration::from_secs(5),
+                net: wassette::net::Options {
+                    retry_base: Duration::from_millis(1),
+                    retry_max: Duration::from_secs(5),
+                    ..Default::default()
+                },
                 ..FetchOptions::default()
             }),
             staging: tempfile::TempDir::new().expect("a temporary directory"),
@@ -184,9 +190,12 @@ async fn a_connection_that_is_hung_up_is_made_again() {
 
 fn impatient() -> FetchOptions {
     FetchOptions {
-        idle_timeout: Duration::from_millis(60),
-        connect_timeout: Duration::from_millis(60),
-        retries: 1,
+        net: wassette::net::Options {
+            idle_timeout: Duration::from_millis(60),
+            connect_timeout: Duration::from_millis(60),
+            retries: 1,
+            ..Default::default()
+        },
         ..FetchOptions::default()
     }
 }
@@ -208,13 +217,19 @@ async fn a_host_that_accepts_and_never_answers() {
 async fn a_body_that_drips_is_given_up() {
     let drip = || dripping(Duration::from_millis(10));
     let slow = FetchOptions {
-        min_speed: 1_000_000,
+        net: wassette::net::Options {
+            min_speed: 1_000_000,
+            ..impatient().net
+        },
         ..impatient()
     };
     // Drips within the pace, but not within the whole time.
     let long = FetchOptions {
-        min_speed: 0,
-        transfer_timeout: Duration::from_millis(100),
+        net: wassette::net::Options {
+            min_speed: 0,
+            transfer_timeout: Duration::from_millis(100),
+            ..impatient().net
+        },
         ..impatient()
     };
     for options in [slow, long] {

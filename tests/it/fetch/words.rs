@@ -6,9 +6,8 @@ use axum::response::{IntoResponse, Response};
 use http::{Method, StatusCode};
 use tokio::net::TcpListener;
 use wassette::error::{Diagnose, Report};
-use wassette::fetch::{
-    Credential, CredentialOptions, FetchError, FetchOptions, Given, Host, Mirrors,
-};
+use wassette::fetch::{FetchError, FetchOptions};
+use wassette::registry::{Credential, CredentialOptions, Given, Host, Mirrors};
 
 use crate::support::Load;
 use crate::support::artifact::{Artifact, WASM};
@@ -38,12 +37,15 @@ fn methods(server: &Faults) -> Vec<Method> {
 /// A load with a credential for the registry at `address`.
 fn load_as(address: &str, credential: Credential) -> Load {
     Load::with(FetchOptions {
-        credentials: CredentialOptions {
-            given: Some(Given {
-                registry: address.to_owned(),
-                credential,
-            }),
-            ..CredentialOptions::default()
+        registry: wassette::registry::Options {
+            credentials: CredentialOptions {
+                given: Some(Given {
+                    registry: address.to_owned(),
+                    credential,
+                }),
+                ..CredentialOptions::default()
+            },
+            ..Default::default()
         },
         ..FetchOptions::default()
     })
@@ -124,9 +126,12 @@ fn hosts(registry: &Faults, addresses: &[&str]) -> Load {
     };
     let name = registry.address().try_into().expect("a registry");
     Load::with(FetchOptions {
-        mirrors: Mirrors {
-            hosts: [(name, addresses.iter().map(host).collect())].into(),
-            certs_dir: None,
+        registry: wassette::registry::Options {
+            mirrors: Mirrors {
+                hosts: [(name, addresses.iter().map(host).collect())].into(),
+                certs_dir: None,
+            },
+            ..Default::default()
         },
         ..FetchOptions::default()
     })
@@ -210,8 +215,11 @@ async fn a_proxy_that_wants_a_login_and_hosts_that_stay_silent() {
     let listener = TcpListener::bind("127.0.0.1:0").await.expect("a free port");
     let address = listener.local_addr().expect("an address");
     let load = Load::with(FetchOptions {
-        idle_timeout: Duration::from_millis(150),
-        retries: 0,
+        net: wassette::net::Options {
+            idle_timeout: Duration::from_millis(150),
+            retries: 0,
+            ..Default::default()
+        },
         ..FetchOptions::default()
     });
     let error = load.fails(&format!("oci://{address}/a:v1")).await;

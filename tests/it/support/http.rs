@@ -27,7 +27,7 @@ impl InProcess {
             compiler: env!("CARGO_BIN_EXE_wassette").into(),
             reserved: mcp::RESERVED_NAMES.map(str::to_owned).into(),
             call_timeout: Some(PATIENCE),
-            network: wassette::fetch::Network::On,
+            network: wassette::net::Network::On,
             credentials: Default::default(),
             ca_files: Vec::new(),
             withheld: Vec::new(),

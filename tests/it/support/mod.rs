@@ -54,8 +54,8 @@ impl Load {
 
     /// Retries pause for a millisecond at most.
     pub fn with(mut options: FetchOptions) -> Self {
-        options.retry_base = options.retry_base.min(Duration::from_millis(1));
-        options.retry_max = options.retry_base;
+        options.net.retry_base = options.net.retry_base.min(Duration::from_millis(1));
+        options.net.retry_max = options.net.retry_base;
         Load {
             fetcher: Fetcher::new(options),
             staging: TempDir::new().expect("a temporary directory"),

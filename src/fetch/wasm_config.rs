@@ -1,0 +1,35 @@
+//! What an artifact's config says.
+
+use serde::{Deserialize, Serialize};
+
+use crate::digest::Digest;
+
+/// The config of a wasm artifact, of the [CNCF Wasm OCI Artifact][spec].
+///
+/// [spec]: https://tag-runtime.cncf.io/wgs/wasm/deliverables/wasm-oci-artifact/
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct WasmConfig {
+    /// RFC 3339.
+    #[serde(default)]
+    pub created: Option<String>,
+    #[serde(default)]
+    pub author: Option<String>,
+    pub architecture: String,
+    pub os: String,
+    /// In the manifest's order.
+    pub layer_digests: Vec<Digest>,
+    #[serde(default)]
+    pub component: Option<ConfigTarget>,
+}
+
+/// What the publisher says of the component; the component itself decides.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ConfigTarget {
+    #[serde(default)]
+    pub exports: Vec<String>,
+    #[serde(default)]
+    pub imports: Vec<String>,
+    #[serde(default)]
+    pub target: Option<String>,
+}

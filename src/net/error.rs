@@ -1,0 +1,230 @@
+//! What goes wrong between this program and a host.
+
+use std::error::Error as StdError;
+use std::io;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use http::StatusCode;
+use url::Url;
+
+use super::retry::may_pass;
+use super::{Options, host_and_port};
+
+/// In the words of the system's resolver.
+const NO_SUCH_NAME: &str = "Name or service not known";
+
+/// In the words of the HTTP client, when a tunnel is refused.
+const PROXY_LOGIN: &str = "proxy authorization required";
+
+type Cause = Box<dyn StdError + Send + Sync>;
+
+/// A request that did not bring what it should.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum Error {
+    #[error("cannot set up the HTTP client")]
+    Setup(#[source] Cause),
+    #[error("cannot use the certificate or key `{}`", path.display())]
+    Certificate {
+        path: PathBuf,
+        #[source]
+        source: Cause,
+    },
+    #[error("cannot reach `{host}`")]
+    Unreachable {
+        host: String,
+        #[source]
+        source: Cause,
+    },
+    #[error("the proxy on the way to `{host}` wants a login")]
+    ProxyLogin { host: String },
+    #[error("`{host}` stayed silent for too long (connecting: {} s, waiting: {} s)", .connect.as_secs_f32(), .idle.as_secs_f32())]
+    Timeout {
+        host: String,
+        connect: Duration,
+        idle: Duration,
+    },
+    #[error("`{host}` fell silent in the middle of the transfer")]
+    Stalled { host: String },
+    #[error("`{host}` sends too slowly")]
+    Slow { host: String },
+    #[error("`{host}` does not continue a download that broke off")]
+    Range { host: String },
+    #[error("the certificate of `{host}` is not trusted: {reason}")]
+    Untrusted { host: String, reason: String },
+    #[error("the CA file `{}` cannot be used: {reason}", file.display())]
+    Authority { file: PathBuf, reason: String },
+    #[error("the connection to `{host}` broke")]
+    Broken {
+        host: String,
+        #[source]
+        source: Cause,
+    },
+    #[error("`{host}` refused {what}: {status}{detail}")]
+    Refused {
+        host: String,
+        what: &'static str,
+        status: StatusCode,
+        /// The server's words, made safe to print; starts with `: `.
+        detail: String,
+    },
+    #[error("a redirect of `{host}` is not followed: {reason}")]
+    Redirect { host: String, reason: &'static str },
+    #[error("cannot read `{}` to upload it", path.display())]
+    Payload { path: PathBuf, source: io::Error },
+    #[error("`{host}` is not asked: the network is off")]
+    Offline { host: String },
+    #[error("{what} is larger than {limit} bytes")]
+    TooLarge { what: &'static str, limit: usize },
+}
+
+impl Error {
+    pub(super) fn setup(source: impl Into<Cause>) -> Self {
+        Error::Setup(source.into())
+    }
+
+    pub(super) fn certificate(path: &Path, source: impl Into<Cause>) -> Self {
+        Error::Certificate {
+            path: path.to_owned(),
+            source: source.into(),
+        }
+    }
+
+    /// For a file that was given as one of authorities.
+    pub(super) fn into_authority(self) -> Self {
+        match self {
+            Error::Certificate { path, source } => Error::Authority {
+                file: path,
+                reason: source.to_string(),
+            },
+            other => other,
+        }
+    }
+
+    pub(super) fn transport(url: &Url, error: reqwest::Error, options: &Options) -> Self {
+        let host = host_and_port(url);
+        if error.is_timeout() {
+            return Error::Timeout {
+                host,
+                connect: options.connect_timeout,
+                idle: options.idle_timeout,
+            };
+        }
+        if let Some(reason) = certificate(&error) {
+            return Error::Untrusted { host, reason };
+        }
+        let source = root(error);
+        match source.to_string().ends_with(PROXY_LOGIN) {
+            true => Error::ProxyLogin { host },
+            false => Error::Unreachable { host, source },
+        }
+    }
+
+    /// Whether the request may succeed over another connection.
+    pub(super) fn is_of_connection(&self) -> bool {
+        match self {
+            // A name that does not exist is a typo rather than a fault.
+            Error::Unreachable { source, .. } => !source.to_string().contains(NO_SUCH_NAME),
+            Error::Timeout { .. } => true,
+            _ => false,
+        }
+    }
+
+    /// Whether it is the host that fails, whatever it is asked for.
+    pub(crate) fn is_of_host(&self) -> bool {
+        match self {
+            Error::Certificate { .. }
+            | Error::Unreachable { .. }
+            | Error::ProxyLogin { .. }
+            | Error::Timeout { .. }
+            | Error::Stalled { .. }
+            | Error::Slow { .. }
+            | Error::Broken { .. }
+            | Error::Untrusted { .. } => true,
+            Error::Refused { status, .. } => status.is_server_error() || may_pass(*status),
+            _ => false,
+        }
+    }
+
+    /// Whether a body began and did not come to its end.
+    pub(crate) fn is_of_body(&self) -> bool {
+        matches!(
+            self,
+            Error::Broken { .. } | Error::Stalled { .. } | Error::Slow { .. }
+        )
+    }
+
+    pub(crate) fn slow(url: &Url) -> Self {
+        Error::Slow {
+            host: host_and_port(url),
+        }
+    }
+
+    pub(crate) fn range(url: &Url) -> Self {
+        Error::Range {
+            host: host_and_port(url),
+        }
+    }
+
+    /// For a body that ended before its announced length.
+    pub(crate) fn cut(url: &Url) -> Self {
+        Error::Broken {
+            host: host_and_port(url),
+            source: "it ended too early".into(),
+        }
+    }
+
+    pub(super) fn body(url: &Url, error: reqwest::Error) -> Self {
+        let host = host_and_port(url);
+        if error.is_timeout() {
+            return Error::Stalled { host };
+        }
+        Error::Broken {
+            host,
+            source: root(error),
+        }
+    }
+
+    pub(super) fn redirect(from: &Url, reason: &'static str) -> Self {
+        Error::Redirect {
+            host: host_and_port(from),
+            reason,
+        }
+    }
+
+    /// The whole reason on one line.
+    pub(crate) fn chain(&self) -> String {
+        let mut text = self.to_string();
+        let mut source = self.source();
+        while let Some(cause) = source {
+            text = format!("{text}: {cause}");
+            source = cause.source();
+        }
+        text
+    }
+}
+
+/// The innermost cause: the layers above only say that a request failed, with
+/// its whole address.
+fn root(error: reqwest::Error) -> Cause {
+    let error = error.without_url();
+    let mut cause: &dyn StdError = &error;
+    while let Some(inner) = cause.source() {
+        cause = inner;
+    }
+    cause.to_string().into()
+}
+
+/// What TLS has against the host, if that is what failed.
+fn certificate(error: &(dyn StdError + 'static)) -> Option<String> {
+    if let Some(rustls::Error::InvalidCertificate(reason)) = error.downcast_ref() {
+        return Some(reason.to_string());
+    }
+    // The source of such an error is the source of what is in it.
+    let inner = error.downcast_ref().and_then(io::Error::get_ref);
+    match inner {
+        Some(inner) => certificate(inner),
+        None => certificate(error.source()?),
+    }
+}

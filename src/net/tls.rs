@@ -1,0 +1,161 @@
+//! How clients are built.
+
+use std::path::Path;
+use std::sync::Arc;
+
+use reqwest::{Client, ClientBuilder};
+use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
+use rustls::crypto::{CryptoProvider, ring, verify_tls12_signature, verify_tls13_signature};
+use rustls::pki_types::pem::PemObject;
+use rustls::pki_types::{CertificateDer, PrivateKeyDer, ServerName, UnixTime};
+use rustls::{ClientConfig, DigitallySignedStruct, RootCertStore, SignatureScheme};
+use rustls_platform_verifier::Verifier;
+
+use super::{Access, Certificate, Error, Options};
+
+const USER_AGENT: &str = concat!("wassette/", env!("CARGO_PKG_VERSION"));
+
+/// Which certificates a client accepts.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub(super) enum Trust {
+    /// `http` within this machine: goes past proxies, which cannot reach
+    /// loopback hosts.
+    Loopback,
+    /// `http` to other hosts.
+    Plain,
+    /// `https`, with what the system trusts and the CAs of the options and of
+    /// the host.
+    Authorities,
+    /// `https`, to the hosts whose certificates the operator does not want
+    /// checked.
+    Anyone,
+}
+
+/// The client for hosts that are reached as `access` says.
+pub(super) fn client(trust: Trust, options: &Options, access: &Access) -> Result<Client, Error> {
+    let provider = provider();
+    let verifier: Arc<dyn ServerCertVerifier> = match trust {
+        Trust::Loopback => return trusting_none(builder(options).no_proxy()),
+        Trust::Plain => return trusting_none(builder(options)),
+        Trust::Anyone => Arc::new(Anyone(provider.clone())),
+        Trust::Authorities => {
+            let mut roots = Vec::new();
+            for file in &options.ca_files {
+                roots.extend(certificates(file).map_err(Error::into_authority)?);
+            }
+            for file in &access.ca {
+                roots.extend(certificates(file)?);
+            }
+            let verifier = Verifier::new_with_extra_roots(roots, provider.clone());
+            Arc::new(verifier.map_err(Error::setup)?)
+        }
+    };
+    https(options, access, (provider, verifier))
+}
+
+fn https(
+    options: &Options,
+    access: &Access,
+    (provider, verifier): (Arc<CryptoProvider>, Arc<dyn ServerCertVerifier>),
+) -> Result<Client, Error> {
+    let config = ClientConfig::builder_with_provider(provider)
+        .with_safe_default_protocol_versions()
+        .map_err(Error::setup)?
+        .dangerous()
+        .with_custom_certificate_verifier(verifier);
+    let mut config = match &access.client_cert {
+        None => config.with_no_client_auth(),
+        Some(Certificate { chain, key }) => {
+            let secret = PrivateKeyDer::from_pem_file(key)
+                .map_err(|error| Error::certificate(key, error))?;
+            config
+                .with_client_auth_cert(certificates(chain)?, secret)
+                .map_err(|error| Error::certificate(chain, error))?
+        }
+    };
+    config.alpn_protocols = vec![b"h2".to_vec(), b"http/1.1".to_vec()];
+    let builder = builder(options).tls_backend_preconfigured(config);
+    builder.build().map_err(Error::setup)
+}
+
+/// Reads no certificates, which saves most of the time a client takes to make.
+fn trusting_none(builder: ClientBuilder) -> Result<Client, Error> {
+    let config = ClientConfig::builder_with_provider(provider())
+        .with_safe_default_protocol_versions()
+        .map_err(Error::setup)?
+        .with_root_certificates(RootCertStore::empty())
+        .with_no_client_auth();
+    let builder = builder.tls_backend_preconfigured(config);
+    builder.build().map_err(Error::setup)
+}
+
+/// Named rather than installed for the whole process, which may already have
+/// another.
+fn provider() -> Arc<CryptoProvider> {
+    Arc::new(ring::default_provider())
+}
+
+/// The certificates of a PEM file, which has at least one.
+fn certificates(file: &Path) -> Result<Vec<CertificateDer<'static>>, Error> {
+    let unusable = |error| Error::certificate(file, error);
+    let found: Vec<_> = CertificateDer::pem_file_iter(file)
+        .map_err(unusable)?
+        .collect::<Result<_, _>>()
+        .map_err(unusable)?;
+    match found.is_empty() {
+        true => Err(Error::certificate(file, "it holds no certificate")),
+        false => Ok(found),
+    }
+}
+
+fn builder(options: &Options) -> ClientBuilder {
+    Client::builder()
+        .user_agent(USER_AGENT)
+        // Followed by hand, to decide what may follow where.
+        .redirect(reqwest::redirect::Policy::none())
+        // Counted and spaced out by hand.
+        .retry(reqwest::retry::never())
+        .connect_timeout(options.connect_timeout)
+        .read_timeout(options.idle_timeout)
+}
+
+/// Takes any certificate; its signatures are still checked.
+#[derive(Debug)]
+struct Anyone(Arc<CryptoProvider>);
+
+impl ServerCertVerifier for Anyone {
+    fn verify_server_cert(
+        &self,
+        _end_entity: &CertificateDer<'_>,
+        _intermediates: &[CertificateDer<'_>],
+        _name: &ServerName<'_>,
+        _ocsp: &[u8],
+        _now: UnixTime,
+    ) -> Result<ServerCertVerified, rustls::Error> {
+        Ok(ServerCertVerified::assertion())
+    }
+
+    fn verify_tls12_signature(
+        &self,
+        message: &[u8],
+        certificate: &CertificateDer<'_>,
+        signature: &DigitallySignedStruct,
+    ) -> Result<HandshakeSignatureValid, rustls::Error> {
+        let algorithms = &self.0.signature_verification_algorithms;
+        verify_tls12_signature(message, certificate, signature, algorithms)
+    }
+
+    fn verify_tls13_signature(
+        &self,
+        message: &[u8],
+        certificate: &CertificateDer<'_>,
+        signature: &DigitallySignedStruct,
+    ) -> Result<HandshakeSignatureValid, rustls::Error> {
+        let algorithms = &self.0.signature_verification_algorithms;
+        verify_tls13_signature(message, certificate, signature, algorithms)
+    }
+
+    fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
+        self.0.signature_verification_algorithms.supported_schemes()
+    }
+}

@@ -1,0 +1,441 @@
+//! Answers to a registry's challenges.
+//!
+//! A registry is asked without credentials first; they are looked up when it
+//! answers 401. Some registries hide what a stranger may not see behind 404 or
+//! 403; where there are credentials for such a host, its `/v2/` is asked for
+//! the challenge. What opened a repository is kept for the next request, and
+//! made anew once when it has expired, however many requests wait for it.
+
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant};
+
+use http::{HeaderValue, Method, StatusCode};
+use url::Url;
+
+use super::challenge::{self, AuthScheme, Bearer};
+use super::credentials::{
+    Credential, CredentialOptions, CredentialSource, Credentials, Found, Wanted,
+};
+use super::endpoint::Endpoint;
+use super::scope::{Actions, Scope};
+use super::token::{self, Token, TokenRequest};
+use super::{Error, Remote, realm};
+use crate::net::{Request, Response, RetryMode};
+
+/// How long a password is sent along without looking it up again.
+const PASSWORD_KEPT: Duration = Duration::from_secs(300);
+
+/// The credentials and tokens of this process. Tokens are never written to disk.
+pub(super) struct Auth {
+    credentials: Credentials,
+    /// By the address of the repository and what is done there, so that a token
+    /// for uploads is never sent with a download; the address has the scheme,
+    /// so that what came over TLS does not go out in the clear.
+    sessions: Mutex<HashMap<(Url, Scope), Arc<Session>>>,
+}
+
+/// What opens one repository for one kind of action.
+#[derive(Default)]
+struct Session {
+    /// Held while a challenge is answered.
+    turn: tokio::sync::Mutex<()>,
+    authorization: Mutex<Option<Authorization>>,
+}
+
+/// A header, and whose it is.
+#[derive(Clone)]
+struct Authorization {
+    token: Token,
+    holder: Holder,
+}
+
+#[derive(Clone)]
+enum Holder {
+    Anyone,
+    /// The user, by credentials from here.
+    User(CredentialSource),
+    /// Anyone, after the credentials from here were refused.
+    Refused(CredentialSource),
+}
+
+impl Authorization {
+    /// Source of the credentials, for the message of a refusal.
+    fn source(&self) -> Option<&CredentialSource> {
+        match &self.holder {
+            Holder::Anyone => None,
+            Holder::User(source) | Holder::Refused(source) => Some(source),
+        }
+    }
+
+    fn header(&self) -> HeaderValue {
+        self.token.header.clone()
+    }
+}
+
+/// A registry's response, and as whom it was asked.
+pub(super) struct Answer {
+    pub response: Response,
+    authorization: Option<Authorization>,
+    /// Source of the credentials, for the message of a refusal.
+    credentials: Option<CredentialSource>,
+}
+
+impl Answer {
+    /// The error for a status that is not a success. `what` was refused, for
+    /// messages.
+    pub async fn refused(self, what: &'static str) -> Error {
+        let error = self.response.refused(what).await;
+        match self.credentials {
+            Some(credentials) => Error::Denied { error, credentials },
+            None => Error::Net(error),
+        }
+    }
+}
+
+/// What there is to say to a challenge.
+enum Reply {
+    Authorization(Authorization),
+    /// There are credentials from here, of a kind that is no answer.
+    Unfit(CredentialSource),
+    /// The 401 stands.
+    None,
+}
+
+impl Auth {
+    pub fn new(credentials: CredentialOptions) -> Self {
+        Auth {
+            credentials: Credentials::new(credentials),
+            sessions: Mutex::default(),
+        }
+    }
+
+    /// Sends a request and answers the challenge it may meet. Credentials that
+    /// are refused do not close a repository that is open to anyone.
+    pub async fn send(
+        &self,
+        remote: Remote<'_>,
+        actions: Actions,
+        request: impl Fn(Option<HeaderValue>) -> Request + Send,
+    ) -> Result<Answer, Error> {
+        let endpoint = remote.endpoint;
+        let scope = endpoint.scope(actions);
+        let session = self.session(endpoint.base(), &scope);
+        let known = session.authorization();
+        let first = request(known.as_ref().map(Authorization::header));
+        let first = remote.send(first).await?;
+        // After a redirect, another host has no say in where credentials go.
+        if !endpoint.owns(first.url()) {
+            return Ok(remote.answer(first, known));
+        }
+        let Some(scheme) = self.challenge(remote, &first, known.as_ref()).await else {
+            session.revalidate(first.status());
+            return Ok(remote.answer(first, known));
+        };
+        let challenge = Challenged { scheme, scope };
+        let sent = known.as_ref();
+        let authorization = match self.reply(&session, remote, &challenge, sent).await? {
+            Reply::Authorization(authorization) => authorization,
+            Reply::Unfit(source) => {
+                return Ok(Answer {
+                    credentials: Some(source),
+                    ..remote.answer(first, None)
+                });
+            }
+            Reply::None => return Ok(remote.answer(first, known)),
+        };
+        let second = remote.send(request(Some(authorization.header()))).await?;
+        let refused = matches!(
+            second.status(),
+            StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN
+        );
+        if refused
+            && let Holder::User(source) = &authorization.holder
+            && let Some(open) = anonymous(remote, &challenge).await
+        {
+            let third = remote.send(request(Some(open.header()))).await?;
+            if third.status().is_success() {
+                warn_of_refused(endpoint, source);
+                let holder = Holder::Refused(source.clone());
+                let open = Authorization { holder, ..open };
+                session.keep(Some(open.clone()));
+                return Ok(remote.answer(third, Some(open)));
+            }
+        }
+        session.revalidate(second.status());
+        Ok(remote.answer(second, Some(authorization)))
+    }
+
+    /// Sends a request with what the one was sent with that brought `earlier`.
+    pub async fn repeat(
+        &self,
+        remote: Remote<'_>,
+        request: impl Fn(Option<HeaderValue>) -> Request,
+        earlier: &Answer,
+    ) -> Result<Answer, Error> {
+        let authorization = earlier.authorization.clone();
+        let header = authorization.as_ref().map(Authorization::header);
+        let response = remote.send(request(header)).await?;
+        let answer = remote.answer(response, authorization);
+        Ok(Answer {
+            credentials: answer.credentials.or_else(|| earlier.credentials.clone()),
+            ..answer
+        })
+    }
+
+    /// How the registry wants to be answered, where it wants that: as its 401
+    /// says, or as its `/v2/` does where the response tells nothing and there
+    /// are credentials to show.
+    async fn challenge(
+        &self,
+        remote: Remote<'_>,
+        response: &Response,
+        known: Option<&Authorization>,
+    ) -> Option<AuthScheme> {
+        let status = response.status();
+        let hidden = match status {
+            StatusCode::UNAUTHORIZED => match challenge::read(response.headers()) {
+                Some(scheme) => return Some(scheme),
+                None => true,
+            },
+            StatusCode::NOT_FOUND | StatusCode::FORBIDDEN => known.is_none(),
+            _ => false,
+        };
+        if !hidden {
+            return None;
+        }
+        let found = self.credentials.find(wanted(remote.endpoint)).await?;
+        let scheme = match remote.challenge_of_root().await {
+            Some(scheme) => scheme,
+            // It wants a login and does not say how; passwords have one usual way.
+            None if status == StatusCode::UNAUTHORIZED => AuthScheme::Basic,
+            None => return None,
+        };
+        tracing::info!(
+            "`{}` answered {status} to a request without credentials; asking again with those \
+             from {}",
+            remote.endpoint.authority(),
+            found.source
+        );
+        Some(scheme)
+    }
+
+    /// What to send in reply to a challenge. `sent` is what was sent before.
+    async fn reply(
+        &self,
+        session: &Session,
+        remote: Remote<'_>,
+        challenge: &Challenged,
+        sent: Option<&Authorization>,
+    ) -> Result<Reply, Error> {
+        let _turn = session.turn.lock().await;
+        // Another request may have met the same challenge, and answered it.
+        match session.authorization() {
+            Some(known) if Some(known.header()) != sent.map(Authorization::header) => {
+                return Ok(Reply::Authorization(known));
+            }
+            _ => session.keep(None),
+        }
+        let found = self.credentials.find(wanted(remote.endpoint)).await;
+        if let Some(found) = &found {
+            let registry = remote.endpoint.authority();
+            tracing::debug!(registry, source = %found.source, "credentials");
+        }
+        let reply = match &challenge.scheme {
+            AuthScheme::Basic => basic(found),
+            AuthScheme::Bearer(bearer) => {
+                let wanted = token_request(remote, bearer, &challenge.scope)?;
+                Reply::Authorization(authorize(remote, &wanted, found).await?)
+            }
+        };
+        if let Reply::Authorization(authorization) = &reply {
+            session.keep(Some(authorization.clone()));
+        }
+        Ok(reply)
+    }
+
+    fn session(&self, repository: &Url, scope: &Scope) -> Arc<Session> {
+        // A map of sessions is complete at any moment, so poison is ignored.
+        let mut sessions = self.sessions.lock().unwrap_or_else(PoisonError::into_inner);
+        let key = (repository.clone(), scope.clone());
+        sessions.entry(key).or_default().clone()
+    }
+}
+
+/// A challenge, and what was asked for when it came.
+struct Challenged {
+    scheme: AuthScheme,
+    scope: Scope,
+}
+
+impl Session {
+    /// What opened the repository last, unless it has expired.
+    fn authorization(&self) -> Option<Authorization> {
+        let kept = self.authorization.lock();
+        let kept = kept.unwrap_or_else(PoisonError::into_inner);
+        kept.clone()
+            .filter(|kept| kept.token.good_until > Instant::now())
+    }
+
+    /// Forgets what anyone gets, where that does not open the repository: a
+    /// login may have come since, and only a challenge makes it looked for.
+    fn revalidate(&self, status: StatusCode) {
+        let by_user = |kept: &Authorization| matches!(kept.holder, Holder::User(_));
+        let is_users = self.authorization().as_ref().is_some_and(by_user);
+        if status == StatusCode::FORBIDDEN && !is_users {
+            self.keep(None);
+        }
+    }
+
+    fn keep(&self, authorization: Option<Authorization>) {
+        let kept = self.authorization.lock();
+        *kept.unwrap_or_else(PoisonError::into_inner) = authorization;
+    }
+}
+
+impl Remote<'_> {
+    pub(super) async fn send(&self, request: Request) -> Result<Response, Error> {
+        let sent = self.client.http.send(request, &self.transfer.meter).await;
+        Ok(sent?)
+    }
+
+    /// How `/v2/` wants to be answered. Its scope is not that of a repository.
+    async fn challenge_of_root(&self) -> Option<AuthScheme> {
+        let request = Request {
+            access: self.endpoint.access().clone(),
+            retry: RetryMode::Once,
+            ..Request::new(Method::GET, self.endpoint.root())
+        };
+        let response = self.send(request).await.ok()?;
+        let asks = response.status() == StatusCode::UNAUTHORIZED;
+        if !asks || !self.endpoint.owns(response.url()) {
+            return None;
+        }
+        Some(match challenge::read(response.headers())? {
+            AuthScheme::Basic => AuthScheme::Basic,
+            AuthScheme::Bearer(bearer) => AuthScheme::Bearer(Bearer {
+                scope: None,
+                ..bearer
+            }),
+        })
+    }
+
+    /// Notes with what a response was had, for the hint of a refusal, and on
+    /// the transfer whether it took credentials.
+    fn answer(&self, response: Response, authorization: Option<Authorization>) -> Answer {
+        let by_user = authorization
+            .as_ref()
+            .is_some_and(|sent| matches!(sent.holder, Holder::User(_)));
+        let by_certificate = self.endpoint.access().client_cert.is_some();
+        if response.status().is_success() && (by_user || by_certificate) {
+            self.transfer.note_private();
+        }
+        Answer {
+            response,
+            credentials: authorization
+                .as_ref()
+                .and_then(Authorization::source)
+                .cloned(),
+            authorization,
+        }
+    }
+}
+
+fn basic(found: Option<Found>) -> Reply {
+    let Some(Found { credential, source }) = found else {
+        return Reply::None;
+    };
+    let header = match credential {
+        Credential::Password { username, secret } => token::basic(&username, &secret),
+        // They are for token servers.
+        Credential::IdentityToken(_) | Credential::RegistryToken(_) => None,
+    };
+    match header {
+        Some(header) => Reply::Authorization(Authorization {
+            token: Token::lasting(header, PASSWORD_KEPT),
+            holder: Holder::User(source),
+        }),
+        None => Reply::Unfit(source),
+    }
+}
+
+/// A token for the credential; one for anyone when it is refused, or there is none.
+async fn authorize(
+    remote: Remote<'_>,
+    wanted: &TokenRequest,
+    found: Option<Found>,
+) -> Result<Authorization, Error> {
+    let (http, meter) = (&remote.client.http, &remote.transfer.meter);
+    let Some(Found { credential, source }) = found else {
+        let token = token::fetch(http, wanted, None, meter).await?;
+        return Ok(Authorization {
+            token,
+            holder: Holder::Anyone,
+        });
+    };
+    let refused = match token::fetch(http, wanted, Some(&credential), meter).await {
+        Ok(token) => {
+            return Ok(Authorization {
+                token,
+                holder: Holder::User(source),
+            });
+        }
+        Err(Error::Net(error)) if token::is_refusal(&error) => error,
+        Err(error) => return Err(error),
+    };
+    let Ok(token) = token::fetch(http, wanted, None, meter).await else {
+        return Err(Error::Denied {
+            error: refused,
+            credentials: source,
+        });
+    };
+    warn_of_refused(remote.endpoint, &source);
+    Ok(Authorization {
+        token,
+        holder: Holder::Refused(source),
+    })
+}
+
+/// What anyone gets; none where nobody gets in without credentials.
+async fn anonymous(remote: Remote<'_>, challenge: &Challenged) -> Option<Authorization> {
+    let AuthScheme::Bearer(bearer) = &challenge.scheme else {
+        return None;
+    };
+    let wanted = token_request(remote, bearer, &challenge.scope).ok()?;
+    authorize(remote, &wanted, None).await.ok()
+}
+
+fn token_request(
+    remote: Remote<'_>,
+    bearer: &Bearer,
+    scope: &Scope,
+) -> Result<TokenRequest, Error> {
+    let endpoint = remote.endpoint;
+    let realm = realm::check(bearer, endpoint.base(), &remote.client.http);
+    let own_scope = || scope.to_string();
+    Ok(TokenRequest {
+        realm: realm.map_err(|reason| Error::Challenge {
+            host: endpoint.authority().to_owned(),
+            reason,
+        })?,
+        service: bearer.service.clone(),
+        scope: Some(bearer.scope.clone().unwrap_or_else(own_scope)),
+        access: endpoint.access().clone(),
+        retry: endpoint.retry(),
+    })
+}
+
+fn warn_of_refused(endpoint: &Endpoint, source: &CredentialSource) {
+    let registry = endpoint.authority();
+    tracing::warn!(
+        "`{registry}` refused the credentials from {source}; going on without (to replace them: \
+         `wassette login {registry}`)"
+    );
+}
+
+fn wanted(endpoint: &Endpoint) -> Wanted<'_> {
+    Wanted {
+        registry: endpoint.authority(),
+        repository: endpoint.repository(),
+    }
+}

@@ -1,0 +1,51 @@
+//! Configs and layers.
+
+use bytes::Bytes;
+use http::{Method, StatusCode};
+
+use super::{Descriptor, Error, Item, Remote, expectation};
+use crate::digest::Verifier;
+use crate::net::{Response, Resume};
+
+impl Remote<'_> {
+    /// A blob that is small enough for memory; `what` it is, for messages.
+    pub async fn small_blob(&self, descriptor: &Descriptor, what: &str) -> Result<Bytes, Error> {
+        self.whole(|| self.small_blob_once(descriptor, what)).await
+    }
+
+    async fn small_blob_once(&self, descriptor: &Descriptor, what: &str) -> Result<Bytes, Error> {
+        let response = self.open_blob(descriptor, "a blob", None).await?;
+        let mut stream = response.body(&self.transfer.meter);
+        let mut verifier = Verifier::new(expectation(descriptor));
+        let mut body = Vec::new();
+        while let Some(chunk) = stream.next().await? {
+            // Stops at the first byte too many, which is before the limit.
+            let checked = verifier.update(&chunk);
+            checked.map_err(|mismatch| Error::mismatch(what, mismatch))?;
+            body.extend_from_slice(&chunk);
+        }
+        verifier
+            .finish()
+            .map_err(|mismatch| Error::mismatch(what, mismatch))?;
+        Ok(body.into())
+    }
+
+    /// Asks for a blob, or for the rest of it. Answers with a 200, or with a
+    /// 206 or 416 where the rest was asked for.
+    pub async fn open_blob(
+        &self,
+        descriptor: &Descriptor,
+        what: &'static str,
+        resume: Option<&Resume>,
+    ) -> Result<Response, Error> {
+        let digest = descriptor.digest.to_string();
+        let answer = self.read(Method::GET, Item::Blob(&digest), resume).await?;
+        match answer.response.status() {
+            StatusCode::OK => Ok(answer.response),
+            StatusCode::PARTIAL_CONTENT | StatusCode::RANGE_NOT_SATISFIABLE if resume.is_some() => {
+                Ok(answer.response)
+            }
+            _ => Err(answer.refused(what).await),
+        }
+    }
+}

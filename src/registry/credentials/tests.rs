@@ -1,0 +1,429 @@
+use std::collections::HashMap;
+use std::ffi::OsString;
+use std::fs;
+use std::time::Duration;
+
+use proptest::prelude::*;
+use tempfile::TempDir;
+
+use super::environment::{Entry, entries};
+use super::*;
+use crate::registry::Login;
+
+fn wanted<'a>(registry: &'a str, repository: &'a str) -> Wanted<'a> {
+    Wanted {
+        registry,
+        repository,
+    }
+}
+
+fn password(username: &str, secret: &str) -> Credential {
+    Credential::Password {
+        username: username.into(),
+        secret: secret.into(),
+    }
+}
+
+#[test]
+fn the_variable_has_hosts_ports_users_and_secrets() {
+    for (text, registry, username, secret) in [
+        ("ghcr.io:token:ghp_x", "ghcr.io", "token", "ghp_x"),
+        (
+            "localhost:5000:alice:s3cret",
+            "localhost:5000",
+            "alice",
+            "s3cret",
+        ),
+        ("GHCR.io:Me:a:b:c", "ghcr.io", "Me", "a:b:c"),
+        ("r:5:6:7", "r:5", "6", "7"),
+        ("[::1]:5000:u:s", "[::1]:5000", "u", "s"),
+        ("[::1]:u:s", "[::1]", "u", "s"),
+        (" r:u:s ,", "r", "u", "s"),
+    ] {
+        let parsed: Vec<_> = entries(text).collect();
+        let expected = Entry {
+            registry: registry.into(),
+            username,
+            secret: secret.into(),
+        };
+        assert_eq!(parsed, [Some(expected)], "{text}");
+    }
+    for text in [
+        "ghcr.io",
+        "ghcr.io:token",
+        "r:5000:user",
+        "::",
+        "r::s",
+        "r:u:",
+        "[::1",
+        ":u:s",
+    ] {
+        assert_eq!(entries(text).collect::<Vec<_>>(), [None], "{text}");
+    }
+    assert_eq!(entries("a:u:1,,b:u:2, broken").count(), 3);
+}
+
+#[test]
+fn the_first_entry_of_a_registry_counts() {
+    let text = Secret::from("broken,r:5000:a:1,r:b:2,r:c:3,docker.io:d:4");
+    let find = |registry| environment::find(&text, wanted(registry, "x"));
+    assert_eq!(find("r"), Some(password("b", "2")));
+    assert_eq!(find("r:5000"), Some(password("a", "1")));
+    assert_eq!(find("registry-1.docker.io"), Some(password("d", "4")));
+    assert_eq!(find("r:5001"), None);
+}
+
+proptest! {
+    #[test]
+    fn no_variable_panics(text in any::<String>()) {
+        let _ = entries(&text).count();
+    }
+
+    #[test]
+    fn no_helper_output_panics(output in any::<Vec<u8>>()) {
+        let _ = helper::parse(&output);
+    }
+}
+
+#[test]
+fn secrets_do_not_show() {
+    let secret = Secret::from("hunter2");
+    let credentials = [
+        password("u", "hunter2"),
+        Credential::IdentityToken(secret.clone()),
+        Credential::RegistryToken(secret.clone()),
+    ];
+    let options = CredentialOptions {
+        given: Some(Given {
+            registry: "r".into(),
+            credential: password("u", "hunter2"),
+        }),
+        registry_auth: Some("r:u:hunter2".into()),
+        ..CredentialOptions::default()
+    };
+    let shown = format!("{secret} {secret:?} {credentials:?} {options:#?}");
+    assert!(!shown.contains("hunter2"), "{shown}");
+    assert_eq!(secret.expose(), "hunter2");
+}
+
+/// The credential of a file with this content.
+async fn in_file(content: &str, registry: &str, repository: &str) -> Option<Credential> {
+    let dir = TempDir::new().expect("a directory");
+    let path = dir.path().join("config.json");
+    fs::write(&path, content).expect("written");
+    let credentials = Credentials::new(CredentialOptions {
+        config_files: vec![path],
+        ..CredentialOptions::default()
+    });
+    let found = credentials.find(wanted(registry, repository)).await;
+    found.map(|found| found.credential)
+}
+
+#[tokio::test]
+async fn every_form_of_an_entry_is_read() {
+    // `YTpi` is `a:b`.
+    for (entry, expected) in [
+        (r#"{"auth": "YTpi"}"#, Some(password("a", "b"))),
+        (r#"{"auth": "YTpiYw"}"#, Some(password("a", "bc"))),
+        (
+            r#"{"username": "a", "password": "b"}"#,
+            Some(password("a", "b")),
+        ),
+        (
+            r#"{"auth": "YTo=", "identitytoken": "i"}"#,
+            Some(Credential::IdentityToken("i".into())),
+        ),
+        (
+            r#"{"registrytoken": "t"}"#,
+            Some(Credential::RegistryToken("t".into())),
+        ),
+        ("{}", None),
+        (r#"{"auth": "not base64!"}"#, None),
+        (r#"{"auth": "YWI="}"#, None),
+    ] {
+        let content = format!(r#"{{"auths": {{"r": {entry}}}, "HttpHeaders": {{}}}}"#);
+        assert_eq!(in_file(&content, "r", "x").await, expected, "{entry}");
+    }
+    for content in ["", "[]", "nonsense", r#"{"auths": 1}"#] {
+        assert_eq!(in_file(content, "r", "x").await, None, "{content}");
+    }
+}
+
+#[tokio::test]
+async fn what_is_null_in_a_file_is_empty() {
+    for text in [
+        r#"{"auths": null, "credHelpers": null, "credsStore": null}"#,
+        r#"{"auths": {"other": null}, "credHelpers": {"other": null}}"#,
+    ] {
+        let dir = TempDir::new().expect("a directory");
+        let path = dir.path().join("config.json");
+        fs::write(&path, text).expect("written");
+        Config::parse(&path).expect(text);
+    }
+    let beside = r#"{"credHelpers": null, "auths": {"other": null, "r": {"auth": "dTpz"}}}"#;
+    assert_eq!(in_file(beside, "r", "x").await, Some(password("u", "s")));
+}
+
+#[tokio::test]
+async fn names_of_registries_in_files() {
+    let of = |key: &str| format!(r#"{{"auths": {{"{key}": {{"auth": "YTpi"}}}}}}"#);
+    for (key, registry, repository) in [
+        (
+            "https://index.docker.io/v1/",
+            "registry-1.docker.io",
+            "library/x",
+        ),
+        ("docker.io", "registry-1.docker.io", "a/b"),
+        ("https://ghcr.io", "ghcr.io", "a/b"),
+        ("https://ghcr.io/v2/", "ghcr.io", "a/b"),
+        ("r:5000", "r:5000", "a"),
+        ("quay.io/a", "quay.io", "a/b/c"),
+        ("quay.io/a/b", "quay.io", "a/b"),
+    ] {
+        let found = in_file(&of(key), registry, repository).await;
+        assert_eq!(found, Some(password("a", "b")), "{key}");
+    }
+    for (key, registry, repository) in [
+        ("r", "r:5000", "a"),
+        ("r:5000", "r", "a"),
+        ("quay.io/a", "quay.io", "b"),
+        ("quay.io/a", "quay.io", "ab"),
+        ("evil-ghcr.io", "ghcr.io", "a"),
+    ] {
+        assert_eq!(in_file(&of(key), registry, repository).await, None, "{key}");
+    }
+    // The closest wins: `Yzpk` is `c:d`.
+    let both = r#"{"auths": {"q": {"auth": "YTpi"}, "q/a": {"auth": "Yzpk"}}}"#;
+    assert_eq!(in_file(both, "q", "a/x").await, Some(password("c", "d")));
+    assert_eq!(in_file(both, "q", "b/x").await, Some(password("a", "b")));
+}
+
+#[test]
+fn places_of_the_files() {
+    let options = |variables: &[(&str, &str)]| {
+        let variables: HashMap<&str, &str> = variables.iter().copied().collect();
+        let variable = |name: &str| variables.get(name).map(OsString::from);
+        CredentialOptions::from_variables(variable, Some("/home/u".into()))
+    };
+    let files = |variables| options(variables).config_files;
+    assert_eq!(
+        files(&[]),
+        [
+            "/home/u/.docker/config.json",
+            "/home/u/.config/containers/auth.json"
+        ]
+        .map(PathBuf::from)
+    );
+    assert_eq!(
+        files(&[
+            ("DOCKER_CONFIG", "/d"),
+            ("XDG_RUNTIME_DIR", "/run/u"),
+            ("XDG_CONFIG_HOME", "/c")
+        ]),
+        [
+            "/d/config.json",
+            "/run/u/containers/auth.json",
+            "/c/containers/auth.json"
+        ]
+        .map(PathBuf::from)
+    );
+    assert_eq!(
+        files(&[
+            ("DOCKER_CONFIG", ""),
+            ("REGISTRY_AUTH_FILE", "/a.json"),
+            ("XDG_RUNTIME_DIR", "/x")
+        ]),
+        ["/home/u/.docker/config.json", "/a.json"].map(PathBuf::from)
+    );
+    assert!(
+        options(&[("WASSETTE_REGISTRY_AUTH", "r:u:s")])
+            .registry_auth
+            .is_some()
+    );
+}
+
+const LIMIT: Duration = Duration::from_secs(20);
+
+async fn store(
+    login: &LoginFile,
+    registry: &str,
+    (username, secret): (&str, &str),
+) -> Result<(), LoginFileError> {
+    let secret = secret.into();
+    let user = Login {
+        username,
+        secret: &secret,
+    };
+    login.store(registry, &Place::File, user).await
+}
+
+#[tokio::test]
+async fn sources_are_asked_in_order() {
+    let dir = TempDir::new().expect("a directory");
+    let config = dir.path().join("config.json");
+    fs::write(&config, r#"{"auths": {"r": {"auth": "ZG9ja2VyOnM="}}}"#).expect("written");
+    let login = LoginFile::of_root(dir.path());
+    store(&login, "r", ("login", "s")).await.expect("stored");
+    let mut options = CredentialOptions {
+        given: Some(Given {
+            registry: "r".into(),
+            credential: password("given", "s"),
+        }),
+        registry_auth: Some("r:variable:s".into()),
+        login_file: Some(login.clone()),
+        config_files: vec![dir.path().join("absent"), config],
+        ..CredentialOptions::default()
+    };
+    let find = async |options: &CredentialOptions, registry| {
+        let credentials = Credentials::new(options.clone());
+        let found = credentials.find(wanted(registry, "x")).await;
+        found.map(|found| found.credential)
+    };
+    assert_eq!(find(&options, "other").await, None);
+    assert_eq!(find(&options, "r").await, Some(password("given", "s")));
+    options.given = None;
+    assert_eq!(find(&options, "r").await, Some(password("variable", "s")));
+    options.registry_auth = None;
+    assert_eq!(find(&options, "r").await, Some(password("login", "s")));
+    assert_eq!(
+        login.remove("r", LIMIT).await.expect("removed"),
+        Removed::Yes
+    );
+    assert_eq!(find(&options, "r").await, Some(password("docker", "s")));
+}
+
+#[tokio::test]
+async fn the_login_file_is_private_and_whole() {
+    let dir = TempDir::new().expect("a directory");
+    let root = dir.path().join("new/root");
+    let login = LoginFile::of_root(&root);
+    assert_eq!(
+        login.remove("r", LIMIT).await.expect("nothing"),
+        Removed::NothingThere
+    );
+    assert!(!root.exists());
+    store(&login, "r", ("u", "s:p")).await.expect("stored");
+    store(&login, "index.docker.io", ("h", "t"))
+        .await
+        .expect("stored");
+    store(&login, "r", ("u2", "s2")).await.expect("stored");
+    assert_eq!(
+        login.find(wanted("r", "x"), LIMIT).await,
+        Some(password("u2", "s2"))
+    );
+    assert_eq!(
+        login.find(wanted("docker.io", "x"), LIMIT).await,
+        Some(password("h", "t"))
+    );
+    #[cfg(unix)]
+    {
+        use std::os::unix::fs::MetadataExt;
+        let mode = fs::metadata(login.path()).expect("a file").mode();
+        assert_eq!(mode & 0o777, 0o600);
+    }
+    assert_eq!(
+        login.remove("s", LIMIT).await.expect("nothing"),
+        Removed::NothingThere
+    );
+    // A damaged file is not overwritten.
+    fs::write(login.path(), "damaged").expect("written");
+    store(&login, "r", ("u", "s")).await.expect_err("damaged");
+    assert_eq!(fs::read_to_string(login.path()).expect("read"), "damaged");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn logins_at_once_are_all_kept() {
+    let dir = TempDir::new().expect("a directory");
+    let login = LoginFile::of_root(dir.path());
+    let mut stores = tokio::task::JoinSet::new();
+    for n in 0..16 {
+        let login = login.clone();
+        stores.spawn(async move { store(&login, &format!("r{n}"), ("u", "s")).await });
+    }
+    let stored = stores.join_all().await;
+    assert!(stored.iter().all(Result::is_ok), "{stored:?}");
+    for n in 0..16 {
+        assert!(
+            login
+                .find(wanted(&format!("r{n}"), "x"), LIMIT)
+                .await
+                .is_some(),
+            "{n}"
+        );
+    }
+}
+
+#[test]
+fn what_helpers_print() {
+    assert_eq!(
+        helper::parse(br#"{"ServerURL": "r", "Username": "u", "Secret": "s"}"#),
+        Some(password("u", "s"))
+    );
+    assert_eq!(
+        helper::parse(br#"{"Username": "<token>", "Secret": "s"}"#),
+        Some(Credential::IdentityToken("s".into()))
+    );
+    for garbage in [
+        "",
+        "{}",
+        "null",
+        "\u{1b}[31m",
+        r#"{"Username": "u", "Secret": ""}"#,
+    ] {
+        assert_eq!(helper::parse(garbage.as_bytes()), None, "{garbage}");
+    }
+    let huge = format!(
+        r#"{{"Username": "u", "Secret": "{}"}}"#,
+        "s".repeat(300_000)
+    );
+    assert_eq!(helper::parse(huge.as_bytes()), None);
+}
+
+#[cfg(unix)]
+#[tokio::test]
+async fn a_helper_that_hangs_is_killed_with_its_children() {
+    use std::os::unix::fs::PermissionsExt;
+    let dir = TempDir::new().expect("a directory");
+    let (script, pid) = (dir.path().join("helper"), dir.path().join("pid"));
+    let text = format!("#!/bin/sh\nsleep 60 &\necho $! > {}\nwait\n", pid.display());
+    fs::write(&script, text).expect("written");
+    fs::set_permissions(&script, fs::Permissions::from_mode(0o755)).expect("executable");
+    let limit = Duration::from_secs(1);
+    let program = script.display().to_string();
+    let error = helper::ask_program(program, "r", limit).await;
+    let error = error.expect_err("a timeout").to_string();
+    assert!(error.ends_with("did not answer within 1 s"), "{error}");
+    let child = fs::read_to_string(pid).expect("the child started");
+    // Dead, or dying: nobody waits for it but the system.
+    let status = std::path::Path::new("/proc")
+        .join(child.trim())
+        .join("stat");
+    for _ in 0..100 {
+        let gone = fs::read_to_string(&status).map_or(true, |stat| stat.contains(") Z"));
+        if gone {
+            return;
+        }
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+    panic!("the child still runs");
+}
+
+#[tokio::test]
+async fn helpers_that_bring_nothing() {
+    let ask = |name| {
+        helper::ask(helper::Asked {
+            name,
+            server: "r".into(),
+            limit: Duration::from_secs(5),
+        })
+    };
+    let missing = ask("wassette-test-of-nothing").await.expect_err("missing");
+    assert!(
+        missing.to_string().ends_with("is not installed"),
+        "{missing}"
+    );
+    for name in ["../../../bin/sh", "a b", "x/y"] {
+        let error = ask(name).await.expect_err(name);
+        assert!(error.to_string().contains("no name"), "{error}");
+    }
+}

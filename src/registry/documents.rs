@@ -1,0 +1,103 @@
+//! Manifests and indexes: looked up by tag, read by digest.
+
+use bytes::Bytes;
+use http::{Method, StatusCode, header};
+
+use super::auth::Answer;
+use super::{Document, Error, Item, Remote, check};
+use crate::digest::{Digest, Expected};
+use crate::net::{Request, Response, RetryMode};
+
+/// What registries themselves allow at most.
+pub(crate) const MAX_MANIFEST_BYTES: usize = 4 * 1024 * 1024;
+const DIGEST_HEADER: &str = "docker-content-digest";
+/// How a manifest is called in messages.
+pub(crate) const MANIFEST: &str = "the OCI manifest";
+
+impl Remote<'_> {
+    /// What the host says a tag stands for: the digest, and the document where
+    /// the digest could not be had without it.
+    pub async fn look_up(&self, tag: &str) -> Result<(Digest, Option<Bytes>), Error> {
+        let head = self.read(Method::HEAD, Item::Manifest(tag), None).await?;
+        let bytes = match head.response.status() {
+            StatusCode::OK => match named_digest(&head.response) {
+                Some(digest) => return Ok((digest, None)),
+                None => self.get_document(tag).await?,
+            },
+            // Some registries and proxies know no HEAD.
+            StatusCode::METHOD_NOT_ALLOWED | StatusCode::NOT_IMPLEMENTED => {
+                self.get_document(tag).await?
+            }
+            _ => self.after_refusal(tag, head).await?,
+        };
+        // A page that is served for every address is no answer.
+        Document::parse(&bytes)?;
+        Ok((Digest::of(&bytes), Some(bytes)))
+    }
+
+    /// The document itself, whose HEAD was refused. Only the answer to a GET
+    /// has the registry's words in it; and it may be another one.
+    async fn after_refusal(&self, tag: &str, head: Answer) -> Result<Bytes, Error> {
+        let again = match self.endpoint.is_heard_out() {
+            true => self.get_once_more(tag, &head).await.ok(),
+            false => None,
+        };
+        let refusal = match again {
+            Some(again) if again.response.status() == StatusCode::OK => {
+                return self.read_document(again.response).await;
+            }
+            Some(again) if again.response.status() == head.response.status() => again,
+            _ => head,
+        };
+        Err(refusal.refused(MANIFEST).await)
+    }
+
+    /// Asks with the same credentials as before, whose challenge was answered
+    /// as well as it can be.
+    async fn get_once_more(&self, tag: &str, earlier: &Answer) -> Result<Answer, Error> {
+        let item = Item::Manifest(tag);
+        let request = |authorization| Request {
+            authorization,
+            accept: item.accept(),
+            access: self.endpoint.access().clone(),
+            retry: RetryMode::Once,
+            ..Request::new(Method::GET, self.endpoint.url(item))
+        };
+        self.client.auth.repeat(*self, request, earlier).await
+    }
+
+    /// The document of a digest.
+    pub async fn document(&self, digest: Digest, expected: Expected) -> Result<Bytes, Error> {
+        let bytes = self.get_document(&digest.to_string()).await?;
+        check(&bytes, expected, MANIFEST)?;
+        Ok(bytes)
+    }
+
+    async fn get_document(&self, name: &str) -> Result<Bytes, Error> {
+        self.whole(|| self.get_document_once(name)).await
+    }
+
+    async fn get_document_once(&self, name: &str) -> Result<Bytes, Error> {
+        let answer = self.read(Method::GET, Item::Manifest(name), None).await?;
+        match answer.response.status() {
+            StatusCode::OK => self.read_document(answer.response).await,
+            _ => Err(answer.refused(MANIFEST).await),
+        }
+    }
+
+    async fn read_document(&self, response: Response) -> Result<Bytes, Error> {
+        let served_as = response.headers().get(header::CONTENT_TYPE).cloned();
+        let meter = &self.transfer.meter;
+        let bytes = response.bytes(MAX_MANIFEST_BYTES, MANIFEST, meter).await?;
+        // One that does not parse is refused where it is used, after its digest is checked.
+        if let (Some(kind), Ok(document)) = (&served_as, Document::parse(&bytes)) {
+            document.served_as(kind.to_str().unwrap_or_default())?;
+        }
+        Ok(bytes)
+    }
+}
+
+/// The digest of its body that a response names.
+fn named_digest(response: &Response) -> Option<Digest> {
+    response.header(DIGEST_HEADER)?.parse().ok()
+}

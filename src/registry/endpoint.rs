@@ -1,0 +1,243 @@
+//! Where the repository of a reference is reached: at the registry, and at the
+//! hosts that are asked in its place.
+
+use url::Url;
+
+use super::hosts::{self, Capability, Host};
+use super::scope::{Actions, Scope};
+use super::{Client, Error, Item};
+use crate::net::{self, Access, RetryMode};
+use crate::reference::OciReference;
+
+const API: &str = "/v2";
+
+/// One host's part in serving a repository.
+pub(super) struct Endpoint {
+    /// `https://host/v2/repository/`.
+    base: Url,
+    authority: String,
+    repository: String,
+    role: Role,
+    access: Access,
+    retry: RetryMode,
+}
+
+enum Role {
+    /// The registry of the reference.
+    Upstream,
+    /// Another host, which is told the registry it stands in for.
+    Mirror { registry: String },
+}
+
+impl Endpoint {
+    /// The hosts that may be asked this, in their order; at least one.
+    pub fn all(
+        reference: &OciReference,
+        capability: Capability,
+        client: &Client,
+    ) -> Result<Vec<Self>, Error> {
+        let registry = reference.registry();
+        let mut endpoints = client
+            .options
+            .mirrors
+            .of(registry)?
+            .into_iter()
+            .filter(|host| host.can(capability, registry))
+            .map(|host| Endpoint::of(reference, host, &client.http))
+            .collect::<Result<Vec<_>, _>>()?;
+        // Only the last host is retried: after the others, the next is asked.
+        match endpoints.last_mut() {
+            Some(last) => last.retry = RetryMode::Repeat,
+            None => {
+                return Err(Error::NoHost {
+                    registry: registry.to_owned(),
+                    capability,
+                });
+            }
+        }
+        Ok(endpoints)
+    }
+
+    fn of(reference: &OciReference, host: Host, http: &net::Client) -> Result<Self, Error> {
+        let registry = reference.registry();
+        let role = match host.is(registry) {
+            true => Role::Upstream,
+            false => Role::Mirror {
+                registry: registry.to_owned(),
+            },
+        };
+        // Docker Hub answers under another name.
+        let authority = match host.host.as_str() {
+            hosts::DOCKER => hosts::DOCKER_HOST,
+            other => other,
+        };
+        let name = reference.hosted_repository();
+        let path = host.path.as_ref().map_or(API, |path| path.as_str());
+        let plain = host.is_plain(|| http.allows_plain(authority));
+        let scheme = if plain { "http" } else { "https" };
+        let text = format!("{scheme}://{authority}{path}/{name}/");
+        let base = Url::parse(&text).map_err(|error| net::Error::Unreachable {
+            host: authority.to_owned(),
+            source: error.into(),
+        })?;
+        // What follows `/v2/` is the beginning of the name as the host knows it.
+        let repository = match path.strip_prefix("/v2/") {
+            Some(prefix) => format!("{prefix}/{name}"),
+            None => name.into_owned(),
+        };
+        Ok(Endpoint {
+            authority: authority.to_owned(),
+            base,
+            repository,
+            role,
+            access: host.access,
+            retry: RetryMode::Once,
+        })
+    }
+
+    /// The address of a manifest or blob.
+    pub fn url(&self, item: Item<'_>) -> Url {
+        self.at(&item.path())
+    }
+
+    /// An address of the repository, by what follows its name.
+    pub fn at(&self, path: &str) -> Url {
+        let mut url = self.base.clone();
+        url.set_path(&format!("{}{path}", self.base.path()));
+        if let Role::Mirror { registry } = &self.role {
+            url.query_pairs_mut().append_pair("ns", registry);
+        }
+        url
+    }
+
+    /// Names the repository at its host: what credentials are looked for by.
+    pub fn repository(&self) -> &str {
+        &self.repository
+    }
+
+    /// `host[:port]`: whose credentials, certificates and faults these are.
+    pub fn authority(&self) -> &str {
+        &self.authority
+    }
+
+    pub fn access(&self) -> &Access {
+        &self.access
+    }
+
+    pub fn retry(&self) -> RetryMode {
+        self.retry
+    }
+
+    /// Whether its refusals are worth a further request: the word of the
+    /// registry itself counts, and of the last host nobody asks another.
+    pub fn is_heard_out(&self) -> bool {
+        self.is_upstream() || self.retry == RetryMode::Repeat
+    }
+
+    /// Whether it is the registry of the reference.
+    pub fn is_upstream(&self) -> bool {
+        matches!(self.role, Role::Upstream)
+    }
+
+    /// The address under which all of the repository lies.
+    pub fn base(&self) -> &Url {
+        &self.base
+    }
+
+    /// Whether `url` belongs to the registry itself.
+    pub fn owns(&self, url: &Url) -> bool {
+        self.base.origin() == url.origin()
+    }
+
+    /// `…/v2/`, where a registry says whether it wants a login.
+    pub fn root(&self) -> Url {
+        let mut url = self.base.clone();
+        url.set_path("/v2/");
+        url
+    }
+
+    pub fn scope(&self, actions: Actions) -> Scope {
+        Scope {
+            repository: self.repository.clone(),
+            actions,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::path::Path;
+
+    use super::super::{Mirrors, Options};
+    use super::*;
+    use crate::reference::Reference;
+
+    /// Addresses and scopes of the manifest of `reference` at its hosts.
+    fn addresses(reference: &str, hosts: &str) -> Vec<(String, String)> {
+        let host = toml::from_str::<Host>(hosts).expect("a host");
+        let Ok(Reference::Oci(oci)) = Reference::parse(reference, Path::new("/")) else {
+            panic!("{reference}");
+        };
+        let registry = oci.registry().to_owned().try_into().expect("a registry");
+        let mirrors = Mirrors {
+            hosts: [(registry, vec![host])].into(),
+            certs_dir: None,
+        };
+        let options = Options {
+            mirrors,
+            ..Options::default()
+        };
+        let client = Client::new(net::Client::new(net::Options::default()), options);
+        let all = Endpoint::all(&oci, Capability::Pull, &client).expect("endpoints");
+        let address = |endpoint: &Endpoint| {
+            let url = endpoint.url(Item::Manifest("v1")).to_string();
+            (url, endpoint.scope(Actions::Pull).to_string())
+        };
+        all.iter().map(address).collect()
+    }
+
+    #[test]
+    fn a_mirror_is_asked_under_its_own_path_and_told_the_registry() {
+        let hosts = addresses(
+            "oci://reg.lan:5000/acme/a:v1",
+            "host = 'harbor.lan'\npath = '/v2/proxy'",
+        );
+        let expected = [
+            (
+                "https://harbor.lan/v2/proxy/acme/a/manifests/v1?ns=reg.lan%3A5000",
+                "repository:proxy/acme/a:pull",
+            ),
+            (
+                "https://reg.lan:5000/v2/acme/a/manifests/v1",
+                "repository:acme/a:pull",
+            ),
+        ];
+        let expected = expected.map(|(url, scope)| (url.to_owned(), scope.to_owned()));
+        assert_eq!(hosts, expected);
+    }
+
+    #[test]
+    fn docker_hub_has_names_of_its_own() {
+        let hosts = addresses("oci://docker.io/a:v1", "host = 'localhost:5000'");
+        let urls: Vec<_> = hosts.into_iter().map(|(url, _)| url).collect();
+        let expected = [
+            "http://localhost:5000/v2/library/a/manifests/v1?ns=docker.io",
+            "https://registry-1.docker.io/v2/library/a/manifests/v1",
+        ];
+        assert_eq!(urls, expected);
+    }
+
+    #[test]
+    fn plain_http_is_as_the_operator_says() {
+        for (host, scheme) in [
+            ("host = '127.0.0.1:1'", "http://"),
+            ("host = '127.0.0.1:1'\nplain_http = false", "https://"),
+            ("host = 'm.lan'", "https://"),
+            ("host = 'm.lan'\nplain_http = true", "http://"),
+            ("host = '127.0.0.1:1'\nca = 'ca.pem'", "https://"),
+        ] {
+            let hosts = addresses("oci://reg.lan/a:v1", host);
+            assert!(hosts[0].0.starts_with(scheme), "{host}: {hosts:?}");
+        }
+    }
+}

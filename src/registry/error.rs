@@ -1,0 +1,72 @@
+//! What goes wrong with a registry.
+
+use super::credentials::CredentialSource;
+use super::document::InvalidManifest;
+use super::hosts::{Capability, InvalidHosts};
+use crate::digest::Mismatch;
+use crate::net;
+
+/// A registry did not do what it was asked for.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum Error {
+    #[error(transparent)]
+    Net(#[from] net::Error),
+    /// The registry refused although it was shown credentials.
+    #[error("{error}")]
+    Denied {
+        error: net::Error,
+        credentials: CredentialSource,
+    },
+    #[error("`{host}` wants a login this program does not know: {reason}")]
+    Challenge { host: String, reason: &'static str },
+    /// A token server answered with something that is no token.
+    #[error("`{host}` gave no token: {reason}")]
+    Token { host: String, reason: &'static str },
+    #[error(transparent)]
+    Manifest(#[from] InvalidManifest),
+    /// `what` differs from its descriptor.
+    #[error("{what} does not match: {mismatch}")]
+    Mismatch { what: String, mismatch: Mismatch },
+    #[error("{what} is larger than the limit of {limit} bytes")]
+    TooLarge { what: String, limit: u64 },
+    #[error("no host may be asked {capability} of `{registry}`")]
+    NoHost {
+        registry: String,
+        capability: Capability,
+    },
+    #[error(transparent)]
+    Hosts(#[from] InvalidHosts),
+}
+
+impl Error {
+    pub(crate) fn too_large(what: impl Into<String>, limit: u64) -> Self {
+        Error::TooLarge {
+            what: what.into(),
+            limit,
+        }
+    }
+
+    pub(crate) fn mismatch(what: &str, mismatch: Mismatch) -> Self {
+        match mismatch {
+            Mismatch::TooLarge { limit } => Error::too_large(what, limit),
+            mismatch => Error::Mismatch {
+                what: what.to_owned(),
+                mismatch,
+            },
+        }
+    }
+
+    /// What happened on the network, if that is what failed.
+    pub fn net(&self) -> Option<&net::Error> {
+        match self {
+            Error::Net(error) | Error::Denied { error, .. } => Some(error),
+            _ => None,
+        }
+    }
+
+    /// Whether a body began and did not come to its end.
+    pub(super) fn is_of_body(&self) -> bool {
+        self.net().is_some_and(net::Error::is_of_body)
+    }
+}

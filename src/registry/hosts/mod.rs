@@ -1,0 +1,253 @@
+//! Which hosts are asked for the content of a registry, and in which order.
+//!
+//! The operator names them per registry in `config.toml`, or in the
+//! `hosts.toml` directories that [containerd][hosts] reads too.
+//!
+//! [hosts]: https://github.com/containerd/containerd/blob/main/docs/hosts.md
+
+mod certificates;
+mod containerd;
+mod one_or_more;
+#[cfg(test)]
+mod tests;
+
+use std::collections::BTreeMap;
+use std::fmt;
+use std::path::{Path, PathBuf};
+
+use serde::Deserialize;
+
+use crate::net::{Access, Authority, Certificate, DialTimeout};
+pub use containerd::InvalidHosts;
+use one_or_more::OneOrMore;
+
+/// Stands for every registry without an entry of its own.
+const DEFAULT: &str = "_default";
+/// Docker Hub answers under another name than its references bear.
+pub(super) const DOCKER: &str = "docker.io";
+pub(super) const DOCKER_HOST: &str = "registry-1.docker.io";
+
+/// The hosts the operator set up for registries.
+#[derive(Debug, Clone, Default)]
+pub struct Mirrors {
+    /// By registry, each list in the order in which hosts are asked.
+    pub hosts: BTreeMap<RegistryName, Vec<Host>>,
+    /// Directory of containerd's `hosts.toml` directories; read at each load.
+    pub certs_dir: Option<PathBuf>,
+}
+
+/// A host that is asked for the content of a registry.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(from = "Entry")]
+pub struct Host {
+    pub host: Authority,
+    /// The root of its API where that is not `/v2`, such as `/v2/ghcr-proxy`.
+    pub path: Option<ApiPath>,
+    /// What it is trusted with; a mirror that says nothing is not believed
+    /// what a tag stands for.
+    pub capabilities: Option<Vec<Capability>>,
+    /// Whether it speaks plain HTTP; otherwise the usual rule for its name.
+    pub plain_http: Option<bool>,
+    pub access: Access,
+}
+
+/// A host in `config.toml`.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Entry {
+    host: Authority,
+    path: Option<ApiPath>,
+    capabilities: Option<Vec<Capability>>,
+    plain_http: Option<bool>,
+    ca: Option<OneOrMore>,
+    client_cert: Option<Certificate>,
+    dial_timeout: Option<DialTimeout>,
+}
+
+impl From<Entry> for Host {
+    fn from(entry: Entry) -> Self {
+        Host {
+            host: entry.host,
+            path: entry.path,
+            capabilities: entry.capabilities,
+            plain_http: entry.plain_http,
+            access: Access {
+                ca: entry.ca.map(Vec::from).unwrap_or_default(),
+                client_cert: entry.client_cert,
+                dial_timeout: entry.dial_timeout,
+            },
+        }
+    }
+}
+
+/// What a host may be asked.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Capability {
+    /// For content by its digest, which can be checked.
+    Pull,
+    /// For the digest behind a tag, which cannot.
+    Resolve,
+}
+
+impl fmt::Display for Capability {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Capability::Pull => "for the content (`pull`)",
+            Capability::Resolve => "for the tags (`resolve`)",
+        })
+    }
+}
+
+impl Host {
+    /// The registry itself.
+    fn upstream(registry: &str) -> Self {
+        Host {
+            host: Authority::of_registry(registry),
+            path: None,
+            capabilities: None,
+            plain_http: None,
+            access: Access::default(),
+        }
+    }
+
+    /// Whether this is the registry itself rather than a mirror of it.
+    pub(super) fn is(&self, registry: &str) -> bool {
+        let host = self.host.as_str();
+        host == registry || (registry == DOCKER && host == DOCKER_HOST)
+    }
+
+    /// Whether it is spoken to in plain HTTP; `usual` is the rule for hosts of
+    /// its name. Who names certificates for it wants them looked at.
+    pub(super) fn is_plain(&self, usual: impl FnOnce() -> bool) -> bool {
+        self.plain_http
+            .unwrap_or_else(|| !self.access.names_certificates() && usual())
+    }
+
+    /// Whether the host may be asked this on behalf of `registry`.
+    pub(super) fn can(&self, capability: Capability, registry: &str) -> bool {
+        match &self.capabilities {
+            Some(capabilities) => capabilities.contains(&capability),
+            None => capability == Capability::Pull || self.is(registry),
+        }
+    }
+}
+
+impl Mirrors {
+    /// Makes relative paths begin at `directory`.
+    pub fn relative_to(&mut self, directory: &Path) {
+        if let Some(certs_dir) = &mut self.certs_dir {
+            *certs_dir = directory.join(&*certs_dir);
+        }
+        for host in self.hosts.values_mut().flatten() {
+            host.access.relative_to(directory);
+        }
+    }
+
+    /// The hosts to ask for the content of `registry` (`host[:port]`), the
+    /// registry itself last unless the operator says otherwise.
+    ///
+    /// # Errors
+    ///
+    /// When a `hosts.toml` cannot be read.
+    pub(super) fn of(&self, registry: &str) -> Result<Vec<Host>, InvalidHosts> {
+        for name in [registry, DEFAULT] {
+            if let Some(hosts) = self.listed(name) {
+                let hosts = hosts.to_vec();
+                return Ok(ending_with(Host::upstream(registry), hosts, registry));
+            }
+            if let Some(file) = self.file(name)? {
+                return Ok(file.hosts(registry));
+            }
+        }
+        Ok(vec![Host::upstream(registry)])
+    }
+
+    /// How a host (`host[:port]`) is reached when it is addressed by its own
+    /// name: as the operator says of it as a registry, or else as a mirror.
+    ///
+    /// # Errors
+    ///
+    /// When its own `hosts.toml` cannot be read.
+    pub(super) fn named(&self, name: &str) -> Result<Host, InvalidHosts> {
+        let own = self.of(name)?;
+        let listed = self.hosts.values().flatten().cloned();
+        let in_files = self.certs_dir.iter();
+        let in_files = in_files.flat_map(|certs_dir| containerd::mirrors(certs_dir));
+        let described = |host: &Host| {
+            host.is(name) && (host.plain_http.is_some() || host.access != Access::default())
+        };
+        let mut all = own.into_iter().chain(listed).chain(in_files);
+        Ok(all.find(described).unwrap_or_else(|| Host::upstream(name)))
+    }
+
+    fn listed(&self, registry: &str) -> Option<&[Host]> {
+        let name = RegistryName(registry.to_owned());
+        self.hosts.get(&name).map(Vec::as_slice)
+    }
+
+    fn file(&self, name: &str) -> Result<Option<containerd::HostsFile>, InvalidHosts> {
+        match &self.certs_dir {
+            Some(certs_dir) => containerd::find(certs_dir, name),
+            None => Ok(None),
+        }
+    }
+}
+
+/// The hosts with one to be asked last, unless it is among them.
+fn ending_with(last: Host, mut hosts: Vec<Host>, registry: &str) -> Vec<Host> {
+    let same = |host: &Host| match last.is(registry) {
+        true => host.is(registry),
+        false => host.host == last.host && host.path == last.path,
+    };
+    if !hosts.iter().any(same) {
+        hosts.push(last);
+    }
+    hosts
+}
+
+/// An [`Authority`], or `_default` for all registries without an entry.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Deserialize)]
+#[serde(try_from = "String")]
+pub struct RegistryName(String);
+
+impl RegistryName {
+    /// The one registry it stands for.
+    pub fn registry(&self) -> Option<&str> {
+        (self.0 != DEFAULT).then_some(&*self.0)
+    }
+}
+
+impl TryFrom<String> for RegistryName {
+    type Error = String;
+
+    fn try_from(text: String) -> Result<Self, String> {
+        match text.as_str() {
+            DEFAULT => Ok(RegistryName(text)),
+            _ => Authority::try_from(text).map(|host| RegistryName(host.as_str().to_owned())),
+        }
+    }
+}
+
+/// The path under which a host answers; starts with `/` and does not end with it.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(try_from = "String")]
+pub struct ApiPath(String);
+
+impl ApiPath {
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl TryFrom<String> for ApiPath {
+    type Error = String;
+
+    fn try_from(text: String) -> Result<Self, String> {
+        let steps_up = text.split('/').any(|part| part == "." || part == "..");
+        if !text.starts_with('/') || text.contains(['?', '#', '\\', '%']) || steps_up {
+            return Err(format!("`{text}` is not a path such as `/v2/ghcr-proxy`"));
+        }
+        Ok(ApiPath(text.trim_end_matches('/').to_owned()))
+    }
+}

@@ -1,0 +1,51 @@
+//! The media types of documents.
+//!
+//! Those of the [OCI image specification][oci], and Docker's older ones.
+//!
+//! [oci]: https://github.com/opencontainers/image-spec/blob/main/media-types.md
+
+/// The `Accept` header that gets manifests of every kind.
+pub(super) const ACCEPT: &str = "application/vnd.oci.image.manifest.v1+json, \
+     application/vnd.oci.image.index.v1+json, \
+     application/vnd.docker.distribution.manifest.v2+json, \
+     application/vnd.docker.distribution.manifest.list.v2+json";
+
+/// What a document under `/manifests/` is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum DocumentKind {
+    Manifest,
+    Index,
+    Unknown,
+}
+
+impl DocumentKind {
+    pub fn of(media_type: &str) -> Self {
+        match essence(media_type).as_str() {
+            "application/vnd.oci.image.manifest.v1+json"
+            | "application/vnd.docker.distribution.manifest.v2+json" => DocumentKind::Manifest,
+            "application/vnd.oci.image.index.v1+json"
+            | "application/vnd.docker.distribution.manifest.list.v2+json" => DocumentKind::Index,
+            _ => DocumentKind::Unknown,
+        }
+    }
+}
+
+/// The type without parameters, in lower case: [RFC 9110][rfc] compares so.
+///
+/// [rfc]: https://www.rfc-editor.org/rfc/rfc9110#name-media-type
+pub(crate) fn essence(media_type: &str) -> String {
+    let (essence, _) = media_type.split_once(';').unwrap_or((media_type, ""));
+    essence.trim().to_ascii_lowercase()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn everything_accepted_is_known() {
+        let kinds: Vec<_> = ACCEPT.split(',').map(DocumentKind::of).collect();
+        assert_eq!(kinds.len(), 4);
+        assert!(!kinds.contains(&DocumentKind::Unknown), "{kinds:?}");
+    }
+}

@@ -1,0 +1,208 @@
+//! A client of OCI registries, by the [distribution specification][spec]. It
+//! checks every document and blob against its digest and size, and bounds
+//! everything it keeps in memory.
+//!
+//! [spec]: https://github.com/opencontainers/distribution-spec/blob/main/spec.md
+
+mod auth;
+mod blobs;
+mod challenge;
+mod credentials;
+mod document;
+mod documents;
+mod endpoint;
+mod error;
+mod fallback;
+mod hosts;
+mod login;
+mod media_type;
+mod reach;
+mod realm;
+mod scope;
+mod token;
+mod transfer;
+
+use std::io;
+use std::path::PathBuf;
+
+use http::Method;
+
+pub use credentials::{
+    Credential, CredentialOptions, CredentialSource, Given, HelperError, Keyring, LoginFile,
+    LoginFileError, Place, Removed,
+};
+pub use document::InvalidManifest;
+pub(crate) use document::{Descriptor, Document, Index, Manifest};
+pub(crate) use documents::{MANIFEST, MAX_MANIFEST_BYTES};
+pub use error::Error;
+pub(crate) use fallback::{HostFault, Tried};
+pub use hosts::{ApiPath, Capability, Host, InvalidHosts, Mirrors, RegistryName};
+pub use login::{Checked, Login, LoginError};
+#[cfg(test)]
+pub(crate) use media_type::DocumentKind;
+pub(crate) use media_type::essence;
+pub use reach::Reached;
+pub use transfer::{Transfer, Visibility};
+
+use crate::digest::{Expected, Verifier};
+use crate::net::{self, Request, Resume, RetryMode};
+use crate::reference::OciReference;
+use auth::{Answer, Auth};
+use endpoint::Endpoint;
+use scope::Actions;
+
+/// Which hosts are asked, and as whom.
+#[derive(Debug, Clone, Default)]
+pub struct Options {
+    /// Which hosts are asked for the content of registries, and in which order.
+    pub mirrors: Mirrors,
+    /// Where credentials for registries are looked for.
+    pub credentials: CredentialOptions,
+}
+
+/// Speaks to registries. One for the whole program: it keeps connections and
+/// tokens.
+pub struct Client {
+    http: net::Client,
+    auth: Auth,
+    options: Options,
+}
+
+/// A repository at the hosts that may be asked about it, at least one.
+pub(crate) struct Repository<'a> {
+    client: &'a Client,
+    transfer: &'a Transfer,
+    endpoints: Vec<Endpoint>,
+}
+
+/// A repository at one host.
+#[derive(Clone, Copy)]
+pub(crate) struct Remote<'a> {
+    client: &'a Client,
+    transfer: &'a Transfer,
+    endpoint: &'a Endpoint,
+}
+
+impl Client {
+    pub fn new(http: net::Client, options: Options) -> Self {
+        Client {
+            http,
+            auth: Auth::new(options.credentials.clone()),
+            options,
+        }
+    }
+
+    pub(crate) fn http(&self) -> &net::Client {
+        &self.http
+    }
+
+    /// The registries for which other hosts are configured.
+    pub(crate) fn mirrored(&self) -> impl Iterator<Item = String> {
+        let names = self.options.mirrors.hosts.keys();
+        names.filter_map(|name| Some(name.registry()?.to_owned()))
+    }
+
+    /// The files that may hold credentials, and how many registries each has
+    /// any for; the errors quote nothing of what is in them.
+    pub(crate) fn credential_files(&self) -> Vec<(PathBuf, io::Result<usize>)> {
+        credentials::files(&self.options.credentials)
+    }
+
+    /// The repository of a reference, at the hosts that have the capability.
+    ///
+    /// # Errors
+    ///
+    /// When no host has it, or the configuration of the hosts cannot be read.
+    pub(crate) fn repository<'a>(
+        &'a self,
+        reference: &OciReference,
+        capability: Capability,
+        transfer: &'a Transfer,
+    ) -> Result<Repository<'a>, Error> {
+        Ok(Repository {
+            client: self,
+            transfer,
+            endpoints: Endpoint::all(reference, capability, self)?,
+        })
+    }
+}
+
+impl<'a> Repository<'a> {
+    fn remote<'s>(&'s self, endpoint: &'s Endpoint) -> Remote<'s>
+    where
+        'a: 's,
+    {
+        Remote {
+            client: self.client,
+            transfer: self.transfer,
+            endpoint,
+        }
+    }
+}
+
+impl Remote<'_> {
+    /// How often its faults are waited out.
+    pub fn retry(&self) -> RetryMode {
+        self.endpoint.retry()
+    }
+
+    /// Reads a document or blob; a challenge is answered once.
+    async fn read(
+        &self,
+        method: Method,
+        item: Item<'_>,
+        resume: Option<&Resume>,
+    ) -> Result<Answer, Error> {
+        let request = |authorization| Request {
+            authorization,
+            accept: item.accept(),
+            access: self.endpoint.access().clone(),
+            retry: self.endpoint.retry(),
+            headers: resume.map(Resume::headers).unwrap_or_default(),
+            ..Request::new(method.clone(), self.endpoint.url(item))
+        };
+        self.client.auth.send(*self, Actions::Pull, request).await
+    }
+}
+
+/// What a repository has, by its name there.
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum Item<'a> {
+    /// An OCI manifest or image index, by tag or digest.
+    Manifest(&'a str),
+    /// A config or layer, by digest.
+    Blob(&'a str),
+}
+
+impl Item<'_> {
+    /// The end of its address.
+    fn path(&self) -> String {
+        match self {
+            Item::Manifest(name) => format!("manifests/{name}"),
+            Item::Blob(digest) => format!("blobs/{digest}"),
+        }
+    }
+
+    fn accept(&self) -> Option<&'static str> {
+        matches!(self, Item::Manifest(_)).then_some(media_type::ACCEPT)
+    }
+}
+
+/// What a blob is held to.
+pub(crate) fn expectation(descriptor: &Descriptor) -> Expected {
+    Expected {
+        digest: Some(descriptor.digest),
+        size: Some(descriptor.size),
+        ..Expected::default()
+    }
+}
+
+/// Checks bytes that are all there; `what` they are, for messages.
+pub(crate) fn check(bytes: &[u8], expected: Expected, what: &str) -> Result<(), Error> {
+    let mut verifier = Verifier::new(expected);
+    verifier
+        .update(bytes)
+        .and_then(|()| verifier.finish())
+        .map(drop)
+        .map_err(|mismatch| Error::mismatch(what, mismatch))
+}

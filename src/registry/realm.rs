@@ -1,0 +1,87 @@
+//! Which token servers a registry may send its users to.
+
+use url::Url;
+
+use super::challenge::Bearer;
+use crate::net::{Client, may_lead};
+
+/// The address of a token, or why none is asked for there.
+///
+/// Registries keep their token servers on other hosts (`auth.docker.io`), so
+/// the name is theirs to choose; what goes there is what the user gave for this
+/// registry. A token fetched in the clear is anyone's, so only a registry that
+/// is itself spoken to in the clear may ask for that.
+pub(super) fn check(bearer: &Bearer, registry: &Url, http: &Client) -> Result<Url, &'static str> {
+    let url = Url::parse(&bearer.realm).map_err(|_| "its realm is no address")?;
+    let has_user = !url.username().is_empty() || url.password().is_some();
+    if has_user || url.host_str().is_none() {
+        return Err("its realm is no address");
+    }
+    let allowed = || url.host() == registry.host() || http.allows_plain_url(&url);
+    let clear = url.scheme() == "http" && registry.scheme() == "http" && allowed();
+    if url.scheme() != "https" && !clear {
+        return Err("its realm is not `https`");
+    }
+    match may_lead(registry, &url) {
+        true => Ok(url),
+        false => Err("its realm is on this machine or its link"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::net::Options;
+
+    fn checked(registry: &str, realm: &str) -> bool {
+        let http = Client::new(Options {
+            plain_http: vec!["plain.lan".to_owned().try_into().expect("a host")],
+            ..Options::default()
+        });
+        let bearer = Bearer {
+            realm: realm.into(),
+            ..Bearer::default()
+        };
+        check(&bearer, &Url::parse(registry).expect("a URL"), &http).is_ok()
+    }
+
+    #[test]
+    fn realms_that_are_asked_and_that_are_not() {
+        for (registry, realm) in [
+            (
+                "https://registry-1.docker.io",
+                "https://auth.docker.io/token",
+            ),
+            ("https://ghcr.io", "https://ghcr.io/token"),
+            ("https://r.corp", "https://10.0.0.7/token"),
+            ("https://127.0.0.1:5000", "https://127.0.0.1:5001/token"),
+            ("http://127.0.0.1:5000", "http://localhost:5001/token"),
+            ("http://plain.lan", "http://plain.lan/token"),
+            ("http://plain.lan", "https://auth.example/token"),
+            // In the clear by the options of a mirror.
+            ("http://mirror.lan", "http://mirror.lan/token"),
+        ] {
+            assert!(checked(registry, realm), "{registry} {realm}");
+        }
+        for (registry, realm) in [
+            ("https://ghcr.io", "http://ghcr.io/token"),
+            ("https://ghcr.io", "http://127.0.0.1/token"),
+            ("https://ghcr.io", "https://127.0.0.1/token"),
+            ("https://ghcr.io", "https://localhost/token"),
+            ("https://ghcr.io", "https://x.localhost/token"),
+            ("https://ghcr.io", "https://localhost./token"),
+            ("https://ghcr.io", "https://169.254.169.254/token"),
+            ("https://ghcr.io", "https://[fe80::1]/token"),
+            ("https://ghcr.io", "https://[::ffff:127.0.0.1]/token"),
+            ("https://ghcr.io", "https://[::1]/token"),
+            ("https://ghcr.io", "https://user:pass@auth.example/token"),
+            ("https://ghcr.io", "ftp://auth.example/token"),
+            ("https://ghcr.io", "/token"),
+            ("http://plain.lan", "http://other.lan/token"),
+            ("http://plain.lan", "https://169.254.169.254/token"),
+            ("http://127.0.0.1", "https://169.254.169.254/token"),
+        ] {
+            assert!(!checked(registry, realm), "{registry} {realm}");
+        }
+    }
+}

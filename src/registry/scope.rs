@@ -1,0 +1,28 @@
+//! What a token is for.
+
+use std::fmt;
+
+/// What is done in a repository.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub(crate) enum Actions {
+    Pull,
+}
+
+/// A repository at its host and what is done there, as [token servers][spec]
+/// write it: `repository:acme/weather:pull`.
+///
+/// [spec]: https://distribution.github.io/distribution/spec/auth/scope/
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub(crate) struct Scope {
+    pub repository: String,
+    pub actions: Actions,
+}
+
+impl fmt::Display for Scope {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let actions = match self.actions {
+            Actions::Pull => "pull",
+        };
+        write!(f, "repository:{}:{actions}", self.repository)
+    }
+}
