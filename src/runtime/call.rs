@@ -112,7 +112,10 @@ impl Call {
             return self.met(exceeded);
         }
         if let Some(exit) = error.downcast_ref::<I32Exit>() {
-            return CallError::Exit { status: exit.0 };
+            return CallError::Exit {
+                status: exit.0,
+                stderr: store.data().last_words(),
+            };
         }
         let backtrace = error.downcast_ref::<WasmBacktrace>();
         let cause = error.root_cause().to_string();
@@ -124,6 +127,7 @@ impl Call {
                 .strip_prefix("wasm trap: ")
                 .unwrap_or(&cause)
                 .to_owned(),
+            stderr: store.data().last_words(),
             backtrace: backtrace.map(frames).unwrap_or_default(),
         }
     }

@@ -150,11 +150,17 @@ pub enum CallError {
     #[error("The tool trapped: {message}")]
     Trap {
         message: String,
+        /// The end of what it wrote to standard error.
+        stderr: Option<String>,
         /// `module!function`, innermost first, at most 20.
         backtrace: Vec<String>,
     },
     #[error("The tool ended the component with exit code {status}")]
-    Exit { status: i32 },
+    Exit {
+        status: i32,
+        /// The end of what it wrote to standard error.
+        stderr: Option<String>,
+    },
     #[error(transparent)]
     Limit(LimitMet),
     #[error("The result is not what the tool's type promises: {message}")]
@@ -171,14 +177,22 @@ impl CallError {
     /// Takes secrets out of what the guest had a hand in.
     pub(super) fn redact(&mut self, redactor: &Redactor) {
         match self {
-            CallError::Trap { message, .. }
-            | CallError::InvalidResult { message }
-            | CallError::Internal { message } => redactor.clean(message),
+            CallError::Trap {
+                message, stderr, ..
+            } => {
+                redactor.clean(message);
+                stderr.iter_mut().for_each(|text| redactor.clean(text));
+            }
+            CallError::Exit { stderr, .. } => {
+                stderr.iter_mut().for_each(|text| redactor.clean(text));
+            }
+            CallError::InvalidResult { message } | CallError::Internal { message } => {
+                redactor.clean(message);
+            }
             // Names in a backtrace stand in the component's code.
             CallError::Compile(_)
             | CallError::UnknownExport { .. }
             | CallError::Arguments(_)
-            | CallError::Exit { .. }
             | CallError::Limit(_)
             | CallError::Busy
             | CallError::Cancelled => {}
@@ -226,10 +240,24 @@ impl Diagnose for CallError {
     fn facts(&self) -> Vec<(&'static str, String)> {
         match self {
             CallError::Compile(error) => error.facts(),
-            CallError::Trap { backtrace, .. } if !backtrace.is_empty() => {
-                vec![("backtrace", backtrace.join("\n    "))]
+            CallError::Trap {
+                stderr, backtrace, ..
+            } => {
+                let backtrace = (!backtrace.is_empty()).then(|| backtrace.join(NEXT_LINE));
+                let backtrace = backtrace.map(|text| ("backtrace", text));
+                said(stderr.as_deref()).chain(backtrace).collect()
             }
+            CallError::Exit { stderr, .. } => said(stderr.as_deref()).collect(),
             _ => Vec::new(),
         }
     }
+}
+
+/// Between the lines of one fact, which stands below the message.
+const NEXT_LINE: &str = "\n    ";
+
+/// What a guest wrote to standard error, as a fact.
+fn said(stderr: Option<&str>) -> impl Iterator<Item = (&'static str, String)> {
+    let stderr = stderr.map(|text| ("stderr", text.replace('\n', NEXT_LINE)));
+    stderr.into_iter()
 }

@@ -1,9 +1,12 @@
 //! What a guest prints: into the log at debug level, never to our own streams.
+//!
+//! The end of its standard error is kept for the error of a call that fails:
+//! languages write there why they give up.
 
 use std::io;
 use std::pin::Pin;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll};
 
 use bytes::Bytes;
@@ -12,11 +15,14 @@ use wasmtime_wasi::cli::{IsTerminal, StdoutStream};
 use wasmtime_wasi::p2::{OutputStream, Pollable, StreamError, StreamResult};
 
 use crate::secret::{Redactor, StreamRedactor};
+use crate::text::is_invisible;
 
 /// Bytes of one stream that are logged; the rest is only counted.
 const LOGGED: usize = 64 << 10;
 /// Bytes of a line that are logged at once.
 const LINE: usize = 4 << 10;
+/// Bytes at the end of standard error that an error shows.
+const LAST_WORDS: usize = 2 << 10;
 /// Bytes that a guest may hand over at a time.
 const PIECE: usize = 64 << 10;
 
@@ -32,27 +38,35 @@ pub(super) enum Channel {
 pub(super) struct Flood;
 
 /// Who prints, and how much at most.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy)]
 pub(super) struct Printing<'a> {
     /// The component's name, for the log.
     pub component: &'a Arc<str>,
     /// Bytes of both streams together.
     pub limit: u64,
+    /// Keeps the end of standard error.
+    pub last_words: &'a LastWords,
 }
 
 impl Printing<'_> {
     /// Standard output and standard error.
     pub fn streams(self, redactor: &Redactor) -> (Printed, Printed) {
         let left = Arc::new(AtomicU64::new(self.limit));
-        let printed = |channel| {
+        let printed = |channel, last_words| {
             let logged = tracing::enabled!(tracing::Level::DEBUG);
             let log = logged.then(|| Log::new(channel, self.component, redactor));
             Printed {
                 left: Arc::clone(&left),
                 log: Arc::new(Mutex::new(log)),
+                last_words,
             }
         };
-        (printed(Channel::Stdout), printed(Channel::Stderr))
+        self.last_words.lock().secrets = redactor.stream();
+        let last_words = self.last_words.clone();
+        (
+            printed(Channel::Stdout, None),
+            printed(Channel::Stderr, Some(last_words)),
+        )
     }
 }
 
@@ -62,6 +76,7 @@ pub(super) struct Printed {
     /// Bytes that both streams may still take.
     left: Arc<AtomicU64>,
     log: Arc<Mutex<Option<Log>>>,
+    last_words: Option<LastWords>,
 }
 
 impl Printed {
@@ -75,7 +90,82 @@ impl Printed {
         if let Some(log) = log.as_mut() {
             log.take(bytes);
         }
+        if let Some(last_words) = &self.last_words {
+            last_words.lock().take(bytes);
+        }
         Ok(())
+    }
+}
+
+/// The end of what a guest wrote to standard error, without secrets. Its
+/// clones share it.
+#[derive(Clone, Default)]
+pub(super) struct LastWords(Arc<Mutex<Tail>>);
+
+#[derive(Default)]
+struct Tail {
+    secrets: Option<StreamRedactor>,
+    /// At most twice [`LAST_WORDS`].
+    bytes: Vec<u8>,
+    is_cut: bool,
+}
+
+impl LastWords {
+    /// Ends the text and returns its last 2 KiB as lines that are safe to
+    /// show: control and invisible characters are left out, and the first line
+    /// begins with `…` if there was more. None if nothing was printed.
+    pub fn take(&self) -> Option<String> {
+        let mut tail = std::mem::take(&mut *self.lock());
+        if let Some(mut secrets) = tail.secrets.take() {
+            tail.add(&secrets.finish());
+        }
+        tail.shorten();
+        // The cut may be inside a character.
+        let is_inside = |byte: &u8| tail.is_cut && (0x80..0xc0).contains(byte);
+        let begin = tail.bytes.iter().take_while(|byte| is_inside(byte)).count();
+        let text = String::from_utf8_lossy(&tail.bytes[begin..]);
+        let shown = |c: &char| *c == '\n' || !c.is_control() && !is_invisible(*c);
+        let text = text
+            .replace('\t', " ")
+            .chars()
+            .filter(shown)
+            .collect::<String>();
+        let lines = text.lines().map(str::trim_end);
+        let lines: Vec<&str> = lines.filter(|line| !line.is_empty()).collect();
+        let more = if tail.is_cut { "…" } else { "" };
+        (!lines.is_empty()).then(|| format!("{more}{}", lines.join("\n")))
+    }
+
+    /// Each step leaves the tail whole, so a poisoned lock is sound.
+    fn lock(&self) -> MutexGuard<'_, Tail> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Tail {
+    fn take(&mut self, bytes: &[u8]) {
+        match &mut self.secrets {
+            None => self.add(bytes),
+            Some(secrets) => {
+                let clean = secrets.push(bytes);
+                self.add(&clean);
+            }
+        }
+    }
+
+    fn add(&mut self, bytes: &[u8]) {
+        let last = &bytes[bytes.len().saturating_sub(LAST_WORDS)..];
+        self.is_cut |= last.len() < bytes.len();
+        self.bytes.extend_from_slice(last);
+        if self.bytes.len() >= 2 * LAST_WORDS {
+            self.shorten();
+        }
+    }
+
+    fn shorten(&mut self) {
+        let more = self.bytes.len().saturating_sub(LAST_WORDS);
+        self.is_cut |= more > 0;
+        self.bytes.drain(..more);
     }
 }
 
@@ -199,4 +289,59 @@ impl OutputStream for Printed {
 #[wasmtime_wasi::async_trait]
 impl Pollable for Printed {
     async fn ready(&mut self) {}
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::secret::Secret;
+
+    /// What is left of pieces that a guest writes to standard error.
+    fn left(redactor: &Redactor, pieces: &[&[u8]]) -> Option<String> {
+        let last_words = LastWords::default();
+        let (_, stderr) = Printing {
+            component: &"test".into(),
+            limit: u64::MAX,
+            last_words: &last_words,
+        }
+        .streams(redactor);
+        for piece in pieces {
+            stderr.print(piece).unwrap();
+        }
+        last_words.take()
+    }
+
+    #[test]
+    fn the_last_words_are_short_and_plain() {
+        let none = Redactor::default();
+        assert_eq!(left(&none, &[]), None);
+        assert_eq!(left(&none, &[b"\n\x1b \n"]), None);
+        let text = left(
+            &none,
+            &[
+                "no \u{1b}[31mcity\u{202e}\t:\r\n\n".as_bytes(),
+                b"Atlantis\xff",
+            ],
+        );
+        assert_eq!(text.unwrap(), "no [31mcity :\nAtlantis\u{fffd}");
+        let long = "é".repeat(3000);
+        let text = left(&none, &[long.as_bytes(), b"x"]).unwrap();
+        assert_eq!(text, format!("…{}x", "é".repeat(1023)));
+    }
+
+    #[test]
+    fn no_part_of_a_secret_is_left_by_the_cut() {
+        let secret = Secret::from("hunter22-and-more");
+        let redactor = Redactor::new([&secret]);
+        for length in 2000..2100 {
+            let rest = "y".repeat(length);
+            let text = left(&redactor, &[b"hunter22-", b"and-more", rest.as_bytes()]).unwrap();
+            assert!(
+                !text.contains("more") && !text.contains("hunter"),
+                "{length}"
+            );
+        }
+        let text = left(&redactor, &[b"it is hunter22-and", b"-more"]).unwrap();
+        assert_eq!(text, "it is [redacted]");
+    }
 }

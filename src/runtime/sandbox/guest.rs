@@ -12,6 +12,7 @@ use super::files::{OpenFiles, Withheld};
 use super::network::{Network, http_context};
 use super::{Denials, Host, Printing, Sandbox};
 use crate::runtime::limits::{Limiter, RESOURCES};
+use crate::runtime::printed::LastWords;
 
 /// What host functions see of a guest.
 pub(in crate::runtime) struct Guest {
@@ -30,6 +31,7 @@ pub(in crate::runtime) struct Guest {
     table: ResourceTable,
     /// Bytes that it may print.
     output_limit: u64,
+    last_words: LastWords,
     pub limiter: Limiter,
 }
 
@@ -57,8 +59,14 @@ impl Guest {
             denials,
             table,
             output_limit,
+            last_words: LastWords::default(),
             limiter,
         }
+    }
+
+    /// The end of what it wrote to standard error, to be shown once.
+    pub fn last_words(&self) -> Option<String> {
+        self.last_words.take()
     }
 
     pub fn sandbox(&self) -> &Sandbox {
@@ -91,6 +99,7 @@ impl WasiView for Guest {
             let printing = Printing {
                 component: &self.component,
                 limit: self.output_limit,
+                last_words: &self.last_words,
             };
             self.sandbox
                 .wasi(printing, &self.network, self.denials.look())

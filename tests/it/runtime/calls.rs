@@ -53,7 +53,10 @@ async fn a_trap_names_the_functions() {
     let error = call(&installed.program(), "fail", json!({}))
         .await
         .unwrap_err();
-    let CallError::Trap { message, backtrace } = &error else {
+    let CallError::Trap {
+        message, backtrace, ..
+    } = &error
+    else {
         panic!("{error:?}");
     };
     assert!(message.contains("unreachable"), "{message}");
@@ -97,7 +100,10 @@ async fn an_exit_is_reported() {
     let error = call(&installed.program(), "exit", json!({}))
         .await
         .unwrap_err();
-    assert!(matches!(error, CallError::Exit { status: 1 }), "{error:?}");
+    assert!(
+        matches!(error, CallError::Exit { status: 1, .. }),
+        "{error:?}"
+    );
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -6,6 +6,7 @@ use std::process::Stdio;
 use serde_json::{Value, json};
 
 use crate::support::cli::Cli;
+use crate::support::mcp::{Place, text_of};
 
 /// `print` writes a line to standard output, and returns 7.
 const PRINTS: &str = r#"(component
@@ -85,4 +86,44 @@ fn a_guest_adds_nothing_to_the_data_of_a_command() {
     let cli = Cli::new();
     cli.load(&cli.file("prints.wat", PRINTS));
     assert_eq!(cli.json(["call", "print"]), json!({"result": 7}));
+}
+
+/// As [`PRINTS`], with a panic: `print` writes 39 bytes to standard error, and
+/// traps.
+fn panics() -> String {
+    let texts = [
+        ("wasi:cli/stdout", "wasi:cli/stderr"),
+        ("get-stdout", "get-stderr"),
+        (
+            r#""{\"jsonrpc\":\"2.0\",\"id\":1,\"result\":{}}\n""#,
+            r#""panicked: no city \1b[31m\e2\80\aenamed Atlantis\n""#,
+        ),
+        ("(i32.const 7)))", "(unreachable)))"),
+    ];
+    texts.iter().fold(PRINTS.to_owned(), |wat, (old, new)| {
+        assert!(wat.contains(old), "{old}");
+        wat.replace(old, new)
+    })
+}
+
+#[tokio::test]
+async fn a_trap_says_what_the_guest_wrote_to_standard_error() {
+    let place = Place::new();
+    let client = place.stdio().await;
+    client.load(&place.component("panics.wat", &panics())).await;
+    let result = client.call("print", json!({})).await;
+    assert_eq!(result.is_error, Some(true));
+    let told = text_of(&result);
+    assert_eq!(told["code"], "trap");
+    assert_eq!(
+        told["facts"][0],
+        json!(["stderr", "panicked: no city [31mnamed Atlant"])
+    );
+    let cli = place.wassette(&["call", "print"]).output().await.unwrap();
+    let stderr = String::from_utf8(cli.stderr).unwrap();
+    assert!(
+        stderr.contains("stderr: panicked: no city [31mnamed Atlant\n"),
+        "{stderr}"
+    );
+    assert_eq!(cli.status.code(), Some(7));
 }
