@@ -2,7 +2,7 @@
 //!
 //! A name is changed where writing is granted for that very path.
 
-use std::path::{Component, Path, PathBuf};
+use std::path::{Path, PathBuf};
 
 use rustix::fs::{
     AtFlags, FileType, Mode, Stat, Timespec, Timestamps, UTIME_NOW, UTIME_OMIT, futimens, linkat,
@@ -13,6 +13,7 @@ use wasmtime_wasi::p2::bindings::filesystem::types::{ErrorCode, NewTimestamp};
 use super::errors::{Result, code};
 use super::guard::Guard;
 use super::kernel;
+use super::links;
 use super::walk::{Directory, End, Kind};
 use crate::policy::Access;
 
@@ -75,15 +76,21 @@ pub(super) fn unlink(guard: &Guard<'_>, end: &End) -> Result<()> {
 
 pub(super) fn rename(guard: &Guard<'_>, from: &End, to: &End) -> Result<()> {
     let (old, new) = (Name::writable(guard, from)?, Name::writable(guard, to)?);
-    if old.kind()? == FileType::Directory {
+    let _names = links::hold_names();
+    let kind = old.kind()?;
+    if kind == FileType::Directory {
         // What is in it, and what may come, would be under other rules.
         guard.require_tree(&old.path)?;
         guard.require_tree(&new.path)?;
+        links::judge_tree(guard, old.directory, old.name, &new.path)?;
     } else {
         if from.kind == Kind::Directory || to.kind == Kind::Directory {
             return Err(ErrorCode::NotDirectory);
         }
         no_more_than(guard, &old.path, &new.path)?;
+        if kind == FileType::Symlink {
+            links::judge_moved(guard, old.directory, old.name, &new.directory.path)?;
+        }
     }
     renameat(
         &old.directory.handle,
@@ -98,8 +105,12 @@ pub(super) fn rename(guard: &Guard<'_>, from: &End, to: &End) -> Result<()> {
 pub(super) fn link(guard: &Guard<'_>, from: &End, to: &End) -> Result<()> {
     let (old, new) = (Name::writable(guard, from)?, Name::writable(guard, to)?);
     no_more_than(guard, &old.path, &new.path)?;
+    let _names = links::hold_names();
     match old.kind()? {
-        FileType::RegularFile | FileType::Symlink => {}
+        FileType::RegularFile => {}
+        FileType::Symlink => {
+            links::judge_moved(guard, old.directory, old.name, &new.directory.path)?;
+        }
         _ => return Err(guard.never(&old.path, Access::WRITE)),
     }
     let flags = AtFlags::empty();
@@ -112,31 +123,12 @@ fn no_more_than(guard: &Guard<'_>, old: &Path, new: &Path) -> Result<()> {
     guard.require(old, guard.access(new))
 }
 
-/// The guest's own walks check where a link leads; programs of the host that
-/// walk the same directories do not, so it must not lead out of the grants.
+/// Makes a symbolic link that stays within the grants.
 pub(super) fn symlink(guard: &Guard<'_>, target: &str, end: &End) -> Result<()> {
     let new = Name::writable(guard, end)?;
-    let leads_to = lexical(&new.directory.path, Path::new(target));
-    if !guard.is_visible(&leads_to) {
-        return Err(guard.deny(&leads_to, Access::READ));
-    }
+    let _names = links::hold_names();
+    links::judge(guard, &new.directory.path, Path::new(target))?;
     symlinkat(target, &new.directory.handle, new.name).map_err(code)
-}
-
-/// Where a link in `directory` leads, if there are no links on the way.
-fn lexical(directory: &Path, target: &Path) -> PathBuf {
-    let mut path = directory.to_path_buf();
-    for component in target.components() {
-        match component {
-            Component::RootDir => path = PathBuf::from("/"),
-            Component::ParentDir => {
-                path.pop();
-            }
-            Component::Normal(name) => path.push(name),
-            Component::CurDir | Component::Prefix(_) => {}
-        }
-    }
-    path
 }
 
 pub(super) fn read_link(guard: &Guard<'_>, end: &End) -> Result<String> {

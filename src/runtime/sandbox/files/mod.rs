@@ -5,7 +5,8 @@
 //!
 //! ```text
 //! descriptor ── walk ── guard ── open, change, listing, metadata
-//!      └─ preopens (roots)       ├─ kernel, withheld: what no rule means
+//!      └─ preopens (roots)       ├─ links: where those of guests may lead
+//!                                └─ kernel, withheld: what no rule means
 //! ```
 //!
 //! Decisions are about *real* paths. [`walk`] goes from one open directory to
@@ -17,6 +18,7 @@ mod descriptor;
 mod errors;
 mod guard;
 mod kernel;
+mod links;
 mod listing;
 mod metadata;
 mod open;
