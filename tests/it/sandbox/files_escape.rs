@@ -143,11 +143,94 @@ async fn links_that_a_guest_makes() {
                 ("mkdir $/w:e", "ok"),
                 ("mkdir $/w:e/f", "ok"),
                 ("symlink ../../../w/secret/key $/w:e/f/up", "ok"),
-                ("rename $/w:e/f/up $/w:up", "ok"),
-                ("read $/w:up", DENIED),
+                ("rename $/w:e/f/up $/w:up", DENIED),
+                ("link $/w:e/f/up $/w:up", DENIED),
+                // Nor when the directory that it is in is moved.
+                ("rename $/w:e/f $/w:f", DENIED),
+                ("rename $/w:e/f/up $/w:d/up", DENIED),
+                ("unlink $/w:e/f/up", "ok"),
+                ("rename $/w:e/f $/w:f", "ok"),
                 ("link $/w:../secret/key $/w:hard", DENIED),
                 ("mkdir $/w:made", "ok"),
                 ("link $/w:made $/w:twice", DENIED),
+            ],
+        )
+        .await;
+}
+
+/// Programs of the host that follow them are not led out.
+#[tokio::test(flavor = "multi_thread")]
+async fn links_that_a_guest_makes_stay_within_its_grants() {
+    let (files, _) = files();
+    let sandbox = files.sandbox(
+        r#"allow: [{uri: "fs://$/w/**", access: [read, write]}], deny: [{uri: "fs://$/w/private/**"}]"#,
+    );
+    files
+        .write("w/private/key", "secret")
+        .directory("w/d/e")
+        .symlink(files.path("w"), "w/d/e/up")
+        .symlink("../../secret", "w/d/out");
+    let inside = format!(
+        "symlink {} $/w:d/absolute",
+        files.path("w/d/file").display()
+    );
+    files
+        .expect(
+            &sandbox,
+            &[
+                // Absolute, even to what is granted: the host may see it elsewhere.
+                (&inside, DENIED),
+                // Through a link to a directory above, and up from there.
+                ("symlink up/../secret/key $/w:d/e/a", DENIED),
+                ("symlink up/../d/file $/w:d/e/a", DENIED),
+                ("symlink up/private/key $/w:d/e/a", DENIED),
+                ("symlink ../out/key $/w:d/e/a", DENIED),
+                // What is not there yet could become a link to a directory above.
+                ("symlink new/../../secret/key $/w:d/a", DENIED),
+                // A directory in which something is denied, by whatever name.
+                ("symlink .. $/w:d/a", DENIED),
+                ("symlink ../private $/w:d/a", DENIED),
+                ("symlink ../../../../../.. $/w:d/a", DENIED),
+                // Links of others are not moved to where they lead out.
+                ("rename $/w:d/out $/w:out", DENIED),
+                ("link $/w:d/out $/w:out", DENIED),
+                ("rename $/w:d/e/up $/w:up", DENIED),
+                ("unlink $/w:d/e/up", "ok"),
+                ("unlink $/w:d/out", "ok"),
+                // What stays within is made and moved.
+                ("symlink e $/w:d/dir", "ok"),
+                ("symlink ../file $/w:d/e/back", "ok"),
+                ("symlink later/file $/w:d/later", "ok"),
+                ("symlink ./dir/./back $/w:d/chain", "ok"),
+                ("read $/w:d/chain", "ok public"),
+            ],
+        )
+        .await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn directories_are_moved_with_the_links_that_stay_within() {
+    let (files, sandbox) = files();
+    files
+        .expect(
+            &sandbox,
+            &[
+                ("mkdir $/w:a", "ok"),
+                ("mkdir $/w:a/b", "ok"),
+                ("mkdir $/w:a/b/c", "ok"),
+                ("write $/w:a/b/x text", "ok"),
+                ("symlink ../x $/w:a/b/c/within", "ok"),
+                ("symlink x $/w:a/b/same", "ok"),
+                ("symlink ../../d/file $/w:a/b/above", "ok"),
+                ("read $/w:a/b/above", "ok public"),
+                // From one directory further up, it would lead out.
+                ("rename $/w:a/b $/w:b", DENIED),
+                ("rename $/w:a/b $/w:a/z", "ok"),
+                ("read $/w:a/z/c/within", "ok text"),
+                ("unlink $/w:a/z/above", "ok"),
+                ("rename $/w:a/z $/w:z", "ok"),
+                ("read $/w:z/c/within", "ok text"),
+                ("read $/w:z/same", "ok text"),
             ],
         )
         .await;

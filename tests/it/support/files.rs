@@ -2,6 +2,7 @@
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::time::Duration;
 
 use serde_json::{Map, json};
 use tempfile::TempDir;
@@ -30,7 +31,8 @@ impl Files {
         let installed = Installed::of(&guests::component("files"));
         Files {
             root: directory.path().canonicalize().unwrap(),
-            program: installed.program(),
+            // Some steps are tried many thousand times, on a busy machine.
+            program: installed.timed(Duration::from_secs(600)),
             _root: directory,
             installed,
         }

@@ -43,7 +43,14 @@ impl FilesView<'_> {
         self.ready(fd).await?;
         let stat = match self.table.get(fd)? {
             Descriptor::File(file) => rustix::fs::fstat(&file.file),
-            Descriptor::Dir(dir) => rustix::fs::fstat(&dir.dir),
+            Descriptor::Dir(dir) => {
+                let (guard, path) = (self.guard(), self.path(fd)?);
+                // The system's root is given to every guest.
+                if !guard.is_visible(path) {
+                    return Err(guard.deny(path, Access::READ).into());
+                }
+                rustix::fs::fstat(&dir.dir)
+            }
         };
         Ok(stat.map_err(errors::code)?)
     }

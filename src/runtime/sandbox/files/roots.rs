@@ -26,7 +26,23 @@ pub(super) struct Root {
 }
 
 impl Roots {
-    pub fn new(roots: Vec<StorageRoot>) -> Self {
+    /// The root of the file system is always among them. The library that a
+    /// guest was built with looks for a directory that a path begins with, and
+    /// without one fails by itself: this one is in front of every path, so that
+    /// the host is asked, and notes what it denies.
+    ///
+    /// It stands behind the other absolute ones, since some libraries take the
+    /// first for the working directory, and before the relative ones, since
+    /// others search from the end and take `.` for as good as `/`.
+    pub fn new(mut roots: Vec<StorageRoot>) -> Self {
+        if !roots.iter().any(|root| root.guest == "/") {
+            let at = roots.partition_point(|root| root.guest.starts_with('/'));
+            let system = StorageRoot {
+                host: PathBuf::from("/"),
+                guest: "/".to_owned(),
+            };
+            roots.insert(at, system);
+        }
         let roots = roots.into_iter().map(|root| Root {
             guest: root.guest,
             host: root.host,
@@ -64,9 +80,14 @@ impl Root {
         }
         *open = None;
         let start = Directory::root()?;
-        let host = self.host.to_string_lossy();
-        let end = walk(guard, start, &host, LastLink::Follow, Access::READ)?;
-        let directory = open_directory(guard, &end)?;
+        let directory = if self.host == start.path {
+            // Nothing is on the way; what may be done there is asked later.
+            start
+        } else {
+            let host = self.host.to_string_lossy();
+            let end = walk(guard, start, &host, LastLink::Follow, Access::READ)?;
+            open_directory(guard, &end)?
+        };
         // Behind a link it is another place, and the link may change.
         if directory.path == self.host {
             *open = Some(Arc::clone(&directory.handle));

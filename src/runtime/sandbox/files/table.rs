@@ -120,7 +120,8 @@ impl FilesView<'_> {
         }
     }
 
-    fn path(&self, fd: &Resource<Descriptor>) -> Result<&Path> {
+    /// The real path of what is open.
+    pub(super) fn path(&self, fd: &Resource<Descriptor>) -> Result<&Path> {
         let node = self.open.nodes.get(&fd.rep());
         Ok(&node.ok_or(ErrorCode::BadDescriptor)?.path)
     }

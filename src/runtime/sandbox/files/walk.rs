@@ -139,6 +139,9 @@ impl Walk<'_> {
                 return Ok(self.end(Some(name)));
             }
         }
+        if !self.guard.is_visible(&self.path) {
+            return Err(self.guard.deny(&self.path, self.needed));
+        }
         Ok(self.end(None))
     }
 
