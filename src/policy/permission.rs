@@ -46,8 +46,10 @@ fn network(rule: &NetworkRule, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         }
         NetworkRule::Cidr(rule) => {
             write!(f, "connect to any address in `{}`", rule.network)?;
-            if rule.network.prefix() == 0 {
-                f.write_str(", this machine and private networks included")?;
+            if let Some((last, others)) = rule.network.special_parts().split_last() {
+                let others = others.join(", ");
+                let and = if others.is_empty() { "" } else { " and " };
+                write!(f, ", {others}{and}{last} included")?;
             }
             rule.port
         }

@@ -3,7 +3,7 @@
 use std::fmt;
 
 use serde::de::{Deserialize, Deserializer, Error, MapAccess, SeqAccess, Visitor};
-use serde_saphyr::Spanned;
+use serde_saphyr::{Spanned, Tagged};
 
 use crate::policy::error::Place;
 
@@ -70,11 +70,25 @@ fn place<T>(spanned: &Spanned<T>) -> Place {
 
 impl<'de> Deserialize<'de> for Placed {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        let spanned = Spanned::<Node>::deserialize(deserializer)?;
+        let spanned = Spanned::<Tagged<Node>>::deserialize(deserializer)?;
         Ok(Placed {
             at: place(&spanned),
-            node: spanned.value,
+            node: untagged(spanned.value)?,
         })
+    }
+}
+
+/// A tag makes of a value what its text does not show, as `!!binary` does; none
+/// is needed here. `!!str` says what is text anyway, or would be with quotes.
+fn untagged<T, E: Error>(Tagged(value, tag): Tagged<T>) -> Result<T, E> {
+    match tag.as_deref() {
+        None | Some("tag:yaml.org,2002:str") => Ok(value),
+        Some(tag) => {
+            let tag = tag.replacen("tag:yaml.org,2002:", "!!", 1);
+            Err(E::custom(format!(
+                "the tag `{tag}` has no place in a policy"
+            )))
+        }
     }
 }
 
@@ -143,10 +157,10 @@ impl<'de> Visitor<'de> for NodeVisitor {
 
     fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Node, A::Error> {
         let mut entries = Vec::new();
-        while let Some(key) = map.next_key::<Spanned<String>>()? {
+        while let Some(key) = map.next_key::<Spanned<Tagged<String>>>()? {
             let key = Key {
                 at: place(&key),
-                name: key.value,
+                name: untagged(key.value)?,
             };
             entries.push((key, map.next_value()?));
         }

@@ -4,49 +4,46 @@
 //! [RFC 4291]: https://www.rfc-editor.org/rfc/rfc4291#section-2.3
 
 use std::fmt;
-use std::net::{IpAddr, SocketAddr};
+use std::net::{IpAddr, Ipv6Addr, SocketAddr};
 use std::str::FromStr;
 
+use ipnet::{IpNet, Ipv4Net, Ipv6Net};
+
 use super::host::parse_port;
+use super::special::special_parts;
 use crate::policy::error::InvalidPermission;
 
 /// `10.0.0.0/8`, `fd00::/8`.
+///
+/// No bit is set behind the prefix. IPv6 notation of IPv4 networks
+/// (`::ffff:10.0.0.0/104`) is IPv4 here, as it is for addresses.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub struct Network {
-    /// No bit is set behind the prefix.
-    address: IpAddr,
-    prefix: u8,
-}
+pub struct Network(IpNet);
+
+/// IPv4 addresses in IPv6 notation ([RFC 4291] 2.5.5.2).
+///
+/// [RFC 4291]: https://www.rfc-editor.org/rfc/rfc4291#section-2.5.5.2
+const MAPPED: Ipv6Net = Ipv6Net::new_assert(Ipv6Addr::new(0, 0, 0, 0, 0, 0xffff, 0, 0), 96);
 
 impl Network {
     pub fn contains(&self, address: IpAddr) -> bool {
-        match (self.address, address) {
-            (IpAddr::V4(network), IpAddr::V4(address)) => {
-                let shift = 32 - u32::from(self.prefix);
-                (network.to_bits() ^ address.to_bits())
-                    .checked_shr(shift)
-                    .unwrap_or(0)
-                    == 0
-            }
-            (IpAddr::V6(network), IpAddr::V6(address)) => {
-                let shift = 128 - u32::from(self.prefix);
-                (network.to_bits() ^ address.to_bits())
-                    .checked_shr(shift)
-                    .unwrap_or(0)
-                    == 0
-            }
-            _ => false,
-        }
+        self.0.contains(&address)
     }
 
     /// Whether all of `other` is in `self`.
     pub fn covers(&self, other: &Network) -> bool {
-        self.prefix <= other.prefix && self.contains(other.address)
+        self.0.contains(&other.0)
     }
 
     /// Bits of the network's own part.
     pub fn prefix(&self) -> u8 {
-        self.prefix
+        self.0.prefix_len()
+    }
+
+    /// What of the network is not of the public internet and a person would
+    /// not expect in it, in plain words.
+    pub fn special_parts(&self) -> Vec<&'static str> {
+        special_parts(&self.0)
     }
 }
 
@@ -65,43 +62,44 @@ impl FromStr for Network {
             .map_err(|_| wrong(format!("`{address}` is not an IP address")))?;
         let widest = if address.is_ipv4() { 32 } else { 128 };
         let digits = !prefix.is_empty() && prefix.bytes().all(|b| b.is_ascii_digit());
-        let prefix = match prefix.parse::<u8>() {
-            Ok(prefix) if digits && prefix <= widest => prefix,
-            _ => return Err(wrong(format!("the prefix length is 0 to {widest}"))),
+        let number = prefix.parse().ok().filter(|_| digits);
+        let network = number.and_then(|prefix| IpNet::new(address, prefix).ok());
+        let Some(network) = network else {
+            return Err(wrong(format!("the prefix length is 0 to {widest}")));
         };
-        let network = Network { address, prefix }.masked();
-        if network.address != address {
+        if network.trunc() != network {
             return Err(wrong(format!(
-                "bits are set behind the prefix; `{network}` is the network"
+                "bits are set behind the prefix; `{}` is the network",
+                network.trunc()
             )));
         }
-        Ok(network)
+        one_notation(network).map(Network).ok_or_else(|| {
+            wrong(
+                "it holds IPv4 addresses in IPv6 notation among others; \
+                 give the IPv4 network by itself"
+                    .to_owned(),
+            )
+        })
     }
 }
 
-impl Network {
-    fn masked(self) -> Self {
-        let address = match self.address {
-            IpAddr::V4(address) => {
-                let mask = u32::MAX
-                    .checked_shl(32 - u32::from(self.prefix))
-                    .unwrap_or(0);
-                IpAddr::V4((address.to_bits() & mask).into())
-            }
-            IpAddr::V6(address) => {
-                let mask = u128::MAX
-                    .checked_shl(128 - u32::from(self.prefix))
-                    .unwrap_or(0);
-                IpAddr::V6((address.to_bits() & mask).into())
-            }
-        };
-        Network { address, ..self }
+/// The network in the one notation that it is compared in; none for a part of
+/// IPv6 that IPv4 is a part of. (`::/0` means IPv6 as a whole.)
+fn one_notation(network: IpNet) -> Option<IpNet> {
+    match network {
+        IpNet::V6(network) if MAPPED.contains(&network) => {
+            let address = network.network().to_ipv4_mapped()?;
+            let prefix = network.prefix_len() - MAPPED.prefix_len();
+            Ipv4Net::new(address, prefix).ok().map(IpNet::V4)
+        }
+        IpNet::V6(network) if network.prefix_len() > 0 && network.contains(&MAPPED) => None,
+        network => Some(network),
     }
 }
 
 impl fmt::Display for Network {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}/{}", self.address, self.prefix)
+        write!(f, "{}", self.0)
     }
 }
 
@@ -132,8 +130,8 @@ impl FromStr for CidrRule {
         let (network, port) = match text.strip_prefix('[') {
             Some(rest) => match rest.split_once(']') {
                 Some((network, "")) => (network, None),
-                Some((network, rest)) => (network, rest.strip_prefix(':')),
-                None => (text, None),
+                Some((network, rest)) if rest.starts_with(':') => (network, Some(&rest[1..])),
+                _ => (text, None),
             },
             None => match text.split_once('/') {
                 Some((_, prefix)) if prefix.contains(':') => {
@@ -152,10 +150,10 @@ impl FromStr for CidrRule {
 
 impl fmt::Display for CidrRule {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match (self.network.address, self.port) {
+        match (self.network.0, self.port) {
             (_, None) => write!(f, "{}", self.network),
-            (IpAddr::V4(_), Some(port)) => write!(f, "{}:{port}", self.network),
-            (IpAddr::V6(_), Some(port)) => write!(f, "[{}]:{port}", self.network),
+            (IpNet::V4(_), Some(port)) => write!(f, "{}:{port}", self.network),
+            (IpNet::V6(_), Some(port)) => write!(f, "[{}]:{port}", self.network),
         }
     }
 }

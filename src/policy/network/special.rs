@@ -9,40 +9,102 @@
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
-/// Address and prefix length of IPv4 blocks that are not public.
-const SPECIAL_V4: &[([u8; 4], u32)] = &[
-    ([0, 0, 0, 0], 8),        // this network, RFC 791
-    ([10, 0, 0, 0], 8),       // private use, RFC 1918
-    ([100, 64, 0, 0], 10),    // carrier-grade NAT, RFC 6598; 100.100.100.200 is Alibaba's metadata
-    ([127, 0, 0, 0], 8),      // loopback, RFC 1122
-    ([168, 63, 129, 16], 32), // Azure's host services, from a public block
-    ([169, 254, 0, 0], 16),   // link-local, RFC 3927; 169.254.169.254 is metadata
-    ([172, 16, 0, 0], 12),    // private use, RFC 1918
-    ([192, 0, 0, 0], 24),     // protocol assignments, RFC 6890
-    ([192, 0, 2, 0], 24),     // documentation, RFC 5737
-    ([192, 31, 196, 0], 24),  // AS112, RFC 7535
-    ([192, 52, 193, 0], 24),  // AMT, RFC 7450
-    ([192, 88, 99, 0], 24),   // 6to4 relays, RFC 7526
-    ([192, 168, 0, 0], 16),   // private use, RFC 1918
-    ([192, 175, 48, 0], 24),  // AS112, RFC 7534
-    ([198, 18, 0, 0], 15),    // benchmarking, RFC 2544
-    ([198, 51, 100, 0], 24),  // documentation, RFC 5737
-    ([203, 0, 113, 0], 24),   // documentation, RFC 5737
-    ([224, 0, 0, 0], 4),      // multicast, RFC 5771
-    ([240, 0, 0, 0], 4),      // reserved and broadcast, RFC 1112
+use ipnet::{IpNet, Ipv4Net, Ipv6Net};
+
+/// IPv4 blocks that are not public.
+const SPECIAL_V4: &[Ipv4Net] = &[
+    v4([0, 0, 0, 0], 8),        // this network, RFC 791
+    v4([10, 0, 0, 0], 8),       // private use, RFC 1918
+    v4([100, 64, 0, 0], 10), // carrier-grade NAT, RFC 6598; 100.100.100.200 is Alibaba's metadata
+    v4([127, 0, 0, 0], 8),   // loopback, RFC 1122
+    v4([168, 63, 129, 16], 32), // Azure's host services, from a public block
+    v4([169, 254, 0, 0], 16), // link-local, RFC 3927; 169.254.169.254 is metadata
+    v4([172, 16, 0, 0], 12), // private use, RFC 1918
+    v4([192, 0, 0, 0], 24),  // protocol assignments, RFC 6890
+    v4([192, 0, 2, 0], 24),  // documentation, RFC 5737
+    v4([192, 31, 196, 0], 24), // AS112, RFC 7535
+    v4([192, 52, 193, 0], 24), // AMT, RFC 7450
+    v4([192, 88, 99, 0], 24), // 6to4 relays, RFC 7526
+    v4([192, 168, 0, 0], 16), // private use, RFC 1918
+    v4([192, 175, 48, 0], 24), // AS112, RFC 7534
+    v4([198, 18, 0, 0], 15), // benchmarking, RFC 2544
+    v4([198, 51, 100, 0], 24), // documentation, RFC 5737
+    v4([203, 0, 113, 0], 24), // documentation, RFC 5737
+    v4([224, 0, 0, 0], 4),   // multicast, RFC 5771
+    v4([240, 0, 0, 0], 4),   // reserved and broadcast, RFC 1112
 ];
 
-/// First segments and prefix length of IPv6 blocks within 2000::/3 that are
-/// not public. All outside of it is not given out: loopback, unspecified,
-/// unique local (fd00:ec2::254 is metadata), link-local, multicast.
-const SPECIAL_V6: &[([u16; 3], u32)] = &[
+/// IPv6 blocks within 2000::/3 that are not public. All outside of it is not
+/// given out: loopback, unspecified, unique local (fd00:ec2::254 is metadata),
+/// link-local, multicast.
+const SPECIAL_V6: &[Ipv6Net] = &[
     // Protocol assignments, RFC 2928, with ORCHID, benchmarking and others;
     // Teredo in it is judged by its IPv4.
-    ([0x2001, 0, 0], 23),
-    ([0x2001, 0xdb8, 0], 32),     // documentation, RFC 3849
-    ([0x2620, 0x4f, 0x8000], 48), // AS112, RFC 7534
-    ([0x3fff, 0, 0], 20),         // documentation, RFC 9637
+    v6([0x2001, 0, 0], 23),
+    v6([0x2001, 0xdb8, 0], 32),     // documentation, RFC 3849
+    v6([0x2620, 0x4f, 0x8000], 48), // AS112, RFC 7534
+    v6([0x3fff, 0, 0], 20),         // documentation, RFC 9637
 ];
+
+const GLOBAL_UNICAST: Ipv6Net = v6([0x2000, 0, 0], 3);
+
+/// What a person who is asked about a block should know to be in it.
+const PARTS: &[(&str, &[IpNet])] = &[
+    (
+        "this machine",
+        &[
+            IpNet::V4(v4([127, 0, 0, 0], 8)),
+            IpNet::V6(Ipv6Net::new_assert(Ipv6Addr::LOCALHOST, 128)),
+        ],
+    ),
+    (
+        "private networks",
+        &[
+            IpNet::V4(v4([10, 0, 0, 0], 8)),
+            IpNet::V4(v4([100, 64, 0, 0], 10)),
+            IpNet::V4(v4([172, 16, 0, 0], 12)),
+            IpNet::V4(v4([192, 168, 0, 0], 16)),
+            IpNet::V6(v6([0xfc00, 0, 0], 7)),
+        ],
+    ),
+    (
+        "link-local addresses (a cloud's credentials are there)",
+        &[
+            IpNet::V4(v4([168, 63, 129, 16], 32)),
+            IpNet::V4(v4([169, 254, 0, 0], 16)),
+            IpNet::V6(v6([0xfe80, 0, 0], 10)),
+        ],
+    ),
+    (
+        "IPv4 addresses by way of a translator or tunnel",
+        &[
+            IpNet::V6(v6([0, 0, 0], 96)),
+            IpNet::V6(v6([0x64, 0xff9b, 0], 96)),
+            IpNet::V6(v6([0x64, 0xff9b, 1], 48)),
+            IpNet::V6(v6([0x2001, 0, 0], 32)),
+            IpNet::V6(v6([0x2002, 0, 0], 16)),
+        ],
+    ),
+];
+
+const fn v4([a, b, c, d]: [u8; 4], prefix: u8) -> Ipv4Net {
+    Ipv4Net::new_assert(Ipv4Addr::new(a, b, c, d), prefix)
+}
+
+/// By the first segments.
+const fn v6([a, b, c]: [u16; 3], prefix: u8) -> Ipv6Net {
+    Ipv6Net::new_assert(Ipv6Addr::new(a, b, c, 0, 0, 0, 0, 0), prefix)
+}
+
+/// The names of the special blocks that a network has an address of.
+pub(super) fn special_parts(network: &IpNet) -> Vec<&'static str> {
+    let meets = |block: &IpNet| network.contains(block) || block.contains(network);
+    let parts = PARTS.iter();
+    parts
+        .filter(|(_, blocks)| blocks.iter().any(meets))
+        .map(|(name, _)| *name)
+        .collect()
+}
 
 /// Whether an address is of the public internet: global unicast, and not one
 /// where clouds serve their machines' secrets. An IPv6 address that carries
@@ -58,23 +120,12 @@ pub fn is_public(address: IpAddr) -> bool {
 }
 
 fn is_public_v4(address: Ipv4Addr) -> bool {
-    !SPECIAL_V4
-        .iter()
-        .any(|(block, prefix)| same_prefix(address.octets(), *block, *prefix))
-}
-
-fn same_prefix(address: [u8; 4], block: [u8; 4], prefix: u32) -> bool {
-    (u32::from_be_bytes(address) ^ u32::from_be_bytes(block)) >> (32 - prefix) == 0
+    !SPECIAL_V4.iter().any(|block| block.contains(&address))
 }
 
 fn is_public_v6(address: Ipv6Addr) -> bool {
-    let global_unicast = address.segments()[0] & 0xe000 == 0x2000;
-    let special = SPECIAL_V6.iter().any(|(start, prefix)| {
-        let [a, b, c] = *start;
-        let block = Ipv6Addr::new(a, b, c, 0, 0, 0, 0, 0);
-        (address.to_bits() ^ block.to_bits()) >> (128 - prefix) == 0
-    });
-    global_unicast && !special
+    let special = SPECIAL_V6.iter().any(|block| block.contains(&address));
+    GLOBAL_UNICAST.contains(&address) && !special
 }
 
 /// Whether an address is the unspecified one, in whatever form. It is nobody's,

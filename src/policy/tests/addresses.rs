@@ -104,3 +104,74 @@ fn nobodys_address_is_never_reached() {
     }
     assert!(network.socket("0.0.0.1:80".parse().unwrap()).is_allowed());
 }
+
+#[test]
+fn a_network_has_one_notation() {
+    for (text, means) in [
+        ("::ffff:127.0.0.0/104", "127.0.0.0/8"),
+        ("::ffff:7f00:0/104", "127.0.0.0/8"),
+        ("::ffff:10.1.2.3/128", "10.1.2.3/32"),
+        ("[::ffff:10.0.0.0/104]:443", "10.0.0.0/8:443"),
+        ("::ffff:0.0.0.0/96", "0.0.0.0/0"),
+        ("::/0", "::/0"),
+        ("0:0::1/128", "::1/128"),
+    ] {
+        let rule: CidrRule = text.parse().unwrap();
+        assert_eq!(rule.to_string(), means, "{text}");
+    }
+    for text in [
+        "::/80",
+        "::ffff:0:0/95",
+        "::fffe:0:0/95",
+        "[fd00::/8]x",
+        "[fd00::/8]443",
+        "[fd00::/8",
+        "fd00::/8]",
+        "10.0.0.0/8 ",
+        "10.0.0.0/+8",
+        "10.0.0.0/8/8",
+    ] {
+        assert!(text.parse::<CidrRule>().is_err(), "{text}");
+    }
+    // In an allow and a deny alike.
+    let address = "127.0.0.1:80".parse().unwrap();
+    let rules = |list: &str| policy(&format!("network: {{{list}}}")).network;
+    let allowed = rules("allow: [{cidr: \"::ffff:127.0.0.0/104\"}]");
+    assert!(allowed.socket(address).is_allowed());
+    let denied = rules("allow: [{cidr: 127.0.0.0/8}], deny: [{cidr: \"::ffff:127.0.0.0/104\"}]");
+    assert_eq!(
+        denied.socket(address),
+        Decision::Denied(Reason::DeniedByRule)
+    );
+}
+
+#[test]
+fn a_question_says_what_a_network_holds() {
+    for (cidr, words) in [
+        ("10.0.0.0/8", ", private networks included"),
+        ("10.1.2.3/32", ", private networks included"),
+        ("126.0.0.0/7", ", this machine included"),
+        (
+            "::1/128",
+            ", this machine and IPv4 addresses by way of a translator or tunnel included",
+        ),
+        (
+            "169.254.169.254/32",
+            ", link-local addresses (a cloud's credentials are there) included",
+        ),
+        (
+            "64:ff9b::/96",
+            ", IPv4 addresses by way of a translator or tunnel included",
+        ),
+        ("8.8.8.0/24", ""),
+        ("2606:4700::/32", ""),
+    ] {
+        let rule = Permission::Network(NetworkRule::Cidr(cidr.parse().unwrap()));
+        let asked = rule.to_string();
+        assert_eq!(asked, format!("connect to any address in `{cidr}`{words}"));
+    }
+    for cidr in ["0.0.0.0/0", "0.0.0.0/1", "128.0.0.0/1", "::/0"] {
+        let rule = Permission::Network(NetworkRule::Cidr(cidr.parse().unwrap()));
+        assert!(rule.to_string().contains("private networks"), "{rule}");
+    }
+}

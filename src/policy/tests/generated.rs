@@ -42,6 +42,10 @@ fn network(address: IpAddr, bits: u8) -> String {
             (IpAddr::from((address.to_bits() & mask).to_be_bytes()), bits)
         }
         IpAddr::V6(address) => {
+            // Networks that IPv4 in IPv6 notation is a part of are refused, but for
+            // all of IPv6.
+            let is_refused = (0xffff_u128 << 32 ^ address.to_bits()).leading_zeros() >= bits.into();
+            let bits = if is_refused { 0 } else { bits };
             let mask = u128::MAX.checked_shl(128 - u32::from(bits)).unwrap_or(0);
             (IpAddr::from((address.to_bits() & mask).to_be_bytes()), bits)
         }

@@ -75,3 +75,17 @@ fn nothing_is_granted_by_default() {
     }
     assert!(!policy("{resources: {limits: {memory: 1Mi}}}").grants_nothing());
 }
+
+#[test]
+fn what_an_editor_on_windows_writes_is_read() {
+    let text = "version: '1.0'\npermissions:\n  network:\n    allow:\n      - host: a.example\n";
+    let windows = format!("\u{feff}{}", text.replace('\n', "\r\n"));
+    assert_eq!(
+        Policy::parse(&windows).unwrap(),
+        Policy::parse(text).unwrap()
+    );
+    assert_eq!(
+        Policy::parse(&text.replace("'1.0'", "!!str 1.0")).unwrap(),
+        Policy::parse(text).unwrap()
+    );
+}

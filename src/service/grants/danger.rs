@@ -33,6 +33,7 @@ fn storage(rule: &StorageRule) -> u8 {
 fn network(rule: &NetworkRule) -> u8 {
     match rule {
         NetworkRule::Cidr(rule) if rule.network.prefix() == 0 => 8,
+        NetworkRule::Cidr(rule) if !rule.network.special_parts().is_empty() => 7,
         NetworkRule::Cidr(_) => 5,
         NetworkRule::Host(pattern) => match &pattern.hosts {
             Hosts::Any => 6,
