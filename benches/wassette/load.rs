@@ -1,7 +1,8 @@
 //! A load from `file://`: to tools, to the first answer, and again.
 
+use std::io::Write;
 use std::path::Path;
-use std::process::Command;
+use std::process::{Command, Stdio};
 use std::time::Instant;
 
 use serde_json::{Value, json};
@@ -73,12 +74,19 @@ pub fn run() {
 fn cranelift(file: &Path) -> f64 {
     let dir = tempfile::tempdir().expect("a directory");
     let started = Instant::now();
-    let status = Command::new(env!("CARGO_BIN_EXE_wassette"))
-        .args(["compile", "--tier", "optimised"])
-        .arg(file)
-        .arg(dir.path().join("out.cwasm"))
-        .status()
+    let mut child = Command::new(env!("CARGO_BIN_EXE_wassette"))
+        .arg("compile")
+        .stdin(Stdio::piped())
+        .spawn()
         .expect("wassette runs");
+    let task = json!({
+        "tier": "optimised",
+        "priority": "awaited",
+        "component": file,
+        "code": dir.path().join("out.cwasm"),
+    });
+    writeln!(child.stdin.as_mut().expect("a pipe"), "{task}").expect("it reads");
+    let status = child.wait().expect("it ends");
     assert!(status.success());
     ms(started.elapsed())
 }

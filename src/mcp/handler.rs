@@ -208,6 +208,7 @@ impl ServerHandler for Handler {
     ) -> Result<ListToolsResult, ErrorData> {
         let cursor = request.and_then(|request| request.cursor);
         let tools = self.server.listing.tools(self.server.service.toolbox());
+        self.server.service.make_missing_code();
         tools
             .page(cursor.as_deref())
             .map_err(|error| ErrorData::invalid_params(error.to_string(), None))

@@ -1,5 +1,6 @@
 //! Permissions one by one: listed, compared, given and taken.
 
+use super::network::NetworkRule;
 use super::storage::{Access, StorageRule};
 use super::{Permission, Policy};
 
@@ -60,6 +61,26 @@ impl Policy {
             .filter(|rule| rule.uri.covers(&asked.uri))
             .fold(Access::NONE, |access, rule| access | rule.access);
         covered.contains(asked.access)
+    }
+
+    /// The deny, as the policy writes it, that takes all of a permission away.
+    pub fn denied_by(&self, permission: &Permission) -> Option<String> {
+        match permission {
+            Permission::Network(asked) => {
+                let deny = self.network.deny.iter().find(|deny| deny.covers(asked))?;
+                Some(match deny {
+                    NetworkRule::Host(pattern) => pattern.to_string(),
+                    NetworkRule::Cidr(rule) => rule.to_string(),
+                })
+            }
+            Permission::Storage(asked) => {
+                let takes = |deny: &&StorageRule| {
+                    deny.access.contains(asked.access) && deny.uri.covers(&asked.uri)
+                };
+                Some(self.storage.deny.iter().find(takes)?.uri.to_string())
+            }
+            Permission::Environment(_) | Permission::Limit(_) => None,
+        }
     }
 
     /// Allows `permission`; what is there already is not added again. A deny

@@ -170,7 +170,7 @@ fn is_same(one: &fs::Metadata, other: &fs::Metadata) -> bool {
 }
 
 #[cfg(not(unix))]
-fn is_same(_: &Metadata, _: &Metadata) -> bool {
+fn is_same(_: &fs::Metadata, _: &fs::Metadata) -> bool {
     // A mapped or open file cannot be replaced there.
     true
 }

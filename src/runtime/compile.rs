@@ -2,13 +2,17 @@
 //!
 //! The server never compiles: it runs this program again with the hidden
 //! subcommand `compile`, so that a hostile component can take down neither the
-//! server nor its memory.
+//! server nor its memory. A server starts one ahead, which waits for its task
+//! on its standard input; each compiles one component and ends.
 
 use std::fs;
-use std::io::{self, Write};
-use std::path::Path;
+use std::io::{self, BufRead, Read, Write};
+use std::path::{Path, PathBuf};
 use std::process;
 use std::thread;
+
+use serde::{Deserialize, Serialize};
+use wasmtime::Engine;
 
 use super::cache::{self, Key};
 use super::engine::{self, Tier};
@@ -25,19 +29,25 @@ const CPU: u64 = 600;
 /// How much a compiler whose result no call waits for steps back.
 #[cfg(unix)]
 const NICE: i32 = 10;
+/// Bytes of a task, at most: two paths and a little more.
+const LONGEST_TASK: u64 = 64 << 10;
 /// Exit code of a compiler whose server is gone; nobody sees it.
 const ORPHANED: i32 = 1;
 
-/// How one compiler process behaves.
-#[derive(Clone, Copy, Debug)]
-pub struct CompilerOptions {
+/// One component to be compiled by one process, which reads this from its
+/// standard input as a line of JSON.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub(super) struct Task {
     pub tier: Tier,
     pub priority: Priority,
-    pub lifetime: Lifetime,
+    pub component: PathBuf,
+    /// Where the code goes.
+    pub code: PathBuf,
 }
 
 /// Whether a compiler steps back for others.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
 pub enum Priority {
     /// A call waits for it.
     Awaited,
@@ -52,46 +62,40 @@ impl Priority {
             Priority::Background => "background",
         }
     }
-
-    /// The priority of a name.
-    pub fn from_name(name: &str) -> Option<Self> {
-        [Priority::Awaited, Priority::Background]
-            .into_iter()
-            .find(|priority| priority.name() == name)
-    }
 }
 
-/// When a compiler ends at the latest.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Lifetime {
-    /// When it is done.
-    OfItsWork,
-    /// When its standard input ends, too: whoever started it holds the other
-    /// end, and lets go of it in whatever way it dies.
-    OfItsInput,
-}
-
-/// The whole of the compiler process: restrains itself, then compiles `input`
-/// into `output`.
+/// The whole of the compiler process: restrains itself, reads its task and
+/// compiles. It ends when its standard input does: whoever started it holds
+/// the other end, and lets go of it in whatever way it dies.
 ///
 /// # Errors
 ///
 /// A [`CompileError`] whose message the process prints to its error stream.
-pub(super) fn main(
-    options: CompilerOptions,
-    input: &Path,
-    output: &Path,
-) -> Result<(), CompileError> {
-    if options.lifetime == Lifetime::OfItsInput {
-        end_with_input();
-    }
-    restrain(options.priority);
-    compile(options.tier, input, output)
+pub(super) fn main() -> Result<(), CompileError> {
+    restrain();
+    let engines = [Tier::Baseline, Tier::Optimised].map(|tier| (tier, engine::compiling(tier)));
+    let mut line = String::new();
+    let read = io::stdin().lock().take(LONGEST_TASK).read_line(&mut line);
+    let task = read.and_then(|_| serde_json::from_str(&line).map_err(io::Error::from));
+    let task: Task = match task {
+        // Nobody had a task for it.
+        _ if line.is_empty() => process::exit(ORPHANED),
+        task => task.map_err(|source| CompileError::Io {
+            path: "standard input".into(),
+            source,
+        })?,
+    };
+    end_with_input();
+    step_back(task.priority);
+    let engine = engines.into_iter().find(|(tier, _)| *tier == task.tier);
+    // Both tiers are among them.
+    let engine = engine.map_or_else(|| engine::compiling(task.tier), |(_, engine)| engine);
+    compile(&engine.map_err(CompileError::engine)?, &task)
 }
 
 fn end_with_input() {
     thread::spawn(|| {
-        // Nothing is ever written to it.
+        // Nothing more is ever written to it.
         let _ = io::copy(&mut io::stdin().lock(), &mut io::sink());
         process::exit(ORPHANED);
     });
@@ -99,13 +103,17 @@ fn end_with_input() {
 
 /// All this only makes the machine more pleasant; compiling works without.
 #[cfg(unix)]
-fn restrain(priority: Priority) {
-    use rustix::process::{Resource, nice};
+fn restrain() {
+    use rustix::process::Resource;
     let cores = thread::available_parallelism().map_or(1, |cores| cores.get() as u64);
     limit(Resource::Data, MEMORY);
     limit(Resource::Cpu, CPU * cores);
+}
+
+#[cfg(unix)]
+fn step_back(priority: Priority) {
     if priority == Priority::Background {
-        let _ = nice(NICE);
+        let _ = rustix::process::nice(NICE);
     }
 }
 
@@ -121,25 +129,28 @@ fn limit(resource: rustix::process::Resource, most: u64) {
 }
 
 #[cfg(not(unix))]
-fn restrain(_: Priority) {}
+fn restrain() {}
 
-/// Compiles `input` and puts the sealed code at `output`, whole or not at all.
-pub(super) fn compile(tier: Tier, input: &Path, output: &Path) -> Result<(), CompileError> {
+#[cfg(not(unix))]
+fn step_back(_: Priority) {}
+
+/// Compiles a component and puts the sealed code in place, whole or not at all.
+pub(super) fn compile(engine: &Engine, task: &Task) -> Result<(), CompileError> {
+    let (input, output) = (&task.component, &task.code);
     let io = |path: &Path| {
         let path = path.to_owned();
         move |source| CompileError::Io { path, source }
     };
     let wasm = fs::read(input).map_err(io(input))?;
-    let engine = engine::compiling(tier).map_err(CompileError::engine)?;
     let image = engine
         .precompile_component(&wasm)
         .map_err(|source| CompileError::Refused {
-            tier,
+            tier: task.tier,
             message: format!("{source:#}"),
         })?;
     let key = Key {
         component: Digest::of(&wasm),
-        engine: cache::engine_hash(&engine),
+        engine: cache::engine_hash(engine),
     };
 
     let directory = output.parent().unwrap_or(Path::new("."));
@@ -147,11 +158,9 @@ pub(super) fn compile(tier: Tier, input: &Path, output: &Path) -> Result<(), Com
     let mut file = tempfile::NamedTempFile::new_in(directory).map_err(io(directory))?;
     cache::write(file.as_file_mut(), &image, &key).map_err(io(output))?;
     file.flush().map_err(io(output))?;
-    if tier == Tier::Optimised {
-        // It outlives the process: a crash of the machine must not leave a
-        // file of the right size and time with nothing in it.
-        file.as_file().sync_all().map_err(io(output))?;
-    }
+    // It outlives the process: a crash of the machine must not leave a file of
+    // the right size and time with nothing in it.
+    file.as_file().sync_all().map_err(io(output))?;
     file.persist(output)
         .map_err(|error| io(output)(error.error))?;
     Ok(())

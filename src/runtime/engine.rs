@@ -37,7 +37,7 @@ const KEEP_STACK: usize = 16 << 10;
 const WARM_SLOTS: u32 = 32;
 
 /// How a component is compiled.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, serde::Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, serde::Serialize, serde::Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Tier {
     /// Winch: compiles in a fifth of the time, for the first calls.

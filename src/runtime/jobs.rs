@@ -1,14 +1,16 @@
-//! The server's side of compiling: one short-lived process per job.
+//! The server's side of compiling: one short-lived process per job, which may
+//! have been started before there was a job for it.
 
 use std::path::{Path, PathBuf};
 use std::process::{ExitStatus, Stdio};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
-use tokio::io::{AsyncRead, AsyncReadExt};
-use tokio::process::Command;
-use tokio::sync::{Semaphore, SemaphorePermit};
+use tokio::io::{AsyncRead, AsyncReadExt, AsyncWriteExt};
+use tokio::process::{Child, ChildStderr, ChildStdin, Command};
+use tokio::sync::{Mutex, Semaphore, SemaphorePermit};
 
-use super::compile::Priority;
+use super::compile::{Priority, Task};
 use super::demand::Demand;
 use super::engine::Tier;
 use super::error::CompileError;
@@ -25,6 +27,16 @@ pub(super) struct Jobs {
     background: Semaphore,
     /// What a call waits for never queues behind what nobody waits for.
     awaited: Semaphore,
+    stays_ahead: AtomicBool,
+    /// A compiler without a task yet.
+    ahead: Mutex<Option<Waiting>>,
+}
+
+/// A compiler process; it ends when its input does.
+struct Waiting {
+    process: Child,
+    stdin: Option<ChildStdin>,
+    stderr: Option<ChildStderr>,
 }
 
 /// One component to compile.
@@ -53,6 +65,8 @@ impl Jobs {
             timeout,
             background: Semaphore::new(at_once),
             awaited: Semaphore::new(at_once),
+            stays_ahead: AtomicBool::new(false),
+            ahead: Mutex::default(),
         }
     }
 
@@ -102,28 +116,23 @@ impl Jobs {
         output: &Path,
     ) -> Result<(), CompileError> {
         let tier = job.tier;
-        let mut child = Command::new(&self.compiler)
-            .args(["compile", "--tier", tier.name()])
-            .args(["--priority", priority.name(), "--end-with-input"])
-            .args([job.wasm, output])
-            .stdin(Stdio::piped())
-            .stdout(Stdio::null())
-            .stderr(Stdio::piped())
-            .kill_on_drop(true)
-            .spawn()
-            .map_err(|source| CompileError::Spawn {
-                compiler: self.compiler.clone(),
-                source,
-            })?;
-        // Should this process be killed, the pipe breaks and the child ends.
-        let _alive = child.stdin.take();
+        let task = Task {
+            tier,
+            priority,
+            component: job.wasm.to_owned(),
+            code: output.to_owned(),
+        };
+        let waiting = self.ahead.lock().await.take();
+        let mut child = self.begin(waiting, &task).await?;
         let stderr = child.stderr.take();
         let finish = async {
             let message = match stderr {
                 Some(stderr) => read_bounded(stderr).await,
                 None => String::new(),
             };
-            (child.wait().await, message)
+            // Until here its input stays open: should this process be killed,
+            // the pipe breaks and the child ends.
+            (child.process.wait().await, message)
         };
         let timed_out = CompileError::Timeout {
             tier,
@@ -132,11 +141,78 @@ impl Jobs {
         // On a timeout the future is dropped, and the child with it.
         let finished = tokio::time::timeout(self.timeout, finish).await;
         let (status, message) = finished.map_err(|_| timed_out)?;
-        let status = status.map_err(|source| CompileError::Spawn {
-            compiler: self.compiler.clone(),
-            source,
-        })?;
+        self.start_ahead().await;
+        let status = status.map_err(self.not_run())?;
         outcome(tier, status, message)
+    }
+
+    /// From now on, starts a compiler before there is something to compile: most
+    /// of the time that a small component takes is that of the start.
+    pub async fn stay_ahead(&self) {
+        self.stays_ahead.store(true, Ordering::Relaxed);
+        self.start_ahead().await;
+    }
+
+    async fn start_ahead(&self) {
+        if !self.stays_ahead.load(Ordering::Relaxed) {
+            return;
+        }
+        let mut ahead = self.ahead.lock().await;
+        if ahead.is_none() {
+            // The next task tells what is wrong with the compiler.
+            *ahead = self.start().ok();
+        }
+    }
+
+    /// Gives the task to the compiler that waits, or to a fresh one.
+    async fn begin(&self, waiting: Option<Waiting>, task: &Task) -> Result<Waiting, CompileError> {
+        if let Some(mut child) = waiting {
+            match child.give(task).await {
+                Ok(()) => return Ok(child),
+                Err(error) => tracing::debug!("the compiler that waited is gone: {error}"),
+            }
+        }
+        let mut child = self.start()?;
+        if let Err(error) = child.give(task).await {
+            // Why it ended is told by its status and its error output.
+            tracing::debug!("the compiler does not take its task: {error}");
+        }
+        Ok(child)
+    }
+
+    fn start(&self) -> Result<Waiting, CompileError> {
+        let mut process = Command::new(&self.compiler)
+            .arg("compile")
+            .stdin(Stdio::piped())
+            .stdout(Stdio::null())
+            .stderr(Stdio::piped())
+            .kill_on_drop(true)
+            .spawn()
+            .map_err(self.not_run())?;
+        Ok(Waiting {
+            stdin: process.stdin.take(),
+            stderr: process.stderr.take(),
+            process,
+        })
+    }
+
+    fn not_run(&self) -> impl Fn(std::io::Error) -> CompileError {
+        let compiler = self.compiler.clone();
+        move |source| CompileError::Spawn {
+            compiler: compiler.clone(),
+            source,
+        }
+    }
+}
+
+impl Waiting {
+    async fn give(&mut self, task: &Task) -> std::io::Result<()> {
+        let mut line = serde_json::to_vec(task)?;
+        line.push(b'\n');
+        match &mut self.stdin {
+            Some(stdin) => stdin.write_all(&line).await,
+            None => Err(std::io::ErrorKind::BrokenPipe.into()),
+        }
     }
 }
 

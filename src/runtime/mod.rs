@@ -30,10 +30,9 @@ use std::sync::Arc;
 use std::thread;
 use std::time::Duration;
 
-pub use compile::{CompilerOptions, Lifetime, Priority};
 pub use engine::Tier;
 pub use error::{CallError, CompileError};
-pub use limits::{Exceeded, LimitMet, SetBy};
+pub use limits::{Exceeded, LimitMet, SetBy, machine_memory};
 pub use program::{Called, CodeSource, CompileReport, Force, Program};
 pub use sandbox::{
     Denial, DenialKind, Environment, NetworkOptions, Resolve, Sandbox, SandboxOptions,
@@ -170,19 +169,20 @@ impl Runtime {
         Arc::new(Program::new(Arc::clone(self), source))
     }
 
-    /// The compiler process: compiles `input` into `output`, which appears
-    /// whole or not at all. Restrains the process itself, so it is not for use
-    /// inside a server.
+    /// The compiler process: reads a task from its standard input and compiles
+    /// one component. Restrains the process itself, so it is not for use inside
+    /// a server.
     ///
     /// # Errors
     ///
     /// A [`CompileError`], to be printed to the error stream.
-    pub fn compile_main(
-        options: CompilerOptions,
-        input: &Path,
-        output: &Path,
-    ) -> Result<(), CompileError> {
-        compile::main(options, input, output)
+    pub fn compile_main() -> Result<(), CompileError> {
+        compile::main()
+    }
+
+    /// Keeps a compiler process waiting for the next component.
+    pub async fn stay_ahead(&self) {
+        self.jobs.stay_ahead().await;
     }
 
     /// Hashes the code on disk and compares it with its seal.
@@ -231,26 +231,36 @@ impl Runtime {
         }
     }
 
-    /// Compiles in a process of its own, loads the code and keeps it if it is optimised.
-    async fn compile(
-        self: &Arc<Self>,
-        tier: Tier,
-        source: &CodeSource,
-        demand: &Demand,
-    ) -> Result<(Code, Duration), CompileError> {
-        let (code, compiled) = self.fresh(tier, source, demand).await?;
-        let took = compiled.took;
+    /// The code of the first tier that an earlier compile left, if it is valid.
+    async fn kept_baseline(self: &Arc<Self>, source: &CodeSource) -> Option<Code> {
+        let path = self.shared.baseline(source.digest);
+        if !path.exists() {
+            return None;
+        }
+        let code = self.load(Tier::Baseline, path, source.digest).await.ok()?;
+        code.inspect_err(|miss| tracing::debug!("not using baseline code: {miss}"))
+            .ok()
+    }
+
+    /// Moves fresh code to where the next start of this program finds it;
+    /// without it, that start compiles.
+    async fn keep(self: &Arc<Self>, tier: Tier, compiled: Compiled, source: &CodeSource) {
         let (runtime, source) = (Arc::clone(self), source.clone());
         let keep = move || match tier {
-            Tier::Optimised => runtime.keep(&compiled, &source),
-            Tier::Baseline => drop(compiled),
+            Tier::Optimised => runtime.keep_optimised(&compiled, &source),
+            Tier::Baseline => {
+                let kept = (runtime.shared).keep_baseline(source.digest, &compiled.path);
+                if let Err(error) = kept {
+                    tracing::debug!("cannot keep baseline code: {error}");
+                }
+            }
         };
         if let Err(error) = tokio::task::spawn_blocking(keep).await {
             tracing::debug!("code not kept: {error}");
         }
-        Ok((code, took))
     }
 
+    /// Compiles in a process of its own, and loads the code.
     async fn fresh(
         self: &Arc<Self>,
         tier: Tier,
@@ -330,13 +340,13 @@ impl Runtime {
         })
     }
 
-    /// Moves code to where the next start finds it; without it, that start compiles.
-    fn keep(&self, compiled: &Compiled, source: &CodeSource) {
+    fn keep_optimised(&self, compiled: &Compiled, source: &CodeSource) {
         let cwasm = &source.cwasm;
         if let Err(error) = std::fs::rename(&compiled.path, cwasm) {
             tracing::debug!("cannot keep `{}`: {error}", cwasm.display());
             return;
         }
+        self.shared.forget_baseline(source.digest);
         let Ok(key) = self.engines.optimised_key(source.digest) else {
             return;
         };

@@ -251,6 +251,21 @@ impl Program {
         self.start(Force::No);
     }
 
+    /// Whether optimised code is on disk, valid or not.
+    pub fn has_code(&self) -> bool {
+        self.inner.source.cwasm.exists()
+    }
+
+    /// Makes the first code that can be called, and leaves it on disk. Nothing
+    /// goes on afterwards.
+    ///
+    /// # Errors
+    ///
+    /// Why there is no code.
+    pub async fn callable(&self) -> Result<CompileReport, CompileError> {
+        self.inner.first().await
+    }
+
     /// Waits for the optimised code, compiling it if need be. Needs a tokio runtime.
     ///
     /// # Errors

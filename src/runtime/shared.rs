@@ -10,6 +10,7 @@ use std::io;
 use std::path::{Path, PathBuf};
 
 use super::cache::Key;
+use crate::digest::Digest;
 use crate::store::{Layout, create_private};
 
 /// Code by what it was made from and for.
@@ -39,6 +40,29 @@ impl Shared {
     pub fn offer(&self, key: &Key, cwasm: &Path) -> io::Result<()> {
         create_private(&self.layout.compiled())?;
         link(cwasm, &self.place(key))
+    }
+}
+
+/// Code of the first tier: one file for each component, whatever engine it is
+/// for, until there is optimised code.
+impl Shared {
+    pub fn baseline(&self, component: Digest) -> PathBuf {
+        self.layout.baseline_code(&component)
+    }
+
+    /// Moves code to where the next start of this program finds it.
+    pub fn keep_baseline(&self, component: Digest, code: &Path) -> io::Result<()> {
+        create_private(&self.layout.compiled())?;
+        fs::rename(code, self.baseline(component))
+    }
+
+    /// Nothing is read from it any more: running calls have it mapped.
+    pub fn forget_baseline(&self, component: Digest) {
+        if let Err(error) = fs::remove_file(self.baseline(component))
+            && error.kind() != io::ErrorKind::NotFound
+        {
+            tracing::debug!("cannot remove baseline code: {error}");
+        }
     }
 }
 

@@ -52,6 +52,12 @@ pub enum Error {
         /// What it is granted.
         granted: Vec<Permission>,
     },
+    #[error("It would allow `{id}` nothing to grant it to {permission}: {reason}")]
+    FutileGrant {
+        id: ComponentId,
+        permission: Box<Permission>,
+        reason: String,
+    },
     #[error("`{id}` is no longer the component that the user was asked about")]
     ComponentChanged { id: ComponentId },
     #[error("A worker ended before its time")]
@@ -76,6 +82,7 @@ impl Error {
             Error::UnknownTool { .. }
             | Error::DigestRequired
             | Error::NotGranted { .. }
+            | Error::FutileGrant { .. }
             | Error::ComponentChanged { .. }
             | Error::Worker(_) => return None,
         })
@@ -88,6 +95,7 @@ impl Diagnose for Error {
             Error::UnknownTool { .. } => "unknown-tool",
             Error::DigestRequired => "digest-required",
             Error::NotGranted { .. } => "permission-not-granted",
+            Error::FutileGrant { .. } => "futile-grant",
             Error::ComponentChanged { .. } => "component-changed",
             _ => self.stage().map_or("internal", Diagnose::code),
         }
@@ -96,6 +104,7 @@ impl Diagnose for Error {
     fn class(&self) -> Class {
         match self {
             Error::UnknownTool { .. } | Error::NotGranted { .. } => Class::NotFound,
+            Error::FutileGrant { .. } => Class::Usage,
             Error::DigestRequired | Error::ComponentChanged { .. } => Class::Verification,
             _ => self.stage().map_or(Class::Other, Diagnose::class),
         }

@@ -22,6 +22,7 @@ mod last_call;
 mod list;
 mod load;
 mod login;
+mod missing_code;
 mod secrets;
 pub mod share;
 mod update;
@@ -29,6 +30,7 @@ mod watch;
 
 use std::collections::HashMap;
 use std::path::PathBuf;
+use std::sync::atomic::AtomicBool;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
@@ -108,6 +110,7 @@ pub struct Service {
     idle: Duration,
     turns: Turns,
     last_calls: LastCalls,
+    missing_code_made: AtomicBool,
 }
 
 /// What was taken away by an unload.
@@ -182,6 +185,7 @@ impl Service {
             idle: config.limits.idle().unwrap_or(idle::IDLE),
             turns: Turns::default(),
             last_calls: LastCalls::default(),
+            missing_code_made: AtomicBool::new(false),
         }))
     }
 

@@ -13,6 +13,8 @@ use crate::digest::Digest;
 /// that is loaded again soon, or rolled back, is not compiled again.
 const KEPT: Duration = Duration::from_secs(7 * 24 * 3600);
 const KEPT_AT_MOST: usize = 8;
+/// Ends the names of code that is used until there is better.
+const BASELINE: &str = "baseline.cwasm";
 
 impl Layout {
     /// Where the code of a component for an engine is, for all that have it.
@@ -20,6 +22,12 @@ impl Layout {
         // 64 bits of the engine's hash only keep two files apart; the seal
         // has all of it.
         let name = format!("{}{}.cwasm", beginning(component), &engine.hex()[..16]);
+        self.compiled().join(name)
+    }
+
+    /// Where the code of a component stands that is used until there is better.
+    pub fn baseline_code(&self, component: &Digest) -> PathBuf {
+        let name = format!("{}{BASELINE}", beginning(component));
         self.compiled().join(name)
     }
 }
@@ -71,14 +79,20 @@ impl Store {
     /// Removes what was unused for long, or is more than is worth keeping, and
     /// returns the paths.
     pub fn sweep_compiled(&self) -> Vec<PathBuf> {
-        let mut unused = self.unused_compiled();
-        unused.sort_by_key(|code| Reverse(code.since));
         let age = |code: &UnusedCode| code.since.elapsed().unwrap_or_default();
-        let unused = unused.into_iter().enumerate();
-        unused
-            .filter(|(nth, code)| *nth >= KEPT_AT_MOST || age(code) > KEPT)
-            .filter(|(_, code)| code.remove() > 0)
-            .map(|(_, code)| code.path)
+        // Installed components may wait for better code than the baseline's.
+        let is_baseline = |code: &UnusedCode| code.path.to_string_lossy().ends_with(BASELINE);
+        let unused = self.unused_compiled().into_iter();
+        let (baseline, mut others): (Vec<_>, Vec<_>) = unused.partition(is_baseline);
+        others.sort_by_key(|code| Reverse(code.since));
+        let more = others.split_off(others.len().min(KEPT_AT_MOST));
+        let old = baseline
+            .into_iter()
+            .chain(others)
+            .filter(|code| age(code) > KEPT);
+        old.chain(more)
+            .filter(|code| code.remove() > 0)
+            .map(|code| code.path)
             .collect()
     }
 

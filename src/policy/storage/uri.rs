@@ -1,6 +1,7 @@
 //! `fs:///absolute/path/**` and `fs://below/the/working/directory/*`.
 
 use std::fmt;
+use std::path::PathBuf;
 use std::str::FromStr;
 
 use super::pattern::{Pattern, RESERVED, SHELL, Segment};
@@ -34,6 +35,19 @@ pub struct StorageUri {
 impl StorageUri {
     pub fn base(&self) -> Base {
         self.base
+    }
+
+    /// Whether it is the path of one file or directory.
+    pub fn is_literal(&self) -> bool {
+        self.pattern.is_literal()
+    }
+
+    /// The path before the first wildcard; none below the working directory.
+    pub fn absolute_start(&self) -> Option<PathBuf> {
+        let segments = self.pattern.segments().iter();
+        let names = segments.map_while(Segment::literal);
+        let root = (self.base == Base::Root).then(|| PathBuf::from("/"))?;
+        Some(names.fold(root, |path, name| path.join(name)))
     }
 
     /// Whether everything in `other` is in `self`. May say no where yes would

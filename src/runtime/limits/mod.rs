@@ -22,6 +22,7 @@ pub(super) use memory::{Limiter, POOL_TABLE_ELEMENTS, Refused};
 pub use met::{Exceeded, LimitMet, SetBy};
 pub(super) use pace::{Pace, Turns};
 pub(super) use total::Total;
+pub use total::machine_memory;
 
 /// Stack of a guest, in bytes: deep enough for interpreters' recursion.
 pub(super) const GUEST_STACK: usize = 1 << 20;

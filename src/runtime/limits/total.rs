@@ -26,7 +26,7 @@ impl Total {
     /// Half of what this process may have of the machine, but enough for one call.
     pub fn of_this_machine(one_call: u64) -> Self {
         static HALF: OnceLock<u64> = OnceLock::new();
-        let half = *HALF.get_or_init(|| machine().map_or(FALLBACK, |bytes| bytes / 2));
+        let half = *HALF.get_or_init(|| machine_memory().map_or(FALLBACK, |bytes| bytes / 2));
         Total::new(half.max(one_call))
     }
 
@@ -44,8 +44,9 @@ impl Total {
     }
 }
 
-/// Bytes of the machine, or of the container this process is in.
-fn machine() -> Option<u64> {
+/// Bytes of memory of the machine, or of the container this process is in;
+/// none where the system does not say.
+pub fn machine_memory() -> Option<u64> {
     let info = fs::read_to_string("/proc/meminfo").ok()?;
     let physical = info.lines().find_map(|line| {
         let kib = line.strip_prefix("MemTotal:")?.split_whitespace().next()?;

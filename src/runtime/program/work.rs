@@ -65,15 +65,32 @@ impl Inner {
     }
 
     async fn make(&self, force: Force) -> Result<CompileReport, CompileError> {
-        if force == Force::No
-            && let Some(code) = self.runtime.cached(&self.source).await
-        {
-            self.install(code);
-            return Ok(self.report(Duration::ZERO));
+        if force == Force::No {
+            let first = self.first().await?;
+            if first.tier == Tier::Optimised {
+                return Ok(first);
+            }
         }
-        if self.state.borrow().code.is_none() && !self.is_small() {
+        // Calls that have code wait for no better one.
+        let (has_code, nobody) = (self.state.borrow().code.is_some(), Demand::default());
+        let demand = if has_code { &nobody } else { &self.demand };
+        self.compile(Tier::Optimised, demand).await
+    }
+
+    /// The first code that can be called: what is on disk, or the one that is
+    /// made in the shortest time, which is then on disk.
+    pub(super) async fn first(&self) -> Result<CompileReport, CompileError> {
+        if let Some(code) = self.runtime.cached(&self.source).await {
+            self.install(code);
+            return Ok(self.report(Tier::Optimised, Duration::ZERO));
+        }
+        if !self.is_small() {
+            if let Some(code) = self.runtime.kept_baseline(&self.source).await {
+                self.install(code);
+                return Ok(self.report(Tier::Baseline, Duration::ZERO));
+            }
             match self.compile(Tier::Baseline, &self.demand).await {
-                Ok(_) => {}
+                Ok(report) => return Ok(report),
                 Err(error @ (CompileError::Link { .. } | CompileError::Changed { .. })) => {
                     return Err(error);
                 }
@@ -83,21 +100,21 @@ impl Inner {
                 }
             }
         }
-        // Calls that have code wait for no better one.
-        let (has_code, nobody) = (self.state.borrow().code.is_some(), Demand::default());
-        let demand = if has_code { &nobody } else { &self.demand };
-        let took = self.compile(Tier::Optimised, demand).await?;
-        Ok(self.report(took))
+        self.compile(Tier::Optimised, &self.demand).await
     }
 
     fn is_small(&self) -> bool {
         std::fs::metadata(&self.source.wasm).is_ok_and(|metadata| metadata.len() <= SMALL)
     }
 
-    async fn compile(&self, tier: Tier, demand: &Demand) -> Result<Duration, CompileError> {
-        let (code, took) = self.runtime.compile(tier, &self.source, demand).await?;
+    /// Makes code, keeps it, and lets calls have it: a program that ends after
+    /// its one call has then left it on disk.
+    async fn compile(&self, tier: Tier, demand: &Demand) -> Result<CompileReport, CompileError> {
+        let (code, compiled) = self.runtime.fresh(tier, &self.source, demand).await?;
+        let took = compiled.took;
+        self.runtime.keep(tier, compiled, &self.source).await;
         self.install(code);
-        Ok(took)
+        Ok(self.report(tier, took))
     }
 
     /// Later calls use this code; those that are running keep theirs.
@@ -112,10 +129,13 @@ impl Inner {
         );
     }
 
-    fn report(&self, took: Duration) -> CompileReport {
-        let code = std::fs::metadata(&self.source.cwasm);
+    fn report(&self, tier: Tier, took: Duration) -> CompileReport {
+        let code = match tier {
+            Tier::Optimised => std::fs::metadata(&self.source.cwasm),
+            Tier::Baseline => std::fs::metadata(self.runtime.shared.baseline(self.source.digest)),
+        };
         CompileReport {
-            tier: Tier::Optimised,
+            tier,
             cached: took.is_zero(),
             compile_ms: took.as_millis() as u64,
             code_bytes: code.map_or(0, |metadata| metadata.len()),

@@ -5,11 +5,13 @@
 
 mod consent;
 mod danger;
+mod futile;
 mod report;
 mod request;
 mod sandboxes;
 mod variables;
 
+use std::path::Path;
 use std::sync::Arc;
 
 use crate::digest::Digest;
@@ -44,16 +46,17 @@ impl Service {
     ///
     /// # Errors
     ///
-    /// As [`Service::policy`]; nothing is then changed.
+    /// [`Error::FutileGrant`] when it would allow nothing, else as
+    /// [`Service::policy`]; nothing is then changed.
     pub async fn grant(
         self: &Arc<Self>,
         id: &ComponentId,
         permission: Permission,
         origin: Origin,
     ) -> Result<PolicyReport, Error> {
+        let (component, root) = (id.clone(), self.store.layout().root().to_owned());
         self.edit(id, origin, move |_, policy| {
-            add(policy, permission);
-            Ok(())
+            add(&component, policy, permission, &root)
         })
         .await
     }
@@ -86,13 +89,13 @@ impl Service {
             permissions,
             ..
         } = question;
-        let id = component_id.clone();
+        let (id, root) = (component_id.clone(), self.store.layout().root().to_owned());
         self.edit(&id, origin, move |component, policy| {
             if !is_the_one(component, digest) {
                 return Err(Error::ComponentChanged { id: component_id });
             }
             for permission in permissions {
-                add(policy, permission);
+                add(&component_id, policy, permission, &root)?;
             }
             Ok(())
         })
@@ -191,10 +194,32 @@ impl Service {
     }
 }
 
-fn add(policy: &mut Policy, permission: Permission) {
-    if !policy.permissions().contains(&permission) {
-        policy.grant(permission);
+/// Grants a permission that is not granted yet.
+///
+/// # Errors
+///
+/// [`Error::FutileGrant`] when it would allow nothing.
+fn add(
+    id: &ComponentId,
+    policy: &mut Policy,
+    permission: Permission,
+    root: &Path,
+) -> Result<(), Error> {
+    if policy.permissions().contains(&permission) {
+        return Ok(());
     }
+    if let Some(reason) = futile::futile(&permission, policy, root) {
+        return Err(Error::FutileGrant {
+            id: id.clone(),
+            permission: Box::new(permission),
+            reason,
+        });
+    }
+    if let Some(remark) = futile::remark(&permission) {
+        tracing::warn!("{remark}");
+    }
+    policy.grant(permission);
+    Ok(())
 }
 
 /// Whether the component in place, if it can be told, has these bytes.

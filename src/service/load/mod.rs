@@ -262,14 +262,18 @@ impl Service {
         when: Compile,
         progress: &dyn Progress,
     ) -> Result<Option<u64>, Error> {
-        let force = match when {
-            Compile::Background => return Ok(None),
-            Compile::Wait => Force::No,
-            Compile::Force => Force::Yes,
-        };
+        if when == Compile::Background {
+            return Ok(None);
+        }
         progress.step(Step::Compiling);
         let started = Instant::now();
-        self.runtime.program(code).optimised(force).await?;
+        let program = self.runtime.program(code);
+        match when {
+            Compile::Force => drop(program.optimised(Force::Yes).await?),
+            Compile::Wait | Compile::Background => {
+                drop(program.callable().await.map_err(Arc::new)?)
+            }
+        }
         Ok(Some(elapsed_ms(started)))
     }
 

@@ -27,9 +27,10 @@ pub struct LoadRequest {
 pub enum Compile {
     /// Tools are offered at once; code follows.
     Background,
-    /// The load ends when optimised code is in the store.
+    /// The load ends when the tools can be called; what is missing then is made
+    /// by the next server.
     Wait,
-    /// As `Wait`, and code that is there is made again.
+    /// The load ends when optimised code was made anew.
     Force,
 }
 

@@ -1,11 +1,18 @@
 //! Where compiled code is kept, and for how long.
 
 use std::fs;
+use std::os::unix::fs::PermissionsExt;
+use std::sync::Arc;
+use std::time::Duration;
 
 use serde_json::json;
+use wassette::error::Diagnose;
+use wassette::runtime::{Force, Program, Returned, Tier};
 
 use crate::support::cli::Cli;
+use crate::support::components_rt as components;
 use crate::support::mcp::{CALC, Place};
+use crate::support::program::{Installed, call};
 
 #[cfg(unix)]
 fn same_file(one: &std::path::Path, other: &std::path::Path) -> bool {
@@ -106,4 +113,82 @@ async fn calls_right_after_a_replacement_never_fail() {
             called.content
         );
     }
+}
+
+/// The code that makes the first call possible is on disk until there is
+/// better, and trusted no more than that.
+#[tokio::test(flavor = "multi_thread")]
+async fn baseline_code_serves_the_next_start() {
+    let installed = Installed::new(&components::large_add());
+    let three = async |program: Arc<Program>| {
+        let sum = call(&program, "add", json!({"a": 1, "b": 2})).await;
+        sum.map(|sum| assert_eq!(sum, Returned::Ok(json!(3))))
+    };
+    let report = installed.program().callable().await.unwrap();
+    assert_eq!((report.tier, report.cached), (Tier::Baseline, false));
+    assert!(report.code_bytes > 0);
+    assert!(!installed.source.cwasm.exists());
+    let baseline = || {
+        let files = fs::read_dir(installed.root.path().join("compiled")).unwrap();
+        let mut paths = files.flatten().map(|entry| entry.path());
+        paths.find(|path| path.to_string_lossy().ends_with("-baseline.cwasm"))
+    };
+    let path = baseline().unwrap();
+
+    let mut options = installed.options();
+    options.compiler = "/nonexistent".into();
+    let without_compiler = || installed.program_with(options.clone());
+    three(without_compiler()).await.unwrap();
+    let again = installed.program().callable().await.unwrap();
+    assert_eq!((again.tier, again.cached), (Tier::Baseline, true));
+
+    // Changed, or writable by others, it is not used.
+    let good = fs::read(&path).unwrap();
+    let mut bad = good.clone();
+    bad[good.len() / 2] ^= 1;
+    for (bytes, mode) in [(&bad, 0o600), (&good, 0o622)] {
+        fs::remove_file(&path).unwrap();
+        fs::write(&path, bytes).unwrap();
+        fs::set_permissions(&path, fs::Permissions::from_mode(mode)).unwrap();
+        let error = three(without_compiler()).await.unwrap_err();
+        assert_eq!(error.code(), "compile-failed");
+    }
+
+    installed.program().optimised(Force::No).await.unwrap();
+    assert!(installed.source.cwasm.exists());
+    assert_eq!(baseline(), None);
+    three(without_compiler()).await.unwrap();
+}
+
+/// A load ends when the tools can be called, and the next server makes the rest
+/// after its first list of tools.
+#[tokio::test(flavor = "multi_thread")]
+async fn the_next_server_makes_what_a_load_left() {
+    let place = Place::new();
+    let uri = place.component("add.wat", &components::large_add());
+    let code = place.path("root/components/add/add.cwasm");
+    let load = async |more: &[&str]| {
+        let args = [&["load", "--uri", &uri], more].concat();
+        let ended = place.wassette(&args).output().await.unwrap();
+        assert!(ended.status.success());
+    };
+    load(&[]).await;
+    assert!(!code.exists());
+    let client = place.stdio().await;
+    client.tool_names().await;
+    within(async {
+        while !code.exists() {
+            tokio::time::sleep(Duration::from_millis(10)).await;
+        }
+    })
+    .await;
+    fs::remove_file(&code).unwrap();
+    load(&["--force-compile"]).await;
+    assert!(code.exists());
+}
+
+/// A deadline far beyond what anything here takes.
+async fn within(event: impl Future<Output = ()>) {
+    let reached = tokio::time::timeout(Duration::from_secs(60), event).await;
+    reached.expect("it happens");
 }

@@ -3,19 +3,21 @@
 #![cfg(target_os = "linux")]
 
 use std::fs;
+use std::io::Write;
 use std::os::unix::fs::{OpenOptionsExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use serde_json::json;
+use serde_json::{Value, json};
 use wassette::error::Diagnose;
 use wassette::runtime::{Program, Runtime};
 
 use crate::support::cli::Cli;
 use crate::support::components_rt as components;
 use crate::support::installed;
+use crate::support::mcp::{CALC, Place};
 use crate::support::program::{Installed, call};
 
 /// Far longer than anything here takes.
@@ -42,13 +44,18 @@ impl Stuck {
         let component = directory.path().join("component");
         let made = Command::new("mkfifo").arg(&component).status();
         assert!(made.unwrap().success());
-        let child = Command::new(env!("CARGO_BIN_EXE_wassette"))
-            .args(["compile", "--tier", "baseline", "--priority", priority])
-            .arg("--end-with-input")
-            .args([component, directory.path().join("code")])
+        let mut child = Command::new(env!("CARGO_BIN_EXE_wassette"))
+            .arg("compile")
             .stdin(Stdio::piped())
             .spawn()
             .unwrap();
+        let task = json!({
+            "tier": "baseline",
+            "priority": priority,
+            "component": component,
+            "code": directory.path().join("code"),
+        });
+        writeln!(child.stdin.as_mut().unwrap(), "{task}").unwrap();
         let stuck = Stuck { directory, child };
         // Opening for writing works once the compiler reads.
         until("the compiler reads", || stuck.component().is_ok());
@@ -182,14 +189,21 @@ struct Notes(PathBuf);
 impl Notes {
     fn compiler(&self, directory: &Path) -> PathBuf {
         let notes = self.0.display();
-        script(directory, &format!("echo \"$@\" >> {notes}; exec sleep 60"))
+        script(
+            directory,
+            &format!("read -r task; echo \"$task\" >> {notes}; exec sleep 60"),
+        )
     }
 
     /// The priorities of the jobs that were started.
     fn priorities(&self) -> Vec<String> {
         let notes = fs::read_to_string(&self.0).unwrap_or_default();
-        let priority = |line: &str| line.split(' ').nth(4).unwrap().to_owned();
-        notes.lines().map(priority).collect()
+        let tasks = notes
+            .lines()
+            .map_while(|line| serde_json::from_str::<Value>(line).ok());
+        tasks
+            .map(|task| task["priority"].as_str().unwrap().to_owned())
+            .collect()
     }
 
     async fn reach(&self, jobs: usize) {
@@ -243,4 +257,34 @@ async fn where_nothing_can_be_written_code_is_made_for_this_time() {
     let program = installed.program_with(options);
     let sum = call(&program, "add", json!({"a": 1, "b": 2})).await;
     sum.unwrap();
+}
+
+/// A server has one waiting, which compiles one component and is followed by
+/// another.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_compiler_is_started_ahead_and_used_once() {
+    let place = Place::new();
+    let client = place.stdio().await;
+    let waiting = || {
+        let children = children(client.pid());
+        (children.len() == 1).then(|| children[0])
+    };
+    client.tool_names().await;
+    until("a compiler waits", || waiting().is_some());
+    let first = waiting().unwrap();
+    client.load(&place.component("calc.wat", CALC)).await;
+    let sum = client.call("add", json!({"a": 1, "b": 2})).await;
+    assert_eq!(sum.structured_content, Some(json!({"result": 3})));
+    until("another waits", || waiting().is_some_and(|id| id != first));
+    assert_eq!(parent_of(first), None);
+
+    // One that was killed meanwhile is no fault of the component's.
+    let second = waiting().unwrap();
+    let id = rustix::process::Pid::from_raw(second as i32).unwrap();
+    rustix::process::kill_process(id, rustix::process::Signal::KILL).unwrap();
+    until("it is gone", || parent_of(second).is_none());
+    let other = CALC.replace("i32.add", "i32.sub");
+    client.load(&place.component("other.wat", &other)).await;
+    let difference = client.call("other_add", json!({"a": 3, "b": 2})).await;
+    assert_eq!(difference.structured_content, Some(json!({"result": 1})));
 }

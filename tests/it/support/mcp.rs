@@ -339,10 +339,16 @@ pub struct Client {
 }
 
 impl Client {
+    /// The server's process.
+    #[cfg(target_os = "linux")]
+    pub fn pid(&self) -> u32 {
+        self.pid.expect("a running server")
+    }
+
     /// What the system tells of the server's process.
     #[cfg(target_os = "linux")]
     pub fn process(&self, file: &str) -> String {
-        let pid = self.pid.expect("a running server");
+        let pid = self.pid();
         std::fs::read_to_string(format!("/proc/{pid}/{file}")).unwrap()
     }
 

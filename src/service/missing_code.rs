@@ -1,0 +1,47 @@
+//! Optimised code that installed components lack.
+//!
+//! A load ends when its tools can be called, and a server may be stopped before
+//! its compilers are done: whichever server runs next makes the rest, after the
+//! first client has its list of tools, so that no start waits for a compiler.
+
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+
+use super::Service;
+use crate::runtime::Program;
+
+impl Service {
+    /// Makes missing code in the background, once in the life of the service, and
+    /// from then on has a compiler waiting for the next component. Needs a tokio
+    /// runtime; returns at once.
+    pub fn make_missing_code(self: &Arc<Self>) {
+        if self.missing_code_made.swap(true, Ordering::Relaxed) {
+            return;
+        }
+        let service = Arc::clone(self);
+        let runtime = tokio::runtime::Handle::current();
+        let ahead = Arc::clone(&self.runtime);
+        runtime.spawn(async move { ahead.stay_ahead().await });
+        tokio::task::spawn_blocking(move || {
+            let missing = service.without_code();
+            if missing.is_empty() {
+                return;
+            }
+            tracing::info!(
+                components = missing.len(),
+                "compiling in the background what has no optimised code yet"
+            );
+            let _runtime = runtime.enter();
+            missing.iter().for_each(|program| program.warm());
+        });
+    }
+
+    fn without_code(&self) -> Vec<Arc<Program>> {
+        let tools = self.toolbox.list();
+        let mut ids: Vec<_> = tools.iter().map(|tool| &tool.component).collect();
+        ids.sort_unstable();
+        ids.dedup();
+        let programs = ids.into_iter().filter_map(|id| self.program(id).ok());
+        programs.filter(|program| !program.has_code()).collect()
+    }
+}
