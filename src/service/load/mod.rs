@@ -268,12 +268,11 @@ impl Service {
         progress.step(Step::Compiling);
         let started = Instant::now();
         let program = self.runtime.program(code);
-        match when {
-            Compile::Force => drop(program.optimised(Force::Yes).await?),
-            Compile::Wait | Compile::Background => {
-                drop(program.callable().await.map_err(Arc::new)?)
-            }
-        }
+        let report = match when {
+            Compile::Force => program.optimised(Force::Yes).await?,
+            Compile::Wait | Compile::Background => program.callable().await.map_err(Arc::new)?,
+        };
+        tracing::debug!(tier = report.tier.name(), "the tools can be called");
         Ok(Some(elapsed_ms(started)))
     }
 
