@@ -6,7 +6,7 @@ use clap::{Args, ValueEnum};
 use tokio_util::sync::CancellationToken;
 
 use crate::mcp::{
-    self, AuditLog, Auth, Builtins, Changes, Grants, HttpLimits, HttpOptions, Offer, ServeError,
+    self, AuditLog, Auth, Builtins, CallTool, Changes, Grants, HttpLimits, HttpOptions, Offer, ServeError,
     Settings, Tokens,
 };
 use crate::service::share::Scope;
@@ -100,7 +100,7 @@ enum Transport {
 impl Serve {
     pub(super) fn run(self, global: &Global) -> Result<(), Failure> {
         // What is wrong with the options is said before anything is done.
-        let settings = self.settings()?;
+        let mut settings = self.settings()?;
         let http = self.http()?;
         let own = [&self.audit_log, &self.auth_token_file].into_iter();
         let service = global.open(Opening {
@@ -109,6 +109,9 @@ impl Serve {
             withheld: own.flatten().cloned().collect(),
             ..Opening::default()
         })?;
+        if !service.agents().call_tool {
+            settings.offer.call_tool = CallTool::Off;
+        }
         let runtime = tokio::runtime::Builder::new_multi_thread()
             .enable_all()
             .build()
@@ -173,6 +176,7 @@ impl Serve {
             } else {
                 Grants::Allowed
             },
+            call_tool: CallTool::Offered,
         };
         let audit = self.audit_log.as_deref().map(AuditLog::open).transpose()?;
         Ok(Settings { offer, audit })

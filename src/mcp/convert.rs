@@ -8,6 +8,7 @@ use serde_json::{Value, json};
 
 use crate::error::{Diagnose, Report};
 use crate::runtime::Returned;
+use crate::schema::is_exact;
 use crate::service::denied::{self, Denied};
 use crate::toolbox;
 
@@ -29,7 +30,7 @@ pub(super) fn tool(tool: &toolbox::Tool) -> Tool {
 pub(super) fn outcome(outcome: Returned, denied: &[Denied]) -> CallToolResult {
     match outcome {
         Returned::Ok(value) => {
-            let mut result = CallToolResult::structured(json!({ "result": value }));
+            let mut result = structured_value(json!({ "result": value }));
             // A function may have its own words for a failure; the result stays
             // what its schema says.
             if !denied.is_empty() {
@@ -69,9 +70,29 @@ pub(super) fn failed_call(failure: &dyn Diagnose, denied: &[Denied]) -> CallTool
 /// Data as structured content, with the same JSON as text for older clients.
 pub(super) fn structured(data: &impl Serialize) -> CallToolResult {
     match serde_json::to_value(data) {
-        Ok(value) => CallToolResult::structured(value),
+        Ok(value) => structured_value(value),
         // Our own types serialise; say so rather than end the process if one day not.
         Err(fault) => error(json!({ "code": "internal", "message": fault.to_string() })),
+    }
+}
+
+fn structured_value(mut value: Value) -> CallToolResult {
+    let text = ContentBlock::text(value.to_string());
+    make_exact(&mut value);
+    let mut result = CallToolResult::success(vec![text]);
+    result.structured_content = Some(value);
+    result
+}
+
+/// Clients in JavaScript read numbers as doubles: an integer that would come out
+/// changed is a decimal text, as the output schema says. The text content keeps
+/// the number.
+fn make_exact(value: &mut Value) {
+    match value {
+        Value::Number(_) if !is_exact(value) => *value = value.to_string().into(),
+        Value::Array(items) => items.iter_mut().for_each(make_exact),
+        Value::Object(members) => members.values_mut().for_each(make_exact),
+        _ => {}
     }
 }
 
@@ -101,6 +122,21 @@ mod tests {
         assert_eq!(wire["structuredContent"], json!({ "result": 3 }));
         assert_eq!(wire["content"][0]["text"], r#"{"result":3}"#);
         assert_eq!(wire["isError"], false);
+    }
+
+    #[test]
+    fn integers_survive_clients_whose_numbers_are_doubles() {
+        let (most, least) = (u64::MAX, i64::MIN);
+        let exact = 9_007_199_254_740_991_u64;
+        let value = json!({ "a": [most, least, exact, 1e300, -5], "b": exact + 1 });
+        let wire = wire(outcome(Returned::Ok(value), &[]));
+        let expected = json!({
+            "a": [most.to_string(), least.to_string(), exact, 1e300, -5],
+            "b": "9007199254740992",
+        });
+        assert_eq!(wire["structuredContent"]["result"], expected);
+        let text = wire["content"][0]["text"].as_str().unwrap();
+        assert!(text.contains(&format!("[{most},{least},")), "{text}");
     }
 
     #[test]

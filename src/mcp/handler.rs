@@ -22,19 +22,13 @@ use crate::runtime::{CallError, Returned};
 use crate::service::{Error, Service, denied};
 
 use super::audit::{AuditLog, Call};
-use super::builtin::Builtin;
+use super::builtin::{Builtin, Requested};
 use super::consent::Asking;
 use super::listing::Listing;
-use super::offer::{Effect, Offer};
+use super::offer::Offer;
 use super::progress::Reporter;
 use super::transport::InFlight;
-use super::{Settings, changes, convert};
-
-const INSTRUCTIONS: &str = "Wassette runs WebAssembly components as tools, each in a sandbox.";
-
-const HOW_TO_CHANGE: &str = " Find components with `search-components`, add one with \
-`load-component`, and its functions appear in the tool list; `list-components` and \
-`unload-component` manage what is installed.";
+use super::{Settings, changes, convert, instructions};
 
 /// What all connections share.
 pub(super) struct Server {
@@ -103,21 +97,24 @@ impl Handler {
         &self.closing
     }
 
+    /// # Errors
+    ///
+    /// [`Error::UnknownTool`]; any other failure is in the result.
     async fn run(
         &self,
-        tool: &str,
-        arguments: Map<String, Value>,
+        requested: Requested,
         context: &RequestContext<RoleServer>,
         asking: &Asking,
         call: &mut Call,
-    ) -> Result<CallToolResult, ErrorData> {
+    ) -> Result<CallToolResult, Error> {
+        let Requested { tool, arguments, .. } = requested;
         let server = &self.server;
-        if let Some(builtin) = Builtin::named(tool) {
+        if let Some(builtin) = Builtin::named(&tool) {
             return Ok(self
                 .run_builtin(builtin, arguments, context, asking, call)
                 .await);
         }
-        let report = server.service.call(tool, &arguments, &context.ct).await;
+        let report = server.service.call(&tool, &arguments, &context.ct).await;
         if let Some(id) = report.component_id {
             call.component = Some(id);
         }
@@ -136,7 +133,7 @@ impl Handler {
             }
             Err(error @ Error::UnknownTool { .. }) => {
                 call.code = Some(error.code());
-                Err(unknown_tool(&error))
+                Err(error)
             }
             Err(error) => {
                 call.code = Some(error.code());
@@ -192,13 +189,9 @@ impl ServerHandler for Handler {
         let server = Implementation::new("wassette", env!("CARGO_PKG_VERSION"))
             .with_title("Wassette")
             .with_description(env!("CARGO_PKG_DESCRIPTION"));
-        let mut instructions = INSTRUCTIONS.to_owned();
-        if self.server.offer.admits(Effect::Change).is_ok() {
-            instructions.push_str(HOW_TO_CHANGE);
-        }
         ServerConfig::new(capabilities)
             .with_server_info(server)
-            .with_instructions(instructions)
+            .with_instructions(instructions::of(self.server.offer))
     }
 
     async fn list_tools(
@@ -220,23 +213,34 @@ impl ServerHandler for Handler {
         context: RequestContext<RoleServer>,
     ) -> Result<CallToolResponse, ErrorData> {
         let _under_way = self.server.calls.token();
-        let tool = request.name.clone();
-        let mut call = Call::begin(&tool, &context);
+        let mut call = Call::begin(&request.name, &context);
         let audit = self.server.audit.as_ref();
         if let Some(Err(error)) = audit.map(AuditLog::ready) {
             return Ok(failed(&error, &mut call).into());
         }
-        let arguments = request.arguments.unwrap_or_default();
-        // Before it runs: a call that is cancelled is told of as well.
-        call.component = self.component(&tool, &arguments);
         let asking = Asking::of(&context, request.input_responses);
-        let result = self
-            .run(&tool, arguments, &context, &asking, &mut call)
-            .await;
+        let arguments = request.arguments.unwrap_or_default();
+        let (offer, toolbox) = (self.server.offer, self.server.service.toolbox());
+        let mut via = None;
+        let result = match Requested::of(&request.name, arguments, offer, toolbox) {
+            Ok(requested) => {
+                via = requested.via;
+                call.reaches(&requested.tool, via);
+                // Before it runs: a call that is cancelled is told of as well.
+                call.component = self.component(&requested.tool, &requested.arguments);
+                self.run(requested, &context, &asking, &mut call).await
+            }
+            Err(failure) => Ok(failed(&failure, &mut call)),
+        };
         call.end(&result, audit);
         match asking.open() {
             Some(questions) => Ok(questions.into()),
-            None => result.map(CallToolResponse::from),
+            // `call-tool` itself is there: only its argument names no tool.
+            None => match result {
+                Err(unknown) if via.is_some() => Ok(convert::failure(&unknown).into()),
+                Err(unknown) => Err(unknown_tool(&unknown)),
+                Ok(result) => Ok(result.into()),
+            },
         }
     }
 

@@ -4,7 +4,7 @@
 //! transport/ (stdio, sse, streamable_http) -> handler -> service
 //!                                               |-> listing  (tools/list, pages)
 //!                                               |-> offer    (which builtins there are)
-//!                                               |-> builtin  (load, list, grant, …)
+//!                                               |-> builtin  (call, load, list, grant, …)
 //!                                               |-> convert  (to and from MCP types)
 //!                                               |-> progress (notifications/progress)
 //!                                               |-> changes  (tools/list_changed)
@@ -21,6 +21,7 @@ mod changes;
 mod consent;
 mod convert;
 mod handler;
+mod instructions;
 mod listing;
 mod offer;
 mod progress;
@@ -28,7 +29,7 @@ mod transport;
 
 pub use audit::{AuditError, AuditLog};
 pub use builtin::RESERVED_NAMES;
-pub use offer::{Builtins, Changes, Effect, Grants, Offer};
+pub use offer::{Builtins, CallTool, Changes, Effect, Grants, Offer};
 pub use transport::{
     Auth, HttpLimits, HttpOptions, ServeError, TokenError, Tokens, bind, serve_http, serve_stdio,
 };

@@ -9,6 +9,7 @@ pub struct Offer {
     pub builtins: Builtins,
     pub changes: Changes,
     pub grants: Grants,
+    pub call_tool: CallTool,
 }
 
 /// Whether the server's own tools are there at all.
@@ -36,6 +37,14 @@ pub enum Grants {
     Off,
 }
 
+/// Whether `call-tool` is there, which calls any tool of a component.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum CallTool {
+    #[default]
+    Offered,
+    Off,
+}
+
 /// What one of the server's own tools does.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Effect {
@@ -45,6 +54,8 @@ pub enum Effect {
     Change,
     /// It grants a permission.
     Grant,
+    /// It calls a tool of a component.
+    Call,
 }
 
 impl Offer {
@@ -52,13 +63,17 @@ impl Offer {
     ///
     /// # Errors
     ///
-    /// The option of `wassette serve` by which they are not.
+    /// The option of `wassette serve`, or the setting, that switches them off.
     pub fn admits(self, effect: Effect) -> Result<(), &'static str> {
         if self.builtins == Builtins::Off {
             return Err("--disable-builtin-tools");
         }
-        if self.changes == Changes::ReadOnly && effect != Effect::Look {
+        let changes = matches!(effect, Effect::Change | Effect::Grant);
+        if self.changes == Changes::ReadOnly && changes {
             return Err("--read-only");
+        }
+        if self.call_tool == CallTool::Off && effect == Effect::Call {
+            return Err("[agents] call_tool = false");
         }
         if self.grants == Grants::Off && effect == Effect::Grant {
             return Err("--no-grants");
@@ -90,18 +105,25 @@ mod tests {
             grants: Grants::Off,
             ..all
         };
+        let no_call_tool = Offer {
+            call_tool: CallTool::Off,
+            ..all
+        };
         let none = Offer {
             builtins: Builtins::Off,
             ..all
         };
+        let (yes, read) = (Ok(()), Err("--read-only"));
+        let no_call = Err("[agents] call_tool = false");
         let table = [
-            (all, [Ok(()); 3]),
-            (read_only, [Ok(()), Err("--read-only"), Err("--read-only")]),
-            (no_grants, [Ok(()), Ok(()), Err("--no-grants")]),
-            (none, [Err("--disable-builtin-tools"); 3]),
+            (all, [yes; 4]),
+            (read_only, [yes, read, read, yes]),
+            (no_grants, [yes, yes, Err("--no-grants"), yes]),
+            (no_call_tool, [yes, yes, yes, no_call]),
+            (none, [Err("--disable-builtin-tools"); 4]),
         ];
         for (offer, expected) in table {
-            let effects = [Effect::Look, Effect::Change, Effect::Grant];
+            let effects = [Effect::Look, Effect::Change, Effect::Grant, Effect::Call];
             assert_eq!(effects.map(|it| offer.admits(it)), expected, "{offer:?}");
             let names_tools = offer.ways_to_grant() == Ways::CommandsAndTools;
             assert_eq!(names_tools, expected[2].is_ok(), "{offer:?}");

@@ -4,6 +4,7 @@
 //! names are kebab-case, so `_` is free to join the parts:
 //! `wasi:clocks/wall-clock@0.2.0#now` becomes `wasi_clocks_wall-clock_now`.
 
+use std::borrow::Cow;
 use std::collections::{HashMap, HashSet};
 
 use super::ExportPath;
@@ -11,6 +12,8 @@ use crate::digest::Digest;
 
 /// The most characters of a tool name.
 pub const MAX_LENGTH: usize = 64;
+/// The most characters of a property's name.
+const MAX_PROPERTY: usize = 64;
 
 /// Names for the functions of one component, in the same order, all distinct.
 ///
@@ -101,6 +104,20 @@ pub fn shorten_name(name: &str) -> String {
     }
     let hex = Digest::of(name.as_bytes()).hex();
     format!("{}_{}", &name[..MAX_LENGTH - 9], &hex[..8])
+}
+
+/// The name of a property in schemas, arguments and results: providers refuse a
+/// whole list of tools for one name with more than 64 characters, or others than
+/// these. A name that does not fit ends in a hash of itself.
+pub(super) fn property_name(name: &str) -> Cow<'_, str> {
+    let allowed = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '.');
+    if (1..=MAX_PROPERTY).contains(&name.len()) && name.chars().all(allowed) {
+        return Cow::Borrowed(name);
+    }
+    let kept = name.chars().map(|c| if allowed(c) { c } else { '_' });
+    let head: String = kept.take(MAX_PROPERTY - 9).collect();
+    let hex = Digest::of(name.as_bytes()).hex();
+    Cow::Owned(format!("{head}_{}", &hex[..8]))
 }
 
 /// Eight digits of the hash do, unless someone made two paths collide.

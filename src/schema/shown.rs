@@ -6,6 +6,7 @@ use serde_json::{Map, Value};
 
 use super::json_schema::MAX_DOCS;
 use super::names::shorten_name;
+use super::portable::make_portable;
 use super::text::{MAX_DESCRIPTION, clean};
 use super::{Reason, ToolRecord};
 
@@ -13,8 +14,9 @@ use super::{Reason, ToolRecord};
 pub const MAX_DEFINITION: usize = 256 * 1024;
 
 impl ToolRecord {
-    /// Removes from all texts what cannot be seen, and shortens them. Where the
-    /// whole is still too large, the schemas lose their descriptions.
+    /// Removes from all texts what cannot be seen, shortens them, and makes the
+    /// schemas portable. Where the whole is still too large, the schemas lose
+    /// their descriptions.
     ///
     /// Does nothing to a record it has been applied to; those read from disk
     /// may have been written by an earlier version, or by something else.
@@ -29,6 +31,8 @@ impl ToolRecord {
         self.description = clean(&self.description, MAX_DESCRIPTION);
         clean_members(&mut self.input_schema);
         clean_members(&mut self.output_schema);
+        make_portable(&mut self.input_schema);
+        make_portable(&mut self.output_schema);
         if self.size() > MAX_DEFINITION {
             for schema in [&mut self.input_schema, &mut self.output_schema] {
                 strip_members(schema);

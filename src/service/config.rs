@@ -20,6 +20,21 @@ pub struct Config {
     pub limits: LimitsConfig,
     pub network: NetworkConfig,
     pub policy: PolicyConfig,
+    pub agents: AgentsConfig,
+}
+
+/// What agents may do over MCP.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct AgentsConfig {
+    /// Whether `call-tool` is offered, which calls any tool of a component.
+    pub call_tool: bool,
+}
+
+impl Default for AgentsConfig {
+    fn default() -> Self {
+        AgentsConfig { call_tool: true }
+    }
 }
 
 #[derive(Debug, Default, Deserialize)]

@@ -54,7 +54,7 @@ pub use cache::{
     VerifyReport,
 };
 pub use call::CallReport;
-pub use config::{BundledPolicy, Config, ConfigError};
+pub use config::{AgentsConfig, BundledPolicy, Config, ConfigError};
 pub use doctor::{Diagnosis, Finding, State};
 pub use error::Error;
 pub use grants::{
@@ -100,6 +100,7 @@ pub struct Service {
     network: Network,
     digests: Digests,
     bundled: BundledPolicy,
+    agents: AgentsConfig,
     /// What holds where policies set no limit.
     limits: Limits,
     sandboxes: Sandboxes,
@@ -177,6 +178,7 @@ impl Service {
             network: options.network,
             digests: config.network.require_digest,
             bundled: config.policy.bundled,
+            agents: config.agents,
             limits: runtime.limits(),
             sandboxes: Sandboxes::default(),
             runtime: Runtime::new(runtime),
@@ -232,6 +234,11 @@ impl Service {
         for path in self.store.sweep_compiled() {
             tracing::info!("removed `{}`, which nothing uses", path.display());
         }
+    }
+
+    /// What the configuration lets agents do.
+    pub fn agents(&self) -> &AgentsConfig {
+        &self.agents
     }
 
     pub fn toolbox(&self) -> &Toolbox {

@@ -24,6 +24,8 @@ const NAME: usize = 128;
 /// One call, as it is recorded once it is over.
 pub(super) struct Call {
     tool: String,
+    /// The tool of the server by which the client called it.
+    via: Option<&'static str>,
     caller: Caller,
     client: Option<Client>,
     began: Instant,
@@ -48,6 +50,7 @@ struct Line<'a> {
     time: Timestamp,
     event: &'static str,
     tool: &'a str,
+    via: Option<&'a str>,
     component: Option<&'a ComponentId>,
     outcome: Outcome,
     code: Option<&'a str>,
@@ -80,6 +83,11 @@ impl Outcome {
     }
 }
 
+/// A text that the client chose, as it may stand in a line.
+fn bounded(text: &str) -> String {
+    schema::clean_text(text, NAME)
+}
+
 /// RFC 3339 in UTC, always with six digits of the second, so that lines sort.
 fn micros<S: serde::Serializer>(time: &Timestamp, to: S) -> Result<S::Ok, S::Error> {
     to.collect_str(&format_args!("{time:.6}"))
@@ -87,13 +95,13 @@ fn micros<S: serde::Serializer>(time: &Timestamp, to: S) -> Result<S::Ok, S::Err
 
 impl Call {
     pub(super) fn begin(tool: &str, context: &RequestContext<RoleServer>) -> Self {
-        let bounded = |text: &str| schema::clean_text(text, NAME);
         let client = context.peer.peer_info().map(|peer| Client {
             name: bounded(&peer.client_info.name),
             version: bounded(&peer.client_info.version),
         });
         Call {
             tool: bounded(tool),
+            via: None,
             caller: Caller::of(&context.extensions),
             client,
             began: Instant::now(),
@@ -101,6 +109,12 @@ impl Call {
             code: None,
             denials: Vec::new(),
         }
+    }
+
+    /// The tool that is run, and the tool of the server that was asked to call it.
+    pub(super) fn reaches(&mut self, tool: &str, via: Option<&'static str>) {
+        self.tool = bounded(tool);
+        self.via = via;
     }
 
     /// Records the call, which ends now.
@@ -122,6 +136,7 @@ impl Call {
             time: Timestamp::now(),
             event: "call",
             tool: &self.tool,
+            via: self.via,
             component: self.component.as_ref(),
             outcome,
             code: self.code,
@@ -146,6 +161,7 @@ impl Call {
         tracing::info!(
             target: "wassette::audit",
             tool = self.tool,
+            via = self.via,
             component = self.component.as_ref().map(ComponentId::as_str),
             outcome = outcome.name(),
             code = self.code,

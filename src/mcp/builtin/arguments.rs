@@ -26,6 +26,13 @@ pub(super) struct LoadArguments {
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
+pub(super) struct CallArguments {
+    pub name: String,
+    pub arguments: Option<Map<String, Value>>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
 pub(super) struct UnloadArguments {
     pub id: String,
 }
@@ -97,7 +104,7 @@ impl Builtin {
     ) -> Option<ComponentId> {
         let text = |key: &str| arguments.get(key).and_then(Value::as_str);
         let id = match self {
-            Builtin::List | Builtin::Search => None,
+            Builtin::Call | Builtin::List | Builtin::Search => None,
             Builtin::Load => match text("name") {
                 Some(name) => Some(name),
                 None => {

@@ -8,14 +8,16 @@ use super::{Builtin, PermissionKind};
 
 impl Builtin {
     pub(super) fn definition(self) -> Tool {
-        Tool::new(self.name(), self.description(), self.input_schema())
+        let mut tool = Tool::new(self.name(), self.description(), self.input_schema())
             .with_title(self.title())
-            .with_raw_output_schema(Arc::new(self.output_schema()))
-            .with_annotations(self.annotations())
+            .with_annotations(self.annotations());
+        tool.output_schema = self.output_schema().map(Arc::new);
+        tool
     }
 
     fn title(self) -> &'static str {
         match self {
+            Builtin::Call => "Call a component's tool",
             Builtin::Grant(PermissionKind::Environment) => "Grant an environment variable",
             Builtin::Grant(PermissionKind::Network) => "Grant network access",
             Builtin::Grant(PermissionKind::Storage) => "Grant file access",
@@ -31,17 +33,26 @@ impl Builtin {
         }
     }
 
+    /// Some clients cut descriptions: the first 200 bytes say what the tool is for.
     fn description(self) -> &'static str {
         match self {
+            Builtin::Call => {
+                "Call any tool of an installed component by its name: use this for a tool that \
+                 is missing from your tool list, such as one that `load-component` has just \
+                 added. `arguments` are those of the tool itself; `load-component` returns their \
+                 schema, also for a component that is loaded already. A tool that you see in \
+                 your list is called directly."
+            }
             Builtin::List => "List the installed WebAssembly components and their tools.",
             Builtin::Load => {
-                "Install a WebAssembly component from an OCI registry, an HTTPS address or a \
-                 file, and offer its functions as tools. A component that is unchanged at its \
-                 source is not downloaded again."
+                "Add new tools: install a WebAssembly component from an OCI registry, an HTTPS \
+                 address or a file. Returns its tools with their input schemas; call them by \
+                 name, or with `call-tool`. A component that is unchanged at its source is not \
+                 downloaded again."
             }
             Builtin::Search => {
-                "Search the catalog of known components; the `uri` of an entry can be given to \
-                 `load-component`. Without a query, all entries are listed."
+                "Search the catalog of components that can be loaded when you lack a tool; give \
+                 the `uri` of an entry to `load-component`. Without a query, all are listed."
             }
             Builtin::Unload => "Uninstall a component and withdraw its tools.",
             Builtin::Policy => {
@@ -77,6 +88,11 @@ impl Builtin {
                 .destructive(true)
                 .idempotent(true)
                 .open_world(false),
+            Builtin::Call => hints
+                .read_only(false)
+                .destructive(true)
+                .idempotent(false)
+                .open_world(true),
             Builtin::Load => hints
                 .read_only(false)
                 .destructive(false)

@@ -49,7 +49,7 @@ impl Diagnose for Failure {
         match self {
             Failure::Arguments { .. } => Some("see the tool's inputSchema".into()),
             Failure::Disabled { option, .. } => Some(format!(
-                "the server was started with `{option}`; only its operator can change that"
+                "`{option}` switches it off; only the operator of the server can change that"
             )),
             Failure::Asked => None,
             Failure::Declined => Some("nothing was changed; do not ask again unasked".into()),

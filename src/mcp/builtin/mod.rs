@@ -1,9 +1,11 @@
 //! The tools of the server itself.
 
 mod arguments;
+mod call_tool;
 mod definition;
 mod failure;
 mod grants;
+mod loaded;
 mod schemas;
 
 use std::sync::{Arc, LazyLock};
@@ -18,12 +20,14 @@ use crate::service::{Origin, Service};
 use super::consent::Asking;
 use super::convert::structured;
 use super::offer::{Effect, Offer};
+use loaded::Loaded;
 use arguments::{ComponentArguments, NoArguments, SearchArguments, UnloadArguments};
 
 pub(super) use failure::Failure;
+pub(super) use call_tool::Requested;
 
 /// How many tools there are.
-const COUNT: usize = 12;
+const COUNT: usize = 13;
 
 /// The names no component may take.
 pub const RESERVED_NAMES: [&str; COUNT] = {
@@ -38,6 +42,8 @@ pub const RESERVED_NAMES: [&str; COUNT] = {
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Builtin {
+    /// Calls a tool of a component. The handler resolves it before the call begins.
+    Call,
     Grant(PermissionKind),
     List,
     Load,
@@ -59,6 +65,7 @@ pub(super) enum PermissionKind {
 impl Builtin {
     /// In order of name.
     const ALL: [Builtin; COUNT] = [
+        Builtin::Call,
         Builtin::Policy,
         Builtin::Grant(PermissionKind::Environment),
         Builtin::Grant(PermissionKind::Network),
@@ -75,6 +82,7 @@ impl Builtin {
 
     const fn name(self) -> &'static str {
         match self {
+            Builtin::Call => "call-tool",
             Builtin::Grant(PermissionKind::Environment) => "grant-environment-variable-permission",
             Builtin::Grant(PermissionKind::Network) => "grant-network-permission",
             Builtin::Grant(PermissionKind::Storage) => "grant-storage-permission",
@@ -106,11 +114,12 @@ impl Builtin {
             .map(|(_, tool)| tool.clone())
     }
 
-    fn effect(self) -> Effect {
+    pub(super) fn effect(self) -> Effect {
         match self {
             Builtin::List | Builtin::Search | Builtin::Policy => Effect::Look,
             Builtin::Load | Builtin::Unload | Builtin::Revoke(_) | Builtin::Reset => Effect::Change,
             Builtin::Grant(_) => Effect::Grant,
+            Builtin::Call => Effect::Call,
         }
     }
 
@@ -126,13 +135,15 @@ impl Builtin {
             .admits(self.effect())
             .map_err(|option| Failure::Disabled { tool: self, option })?;
         Ok(match self {
+            Builtin::Call => return Err(self.invalid("it does not call itself")),
             Builtin::List => {
                 let NoArguments {} = self.parse(arguments)?;
                 structured(&json!({ "components": service.list()? }))
             }
             Builtin::Load => {
                 let request = self.load_request(offer, self.parse(arguments)?)?;
-                structured(&service.load(request, progress, asking).await?)
+                let outcome = service.load(request, progress, asking).await?;
+                structured(&Loaded::of(outcome, service.toolbox()))
             }
             Builtin::Search => {
                 let SearchArguments { query } = self.parse(arguments)?;

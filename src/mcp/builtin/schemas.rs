@@ -10,6 +10,7 @@ type Members = (Value, Value);
 impl Builtin {
     pub(super) fn input_schema(self) -> Map<String, Value> {
         let (properties, required) = match self {
+            Builtin::Call => call_arguments(),
             Builtin::List => (json!({}), json!([])),
             Builtin::Load => load_arguments(),
             Builtin::Search => search_arguments(),
@@ -30,8 +31,10 @@ impl Builtin {
         ])
     }
 
-    pub(super) fn output_schema(self) -> Map<String, Value> {
+    /// None for `call-tool`, whose result is that of the tool it calls.
+    pub(super) fn output_schema(self) -> Option<Map<String, Value>> {
         let (properties, required) = match self {
+            Builtin::Call => return None,
             Builtin::List => listed_components(),
             Builtin::Load => load_outcome(),
             Builtin::Search => found_components(),
@@ -43,12 +46,23 @@ impl Builtin {
                 json!(["component_id", "tool_names"]),
             ),
         };
-        object([
+        Some(object([
             ("type", json!("object")),
             ("properties", properties),
             ("required", required),
-        ])
+        ]))
     }
+}
+
+fn call_arguments() -> Members {
+    let properties = json!({
+        "name": { "type": "string", "description": "The tool's name." },
+        "arguments": {
+            "type": "object",
+            "description": "The tool's own arguments, as its input schema describes them.",
+        },
+    });
+    (properties, json!(["name"]))
 }
 
 /// `uri` is not required, since `path` may stand for it, and several agents
@@ -169,6 +183,8 @@ fn load_outcome() -> Members {
         "component_id": text(),
         "status": { "enum": ["new", "replaced", "already-loaded"] },
         "tool_names": texts(),
+        "tools": { "type": "array", "items": { "type": "object" } },
+        "how_to_call": text(),
         "requested_permissions": { "type": ["object", "null"] },
         "granted_permissions": permissions(),
         "not_granted": permissions(),
@@ -179,6 +195,8 @@ fn load_outcome() -> Members {
         "component_id",
         "status",
         "tool_names",
+        "tools",
+        "how_to_call",
         "requested_permissions",
         "granted_permissions",
         "not_granted",

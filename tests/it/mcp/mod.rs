@@ -13,6 +13,7 @@ mod grants_config;
 mod grants_swapped;
 mod http;
 mod limits;
+mod listed_once;
 mod offer;
 mod shown;
 mod sse;

@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 use crate::support::mcp::{CALC, HttpServer, PATIENCE, Place, install_tls};
 
 /// One event stream and the URL to post to.
-struct Session {
+pub struct Session {
     http: Http,
     stream: Response,
     buffer: String,
@@ -14,7 +14,7 @@ struct Session {
 }
 
 impl Session {
-    async fn open(server: &HttpServer) -> Self {
+    pub async fn open(server: &HttpServer) -> Self {
         install_tls();
         let http = Http::new();
         let stream = http.get(server.at("/sse")).send().await.unwrap();
@@ -65,7 +65,7 @@ impl Session {
     }
 
     /// The response to a request; what else comes meanwhile is returned too.
-    async fn request(&mut self, id: u32, method: &str, params: Value) -> (Value, Vec<Value>) {
+    pub async fn request(&mut self, id: u32, method: &str, params: Value) -> (Value, Vec<Value>) {
         let request = json!({"jsonrpc": "2.0", "id": id, "method": method, "params": params});
         assert_eq!(self.post(request).await, StatusCode::ACCEPTED);
         let mut others = Vec::new();
@@ -78,7 +78,7 @@ impl Session {
         }
     }
 
-    async fn initialize(&mut self) -> Value {
+    pub async fn initialize(&mut self) -> Value {
         let client = json!({"name": "test", "version": "1"});
         let params = json!({
             "protocolVersion": "2024-11-05", "capabilities": {}, "clientInfo": client

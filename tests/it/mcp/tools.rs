@@ -6,7 +6,8 @@ use serde_json::{Value, json};
 
 use crate::support::mcp::{CALC, Place, params, text_of};
 
-const BUILTIN: [&str; 12] = [
+const BUILTIN: [&str; 13] = [
+    "call-tool",
     "get-policy",
     "grant-environment-variable-permission",
     "grant-network-permission",

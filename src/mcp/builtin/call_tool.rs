@@ -1,0 +1,69 @@
+//! Which tool a request is for: the one it names, or the one that it names to
+//! `call-tool`.
+
+use serde_json::{Map, Value};
+
+use crate::toolbox::Toolbox;
+
+use super::super::offer::{Effect, Offer};
+use super::arguments::CallArguments;
+use super::{Builtin, Failure};
+
+/// Clients put this before the names of a server called `wassette`, and some
+/// send it.
+const CLIENT_PREFIX: &str = "mcp__wassette__";
+
+/// The tool to call, and what it is given.
+pub(in crate::mcp) struct Requested {
+    pub tool: String,
+    pub arguments: Map<String, Value>,
+    /// The tool of the server by which it is called.
+    pub via: Option<&'static str>,
+}
+
+impl Requested {
+    /// # Errors
+    ///
+    /// A [`Failure`] when `call-tool` is called and off, or not given the name
+    /// of a component's tool.
+    pub fn of(
+        name: &str,
+        arguments: Map<String, Value>,
+        offer: Offer,
+        toolbox: &Toolbox,
+    ) -> Result<Self, Failure> {
+        let tool = without_prefix(name, toolbox);
+        if Builtin::named(tool) != Some(Builtin::Call) {
+            return Ok(Requested {
+                tool: tool.to_owned(),
+                arguments,
+                via: None,
+            });
+        }
+        offer.admits(Effect::Call).map_err(|option| Failure::Disabled {
+            tool: Builtin::Call,
+            option,
+        })?;
+        let CallArguments { name, arguments } = Builtin::Call.parse(arguments)?;
+        let tool = without_prefix(&name, toolbox);
+        if let Some(builtin) = Builtin::named(tool) {
+            let name = builtin.name();
+            return Err(Builtin::Call.invalid(format!(
+                "`{name}` is a tool of the server itself, which is called by its own name"
+            )));
+        }
+        Ok(Requested {
+            tool: tool.to_owned(),
+            arguments: arguments.unwrap_or_default(),
+            via: Some(Builtin::Call.name()),
+        })
+    }
+}
+
+/// The name without a client's prefix, unless there is a tool with just that name.
+fn without_prefix<'a>(name: &'a str, toolbox: &Toolbox) -> &'a str {
+    match name.strip_prefix(CLIENT_PREFIX) {
+        Some(rest) if toolbox.get(name).is_none() => rest,
+        _ => name,
+    }
+}

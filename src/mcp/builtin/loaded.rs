@@ -1,0 +1,77 @@
+//! The answer of `load-component`: what was loaded, and how its tools are called.
+//!
+//! Many clients read the tool list once. The model learns a new tool from this
+//! answer, and calls it with `call-tool`.
+
+use rmcp::model::Tool;
+use serde::Serialize;
+use serde_json::{Value, json};
+
+use crate::service::LoadOutcome;
+use crate::toolbox::Toolbox;
+
+use super::super::convert;
+
+/// The most bytes of tool definitions in one answer.
+const MAX_DEFINITIONS: usize = 64 * 1024;
+
+const HOW_TO_CALL: &str = "Call each tool by its name; if your tool list does not show it, with \
+`call-tool` and its `name` and `arguments`.";
+
+#[derive(Serialize)]
+pub(super) struct Loaded {
+    #[serde(flatten)]
+    outcome: LoadOutcome,
+    /// The tools as `tools/list` has them, without their output schemas.
+    tools: Vec<Value>,
+    how_to_call: &'static str,
+}
+
+impl Loaded {
+    pub(super) fn of(outcome: LoadOutcome, toolbox: &Toolbox) -> Self {
+        let names = outcome.tool_names.iter();
+        // A tool is gone if another process has unloaded the component since.
+        let tools = names.filter_map(|name| toolbox.get(name));
+        Loaded {
+            tools: bounded(tools.map(|tool| convert::tool(&tool))),
+            outcome,
+            how_to_call: HOW_TO_CALL,
+        }
+    }
+}
+
+/// Definitions as long as there is room for them, and names alone after that.
+fn bounded(tools: impl Iterator<Item = Tool>) -> Vec<Value> {
+    let mut left = MAX_DEFINITIONS;
+    let shown = |mut tool: Tool| {
+        tool.output_schema = None;
+        let definition = json!(tool);
+        match left.checked_sub(definition.to_string().len()) {
+            Some(rest) => {
+                left = rest;
+                definition
+            }
+            None => {
+                left = 0;
+                json!({ "name": tool.name })
+            }
+        }
+    };
+    tools.map(shown).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::sync::Arc;
+
+    #[test]
+    fn definitions_are_shown_up_to_a_bound_and_names_after_it() {
+        let tool = |n: usize| Tool::new(format!("t{n}"), "x".repeat(1000), Arc::default());
+        let shown = bounded((0..100).map(tool));
+        assert_eq!(shown.len(), 100);
+        assert!(json!(shown).to_string().len() < MAX_DEFINITIONS + 4096);
+        assert!(shown[0]["inputSchema"].is_object());
+        assert_eq!(shown[99], json!({ "name": "t99" }));
+    }
+}
