@@ -5,13 +5,13 @@
 //! gone. A newcomer whose name is taken is offered under its component id.
 
 use std::collections::{BTreeMap, HashMap};
-use std::sync::{Arc, OnceLock, PoisonError, RwLock};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError, RwLock};
 
 use serde_json::{Map, Value};
 use tokio::sync::watch;
 
 use crate::reference::ComponentId;
-use crate::schema::{ToolRecord, shorten_name};
+use crate::schema::{Reach, ToolRecord, shorten_name};
 
 /// One exported function, under the name by which agents call it.
 #[derive(Debug)]
@@ -19,6 +19,8 @@ pub struct Tool {
     pub name: String,
     pub component: ComponentId,
     pub record: ToolRecord,
+    /// What a call of it can change or reach now.
+    pub reach: Reach,
 }
 
 impl Tool {
@@ -40,12 +42,16 @@ impl Tool {
 pub struct Toolbox {
     state: RwLock<State>,
     version: watch::Sender<u64>,
+    /// Held from finding out what a component reaches to noting it, so that of
+    /// two changes the later one stays.
+    noting: Mutex<()>,
 }
 
 #[derive(Debug, Default)]
 struct State {
     tools: BTreeMap<String, Arc<Tool>>,
     names: HashMap<ComponentId, Vec<String>>,
+    reach: HashMap<ComponentId, Reach>,
     /// Who first answered to a name; entries outlive their component.
     owners: HashMap<String, Owner>,
     /// The tools in order of name, made at the first look after a change.
@@ -71,6 +77,7 @@ impl Toolbox {
                 ..State::default()
             }),
             version: watch::Sender::new(0),
+            noting: Mutex::default(),
         }
     }
 
@@ -80,6 +87,7 @@ impl Toolbox {
         let names = self.change(|state| {
             state.withdraw(component);
             let mut names = Vec::with_capacity(records.len());
+            let reach = state.reach.get(component).copied().unwrap_or(Reach::ANY);
             for record in records {
                 let name = state.claim(component, &record.normalized_name);
                 names.push(name.clone());
@@ -87,6 +95,7 @@ impl Toolbox {
                     name: name.clone(),
                     component: component.clone(),
                     record,
+                    reach,
                 };
                 state.tools.insert(name, Arc::new(tool));
             }
@@ -97,9 +106,40 @@ impl Toolbox {
         names
     }
 
+    /// Notes what a component's tools can change or reach, which clients are
+    /// told; [`Reach::ANY`] is assumed until then.
+    pub fn note_reach(&self, component: &ComponentId, find_out: impl FnOnce() -> Reach) {
+        let _noting = self.noting.lock().unwrap_or_else(PoisonError::into_inner);
+        let reach = find_out();
+        if self.read(|state| state.reach.get(component) == Some(&reach)) {
+            return;
+        }
+        let offered = self.change(|state| {
+            state.reach.insert(component.clone(), reach);
+            let names = state.names.get(component).cloned().unwrap_or_default();
+            for name in &names {
+                if let Some(tool) = state.tools.get_mut(name) {
+                    *tool = Arc::new(Tool {
+                        name: tool.name.clone(),
+                        component: tool.component.clone(),
+                        record: tool.record.clone(),
+                        reach,
+                    });
+                }
+            }
+            !names.is_empty()
+        });
+        if offered {
+            self.version.send_modify(|version| *version += 1);
+        }
+    }
+
     /// Withdraws a component's tools and returns their names.
     pub fn remove(&self, component: &ComponentId) -> Vec<String> {
-        let names = self.change(|state| state.withdraw(component));
+        let names = self.change(|state| {
+            state.reach.remove(component);
+            state.withdraw(component)
+        });
         if !names.is_empty() {
             self.version.send_modify(|version| *version += 1);
         }
@@ -219,6 +259,23 @@ mod tests {
         assert_eq!(toolbox.remove(&id("a")), ["get"]);
         assert_eq!(toolbox.insert(&id("b"), vec![record("get")]), ["b_get"]);
         assert_eq!(toolbox.insert(&id("a"), vec![record("get")]), ["get"]);
+    }
+
+    #[test]
+    fn a_change_of_what_tools_reach_is_news() {
+        let toolbox = Toolbox::new([""; 0]);
+        let changes = toolbox.changes();
+        toolbox.note_reach(&id("a"), || Reach::NONE);
+        toolbox.insert(&id("a"), vec![record("x")]);
+        assert_eq!(toolbox.get("x").unwrap().reach, Reach::NONE);
+        assert_eq!(*changes.borrow(), 1);
+        toolbox.note_reach(&id("a"), || Reach::NONE);
+        assert_eq!(*changes.borrow(), 1);
+        let before = toolbox.list();
+        toolbox.note_reach(&id("a"), || Reach::ANY);
+        assert_eq!(*changes.borrow(), 2);
+        assert_eq!(toolbox.list()[0].reach, Reach::ANY);
+        assert_eq!(before[0].reach, Reach::NONE);
     }
 
     #[test]

@@ -8,7 +8,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::error::{Class, Diagnose};
 use crate::runtime::Returned;
-use crate::service::denied::{self, Denied, DeniedCall, Ways};
+use crate::service::denied::{Denied, DeniedCall};
 
 use super::output::{self, Present};
 use super::{Failure, Global, Opening, block_on};
@@ -78,7 +78,6 @@ impl Call {
 
 /// The error, and what the component was denied before it.
 fn failure<E: Diagnose + 'static>(error: E, denied: Vec<Denied>) -> Failure {
-    let denied = denied::reachable(denied, Ways::Commands);
     Box::new(DeniedCall { error, denied })
 }
 

@@ -6,8 +6,8 @@ use clap::{Args, ValueEnum};
 use tokio_util::sync::CancellationToken;
 
 use crate::mcp::{
-    self, AuditLog, Auth, Builtins, CallTool, Changes, Grants, HttpLimits, HttpOptions, Offer, ServeError,
-    Settings, Tokens,
+    self, AuditLog, Auth, Builtins, CallTool, Changes, Grants, HttpLimits, HttpOptions, Offer,
+    ServeError, Settings, Tokens,
 };
 use crate::service::share::Scope;
 use crate::service::{Service, Watch};

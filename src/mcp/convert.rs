@@ -2,18 +2,22 @@
 
 use std::sync::Arc;
 
-use rmcp::model::{CallToolResult, ContentBlock, MetaObject, Tool};
+use rmcp::model::{CallToolResult, ContentBlock, MetaObject, Tool, ToolAnnotations};
 use serde::Serialize;
 use serde_json::{Value, json};
 
 use crate::error::{Diagnose, Report};
 use crate::runtime::Returned;
-use crate::schema::is_exact;
-use crate::service::denied::{self, Denied};
+use crate::schema::{Reach, make_exact};
+use crate::service::denied::Denied;
 use crate::toolbox;
 
-/// Under this key of a result's `_meta`.
+use super::denials;
+use super::offer::Offer;
+
+/// Keys of a result's `_meta`.
 const DENIED: &str = "wassette/denied";
+const PASSED_OVER: &str = "wassette/ignored-arguments";
 
 /// How a component's export looks in `tools/list`.
 pub(super) fn tool(tool: &toolbox::Tool) -> Tool {
@@ -23,46 +27,79 @@ pub(super) fn tool(tool: &toolbox::Tool) -> Tool {
         Arc::new(tool.input_schema().clone()),
     )
     .with_raw_output_schema(Arc::new(tool.output_schema().clone()))
+    .with_annotations(annotations(tool.reach))
+}
+
+/// Without hints, clients take every tool to be destructive and open to the world.
+fn annotations(reach: Reach) -> ToolAnnotations {
+    let changes = reach != Reach::NONE;
+    ToolAnnotations::new()
+        .read_only(!changes)
+        .destructive(changes)
+        .open_world(reach.connects)
+}
+
+/// What a call was denied before it ended, and what agents may do about it.
+#[derive(Clone, Copy)]
+pub(super) struct Denials<'a> {
+    pub denied: &'a [Denied],
+    pub offer: Offer,
+}
+
+impl Denials<'_> {
+    fn told(self) -> Option<Value> {
+        (!self.denied.is_empty()).then(|| denials::told(self.denied, self.offer))
+    }
+
+    fn hint(self, of_error: Option<String>) -> Option<String> {
+        denials::hint(of_error, self.denied, self.offer)
+    }
 }
 
 /// The result of a call that ran: `{"result": …}`, or the function's error
 /// value, `{"error": …}`, with what was denied before it.
-pub(super) fn outcome(outcome: Returned, denied: &[Denied]) -> CallToolResult {
+pub(super) fn outcome(outcome: Returned, denials: Denials) -> CallToolResult {
     match outcome {
         Returned::Ok(value) => {
             let mut result = structured_value(json!({ "result": value }));
             // A function may have its own words for a failure; the result stays
             // what its schema says.
-            if !denied.is_empty() {
-                result.meta = Some(beside(denied));
+            if let Some(denied) = denials.told() {
+                note(&mut result, DENIED, denied);
             }
             result
         }
         Returned::Err(value) => {
             let mut told = json!({ "error": value });
-            if !denied.is_empty() {
-                told["denied"] = json!(denied);
-                told["hint"] = json!(denied::hint(None, denied));
+            if let Some(denied) = denials.told() {
+                told["denied"] = denied;
+                told["hint"] = json!(denials.hint(None));
             }
             error(told)
         }
     }
 }
 
-/// What a call that ended well was denied, beside its result.
-fn beside(denied: &[Denied]) -> MetaObject {
-    let mut meta = MetaObject::default();
-    meta.0.insert(DENIED.to_owned(), json!(denied));
-    meta
+/// Names the arguments that were passed over.
+pub(super) fn note_passed_over(result: &mut CallToolResult, names: Vec<String>) {
+    if !names.is_empty() {
+        note(result, PASSED_OVER, names.into());
+    }
+}
+
+/// Adds to what stands beside a result.
+fn note(result: &mut CallToolResult, key: &str, value: Value) {
+    let meta = result.meta.get_or_insert_with(MetaObject::default);
+    meta.0.insert(key.to_owned(), value);
 }
 
 /// The failure of a call: as [`failure`], with what was denied before it.
-pub(super) fn failed_call(failure: &dyn Diagnose, denied: &[Denied]) -> CallToolResult {
+pub(super) fn failed_call(failure: &dyn Diagnose, denials: Denials) -> CallToolResult {
     let mut report = Report::new(failure);
-    report.hint = denied::hint(report.hint, denied);
+    report.hint = denials.hint(report.hint);
     let mut told = json!(report);
-    if !denied.is_empty() {
-        told["denied"] = json!(denied);
+    if let Some(denied) = denials.told() {
+        told["denied"] = denied;
     }
     error(told)
 }
@@ -76,24 +113,13 @@ pub(super) fn structured(data: &impl Serialize) -> CallToolResult {
     }
 }
 
+/// The text keeps numbers as they are; what is structured is read by programs.
 fn structured_value(mut value: Value) -> CallToolResult {
     let text = ContentBlock::text(value.to_string());
     make_exact(&mut value);
     let mut result = CallToolResult::success(vec![text]);
     result.structured_content = Some(value);
     result
-}
-
-/// Clients in JavaScript read numbers as doubles: an integer that would come out
-/// changed is a decimal text, as the output schema says. The text content keeps
-/// the number.
-fn make_exact(value: &mut Value) {
-    match value {
-        Value::Number(_) if !is_exact(value) => *value = value.to_string().into(),
-        Value::Array(items) => items.iter_mut().for_each(make_exact),
-        Value::Object(members) => members.values_mut().for_each(make_exact),
-        _ => {}
-    }
 }
 
 /// A failure the agent should read: `{code, message, causes, hint}`.
@@ -110,7 +136,18 @@ fn error(value: Value) -> CallToolResult {
 
 #[cfg(test)]
 mod tests {
+    use super::super::offer::{Builtins, CallTool, Changes, Grants};
     use super::*;
+
+    const NONE: Denials = Denials {
+        denied: &[],
+        offer: Offer {
+            builtins: Builtins::Offered,
+            changes: Changes::Allowed,
+            grants: Grants::Allowed,
+            call_tool: CallTool::Offered,
+        },
+    };
 
     fn wire(result: CallToolResult) -> Value {
         serde_json::to_value(result).unwrap()
@@ -118,7 +155,7 @@ mod tests {
 
     #[test]
     fn a_value_is_structured_and_text() {
-        let wire = wire(outcome(Returned::Ok(json!(3)), &[]));
+        let wire = wire(outcome(Returned::Ok(json!(3)), NONE));
         assert_eq!(wire["structuredContent"], json!({ "result": 3 }));
         assert_eq!(wire["content"][0]["text"], r#"{"result":3}"#);
         assert_eq!(wire["isError"], false);
@@ -129,7 +166,7 @@ mod tests {
         let (most, least) = (u64::MAX, i64::MIN);
         let exact = 9_007_199_254_740_991_u64;
         let value = json!({ "a": [most, least, exact, 1e300, -5], "b": exact + 1 });
-        let wire = wire(outcome(Returned::Ok(value), &[]));
+        let wire = wire(outcome(Returned::Ok(value), NONE));
         let expected = json!({
             "a": [most.to_string(), least.to_string(), exact, 1e300, -5],
             "b": "9007199254740992",
@@ -141,7 +178,7 @@ mod tests {
 
     #[test]
     fn an_error_value_is_text_only() {
-        let wire = wire(outcome(Returned::Err(json!("division by zero")), &[]));
+        let wire = wire(outcome(Returned::Err(json!("division by zero")), NONE));
         assert_eq!(wire["isError"], true);
         assert_eq!(
             wire["content"][0]["text"],

@@ -8,8 +8,9 @@ use http::request::Parts;
 use rmcp::ErrorData;
 use rmcp::ServerHandler;
 use rmcp::model::{
-    CallToolRequestParams, CallToolResponse, CallToolResult, Implementation, ListToolsResult,
-    PaginatedRequestParams, ServerCapabilities, ServerConfig, SubscriptionFilter,
+    CallToolRequestParams, CallToolResponse, CallToolResult, Implementation, ListPromptsResult,
+    ListResourceTemplatesResult, ListResourcesResult, ListToolsResult, PaginatedRequestParams,
+    ServerCapabilities, ServerConfig, SubscriptionFilter,
 };
 use rmcp::service::{NotificationContext, RequestContext, RoleServer, SubscriptionContext};
 use serde_json::{Map, Value, json};
@@ -19,11 +20,14 @@ use tokio_util::task::TaskTracker;
 use crate::error::Diagnose;
 use crate::reference::ComponentId;
 use crate::runtime::{CallError, Returned};
-use crate::service::{Error, Service, denied};
+use crate::schema::Reach;
+use crate::service::{Error, Service};
 
 use super::audit::{AuditLog, Call};
-use super::builtin::{Builtin, Requested};
-use super::consent::Asking;
+use super::builtin::{Answered, Builtin, Requested};
+use super::convert::Denials;
+use super::elicitation::Elicitation;
+use super::extras::{PassOver, pass_over};
 use super::listing::Listing;
 use super::offer::Offer;
 use super::progress::Reporter;
@@ -97,6 +101,8 @@ impl Handler {
         &self.closing
     }
 
+    /// Runs what was asked for.
+    ///
     /// # Errors
     ///
     /// [`Error::UnknownTool`]; any other failure is in the result.
@@ -104,40 +110,77 @@ impl Handler {
         &self,
         requested: Requested,
         context: &RequestContext<RoleServer>,
-        asking: &Asking,
+        elicitation: &Elicitation,
+        call: &mut Call,
+    ) -> Result<CallToolResponse, Error> {
+        let Requested {
+            tool,
+            mut arguments,
+            mut passed_over,
+            ..
+        } = requested;
+        let service = &self.server.service;
+        let response = if let Some(builtin) = Builtin::named(&tool) {
+            match builtin.tolerate(&mut arguments) {
+                Ok(names) => {
+                    passed_over.extend(names);
+                    self.run_builtin(builtin, arguments, context, elicitation, call)
+                        .await
+                }
+                Err(failure) => failed(&failure, call).into(),
+            }
+        } else {
+            if let Some(tool) = service.toolbox().get(&tool) {
+                let rule = match tool.reach {
+                    Reach::NONE => PassOver::Any,
+                    _ => PassOver::Known,
+                };
+                passed_over.extend(pass_over(&mut arguments, tool.input_schema(), rule));
+            }
+            self.run_component(&tool, &arguments, context, call)
+                .await?
+                .into()
+        };
+        Ok(match response {
+            CallToolResponse::Complete(mut result) => {
+                convert::note_passed_over(&mut result, passed_over);
+                CallToolResponse::Complete(result)
+            }
+            other => other,
+        })
+    }
+
+    async fn run_component(
+        &self,
+        tool: &str,
+        arguments: &Map<String, Value>,
+        context: &RequestContext<RoleServer>,
         call: &mut Call,
     ) -> Result<CallToolResult, Error> {
-        let Requested { tool, arguments, .. } = requested;
         let server = &self.server;
-        if let Some(builtin) = Builtin::named(&tool) {
-            return Ok(self
-                .run_builtin(builtin, arguments, context, asking, call)
-                .await);
-        }
-        let report = server.service.call(&tool, &arguments, &context.ct).await;
+        let report = server.service.call(tool, arguments, &context.ct).await;
         if let Some(id) = report.component_id {
             call.component = Some(id);
         }
-        call.denials = report
-            .denied
-            .iter()
-            .map(|denied| denied.denial.clone())
-            .collect();
-        let denied = denied::reachable(report.denied, server.offer.ways_to_grant());
+        let denied = report.denied.iter().map(|denied| denied.denial.clone());
+        call.denials = denied.collect();
+        let denials = Denials {
+            denied: &report.denied,
+            offer: server.offer,
+        };
         match report.outcome {
             Ok(outcome) => {
                 if matches!(outcome, Returned::Err(_)) {
                     call.code = Some("tool-error");
                 }
-                Ok(convert::outcome(outcome, &denied))
-            }
-            Err(error @ Error::UnknownTool { .. }) => {
-                call.code = Some(error.code());
-                Err(error)
+                Ok(convert::outcome(outcome, denials))
             }
             Err(error) => {
                 call.code = Some(error.code());
-                Ok(convert::failed_call(&error, &denied))
+                match error {
+                    Error::UnknownTool { .. } => Err(error),
+                    error => Ok(convert::failed_call(&error, denials)),
+                }
             }
         }
     }
@@ -147,18 +190,29 @@ impl Handler {
         builtin: Builtin,
         arguments: Map<String, Value>,
         context: &RequestContext<RoleServer>,
-        asking: &Asking,
+        elicitation: &Elicitation,
         call: &mut Call,
-    ) -> CallToolResult {
+    ) -> CallToolResponse {
         let server = &self.server;
         let reporter = Reporter::of(context);
-        let work = builtin.call(server.offer, &server.service, arguments, &reporter, asking);
+        let work = builtin.call(
+            server.offer,
+            &server.service,
+            arguments,
+            &reporter,
+            elicitation,
+        );
         // Losing the race drops the work, which stops a download.
         tokio::select! {
             biased;
-            () = context.ct.cancelled() => failed(&CallError::Cancelled, call),
-            ended = reporter.during(work) => {
-                ended.unwrap_or_else(|failure| failed(&failure, call))
+            () = context.ct.cancelled() => failed(&CallError::Cancelled, call).into(),
+            ended = reporter.during(work) => match ended {
+                Ok(Answered::Done(result)) => result.into(),
+                Ok(Answered::Asks(questions)) => {
+                    call.code = Some("input-required");
+                    questions.into()
+                }
+                Err(failure) => failed(&failure, call).into(),
             }
         }
     }
@@ -218,30 +272,53 @@ impl ServerHandler for Handler {
         if let Some(Err(error)) = audit.map(AuditLog::ready) {
             return Ok(failed(&error, &mut call).into());
         }
-        let asking = Asking::of(&context, request.input_responses);
+        let elicitation = Elicitation::of(&context, request.input_responses);
         let arguments = request.arguments.unwrap_or_default();
         let (offer, toolbox) = (self.server.offer, self.server.service.toolbox());
         let mut via = None;
-        let result = match Requested::of(&request.name, arguments, offer, toolbox) {
+        let response = match Requested::of(&request.name, arguments, offer, toolbox) {
             Ok(requested) => {
                 via = requested.via;
                 call.reaches(&requested.tool, via);
                 // Before it runs: a call that is cancelled is told of as well.
                 call.component = self.component(&requested.tool, &requested.arguments);
-                self.run(requested, &context, &asking, &mut call).await
+                self.run(requested, &context, &elicitation, &mut call).await
             }
-            Err(failure) => Ok(failed(&failure, &mut call)),
+            Err(failure) => Ok(failed(&failure, &mut call).into()),
         };
-        call.end(&result, audit);
-        match asking.open() {
-            Some(questions) => Ok(questions.into()),
+        call.end(&response, audit);
+        match response {
+            Ok(response) => Ok(response),
             // `call-tool` itself is there: only its argument names no tool.
-            None => match result {
-                Err(unknown) if via.is_some() => Ok(convert::failure(&unknown).into()),
-                Err(unknown) => Err(unknown_tool(&unknown)),
-                Ok(result) => Ok(result.into()),
-            },
+            Err(unknown) if via.is_some() => Ok(convert::failure(&unknown).into()),
+            Err(unknown) => Err(unknown_tool(&unknown)),
         }
+    }
+
+    // Clients ask for these whatever the server offers, and some give up on an error.
+
+    async fn list_resources(
+        &self,
+        _: Option<PaginatedRequestParams>,
+        _: RequestContext<RoleServer>,
+    ) -> Result<ListResourcesResult, ErrorData> {
+        Ok(ListResourcesResult::default())
+    }
+
+    async fn list_resource_templates(
+        &self,
+        _: Option<PaginatedRequestParams>,
+        _: RequestContext<RoleServer>,
+    ) -> Result<ListResourceTemplatesResult, ErrorData> {
+        Ok(ListResourceTemplatesResult::default())
+    }
+
+    async fn list_prompts(
+        &self,
+        _: Option<PaginatedRequestParams>,
+        _: RequestContext<RoleServer>,
+    ) -> Result<ListPromptsResult, ErrorData> {
+        Ok(ListPromptsResult::default())
     }
 
     /// The client is ready: from now on it hears of changes to the tool list.

@@ -18,8 +18,10 @@
 mod audit;
 mod builtin;
 mod changes;
-mod consent;
 mod convert;
+mod denials;
+mod elicitation;
+mod extras;
 mod handler;
 mod instructions;
 mod listing;

@@ -1,7 +1,5 @@
 //! Which of the server's own tools are offered: the one place that decides.
 
-use crate::service::denied::Ways;
-
 /// What the operator lets agents do with the server itself. Components' tools
 /// are offered in any case.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -80,14 +78,6 @@ impl Offer {
         }
         Ok(())
     }
-
-    /// What an agent can be told to do about a denial.
-    pub fn ways_to_grant(self) -> Ways {
-        match self.admits(Effect::Grant) {
-            Ok(()) => Ways::CommandsAndTools,
-            Err(_) => Ways::Commands,
-        }
-    }
 }
 
 #[cfg(test)]
@@ -125,8 +115,6 @@ mod tests {
         for (offer, expected) in table {
             let effects = [Effect::Look, Effect::Change, Effect::Grant, Effect::Call];
             assert_eq!(effects.map(|it| offer.admits(it)), expected, "{offer:?}");
-            let names_tools = offer.ways_to_grant() == Ways::CommandsAndTools;
-            assert_eq!(names_tools, expected[2].is_ok(), "{offer:?}");
         }
     }
 }

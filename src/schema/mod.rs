@@ -37,11 +37,10 @@ pub use error::SchemaError;
 pub use features::features;
 pub use imports::is_provided;
 pub use names::{MAX_LENGTH as MAX_TOOL_NAME, shorten_name, tool_names};
+pub use portable::make_exact;
 pub use reach::Reach;
 pub use shown::MAX_DEFINITION;
 pub use text::clean as clean_text;
-
-pub(crate) use portable::is_exact;
 
 /// What is known of a component without running it.
 #[derive(Debug, Clone, PartialEq)]

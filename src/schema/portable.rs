@@ -18,23 +18,23 @@ use super::names::property_name;
 use super::text::clean;
 
 /// Integers up to here are exact as doubles: 2^53 - 1.
-pub(crate) const MAX_EXACT: u64 = (1 << 53) - 1;
+const MAX_EXACT: u64 = (1 << 53) - 1;
 
 /// Turns a schema into its portable form; one that has it stays as it is.
 pub(super) fn make_portable(schema: &mut Object) {
+    spell_out_tuple(schema);
     for (keyword, value) in schema.iter_mut() {
         match (keyword.as_str(), value) {
             ("properties", Value::Object(properties)) => {
                 properties.values_mut().for_each(make_value_portable);
             }
             ("items" | "additionalProperties", value) => make_value_portable(value),
-            ("prefixItems" | "anyOf" | "oneOf", Value::Array(choices)) => {
+            ("anyOf" | "oneOf", Value::Array(choices)) => {
                 choices.iter_mut().for_each(make_value_portable);
             }
             _ => {}
         }
     }
-    spell_out_tuple(schema);
     spell_out_choice(schema);
     bound_integer(schema);
     rename_properties(schema);
@@ -71,7 +71,7 @@ fn spell_out_tuple(schema: &mut Object) {
 
 /// What a schema is of, in one or two words.
 fn kind(schema: &Value) -> String {
-    if let Some(Value::Array(choices)) = schema.get("anyOf") {
+    if let Some(Value::Array(choices)) = schema.get("anyOf").or_else(|| schema.get("oneOf")) {
         let mut kinds: Vec<String> = choices.iter().map(kind).collect();
         kinds.dedup();
         return kinds.join(" or ");
@@ -109,7 +109,10 @@ fn bound_integer(schema: &mut Object) {
     if !integer || exact(bounds.0) && exact(bounds.1) {
         return;
     }
-    let signed = bounds.0.and_then(Value::as_i64).is_some_and(|least| least < 0);
+    let signed = bounds
+        .0
+        .and_then(Value::as_i64)
+        .is_some_and(|least| least < 0);
     let (minimum, pattern) = match signed {
         true => (-(MAX_EXACT as i64), "^-?[0-9]{1,20}$"),
         false => (0, "^[0-9]{1,20}$"),
@@ -124,8 +127,19 @@ fn bound_integer(schema: &mut Object) {
     schema.insert("anyOf".to_owned(), choices);
 }
 
+/// Makes the integers of a result survive clients that read numbers as doubles:
+/// one that would come out changed becomes a decimal text, as the schema says.
+pub fn make_exact(value: &mut Value) {
+    match value {
+        Value::Number(_) if !is_exact(value) => *value = value.to_string().into(),
+        Value::Array(items) => items.iter_mut().for_each(make_exact),
+        Value::Object(members) => members.values_mut().for_each(make_exact),
+        _ => {}
+    }
+}
+
 /// Whether a number is read as the same one by JavaScript.
-pub(crate) fn is_exact(number: &Value) -> bool {
+fn is_exact(number: &Value) -> bool {
     match (number.as_u64(), number.as_i64()) {
         (Some(number), _) => number <= MAX_EXACT,
         (None, Some(number)) => number.unsigned_abs() <= MAX_EXACT,
@@ -141,18 +155,20 @@ fn rename_properties(schema: &mut Object) {
     if properties.keys().all(|name| property_name(name) == *name) {
         return;
     }
-    let renamed = std::mem::take(properties).into_iter().map(|(name, mut value)| {
-        let short = property_name(&name).into_owned();
-        if short != name
-            && let Value::Object(property) = &mut value
-        {
-            let docs = property.get("description").and_then(Value::as_str);
-            let docs = docs.unwrap_or_default();
-            let docs = format!("The component calls it `{name}`. {docs}");
-            property.insert("description".to_owned(), clean(&docs, MAX_DOCS).into());
-        }
-        (short, value)
-    });
+    let renamed = std::mem::take(properties)
+        .into_iter()
+        .map(|(name, mut value)| {
+            let short = property_name(&name).into_owned();
+            if short != name
+                && let Value::Object(property) = &mut value
+            {
+                let docs = property.get("description").and_then(Value::as_str);
+                let docs = docs.unwrap_or_default();
+                let docs = format!("The component calls it `{name}`. {docs}");
+                property.insert("description".to_owned(), clean(&docs, MAX_DOCS).into());
+            }
+            (short, value)
+        });
     *properties = renamed.collect();
     if let Some(Value::Array(required)) = schema.get_mut("required") {
         for name in required {
@@ -241,7 +257,12 @@ mod tests {
             "properties": { (long.clone()): { "type": "string", "description": "Old." } },
             "required": [long],
         }));
-        let (name, property) = schema["properties"].as_object().unwrap().iter().next().unwrap();
+        let (name, property) = schema["properties"]
+            .as_object()
+            .unwrap()
+            .iter()
+            .next()
+            .unwrap();
         assert!(name.len() <= 64, "{name}");
         assert_eq!(schema["required"], json!([name]));
         let docs = property["description"].as_str().unwrap();

@@ -54,7 +54,10 @@ impl Reach {
     pub fn granted(self, policy: &Policy) -> Self {
         let storage = policy.storage.allow.iter();
         Reach {
-            writes: self.writes && storage.map(|rule| rule.access).any(|it| it.contains(Access::WRITE)),
+            writes: self.writes
+                && storage
+                    .map(|rule| rule.access)
+                    .any(|it| it.contains(Access::WRITE)),
             connects: self.connects && !policy.network.allow.is_empty(),
         }
     }
@@ -77,8 +80,14 @@ mod tests {
         let read = "{storage: {allow: [{uri: \"fs:///a\", access: [read]}]}}";
         let write = "{storage: {allow: [{uri: \"fs:///a\", access: [write]}]}}";
         let net = "{network: {allow: [{host: a.example}]}}";
-        let writes = Reach { writes: true, ..Reach::NONE };
-        let connects = Reach { connects: true, ..Reach::NONE };
+        let writes = Reach {
+            writes: true,
+            ..Reach::NONE
+        };
+        let connects = Reach {
+            connects: true,
+            ..Reach::NONE
+        };
         assert_eq!(granted(&[files, http], "{}"), Reach::NONE);
         assert_eq!(granted(&[files, http], read), Reach::NONE);
         assert_eq!(granted(&[files, http], write), writes);

@@ -2,11 +2,11 @@
 
 use std::fmt;
 
-use serde::Serialize;
-use serde_json::{Value, json};
-
 use crate::error::{Class, Diagnose};
-use crate::policy::{Access, EnvironmentRule, HostPattern, Reason, StorageUri, ValueSource};
+use crate::policy::{
+    Access, EnvironmentRule, HostPattern, LimitRule, NetworkRule, Permission, Reason, StorageRule,
+    StorageUri, ValueSource,
+};
 use crate::reference::ComponentId;
 use crate::runtime::{Denial, DenialKind};
 
@@ -14,30 +14,18 @@ use crate::runtime::{Denial, DenialKind};
 const HINTED: usize = 3;
 
 /// Something a component asked for and was refused.
-#[derive(Clone, Debug, PartialEq, Serialize)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct Denied {
-    #[serde(flatten)]
     pub denial: Denial,
     /// What would allow just this, if anything would.
-    #[serde(skip_serializing_if = "Option::is_none")]
     pub grant: Option<Grant>,
 }
 
-/// One grant, as an agent and as a person would ask for it.
-#[derive(Clone, Debug, PartialEq, Serialize)]
+/// A permission that a component could be granted.
+#[derive(Clone, Debug, PartialEq)]
 pub struct Grant {
-    /// None where agents may not grant.
-    #[serde(flatten)]
-    pub over_mcp: Option<GrantTool>,
-    /// For a shell.
-    pub command: String,
-}
-
-/// A grant over MCP.
-#[derive(Clone, Debug, PartialEq, Serialize)]
-pub struct GrantTool {
-    pub tool: &'static str,
-    pub arguments: Value,
+    pub component_id: ComponentId,
+    pub permission: Permission,
 }
 
 impl Denied {
@@ -104,14 +92,10 @@ impl Grant {
 
     fn host(id: &ComponentId, host: &str) -> Option<Self> {
         let pattern: HostPattern = host.parse().ok()?;
-        let host = pattern.to_string();
-        Some(Grant {
-            over_mcp: Some(GrantTool {
-                tool: "grant-network-permission",
-                arguments: json!({ "component_id": id, "details": { "host": host } }),
-            }),
-            command: command(&["network", id.as_str(), &host]),
-        })
+        Some(Grant::new(
+            id,
+            Permission::Network(NetworkRule::Host(pattern)),
+        ))
     }
 
     fn storage(id: &ComponentId, path: &str, access: Access) -> Option<Self> {
@@ -120,28 +104,50 @@ impl Grant {
         if path.contains('*') {
             return None;
         }
-        let (uri, access) = (uri.to_string(), access.names());
-        Some(Grant {
-            over_mcp: Some(GrantTool {
-                tool: "grant-storage-permission",
-                arguments: json!({
-                    "component_id": id,
-                    "details": { "uri": uri, "access": access },
-                }),
-            }),
-            command: command(&["storage", id.as_str(), &uri, "--access", &access.join(",")]),
-        })
+        let rule = StorageRule { uri, access };
+        Some(Grant::new(id, Permission::Storage(rule)))
     }
 
     fn variable(id: &ComponentId, key: &str) -> Option<Self> {
         let rule = EnvironmentRule::new(key, ValueSource::Inherit).ok()?;
-        Some(Grant {
-            over_mcp: Some(GrantTool {
-                tool: "grant-environment-variable-permission",
-                arguments: json!({ "component_id": id, "details": { "key": rule.key } }),
-            }),
-            command: command(&["environment-variable", id.as_str(), key]),
-        })
+        Some(Grant::new(id, Permission::Environment(rule)))
+    }
+
+    pub fn new(id: &ComponentId, permission: Permission) -> Self {
+        Grant {
+            component_id: id.clone(),
+            permission,
+        }
+    }
+
+    /// What a person types into a shell to grant it.
+    pub fn command(&self) -> String {
+        let id = self.component_id.as_str();
+        match &self.permission {
+            Permission::Network(NetworkRule::Host(host)) => {
+                command(&["network", id, &host.to_string()])
+            }
+            Permission::Network(NetworkRule::Cidr(rule)) => {
+                command(&["network", id, &rule.to_string()])
+            }
+            Permission::Storage(StorageRule { uri, access }) => {
+                let access = access.names().join(",");
+                command(&["storage", id, &uri.to_string(), "--access", &access])
+            }
+            Permission::Environment(rule) => {
+                let kind = "environment-variable";
+                match &rule.source {
+                    ValueSource::Inherit => command(&[kind, id, &rule.key]),
+                    ValueSource::Value(value) => command(&[kind, id, &rule.key, "--value", value]),
+                    ValueSource::Secret => command(&[kind, id, &rule.key, "--secret"]),
+                }
+            }
+            Permission::Limit(rule @ LimitRule::Memory(_)) => {
+                command(&["memory", id, &rule.value()])
+            }
+            // The other limits stand in a policy's file alone.
+            Permission::Limit(_) => format!("wassette policy set {id} FILE"),
+        }
     }
 }
 
@@ -170,25 +176,6 @@ fn command(words: &[&str]) -> String {
     line
 }
 
-/// How whoever reads a hint can grant something.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Ways {
-    /// With commands alone.
-    Commands,
-    /// Over MCP too.
-    CommandsAndTools,
-}
-
-/// The same denials, with the grants as far as the reader can reach them.
-pub fn reachable(mut denied: Vec<Denied>, ways: Ways) -> Vec<Denied> {
-    if ways == Ways::Commands {
-        for grant in denied.iter_mut().filter_map(|denied| denied.grant.as_mut()) {
-            grant.over_mcp = None;
-        }
-    }
-    denied
-}
-
 /// What to do about an error and the denials before it.
 pub fn hint(of_error: Option<String>, denied: &[Denied]) -> Option<String> {
     let hints = [of_error, way_out(denied)].into_iter().flatten();
@@ -213,29 +200,25 @@ fn way_out(denied: &[Denied]) -> Option<String> {
             grants.push(grant);
         }
     }
-    let Some(first) = grants.first() else {
+    if grants.is_empty() {
         let words = match without_grant {
             Reason::NotGranted => DENIED,
             Reason::DeniedByRule => BY_RULE,
             Reason::Never => NEVER,
         };
         return Some(words.to_owned());
-    };
-    let commands = grants.iter().take(HINTED).map(|grant| &grant.command);
-    let commands: Vec<String> = commands.map(|command| format!("`{command}`")).collect();
+    }
+    let shown = grants.iter().take(HINTED);
+    let commands: Vec<String> = shown
+        .map(|grant| format!("`{}`", grant.command()))
+        .collect();
     let commands = commands.join(" and ");
     let more = match grants.len() {
         0..=HINTED => String::new(),
         count => format!(" and {} more like it", count - HINTED),
     };
-    let over_mcp = match &first.over_mcp {
-        Some(GrantTool { tool, arguments }) => {
-            format!(", over MCP with `{tool}` and `{arguments}`")
-        }
-        None => String::new(),
-    };
     Some(format!(
-        "{DENIED}; if the user agrees, grant it with {commands}{more}{over_mcp}"
+        "{DENIED}; if the user agrees, grant it with {commands}{more}"
     ))
 }
 
@@ -309,9 +292,7 @@ mod tests {
         ] {
             let grant = denied(kind, what).grant.expect(what);
             let whole = format!("wassette permission grant {command}");
-            assert_eq!(grant.command, whole);
-            let tool = grant.over_mcp.expect(what);
-            assert_eq!(tool.arguments["component_id"], "weather");
+            assert_eq!(grant.command(), whole);
         }
     }
 
@@ -366,22 +347,10 @@ mod tests {
     }
 
     #[test]
-    fn tools_are_named_to_those_who_have_them() {
-        let told = |ways| {
-            let denied = reachable(vec![denied(DenialKind::Read, "/a")], ways);
-            let hint = hint(None, &denied).unwrap();
-            let names_tool = hint.contains("over MCP");
-            (names_tool, json!(denied)[0]["grant"].get("tool").is_some())
-        };
-        assert_eq!(told(Ways::CommandsAndTools), (true, true));
-        assert_eq!(told(Ways::Commands), (false, false));
-    }
-
-    #[test]
     fn a_shell_reads_the_command_as_it_was_meant() {
         let grant = denied(DenialKind::Read, "/a'; rm -rf x'").grant.unwrap();
         assert_eq!(
-            grant.command,
+            grant.command(),
             r"wassette permission grant storage weather 'fs:///a'\''; rm -rf x'\''' --access read"
         );
     }

@@ -6,7 +6,7 @@ mod file;
 use std::time::{Duration, Instant};
 
 use jiff::Timestamp;
-use rmcp::model::CallToolResult;
+use rmcp::model::CallToolResponse;
 use rmcp::service::{RequestContext, RoleServer};
 use serde::Serialize;
 
@@ -118,9 +118,11 @@ impl Call {
     }
 
     /// Records the call, which ends now.
-    pub(super) fn end<E>(&self, result: &Result<CallToolResult, E>, file: Option<&AuditLog>) {
-        let outcome = match result {
-            Ok(result) if result.is_error == Some(true) => Outcome::Failed,
+    pub(super) fn end<E>(&self, response: &Result<CallToolResponse, E>, file: Option<&AuditLog>) {
+        let outcome = match response {
+            Ok(CallToolResponse::Complete(result)) if result.is_error == Some(true) => {
+                Outcome::Failed
+            }
             Ok(_) => Outcome::Ok,
             Err(_) => Outcome::Refused,
         };

@@ -1,9 +1,10 @@
-//! What the tools take.
+//! What the tools take. The documentation of the fields is that of the schemas.
 
 use std::path::{Path, PathBuf};
 
-use serde::Deserialize;
+use schemars::JsonSchema;
 use serde::de::DeserializeOwned;
+use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
 use crate::digest::Digest;
@@ -14,51 +15,108 @@ use crate::verify::Verification;
 use super::super::offer::{Effect, Offer};
 use super::{Builtin, Failure};
 
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-pub(super) struct LoadArguments {
-    pub uri: Option<String>,
-    /// What earlier servers of this kind called the URI.
-    pub path: Option<String>,
-    pub name: Option<String>,
-    pub digest: Option<String>,
-}
-
-#[derive(Deserialize)]
+#[derive(Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(super) struct CallArguments {
+    /// The tool's name.
     pub name: String,
+    /// The tool's own arguments, as its input schema describes them.
     pub arguments: Option<Map<String, Value>>,
 }
 
-#[derive(Deserialize)]
+// `uri` is not required, since `path` may stand for it, and several agents
+// refuse a schema with `anyOf` at the top.
+#[derive(Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub(super) struct LoadArguments {
+    /// Where the component is, such as oci://ghcr.io/owner/name:1.0,
+    /// https://example.com/name.wasm, file:///path/name.wasm or
+    /// oci-layout:///path:tag. Required unless `path` is given.
+    pub uri: Option<String>,
+    /// Another name for `uri`.
+    pub path: Option<String>,
+    /// The id to install the component under; otherwise made from the URI.
+    #[schemars(regex(pattern = r"^[a-z0-9]([a-z0-9-]{0,62}[a-z0-9])?$"))]
+    pub name: Option<String>,
+    /// Refuse anything but the component, or the OCI manifest, with this digest.
+    #[schemars(regex(pattern = r"^sha256:[0-9a-f]{64}$"))]
+    pub digest: Option<String>,
+}
+
+#[derive(Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(super) struct UnloadArguments {
+    /// The component's id.
     pub id: String,
 }
 
-#[derive(Deserialize)]
+#[derive(Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(super) struct SearchArguments {
+    /// Words that must all occur in the name, description or URI.
     pub query: Option<String>,
 }
 
-#[derive(Deserialize)]
+#[derive(Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(super) struct NoArguments {}
 
-#[derive(Deserialize)]
+#[derive(Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(super) struct ComponentArguments {
+    /// The component's id.
     pub component_id: String,
 }
 
-#[derive(Deserialize)]
+#[derive(Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
-pub(super) struct PermissionArguments {
+pub(super) struct PermissionArguments<D> {
+    /// The component's id.
     pub component_id: String,
-    /// As in a policy.
-    pub details: Map<String, Value>,
+    pub details: D,
+}
+
+/// One rule as a policy has it; its schema shows what most rules need.
+#[derive(Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub(super) struct EnvironmentDetails {
+    /// The variable's name.
+    key: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schemars(skip)]
+    value: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schemars(skip)]
+    value_from: Option<String>,
+}
+
+// Either of the two, which several agents' schemas cannot say.
+#[derive(Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub(super) struct NetworkDetails {
+    /// A host such as api.example.com, *.example.com or https://example.com:8443.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    host: Option<String>,
+    /// Instead of a host: a network of addresses such as 10.0.0.0/8.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    cidr: Option<String>,
+}
+
+#[derive(Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub(super) struct StorageDetails {
+    /// fs:///absolute/path, or fs://name below the server's working directory;
+    /// * and ** are wildcards.
+    uri: String,
+    #[schemars(length(min = 1))]
+    access: Vec<Mode>,
+}
+
+#[derive(Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+enum Mode {
+    Read,
+    Write,
 }
 
 impl Builtin {
@@ -67,11 +125,8 @@ impl Builtin {
         offer: Offer,
         arguments: LoadArguments,
     ) -> Result<LoadRequest, Failure> {
-        let uri = match (arguments.uri, arguments.path) {
-            (Some(uri), None) | (None, Some(uri)) => uri,
-            (None, None) => return Err(self.invalid("missing field `uri`")),
-            (Some(_), Some(_)) => return Err(self.invalid("`path` is another name for `uri`")),
-        };
+        let uri = arguments.uri.or(arguments.path);
+        let uri = uri.ok_or_else(|| self.invalid("missing field `uri`"))?;
         let parse_name = |name: String| ComponentId::parse(&name);
         let parse_digest = |digest: String| digest.parse::<Digest>();
         Ok(LoadRequest {
@@ -113,10 +168,11 @@ impl Builtin {
                     return reference.default_id().ok();
                 }
             },
-            Builtin::Unload => text("id"),
-            Builtin::Policy | Builtin::Reset | Builtin::Grant(_) | Builtin::Revoke(_) => {
-                text("component_id")
-            }
+            Builtin::Unload
+            | Builtin::Policy
+            | Builtin::Reset
+            | Builtin::Grant(_)
+            | Builtin::Revoke(_) => text("component_id").or_else(|| text("id")),
         };
         ComponentId::parse(id?).ok()
     }

@@ -19,6 +19,8 @@ pub(in crate::mcp) struct Requested {
     pub arguments: Map<String, Value>,
     /// The tool of the server by which it is called.
     pub via: Option<&'static str>,
+    /// Arguments of `call-tool` itself that were passed over.
+    pub passed_over: Vec<String>,
 }
 
 impl Requested {
@@ -28,7 +30,7 @@ impl Requested {
     /// of a component's tool.
     pub fn of(
         name: &str,
-        arguments: Map<String, Value>,
+        mut arguments: Map<String, Value>,
         offer: Offer,
         toolbox: &Toolbox,
     ) -> Result<Self, Failure> {
@@ -38,12 +40,16 @@ impl Requested {
                 tool: tool.to_owned(),
                 arguments,
                 via: None,
+                passed_over: Vec::new(),
             });
         }
-        offer.admits(Effect::Call).map_err(|option| Failure::Disabled {
-            tool: Builtin::Call,
-            option,
-        })?;
+        offer
+            .admits(Effect::Call)
+            .map_err(|option| Failure::Disabled {
+                tool: Builtin::Call,
+                option,
+            })?;
+        let passed_over = Builtin::Call.tolerate(&mut arguments)?;
         let CallArguments { name, arguments } = Builtin::Call.parse(arguments)?;
         let tool = without_prefix(&name, toolbox);
         if let Some(builtin) = Builtin::named(tool) {
@@ -56,6 +62,7 @@ impl Requested {
             tool: tool.to_owned(),
             arguments: arguments.unwrap_or_default(),
             via: Some(Builtin::Call.name()),
+            passed_over,
         })
     }
 }

@@ -13,11 +13,14 @@ pub(in crate::mcp) enum Failure {
     Arguments { tool: Builtin, fault: String },
     #[error("The tool `{}` is switched off", tool.name())]
     Disabled { tool: Builtin, option: &'static str },
-    #[error("The user did not agree to this")]
+    #[error("The user declined this")]
     Declined,
-    /// Becomes the question itself on its way to the client.
-    #[error("The user is being asked")]
-    Asked,
+    #[error("The user was asked, and no answer came back: {fault}")]
+    Unanswered {
+        fault: String,
+        /// What a person can type to grant it.
+        command: String,
+    },
     #[error(transparent)]
     Reference(#[from] InvalidReference),
     #[error(transparent)]
@@ -29,8 +32,7 @@ impl Diagnose for Failure {
         match self {
             Failure::Arguments { .. } => "invalid-arguments",
             Failure::Disabled { .. } => "tool-disabled",
-            Failure::Declined => "declined",
-            Failure::Asked => "input-required",
+            Failure::Declined | Failure::Unanswered { .. } => "declined",
             Failure::Reference(error) => error.code(),
             Failure::Service(error) => error.code(),
         }
@@ -39,7 +41,7 @@ impl Diagnose for Failure {
     fn class(&self) -> Class {
         match self {
             Failure::Arguments { .. } | Failure::Disabled { .. } => Class::Usage,
-            Failure::Declined | Failure::Asked => Class::Other,
+            Failure::Declined | Failure::Unanswered { .. } => Class::Other,
             Failure::Reference(error) => error.class(),
             Failure::Service(error) => error.class(),
         }
@@ -51,8 +53,10 @@ impl Diagnose for Failure {
             Failure::Disabled { option, .. } => Some(format!(
                 "`{option}` switches it off; only the operator of the server can change that"
             )),
-            Failure::Asked => None,
             Failure::Declined => Some("nothing was changed; do not ask again unasked".into()),
+            Failure::Unanswered { command, .. } => Some(format!(
+                "nothing was changed; if the user wants this, they can run `{command}`"
+            )),
             Failure::Reference(error) => error.hint(),
             Failure::Service(error) => error.hint(),
         }
@@ -63,7 +67,7 @@ impl Diagnose for Failure {
             Failure::Arguments { .. }
             | Failure::Disabled { .. }
             | Failure::Declined
-            | Failure::Asked => Vec::new(),
+            | Failure::Unanswered { .. } => Vec::new(),
             Failure::Reference(error) => error.facts(),
             Failure::Service(error) => error.facts(),
         }

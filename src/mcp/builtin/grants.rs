@@ -2,14 +2,17 @@
 
 use std::sync::Arc;
 
+use serde::Serialize;
+use serde::de::DeserializeOwned;
 use serde_json::{Map, Value, json};
 
 use crate::policy::Permission;
 use crate::reference::ComponentId;
-use crate::service::{Answer, Consent, Origin, PolicyReport, Service};
+use crate::service::denied::Grant;
+use crate::service::{Answer, Consent, Origin, PolicyReport, Question, Service};
 
-use super::super::consent::Asking;
-use super::arguments::PermissionArguments;
+use super::super::elicitation::Elicitation;
+use super::arguments::{EnvironmentDetails, NetworkDetails, PermissionArguments, StorageDetails};
 use super::{Builtin, Failure, PermissionKind};
 
 impl PermissionKind {
@@ -24,27 +27,36 @@ impl PermissionKind {
 }
 
 impl Builtin {
-    /// Grants what the user agrees to. A client that cannot ask the user has
-    /// let the user approve the call itself.
+    /// Grants what the user agrees to; nothing yet, where the client is to ask
+    /// and call again. A client that cannot ask the user has let the user
+    /// approve the call itself.
     pub(super) async fn grant(
         self,
         kind: PermissionKind,
         service: &Arc<Service>,
         arguments: Map<String, Value>,
-        asking: &Asking,
-    ) -> Result<PolicyReport, Failure> {
+        elicitation: &Elicitation,
+    ) -> Result<Option<PolicyReport>, Failure> {
         let (id, permission) = self.permission(kind, arguments)?;
         let question = service.question(&id, permission)?;
         if question.permissions.is_empty() {
             return Err(self.invalid("they are too long to be shown to the user"));
         }
-        let origin = match asking.ask(&question).await {
+        let origin = match elicitation.ask(&question).await {
             Answer::Granted => Origin::Elicitation,
             Answer::Unavailable => Origin::McpTool,
-            Answer::Refused => return Err(Failure::Declined),
-            Answer::Later => return Err(Failure::Asked),
+            Answer::Later => return Ok(None),
+            Answer::Refused => {
+                return Err(match elicitation.fault() {
+                    None => Failure::Declined,
+                    Some(fault) => Failure::Unanswered {
+                        fault,
+                        command: commands(&question),
+                    },
+                });
+            }
         };
-        Ok(service.grant_asked(question, origin).await?)
+        Ok(Some(service.grant_asked(question, origin).await?))
     }
 
     pub(super) async fn revoke(
@@ -62,10 +74,30 @@ impl Builtin {
         kind: PermissionKind,
         arguments: Map<String, Value>,
     ) -> Result<(ComponentId, Permission), Failure> {
-        let arguments: PermissionArguments = self.parse(arguments)?;
+        match kind {
+            PermissionKind::Environment => self.rule::<EnvironmentDetails>(kind, arguments),
+            PermissionKind::Network => self.rule::<NetworkDetails>(kind, arguments),
+            PermissionKind::Storage => self.rule::<StorageDetails>(kind, arguments),
+        }
+    }
+
+    fn rule<D: Serialize + DeserializeOwned>(
+        self,
+        kind: PermissionKind,
+        arguments: Map<String, Value>,
+    ) -> Result<(ComponentId, Permission), Failure> {
+        let arguments: PermissionArguments<D> = self.parse(arguments)?;
         let id = self.component(&arguments.component_id)?;
         let written = json!({ kind.section(): arguments.details });
         let permission = serde_json::from_value(written).map_err(|fault| self.invalid(fault))?;
         Ok((id, permission))
     }
+}
+
+/// What a person can type to grant what the question is about.
+fn commands(question: &Question) -> String {
+    let grant =
+        |permission: &Permission| Grant::new(&question.component_id, permission.clone()).command();
+    let commands: Vec<String> = question.permissions.iter().map(grant).collect();
+    commands.join("` and `")
 }

@@ -8,12 +8,16 @@ use serde::Serialize;
 use serde_json::{Value, json};
 
 use crate::service::LoadOutcome;
+use crate::service::denied::Grant;
 use crate::toolbox::Toolbox;
 
 use super::super::convert;
 
 /// The most bytes of tool definitions in one answer.
 const MAX_DEFINITIONS: usize = 64 * 1024;
+
+/// Commands that an answer spells out.
+const HINTED: usize = 3;
 
 const HOW_TO_CALL: &str = "Call each tool by its name; if your tool list does not show it, with \
 `call-tool` and its `name` and `arguments`.";
@@ -25,14 +29,30 @@ pub(super) struct Loaded {
     /// The tools as `tools/list` has them, without their output schemas.
     tools: Vec<Value>,
     how_to_call: &'static str,
+    /// Why nothing was granted, where the user was asked in vain.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    unanswered: Option<String>,
 }
 
 impl Loaded {
-    pub(super) fn of(outcome: LoadOutcome, toolbox: &Toolbox) -> Self {
+    /// `fault` says what came in place of the user's answer.
+    pub(super) fn of(outcome: LoadOutcome, toolbox: &Toolbox, fault: Option<String>) -> Self {
         let names = outcome.tool_names.iter();
         // A tool is gone if another process has unloaded the component since.
         let tools = names.filter_map(|name| toolbox.get(name));
+        let id = &outcome.component_id;
+        let unanswered = fault.map(|fault| {
+            let lacking = outcome.not_granted.iter();
+            let grants = lacking.map(|it| Grant::new(id, it.permission.clone()).command());
+            let commands: Vec<String> = grants.take(HINTED).collect();
+            format!(
+                "The user was asked, and no answer came back: {fault}. Nothing was granted; if \
+                 the user wants this, they can run `{}`",
+                commands.join("` and `")
+            )
+        });
         Loaded {
+            unanswered,
             tools: bounded(tools.map(|tool| convert::tool(&tool))),
             outcome,
             how_to_call: HOW_TO_CALL,

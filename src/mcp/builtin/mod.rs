@@ -7,24 +7,25 @@ mod failure;
 mod grants;
 mod loaded;
 mod schemas;
+mod tolerate;
 
 use std::sync::{Arc, LazyLock};
 
-use rmcp::model::{CallToolResult, Tool};
+use rmcp::model::{CallToolResult, InputRequiredResult, Tool};
 use serde_json::{Map, Value, json};
 
 use crate::fetch::Progress;
 use crate::reference::ComponentId;
 use crate::service::{Origin, Service};
 
-use super::consent::Asking;
 use super::convert::structured;
+use super::elicitation::Elicitation;
 use super::offer::{Effect, Offer};
-use loaded::Loaded;
 use arguments::{ComponentArguments, NoArguments, SearchArguments, UnloadArguments};
+use loaded::Loaded;
 
-pub(super) use failure::Failure;
 pub(super) use call_tool::Requested;
+pub(super) use failure::Failure;
 
 /// How many tools there are.
 const COUNT: usize = 13;
@@ -54,6 +55,13 @@ pub(super) enum Builtin {
     Unload,
 }
 
+/// What a tool answers.
+pub(super) enum Answered {
+    Done(CallToolResult),
+    /// The client is to ask this, and to call again with the answers.
+    Asks(InputRequiredResult),
+}
+
 /// What a permission is about.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum PermissionKind {
@@ -80,7 +88,7 @@ impl Builtin {
         Builtin::Unload,
     ];
 
-    const fn name(self) -> &'static str {
+    pub(super) const fn name(self) -> &'static str {
         match self {
             Builtin::Call => "call-tool",
             Builtin::Grant(PermissionKind::Environment) => "grant-environment-variable-permission",
@@ -106,12 +114,18 @@ impl Builtin {
 
     /// How the tools that are offered look in `tools/list`, in order of name.
     pub(super) fn offered(offer: Offer) -> impl Iterator<Item = Tool> {
-        static TOOLS: LazyLock<Vec<Tool>> =
-            LazyLock::new(|| Builtin::ALL.map(Builtin::definition).into());
-        let tools = Builtin::ALL.into_iter().zip(TOOLS.iter());
-        tools
-            .filter(move |(builtin, _)| offer.admits(builtin.effect()).is_ok())
-            .map(|(_, tool)| tool.clone())
+        Builtin::ALL
+            .into_iter()
+            .filter(move |builtin| offer.admits(builtin.effect()).is_ok())
+            .map(|builtin| builtin.tool().clone())
+    }
+
+    fn tool(self) -> &'static Tool {
+        static TOOLS: LazyLock<[Tool; COUNT]> =
+            LazyLock::new(|| Builtin::ALL.map(Builtin::definition));
+        let place = Builtin::ALL.iter().position(|&tool| tool == self);
+        // `ALL` has every tool, as a test asserts.
+        &TOOLS[place.unwrap_or_default()]
     }
 
     pub(super) fn effect(self) -> Effect {
@@ -129,12 +143,12 @@ impl Builtin {
         service: &Arc<Service>,
         arguments: Map<String, Value>,
         progress: &dyn Progress,
-        asking: &Asking,
-    ) -> Result<CallToolResult, Failure> {
+        elicitation: &Elicitation,
+    ) -> Result<Answered, Failure> {
         offer
             .admits(self.effect())
             .map_err(|option| Failure::Disabled { tool: self, option })?;
-        Ok(match self {
+        let result = match self {
             Builtin::Call => return Err(self.invalid("it does not call itself")),
             Builtin::List => {
                 let NoArguments {} = self.parse(arguments)?;
@@ -142,8 +156,8 @@ impl Builtin {
             }
             Builtin::Load => {
                 let request = self.load_request(offer, self.parse(arguments)?)?;
-                let outcome = service.load(request, progress, asking).await?;
-                structured(&Loaded::of(outcome, service.toolbox()))
+                let outcome = service.load(request, progress, elicitation).await?;
+                structured(&Loaded::of(outcome, service.toolbox(), elicitation.fault()))
             }
             Builtin::Search => {
                 let SearchArguments { query } = self.parse(arguments)?;
@@ -165,9 +179,20 @@ impl Builtin {
                 structured(&service.reset(&id, Origin::McpTool).await?)
             }
             Builtin::Grant(kind) => {
-                structured(&self.grant(kind, service, arguments, asking).await?)
+                match self.grant(kind, service, arguments, elicitation).await? {
+                    Some(report) => structured(&report),
+                    // Nothing is granted before the answer is there.
+                    None => {
+                        let questions = elicitation.open().ok_or(Failure::Declined)?;
+                        return Ok(Answered::Asks(questions));
+                    }
+                }
             }
             Builtin::Revoke(kind) => structured(&self.revoke(kind, service, arguments).await?),
+        };
+        Ok(match elicitation.open() {
+            Some(questions) => Answered::Asks(questions),
+            None => Answered::Done(result),
         })
     }
 

@@ -6,6 +6,7 @@ mod documentation;
 mod leftovers;
 mod naming;
 mod schemas;
+pub(in crate::schema) mod strict;
 
 use wit_component::{ComponentEncoder, StringEncoding, dummy_module, embed_component_metadata};
 use wit_parser::{ManglingAndAbi, PackageId, Resolve};

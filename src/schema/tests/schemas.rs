@@ -17,6 +17,7 @@ fn every_plain_type_has_its_schema() {
         { "type": "number" },
         { "type": "string", "enum": ["NaN", "Infinity", "-Infinity"] },
     ]});
+    let exact = 9_007_199_254_740_991_i64;
     for (wit, schema) in [
         ("bool", json!({ "type": "boolean" })),
         (
@@ -37,11 +38,17 @@ fn every_plain_type_has_its_schema() {
         ),
         (
             "u64",
-            json!({ "type": "integer", "minimum": 0, "maximum": u64::MAX }),
+            json!({ "anyOf": [
+                { "type": "integer", "minimum": 0, "maximum": exact },
+                { "type": "string", "pattern": "^[0-9]{1,20}$" },
+            ]}),
         ),
         (
             "s64",
-            json!({ "type": "integer", "minimum": i64::MIN, "maximum": i64::MAX }),
+            json!({ "anyOf": [
+                { "type": "integer", "minimum": -exact, "maximum": exact },
+                { "type": "string", "pattern": "^-?[0-9]{1,20}$" },
+            ]}),
         ),
         ("f32", float.clone()),
         ("f64", float),
@@ -66,8 +73,9 @@ fn every_plain_type_has_its_schema() {
             "tuple<bool, string>",
             json!({
                 "type": "array",
-                "prefixItems": [{ "type": "boolean" }, { "type": "string" }],
-                "items": false, "minItems": 2, "maxItems": 2,
+                "items": { "anyOf": [{ "type": "boolean" }, { "type": "string" }] },
+                "minItems": 2, "maxItems": 2,
+                "description": "In this order: boolean, string.",
             }),
         ),
         (
@@ -96,16 +104,17 @@ fn every_plain_type_has_its_schema() {
             "map<char, bool>",
             json!({ "type": "array", "items": {
                 "type": "array",
-                "prefixItems": [
+                "items": { "anyOf": [
                     { "type": "string", "minLength": 1, "maxLength": 1 },
                     { "type": "boolean" },
-                ],
-                "items": false, "minItems": 2, "maxItems": 2,
+                ]},
+                "minItems": 2, "maxItems": 2,
+                "description": "In this order: string, boolean.",
             }}),
         ),
         (
             "result<_, string>",
-            json!({ "oneOf": [
+            json!({ "anyOf": [
                 { "type": "object", "properties": { "ok": { "type": "null" } },
                   "required": ["ok"], "additionalProperties": false },
                 { "type": "object", "properties": { "err": { "type": "string" } },
@@ -145,11 +154,11 @@ fn named_types_are_written_in_place() {
     assert_eq!(schema["properties"]["item"], item);
     assert_eq!(
         schema["properties"]["shape"],
-        json!({ "oneOf": [
-            { "type": "object", "properties": { "tag": { "type": "string", "const": "dot" } },
+        json!({ "anyOf": [
+            { "type": "object", "properties": { "tag": { "type": "string", "enum": ["dot"] } },
               "required": ["tag"], "additionalProperties": false },
             { "type": "object",
-              "properties": { "tag": { "type": "string", "const": "circle" }, "val": item },
+              "properties": { "tag": { "type": "string", "enum": ["circle"] }, "val": item },
               "required": ["tag", "val"], "additionalProperties": false },
         ]})
     );

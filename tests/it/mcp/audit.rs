@@ -218,7 +218,7 @@ async fn denials_and_the_failures_of_the_servers_own_tools_are_told() {
         ),
         (
             "reset-permission",
-            json!({ "id": "asks" }),
+            json!({ "component": "asks" }),
             "",
             "invalid-arguments",
         ),

@@ -32,7 +32,11 @@ async fn lists_once(client: &Connection, uri: &str) {
     let add = &loaded["tools"][0];
     assert_eq!(add["name"], "add", "{loaded}");
     assert!(add["description"].is_string(), "{loaded}");
-    assert_eq!(add["inputSchema"]["required"], json!(["a", "b"]), "{loaded}");
+    assert_eq!(
+        add["inputSchema"]["required"],
+        json!(["a", "b"]),
+        "{loaded}"
+    );
 
     let wanted = json!({ "name": add["name"], "arguments": { "a": 2, "b": 40 } });
     let sum = call("call-tool", wanted).await.unwrap();

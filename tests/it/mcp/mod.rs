@@ -17,4 +17,5 @@ mod listed_once;
 mod offer;
 mod shown;
 mod sse;
+mod strict_readers;
 mod tools;

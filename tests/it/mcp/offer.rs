@@ -63,7 +63,12 @@ async fn read_only_shows_and_calls_and_changes_nothing() {
     let client = Mcp::open(&server.url, None).await;
     let names = names(&client).await;
     let all = wassette::mcp::RESERVED_NAMES;
-    let kept = ["call-tool", "get-policy", "list-components", "search-components"];
+    let kept = [
+        "call-tool",
+        "get-policy",
+        "list-components",
+        "search-components",
+    ];
     for gone in all.into_iter().filter(|name| !kept.contains(name)) {
         assert!(!names.iter().any(|name| name == gone), "{names:?}");
         is_off(&client, gone, "--read-only").await;

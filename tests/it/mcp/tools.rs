@@ -122,8 +122,8 @@ async fn bad_arguments_are_results_the_agent_can_read() {
         ),
         ("unload-component", json!({}), "invalid-arguments"),
         (
-            "list-components",
-            json!({ "all": true }),
+            "unload-component",
+            json!({ "id": "calc", "force": true }),
             "invalid-arguments",
         ),
         ("add", json!({ "a": "two", "b": 1 }), "invalid-arguments"),

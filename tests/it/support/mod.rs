@@ -27,6 +27,8 @@ pub mod proxy;
 pub mod registry;
 pub mod relay;
 pub mod server;
+#[path = "../../../src/schema/tests/strict.rs"]
+pub mod strict;
 #[cfg(unix)]
 pub mod terminal;
 pub mod tls;

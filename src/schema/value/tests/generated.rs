@@ -5,6 +5,8 @@ use serde_json::{Value, json};
 use wasmtime::component::Val;
 
 use super::runtime_type;
+use crate::schema::make_exact;
+use crate::schema::tests::strict::{check_result, check_tool};
 use crate::schema::value::{Returned, from_json, returned, to_json};
 use crate::schema::{Callable, describe};
 
@@ -190,14 +192,21 @@ proptest! {
         let Callable::Yes { tool } = &description.functions[0].body else {
             panic!("{text} is callable");
         };
-        let accepts = |schema: &serde_json::Map<String, Value>, json: &Value| {
-            jsonschema::draft202012::is_valid(&Value::Object(schema.clone()), json)
-        };
-        let args = json!({ "x": json });
-        prop_assert!(accepts(&tool.input_schema, &args), "{args} as {text}");
+        check_tool(&json!({
+            "name": tool.normalized_name, "description": tool.description,
+            "inputSchema": tool.input_schema, "outputSchema": tool.output_schema,
+        }));
+        // What clients get as structured content.
+        let mut exact = json.clone();
+        make_exact(&mut exact);
+        let back = from_json(&exact, &ty, "x");
+        prop_assert_eq!(back.as_ref(), Ok(&val), "{} as {}", exact, text);
+        let args = json!({ "x": exact });
+        check_result(&json!(tool.input_schema), &args);
         if let Returned::Ok(result) = returned(&[val], &[ty], tool.outcome).expect("as above") {
-            let output = json!({ "result": result });
-            prop_assert!(accepts(&tool.output_schema, &output), "{output} as {text}");
+            let mut output = json!({ "result": result });
+            make_exact(&mut output);
+            check_result(&json!(tool.output_schema), &output);
         }
     }
 

@@ -1,0 +1,230 @@
+//! Asking the user, through the client, whether a component may have what it
+//! asks for. What is not clearly a yes is a no.
+
+use std::pin::Pin;
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use rmcp::model::{
+    ClientResult, ElicitRequest, ElicitRequestParams, ElicitResult, ElicitationAction,
+    InputRequest, InputRequests, InputRequiredResult, InputResponses, ServerRequest,
+};
+use rmcp::service::{Peer, PeerRequestOptions, RequestContext, RoleServer, ServiceError};
+use serde_json::{Value, json};
+
+use crate::digest::Digest;
+use crate::schema;
+use crate::service::{Answer, Consent, Question};
+
+/// How long the user may think.
+const PATIENCE: Duration = Duration::from_secs(300);
+/// Characters of a client's error that are shown.
+const MAX_ERROR: usize = 200;
+
+/// How the user can be asked during one call, and what came of it.
+pub(super) struct Elicitation {
+    way: Way,
+    state: Mutex<State>,
+}
+
+enum Way {
+    /// Not at all: the client cannot.
+    Unavailable,
+    /// By a request of the server to the client.
+    Request(Peer<RoleServer>),
+    /// By a result that asks the client to call again with the answer. An answer
+    /// counts for the very question that it was given to, by the digest of its
+    /// form and of the component; nothing else is kept between the calls.
+    Result(InputResponses),
+}
+
+#[derive(Default)]
+struct State {
+    /// What the client is to ask before it calls again.
+    open: InputRequests,
+    /// Why the last question has no answer.
+    fault: Option<String>,
+}
+
+/// What came back for a question.
+#[derive(Debug, PartialEq, Eq)]
+enum Reply {
+    Granted,
+    Declined,
+    /// No answer of the user: what came instead.
+    Unanswered(String),
+}
+
+impl Elicitation {
+    /// What the client of this call can do, and has answered already.
+    pub fn of(context: &RequestContext<RoleServer>, answers: Option<InputResponses>) -> Self {
+        // A client that says with each request what it can speaks the
+        // protocol in which servers make no requests.
+        let inline = context.meta.client_capabilities();
+        let takes_no_requests = inline.is_some();
+        let shows_forms = inline
+            .or_else(|| context.client_capabilities())
+            .and_then(|capabilities| capabilities.elicitation)
+            // Neither mode named means forms.
+            .is_some_and(|modes| modes.form.is_some() || modes.url.is_none());
+        let way = match (shows_forms, takes_no_requests) {
+            (true, false) => Way::Request(context.peer.clone()),
+            (true, true) => Way::Result(answers.unwrap_or_default()),
+            (false, _) => Way::Unavailable,
+        };
+        Elicitation {
+            way,
+            state: Mutex::default(),
+        }
+    }
+
+    /// The questions that the client is to ask before it calls again, if there
+    /// are any.
+    pub fn open(&self) -> Option<InputRequiredResult> {
+        let open = std::mem::take(&mut self.state().open);
+        (!open.is_empty()).then(|| InputRequiredResult::from_input_requests(open))
+    }
+
+    /// What came instead of the user's answer to the last question.
+    pub fn fault(&self) -> Option<String> {
+        self.state().fault.clone()
+    }
+
+    fn state(&self) -> MutexGuard<'_, State> {
+        // The state is whole between any two statements.
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    async fn answer(&self, question: &Question) -> Answer {
+        let reply = match params(question) {
+            Err(error) => Reply::Unanswered(format!("the form cannot be made: {error}")),
+            Ok(form) => match &self.way {
+                Way::Unavailable => return Answer::Unavailable,
+                Way::Request(peer) => request(peer, form).await,
+                Way::Result(answers) => match self.earlier(answers, question, form) {
+                    Some(reply) => reply,
+                    None => return Answer::Later,
+                },
+            },
+        };
+        match reply {
+            Reply::Granted => Answer::Granted,
+            Reply::Declined => Answer::Refused,
+            Reply::Unanswered(fault) => {
+                tracing::warn!("the user's answer did not arrive: {fault}");
+                self.state().fault = Some(fault);
+                Answer::Refused
+            }
+        }
+    }
+
+    /// The answer that came with this call. Without one, the question is left
+    /// for the client.
+    fn earlier(
+        &self,
+        answers: &InputResponses,
+        question: &Question,
+        form: ElicitRequestParams,
+    ) -> Option<Reply> {
+        let text = json!(form);
+        let key = Digest::of(format!("{}\n{text}", question.digest).as_bytes()).hex();
+        if let Some(result) = answers.get(&key) {
+            return Some(match serde_json::from_value(result.clone()) {
+                Ok(result) => reply(&result),
+                Err(error) => Reply::Unanswered(format!("the answer cannot be read: {error}")),
+            });
+        }
+        let request = InputRequest::Elicitation(ElicitRequest::new(form));
+        self.state().open.insert(key, request);
+        None
+    }
+}
+
+impl Consent for Elicitation {
+    fn ask<'a>(
+        &'a self,
+        question: &'a Question,
+    ) -> Pin<Box<dyn Future<Output = Answer> + Send + 'a>> {
+        Box::pin(self.answer(question))
+    }
+}
+
+async fn request(peer: &Peer<RoleServer>, form: ElicitRequestParams) -> Reply {
+    let request = ServerRequest::ElicitRequest(ElicitRequest::new(form));
+    let mut options = PeerRequestOptions::no_options();
+    options.timeout = Some(PATIENCE);
+    let answered = match peer.send_cancellable_request(request, options).await {
+        Ok(handle) => handle.await_response().await,
+        Err(error) => Err(error),
+    };
+    match answered {
+        Ok(ClientResult::ElicitResult(result)) => reply(&result),
+        Ok(_) => Reply::Unanswered("the client sent another kind of answer".to_owned()),
+        Err(ServiceError::Timeout { .. }) => {
+            let minutes = PATIENCE.as_secs() / 60;
+            Reply::Unanswered(format!("nothing came within {minutes} minutes"))
+        }
+        Err(error) => {
+            let error = schema::clean_text(&error.to_string(), MAX_ERROR);
+            Reply::Unanswered(format!("the client failed to ask: {error}"))
+        }
+    }
+}
+
+/// What the user said in a client's result.
+fn reply(result: &ElicitResult) -> Reply {
+    let content = result.content.as_ref();
+    let ticked = content.and_then(|content| content.get("grant"));
+    match (&result.action, ticked) {
+        (ElicitationAction::Accept, Some(Value::Bool(true))) => Reply::Granted,
+        (ElicitationAction::Accept, Some(Value::Bool(false))) => {
+            Reply::Unanswered("the form was sent off without its box ticked".to_owned())
+        }
+        (ElicitationAction::Accept, _) => {
+            Reply::Unanswered("the client accepted without sending the form's box".to_owned())
+        }
+        (ElicitationAction::Decline, _) => Reply::Declined,
+        (ElicitationAction::Cancel, _) => {
+            Reply::Unanswered("the question was closed without an answer".to_owned())
+        }
+        _ => Reply::Unanswered("the client sent an unknown action".to_owned()),
+    }
+}
+
+/// The question as a form with one box to tick.
+///
+/// # Errors
+///
+/// When the form is not one by the protocol's own types.
+fn params(question: &Question) -> Result<ElicitRequestParams, serde_json::Error> {
+    let mut message = format!(
+        "The component `{}` from {} asks to:\n",
+        question.component_id,
+        question.source.shown()
+    );
+    for permission in &question.permissions {
+        message.push_str(&format!("- {permission}\n"));
+    }
+    if let Some(rest) = question.rest() {
+        message.push_str(&format!("- {rest}\n"));
+    }
+    for remark in &question.remarks {
+        message.push_str(&format!("Note: {remark}\n"));
+    }
+    serde_json::from_value(json!({
+        "mode": "form",
+        "message": message,
+        "requestedSchema": {
+            "type": "object",
+            "properties": {
+                "grant": {
+                    "type": "boolean",
+                    "title": "Grant this",
+                    "description": "It can be taken back at any time.",
+                    "default": false,
+                },
+            },
+            "required": ["grant"],
+        },
+    }))
+}

@@ -1,0 +1,83 @@
+//! Arguments that clients add of their own, beside those that a tool declares.
+//!
+//! An argument that is passed over may have been meant as a restriction
+//! (`dry_run`, `port`, `checksum`). So only members at the top are passed over,
+//! and only those that clients are known to add, or any by a tool that can
+//! change nothing. The answer names them.
+
+use serde_json::{Map, Value};
+
+/// What clients are known to add to the arguments of every call, or to those of
+/// a tool without parameters.
+const KNOWN: [&str; 8] = [
+    // n8n
+    "toolCallId",
+    "tool_call_id",
+    "chatInput",
+    "sessionId",
+    // Cursor, Cline and others, for tools without parameters
+    "random_string",
+    "dummy",
+    "_placeholder",
+    // Cline
+    "task_progress",
+];
+
+/// Which members that a tool does not declare are passed over.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum PassOver {
+    Nothing,
+    /// Those that clients are known to add.
+    Known,
+    /// Any: the tool can change nothing.
+    Any,
+}
+
+/// Takes undeclared members out of the arguments of a tool, and returns their names.
+pub(super) fn pass_over(
+    arguments: &mut Map<String, Value>,
+    input_schema: &Map<String, Value>,
+    rule: PassOver,
+) -> Vec<String> {
+    let declared = input_schema.get("properties").and_then(Value::as_object);
+    let is_extra = |name: &str| match rule {
+        _ if declared.is_some_and(|declared| declared.contains_key(name)) => false,
+        PassOver::Nothing => false,
+        PassOver::Known => KNOWN.contains(&name),
+        PassOver::Any => true,
+    };
+    let mut names = Vec::new();
+    arguments.retain(|name, _| {
+        let extra = is_extra(name);
+        if extra {
+            names.push(name.clone());
+        }
+        !extra
+    });
+    names
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    fn left(rule: PassOver) -> (Vec<String>, Value) {
+        let schema = json!({ "properties": { "a": {}, "dummy": {} } });
+        let arguments = json!({ "a": 1, "dummy": 2, "toolCallId": 3, "dry_run": true });
+        let mut arguments = arguments.as_object().unwrap().clone();
+        let names = pass_over(&mut arguments, schema.as_object().unwrap(), rule);
+        (names, arguments.into())
+    }
+
+    #[test]
+    fn only_what_is_not_declared_and_harmless_is_passed_over() {
+        let all = json!({ "a": 1, "dummy": 2, "toolCallId": 3, "dry_run": true });
+        assert_eq!(left(PassOver::Nothing), (vec![], all));
+        let known = json!({ "a": 1, "dummy": 2, "dry_run": true });
+        assert_eq!(left(PassOver::Known), (vec!["toolCallId".into()], known));
+        let (names, kept) = left(PassOver::Any);
+        assert_eq!(names, ["toolCallId", "dry_run"]);
+        assert_eq!(kept, json!({ "a": 1, "dummy": 2 }));
+    }
+}
