@@ -5,7 +5,7 @@
 //! gone. A newcomer whose name is taken is offered under its component id.
 
 use std::collections::{BTreeMap, HashMap};
-use std::sync::{Arc, Mutex, OnceLock, PoisonError, RwLock};
+use std::sync::{Arc, OnceLock, PoisonError, RwLock};
 
 use serde_json::{Map, Value};
 use tokio::sync::watch;
@@ -42,9 +42,6 @@ impl Tool {
 pub struct Toolbox {
     state: RwLock<State>,
     version: watch::Sender<u64>,
-    /// Held from finding out what a component reaches to noting it, so that of
-    /// two changes the later one stays.
-    noting: Mutex<()>,
 }
 
 #[derive(Debug, Default)]
@@ -77,7 +74,6 @@ impl Toolbox {
                 ..State::default()
             }),
             version: watch::Sender::new(0),
-            noting: Mutex::default(),
         }
     }
 
@@ -107,12 +103,11 @@ impl Toolbox {
     }
 
     /// Notes what a component's tools can change or reach, which clients are
-    /// told; [`Reach::ANY`] is assumed until then.
-    pub fn note_reach(&self, component: &ComponentId, find_out: impl FnOnce() -> Reach) {
-        let _noting = self.noting.lock().unwrap_or_else(PoisonError::into_inner);
-        let reach = find_out();
+    /// told, and returns whether that is another than before. [`Reach::ANY`] is
+    /// assumed until then.
+    pub fn set_reach(&self, component: &ComponentId, reach: Reach) -> bool {
         if self.read(|state| state.reach.get(component) == Some(&reach)) {
-            return;
+            return false;
         }
         let offered = self.change(|state| {
             state.reach.insert(component.clone(), reach);
@@ -132,6 +127,7 @@ impl Toolbox {
         if offered {
             self.version.send_modify(|version| *version += 1);
         }
+        true
     }
 
     /// Withdraws a component's tools and returns their names.
@@ -265,14 +261,14 @@ mod tests {
     fn a_change_of_what_tools_reach_is_news() {
         let toolbox = Toolbox::new([""; 0]);
         let changes = toolbox.changes();
-        toolbox.note_reach(&id("a"), || Reach::NONE);
+        assert!(toolbox.set_reach(&id("a"), Reach::NONE));
         toolbox.insert(&id("a"), vec![record("x")]);
         assert_eq!(toolbox.get("x").unwrap().reach, Reach::NONE);
         assert_eq!(*changes.borrow(), 1);
-        toolbox.note_reach(&id("a"), || Reach::NONE);
+        assert!(!toolbox.set_reach(&id("a"), Reach::NONE));
         assert_eq!(*changes.borrow(), 1);
         let before = toolbox.list();
-        toolbox.note_reach(&id("a"), || Reach::ANY);
+        assert!(toolbox.set_reach(&id("a"), Reach::ANY));
         assert_eq!(*changes.borrow(), 2);
         assert_eq!(toolbox.list()[0].reach, Reach::ANY);
         assert_eq!(before[0].reach, Reach::NONE);

@@ -1,6 +1,7 @@
 //! Names of tools.
 //!
-//! MCP clients take `[A-Za-z0-9_-]`, and most no more than 64 characters. WIT
+//! MCP clients take `[A-Za-z0-9_-]`, and most no more than 64 characters, with
+//! what they put before a name, such as `mcp__wassette__`. WIT
 //! names are kebab-case, so `_` is free to join the parts:
 //! `wasi:clocks/wall-clock@0.2.0#now` becomes `wasi_clocks_wall-clock_now`.
 
@@ -10,8 +11,10 @@ use std::collections::{HashMap, HashSet};
 use super::ExportPath;
 use crate::digest::Digest;
 
-/// The most characters of a tool name.
-pub const MAX_LENGTH: usize = 64;
+/// The most characters of a new tool name.
+pub const MAX_LENGTH: usize = 48;
+/// The most characters of a name that an earlier version gave.
+const MAX_STORED: usize = 64;
 /// The most characters of a property's name.
 const MAX_PROPERTY: usize = 64;
 
@@ -98,12 +101,21 @@ fn allowed(text: &str) -> String {
 /// A name from elsewhere, made to fit: allowed characters, and a hash of the
 /// whole in place of what is too long.
 pub fn shorten_name(name: &str) -> String {
+    shorten_to(name, MAX_LENGTH)
+}
+
+/// A name as it is stored, made to fit; earlier versions stored longer ones.
+pub(super) fn fit_stored_name(name: &str) -> String {
+    shorten_to(name, MAX_STORED)
+}
+
+fn shorten_to(name: &str, length: usize) -> String {
     let name = allowed(name);
-    if name.len() <= MAX_LENGTH {
+    if name.len() <= length {
         return name;
     }
     let hex = Digest::of(name.as_bytes()).hex();
-    format!("{}_{}", &name[..MAX_LENGTH - 9], &hex[..8])
+    format!("{}_{}", &name[..length - 9], &hex[..8])
 }
 
 /// The name of a property in schemas, arguments and results: providers refuse a
@@ -128,7 +140,7 @@ fn hashed(name: &str, path: &ExportPath, taken: &HashSet<String>) -> String {
         // Only ASCII is left in the name.
         let head = &name[..name.len().min(MAX_LENGTH - digits - 1)];
         let candidate = format!("{}_{}", head.trim_end_matches(['-', '_']), &hex[..digits]);
-        if digits >= 56 || !taken.contains(&candidate) {
+        if digits >= 40 || !taken.contains(&candidate) {
             return candidate;
         }
         digits += 8;

@@ -9,7 +9,8 @@
 //! - `anyOf` and `enum` stand for `oneOf` and `const`;
 //! - an integer beyond 2^53 is a decimal text, since JavaScript reads numbers as
 //!   doubles, and no bound is beyond that either;
-//! - a property's name has up to 64 of the characters that providers allow.
+//! - a property's name has up to 64 of the characters that providers allow
+//!   ([`super::value`] knows the short name of a long one).
 
 use serde_json::{Value, json};
 

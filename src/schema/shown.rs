@@ -5,7 +5,7 @@ use std::io;
 use serde_json::{Map, Value};
 
 use super::json_schema::MAX_DOCS;
-use super::names::shorten_name;
+use super::names::fit_stored_name;
 use super::portable::make_portable;
 use super::text::{MAX_DESCRIPTION, clean};
 use super::{Reason, ToolRecord};
@@ -26,7 +26,7 @@ impl ToolRecord {
     /// The reason why the tool cannot be offered: it is larger than
     /// [`MAX_DEFINITION`] even so.
     pub fn make_fit(&mut self) -> Result<(), Reason> {
-        self.normalized_name = shorten_name(&self.normalized_name);
+        self.normalized_name = fit_stored_name(&self.normalized_name);
         self.name = clean(&self.name, usize::MAX);
         self.description = clean(&self.description, MAX_DESCRIPTION);
         clean_members(&mut self.input_schema);

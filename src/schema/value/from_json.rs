@@ -8,6 +8,7 @@ use super::error::ValueError;
 use super::number;
 use super::path::Path;
 use super::{BASE64, MAX_DEPTH};
+use crate::schema::names::property_name;
 
 pub(super) fn value(json: &Value, ty: &Type, path: &Path<'_>) -> Result<Val, ValueError> {
     if path.depth() > MAX_DEPTH {
@@ -84,14 +85,22 @@ pub(super) fn fields(
     known: &[(&str, Type)],
     path: &Path<'_>,
 ) -> Result<Vec<(String, Val)>, ValueError> {
-    let is_known = |name: &str| known.iter().any(|(known, _)| *known == name);
+    let is_known = |name: &str| {
+        let mut known = known.iter().map(|(known, _)| *known);
+        known.any(|known| known == name || property_name(known) == name)
+    };
     if let Some(name) = object.keys().find(|name| !is_known(name)) {
-        let names = known.iter().map(|(name, _)| *name);
+        let names: Vec<_> = known.iter().map(|(name, _)| property_name(name)).collect();
+        let names = names.iter().map(AsRef::as_ref);
         return Err(ValueError::unknown(&path.field(name), names));
     }
     let field = |(name, ty): &(&str, Type)| {
         let path = path.field(name);
-        let value = match (object.get(*name), ty) {
+        // Schemas have a short name for a long one.
+        let json = object
+            .get(&*property_name(name))
+            .or_else(|| object.get(*name));
+        let value = match (json, ty) {
             (Some(json), _) => value(json, ty, &path)?,
             (None, Type::Option(_)) => Val::Option(None),
             (None, _) => return Err(ValueError::missing(&path, expected(ty))),

@@ -8,6 +8,7 @@ use super::error::ValueError;
 use super::number;
 use super::path::Path;
 use super::{BASE64, MAX_DEPTH};
+use crate::schema::names::property_name;
 
 pub(super) fn value(value: &Val, ty: &Type, path: &Path<'_>) -> Result<Value, ValueError> {
     if path.depth() > MAX_DEPTH {
@@ -43,7 +44,7 @@ pub(super) fn value(value: &Val, ty: &Type, path: &Path<'_>) -> Result<Value, Va
             let mut object = Map::with_capacity(values.len());
             for ((name, field), known) in values.iter().zip(record.fields()) {
                 let json = self::value(field, &known.ty, &path.field(name))?;
-                object.insert(name.clone(), json);
+                object.insert(property_name(name).into_owned(), json);
             }
             object.into()
         }

@@ -49,6 +49,10 @@ const ECHO: &str = r#"
       (i32.const 16)))
   (core instance $i (instantiate $m))
   (func (export "same") (param "v" s64) (result s64) (canon lift (core func $i "same")))
+  (func (export "named")
+    (param "a-parameter-whose-name-has-many-more-characters-than-any-provider-would-accept" s64)
+    (result s64)
+    (canon lift (core func $i "same")))
   (func (export "swap") (param "pair" (tuple u64 u64)) (result (tuple u64 u64))
     (canon lift (core func $i "swap") (memory (core memory $i "mem")))))
 "#;
@@ -102,6 +106,15 @@ async fn every_tool_and_every_result_suits_all_readers() {
     let wanted = json!({ "name": "same", "arguments": { "v": i64::MAX } });
     let by_way = checked(&client, "call-tool", wanted).await;
     assert_eq!(by_way, json!({ "result": i64::MAX.to_string() }));
+
+    let offered = tools(&client).await;
+    let named = offered.iter().find(|tool| tool["name"] == "named").unwrap();
+    let short = named["inputSchema"]["required"][0].as_str().unwrap();
+    let long = "a-parameter-whose-name-has-many-more-characters-than-any-provider-would-accept";
+    for name in [short, long] {
+        let seven = checked(&client, "named", json!({ (name): 7 })).await;
+        assert_eq!(seven, json!({ "result": 7 }), "{name}");
+    }
 
     let id = json!({ "component_id": "echo" });
     let rule = json!({ "component_id": "echo", "details": { "host": "a.example" } });
