@@ -4,7 +4,7 @@
 //! those before it (a test asserts this).
 //!
 //! ```text
-//! reference -> fetch -> verify -> schema -> store -> toolbox -> mcp / cli
+//! reference -> fetch -> verify -> schema -> store -> toolbox -> share / mcp / cli
 //!                                    \-> runtime (compile, call) -/
 //! ```
 //!
@@ -57,6 +57,10 @@ pub mod runtime;
 pub mod toolbox;
 
 pub mod service;
+
+pub mod http;
+
+pub mod share;
 
 pub mod mcp;
 

@@ -5,12 +5,12 @@ use std::time::Duration;
 use clap::{Args, ValueEnum};
 use tokio_util::sync::CancellationToken;
 
-use crate::mcp::{
-    self, AuditLog, Auth, Builtins, CallTool, Changes, Grants, HttpLimits, HttpOptions, Offer,
-    ServeError, Settings, Tokens,
-};
-use crate::service::share::Scope;
+use crate::error::{Class, Diagnose};
+use crate::http::{Auth, HttpLimits, HttpOptions, HttpServer, Tokens};
+use crate::mcp::{self, AuditLog, Builtins, CallTool, Changes, Grants, Offer, Settings};
 use crate::service::{Service, Watch};
+use crate::share::{self, Scope};
+use crate::store::Store;
 
 use super::authorities::AuthorityArgs;
 use super::{Failure, Global, Opening, SetupError, interrupted};
@@ -102,6 +102,7 @@ impl Serve {
         // What is wrong with the options is said before anything is done.
         let mut settings = self.settings()?;
         let http = self.http()?;
+        self.scope()?;
         let own = [&self.audit_log, &self.auth_token_file].into_iter();
         let service = global.open(Opening {
             call_timeout: self.call_timeout.map(Duration::from_secs),
@@ -134,11 +135,12 @@ impl Serve {
             interrupted().await;
             signal.cancel();
         });
-        let listener = match self.transport {
+        let scope = self.scope()?;
+        let server = match self.transport {
             Transport::Stdio => None,
             // An address in use is reported before anything else is done.
             Transport::Sse | Transport::StreamableHttp => {
-                Some(mcp::bind(&self.bind, &http.auth).await?)
+                Some(HttpServer::bind(&self.bind, http).await?)
             }
         };
         let watch = Watch::begin(service.clone())?;
@@ -147,13 +149,14 @@ impl Serve {
         tokio::spawn(Service::let_idle_rest(Arc::downgrade(&service)));
         let sweeper = service.clone();
         tokio::task::spawn_blocking(move || sweeper.sweep());
-        match listener {
+        match server {
             None => mcp::serve_stdio(service, settings, shutdown).await?,
-            Some(listener) => {
-                if let Ok(address) = listener.local_addr() {
-                    eprintln!("listening on http://{address}");
+            Some(mut server) => {
+                if let Some(scope) = scope {
+                    share::mount(&mut server, Store::new(service.root()), scope);
                 }
-                mcp::serve_http(service, settings, listener, http, shutdown).await?;
+                eprintln!("listening on http://{}", server.address());
+                mcp::serve_http(service, settings, server, shutdown).await;
             }
         }
         Ok(())
@@ -185,14 +188,13 @@ impl Serve {
     fn http(&self) -> Result<HttpOptions, Failure> {
         let auth = match &self.auth_token_file {
             Some(file) => Auth::Tokens(Tokens::read(file)?),
-            None if self.no_auth => Auth::Nobody,
+            None if self.no_auth => Auth::Disabled,
             None => Auth::Loopback,
         };
         Ok(HttpOptions {
             auth,
             allowed_hosts: self.allowed_host.clone(),
             allowed_origins: self.allowed_origin.clone(),
-            share: self.scope()?,
             limits: HttpLimits {
                 sessions: self.max_sessions,
                 requests: self.max_requests,
@@ -204,12 +206,28 @@ impl Serve {
     /// What other nodes may have.
     fn scope(&self) -> Result<Option<Scope>, Failure> {
         match (self.share, self.share_private) {
-            (true, _) if self.transport == Transport::Stdio => {
-                Err(ServeError::ShareTransport.into())
-            }
+            (true, _) if self.transport == Transport::Stdio => Err(ShareTransport.into()),
             (true, false) => Ok(Some(Scope::Public)),
             (true, true) => Ok(Some(Scope::Private)),
             (false, _) => Ok(None),
         }
+    }
+}
+
+#[derive(Debug, thiserror::Error)]
+#[error("Only the HTTP transports can share what is installed")]
+struct ShareTransport;
+
+impl Diagnose for ShareTransport {
+    fn code(&self) -> &'static str {
+        "share-needs-http"
+    }
+
+    fn class(&self) -> Class {
+        Class::Usage
+    }
+
+    fn hint(&self) -> Option<String> {
+        Some("add `--transport sse` or `--transport streamable-http`".into())
     }
 }

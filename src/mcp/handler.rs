@@ -18,6 +18,7 @@ use tokio_util::sync::{CancellationToken, DropGuard};
 use tokio_util::task::TaskTracker;
 
 use crate::error::Diagnose;
+use crate::http::InFlight;
 use crate::reference::ComponentId;
 use crate::runtime::{CallError, Returned};
 use crate::schema::Reach;
@@ -31,7 +32,6 @@ use super::extras::{PassOver, pass_over};
 use super::listing::Listing;
 use super::offer::Offer;
 use super::progress::Reporter;
-use super::transport::InFlight;
 use super::{Settings, changes, convert, instructions};
 
 /// What all connections share.

@@ -32,9 +32,7 @@ mod transport;
 pub use audit::{AuditError, AuditLog};
 pub use builtin::RESERVED_NAMES;
 pub use offer::{Builtins, CallTool, Changes, Effect, Grants, Offer};
-pub use transport::{
-    Auth, HttpLimits, HttpOptions, ServeError, TokenError, Tokens, bind, serve_http, serve_stdio,
-};
+pub use transport::{ServeError, serve_http, serve_stdio};
 
 /// How the server behaves, whichever way clients reach it.
 #[derive(Debug, Default)]

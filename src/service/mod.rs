@@ -24,12 +24,11 @@ mod load;
 mod login;
 mod missing_code;
 mod secrets;
-pub mod share;
 mod update;
 mod watch;
 
 use std::collections::HashMap;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::atomic::AtomicBool;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
@@ -239,6 +238,11 @@ impl Service {
     /// What the configuration lets agents do.
     pub fn agents(&self) -> &AgentsConfig {
         &self.agents
+    }
+
+    /// The directory that holds everything.
+    pub fn root(&self) -> &Path {
+        self.store.layout().root()
     }
 
     pub fn toolbox(&self) -> &Toolbox {

@@ -2,7 +2,8 @@
 
 use rmcp::model::Extensions;
 
-use super::auth::Credential;
+use crate::http::Credential;
+
 use super::session_id;
 
 /// What is known of who made a request; travels with it.

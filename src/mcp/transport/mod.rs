@@ -3,20 +3,11 @@
 //! The service's end is the same everywhere: no more requests are taken, the
 //! calls under way get [`GRACE`] to end, and what is left is cancelled.
 
-mod auth;
 mod caller;
-mod connections;
-mod cors;
 mod error;
-mod guard;
 mod http;
-mod intake;
-mod limits;
-mod listen;
 mod session_id;
-mod share;
 mod sse;
-mod stalled;
 mod stdio;
 mod streamable_http;
 
@@ -26,13 +17,9 @@ use rmcp::service::{RoleServer, RxJsonRpcMessage, TxJsonRpcMessage};
 use rmcp::transport::Transport;
 use tokio_util::sync::CancellationToken;
 
-pub use auth::{Auth, TokenError, Tokens};
 pub(super) use caller::Caller;
 pub use error::ServeError;
-pub use http::{HttpOptions, serve_http};
-pub(super) use intake::InFlight;
-pub use limits::HttpLimits;
-pub use listen::bind;
+pub use http::serve_http;
 pub use stdio::serve_stdio;
 
 /// How long calls may run on after the server was told to stop. The same as

@@ -28,10 +28,10 @@ use rmcp::transport::Transport;
 use tokio::sync::mpsc;
 use tokio_util::sync::{CancellationToken, DropGuard};
 
+use crate::http::{Credential, HttpLimits};
+
 use super::super::handler::Server;
-use super::auth::Credential;
 use super::caller::Caller;
-use super::limits::HttpLimits;
 use super::streamable_http::too_many_sessions;
 use super::{UntilClosing, session_id};
 

@@ -22,11 +22,10 @@ use rmcp::transport::streamable_http_server::{RestoreOutcome, SessionId, Session
 use rmcp::transport::{StreamableHttpServerConfig, StreamableHttpService};
 use tokio_util::sync::CancellationToken;
 
+use crate::http::{Credential, HttpLimits, unavailable};
+
 use super::super::handler::Server;
-use super::auth::Credential;
 use super::caller::Caller;
-use super::intake::unavailable;
-use super::limits::HttpLimits;
 use super::session_id;
 
 /// How long an answered request's messages are kept for a client that lost

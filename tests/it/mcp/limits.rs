@@ -6,7 +6,7 @@ use reqwest::{Method, StatusCode};
 use serde_json::{Value, json};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
-use wassette::mcp::{HttpLimits, HttpOptions};
+use wassette::http::{HttpLimits, HttpOptions};
 
 use crate::support::http::{InProcess, Mcp, Sse, initialize};
 use crate::support::mcp::{CALC, PATIENCE, Place};

@@ -8,11 +8,11 @@ use serde_json::{Value, json};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
 use wassette::digest::Digest;
-use wassette::mcp::{HttpLimits, HttpOptions};
+use wassette::http::{HttpLimits, HttpOptions};
 use wassette::policy::{NetworkRule, Permission};
 use wassette::reference::ComponentId;
 use wassette::service::Origin;
-use wassette::service::share::Scope;
+use wassette::share::Scope;
 
 use crate::support::artifact::{Artifact, MANIFEST, WASM};
 use crate::support::components::{ANSWER, binary, with_section};
@@ -269,11 +269,7 @@ async fn kept_files_survive_a_change_of_policy() {
     let upstream = Registry::start();
     let artifact = Artifact::new(&[(WASM, &binary(ANSWER))]);
     upstream.push("acme/answer", "v1", &artifact).await;
-    let server = InProcess::start(HttpOptions {
-        share: Some(Scope::Public),
-        ..HttpOptions::default()
-    })
-    .await;
+    let server = InProcess::start_sharing(HttpOptions::default(), Some(Scope::Public)).await;
     server.load_uri(&upstream.reference("acme/answer:v1")).await;
     let host = "api.example.com".parse().unwrap();
     let permission = Permission::Network(NetworkRule::Host(host));
@@ -354,12 +350,11 @@ async fn downloads_are_bounded_and_take_little_memory() {
         downloads: 1,
         ..HttpLimits::default()
     };
-    let server = InProcess::start(HttpOptions {
+    let options = HttpOptions {
         limits,
-        share: Some(Scope::Public),
         ..HttpOptions::default()
-    })
-    .await;
+    };
+    let server = InProcess::start_sharing(options, Some(Scope::Public)).await;
     server.load_uri(&uri).await;
     let url = format!("{}/v2/big/blobs/{}", server.url, Digest::of(&wasm));
     let http = Client::new();

@@ -6,8 +6,11 @@ use reqwest::{Client, Method, RequestBuilder, Response, StatusCode};
 use serde_json::{Value, json};
 use tokio::sync::oneshot;
 use tokio_util::sync::{CancellationToken, DropGuard};
-use wassette::mcp::{self, HttpOptions, Settings};
+use wassette::http::{HttpOptions, HttpServer};
+use wassette::mcp::{self, Settings};
 use wassette::service::{Service, ServiceOptions};
+use wassette::share::{self, Scope};
+use wassette::store::Store;
 
 use super::mcp::{PATIENCE, install_tls};
 
@@ -21,6 +24,10 @@ pub struct InProcess {
 
 impl InProcess {
     pub async fn start(options: HttpOptions) -> Self {
+        InProcess::start_sharing(options, None).await
+    }
+
+    pub async fn start_sharing(options: HttpOptions, scope: Option<Scope>) -> Self {
         let root = tempfile::tempdir().unwrap();
         let service = Service::open(ServiceOptions {
             root: root.path().into(),
@@ -33,11 +40,14 @@ impl InProcess {
             withheld: Vec::new(),
         })
         .unwrap();
-        let listener = mcp::bind("127.0.0.1:0", &options.auth).await.unwrap();
-        let url = format!("http://{}", listener.local_addr().unwrap());
+        let mut server = HttpServer::bind("127.0.0.1:0", options).await.unwrap();
+        let url = format!("http://{}", server.address());
+        if let Some(scope) = scope {
+            share::mount(&mut server, Store::new(root.path()), scope);
+        }
         let cancel = CancellationToken::new();
         let settings = Settings::default();
-        let serving = mcp::serve_http(service.clone(), settings, listener, options, cancel.clone());
+        let serving = mcp::serve_http(service.clone(), settings, server, cancel.clone());
         tokio::spawn(serving);
         InProcess {
             url,

@@ -13,11 +13,12 @@ use tokio::io::AsyncReadExt as _;
 use tokio_util::io::ReaderStream;
 use url::form_urlencoded;
 
-use super::address::Page;
+use super::address::TagPage;
+use super::content::Item;
 use super::fault::Fault;
+use super::names::Repository;
 use super::range::Part;
-use crate::mcp::transport::InFlight;
-use crate::service::share::{Item, Repository};
+use crate::http::InFlight;
 
 /// What is read at a time, and so what a download holds in memory.
 const CHUNK: usize = 128 * 1024;
@@ -30,7 +31,7 @@ pub(super) async fn api() -> Response {
 }
 
 /// A list of tags; where more follow, a link to them.
-pub(super) fn tags(repository: &Repository, tags: Vec<String>, page: &Page) -> Response {
+pub(super) fn tags(repository: &Repository, tags: Vec<String>, page: &TagPage) -> Response {
     let after = |tag: &String| page.last.as_ref().is_none_or(|last| tag > last);
     let mut rest: Vec<String> = tags.into_iter().filter(after).collect();
     let shown = page.n.unwrap_or(rest.len()).min(rest.len());

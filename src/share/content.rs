@@ -1,14 +1,10 @@
-//! What this node gives to others: the artifacts of installed components, as
-//! their registries had them.
+//! What this node shares: the artifacts of installed components, as their
+//! registries had them.
 //!
-//! Only what came from a registry, whole and open to anyone, is given, unless
-//! the operator shares the rest too. Nothing is remembered that is not looked
-//! at again at each request, so that an unload or a replacement counts at once;
-//! and no byte is given that was not held to its digest.
-
-mod checked;
-mod names;
-mod shelf;
+//! Only artifacts that came whole from a registry, and without credentials, are
+//! shared, unless the operator shares the rest too. Cached facts are revalidated
+//! on every request, so an unload or a replacement takes effect at once, and
+//! every file's digest is checked before its first byte is sent.
 
 use std::fs::File;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -17,12 +13,11 @@ use tokio::sync::Semaphore;
 
 use crate::digest::Digest;
 
-use super::{Error, Service};
-use checked::Checked;
-use names::Pick;
-use shelf::{Book, Shelf};
+use crate::store::{Store, StoreError};
 
-pub use names::Repository;
+use super::checked::Checked;
+use super::index::{Index, SharedArtifact};
+use super::names::{self, Pick, Repository};
 
 /// Files that are hashed at once, on behalf of all who ask.
 const HASHING: usize = 2;
@@ -38,11 +33,11 @@ pub enum Scope {
 
 /// What others may have of one root.
 pub struct Share {
-    service: Arc<Service>,
+    store: Store,
     scope: Scope,
-    shelf: Mutex<Shelf>,
-    checked: Mutex<Checked>,
-    hashing: Semaphore,
+    index: Mutex<Index>,
+    pub(super) checked: Mutex<Checked>,
+    pub(super) hashing: Semaphore,
 }
 
 /// An OCI manifest, image index or blob, held to its digest.
@@ -64,7 +59,7 @@ pub enum ManifestName {
     Digest(Digest),
 }
 
-/// Why there is nothing to give.
+/// Why nothing is answered.
 #[derive(Debug, thiserror::Error)]
 pub enum NotShared {
     #[error("no such repository is shared")]
@@ -76,27 +71,33 @@ pub enum NotShared {
     #[error("no such blob is shared")]
     Blob,
     #[error("what is installed cannot be read")]
-    Failed(#[source] Box<Error>),
+    Failed(#[source] ReadError),
 }
 
-impl Service {
-    /// Opens what is installed to others.
-    pub fn share(self: &Arc<Self>, scope: Scope) -> Arc<Share> {
+/// Why the store could not be read.
+#[derive(Debug, thiserror::Error)]
+pub enum ReadError {
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    #[error("the reading task ended before its time")]
+    Task(#[from] tokio::task::JoinError),
+}
+
+impl Share {
+    pub fn new(store: Store, scope: Scope) -> Arc<Self> {
         Arc::new(Share {
-            service: self.clone(),
+            store,
             scope,
-            shelf: Mutex::default(),
+            index: Mutex::default(),
             checked: Mutex::default(),
             hashing: Semaphore::new(HASHING),
         })
     }
-}
 
-impl Share {
-    /// Says how much is shared, and what is not and why.
+    /// Logs how many components are shared, and which are not and why.
     pub async fn announce(self: &Arc<Self>) {
-        match self.look().await {
-            Ok(books) => tracing::info!("{} components are shared", books.len()),
+        match self.all().await {
+            Ok(artifacts) => tracing::info!("{} components are shared", artifacts.len()),
             Err(error) => tracing::warn!("what is installed cannot be shared: {error}"),
         }
     }
@@ -107,8 +108,11 @@ impl Share {
     ///
     /// When nothing of the repository is shared.
     pub async fn tags(self: &Arc<Self>, repository: &Repository) -> Result<Vec<String>, NotShared> {
-        let books = self.books(repository).await?;
-        let mut tags: Vec<String> = books.iter().filter_map(|book| book.tag.clone()).collect();
+        let artifacts = self.artifacts(repository).await?;
+        let mut tags: Vec<String> = artifacts
+            .iter()
+            .filter_map(|artifact| artifact.tag.clone())
+            .collect();
         tags.sort();
         tags.dedup();
         Ok(tags)
@@ -124,18 +128,20 @@ impl Share {
         repository: &Repository,
         name: &ManifestName,
     ) -> Result<Item, NotShared> {
-        let books = self.books(repository).await?;
-        let mut pages = books.iter().filter_map(|book| match name {
-            ManifestName::Tag(tag) if book.tag.as_ref() == Some(tag) => book.document(&book.named),
+        let artifacts = self.artifacts(repository).await?;
+        let mut contents = artifacts.iter().filter_map(|artifact| match name {
+            ManifestName::Tag(tag) if artifact.tag.as_ref() == Some(tag) => {
+                artifact.document(&artifact.named)
+            }
             ManifestName::Tag(_) => None,
-            ManifestName::Digest(digest) => book.document(digest),
+            ManifestName::Digest(digest) => artifact.document(digest),
         });
-        let page = pages.next().ok_or(NotShared::Manifest)?.clone();
-        let file = self.open(&page).await.ok_or(NotShared::Manifest)?;
+        let shared = contents.next().ok_or(NotShared::Manifest)?.clone();
+        let file = self.open(&shared).await.ok_or(NotShared::Manifest)?;
         Ok(Item {
-            digest: page.digest,
-            size: page.size,
-            media_type: page.media_type,
+            digest: shared.digest,
+            size: shared.size,
+            media_type: shared.media_type,
             file,
         })
     }
@@ -150,13 +156,16 @@ impl Share {
         repository: &Repository,
         digest: Digest,
     ) -> Result<Item, NotShared> {
-        let books = self.books(repository).await?;
+        let artifacts = self.artifacts(repository).await?;
         // One copy may be damaged where another is not.
-        for page in books.iter().filter_map(|book| book.blob(&digest)) {
-            if let Some(file) = self.open(page).await {
+        for shared in artifacts
+            .iter()
+            .filter_map(|artifact| artifact.blob(&digest))
+        {
+            if let Some(file) = self.open(shared).await {
                 return Ok(Item {
                     digest,
-                    size: page.size,
+                    size: shared.size,
                     media_type: None,
                     file,
                 });
@@ -166,28 +175,31 @@ impl Share {
     }
 
     /// The shared components of the repository, the latest first.
-    async fn books(self: &Arc<Self>, repository: &Repository) -> Result<Vec<Arc<Book>>, NotShared> {
-        let books = self.look().await;
-        let books = books.map_err(|error| NotShared::Failed(Box::new(error)))?;
-        match names::pick(repository, books) {
-            Pick::Of(books) => Ok(books),
+    async fn artifacts(
+        self: &Arc<Self>,
+        repository: &Repository,
+    ) -> Result<Vec<Arc<SharedArtifact>>, NotShared> {
+        let artifacts = self.all().await;
+        let artifacts = artifacts.map_err(NotShared::Failed)?;
+        match names::pick(repository, artifacts) {
+            Pick::Of(artifacts) => Ok(artifacts),
             Pick::None => Err(NotShared::Name),
             Pick::Several => Err(NotShared::Ambiguous),
         }
     }
 
     /// Everything that is shared now, the latest first.
-    async fn look(self: &Arc<Self>) -> Result<Vec<Arc<Book>>, Error> {
+    async fn all(self: &Arc<Self>) -> Result<Vec<Arc<SharedArtifact>>, ReadError> {
         let share = self.clone();
-        let look = move || {
-            let mut shelf = lock(&share.shelf);
-            shelf.look(&share.service.store, share.scope)
+        let refresh = move || {
+            let mut index = lock(&share.index);
+            index.refresh(&share.store, share.scope)
         };
-        Ok(tokio::task::spawn_blocking(look).await??)
+        Ok(tokio::task::spawn_blocking(refresh).await??)
     }
 }
 
-/// Neither is ever left half-changed.
-fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+/// Neither mutex guards a value that a panic could leave half-changed.
+pub(super) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }

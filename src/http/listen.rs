@@ -1,22 +1,21 @@
-//! Where the HTTP server listens: on the loopback address, unless someone
-//! guards the door or says that nobody does.
+//! Where the HTTP server listens: on the loopback address, unless tokens are
+//! configured, or authentication is disabled explicitly.
 
 use std::net::SocketAddr;
 
 use tokio::net::TcpListener;
 
 use super::auth::Auth;
-use super::error::ServeError;
+use super::error::HttpError;
 
-/// Listens on `host:port`. Apart from serving, so that a taken port is an
-/// error before anything else is begun.
+/// Listens on `host:port`.
 ///
 /// # Errors
 ///
-/// [`ServeError::Exposed`] when others than this machine could connect and
-/// `auth` does not say who may; [`ServeError::Bind`].
-pub async fn bind(address: &str, auth: &Auth) -> Result<TcpListener, ServeError> {
-    let failed = |source| ServeError::Bind {
+/// [`HttpError::Exposed`] when other machines could connect and `auth` admits
+/// everyone without saying so; [`HttpError::Bind`].
+pub(super) async fn bind(address: &str, auth: &Auth) -> Result<TcpListener, HttpError> {
+    let failed = |source| HttpError::Bind {
         address: address.to_owned(),
         source,
     };
@@ -26,7 +25,7 @@ pub async fn bind(address: &str, auth: &Auth) -> Result<TcpListener, ServeError>
         .collect();
     let exposed = |address: &SocketAddr| !address.ip().to_canonical().is_loopback();
     if matches!(auth, Auth::Loopback) && addresses.iter().any(exposed) {
-        return Err(ServeError::Exposed {
+        return Err(HttpError::Exposed {
             address: address.to_owned(),
         });
     }
@@ -43,7 +42,7 @@ fn warn(listener: &TcpListener, auth: &Auth) {
     };
     let is_exposed = !address.ip().to_canonical().is_loopback();
     match auth {
-        Auth::Nobody => eprintln!(
+        Auth::Disabled => eprintln!(
             "warning: anyone who can reach {address} can load and call components (--no-auth)"
         ),
         Auth::Tokens(_) if is_exposed => tracing::warn!(

@@ -20,7 +20,8 @@ const SMALL: usize = 64 * 1024;
 /// Seconds after which a client may try again.
 const RETRY: &str = "1";
 
-pub(super) struct Intake {
+/// The places for requests, and the limits of their bodies.
+pub struct Intake {
     limits: HttpLimits,
     requests: Arc<Semaphore>,
     large: Arc<Semaphore>,
@@ -30,11 +31,11 @@ pub(super) struct Intake {
 /// A request's place among those worked on. It travels with the request, and
 /// is given up with its last copy or when it is [released](InFlight::release).
 #[derive(Clone, Debug)]
-pub(in crate::mcp) struct InFlight(Arc<Mutex<Vec<OwnedSemaphorePermit>>>);
+pub struct InFlight(Arc<Mutex<Vec<OwnedSemaphorePermit>>>);
 
 impl InFlight {
     /// Gives the place up, for a request that has become a stream.
-    pub(in crate::mcp) fn release(&self) {
+    pub fn release(&self) {
         let InFlight(permits) = self;
         permits
             .lock()
@@ -45,7 +46,7 @@ impl InFlight {
 
 /// Why a request was not taken in.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum IntakeRefusal {
+pub enum IntakeRefusal {
     Overloaded,
     TooLarge,
     TooSlow,
@@ -63,7 +64,11 @@ impl Intake {
     }
 
     /// A place for a request for what is shared. They never take all there are.
-    pub(super) fn download(&self) -> Result<InFlight, IntakeRefusal> {
+    ///
+    /// # Errors
+    ///
+    /// [`IntakeRefusal::Overloaded`].
+    pub fn download(&self) -> Result<InFlight, IntakeRefusal> {
         let permits = vec![place(&self.downloads)?, place(&self.requests)?];
         Ok(InFlight(Arc::new(Mutex::new(permits))))
     }
@@ -162,7 +167,7 @@ impl IntoResponse for IntakeRefusal {
 }
 
 /// 503, with the seconds after which it may be otherwise.
-pub(super) fn unavailable(retry: &'static str, reason: &str) -> Response {
+pub fn unavailable(retry: &'static str, reason: &str) -> Response {
     let headers: [(HeaderName, &str); 1] = [(header::RETRY_AFTER, retry)];
     let text = format!("Service Unavailable: {reason}\n");
     (StatusCode::SERVICE_UNAVAILABLE, headers, text).into_response()

@@ -3,23 +3,24 @@
 
 use url::form_urlencoded;
 
+use super::content::ManifestName;
 use super::fault::Fault;
+use super::names::Repository;
 use crate::digest::Digest;
-use crate::service::share::{ManifestName, Repository};
 
 const MAX_NAME: usize = 512;
 const MAX_TAG: usize = 128;
 
 #[derive(Debug, PartialEq, Eq)]
 pub(super) enum Address {
-    Tags(Repository, Page),
+    Tags(Repository, TagPage),
     Manifest(Repository, ManifestName),
     Blob(Repository, Digest),
 }
 
 /// Which tags of a list.
 #[derive(Debug, Default, PartialEq, Eq)]
-pub(super) struct Page {
+pub(super) struct TagPage {
     /// At most so many.
     pub n: Option<usize>,
     /// Those after this one.
@@ -48,7 +49,7 @@ impl Address {
         };
         match (kind, last) {
             ("tags", "list") => {
-                let page = Page {
+                let page = TagPage {
                     n: value("n").and_then(|n| n.parse().ok()),
                     last: value("last"),
                 };
@@ -129,7 +130,7 @@ mod tests {
             Address::read(&format!("reg.lan:5000/a/blobs/{digest}"), "").unwrap(),
             Address::Blob(repository(None, "reg.lan:5000/a"), digest)
         );
-        let page = Page {
+        let page = TagPage {
             n: Some(2),
             last: Some("v1".into()),
         };

@@ -7,13 +7,13 @@ use axum::http::{StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use serde_json::json;
 
-use crate::service::share::NotShared;
+use super::content::NotShared;
 
 /// Seconds after which a client may try again.
 const RETRY: &str = "1";
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(in crate::mcp::transport) enum Fault {
+pub(super) enum Fault {
     Name,
     Digest,
     Tag,

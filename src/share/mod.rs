@@ -14,7 +14,11 @@
 
 mod address;
 mod answer;
+mod checked;
+mod content;
 mod fault;
+mod index;
+mod names;
 mod range;
 
 use std::sync::Arc;
@@ -26,12 +30,16 @@ use axum::http::{HeaderMap, HeaderName, HeaderValue, Method};
 use axum::middleware::{Next, from_fn, from_fn_with_state};
 use axum::response::{IntoResponse, Response};
 use axum::routing::any;
+use tower::ServiceBuilder;
 
-use super::auth::{self, Auth};
-use super::intake::Intake;
-use crate::service::share::Share;
+use crate::http::{Auth, AuthRefusal, AuthScheme, HttpServer, Intake};
+use crate::store::Store;
+
 use address::Address;
-pub(super) use fault::Fault;
+use content::Share;
+use fault::Fault;
+
+pub use content::Scope;
 
 const API_VERSION: HeaderName = HeaderName::from_static("docker-distribution-api-version");
 
@@ -40,16 +48,40 @@ struct Registry {
     intake: Arc<Intake>,
 }
 
-/// The routes, behind the same tokens as all others.
-pub(super) fn routes(share: Arc<Share>, intake: Arc<Intake>, auth: Arc<Auth>) -> Router {
+/// Adds the registry to the server, behind the same tokens as its other
+/// routes, and logs in the background how much is shared.
+pub fn mount(server: &mut HttpServer, store: Store, scope: Scope) {
+    let share = Share::new(store, scope);
+    let announced = share.clone();
+    tokio::spawn(async move { announced.announce().await });
+    let intake = server.intake().clone();
+    let layers = ServiceBuilder::new()
+        .layer(from_fn(version))
+        .layer(from_fn_with_state(server.auth().clone(), check))
+        .layer(from_fn(read_only));
     let registry = Arc::new(Registry { share, intake });
-    Router::new()
+    let router = Router::new()
         .route("/v2", any(answer::api))
         .route("/v2/", any(answer::api))
         .route("/v2/{*rest}", any(serve).with_state(registry))
-        .layer(from_fn(read_only))
-        .layer(from_fn_with_state(auth, auth::check_registry))
-        .layer(from_fn(version))
+        .layer(layers);
+    server.mount_bare(router);
+}
+
+/// Middleware: refuses requests without a token in the words of registries.
+async fn check(
+    State(auth): State<Arc<Auth>>,
+    request: Request,
+    next: Next,
+) -> Result<Response, Fault> {
+    if let Err(refusal) = auth.admit(request.headers(), AuthScheme::BearerOrBasic) {
+        // Clients ask without a token first.
+        if refusal == AuthRefusal::WrongToken {
+            tracing::warn!(?refusal, "refused a request");
+        }
+        return Err(Fault::Unauthorized);
+    }
+    Ok(next.run(request).await)
 }
 
 async fn serve(

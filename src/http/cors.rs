@@ -1,9 +1,10 @@
-//! What browsers want to hear before they let a page of another origin use the
-//! server ([CORS]).
+//! The answers by which browsers let a page of another origin use the server
+//! ([CORS]).
 //!
-//! Only admitted origins come here, by the [check of hosts](super::guard), and
-//! each is told of itself alone. A preflight carries no token and needs none:
-//! it does nothing.
+//! Only admitted origins come here, by the [check of hosts](super::guard), so
+//! each is answered with itself. A preflight carries no token and needs none:
+//! it does nothing. By hand, since `tower_http`'s layer answers every OPTIONS
+//! request, also those that are no preflight and lack a token.
 //!
 //! [CORS]: https://fetch.spec.whatwg.org/#http-cors-protocol
 

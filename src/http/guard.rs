@@ -13,7 +13,7 @@ use axum::http::{HeaderMap, StatusCode, Uri, header};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 
-use super::ServeError;
+use super::HttpError;
 
 /// The hosts by which the server may be called, besides the loopback ones, and
 /// the origins of pages that may call it, besides those of these hosts.
@@ -45,12 +45,12 @@ enum HostRefusal {
 }
 
 impl Guard {
-    pub(super) fn new(hosts: &[String], origins: &[String]) -> Result<Self, ServeError> {
+    pub(super) fn new(hosts: &[String], origins: &[String]) -> Result<Self, HttpError> {
         let host = |text: &String| {
-            Host::parse(text).ok_or_else(|| ServeError::AllowedHost { text: text.clone() })
+            Host::parse(text).ok_or_else(|| HttpError::AllowedHost { text: text.clone() })
         };
         let origin = |text: &String| {
-            Origin::parse(text).ok_or_else(|| ServeError::AllowedOrigin { text: text.clone() })
+            Origin::parse(text).ok_or_else(|| HttpError::AllowedOrigin { text: text.clone() })
         };
         Ok(Guard {
             hosts: hosts.iter().map(host).collect::<Result<_, _>>()?,

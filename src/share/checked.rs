@@ -1,4 +1,4 @@
-//! Files are hashed before they are given, and again when they have changed.
+//! Files are hashed before they are sent, and again when they have changed.
 
 use std::collections::HashMap;
 use std::fs::{self, File};
@@ -9,8 +9,8 @@ use std::sync::Arc;
 use crate::digest::Digest;
 use crate::store::FileStamp;
 
-use super::shelf::Page;
-use super::{Share, lock};
+use super::content::{Share, lock};
+use super::index::SharedFile;
 
 /// More are never kept in mind; those of components long gone among them.
 const MAX_KNOWN: usize = 16 * 1024;
@@ -22,66 +22,67 @@ pub struct Checked {
 }
 
 impl Checked {
-    fn is_known(&self, page: &Page, stamp: FileStamp) -> bool {
-        self.known.get(&page.path) == Some(&(stamp, page.digest))
+    fn is_known(&self, shared: &SharedFile, stamp: FileStamp) -> bool {
+        self.known.get(&shared.path) == Some(&(stamp, shared.digest))
     }
 
-    fn note(&mut self, page: &Page, stamp: FileStamp) {
+    fn note(&mut self, shared: &SharedFile, stamp: FileStamp) {
         if self.known.len() >= MAX_KNOWN {
             self.known.clear();
         }
-        self.known.insert(page.path.clone(), (stamp, page.digest));
+        self.known
+            .insert(shared.path.clone(), (stamp, shared.digest));
     }
 }
 
 impl Share {
     /// The file, if its bytes are what they should be.
-    pub(super) async fn open(self: &Arc<Self>, page: &Page) -> Option<File> {
-        if let Some(file) = self.work(page, Share::opened).await {
+    pub(super) async fn open(self: &Arc<Self>, shared: &SharedFile) -> Option<File> {
+        if let Some(file) = self.work(shared, Share::opened).await {
             return Some(file);
         }
         // The semaphore is never closed.
         let _turn = self.hashing.acquire().await.ok()?;
-        self.work(page, Share::hashed).await
+        self.work(shared, Share::hashed).await
     }
 
     async fn work(
         self: &Arc<Self>,
-        page: &Page,
-        how: fn(&Share, &Page) -> Option<File>,
+        shared: &SharedFile,
+        how: fn(&Share, &SharedFile) -> Option<File>,
     ) -> Option<File> {
-        let (share, page) = (self.clone(), page.clone());
-        let work = move || how(&share, &page);
+        let (share, shared) = (self.clone(), shared.clone());
+        let work = move || how(&share, &shared);
         tokio::task::spawn_blocking(work).await.ok()?
     }
 
     /// A file that was hashed before, and is unchanged.
-    fn opened(&self, page: &Page) -> Option<File> {
-        let file = open(&page.path).ok()?;
+    fn opened(&self, shared: &SharedFile) -> Option<File> {
+        let file = open(&shared.path).ok()?;
         let stamp = FileStamp::of_file(&file)?;
-        lock(&self.checked).is_known(page, stamp).then_some(file)
+        lock(&self.checked).is_known(shared, stamp).then_some(file)
     }
 
-    fn hashed(&self, page: &Page) -> Option<File> {
+    fn hashed(&self, shared: &SharedFile) -> Option<File> {
         // Another request may have waited for the same file.
-        self.opened(page).or_else(|| match self.hash(page) {
+        self.opened(shared).or_else(|| match self.hash(shared) {
             Ok(file) => file,
             Err(error) => {
-                tracing::warn!("cannot share `{}`: {error}", page.path.display());
+                tracing::warn!("cannot share `{}`: {error}", shared.path.display());
                 None
             }
         })
     }
 
-    fn hash(&self, page: &Page) -> io::Result<Option<File>> {
-        let mut file = open(&page.path)?;
+    fn hash(&self, shared: &SharedFile) -> io::Result<Option<File>> {
+        let mut file = open(&shared.path)?;
         let before = FileStamp::of_file(&file);
         let (digest, size) = Digest::of_reader(&file)?;
-        if (digest, size) != (page.digest, page.size) {
+        if (digest, size) != (shared.digest, shared.size) {
             tracing::warn!(
                 "`{}` is not shared: it is {digest}, and {} was installed",
-                page.path.display(),
-                page.digest
+                shared.path.display(),
+                shared.digest
             );
             return Ok(None);
         }
@@ -89,7 +90,7 @@ impl Share {
             && stamp.is_settled()
             && FileStamp::of_file(&file) == before
         {
-            lock(&self.checked).note(page, stamp);
+            lock(&self.checked).note(shared, stamp);
         }
         file.rewind()?;
         Ok(Some(file))

@@ -7,7 +7,7 @@
 
 use std::sync::Arc;
 
-use super::shelf::Book;
+use super::index::SharedArtifact;
 
 /// A repository as others ask for it.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -19,35 +19,40 @@ pub struct Repository {
 
 pub enum Pick {
     /// At least one.
-    Of(Vec<Arc<Book>>),
+    Of(Vec<Arc<SharedArtifact>>),
     None,
     /// Of more than one registry.
     Several,
 }
 
 /// The components of the repository.
-pub fn pick(repository: &Repository, books: Vec<Arc<Book>>) -> Pick {
+pub fn pick(repository: &Repository, artifacts: Vec<Arc<SharedArtifact>>) -> Pick {
     let Repository { registry, name } = repository;
-    let of = |wanted: &dyn Fn(&Book) -> bool| -> Vec<Arc<Book>> {
-        let found = books.iter().filter(|book| wanted(book));
+    let of = |wanted: &dyn Fn(&SharedArtifact) -> bool| -> Vec<Arc<SharedArtifact>> {
+        let found = artifacts.iter().filter(|artifact| wanted(artifact));
         found.cloned().collect()
     };
     if let Some(registry) = registry {
-        let found =
-            of(&|book| book.registry.eq_ignore_ascii_case(registry) && book.repository == *name);
+        let found = of(&|artifact| {
+            artifact.registry.eq_ignore_ascii_case(registry) && artifact.repository == *name
+        });
         return one_of(found);
     }
-    let found = of(&|book| is_full_name(name, &book.registry, &book.repository));
+    let found = of(&|artifact| is_full_name(name, &artifact.registry, &artifact.repository));
     if !found.is_empty() {
         return one_of(found);
     }
-    one_of(of(&|book| book.repository == *name))
+    one_of(of(&|artifact| artifact.repository == *name))
 }
 
-fn one_of(found: Vec<Arc<Book>>) -> Pick {
+fn one_of(found: Vec<Arc<SharedArtifact>>) -> Pick {
     match found.split_first() {
         None => Pick::None,
-        Some((first, rest)) if rest.iter().any(|book| book.registry != first.registry) => {
+        Some((first, rest))
+            if rest
+                .iter()
+                .any(|artifact| artifact.registry != first.registry) =>
+        {
             Pick::Several
         }
         Some(_) => Pick::Of(found),

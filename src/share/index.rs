@@ -12,11 +12,11 @@ use crate::reference::{ComponentId, Reference};
 use crate::registry::Visibility;
 use crate::store::{ComponentFiles, FileStamp, Metadata, Store, StoreError};
 
-use super::Scope;
+use super::content::Scope;
 
 /// A component that is shared.
 #[derive(Debug)]
-pub struct Book {
+pub struct SharedArtifact {
     /// `host[:port]`.
     pub registry: String,
     /// As hosts know it.
@@ -27,12 +27,12 @@ pub struct Book {
     /// What the tag named: the OCI manifest, or the index that led to it.
     pub named: Digest,
     pub created_at: Timestamp,
-    pages: Vec<Page>,
+    contents: Vec<SharedFile>,
 }
 
 /// One of its files.
 #[derive(Debug, Clone)]
-pub struct Page {
+pub struct SharedFile {
     pub digest: Digest,
     /// In bytes.
     pub size: u64,
@@ -41,16 +41,16 @@ pub struct Page {
     pub path: PathBuf,
 }
 
-/// What was found at the last look, so that the next reads what changed.
+/// What the last refresh found, so that the next reads only what changed.
 #[derive(Debug, Default)]
-pub struct Shelf {
+pub struct Index {
     places: HashMap<ComponentId, Place>,
 }
 
 #[derive(Debug)]
 struct Place {
     stamp: FileStamp,
-    book: Option<Arc<Book>>,
+    artifact: Option<Arc<SharedArtifact>>,
 }
 
 /// Why a component is not shared.
@@ -61,9 +61,13 @@ enum Kept {
     Incomplete,
 }
 
-impl Shelf {
+impl Index {
     /// What is shared now, the latest first.
-    pub fn look(&mut self, store: &Store, scope: Scope) -> Result<Vec<Arc<Book>>, StoreError> {
+    pub fn refresh(
+        &mut self,
+        store: &Store,
+        scope: Scope,
+    ) -> Result<Vec<Arc<SharedArtifact>>, StoreError> {
         let ids = store.ids()?;
         let mut before = std::mem::take(&mut self.places);
         for id in ids {
@@ -76,23 +80,26 @@ impl Shelf {
                 Some(place) if place.stamp == stamp && stamp.is_settled() => place,
                 _ => Place {
                     stamp,
-                    book: read(&id, &files, scope),
+                    artifact: read(&id, &files, scope),
                 },
             };
             self.places.insert(id, place);
         }
-        let books = self.places.values().filter_map(|place| place.book.clone());
-        let mut books: Vec<Arc<Book>> = books.collect();
-        books.sort_by_key(|book| std::cmp::Reverse(book.created_at));
-        Ok(books)
+        let artifacts = self
+            .places
+            .values()
+            .filter_map(|place| place.artifact.clone());
+        let mut artifacts: Vec<Arc<SharedArtifact>> = artifacts.collect();
+        artifacts.sort_by_key(|artifact| std::cmp::Reverse(artifact.created_at));
+        Ok(artifacts)
     }
 }
 
-fn read(id: &ComponentId, files: &ComponentFiles, scope: Scope) -> Option<Arc<Book>> {
+fn read(id: &ComponentId, files: &ComponentFiles, scope: Scope) -> Option<Arc<SharedArtifact>> {
     let metadata = Metadata::read(&files.metadata);
     let metadata = metadata.or_else(|_| Metadata::read(&files.metadata_copy));
-    match Book::of(metadata.ok()?, files, scope) {
-        Ok(book) => Some(Arc::new(book)),
+    match SharedArtifact::of(metadata.ok()?, files, scope) {
+        Ok(artifact) => Some(Arc::new(artifact)),
         Err(reason) => {
             match reason {
                 Kept::NotOfRegistry => tracing::debug!("`{id}` is not shared: it is a file"),
@@ -110,7 +117,7 @@ fn read(id: &ComponentId, files: &ComponentFiles, scope: Scope) -> Option<Arc<Bo
     }
 }
 
-impl Book {
+impl SharedArtifact {
     fn of(metadata: Metadata, files: &ComponentFiles, scope: Scope) -> Result<Self, Kept> {
         let (Reference::Oci(source), Identity::Oci { manifest_digest }) =
             (&metadata.source, &metadata.identity)
@@ -121,26 +128,26 @@ impl Book {
             return Err(Kept::Private);
         }
         let kept = metadata.kept.ok_or(Kept::Incomplete)?;
-        let mut pages: Vec<Page> = kept
+        let mut contents: Vec<SharedFile> = kept
             .into_iter()
-            .map(|kept| Page {
+            .map(|kept| SharedFile {
                 path: files.kept(&kept.digest),
                 digest: kept.digest,
                 size: kept.size,
                 media_type: kept.media_type,
             })
             .collect();
-        pages.push(Page {
+        contents.push(SharedFile {
             digest: metadata.digests.component,
             size: metadata.validation_stamp.file_size,
             media_type: None,
             path: files.wasm.clone(),
         });
-        let is_kept = |digest: &Digest| pages.iter().any(|page| page.digest == *digest);
+        let is_kept = |digest: &Digest| contents.iter().any(|shared| shared.digest == *digest);
         // The tag may have moved to an index around the same OCI manifest.
         let named = Some(*manifest_digest).filter(is_kept);
         let named = named.or(metadata.digests.manifest);
-        Ok(Book {
+        Ok(SharedArtifact {
             registry: source.registry().to_owned(),
             repository: source.hosted_repository().into_owned(),
             tag: source
@@ -149,17 +156,17 @@ impl Book {
                 .map(str::to_owned),
             named: named.ok_or(Kept::Incomplete)?,
             created_at: metadata.created_at,
-            pages,
+            contents,
         })
     }
 
-    pub fn document(&self, digest: &Digest) -> Option<&Page> {
-        let mut pages = self.pages.iter();
-        pages.find(|page| page.digest == *digest && page.media_type.is_some())
+    pub fn document(&self, digest: &Digest) -> Option<&SharedFile> {
+        let mut contents = self.contents.iter();
+        contents.find(|shared| shared.digest == *digest && shared.media_type.is_some())
     }
 
-    pub fn blob(&self, digest: &Digest) -> Option<&Page> {
-        let mut pages = self.pages.iter();
-        pages.find(|page| page.digest == *digest && page.media_type.is_none())
+    pub fn blob(&self, digest: &Digest) -> Option<&SharedFile> {
+        let mut contents = self.contents.iter();
+        contents.find(|shared| shared.digest == *digest && shared.media_type.is_none())
     }
 }

@@ -1,0 +1,29 @@
+//! The HTTP server: what stands between a listener and the routers that plug
+//! into it. It knows neither MCP nor what is shared.
+//!
+//! ```text
+//! connection (number, header size and time, stalled peers)
+//!   -> guard (Host and Origin: DNS rebinding)
+//!        |-> /healthz, /readyz
+//!        |-> registry routers, which check the token themselves
+//!        '-> cors -> auth (bearer token) -> intake (places, body) -> routers
+//! ```
+
+mod auth;
+mod connections;
+mod cors;
+mod error;
+mod guard;
+mod intake;
+mod limits;
+mod listen;
+mod server;
+mod stalled;
+mod tokens;
+
+pub use auth::{Auth, AuthRefusal, AuthScheme};
+pub use error::HttpError;
+pub use intake::{InFlight, Intake, IntakeRefusal, unavailable};
+pub use limits::HttpLimits;
+pub use server::{HttpOptions, HttpServer};
+pub use tokens::{Credential, TokenError, Tokens};

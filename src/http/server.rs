@@ -1,0 +1,121 @@
+//! One server, and the layers through which requests reach its routers.
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+
+use axum::Router;
+use axum::extract::State;
+use axum::http::StatusCode;
+use axum::middleware::{from_fn, from_fn_with_state};
+use axum::routing::get;
+use tokio::net::TcpListener;
+use tokio_util::sync::CancellationToken;
+use tower::ServiceBuilder;
+
+use super::auth::{self, Auth};
+use super::guard::{self, Guard};
+use super::intake::{self, Intake};
+use super::{HttpError, HttpLimits, connections, cors, listen};
+
+/// How the HTTP server is set up.
+#[derive(Debug, Clone, Default)]
+pub struct HttpOptions {
+    pub auth: Auth,
+    /// Hosts (`name` or `name:port`), besides the loopback ones, that the
+    /// `Host` and `Origin` headers of a request may name.
+    pub allowed_hosts: Vec<String>,
+    /// Origins (`https://name[:port]`), besides those of these hosts, that the
+    /// `Origin` header may name.
+    pub allowed_origins: Vec<String>,
+    pub limits: HttpLimits,
+}
+
+/// A listener, and the routers that answer its requests.
+pub struct HttpServer {
+    listener: TcpListener,
+    address: SocketAddr,
+    guard: Arc<Guard>,
+    auth: Arc<Auth>,
+    intake: Arc<Intake>,
+    limits: HttpLimits,
+    router: Router,
+}
+
+impl HttpServer {
+    /// Listens on `host:port`; nothing is answered before
+    /// [`serve`](Self::serve). Apart from it, so that a wrong option or a taken
+    /// port is an error before anything else is begun.
+    ///
+    /// # Errors
+    ///
+    /// [`HttpError`].
+    pub async fn bind(address: &str, options: HttpOptions) -> Result<Self, HttpError> {
+        let guard = Guard::new(&options.allowed_hosts, &options.allowed_origins)?;
+        let listener = listen::bind(address, &options.auth).await?;
+        let address = listener.local_addr().map_err(|source| HttpError::Bind {
+            address: address.to_owned(),
+            source,
+        })?;
+        Ok(HttpServer {
+            listener,
+            address,
+            guard: Arc::new(guard),
+            auth: Arc::new(options.auth),
+            intake: Arc::new(Intake::new(options.limits.clone())),
+            limits: options.limits,
+            router: Router::new(),
+        })
+    }
+
+    pub fn address(&self) -> SocketAddr {
+        self.address
+    }
+
+    pub fn limits(&self) -> &HttpLimits {
+        &self.limits
+    }
+
+    pub fn auth(&self) -> &Arc<Auth> {
+        &self.auth
+    }
+
+    pub fn intake(&self) -> &Arc<Intake> {
+        &self.intake
+    }
+
+    /// Adds routes whose requests need a bearer token and are taken in within
+    /// the limits, and which pages of admitted origins may use.
+    pub fn mount(&mut self, router: Router) {
+        let layers = ServiceBuilder::new()
+            .layer(from_fn(cors::answer))
+            .layer(from_fn_with_state(self.auth.clone(), auth::check))
+            .layer(from_fn_with_state(self.intake.clone(), intake::take));
+        self.mount_bare(router.layer(layers));
+    }
+
+    /// Adds routes behind the guard alone: the router asks [`auth`](Self::auth)
+    /// and [`intake`](Self::intake) itself, since its protocol words refusals.
+    pub fn mount_bare(&mut self, router: Router) {
+        self.router = std::mem::take(&mut self.router).merge(router);
+    }
+
+    /// Serves until `closing` is cancelled, then waits for the connections
+    /// there are to end.
+    pub async fn serve(self, closing: CancellationToken) {
+        let router = self
+            .router
+            .route("/healthz", get(async || "ok\n"))
+            .route("/readyz", get(ready).with_state(closing.clone()))
+            .layer(from_fn_with_state(self.guard, guard::check));
+        connections::serve(self.listener, router, self.limits, closing).await;
+    }
+}
+
+/// 200 while requests are taken, 503 after.
+async fn ready(State(closing): State<CancellationToken>) -> (StatusCode, &'static str) {
+    if closing.is_cancelled() {
+        (StatusCode::SERVICE_UNAVAILABLE, "closing\n")
+    } else {
+        (StatusCode::OK, "ok\n")
+    }
+}
