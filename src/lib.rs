@@ -48,6 +48,8 @@ pub mod registry;
 
 pub mod fetch;
 
+pub mod config;
+
 pub mod verify;
 
 pub mod store;
@@ -55,6 +57,8 @@ pub mod store;
 pub mod runtime;
 
 pub mod toolbox;
+
+pub mod install;
 
 pub mod service;
 

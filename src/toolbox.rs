@@ -1,8 +1,9 @@
 //! The live table of tools.
 //!
-//! A name never changes its meaning while the process lives: once a component
-//! has answered to it, no other component gets it, even after the first one is
-//! gone. A newcomer whose name is taken is offered under its component id.
+//! The store records which tool each name means. While the process lives, a name
+//! keeps its meaning even where the record changed: once a component has
+//! answered to it, no other component gets it, and a newcomer is offered under
+//! its component id.
 
 use std::collections::{BTreeMap, HashMap};
 use std::sync::{Arc, OnceLock, PoisonError, RwLock};
@@ -12,6 +13,7 @@ use tokio::sync::watch;
 
 use crate::reference::ComponentId;
 use crate::schema::{Reach, ToolRecord, shorten_name};
+use crate::store::ToolName;
 
 /// One exported function, under the name by which agents call it.
 #[derive(Debug)]
@@ -46,7 +48,11 @@ pub struct Toolbox {
 
 #[derive(Debug, Default)]
 struct State {
+    /// What the tool list shows.
     tools: BTreeMap<String, Arc<Tool>>,
+    /// What can be called, too, by names from before.
+    unlisted: HashMap<String, Arc<Tool>>,
+    /// Of each component, the listed names in the order of its tools.
     names: HashMap<ComponentId, Vec<String>>,
     reach: HashMap<ComponentId, Reach>,
     /// Who first answered to a name; entries outlive their component.
@@ -77,29 +83,44 @@ impl Toolbox {
         }
     }
 
-    /// Offers a component's tools in place of those it offered before, and
-    /// returns their names.
-    pub fn insert(&self, component: &ComponentId, records: Vec<ToolRecord>) -> Vec<String> {
-        let names = self.change(|state| {
+    /// Offers a component's tools by these names, in place of those that it
+    /// offered before, and returns the names that are listed. A tool without a
+    /// name is not offered.
+    pub fn insert(
+        &self,
+        component: &ComponentId,
+        records: Vec<ToolRecord>,
+        names: &[ToolName],
+    ) -> Vec<String> {
+        let listed = self.change(|state| {
             state.withdraw(component);
-            let mut names = Vec::with_capacity(records.len());
+            let mut listed = Vec::with_capacity(records.len());
             let reach = state.reach.get(component).copied().unwrap_or(Reach::ANY);
             for record in records {
-                let name = state.claim(component, &record.normalized_name);
-                names.push(name.clone());
-                let tool = Tool {
-                    name: name.clone(),
-                    component: component.clone(),
-                    record,
-                    reach,
-                };
-                state.tools.insert(name, Arc::new(tool));
+                let own = names
+                    .iter()
+                    .filter(|name| name.tool == record.normalized_name);
+                for wanted in own {
+                    let name = state.claim(component, wanted);
+                    let tool = Arc::new(Tool {
+                        name: name.clone(),
+                        component: component.clone(),
+                        record: record.clone(),
+                        reach,
+                    });
+                    if wanted.listed {
+                        listed.push(name.clone());
+                        state.tools.insert(name, tool);
+                    } else {
+                        state.unlisted.insert(name, tool);
+                    }
+                }
             }
-            state.names.insert(component.clone(), names.clone());
-            names
+            state.names.insert(component.clone(), listed.clone());
+            listed
         });
         self.version.send_modify(|version| *version += 1);
-        names
+        listed
     }
 
     /// Notes what a component's tools can change or reach, which clients are
@@ -112,15 +133,17 @@ impl Toolbox {
         let offered = self.change(|state| {
             state.reach.insert(component.clone(), reach);
             let names = state.names.get(component).cloned().unwrap_or_default();
-            for name in &names {
-                if let Some(tool) = state.tools.get_mut(name) {
-                    *tool = Arc::new(Tool {
-                        name: tool.name.clone(),
-                        component: tool.component.clone(),
-                        record: tool.record.clone(),
-                        reach,
-                    });
-                }
+            let State {
+                tools, unlisted, ..
+            } = state;
+            let listed = tools.values_mut().chain(unlisted.values_mut());
+            for tool in listed.filter(|tool| tool.component == *component) {
+                *tool = Arc::new(Tool {
+                    name: tool.name.clone(),
+                    component: tool.component.clone(),
+                    record: tool.record.clone(),
+                    reach,
+                });
             }
             !names.is_empty()
         });
@@ -151,7 +174,10 @@ impl Toolbox {
     }
 
     pub fn get(&self, name: &str) -> Option<Arc<Tool>> {
-        self.read(|state| state.tools.get(name).cloned())
+        self.read(|state| {
+            let listed = state.tools.get(name);
+            listed.or_else(|| state.unlisted.get(name)).cloned()
+        })
     }
 
     /// The names under which a component's tools are offered.
@@ -159,12 +185,21 @@ impl Toolbox {
         self.read(|state| state.names.get(component).cloned().unwrap_or_default())
     }
 
-    /// Whether a component offers just these.
-    pub fn offers(&self, component: &ComponentId, records: &[ToolRecord]) -> bool {
+    /// Whether a component offers just these tools, by as many names.
+    pub fn offers(
+        &self,
+        component: &ComponentId,
+        records: &[ToolRecord],
+        names: &[ToolName],
+    ) -> bool {
         self.read(|state| {
-            let names = state.names.get(component).into_iter().flatten();
-            let offered = names.filter_map(|name| state.tools.get(name));
+            let listed = state.names.get(component).into_iter().flatten();
+            let offered = listed.filter_map(|name| state.tools.get(name));
+            let wanted = names.iter().filter(|name| !name.listed);
             offered.map(|tool| &tool.record).eq(records)
+                && wanted
+                    .clone()
+                    .all(|name| state.unlisted.contains_key(&name.name))
         })
     }
 
@@ -191,19 +226,22 @@ impl State {
         for name in &names {
             self.tools.remove(name);
         }
+        self.unlisted.retain(|_, tool| tool.component != *component);
         names
     }
 
-    /// Finds a name that has never meant anything else, and keeps it.
-    fn claim(&mut self, component: &ComponentId, wanted: &str) -> String {
+    /// The wanted name, or one that has never meant anything else; kept from
+    /// now on.
+    fn claim(&mut self, component: &ComponentId, wanted: &ToolName) -> String {
         let owner = Owner::Component(component.clone());
-        let prefixed = format!("{component}_{wanted}");
-        let candidates = std::iter::once(wanted.to_owned())
+        let prefixed = format!("{component}_{}", wanted.tool);
+        let candidates = std::iter::once(wanted.name.clone())
             .chain(std::iter::once(shorten_name(&prefixed)))
             .chain((2u64..).map(|n| shorten_name(&format!("{prefixed}_{n}"))));
         for name in candidates {
             let free = self.owners.get(&name).is_none_or(|held| *held == owner);
-            if free && !self.tools.contains_key(&name) {
+            let offered = self.tools.contains_key(&name) || self.unlisted.contains_key(&name);
+            if free && !offered {
                 self.owners.insert(name.clone(), owner);
                 return name;
             }
@@ -236,14 +274,29 @@ mod tests {
         }
     }
 
+    /// Offers tools by their own names.
+    fn insert(toolbox: &Toolbox, component: &str, tools: &[&str]) -> Vec<String> {
+        let names: Vec<ToolName> = tools.iter().map(|tool| named(tool, tool, true)).collect();
+        let records = tools.iter().map(|tool| record(tool)).collect();
+        toolbox.insert(&id(component), records, &names)
+    }
+
+    fn named(tool: &str, name: &str, listed: bool) -> ToolName {
+        ToolName {
+            name: name.into(),
+            tool: tool.into(),
+            listed,
+        }
+    }
+
     #[test]
     fn a_newcomer_is_prefixed_and_the_first_keeps_its_name() {
         let toolbox = Toolbox::new(["load-component"]);
-        assert_eq!(toolbox.insert(&id("a"), vec![record("get")]), ["get"]);
-        assert_eq!(toolbox.insert(&id("b"), vec![record("get")]), ["b_get"]);
+        assert_eq!(insert(&toolbox, "a", &["get"]), ["get"]);
+        assert_eq!(insert(&toolbox, "b", &["get"]), ["b_get"]);
         assert_eq!(toolbox.get("get").unwrap().component, id("a"));
         assert_eq!(
-            toolbox.insert(&id("c"), vec![record("load-component")]),
+            insert(&toolbox, "c", &["load-component"]),
             ["c_load-component"]
         );
     }
@@ -251,10 +304,10 @@ mod tests {
     #[test]
     fn a_name_keeps_its_meaning_after_its_component_is_gone() {
         let toolbox = Toolbox::new([""; 0]);
-        toolbox.insert(&id("a"), vec![record("get")]);
+        insert(&toolbox, "a", &["get"]);
         assert_eq!(toolbox.remove(&id("a")), ["get"]);
-        assert_eq!(toolbox.insert(&id("b"), vec![record("get")]), ["b_get"]);
-        assert_eq!(toolbox.insert(&id("a"), vec![record("get")]), ["get"]);
+        assert_eq!(insert(&toolbox, "b", &["get"]), ["b_get"]);
+        assert_eq!(insert(&toolbox, "a", &["get"]), ["get"]);
     }
 
     #[test]
@@ -262,7 +315,7 @@ mod tests {
         let toolbox = Toolbox::new([""; 0]);
         let changes = toolbox.changes();
         assert!(toolbox.set_reach(&id("a"), Reach::NONE));
-        toolbox.insert(&id("a"), vec![record("x")]);
+        insert(&toolbox, "a", &["x"]);
         assert_eq!(toolbox.get("x").unwrap().reach, Reach::NONE);
         assert_eq!(*changes.borrow(), 1);
         assert!(!toolbox.set_reach(&id("a"), Reach::NONE));
@@ -278,10 +331,23 @@ mod tests {
     fn a_replacement_withdraws_what_the_new_version_lacks() {
         let toolbox = Toolbox::new([""; 0]);
         let changes = toolbox.changes();
-        toolbox.insert(&id("a"), vec![record("x"), record("y")]);
-        toolbox.insert(&id("a"), vec![record("y"), record("z")]);
+        insert(&toolbox, "a", &["x", "y"]);
+        insert(&toolbox, "a", &["y", "z"]);
         let names: Vec<_> = toolbox.list().iter().map(|t| t.name.clone()).collect();
         assert_eq!(names, ["y", "z"]);
         assert_eq!(*changes.borrow(), 2);
+    }
+
+    #[test]
+    fn an_unlisted_name_can_be_called_until_its_component_is_gone() {
+        let toolbox = Toolbox::new([""; 0]);
+        let names = [named("get", "get", true), named("get", "old_get", false)];
+        let listed = toolbox.insert(&id("a"), vec![record("get")], &names);
+        assert_eq!(listed, ["get"]);
+        assert_eq!(toolbox.list().len(), 1);
+        assert_eq!(toolbox.get("old_get").unwrap().component, id("a"));
+        assert!(toolbox.offers(&id("a"), &[record("get")], &names));
+        toolbox.remove(&id("a"));
+        assert!(toolbox.get("old_get").is_none());
     }
 }

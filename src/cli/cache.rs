@@ -39,9 +39,6 @@ enum CacheCommand {
         /// Only what downloads left that were killed or broke off
         #[arg(long, conflicts_with_all = ["compiled", "id"])]
         downloads: bool,
-        /// Only catalogs: none is kept on disk, they are part of the program
-        #[arg(long, conflicts_with_all = ["compiled", "downloads", "id"])]
-        catalogs: bool,
     },
     /// Hash every byte again and compare every record with its component
     Verify {
@@ -72,12 +69,10 @@ impl Cache {
                 id,
                 compiled,
                 downloads,
-                catalogs,
             } => {
-                let what = match (compiled, downloads, catalogs) {
-                    (true, ..) => Clear::Compiled,
-                    (_, true, _) => Clear::Downloads,
-                    (.., true) => Clear::Catalogs,
+                let what = match (compiled, downloads) {
+                    (true, _) => Clear::Compiled,
+                    (_, true) => Clear::Downloads,
                     _ => Clear::Everything,
                 };
                 output::print(&service.cache_clear(id.as_ref(), what)?, global.output);

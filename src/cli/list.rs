@@ -4,7 +4,7 @@ use serde::Serialize;
 use crate::service::{ComponentSummary, Health};
 
 use super::output::{self, Present, grid, listed, size};
-use super::{Failure, Global, Opening};
+use super::{Failure, Global, Opening, block_on};
 
 /// Show the installed components
 #[derive(Args)]
@@ -29,7 +29,8 @@ enum Columns {
 
 impl List {
     pub(super) fn run(self, global: &Global) -> Result<(), Failure> {
-        let components = global.open(Opening::default())?.list()?;
+        let service = global.open(Opening::default())?;
+        let components = block_on(async { Ok(service.list().await?) })?;
         let columns = if self.long {
             Columns::State
         } else {

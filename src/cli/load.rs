@@ -5,7 +5,7 @@ use clap::Args;
 use crate::digest::Digest;
 use crate::reference::ComponentId;
 use crate::service::{
-    Compile, Described, LoadOutcome, LoadRequest, LoadStatus, Origin, PolicyChoice,
+    Compile, Described, LoadOutcome, LoadRequest, LoadStatus, Origin, PolicyChoice, Uncallable,
 };
 use crate::verify::Verification;
 
@@ -114,9 +114,14 @@ impl Present for LoadOutcome {
                 .into(),
             ),
             ("tools", listed(&self.tool_names)),
+            (
+                "no tools",
+                listed(&self.not_callable.iter().map(told).collect::<Vec<_>>()),
+            ),
             ("digest", receipt.transfer.content_digest.to_string()),
             ("trust", receipt.trust.to_string()),
         ];
+        rows.retain(|(label, _)| *label != "no tools" || !self.not_callable.is_empty());
         for (label, permissions) in [
             ("granted", &self.granted_permissions),
             ("not granted", &self.not_granted),
@@ -138,6 +143,10 @@ impl Present for LoadOutcome {
         rows.push(("time", format!("{} ms", receipt.total_ms)));
         pairs(&rows)
     }
+}
+
+fn told(function: &Uncallable) -> String {
+    format!("{}: {}", function.name, function.reason)
 }
 
 fn described(permissions: &[Described]) -> String {

@@ -47,7 +47,7 @@ use crate::error::{Class, Diagnose, Report};
 use crate::mcp;
 use crate::net::Network;
 use crate::registry::{CredentialOptions, Given};
-use crate::service::{self, Service, ServiceOptions};
+use crate::service::{self, Audience, Service, ServiceOptions};
 
 use output::Format;
 
@@ -192,6 +192,8 @@ struct Opening {
     ca: Vec<PathBuf>,
     /// The server's own files, which no grant reaches.
     withheld: Vec<PathBuf>,
+    /// From where agents reach the server.
+    audience: Audience,
 }
 
 impl Global {
@@ -213,6 +215,7 @@ impl Global {
             },
             ca_files: opening.ca,
             withheld: opening.withheld,
+            audience: opening.audience,
         };
         Ok(Service::open(options)?)
     }

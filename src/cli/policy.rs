@@ -53,7 +53,8 @@ impl Policy {
     pub(super) fn run(self, global: &Global) -> Result<(), Failure> {
         match self.verb {
             Verb::Get { id, yaml } => {
-                let report = global.open(Opening::default())?.policy(&id)?;
+                let service = global.open(Opening::default())?;
+                let report = block_on(async { Ok(service.policy(&id).await?) })?;
                 if yaml {
                     print!("{}", report.document);
                 } else {

@@ -1,3 +1,4 @@
+use std::net::IpAddr;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
@@ -8,7 +9,7 @@ use tokio_util::sync::CancellationToken;
 use crate::error::{Class, Diagnose};
 use crate::http::{Auth, HttpLimits, HttpOptions, HttpServer, Tokens};
 use crate::mcp::{self, AuditLog, Builtins, CallTool, Changes, Grants, Offer, Settings};
-use crate::service::{Service, Watch};
+use crate::service::{Audience, Service, Watch};
 use crate::share::{self, Scope};
 use crate::store::Store;
 
@@ -108,6 +109,7 @@ impl Serve {
             call_timeout: self.call_timeout.map(Duration::from_secs),
             ca: self.authorities.ca.clone(),
             withheld: own.flatten().cloned().collect(),
+            audience: self.audience(),
             ..Opening::default()
         })?;
         if !service.agents().call_tool {
@@ -160,6 +162,18 @@ impl Serve {
             }
         }
         Ok(())
+    }
+
+    /// Whatever is not surely a loopback address can be reached by others.
+    fn audience(&self) -> Audience {
+        let host = self.bind.rsplit_once(':').map_or("", |(host, _)| host);
+        let address = host.trim_start_matches('[').trim_end_matches(']').parse();
+        let is_loopback = address.is_ok_and(|address: IpAddr| address.is_loopback());
+        match self.transport {
+            Transport::Stdio => Audience::ThisMachine,
+            _ if is_loopback || host == "localhost" => Audience::ThisMachine,
+            _ => Audience::Others,
+        }
     }
 
     fn settings(&self) -> Result<Settings, Failure> {

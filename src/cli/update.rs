@@ -1,12 +1,9 @@
-use std::sync::Arc;
-
 use clap::Args;
-use serde::Serialize;
 
 use crate::digest::Digest;
-use crate::error::{Class, Diagnose, Report};
+use crate::error::{Class, Diagnose};
 use crate::reference::ComponentId;
-use crate::service::{Freshness, Review, Service, UpdateStatus, Updated};
+use crate::service::{Review, UpdateStatus, Updated, Updates};
 
 use super::authorities::AuthorityArgs;
 use super::changes;
@@ -48,22 +45,6 @@ pub struct Update {
     authorities: AuthorityArgs,
 }
 
-#[derive(Serialize)]
-struct Updates {
-    components: Vec<Updated>,
-    /// What could not be updated, and why.
-    #[serde(skip_serializing_if = "Vec::is_empty")]
-    failures: Vec<Failed>,
-}
-
-#[derive(Serialize)]
-struct Failed {
-    component_id: ComponentId,
-    error: Report,
-    #[serde(skip)]
-    class: Class,
-}
-
 impl Update {
     pub(super) fn run(self, global: &Global) -> Result<(), Failure> {
         let review = match (self.dry_run, self.accept) {
@@ -84,56 +65,32 @@ impl Update {
                     components: vec![service.update(id, review, &bar).await?],
                     failures: Vec::new(),
                 }),
-                None => all(&service, review, &bar).await,
+                None => Ok(service.update_all(review, &bar).await?),
             }
         })?;
         drop(bar);
         output::print(&updates, global.output);
-        updates.end()
+        end(&updates)
     }
 }
 
-/// Asks all sources at once, then updates one component after the other.
-async fn all(service: &Arc<Service>, review: Review, bar: &Bar) -> Result<Updates, Failure> {
-    let mut updates = Updates {
-        components: Vec::new(),
-        failures: Vec::new(),
-    };
-    for component in service.outdated().await? {
-        if matches!(component.freshness, Freshness::Current | Freshness::Pinned) {
-            continue;
+/// Succeeds if every update was made that could be.
+fn end(updates: &Updates) -> Result<(), Failure> {
+    if let Some(first) = updates.failures.first() {
+        return Err(NotUpdated {
+            failed: updates.failures.len(),
+            class: first.class,
         }
-        let id = component.component_id;
-        match service.update(&id, review, bar).await {
-            Ok(updated) => updates.components.push(updated),
-            Err(error) => updates.failures.push(Failed {
-                component_id: id,
-                error: Report::new(&error),
-                class: error.class(),
-            }),
-        }
+        .into());
     }
-    Ok(updates)
-}
-
-impl Updates {
-    fn end(&self) -> Result<(), Failure> {
-        if let Some(first) = self.failures.first() {
-            return Err(NotUpdated {
-                failed: self.failures.len(),
-                class: first.class,
-            }
-            .into());
-        }
-        let components = self.components.iter();
-        let held = components.filter(|one| one.status == UpdateStatus::Held);
-        let held: Vec<_> = held
-            .map(|one| (one.component_id.clone(), one.now.whole()))
-            .collect();
-        match held.is_empty() {
-            true => Ok(()),
-            false => Err(NotAccepted { held }.into()),
-        }
+    let components = updates.components.iter();
+    let held = components.filter(|one| one.status == UpdateStatus::Held);
+    let held: Vec<_> = held
+        .map(|one| (one.component_id.clone(), one.now.whole()))
+        .collect();
+    match held.is_empty() {
+        true => Ok(()),
+        false => Err(NotAccepted { held }.into()),
     }
 }
 
@@ -155,7 +112,7 @@ fn told(updated: &Updated) -> String {
     let status = match updated.status {
         UpdateStatus::UpToDate => return format!("{id}: up to date"),
         UpdateStatus::Available => "another version is available",
-        UpdateStatus::Held => "another version waits to be accepted",
+        UpdateStatus::Held => "another version needs `--accept`",
         UpdateStatus::Updated => "updated",
     };
     let mut text = format!("{id}: {status}\n{}", changes::table(&updated.changes));
@@ -170,7 +127,7 @@ fn told(updated: &Updated) -> String {
 
 /// What came would change more than code, or is not what was accepted.
 #[derive(Debug, thiserror::Error)]
-#[error("Updates that wait to be accepted: {}", held.len())]
+#[error("{} {} `--accept`", held.len(), if held.len() == 1 { "update needs" } else { "updates need" })]
 struct NotAccepted {
     held: Vec<(ComponentId, Digest)>,
 }

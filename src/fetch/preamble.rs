@@ -16,8 +16,20 @@ pub(super) fn check(start: &[u8]) -> Result<(), ErrorKind> {
     match start {
         [0, b'a', b's', b'm', _, _, 1, 0, ..] => Ok(()),
         [0, b'a', b's', b'm', _, _, 0, 0, ..] => Err(ErrorKind::CoreModule),
-        _ => Err(ErrorKind::NotWasm {
-            start: start.escape_ascii().to_string(),
-        }),
+        _ => Err(ErrorKind::NotWasm { kind: kind(start) }),
+    }
+}
+
+/// What it is instead, as far as its kind is known. The bytes themselves are
+/// not told: the file may be a secret that somebody is probing for.
+fn kind(start: &[u8]) -> &'static str {
+    match start {
+        [] => "it is empty",
+        [0x1f, 0x8b, ..] | [b'P', b'K', 3, 4, ..] | [0x28, 0xb5, 0x2f, 0xfd, ..] => {
+            "it is an archive or compressed"
+        }
+        [b'<', ..] => "it looks like a web page",
+        [b'(', ..] => "it looks like WebAssembly text, which is read from `.wat` files only",
+        _ => "it does not begin as WebAssembly does",
     }
 }

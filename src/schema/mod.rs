@@ -91,6 +91,14 @@ pub struct ToolRecord {
     pub outcome: Outcome,
 }
 
+/// An exported function that is no tool.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Uncallable {
+    /// The WIT path.
+    pub name: String,
+    pub reason: String,
+}
+
 /// How a call can end.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
@@ -171,6 +179,20 @@ impl Description {
             .filter_map(|function| match &function.body {
                 Callable::Yes { tool } => Some(tool.clone()),
                 Callable::No { .. } => None,
+            })
+            .collect()
+    }
+
+    /// The functions that are no tools, and why.
+    pub fn uncallable(&self) -> Vec<Uncallable> {
+        let functions = self.functions.iter();
+        functions
+            .filter_map(|function| match &function.body {
+                Callable::Yes { .. } => None,
+                Callable::No { reason } => Some(Uncallable {
+                    name: function.export.to_string(),
+                    reason: reason.clone(),
+                }),
             })
             .collect()
     }

@@ -6,13 +6,14 @@ use std::time::{Duration, Instant};
 use serde_json::{Map, Value};
 use tokio_util::sync::CancellationToken;
 
+use crate::install::Request;
 use crate::reference::ComponentId;
 use crate::runtime::{CallError, CompileError, Denial, DenialKind, Returned};
+use crate::store::Store;
 use crate::text::distance;
 use crate::toolbox::Tool;
 
 use super::denied::Denied;
-use super::grants::Request;
 use super::{Error, Service};
 
 /// How often a call follows a component that is replaced under it.
@@ -84,14 +85,14 @@ impl Service {
             let Some(id) = report.outdated() else { break };
             // Another process may have replaced or unloaded the component a
             // moment ago. Code that is refused is not compiled again.
-            if self.follow(id).await.is_err() {
+            if self.sync_from_disk(id).await.is_err() {
                 break;
             }
             report = self.call_named(tool, args, stop).await;
         }
         if let Some(id) = report.changed() {
-            // Nobody did: its bytes are others, whatever its stamp says.
-            if let Err(error) = self.doubt(id).await {
+            // The file was modified although its stamp is unchanged.
+            if let Err(error) = self.revalidate(id).await {
                 report.outcome = Err(error);
             }
         }
@@ -118,7 +119,7 @@ impl Service {
         stop: &CancellationToken,
     ) -> CallReport {
         let id = &tool.component;
-        let program = match self.program(id) {
+        let program = match self.program(id).await {
             Ok(program) => program,
             Err(error) => return CallReport::failed(Some(id.clone()), error),
         };
@@ -154,10 +155,10 @@ impl Service {
     /// The variables that a component asks for and is not granted. None where
     /// that cannot be known: it is but a hint.
     async fn missing_variables(self: &Arc<Self>, id: &ComponentId) -> Vec<String> {
-        let (service, id) = (self.clone(), id.clone());
-        let find = move || {
-            let requested = Request::of(&service.installed(&id).ok()?.metadata).policy;
-            let granted = service.store.granted(&id).ok()?.policy;
+        let id = id.clone();
+        let find = move |store: &Store| {
+            let requested = Request::of(&store.get(&id).ok()??.metadata).policy;
+            let granted = store.granted(&id).ok()?.policy;
             let requested = requested.environment.allow.into_iter();
             let mut keys: Vec<String> = requested.map(|rule| rule.key).collect();
             keys.retain(|key| {
@@ -169,7 +170,7 @@ impl Service {
             });
             Some(keys)
         };
-        let found = tokio::task::spawn_blocking(find).await;
+        let found = self.disk.run(find).await;
         found.ok().flatten().unwrap_or_default()
     }
 

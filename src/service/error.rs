@@ -1,18 +1,13 @@
-use std::sync::Arc;
-
+use crate::config::ConfigError;
 use crate::error::{Class, Diagnose};
-use crate::fetch::FetchError;
-use crate::policy::{Permission, PolicyError};
-use crate::reference::{ComponentId, InvalidComponentId, InvalidReference};
+use crate::install;
+use crate::policy::Permission;
+use crate::reference::{ComponentId, InvalidComponentId, InvalidReference, Shown};
 use crate::registry::LoginError;
-use crate::runtime::{CallError, CompileError};
-use crate::schema::SchemaError;
+use crate::runtime::CallError;
 use crate::store::{SecretError, StoreError};
-use crate::verify::VerifyError;
 
-use super::config::ConfigError;
-
-/// Why a verb failed: the error of the stage that failed.
+/// Why a verb failed: its own reason, or the error of the layer below.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
     #[error(transparent)]
@@ -22,29 +17,17 @@ pub enum Error {
     #[error(transparent)]
     Id(#[from] InvalidComponentId),
     #[error(transparent)]
-    Fetch(#[from] FetchError),
+    Install(#[from] install::Error),
     #[error(transparent)]
     Login(#[from] LoginError),
-    #[error(transparent)]
-    Verify(#[from] VerifyError),
-    #[error(transparent)]
-    Schema(#[from] SchemaError),
-    #[error(transparent)]
-    Policy(#[from] PolicyError),
     #[error(transparent)]
     Store(#[from] StoreError),
     #[error(transparent)]
     Secret(#[from] SecretError),
     #[error(transparent)]
-    Compile(#[from] Arc<CompileError>),
-    #[error(transparent)]
     Call(#[from] CallError),
     #[error("There is no tool `{name}`")]
     UnknownTool { name: String, similar: Vec<String> },
-    #[error(
-        "Components from web servers are loaded by digest only (`require_digest` in config.toml)"
-    )]
-    DigestRequired,
     #[error("`{id}` was not granted to {permission}")]
     NotGranted {
         id: ComponentId,
@@ -60,53 +43,55 @@ pub enum Error {
     },
     #[error("`{id}` is no longer the component that the user was asked about")]
     ComponentChanged { id: ComponentId },
-    #[error("A worker ended before its time")]
+    #[error("Agents may not load components from `{source_shown}`")]
+    SourceNotAllowed { source_shown: Shown },
+    #[error("`{source_shown}` is no component that agents may load")]
+    NotForAgents { source_shown: Shown },
+    #[error("A worker thread panicked")]
     Worker(#[from] tokio::task::JoinError),
 }
 
+/// How one kind of error is known: its code and class, or the error of the
+/// layer below, which knows both.
+enum Kind<'a> {
+    Own(&'static str, Class),
+    Below(&'a dyn Diagnose),
+}
+
 impl Error {
-    fn stage(&self) -> Option<&dyn Diagnose> {
-        Some(match self {
-            Error::Config(error) => error,
-            Error::Reference(error) => error,
-            Error::Id(error) => error,
-            Error::Fetch(error) => error,
-            Error::Login(error) => error,
-            Error::Verify(error) => error,
-            Error::Schema(error) => error,
-            Error::Policy(error) => error,
-            Error::Store(error) => error,
-            Error::Secret(error) => error,
-            Error::Compile(error) => error.as_ref(),
-            Error::Call(error) => error,
-            Error::UnknownTool { .. }
-            | Error::DigestRequired
-            | Error::NotGranted { .. }
-            | Error::FutileGrant { .. }
-            | Error::ComponentChanged { .. }
-            | Error::Worker(_) => return None,
-        })
+    fn kind(&self) -> Kind<'_> {
+        match self {
+            Error::Config(error) => Kind::Below(error),
+            Error::Reference(error) => Kind::Below(error),
+            Error::Id(error) => Kind::Below(error),
+            Error::Install(error) => Kind::Below(error),
+            Error::Login(error) => Kind::Below(error),
+            Error::Store(error) => Kind::Below(error),
+            Error::Secret(error) => Kind::Below(error),
+            Error::Call(error) => Kind::Below(error),
+            Error::UnknownTool { .. } => Kind::Own("unknown-tool", Class::NotFound),
+            Error::NotGranted { .. } => Kind::Own("permission-not-granted", Class::NotFound),
+            Error::FutileGrant { .. } => Kind::Own("futile-grant", Class::Usage),
+            Error::ComponentChanged { .. } => Kind::Own("component-changed", Class::Verification),
+            Error::SourceNotAllowed { .. } => Kind::Own("source-not-allowed", Class::Usage),
+            Error::NotForAgents { .. } => Kind::Own("not-for-agents", Class::NotFound),
+            Error::Worker(_) => Kind::Own("internal", Class::Other),
+        }
     }
 }
 
 impl Diagnose for Error {
     fn code(&self) -> &'static str {
-        match self {
-            Error::UnknownTool { .. } => "unknown-tool",
-            Error::DigestRequired => "digest-required",
-            Error::NotGranted { .. } => "permission-not-granted",
-            Error::FutileGrant { .. } => "futile-grant",
-            Error::ComponentChanged { .. } => "component-changed",
-            _ => self.stage().map_or("internal", Diagnose::code),
+        match self.kind() {
+            Kind::Own(code, _) => code,
+            Kind::Below(error) => error.code(),
         }
     }
 
     fn class(&self) -> Class {
-        match self {
-            Error::UnknownTool { .. } | Error::NotGranted { .. } => Class::NotFound,
-            Error::FutileGrant { .. } => Class::Usage,
-            Error::DigestRequired | Error::ComponentChanged { .. } => Class::Verification,
-            _ => self.stage().map_or(Class::Other, Diagnose::class),
+        match self.kind() {
+            Kind::Own(_, class) => class,
+            Kind::Below(error) => error.class(),
         }
     }
 
@@ -118,9 +103,6 @@ impl Diagnose for Error {
             Error::UnknownTool { similar, .. } => {
                 Some(format!("did you mean `{}`?", similar.join("` or `")))
             }
-            Error::DigestRequired => {
-                Some("give the digest with `--digest`, or as `#sha256=…` in the address".into())
-            }
             Error::NotGranted { id, granted, .. } if granted.is_empty() => {
                 Some(format!("nothing is granted to `{id}`"))
             }
@@ -130,11 +112,27 @@ impl Diagnose for Error {
             Error::ComponentChanged { .. } => {
                 Some("nothing was granted; whoever wants this must ask about it anew".into())
             }
-            _ => self.stage().and_then(Diagnose::hint),
+            Error::SourceNotAllowed { .. } => Some(
+                "only the operator can change that: `[agents] sources` in config.toml lists what \
+                 agents may load"
+                    .into(),
+            ),
+            Error::NotForAgents { .. } => Some(
+                "the server's log says why; `[agents] sources` in config.toml lists what agents \
+                 may load"
+                    .into(),
+            ),
+            _ => match self.kind() {
+                Kind::Own(..) => None,
+                Kind::Below(error) => error.hint(),
+            },
         }
     }
 
     fn facts(&self) -> Vec<(&'static str, String)> {
-        self.stage().map(Diagnose::facts).unwrap_or_default()
+        match self.kind() {
+            Kind::Own(..) => Vec::new(),
+            Kind::Below(error) => error.facts(),
+        }
     }
 }

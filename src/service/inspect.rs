@@ -8,13 +8,12 @@ use serde::Serialize;
 use serde_json::Value;
 
 use crate::fetch::{Fetched, Progress, Receipt};
-use crate::policy;
+use crate::install::{self, Examined, describe};
 use crate::reference::{ComponentId, Reference, Shown};
-use crate::schema::{Callable, Description, ToolRecord};
-use crate::store::{Digests, Installed, StoreError};
-use crate::verify::{self, Requirements, Trust, Verification};
+use crate::schema::{ToolRecord, Uncallable};
+use crate::store::{Digests, Installed, Store, StoreError, ToolName};
+use crate::verify::{Requirements, Trust, Verification};
 
-use super::load::describe;
 use super::{Error, Service};
 
 /// What to inspect.
@@ -36,6 +35,7 @@ pub struct Inspection {
     pub world: String,
     pub exports: Vec<String>,
     pub imports: Vec<String>,
+    /// Those of an installed component under the names that agents call.
     pub tools: Vec<ToolRecord>,
     pub not_callable: Vec<Uncallable>,
     pub requested_permissions: Option<Value>,
@@ -43,13 +43,6 @@ pub struct Inspection {
     pub annotations: BTreeMap<String, String>,
     pub receipt: Receipt,
     pub wit: String,
-}
-
-/// An exported function that is not a tool.
-#[derive(Debug, Clone, Serialize)]
-pub struct Uncallable {
-    pub name: String,
-    pub reason: String,
 }
 
 impl Service {
@@ -65,19 +58,26 @@ impl Service {
     ) -> Result<Inspection, Error> {
         match target {
             Target::Installed(id) => {
-                let service = self.clone();
-                tokio::task::spawn_blocking(move || inspect_installed(service.installed(&id)?))
-                    .await?
+                let installed = self.installed(&id).await?;
+                let inspect = move |store: &Store| {
+                    let names = store.names_of(&installed.metadata);
+                    inspect_installed(installed, &names)
+                };
+                self.disk.run(inspect).await?
             }
             Target::Source(reference) => {
-                let resolved = self.fetcher.resolve(&reference).await?;
+                let fetcher = &self.installer.fetcher;
+                let resolved = fetcher
+                    .resolve(&reference)
+                    .await
+                    .map_err(install::Error::from)?;
                 let place = std::env::temp_dir();
                 let staging =
                     tempfile::tempdir().map_err(StoreError::io("create a directory in", place))?;
-                let fetched = self
-                    .fetcher
+                let fetched = fetcher
                     .fetch(resolved, staging.path(), progress)
-                    .await?;
+                    .await
+                    .map_err(install::Error::from)?;
                 tokio::task::spawn_blocking(move || inspect_fetched(fetched, staging.path()))
                     .await?
             }
@@ -85,11 +85,17 @@ impl Service {
     }
 }
 
-fn inspect_installed(installed: Installed) -> Result<Inspection, Error> {
-    let metadata = installed.metadata;
+fn inspect_installed(installed: Installed, names: &[ToolName]) -> Result<Inspection, Error> {
+    let mut metadata = installed.metadata;
+    for tool in &mut metadata.tools {
+        let offered = names.iter().find(|name| name.tool == tool.normalized_name);
+        if let Some(offered) = offered {
+            tool.normalized_name.clone_from(&offered.name);
+        }
+    }
     let description = describe(&installed.files.wasm, metadata.component_id.as_str())?;
     Ok(Inspection {
-        not_callable: uncallable(&description),
+        not_callable: description.uncallable(),
         component_id: metadata.component_id,
         source: metadata.source.shown(),
         digests: metadata.digests,
@@ -112,18 +118,16 @@ fn inspect_fetched(fetched: Fetched, _staging: &Path) -> Result<Inspection, Erro
         digest: None,
         verification: Verification::Required,
     };
-    let verified = verify::verify(fetched, &requirements)?;
-    let (fetched, trust) = verified.into_parts();
     let component_id = fetched.reference.default_id()?;
-    let description = describe(&fetched.component.path, component_id.as_str())?;
-    let requested_permissions = fetched
-        .policy
-        .as_deref()
-        .map(policy::requested_permissions)
-        .transpose()?;
+    let Examined {
+        verified,
+        description,
+        requested_permissions,
+    } = Examined::new(fetched, &requirements, component_id.as_str())?;
+    let (fetched, trust) = verified.into_parts();
     let artifact = fetched.artifact;
     Ok(Inspection {
-        not_callable: uncallable(&description),
+        not_callable: description.uncallable(),
         tools: description.callable(),
         component_id,
         source: fetched.reference.shown(),
@@ -143,18 +147,4 @@ fn inspect_fetched(fetched: Fetched, _staging: &Path) -> Result<Inspection, Erro
         receipt: fetched.receipt,
         wit: description.wit,
     })
-}
-
-fn uncallable(description: &Description) -> Vec<Uncallable> {
-    description
-        .functions
-        .iter()
-        .filter_map(|function| match &function.body {
-            Callable::Yes { .. } => None,
-            Callable::No { reason } => Some(Uncallable {
-                name: function.export.to_string(),
-                reason: reason.clone(),
-            }),
-        })
-        .collect()
 }

@@ -34,7 +34,7 @@ impl Service {
         if !self.last_calls.is_due(id) {
             return;
         }
-        let files = self.store.layout().component(id);
+        let files = self.disk.layout().component(id);
         tokio::task::spawn_blocking(move || {
             if let Err(error) = usage::touch(&files) {
                 tracing::debug!(%error, "use not noted");

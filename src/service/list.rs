@@ -1,8 +1,11 @@
+use std::sync::Arc;
+
 use jiff::Timestamp;
 use serde::Serialize;
 
 use crate::reference::{ComponentId, Shown};
-use crate::store::{Digests, Entry, Metadata, usage};
+use crate::schema::Uncallable;
+use crate::store::{Digests, Entry, Metadata, Names, Store, usage};
 use crate::verify::Trust;
 
 use super::{Error, Service};
@@ -31,6 +34,9 @@ pub enum Health {
         /// The last call, to within ten minutes; absent when it was never called.
         last_used: Option<Timestamp>,
         tool_names: Vec<String>,
+        /// The functions that are no tools, and why.
+        #[serde(skip_serializing_if = "Vec::is_empty")]
+        not_callable: Vec<Uncallable>,
     },
     /// Not served.
     Damaged { reason: String },
@@ -38,19 +44,33 @@ pub enum Health {
 
 impl Service {
     /// What is installed, oldest first.
-    pub fn list(&self) -> Result<Vec<ComponentSummary>, Error> {
-        let entries = self.store.list()?;
-        Ok(entries.into_iter().map(|e| self.summarise(e)).collect())
+    ///
+    /// # Errors
+    ///
+    /// When the root cannot be listed.
+    pub async fn list(self: &Arc<Self>) -> Result<Vec<ComponentSummary>, Error> {
+        let service = self.clone();
+        let look = move |store: &Store| {
+            let entries = store.list()?;
+            let sound = entries.iter().filter_map(|entry| match entry {
+                Entry::Sound(installed) => Some(&installed.metadata),
+                Entry::Damaged { .. } => None,
+            });
+            let names = store.names_of_all(sound);
+            let summarise = |entry| service.summarise(entry, &names);
+            Ok(entries.into_iter().map(summarise).collect())
+        };
+        self.disk.run(look).await?
     }
 
-    fn summarise(&self, entry: Entry) -> ComponentSummary {
+    fn summarise(&self, entry: Entry, names: &Names) -> ComponentSummary {
         match entry {
             Entry::Damaged { id, reason, .. } => ComponentSummary {
                 id,
                 health: Health::Damaged { reason },
             },
             Entry::Sound(installed) => {
-                let tool_names = self.tool_names(&installed.metadata);
+                let tool_names = self.tool_names(&installed.metadata, names);
                 let (metadata, files) = (installed.metadata, installed.files);
                 ComponentSummary {
                     id: metadata.component_id,
@@ -63,19 +83,24 @@ impl Service {
                         compiled: files.cwasm.is_file(),
                         last_used: usage::last_used(&files),
                         tool_names,
+                        not_callable: metadata.not_callable.unwrap_or_default(),
                     },
                 }
             }
         }
     }
 
-    /// The names under which agents know a component's tools.
-    pub(super) fn tool_names(&self, metadata: &Metadata) -> Vec<String> {
+    /// The names under which agents know a component's tools: those of this
+    /// process, where it offers them.
+    fn tool_names(&self, metadata: &Metadata, names: &Names) -> Vec<String> {
         let offered = self.toolbox.names_of(&metadata.component_id);
         if !offered.is_empty() {
             return offered;
         }
-        let own = metadata.tools.iter();
-        own.map(|tool| tool.normalized_name.clone()).collect()
+        let names = names.of(metadata).into_iter();
+        names
+            .filter(|name| name.listed)
+            .map(|name| name.name)
+            .collect()
     }
 }

@@ -72,6 +72,7 @@ impl Service {
     ) -> Result<LoggedIn, Error> {
         let registry = registry_name(registry)?;
         let checked = self
+            .installer
             .fetcher
             .registries()
             .check_login(&registry, login)
@@ -127,7 +128,7 @@ impl Service {
     }
 
     fn login_file(&self) -> LoginFile {
-        LoginFile::of_root(self.store.layout().root())
+        LoginFile::of_root(self.disk.layout().root())
     }
 }
 

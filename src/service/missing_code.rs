@@ -36,12 +36,17 @@ impl Service {
         });
     }
 
+    /// Blocks: it reads what is installed.
     fn without_code(&self) -> Vec<Arc<Program>> {
         let tools = self.toolbox.list();
         let mut ids: Vec<_> = tools.iter().map(|tool| &tool.component).collect();
         ids.sort_unstable();
         ids.dedup();
-        let programs = ids.into_iter().filter_map(|id| self.program(id).ok());
+        let store = self.disk.blocking();
+        let installed = ids
+            .into_iter()
+            .filter_map(|id| store.get(id).ok().flatten());
+        let programs = installed.map(|installed| self.program_of(&installed));
         programs.filter(|program| !program.has_code()).collect()
     }
 }

@@ -8,10 +8,9 @@
 //! The command line and the MCP server are two faces of these verbs and know
 //! nothing of each other.
 
-mod alone;
+mod agents;
 mod cache;
 mod call;
-mod config;
 pub mod denied;
 mod doctor;
 mod error;
@@ -23,6 +22,7 @@ mod list;
 mod load;
 mod login;
 mod missing_code;
+mod options;
 mod secrets;
 mod update;
 mod watch;
@@ -35,41 +35,40 @@ use std::time::Duration;
 
 use crate::catalog::{Catalog, CatalogEntry};
 use crate::fetch::{FetchOptions, Fetcher};
+use crate::install::{ComponentLocks, Disk, Installer, Rules};
 use crate::net::{self, Network};
-use crate::policy::Limits;
 use crate::reference::ComponentId;
 use crate::registry::{self, CredentialOptions, LoginFile};
 use crate::runtime::{CodeSource, Program, Runtime, RuntimeOptions};
 use crate::store::{Damage, Entry, Installed, Store, StoreError};
 use crate::toolbox::Toolbox;
 
-use alone::Turns;
-use config::Digests;
 use grants::Sandboxes;
 use last_call::LastCalls;
 
+pub use agents::Audience;
 pub use cache::{
     CacheListing, CachedComponent, Clear, Cleared, Fault, FaultKind, Keep, Repair, Verdict,
     VerifyReport,
 };
 pub use call::CallReport;
-pub use config::{AgentsConfig, BundledPolicy, Config, ConfigError};
 pub use doctor::{Diagnosis, Finding, State};
 pub use error::Error;
-pub use grants::{
-    Answer, Consent, Described, NobodyToAsk, PolicyChoice, PolicyReport, Question, ReportedGrant,
-};
-pub use inspect::{Inspection, Target, Uncallable};
+pub use grants::{PolicyReport, ReportedGrant};
+pub use inspect::{Inspection, Target};
 pub use list::{ComponentSummary, Health};
-pub use load::{Compile, LoadOutcome, LoadReceipt, LoadRequest, LoadStatus};
 pub use login::{LoggedIn, LoggedOut, LoginStore, LogoutStatus};
 pub use secrets::{ListedSecret, SecretList, SecretNames, Values};
-pub use update::{
-    Change, Changes, Freshness, Outdated, Review, RolledBack, ToolChange, UpdateStatus, Updated,
-};
+pub use update::{NotUpdated, Review, RolledBack, UpdateStatus, Updated, Updates};
 pub use watch::Watch;
 
-pub use crate::store::Origin;
+pub use crate::config::AgentsConfig;
+pub use crate::install::{
+    Answer, Change, Changes, Compile, Consent, Described, Freshness, LoadOutcome, LoadReceipt,
+    LoadRequest, LoadStatus, NobodyToAsk, Outdated, PolicyChoice, Question, ToolChange,
+};
+pub use crate::schema::Uncallable;
+pub use crate::store::{FreedNames, Origin};
 
 /// How a [`Service`] is set up.
 pub struct ServiceOptions {
@@ -90,27 +89,27 @@ pub struct ServiceOptions {
     pub ca_files: Vec<PathBuf>,
     /// Files of the server's own, besides its root, that no component gets.
     pub withheld: Vec<PathBuf>,
+    /// From where agents reach the server.
+    pub audience: Audience,
 }
 
 /// One root, its components and their tools.
 pub struct Service {
-    store: Store,
-    fetcher: Fetcher,
-    network: Network,
-    digests: Digests,
-    bundled: BundledPolicy,
-    agents: AgentsConfig,
-    /// What holds where policies set no limit.
-    limits: Limits,
+    disk: Disk,
+    installer: Installer,
     sandboxes: Sandboxes,
     runtime: Arc<Runtime>,
     toolbox: Toolbox,
     programs: Mutex<HashMap<ComponentId, Arc<Program>>>,
     /// How long the code of a component stays in memory after a call.
     idle: Duration,
-    turns: Turns,
     last_calls: LastCalls,
     missing_code_made: AtomicBool,
+    /// Loads whose question is on its way to the user.
+    asked: Mutex<HashMap<ComponentId, load::Asked>>,
+    /// What agents may do.
+    agents: AgentsConfig,
+    audience: Audience,
 }
 
 /// What was taken away by an unload.
@@ -126,23 +125,23 @@ impl Service {
     /// # Errors
     ///
     /// [`Error::Config`] when the configuration is not valid.
-    pub fn open(options: ServiceOptions) -> Result<Arc<Self>, Error> {
-        let store = Store::new(options.root);
+    pub fn open(setup: ServiceOptions) -> Result<Arc<Self>, Error> {
+        let store = Store::new(setup.root).with_builtin_tools(setup.reserved.clone());
         let file = store.layout().config();
-        let config = Config::read(&file)?;
+        let config = options::read_config(&file)?;
         let directory = file.parent().unwrap_or(&file);
         let credentials = CredentialOptions {
             login_file: Some(LoginFile::of_root(store.layout().root())),
             helper_timeout: config
                 .registry
                 .helper_timeout()
-                .unwrap_or(options.credentials.helper_timeout),
-            ..options.credentials
+                .unwrap_or(setup.credentials.helper_timeout),
+            ..setup.credentials
         };
-        let mirrors = config.registry.mirrors(directory);
+        let mirrors = options::mirrors(&config.registry, directory);
         let mut fetch = FetchOptions {
             net: net::Options {
-                network: options.network,
+                network: setup.network,
                 plain_http: config.registry.plain_http,
                 ..net::Options::default()
             },
@@ -153,14 +152,14 @@ impl Service {
             parts: Some(store.layout().parts()),
             ..FetchOptions::default()
         };
-        config.network.apply(&mut fetch.net, store.layout().root());
-        fetch.net.ca_files.extend(options.ca_files);
+        options::apply(&config.network, &mut fetch.net, store.layout().root());
+        fetch.net.ca_files.extend(setup.ca_files);
         if let Some(bytes) = config.limits.component_size {
             fetch.max_component_bytes = bytes;
         }
-        let mut runtime = RuntimeOptions::new(options.compiler, store.layout().clone());
+        let mut runtime = RuntimeOptions::new(setup.compiler, store.layout().clone());
         runtime.network.ca_files.clone_from(&fetch.net.ca_files);
-        if let Some(limit) = options.call_timeout.or(config.limits.call_timeout()) {
+        if let Some(limit) = setup.call_timeout.or(config.limits.call_timeout()) {
             runtime.call_timeout = limit;
         }
         if let Some(bytes) = config.limits.memory {
@@ -169,24 +168,34 @@ impl Service {
         if let Some(jobs) = config.limits.compile_jobs {
             runtime.compile_jobs = jobs.get();
         }
-        runtime.withheld = options.withheld;
+        runtime.withheld = setup.withheld;
         runtime.total_memory = config.limits.total_memory;
-        Ok(Arc::new(Service {
-            store,
-            fetcher: Fetcher::new(fetch),
-            network: options.network,
+        let rules = Rules {
+            network: setup.network,
             digests: config.network.require_digest,
             bundled: config.policy.bundled,
-            agents: config.agents,
             limits: runtime.limits(),
+        };
+        let (disk, runtime) = (Disk::new(store), Runtime::new(runtime));
+        Ok(Arc::new(Service {
+            installer: Installer {
+                disk: disk.clone(),
+                fetcher: Fetcher::new(fetch),
+                runtime: runtime.clone(),
+                locks: ComponentLocks::default(),
+                rules,
+            },
+            disk,
             sandboxes: Sandboxes::default(),
-            runtime: Runtime::new(runtime),
-            toolbox: Toolbox::new(options.reserved),
+            runtime,
+            toolbox: Toolbox::new(setup.reserved),
             programs: Mutex::default(),
             idle: config.limits.idle().unwrap_or(idle::IDLE),
-            turns: Turns::default(),
             last_calls: LastCalls::default(),
             missing_code_made: AtomicBool::new(false),
+            asked: Mutex::default(),
+            agents: config.agents,
+            audience: setup.audience,
         }))
     }
 
@@ -195,14 +204,19 @@ impl Service {
     /// A damaged component is passed over with a warning: it never keeps the
     /// others from being served. One whose bytes changed is moved aside.
     pub fn offer_installed(&self) -> Result<(), Error> {
-        for entry in self.store.list()? {
+        let store = self.disk.blocking();
+        let mut sound = Vec::new();
+        for entry in store.list()? {
             match entry {
-                Entry::Sound(installed) => {
-                    self.toolbox
-                        .insert(&installed.metadata.component_id, installed.metadata.tools);
-                }
+                Entry::Sound(installed) => sound.push(installed.metadata),
                 Entry::Damaged { id, damage, reason } => self.set_aside(&id, damage, &reason),
             }
+        }
+        let names = store.names_of_all(&sound);
+        for metadata in sound {
+            let own = names.of(&metadata);
+            self.toolbox
+                .insert(&metadata.component_id, metadata.tools, &own);
         }
         Ok(())
     }
@@ -211,7 +225,7 @@ impl Service {
     fn set_aside(&self, id: &ComponentId, damage: Damage, reason: &str) {
         tracing::warn!("component `{id}` is not served: {reason}");
         if damage == Damage::Content {
-            match self.store.quarantine(id) {
+            match self.disk.blocking().quarantine(id) {
                 Ok(Some(place)) => tracing::warn!("it was moved to `{}`", place.display()),
                 Ok(None) => tracing::info!("component `{id}` was replaced meanwhile"),
                 Err(error) => tracing::warn!("it stays where it is: {error}"),
@@ -221,7 +235,7 @@ impl Service {
 
     /// Clears away what killed processes left, and says so.
     pub fn sweep(&self) {
-        match self.store.sweep() {
+        match self.disk.blocking().sweep() {
             Ok(swept) => {
                 for path in swept {
                     let path = path.display();
@@ -230,19 +244,14 @@ impl Service {
             }
             Err(error) => tracing::warn!("unfinished downloads remain: {error}"),
         }
-        for path in self.store.sweep_compiled() {
+        for path in self.disk.blocking().sweep_compiled() {
             tracing::info!("removed `{}`, which nothing uses", path.display());
         }
     }
 
-    /// What the configuration lets agents do.
-    pub fn agents(&self) -> &AgentsConfig {
-        &self.agents
-    }
-
     /// The directory that holds everything.
     pub fn root(&self) -> &Path {
-        self.store.layout().root()
+        self.disk.layout().root()
     }
 
     pub fn toolbox(&self) -> &Toolbox {
@@ -254,10 +263,15 @@ impl Service {
     /// # Errors
     ///
     /// [`StoreError::NotInstalled`] when there is none by this id.
-    pub async fn unload(self: &Arc<Self>, id: &ComponentId) -> Result<Unloaded, Error> {
-        let _alone = self.alone(id).await?;
-        let (service, removed) = (self.clone(), id.clone());
-        tokio::task::spawn_blocking(move || service.store.remove(&removed)).await??;
+    pub async fn unload(
+        self: &Arc<Self>,
+        id: &ComponentId,
+        names: FreedNames,
+    ) -> Result<Unloaded, Error> {
+        let _lock = self.installer.lock(id).await?;
+        let removed = id.clone();
+        let removal = self.disk.run(move |store| store.remove(&removed, names));
+        removal.await??;
         Ok(Unloaded {
             component_id: id.clone(),
             tool_names: self.withdraw(id),
@@ -277,23 +291,25 @@ impl Service {
         catalog.search(terms).into_iter().cloned().collect()
     }
 
-    fn installed(&self, id: &ComponentId) -> Result<Installed, Error> {
-        let missing = || StoreError::NotInstalled { id: id.clone() };
-        Ok(self.store.get(id)?.ok_or_else(missing)?)
+    async fn installed(&self, id: &ComponentId) -> Result<Installed, Error> {
+        let wanted = id.clone();
+        let installed = self.disk.run(move |store| store.get(&wanted)).await??;
+        Ok(installed.ok_or_else(|| StoreError::NotInstalled { id: id.clone() })?)
     }
 
     /// The code of an installed component; compiled or mapped when first called.
-    fn program(&self, id: &ComponentId) -> Result<Arc<Program>, Error> {
+    async fn program(&self, id: &ComponentId) -> Result<Arc<Program>, Error> {
         if let Some(program) = self.lock_programs().get(id) {
             return Ok(program.clone());
         }
-        let installed = self.installed(id)?;
-        let program = self.runtime.program(code_source(&installed));
-        Ok(self
-            .lock_programs()
-            .entry(id.clone())
-            .or_insert(program)
-            .clone())
+        let installed = self.installed(id).await?;
+        Ok(self.program_of(&installed))
+    }
+
+    fn program_of(&self, installed: &Installed) -> Arc<Program> {
+        let program = self.runtime.program(code_source(installed));
+        let id = installed.metadata.component_id.clone();
+        self.lock_programs().entry(id).or_insert(program).clone()
     }
 
     fn lock_programs(&self) -> std::sync::MutexGuard<'_, HashMap<ComponentId, Arc<Program>>> {

@@ -48,7 +48,7 @@ impl Service {
         secrets: Vec<(SecretKey, Secret)>,
     ) -> Result<SecretNames, Error> {
         let keys = secrets.iter().map(|(key, _)| key.clone()).collect();
-        self.store.secrets().set(id, secrets)?;
+        self.disk.blocking().secrets().set(id, secrets)?;
         Ok(SecretNames {
             component_id: id.clone(),
             keys,
@@ -78,7 +78,7 @@ impl Service {
         id: &ComponentId,
         keys: Vec<SecretKey>,
     ) -> Result<SecretNames, Error> {
-        self.store.secrets().delete(id, &keys)?;
+        self.disk.blocking().secrets().delete(id, &keys)?;
         Ok(SecretNames {
             component_id: id.clone(),
             keys,
@@ -87,11 +87,11 @@ impl Service {
 
     /// Whether a component of this id is there to use its secrets.
     pub fn is_installed(&self, id: &ComponentId) -> bool {
-        self.store.layout().component(id).dir.is_dir()
+        self.disk.layout().component(id).dir.is_dir()
     }
 
     /// The secrets of a component, as they are now.
     pub(super) fn secrets(&self, id: &ComponentId) -> Result<Secrets, Error> {
-        Ok(self.store.secrets().get(id)?)
+        Ok(self.disk.blocking().secrets().get(id)?)
     }
 }

@@ -12,7 +12,7 @@ use notify::{RecommendedWatcher, RecursiveMode, Watcher};
 use tokio::sync::Notify;
 
 use crate::reference::ComponentId;
-use crate::store::{Entry, FileStamp, Installed, Metadata, Store, StoreError};
+use crate::store::{Entry, FileStamp, Installed, Metadata, Store, StoreError, ToolName};
 
 use super::{Error, Service};
 
@@ -43,9 +43,9 @@ impl Watch {
     /// When the root cannot be listed.
     pub fn begin(service: Arc<Service>) -> Result<Self, Error> {
         let told = Arc::new(Notify::new());
-        let directory = FileStamp::of(&service.store.layout().components());
-        let watcher = watcher(&service.store, &told);
-        let components = stamps(&service.store)?;
+        let directory = FileStamp::of(&service.disk.layout().components());
+        let watcher = watcher(service.disk.blocking(), &told);
+        let components = stamps(service.disk.blocking())?;
         Ok(Watch {
             service,
             told,
@@ -75,7 +75,7 @@ impl Watch {
     }
 
     async fn look(&mut self) -> Result<(), Error> {
-        let directory = FileStamp::of(&self.service.store.layout().components());
+        let directory = FileStamp::of(&self.service.disk.layout().components());
         let settled = is_settled(directory);
         if directory == self.directory && self.settled {
             return Ok(());
@@ -83,12 +83,11 @@ impl Watch {
         let inode = |stamp: &FileStamp| stamp.inode();
         let replaced = directory.as_ref().map(inode) != self.directory.as_ref().map(inode);
         if replaced {
-            self.watcher = watcher(&self.service.store, &self.told);
+            self.watcher = watcher(self.service.disk.blocking(), &self.told);
         }
-        let service = self.service.clone();
-        let now = tokio::task::spawn_blocking(move || stamps(&service.store)).await??;
+        let now = self.service.disk.run(stamps).await??;
         for id in changed(&self.components, &now) {
-            self.service.follow(&id).await?;
+            self.service.sync_from_disk(&id).await?;
         }
         self.components = now;
         self.directory = directory;
@@ -141,36 +140,44 @@ fn watcher(store: &Store, told: &Arc<Notify>) -> Option<RecommendedWatcher> {
 
 impl Service {
     /// Offers a component as it is on disk now, or no longer.
-    pub(super) async fn follow(self: &Arc<Self>, id: &ComponentId) -> Result<(), Error> {
-        match self.follow_as(id, Store::entry).await {
+    pub(super) async fn sync_from_disk(self: &Arc<Self>, id: &ComponentId) -> Result<(), Error> {
+        match self.sync_as(id, Store::entry).await {
             // It is not offered any more.
             Err(Error::Store(StoreError::Damaged { .. })) => Ok(()),
-            followed => followed,
+            synced => synced,
         }
     }
 
-    /// The same of a component whose stamp is not believed.
+    /// The same, but hashes the component whatever its stamp says.
     ///
     /// # Errors
     ///
     /// [`StoreError::Damaged`] when it is not what was installed; it is then
     /// offered no longer.
-    pub(super) async fn doubt(self: &Arc<Self>, id: &ComponentId) -> Result<(), Error> {
-        self.follow_as(id, Store::entry_hashed).await
+    pub(super) async fn revalidate(self: &Arc<Self>, id: &ComponentId) -> Result<(), Error> {
+        self.sync_as(id, Store::entry_hashed).await
     }
 
-    async fn follow_as(
+    async fn sync_as(
         self: &Arc<Self>,
         id: &ComponentId,
         look: fn(&Store, &ComponentId) -> Result<Option<Entry>, StoreError>,
     ) -> Result<(), Error> {
         // A load or unload of this process under way ends first, and has then
         // offered the same itself.
-        let _turn = self.turns.take(id).await;
-        let (service, wanted) = (self.clone(), id.clone());
-        let found = tokio::task::spawn_blocking(move || look(&service.store, &wanted)).await??;
+        let _turn = self.installer.locks.local(id).await;
+        let wanted = id.clone();
+        let found = self.disk.run(move |store| {
+            let found = look(store, &wanted)?;
+            let names = match &found {
+                Some(Entry::Sound(installed)) => store.names_of(&installed.metadata),
+                _ => Vec::new(),
+            };
+            Ok::<_, StoreError>((found, names))
+        });
+        let (found, names) = found.await??;
         match found {
-            Some(Entry::Sound(installed)) => self.renew(id, *installed),
+            Some(Entry::Sound(installed)) => self.renew(id, *installed, &names),
             Some(Entry::Damaged { id, damage, reason }) => {
                 self.withdraw(&id);
                 self.set_aside(&id, damage, &reason);
@@ -182,7 +189,7 @@ impl Service {
         Ok(())
     }
 
-    fn renew(&self, id: &ComponentId, installed: Installed) {
+    fn renew(&self, id: &ComponentId, installed: Installed, names: &[ToolName]) {
         let Metadata { digests, tools, .. } = installed.metadata;
         let mut programs = self.lock_programs();
         if programs
@@ -193,9 +200,9 @@ impl Service {
             programs.remove(id);
         }
         drop(programs);
-        if !self.toolbox.offers(id, &tools) {
+        if !self.toolbox.offers(id, &tools, names) {
             tracing::info!("component `{id}` was loaded by another process");
-            self.toolbox.insert(id, tools);
+            self.toolbox.insert(id, tools, names);
         }
     }
 }

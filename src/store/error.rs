@@ -14,6 +14,15 @@ pub enum StoreError {
         path: PathBuf,
         source: io::Error,
     },
+    #[error(
+        "Another process{} holds the lock on `{}`, and has given no sign of life",
+        holder.map(|pid| format!(" ({pid})")).unwrap_or_default(), path.display()
+    )]
+    Locked {
+        path: PathBuf,
+        /// Its process id, where the system tells.
+        holder: Option<u32>,
+    },
     #[error("Component `{id}` is not installed")]
     NotInstalled { id: ComponentId },
     #[error("The id `{id}` belongs to a component from `{owner}`")]
@@ -62,6 +71,7 @@ impl Diagnose for StoreError {
     fn code(&self) -> &'static str {
         match self {
             StoreError::Io { .. } => "store-io",
+            StoreError::Locked { .. } => "store-locked",
             StoreError::NotInstalled { .. } => "component-not-found",
             StoreError::IdTaken { .. } => "component-id-taken",
             StoreError::Damaged { .. } => "component-damaged",
@@ -73,7 +83,7 @@ impl Diagnose for StoreError {
 
     fn class(&self) -> Class {
         match self {
-            StoreError::Io { .. } => Class::Other,
+            StoreError::Io { .. } | StoreError::Locked { .. } => Class::Other,
             StoreError::NotInstalled { .. } | StoreError::NoPrevious { .. } => Class::NotFound,
             StoreError::IdTaken { .. } => Class::Usage,
             StoreError::Damaged { .. }
@@ -85,6 +95,14 @@ impl Diagnose for StoreError {
     fn hint(&self) -> Option<String> {
         match self {
             StoreError::Io { .. } => None,
+            StoreError::Locked {
+                holder: Some(pid), ..
+            } => Some(format!(
+                "see what process {pid} does; once it ends, the lock is free"
+            )),
+            StoreError::Locked { holder: None, .. } => Some(
+                "find the process that has the file open; once it ends, the lock is free".into(),
+            ),
             StoreError::NotInstalled { .. } => {
                 Some("`wassette list` shows what is installed".into())
             }

@@ -19,6 +19,7 @@
 //!   quarantine/<id>-<time>/        components whose bytes changed, for a look
 //!   previous/<id>/                 the version that the last one replaced
 //!   compiled/<digest>-<engine>.cwasm   the same files, for components with the same bytes
+//!   names.json                     which tool each tool name means
 //!   locks/<id>.lock                held while the component is changed
 //!   secrets/<id>.json              secrets of a component, installed or not
 //! ```
@@ -84,6 +85,11 @@ impl Layout {
     /// Held by the process that changes this component, for as long as it does.
     pub fn component_lock(&self, id: &ComponentId) -> PathBuf {
         self.root.join("locks").join(format!("{id}.lock"))
+    }
+
+    /// Which tool each name means that agents call.
+    pub fn names(&self) -> PathBuf {
+        self.root.join("names.json")
     }
 
     /// Readable by its owner alone, like all that is in it.

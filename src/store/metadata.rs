@@ -13,7 +13,7 @@ use super::kept::KeptFile;
 use crate::digest::Digest;
 use crate::fetch::{Identity, Receipt};
 use crate::reference::{ComponentId, Reference};
-use crate::schema::ToolRecord;
+use crate::schema::{ToolRecord, Uncallable};
 use crate::verify::Trust;
 
 use super::layout::ComponentFiles;
@@ -40,6 +40,10 @@ pub struct Metadata {
     pub validation_stamp: ValidationStamp,
     pub component_info: ComponentInfo,
     pub tools: Vec<ToolRecord>,
+    /// The functions that are no tools, and why; unknown of what an older
+    /// version installed.
+    #[serde(default)]
+    pub not_callable: Option<Vec<Uncallable>>,
     /// What the artifact asks to be allowed; grants nothing.
     pub requested_permissions: Option<Value>,
     /// What is kept of the artifact besides the component: all of it, or none.

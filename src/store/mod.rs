@@ -13,6 +13,7 @@ mod hold;
 mod kept;
 mod layout;
 mod metadata;
+mod names;
 mod policy;
 mod previous;
 mod quarantine;
@@ -21,7 +22,9 @@ pub mod secrets;
 mod staging;
 mod stamp;
 pub mod usage;
+mod wait;
 
+use std::collections::HashSet;
 use std::fs;
 use std::path::PathBuf;
 
@@ -43,16 +46,22 @@ pub use hold::Hold;
 pub use kept::KeptFile;
 pub use layout::{ComponentFiles, Layout};
 pub use metadata::{ComponentInfo, Digests, Metadata, ValidationStamp};
+pub use names::{FreedNames, Names, ToolName};
 pub use policy::{GrantRecord, Granted, Grantor, Origin, PolicyRecord, RequestSource, Standing};
 pub use previous::WentBack;
 pub use secrets::{SecretError, SecretKey, SecretStore, Secrets};
 pub use staging::{Staging, is_unfinished};
 pub use stamp::FileStamp;
+pub use wait::{Patience, SIGN_OF_LIFE, Wait, touch as touch_lock};
 
 /// The components under one root.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub struct Store {
     layout: Layout,
+    /// Tool names that no component gets.
+    builtin: HashSet<String>,
+    /// How long other processes' locks are waited for.
+    patience: Patience,
 }
 
 /// A component that is in place, with its files.
@@ -107,6 +116,25 @@ impl Store {
     pub fn new(root: impl Into<PathBuf>) -> Self {
         Store {
             layout: Layout::new(root),
+            builtin: HashSet::new(),
+            patience: Patience::default(),
+        }
+    }
+
+    /// The same; `names` are those of the server's own tools.
+    #[must_use]
+    pub fn with_builtin_tools(mut self, names: impl IntoIterator<Item = String>) -> Self {
+        self.builtin = names.into_iter().collect();
+        self
+    }
+
+    /// The same store for those who wait no longer than a moment for locks of
+    /// others.
+    #[must_use]
+    pub fn without_patience(&self) -> Self {
+        Store {
+            patience: Patience::Moment,
+            ..self.clone()
         }
     }
 
@@ -127,7 +155,7 @@ impl Store {
             // Or what is installed first would be in a directory that is not.
             sync(self.layout.root())?;
         }
-        Staging::create(&self.layout)
+        Staging::create(&self.layout, self.patience)
     }
 
     /// Removes what dead processes left, having ended what can be, and returns
@@ -224,6 +252,7 @@ impl Store {
         let files = self.layout.component(id);
         let lock = self.lock()?;
         let owner = self.owner(id, &metadata.source)?;
+        self.record_names(&metadata)?;
         let is_there = files.dir.exists();
         let mut orphan = None;
         if !is_there || owner == Owner::Unknown {
@@ -283,7 +312,7 @@ impl Store {
 
     /// Takes a component away, whatever its state, and the way back with it:
     /// whoever loads it again begins anew. Needs no room on the disk.
-    pub fn remove(&self, id: &ComponentId) -> Result<(), StoreError> {
+    pub fn remove(&self, id: &ComponentId, names: FreedNames) -> Result<(), StoreError> {
         let files = self.layout.component(id);
         self.settle_all();
         if !files.dir.is_dir() {
@@ -292,6 +321,7 @@ impl Store {
         let lock = self.lock()?;
         let component = Removed::take(&self.layout, &files.dir)?;
         sync(&self.layout.components())?;
+        self.release_names(id, names);
         let previous = Removed::take(&self.layout, &self.layout.previous(id).dir);
         drop(lock);
         drop((component, previous));
@@ -317,6 +347,7 @@ impl Installation {
             receipt: fetched.receipt,
             validation_stamp: stamp,
             tools: self.tools,
+            not_callable: Some(self.description.uncallable()),
             component_info: ComponentInfo {
                 world: self.description.world,
                 exports: self.description.exports,

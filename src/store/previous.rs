@@ -76,6 +76,7 @@ impl Store {
         let staging = self.stage()?;
         let staged = replace::staged(&staging, id);
         let _lock = self.lock()?;
+        self.record_names(&previous.metadata)?;
         link_all(&previous.files, &staged).map_err(StoreError::io("roll back", &files.dir))?;
         // Syncs the directory, too.
         policy::carry(&files, &staged)?;

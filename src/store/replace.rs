@@ -51,7 +51,7 @@ pub(super) fn staged(staging: &Staging, id: &ComponentId) -> ComponentFiles {
 impl Store {
     /// Takes the root's lock, and ends what a dead process began under it.
     pub(super) fn lock(&self) -> Result<File, StoreError> {
-        let lock = staging::exclusive(&self.layout.lock())?;
+        let lock = staging::exclusive(&self.layout.lock(), self.patience)?;
         self.settle();
         Ok(lock)
     }

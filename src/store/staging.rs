@@ -3,15 +3,17 @@
 //! A staging directory is locked by its process for as long as it lives, so
 //! that the next start can tell a leftover from a load under way.
 
-use std::fs::{self, File};
+use std::fs::{self, File, TryLockError};
 use std::io;
 use std::path::{Path, PathBuf};
+use std::thread;
 
 use tempfile::TempDir;
 
 use super::disk::{self, create_private};
 use super::error::StoreError;
 use super::layout::Layout;
+use super::wait::{self, Patience, Wait};
 
 const PREFIX: &str = "temp-";
 const OWNER: &str = ".owner";
@@ -27,18 +29,18 @@ pub struct Staging {
 
 impl Staging {
     /// Makes an empty directory, creating the root at first use.
-    pub fn create(layout: &Layout) -> Result<Self, StoreError> {
+    pub fn create(layout: &Layout, patience: Patience) -> Result<Self, StoreError> {
         let downloads = layout.downloads();
         create_private(&downloads).map_err(StoreError::io("create", &downloads))?;
         // Between the directory's making and its locking no sweep may run.
-        let _sweep = exclusive(&layout.lock())?;
+        let _sweep = exclusive(&layout.lock(), patience)?;
         Staging::within(&downloads)
     }
 
     /// The same for what need not become a part of the root: elsewhere when
     /// the root can only be read.
     pub fn scratch(layout: &Layout) -> Result<Self, StoreError> {
-        Staging::create(layout)
+        Staging::create(layout, Patience::default())
             .or_else(|error| Staging::within(&std::env::temp_dir()).map_err(|_| error))
     }
 
@@ -99,8 +101,10 @@ pub(super) fn sweep(layout: &Layout) -> Result<Vec<PathBuf>, StoreError> {
             swept.push(path);
         }
     }
-    // Files in place are written under the lock, which no one else has now.
-    for component in disk::beginning_with("", &layout.components())? {
+    // These files are written under the lock, which no one else has now.
+    let mut written = disk::beginning_with("", &layout.components())?;
+    written.push(layout.downloads());
+    for component in written {
         let files = disk::beginning_with(UNFINISHED, &component).unwrap_or_default();
         swept.extend(
             files
@@ -131,11 +135,24 @@ pub(super) fn is_owned(dir: &Path) -> bool {
     }
 }
 
-/// Takes the root's lock; it is free again when the file is dropped.
-pub(super) fn exclusive(path: &Path) -> Result<File, StoreError> {
+/// Takes a lock that is held for a moment only, and says so to those who wait;
+/// it is free again when the file is dropped.
+pub(super) fn exclusive(path: &Path, patience: Patience) -> Result<File, StoreError> {
     let lock = disk::open_lock(path)?;
-    lock.lock().map_err(StoreError::io("lock", path))?;
-    Ok(lock)
+    let mut wait = None;
+    loop {
+        match lock.try_lock() {
+            Ok(()) => {
+                wait::touch(path);
+                return Ok(lock);
+            }
+            Err(TryLockError::WouldBlock) => {
+                let wait = wait.get_or_insert_with(|| Wait::new(path, patience));
+                thread::sleep(wait.pause()?);
+            }
+            Err(TryLockError::Error(error)) => return Err(StoreError::io("lock", path)(error)),
+        }
+    }
 }
 
 #[cfg(test)]
@@ -146,7 +163,7 @@ mod tests {
     fn a_sweep_takes_what_the_dead_left_and_nothing_of_the_living() {
         let root = tempfile::tempdir().unwrap();
         let layout = Layout::new(root.path());
-        let living = Staging::create(&layout).unwrap();
+        let living = Staging::create(&layout, Patience::default()).unwrap();
         let leave = |name: &str| {
             let dir = layout.downloads().join(name);
             fs::create_dir(&dir).unwrap();
@@ -165,7 +182,7 @@ mod tests {
     fn who_cannot_be_asked_may_be_alive() {
         let root = tempfile::tempdir().unwrap();
         let layout = Layout::new(root.path());
-        drop(Staging::create(&layout).unwrap());
+        drop(Staging::create(&layout, Patience::default()).unwrap());
         let dir = layout.downloads().join("temp-odd");
         fs::create_dir(&dir).unwrap();
         // It cannot be opened, whoever tries.

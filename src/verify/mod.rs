@@ -33,25 +33,90 @@ pub struct Requirements {
     pub verification: Verification,
 }
 
-/// Why a component is trusted to be the one meant.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+impl Requirements {
+    /// Whether a component that was verified before meets these, too:
+    /// `known_as` are the digests it goes by, and `reference` the digest in
+    /// the address that is asked for now.
+    pub fn met_by(&self, trust: &Trust, known_as: &[Digest], reference: Option<Digest>) -> bool {
+        let mut pins = self.digest.into_iter().chain(reference);
+        let pinned = pins.all(|pin| trust.pinned && known_as.contains(&pin));
+        pinned && (!trust.skipped || self.verification == Verification::Skipped)
+    }
+}
+
+/// Why a component is trusted to be the one meant, beyond that its content
+/// matches the digests of its source.
+///
+/// Serialized as a word, `digest`, `pinned` or `skipped`; with a signer, as an
+/// object.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(from = "Written", into = "Written")]
+pub struct Trust {
+    /// It matches a digest that the operator gave.
+    pub pinned: bool,
+    /// Who signed it, where a signature was checked.
+    pub signer: Option<String>,
+    /// The operator asked not to check its parts against each other.
+    pub skipped: bool,
+}
+
+#[derive(Clone, Copy, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
-pub enum Trust {
-    /// The content matches the digests of its source.
+enum Word {
     Digest,
-    /// It also matches the digest the operator gave.
     Pinned,
-    /// The operator asked not to look.
     Skipped,
+}
+
+#[derive(Serialize, Deserialize)]
+#[serde(untagged)]
+enum Written {
+    Word(Word),
+    Signed { trust: Word, signer: String },
+}
+
+impl From<Written> for Trust {
+    fn from(written: Written) -> Self {
+        let (word, signer) = match written {
+            Written::Word(word) => (word, None),
+            Written::Signed { trust, signer } => (trust, Some(signer)),
+        };
+        Trust {
+            pinned: matches!(word, Word::Pinned),
+            skipped: matches!(word, Word::Skipped),
+            signer,
+        }
+    }
+}
+
+impl From<Trust> for Written {
+    fn from(trust: Trust) -> Self {
+        let word = match (trust.skipped, trust.pinned) {
+            (true, _) => Word::Skipped,
+            (false, true) => Word::Pinned,
+            (false, false) => Word::Digest,
+        };
+        match trust.signer {
+            None => Written::Word(word),
+            Some(signer) => Written::Signed {
+                trust: word,
+                signer,
+            },
+        }
+    }
 }
 
 impl fmt::Display for Trust {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Trust::Digest => "digest",
-            Trust::Pinned => "pinned",
-            Trust::Skipped => "skipped",
-        })
+        f.write_str(match (self.skipped, self.pinned) {
+            (true, _) => "skipped",
+            (false, true) => "pinned",
+            (false, false) => "digest",
+        })?;
+        match &self.signer {
+            Some(signer) => write!(f, ", signed by {}", signer.escape_debug()),
+            None => Ok(()),
+        }
     }
 }
 
@@ -84,7 +149,10 @@ impl Verified {
 /// remove.
 pub fn verify(fetched: Fetched, requirements: &Requirements) -> Result<Verified, VerifyError> {
     let trust = match requirements.verification {
-        Verification::Skipped => Trust::Skipped,
+        Verification::Skipped => Trust {
+            skipped: true,
+            ..Trust::default()
+        },
         Verification::Required => check(&fetched, requirements.digest)?,
     };
     Ok(Verified { fetched, trust })
@@ -101,10 +169,11 @@ fn check(fetched: &Fetched, required: Option<Digest>) -> Result<Trust, VerifyErr
             manifest: fetched.artifact.as_ref().map(|a| a.manifest_digest),
             component: fetched.component.digest,
         }),
-        Some(_) => Ok(Trust::Pinned),
         // A digest in the reference is one the operator gave as well.
-        None if fetched.reference.is_pinned() => Ok(Trust::Pinned),
-        None => Ok(Trust::Digest),
+        required => Ok(Trust {
+            pinned: required.is_some() || fetched.reference.is_pinned(),
+            ..Trust::default()
+        }),
     }
 }
 

@@ -56,7 +56,14 @@ fn trust(fetched: Fetched, required: Option<Digest>) -> Result<Trust, VerifyErro
         digest: required,
         verification: Verification::Required,
     };
-    verify(fetched, &requirements).map(|verified| *verified.trust())
+    verify(fetched, &requirements).map(|verified| verified.trust().clone())
+}
+
+fn pinned_trust() -> Trust {
+    Trust {
+        pinned: true,
+        ..Trust::default()
+    }
 }
 
 const TAGGED: &str = "oci://x.io/a:1";
@@ -66,7 +73,7 @@ fn a_digest_may_name_index_manifest_or_component() {
     for name in ["index", "manifest", "component"] {
         assert_eq!(
             trust(fetched(TAGGED, None), Some(digest(name))),
-            Ok(Trust::Pinned),
+            Ok(pinned_trust()),
             "{name}"
         );
     }
@@ -78,15 +85,18 @@ fn a_digest_may_name_index_manifest_or_component() {
 
 #[test]
 fn a_pinned_reference_is_pinned() {
-    assert_eq!(trust(fetched(TAGGED, None), None), Ok(Trust::Digest));
+    assert_eq!(trust(fetched(TAGGED, None), None), Ok(Trust::default()));
     let pinned = format!("oci://x.io/a@{}", digest("index"));
-    assert_eq!(trust(fetched(&pinned, None), None), Ok(Trust::Pinned));
+    assert_eq!(trust(fetched(&pinned, None), None), Ok(pinned_trust()));
 }
 
 #[test]
 fn the_config_lists_the_layers_of_the_manifest() {
     let good = ["component", "policy"];
-    assert_eq!(trust(fetched(TAGGED, Some(&good)), None), Ok(Trust::Digest));
+    assert_eq!(
+        trust(fetched(TAGGED, Some(&good)), None),
+        Ok(Trust::default())
+    );
     for bad in [&["policy", "component"][..], &["component"], &[]] {
         let error = trust(fetched(TAGGED, Some(bad)), None).expect_err("other layers");
         assert_eq!(error.code(), "layer-mismatch", "{bad:?}");
@@ -100,7 +110,7 @@ fn skipping_leaves_a_mark() {
         verification: Verification::Skipped,
     };
     let verified = verify(fetched(TAGGED, Some(&[])), &requirements).expect("skipped");
-    assert_eq!(verified.into_parts().1, Trust::Skipped);
+    assert!(verified.into_parts().1.skipped);
 }
 
 #[test]
@@ -119,4 +129,25 @@ fn receipts_of_older_versions_are_read() {
         (receipt.bytes_resumed, receipt.hosts_tried),
         (0, Vec::new())
     );
+}
+
+#[test]
+fn trust_is_one_word_until_there_is_a_signer() {
+    let skipped = Trust {
+        skipped: true,
+        ..Trust::default()
+    };
+    let signed = Trust {
+        signer: Some("a@x.io".to_owned()),
+        ..pinned_trust()
+    };
+    for (trust, written) in [
+        (Trust::default(), r#""digest""#),
+        (pinned_trust(), r#""pinned""#),
+        (skipped, r#""skipped""#),
+        (signed, r#"{"trust":"pinned","signer":"a@x.io"}"#),
+    ] {
+        assert_eq!(serde_json::to_string(&trust).unwrap(), written);
+        assert_eq!(serde_json::from_str::<Trust>(written).unwrap(), trust);
+    }
 }

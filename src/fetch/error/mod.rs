@@ -57,10 +57,10 @@ pub enum ErrorKind {
     /// A module of the core specification, not a component.
     #[error("it is a core module")]
     CoreModule,
-    #[error("it starts with \"{start}\"")]
+    #[error("{kind}")]
     NotWasm {
-        /// The first bytes, escaped.
-        start: String,
+        /// What it is instead, in a sentence without its bytes.
+        kind: &'static str,
     },
     #[error("the text does not parse")]
     Text(#[source] wat::Error),

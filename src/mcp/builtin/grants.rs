@@ -38,7 +38,7 @@ impl Builtin {
         elicitation: &Elicitation,
     ) -> Result<Option<PolicyReport>, Failure> {
         let (id, permission) = self.permission(kind, arguments)?;
-        let question = service.question(&id, permission)?;
+        let question = service.question(&id, permission).await?;
         if question.permissions.is_empty() {
             return Err(self.invalid("they are too long to be shown to the user"));
         }

@@ -16,7 +16,7 @@ use serde_json::{Map, Value, json};
 
 use crate::fetch::Progress;
 use crate::reference::ComponentId;
-use crate::service::{Origin, Service};
+use crate::service::{FreedNames, Origin, Service};
 
 use super::convert::structured;
 use super::elicitation::Elicitation;
@@ -152,11 +152,12 @@ impl Builtin {
             Builtin::Call => return Err(self.invalid("it does not call itself")),
             Builtin::List => {
                 let NoArguments {} = self.parse(arguments)?;
-                structured(&json!({ "components": service.list()? }))
+                structured(&json!({ "components": service.list().await? }))
             }
             Builtin::Load => {
                 let request = self.load_request(offer, self.parse(arguments)?)?;
-                let outcome = service.load(request, progress, elicitation).await?;
+                let loading = service.load_for_agent(request, progress, elicitation);
+                let outcome = loading.await?;
                 structured(&Loaded::of(outcome, service.toolbox(), elicitation.fault()))
             }
             Builtin::Search => {
@@ -167,11 +168,12 @@ impl Builtin {
             }
             Builtin::Unload => {
                 let UnloadArguments { id } = self.parse(arguments)?;
-                structured(&service.unload(&self.component(&id)?).await?)
+                let id = self.component(&id)?;
+                structured(&service.unload(&id, FreedNames::Reserved).await?)
             }
             Builtin::Policy => {
                 let ComponentArguments { component_id } = self.parse(arguments)?;
-                structured(&service.policy(&self.component(&component_id)?)?)
+                structured(&service.policy(&self.component(&component_id)?).await?)
             }
             Builtin::Reset => {
                 let ComponentArguments { component_id } = self.parse(arguments)?;

@@ -27,7 +27,7 @@ impl Examination<'_> {
         });
         let wrong: Vec<(PathBuf, FaultKind, String)> = wrong.collect();
         for (file, kind, reason) in wrong {
-            let (store, files) = (&self.service.store, self.files.clone());
+            let (store, files) = (self.service.disk.blocking(), self.files.clone());
             let mut metadata = metadata.clone();
             metadata.kept = None;
             let installed = Installed { metadata, files };

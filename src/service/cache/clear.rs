@@ -19,8 +19,6 @@ pub enum Clear {
     Compiled,
     /// What downloads left that were killed or broke off.
     Downloads,
-    /// Nothing: catalogs are part of the program.
-    Catalogs,
 }
 
 /// What was taken away.
@@ -59,10 +57,10 @@ impl Service {
     }
 
     fn forget_all_code(&self, cleared: &mut Cleared) -> Result<(), Error> {
-        for id in self.store.ids()? {
+        for id in self.disk.blocking().ids()? {
             self.forget_code(id, cleared)?;
         }
-        for code in self.store.unused_compiled() {
+        for code in self.disk.blocking().unused_compiled() {
             cleared.remove(&code);
         }
         Ok(())
@@ -70,13 +68,13 @@ impl Service {
 
     /// Code in use stays mapped; the next start compiles again.
     pub(super) fn forget_code(&self, id: ComponentId, cleared: &mut Cleared) -> Result<(), Error> {
-        let files = self.store.layout().component(&id);
+        let files = self.disk.layout().component(&id);
         let Some(bytes) = size(&files.cwasm) else {
             return Ok(());
         };
-        if let Ok(Some(installed)) = self.store.get(&id) {
+        if let Ok(Some(installed)) = self.disk.blocking().get(&id) {
             let component = installed.metadata.digests.component;
-            self.store.forget_compiled(&component);
+            self.disk.blocking().forget_compiled(&component);
         }
         fs::remove_file(&files.cwasm).map_err(StoreError::io("remove", &files.cwasm))?;
         cleared.freed_bytes += bytes;
@@ -85,10 +83,10 @@ impl Service {
     }
 
     fn clear_downloads(&self, cleared: &mut Cleared) -> Result<(), Error> {
-        let layout = self.store.layout();
+        let layout = self.disk.layout();
         let downloads = layout.downloads();
         let before = tree_size(&downloads);
-        let swept = self.store.sweep()?.into_iter();
+        let swept = self.disk.blocking().sweep()?.into_iter();
         cleared.downloads += swept.filter(|path| path.starts_with(&downloads)).count();
         cleared.downloads += fetch::clear_parts(&layout.parts());
         cleared.freed_bytes += before.saturating_sub(tree_size(&downloads));

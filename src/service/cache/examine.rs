@@ -34,7 +34,7 @@ enum Version {
 
 /// What is wrong with a component and the version of it before.
 pub(super) fn faults_of(service: &Service, id: &ComponentId, repair: Repair) -> Vec<Fault> {
-    let layout = service.store.layout();
+    let layout = service.disk.layout();
     let examination = |version, files| Examination {
         service,
         id,
@@ -108,7 +108,7 @@ impl Examination<'_> {
         sound: Metadata,
         error: io::Error,
     ) -> Option<Metadata> {
-        let store = &self.service.store;
+        let store = self.service.disk.blocking();
         let installed = Installed {
             metadata: sound.clone(),
             files: self.files.clone(),
@@ -123,14 +123,17 @@ impl Examination<'_> {
     /// A policy that cannot be read grants nothing; only a person can say
     /// what it should grant. Without its record it grants what it did.
     fn policy(&mut self) {
-        if let Err(error) = self.service.store.granted(self.id) {
+        if let Err(error) = self.service.disk.blocking().granted(self.id) {
             let reason = match std::error::Error::source(&error) {
                 Some(source) => format!("it grants nothing: {source}"),
                 None => error.to_string(),
             };
             self.fault("policy.yaml", FaultKind::Unreadable, reason, || false);
         }
-        let (store, path) = (&self.service.store, self.files.policy_record.clone());
+        let (store, path) = (
+            self.service.disk.blocking(),
+            self.files.policy_record.clone(),
+        );
         if let Err(error) = store.check_record(self.id) {
             let reason = format!("who granted what is not known: {error}");
             self.fault("policy.meta.json", FaultKind::Unreadable, reason, || {
@@ -173,7 +176,7 @@ impl Examination<'_> {
             return;
         }
         let files = self.files.clone();
-        let store = &self.service.store;
+        let store = self.service.disk.blocking();
         let installed = Installed { metadata, files };
         let kind = FaultKind::Inconsistent;
         self.fault("metadata.json", kind, wrong.join("; "), || {
@@ -185,7 +188,7 @@ impl Examination<'_> {
         let files = self.files.clone();
         let source = code_source(&Installed { metadata, files });
         if let CodeState::Unusable(reason) = self.service.runtime.examine(&source) {
-            let store = &self.service.store;
+            let store = self.service.disk.blocking();
             self.fault("cwasm", FaultKind::Changed, reason, || {
                 store.forget_compiled(&source.digest);
                 fs::remove_file(&source.cwasm).is_ok()
@@ -216,7 +219,11 @@ impl Examination<'_> {
 
     /// A fault after which the component cannot be served, or gone back to.
     fn set_aside(&mut self, suffix: &str, kind: FaultKind, reason: String) {
-        let (store, id, directory) = (&self.service.store, self.id, self.files.dir.clone());
+        let (store, id, directory) = (
+            self.service.disk.blocking(),
+            self.id,
+            self.files.dir.clone(),
+        );
         let version = self.version;
         self.fault(suffix, kind, reason, || match version {
             Version::InPlace => store.quarantine(id).is_ok(),

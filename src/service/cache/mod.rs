@@ -59,19 +59,23 @@ impl Service {
     /// What is cached, the last used first.
     pub fn cache_list(&self) -> Result<CacheListing, Error> {
         let mut components = Vec::new();
-        for id in self.store.ids()? {
-            let files = self.store.layout().component(&id);
+        for id in self.disk.blocking().ids()? {
+            let files = self.disk.layout().component(&id);
             components.push(CachedComponent {
                 component_bytes: size(&files.wasm).unwrap_or(0),
                 compiled_bytes: size(&files.cwasm),
-                previous_bytes: self.store.previous_size(&id).map(|(bytes, _)| bytes),
+                previous_bytes: self
+                    .disk
+                    .blocking()
+                    .previous_size(&id)
+                    .map(|(bytes, _)| bytes),
                 last_used: usage::last_used(&files),
                 id,
             });
         }
         components.sort_by(|a, b| b.last_used.cmp(&a.last_used).then(a.id.cmp(&b.id)));
-        let downloads_bytes = tree_size(&self.store.layout().downloads());
-        let unused = self.store.unused_compiled();
+        let downloads_bytes = tree_size(&self.disk.layout().downloads());
+        let unused = self.disk.blocking().unused_compiled();
         let unused_bytes = unused.iter().map(|code| code.bytes).sum();
         let cached = components.iter();
         let held = cached.map(CachedComponent::bytes);
@@ -84,7 +88,7 @@ impl Service {
     }
 
     fn known(&self, id: &ComponentId) -> Result<ComponentId, Error> {
-        if self.store.layout().component(id).dir.is_dir() {
+        if self.disk.layout().component(id).dir.is_dir() {
             Ok(id.clone())
         } else {
             Err(StoreError::NotInstalled { id: id.clone() }.into())

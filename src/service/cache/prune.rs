@@ -65,9 +65,9 @@ impl Service {
             let used = used.min(now);
             items.push(Item { what, bytes, used });
         };
-        for id in self.store.ids()? {
-            let files = self.store.layout().component(&id);
-            if let Some((bytes, replaced)) = self.store.previous_size(&id) {
+        for id in self.disk.blocking().ids()? {
+            let files = self.disk.layout().component(&id);
+            if let Some((bytes, replaced)) = self.disk.blocking().previous_size(&id) {
                 add(Prunable::Previous(id.clone()), bytes, replaced);
             }
             if let Some(bytes) = size(&files.cwasm) {
@@ -75,7 +75,7 @@ impl Service {
                 add(Prunable::Code(id), bytes, used);
             }
         }
-        for code in self.store.unused_compiled() {
+        for code in self.disk.blocking().unused_compiled() {
             let (bytes, since) = (code.bytes, code.since);
             add(Prunable::Unused(code), bytes, since);
         }
@@ -87,7 +87,7 @@ impl Service {
         match item.what {
             Prunable::Code(id) => self.forget_code(id, cleared)?,
             Prunable::Previous(id) => {
-                self.store.forget_previous(&id)?;
+                self.disk.blocking().forget_previous(&id)?;
                 cleared.freed_bytes += item.bytes;
                 cleared.previous.push(id);
             }

@@ -4,13 +4,12 @@
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Mutex, PoisonError};
 use std::thread;
-use std::time::Duration;
 
 use serde::Serialize;
 
 use crate::fetch::Progress;
 use crate::reference::ComponentId;
-use crate::store::SecretError;
+use crate::store::{Patience, SecretError, Wait};
 
 use super::super::{Error, Service};
 use super::examine::faults_of;
@@ -98,7 +97,7 @@ impl Service {
     ) -> Result<VerifyReport, Error> {
         let ids = match id {
             Some(id) => vec![self.known(id)?],
-            None => self.store.ids()?,
+            None => self.disk.blocking().ids()?,
         };
         if repair == Repair::Yes {
             self.sweep();
@@ -130,9 +129,17 @@ impl Service {
         if faults.is_empty() {
             return faults;
         }
+        let path = self.disk.layout().component_lock(id);
+        let mut wait = Wait::new(&path, Patience::default());
         loop {
-            match self.store.try_hold(id) {
-                Ok(None) => thread::sleep(RETRY),
+            match self.disk.blocking().try_hold(id) {
+                Ok(None) => match wait.pause() {
+                    Ok(pause) => thread::sleep(pause),
+                    Err(error) => {
+                        tracing::warn!("`{id}` is not repaired: {error}");
+                        return faults;
+                    }
+                },
                 // Unloaded meanwhile, there is nothing to be said of it.
                 Ok(Some(_hold)) if self.known(id).is_err() => return Vec::new(),
                 Ok(Some(_hold)) => return faults_of(self, id, repair),
@@ -144,7 +151,7 @@ impl Service {
 
     /// Only a person can say what a secret should be: none is repaired.
     fn examine_secrets(&self, id: Option<&ComponentId>) -> Vec<Fault> {
-        let secrets = self.store.secrets();
+        let secrets = self.disk.blocking().secrets();
         let fault = |name: &str, kind, reason| Fault {
             file: format!("secrets/{name}"),
             kind,
@@ -176,13 +183,10 @@ impl Service {
     }
 
     fn bytes_of(&self, id: &ComponentId) -> u64 {
-        let layout = self.store.layout();
+        let layout = self.disk.layout();
         tree_size(&layout.component(id).dir) + tree_size(&layout.previous(id).dir)
     }
 }
-
-/// How often a component that another process holds is tried.
-const RETRY: Duration = Duration::from_millis(20);
 
 /// The results are in no order.
 fn on_every_core<T: Send>(ids: &[ComponentId], work: impl Fn(&ComponentId) -> T + Sync) -> Vec<T> {

@@ -4,33 +4,30 @@ use jiff::{SignedDuration, Timestamp};
 
 use super::{Finding, State};
 use crate::registry::Reached;
-use crate::service::Service;
+use crate::store::Metadata;
 
 /// More is no delay of the network.
 const TOLERANCE: SignedDuration = SignedDuration::from_mins(5);
 
-impl Service {
-    /// Against what registries said the time is, and what is installed.
-    pub(super) fn check_clock(&self, reached: &[Reached]) -> Finding {
-        let mut dates = reached.iter().filter_map(|one| Some((one, one.date?)));
-        if let Some((one, date)) = dates.find(|(one, date)| off(*date, one.at) > TOLERANCE) {
-            let found = format!("`{}` says it is {date}", one.host);
-            return Finding::problem("clock", found).advise("set the clock of this machine");
-        }
-        let newest = self.sound().unwrap_or_default().into_iter();
-        let newest = newest.map(|metadata| metadata.created_at).max();
-        if let Some(newest) = newest
-            && newest.duration_since(Timestamp::now()) > TOLERANCE
-        {
-            let found = format!("a component was installed in the future, {newest}");
-            return Finding::new("clock", State::Warning, found)
-                .advise("check the clock of this machine");
-        }
-        Finding::ok(
-            "clock",
-            Timestamp::now().strftime("%F %H:%M:%SZ").to_string(),
-        )
+/// Against what registries said the time is, and what is installed.
+pub(super) fn check_clock(reached: &[Reached], installed: &[Metadata]) -> Finding {
+    let mut dates = reached.iter().filter_map(|one| Some((one, one.date?)));
+    if let Some((one, date)) = dates.find(|(one, date)| off(*date, one.at) > TOLERANCE) {
+        let found = format!("`{}` says it is {date}", one.host);
+        return Finding::problem("clock", found).advise("set the clock of this machine");
     }
+    let newest = installed.iter().map(|metadata| metadata.created_at).max();
+    if let Some(newest) = newest
+        && newest.duration_since(Timestamp::now()) > TOLERANCE
+    {
+        let found = format!("a component was installed in the future, {newest}");
+        return Finding::new("clock", State::Warning, found)
+            .advise("check the clock of this machine");
+    }
+    Finding::ok(
+        "clock",
+        Timestamp::now().strftime("%F %H:%M:%SZ").to_string(),
+    )
 }
 
 fn off(one: Timestamp, other: Timestamp) -> SignedDuration {

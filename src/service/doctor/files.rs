@@ -20,11 +20,12 @@ impl Service {
     }
 
     fn check_root(&self) -> Finding {
-        let root = self.store.layout().root().to_owned();
+        let root = self.disk.layout().root().to_owned();
         let shown = root.display();
         // Making a staging directory takes all that a load needs of a root.
-        if let Err(error) = self.store.stage() {
+        if let Err(error) = self.disk.blocking().without_patience().stage() {
             return match fs::read_dir(&root) {
+                _ if matches!(error, StoreError::Locked { .. }) => Finding::failed("root", &error),
                 Ok(_) => Finding::new("root", State::Warning, format!("{error}"))
                     .advise("what is installed works; to load more, make it writable"),
                 Err(_) => Finding::failed("root", &error).advise(format!(
@@ -46,7 +47,7 @@ impl Service {
 
     #[cfg(unix)]
     fn check_room(&self) -> Option<Finding> {
-        let system = rustix::fs::statvfs(self.store.layout().root()).ok()?;
+        let system = rustix::fs::statvfs(self.disk.layout().root()).ok()?;
         let free = system.f_bavail.saturating_mul(system.f_frsize);
         let found = format!("{} MiB are free", free >> 20);
         Some(if free < ROOM {
@@ -63,7 +64,7 @@ impl Service {
     }
 
     fn check_components(&self) -> Finding {
-        let entries = match self.store.list() {
+        let entries = match self.disk.blocking().without_patience().list() {
             Ok(entries) => entries,
             Err(error) => return Finding::failed("components", &error),
         };
@@ -78,10 +79,10 @@ impl Service {
                 "`wassette cache verify --repair` mends what it can; load the others again",
             );
         }
-        let aside = self.store.quarantined();
+        let aside = self.disk.blocking().quarantined();
         if !aside.is_empty() {
             let found = format!("{} in quarantine", aside.len());
-            let place = self.store.layout().quarantine();
+            let place = self.disk.layout().quarantine();
             return Finding::new("components", State::Warning, found).advise(format!(
                 "find out who changed what is in `{}`, and remove it",
                 place.display()
@@ -92,7 +93,7 @@ impl Service {
 
     /// Files that nobody else may read.
     fn check_private(&self) -> Finding {
-        let layout = self.store.layout();
+        let layout = self.disk.layout();
         for path in [layout.secrets(), layout.root().join("auth.json")] {
             if exposure(&path) != Exposure::None {
                 let path = path.display();
@@ -102,7 +103,7 @@ impl Service {
                     ));
             }
         }
-        let secrets = self.store.secrets();
+        let secrets = self.disk.blocking().secrets();
         let files = match secrets.files() {
             Ok(files) => files,
             Err(error) => {

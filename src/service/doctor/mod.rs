@@ -48,12 +48,19 @@ impl Service {
     /// Checks the root, credentials, registries, engine and clock. Makes the
     /// root if there is none, and changes nothing else.
     pub async fn diagnose(self: &Arc<Self>) -> Diagnosis {
-        let mut findings = self.check_files();
-        findings.extend(self.check_credentials());
-        let (reached, asked) = self.check_registries().await;
+        let service = self.clone();
+        let files = move || (service.check_files(), service.check_credentials());
+        let files = tokio::task::spawn_blocking(files).await;
+        let (mut findings, credentials) = files.unwrap_or_else(|error| {
+            let failed = Finding::failed("root", &super::Error::from(error));
+            (vec![failed], Vec::new())
+        });
+        findings.extend(credentials);
+        let installed = self.installer.installed().await.unwrap_or_default();
+        let (reached, asked) = self.check_registries(&installed).await;
         findings.extend(reached);
         findings.push(self.check_engine().await);
-        findings.push(self.check_clock(&asked));
+        findings.push(clock::check_clock(&asked, &installed));
         Diagnosis { findings }
     }
 }

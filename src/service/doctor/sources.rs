@@ -2,7 +2,6 @@
 
 use std::collections::BTreeSet;
 use std::io;
-use std::sync::Arc;
 use std::time::Duration;
 
 use futures_util::{StreamExt, stream};
@@ -12,6 +11,7 @@ use crate::net::Network;
 use crate::reference::Reference;
 use crate::registry::Reached;
 use crate::service::Service;
+use crate::store::Metadata;
 
 /// How long one registry may take to answer.
 const PATIENCE: Duration = Duration::from_secs(10);
@@ -20,7 +20,7 @@ const AT_ONCE: usize = 16;
 impl Service {
     pub(super) fn check_credentials(&self) -> Vec<Finding> {
         let mut findings = Vec::new();
-        for (path, registries) in self.fetcher.registries().credential_files() {
+        for (path, registries) in self.installer.fetcher.registries().credential_files() {
             let shown = path.display();
             findings.push(match registries {
                 Ok(registries) => Finding::ok(
@@ -40,9 +40,12 @@ impl Service {
     }
 
     /// Asks the registries of what is installed and those that have mirrors.
-    pub(super) async fn check_registries(self: &Arc<Self>) -> (Vec<Finding>, Vec<Reached>) {
-        let registries = self.registries();
-        let none = match (self.network, registries.is_empty()) {
+    pub(super) async fn check_registries(
+        &self,
+        installed: &[Metadata],
+    ) -> (Vec<Finding>, Vec<Reached>) {
+        let registries = self.registries(installed);
+        let none = match (self.installer.rules.network, registries.is_empty()) {
             (Network::Off, _) => Some("the network is off"),
             (_, true) => Some("no component is from one, and none is configured"),
             _ => None,
@@ -57,10 +60,11 @@ impl Service {
         (findings, reached.into_iter().flatten().collect())
     }
 
-    fn registries(&self) -> BTreeSet<String> {
-        let mut registries: BTreeSet<String> = self.fetcher.registries().mirrored().collect();
-        for metadata in self.sound().unwrap_or_default() {
-            if let Reference::Oci(oci) = metadata.source {
+    fn registries(&self, installed: &[Metadata]) -> BTreeSet<String> {
+        let configured = self.installer.fetcher.registries().mirrored();
+        let mut registries: BTreeSet<String> = configured.collect();
+        for metadata in installed {
+            if let Reference::Oci(oci) = &metadata.source {
                 registries.insert(oci.registry().to_owned());
             }
         }
@@ -68,7 +72,7 @@ impl Service {
     }
 
     async fn check_registry(&self, registry: String) -> (Finding, Option<Reached>) {
-        let asked = self.fetcher.registries().reach(&registry);
+        let asked = self.installer.fetcher.registries().reach(&registry);
         match tokio::time::timeout(PATIENCE, asked).await {
             Ok(Ok(answer)) => {
                 let found = format!("`{registry}` answers");

@@ -3,30 +3,23 @@
 //! A change is in force at the next call, in every process that serves the
 //! same root.
 
-mod consent;
-mod danger;
 mod futile;
 mod report;
-mod request;
 mod sandboxes;
 mod variables;
 
 use std::path::Path;
 use std::sync::Arc;
 
-use crate::digest::Digest;
+use crate::install::{Question, is_the_one};
 use crate::policy::{Permission, Policy, Revoked};
 use crate::reference::ComponentId;
-use crate::store::{Granted, Grantor, Metadata, Origin, Standing};
+use crate::store::{Granted, Grantor, Metadata, Origin, Standing, Store};
 
 use super::{Error, Service};
 
-pub use consent::{Answer, Consent, NobodyToAsk, Question};
-pub use report::{Described, PolicyReport, ReportedGrant};
-pub use request::PolicyChoice;
+pub use report::{PolicyReport, ReportedGrant};
 
-pub(super) use report::described;
-pub(super) use request::{Request, Settled, Settlement};
 pub(super) use sandboxes::Sandboxes;
 
 impl Service {
@@ -36,9 +29,10 @@ impl Service {
     ///
     /// [`StoreError`](crate::store::StoreError) when there is no such
     /// component, or when it or its policy is damaged.
-    pub fn policy(&self, id: &ComponentId) -> Result<PolicyReport, Error> {
-        let installed = self.installed(id)?;
-        let granted = self.store.granted(id)?;
+    pub async fn policy(&self, id: &ComponentId) -> Result<PolicyReport, Error> {
+        let installed = self.installed(id).await?;
+        let wanted = id.clone();
+        let granted = self.disk.run(move |store| store.granted(&wanted)).await??;
         Ok(self.report(&installed.metadata, &granted))
     }
 
@@ -66,8 +60,12 @@ impl Service {
     /// # Errors
     ///
     /// As [`Service::policy`].
-    pub fn question(&self, id: &ComponentId, permission: Permission) -> Result<Question, Error> {
-        let metadata = self.installed(id)?.metadata;
+    pub async fn question(
+        &self,
+        id: &ComponentId,
+        permission: Permission,
+    ) -> Result<Question, Error> {
+        let metadata = self.installed(id).await?.metadata;
         Ok(Question::new(&metadata, vec![permission], Vec::new()))
     }
 
@@ -152,7 +150,7 @@ impl Service {
         policy: Policy,
         origin: Origin,
     ) -> Result<PolicyReport, Error> {
-        let installed = self.installed(id)?;
+        let installed = self.installed(id).await?;
         let grantor = Grantor::from(origin);
         let change = move |standing: Standing| {
             let granted = standing.granted.unwrap_or_default();
@@ -168,7 +166,7 @@ impl Service {
         origin: Origin,
         edit: impl FnOnce(Option<&Metadata>, &mut Policy) -> Result<(), Error> + Send + 'static,
     ) -> Result<PolicyReport, Error> {
-        let installed = self.installed(id)?;
+        let installed = self.installed(id).await?;
         let grantor = Grantor::from(origin);
         let change = move |standing: Standing| {
             let granted = standing.granted?;
@@ -186,9 +184,9 @@ impl Service {
         id: &ComponentId,
         change: impl FnOnce(Standing) -> Result<Granted, Error> + Send + 'static,
     ) -> Result<Granted, Error> {
-        let (service, component) = (self.clone(), id.clone());
-        let work = move || service.store.change_grants(&component, change);
-        let granted = tokio::task::spawn_blocking(work).await??;
+        let component = id.clone();
+        let work = move |store: &Store| store.change_grants(&component, change);
+        let granted = self.disk.run(work).await??;
         self.sandboxes.forget(id);
         Ok(granted)
     }
@@ -220,9 +218,4 @@ fn add(
     }
     policy.grant(permission);
     Ok(())
-}
-
-/// Whether the component in place, if it can be told, has these bytes.
-fn is_the_one(component: Option<&Metadata>, digest: Digest) -> bool {
-    component.is_some_and(|component| component.digests.component == digest)
 }

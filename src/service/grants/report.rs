@@ -4,11 +4,10 @@ use jiff::Timestamp;
 use serde::Serialize;
 use serde_json::Value;
 
-use crate::policy::{Permission, Policy};
+use crate::install::{Described, Request, described};
 use crate::reference::ComponentId;
 use crate::store::{Granted, Metadata, Origin, RequestSource};
 
-use super::request::Request;
 use crate::service::Service;
 
 /// What a component is granted, by whom, and what it asks for beyond that.
@@ -30,14 +29,6 @@ pub struct PolicyReport {
     pub document: String,
 }
 
-/// A permission as data and in plain words.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-pub struct Described {
-    /// As in a policy, under the kind's key: `{"network": {"host": "…"}}`.
-    pub permission: Permission,
-    pub description: String,
-}
-
 /// A permission that is granted, and by whom.
 #[derive(Debug, Clone, Serialize)]
 pub struct ReportedGrant {
@@ -51,15 +42,6 @@ pub struct ReportedGrant {
     pub request: Option<RequestSource>,
 }
 
-impl From<Permission> for Described {
-    fn from(permission: Permission) -> Self {
-        Described {
-            description: permission.to_string(),
-            permission,
-        }
-    }
-}
-
 impl Service {
     pub(super) fn report(&self, metadata: &Metadata, granted: &Granted) -> PolicyReport {
         let request = Request::of(metadata);
@@ -68,7 +50,7 @@ impl Service {
             policy: serde_json::json!(granted.policy),
             grants: grants(granted),
             requested: metadata.requested_permissions.clone(),
-            not_granted: described(self.beyond(&request.policy, &granted.policy)),
+            not_granted: described(self.installer.beyond(&request.policy, &granted.policy)),
             remarks: request.remarks,
             document: granted.policy.to_yaml(),
         }
@@ -88,13 +70,4 @@ fn grants(granted: &Granted) -> Vec<ReportedGrant> {
             }
         })
         .collect()
-}
-
-pub(in crate::service) fn described(permissions: Vec<Permission>) -> Vec<Described> {
-    permissions.into_iter().map(Described::from).collect()
-}
-
-/// All that a policy grants, described.
-pub(super) fn describe(policy: &Policy) -> Vec<Described> {
-    described(policy.permissions())
 }

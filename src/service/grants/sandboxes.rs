@@ -8,7 +8,7 @@ use crate::error::Report;
 use crate::policy::Policy;
 use crate::reference::ComponentId;
 use crate::runtime::{Sandbox, SandboxOptions};
-use crate::store::{FileStamp, Store};
+use crate::store::{FileStamp, Layout, Store};
 
 use crate::service::{Error, Service};
 
@@ -53,7 +53,7 @@ impl Sandboxes {
     /// Reads the policy. One that cannot be read grants nothing.
     fn read(&self, store: &Store, id: &ComponentId) -> Sandbox {
         // Stamped before it is read: a change in between is seen next time.
-        let stamp = stamp(store, id);
+        let stamp = stamp(store.layout(), id);
         let sandbox = match store.granted(id) {
             Ok(granted) if granted.policy.grants_nothing() => Sandbox::deny_all(),
             Ok(granted) => self.make(&granted.policy, store, id),
@@ -90,16 +90,16 @@ impl Service {
         self: &Arc<Self>,
         id: &ComponentId,
     ) -> Result<Sandbox, Error> {
-        let stamp = stamp(&self.store, id);
+        let stamp = stamp(self.disk.layout(), id);
         if let Some(sandbox) = self.sandboxes.current(id, stamp) {
             return Ok(sandbox);
         }
         let (service, id) = (self.clone(), id.clone());
-        let read = move || service.sandboxes.read(&service.store, &id);
-        Ok(tokio::task::spawn_blocking(read).await?)
+        let read = move |store: &Store| service.sandboxes.read(store, &id);
+        Ok(self.disk.run(read).await?)
     }
 }
 
-fn stamp(store: &Store, id: &ComponentId) -> Option<FileStamp> {
-    FileStamp::of(&store.layout().component(id).policy)
+fn stamp(layout: &Layout, id: &ComponentId) -> Option<FileStamp> {
+    FileStamp::of(&layout.component(id).policy)
 }

@@ -11,7 +11,7 @@ use zeroize::Zeroizing;
 use super::error::Exposure;
 use super::{MAX_TOTAL, SecretError, SecretKey, Secrets};
 use crate::store::disk::{self, create_private, sync};
-use crate::store::staging;
+use crate::store::{staging, wait::Patience};
 
 /// Raised when a reader of the previous version would misread the file.
 const FORMAT: u32 = 1;
@@ -39,7 +39,7 @@ pub(super) fn lock(dir: &Path) -> Result<File, SecretError> {
     create_private(dir).map_err(SecretError::io("create", dir))?;
     check_dir(dir)?;
     let lock = dir.join(LOCK);
-    staging::exclusive(&lock).map_err(|error| SecretError::Io {
+    staging::exclusive(&lock, Patience::default()).map_err(|error| SecretError::Io {
         action: "lock",
         path: lock,
         source: io::Error::other(error),

@@ -234,6 +234,9 @@ async fn a_sessionless_client_asks_and_calls_again() {
         };
         let loaded = call("load-component", json!({ "uri": uri })).await;
         let loaded = loaded.structured_content.unwrap();
+        // The request that brought the answer found it loaded; to the user, the
+        // two are one load.
+        assert_eq!(loaded["status"], "new");
         let yes = answer == Answer::Yes;
         let granted = loaded["granted_permissions"].as_array().unwrap();
         assert_eq!(granted.len(), usize::from(yes), "{answer:?}: {loaded}");

@@ -16,6 +16,7 @@ mod limits;
 mod listed_once;
 mod offer;
 mod shown;
+mod sources;
 mod sse;
 mod strict_readers;
 mod tools;

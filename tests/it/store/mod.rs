@@ -8,6 +8,8 @@ mod disk_full;
 #[cfg(unix)]
 mod flips;
 mod foreign;
+mod locked;
+mod names;
 mod previous;
 mod processes;
 mod read_only;

@@ -38,6 +38,7 @@ impl InProcess {
             credentials: Default::default(),
             ca_files: Vec::new(),
             withheld: Vec::new(),
+            audience: Default::default(),
         })
         .unwrap();
         let mut server = HttpServer::bind("127.0.0.1:0", options).await.unwrap();

@@ -7,9 +7,11 @@ use serde_json::Value;
 
 use crate::fetch::{Receipt, Resolved};
 use crate::reference::ComponentId;
-use crate::service::grants::{Described, Settled};
+use crate::schema::Uncallable;
 use crate::store::Metadata;
 use crate::verify::Trust;
+
+use super::{Described, Settled};
 
 /// How the component stood to what was installed before.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
@@ -25,6 +27,9 @@ pub struct LoadOutcome {
     pub component_id: ComponentId,
     pub status: LoadStatus,
     pub tool_names: Vec<String>,
+    /// The functions that are no tools, and why.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub not_callable: Vec<Uncallable>,
     /// What the artifact asks to be allowed.
     pub requested_permissions: Option<Value>,
     /// All that the component may do now.
@@ -50,7 +55,7 @@ pub struct LoadReceipt {
 }
 
 /// A component that is in place, before its grants are settled.
-pub(in crate::service) struct Loaded {
+pub struct Loaded {
     pub metadata: Metadata,
     pub status: LoadStatus,
     pub tool_names: Vec<String>,
@@ -59,11 +64,13 @@ pub(in crate::service) struct Loaded {
 }
 
 impl Loaded {
+    /// What a load that began at `started` reports.
     pub fn outcome(self, settled: Settled, started: Instant) -> LoadOutcome {
         LoadOutcome {
             component_id: self.metadata.component_id,
             status: self.status,
             tool_names: self.tool_names,
+            not_callable: self.metadata.not_callable.unwrap_or_default(),
             requested_permissions: self.metadata.requested_permissions,
             granted_permissions: settled.granted,
             not_granted: settled.not_granted,

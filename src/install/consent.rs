@@ -33,7 +33,8 @@ pub struct Question {
 }
 
 impl Question {
-    pub(super) fn new(metadata: &Metadata, asked: Vec<Permission>, remarks: Vec<String>) -> Self {
+    /// A question about these permissions.
+    pub fn new(metadata: &Metadata, asked: Vec<Permission>, remarks: Vec<String>) -> Self {
         let all = asked.len();
         let mut permissions = asked;
         permissions.retain(|permission| permission.to_string().chars().count() <= LONGEST);

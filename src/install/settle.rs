@@ -1,34 +1,20 @@
 //! What an installed component asks for, and what a load grants of it.
 
-use std::sync::Arc;
-
+use crate::config::BundledPolicy;
+use crate::digest::Digest;
 use crate::policy::{Permission, Policy};
 use crate::reference::ComponentId;
-use crate::store::{Granted, Grantor, Metadata, Origin, RequestSource, Standing, StoreError};
+use crate::store::{
+    Granted, Grantor, Metadata, Origin, RequestSource, Standing, Store, StoreError,
+};
 
-use super::consent::{Answer, Consent, Question};
-use super::is_the_one;
-use super::report::{Described, describe, described};
-use crate::service::load::LoadStatus;
-use crate::service::{BundledPolicy, Error, Service};
-
-/// What becomes of what a component asks to be allowed.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub enum PolicyChoice {
-    /// As the configuration says: the user is asked, unless it says otherwise.
-    #[default]
-    Bundled,
-    /// Nothing, whatever the configuration says: grants stay as they are.
-    Leave,
-    /// It is granted.
-    GrantRequested,
-    /// This is granted, whatever it asks for, in place of all other grants.
-    Given(Box<Policy>),
-}
+use super::{
+    Answer, Consent, Described, Error, Installer, LoadStatus, PolicyChoice, Question, described,
+};
 
 /// The request in a component's metadata.
 #[derive(Clone)]
-pub(in crate::service) struct Request {
+pub struct Request {
     pub policy: Policy,
     pub remarks: Vec<String>,
 }
@@ -80,14 +66,16 @@ fn add_missing<T: Clone + PartialEq>(list: &mut Vec<T>, wanted: &[T]) {
 
 /// What a load granted.
 #[derive(Default)]
-pub(in crate::service) struct Settled {
+pub struct Settled {
     pub granted: Vec<Described>,
     pub not_granted: Vec<Described>,
     pub remarks: Vec<String>,
+    /// The user's answer, if there was a question.
+    pub answer: Option<Answer>,
 }
 
 /// A component that was loaded, and under which conditions.
-pub(in crate::service) struct Settlement<'a> {
+pub struct Settlement<'a> {
     pub metadata: &'a Metadata,
     pub status: LoadStatus,
     pub choice: PolicyChoice,
@@ -96,17 +84,15 @@ pub(in crate::service) struct Settlement<'a> {
     pub consent: &'a dyn Consent,
 }
 
-impl Service {
+impl Installer {
     /// Grants what the user wants a loaded component to be granted. What it
     /// asked for beyond that is told.
-    pub(in crate::service) async fn settle(
-        self: &Arc<Self>,
-        settlement: Settlement<'_>,
-    ) -> Result<Settled, Error> {
+    pub async fn settle(&self, settlement: Settlement<'_>) -> Result<Settled, Error> {
         let metadata = settlement.metadata;
         let request = Request::of(metadata);
-        let granted = match self.decide(&settlement, &request).await? {
-            Decided::Leave => self.granted_now(&metadata.component_id),
+        let (decided, answer) = self.decide(&settlement, &request).await?;
+        let granted = match decided {
+            Decided::Leave => self.granted_now(&metadata.component_id).await?,
             Decided::Add(origin, permissions) => {
                 let grantor = grantor(origin, metadata);
                 let asked = request.clone();
@@ -127,9 +113,10 @@ impl Service {
             }
         };
         Ok(Settled {
-            granted: describe(&granted.policy),
+            granted: described(granted.policy.permissions()),
             not_granted: described(self.beyond(&request.policy, &granted.policy)),
             remarks: request.remarks,
+            answer,
         })
     }
 
@@ -137,87 +124,101 @@ impl Service {
         &self,
         settlement: &Settlement<'_>,
         request: &Request,
-    ) -> Result<Decided, Error> {
+    ) -> Result<(Decided, Option<Answer>), Error> {
         let metadata = settlement.metadata;
         match &settlement.choice {
-            PolicyChoice::Given(policy) => return Ok(Decided::Replace(policy.clone())),
+            PolicyChoice::Given(policy) => return Ok((Decided::Replace(policy.clone()), None)),
             PolicyChoice::GrantRequested => {
                 let all = request.policy.permissions();
-                return Ok(Decided::Add(settlement.origin, all));
+                return Ok((Decided::Add(settlement.origin, all), None));
             }
-            PolicyChoice::Leave => return Ok(Decided::Leave),
+            PolicyChoice::Leave => return Ok((Decided::Leave, None)),
             PolicyChoice::Bundled => {}
         }
-        let beyond = self.open_requests(&metadata.component_id, request);
+        let beyond = self.open_requests(&metadata.component_id, request).await?;
         if beyond.is_empty() {
-            return Ok(Decided::Leave);
+            return Ok((Decided::Leave, None));
         }
-        match self.bundled {
-            BundledPolicy::Ignore => Ok(Decided::Leave),
+        Ok(match self.rules.bundled {
+            BundledPolicy::Ignore => (Decided::Leave, None),
             // The operator accepted what a component asks for when it comes,
             // not what its later versions add to that, nor more of the machine
             // than the same configuration allows.
-            BundledPolicy::Apply => Ok(match settlement.status {
+            BundledPolicy::Apply => match settlement.status {
                 LoadStatus::New => {
                     let mut applied = request.policy.permissions();
                     let is_limit = |asked: &Permission| matches!(asked, Permission::Limit(_));
                     applied.retain(|asked| !is_limit(asked) || !beyond.contains(asked));
-                    Decided::Add(Origin::Config, applied)
+                    (Decided::Add(Origin::Config, applied), None)
                 }
-                LoadStatus::Replaced | LoadStatus::AlreadyLoaded => Decided::Leave,
-            }),
+                LoadStatus::Replaced | LoadStatus::AlreadyLoaded => (Decided::Leave, None),
+            },
             BundledPolicy::Ask => {
                 let question = Question::new(metadata, beyond, request.remarks.clone());
                 if question.permissions.is_empty() {
-                    return Ok(Decided::Leave);
+                    return Ok((Decided::Leave, None));
                 }
-                Ok(match settlement.consent.ask(&question).await {
+                let answer = settlement.consent.ask(&question).await;
+                let decided = match answer {
                     Answer::Granted => Decided::Add(settlement.origin, question.permissions),
                     Answer::Refused | Answer::Unavailable | Answer::Later => Decided::Leave,
-                })
+                };
+                (decided, Some(answer))
             }
-        }
+        })
     }
 
     /// What `request` asks for beyond what is granted. A limit that is not above
     /// the one that holds is none.
-    pub(super) fn beyond(&self, request: &Policy, granted: &Policy) -> Vec<Permission> {
+    pub fn beyond(&self, request: &Policy, granted: &Policy) -> Vec<Permission> {
         let mut in_force = granted.clone();
-        in_force.limits = granted.limits.or(&self.limits);
+        in_force.limits = granted.limits.or(&self.rules.limits);
         request.beyond(&in_force)
     }
 
     /// What is asked for and not granted; nothing when the policy in place is
     /// damaged, since no answer could be added to it.
-    fn open_requests(&self, id: &ComponentId, request: &Request) -> Vec<Permission> {
-        match self.store.granted(id) {
-            Ok(granted) => self.beyond(&request.policy, &granted.policy),
-            Err(_) => Vec::new(),
-        }
+    async fn open_requests(
+        &self,
+        id: &ComponentId,
+        request: &Request,
+    ) -> Result<Vec<Permission>, Error> {
+        let id = id.clone();
+        Ok(
+            match self.disk.run(move |store| store.granted(&id)).await? {
+                Ok(granted) => self.beyond(&request.policy, &granted.policy),
+                Err(_) => Vec::new(),
+            },
+        )
     }
 
-    fn granted_now(&self, id: &ComponentId) -> Granted {
-        self.store.granted(id).unwrap_or_else(|error| {
+    async fn granted_now(&self, id: &ComponentId) -> Result<Granted, Error> {
+        let id = id.clone();
+        let granted = self.disk.run(move |store| store.granted(&id)).await?;
+        Ok(granted.unwrap_or_else(|error| {
             tracing::warn!("{}", crate::error::Report::new(&error));
             Granted::default()
-        })
+        }))
     }
 
     /// Changes grants, unless another component has taken the id meanwhile:
     /// an answer is only about what was asked.
     async fn settle_grants(
-        self: &Arc<Self>,
+        &self,
         metadata: &Metadata,
         change: impl FnOnce(Standing) -> Result<Granted, StoreError> + Send + 'static,
     ) -> Result<Granted, Error> {
         let asked = metadata.digests.component;
-        self.change_grants(&metadata.component_id, move |standing| {
-            if !is_the_one(standing.component.as_deref(), asked) {
-                return Ok(standing.granted?);
-            }
-            Ok(change(standing)?)
-        })
-        .await
+        let id = metadata.component_id.clone();
+        let work = move |store: &Store| {
+            store.change_grants(&id, move |standing| {
+                if !is_the_one(standing.component.as_deref(), asked) {
+                    return standing.granted;
+                }
+                change(standing)
+            })
+        };
+        Ok(self.disk.run(work).await??)
     }
 }
 
@@ -238,4 +239,9 @@ fn grantor(origin: Origin, metadata: &Metadata) -> Grantor {
             digest: metadata.digests.component,
         }),
     }
+}
+
+/// Whether the component in place, if it can be told, has these bytes.
+pub fn is_the_one(component: Option<&Metadata>, digest: Digest) -> bool {
+    component.is_some_and(|component| component.digests.component == digest)
 }

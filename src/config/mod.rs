@@ -1,4 +1,7 @@
-//! `config.toml` of a root.
+//! `config.toml` of a root: text in, [`Config`] out. Reading the file is its
+//! user's work, and so is putting what it says in force.
+
+mod agents;
 
 use std::collections::BTreeMap;
 use std::io;
@@ -9,10 +12,12 @@ use std::time::Duration;
 use serde::Deserialize;
 
 use crate::error::{Class, Diagnose};
-use crate::net::{self, Authority};
-use crate::registry::{Host, Mirrors, RegistryName};
+use crate::net::Authority;
+use crate::registry::{Host, RegistryName};
 
-/// What the operator set; every key may be left out, an unknown one is an error.
+pub use agents::{AgentsConfig, InvalidSourcePattern, SourcePattern};
+
+/// What the operator set. Every key may be left out; an unknown one is an error.
 #[derive(Debug, Default, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Config {
@@ -21,20 +26,6 @@ pub struct Config {
     pub network: NetworkConfig,
     pub policy: PolicyConfig,
     pub agents: AgentsConfig,
-}
-
-/// What agents may do over MCP.
-#[derive(Debug, Clone, Deserialize)]
-#[serde(default, deny_unknown_fields)]
-pub struct AgentsConfig {
-    /// Whether `call-tool` is offered, which calls any tool of a component.
-    pub call_tool: bool,
-}
-
-impl Default for AgentsConfig {
-    fn default() -> Self {
-        AgentsConfig { call_tool: true }
-    }
 }
 
 #[derive(Debug, Default, Deserialize)]
@@ -56,7 +47,7 @@ pub enum BundledPolicy {
     Ignore,
 }
 
-/// What is left out has the default of [`net::Options`].
+/// What is left out has the default of the network options.
 #[derive(Debug, Default, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct NetworkConfig {
@@ -99,33 +90,6 @@ impl From<bool> for Digests {
     }
 }
 
-impl NetworkConfig {
-    /// Puts what is set into the options; `root` is where the configuration is.
-    pub fn apply(&self, options: &mut net::Options, root: &Path) {
-        let set = |target: &mut Duration, value: Option<Duration>| {
-            if let Some(value) = value {
-                *target = value;
-            }
-        };
-        let (seconds, millis) = (Duration::from_secs, Duration::from_millis);
-        set(&mut options.retry_base, self.retry_base_ms.map(millis));
-        set(&mut options.retry_max, self.retry_max_ms.map(millis));
-        set(
-            &mut options.connect_timeout,
-            self.connect_timeout.map(seconds),
-        );
-        set(&mut options.idle_timeout, self.idle_timeout.map(seconds));
-        set(
-            &mut options.transfer_timeout,
-            self.transfer_timeout.map(seconds),
-        );
-        options.retries = self.retries.unwrap_or(options.retries);
-        options.min_speed = self.min_speed.unwrap_or(options.min_speed);
-        options.ca_files = self.ca.iter().map(|file| root.join(file)).collect();
-        options.insecure.clone_from(&self.insecure);
-    }
-}
-
 #[derive(Debug, Default, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct RegistryConfig {
@@ -142,16 +106,6 @@ pub struct RegistryConfig {
 impl RegistryConfig {
     pub fn helper_timeout(&self) -> Option<Duration> {
         self.helper_timeout.map(Duration::from_secs)
-    }
-
-    /// The mirrors; relative paths begin at `directory`, that of the configuration.
-    pub fn mirrors(&self, directory: &Path) -> Mirrors {
-        let mut mirrors = Mirrors {
-            hosts: self.mirrors.clone(),
-            certs_dir: self.certs_dir.clone(),
-        };
-        mirrors.relative_to(directory);
-        mirrors
     }
 }
 
@@ -205,30 +159,43 @@ impl Diagnose for ConfigError {
 
     fn hint(&self) -> Option<String> {
         matches!(self, ConfigError::Invalid { .. })
-            .then(|| "the keys are listed in docs/configuration.md".into())
+            .then(|| "docs/configuration.md lists the keys".into())
     }
 }
 
 impl Config {
-    /// Reads the file; without one, every default holds.
+    /// Parses the text of the file at `path`, which errors name. A byte order
+    /// mark at its beginning is passed over.
     ///
     /// # Errors
     ///
-    /// [`ConfigError`] when it cannot be read or has an unknown key.
-    pub fn read(path: &Path) -> Result<Self, ConfigError> {
-        let text = match std::fs::read_to_string(path) {
-            Ok(text) => text,
-            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Self::default()),
-            Err(source) => {
-                return Err(ConfigError::Read {
-                    path: path.into(),
-                    source,
-                });
-            }
-        };
-        toml::from_str(&text).map_err(|source| ConfigError::Invalid {
+    /// [`ConfigError::Invalid`] when it is not TOML, or has an unknown key or a
+    /// wrong value.
+    pub fn parse(text: &str, path: &Path) -> Result<Self, ConfigError> {
+        let text = text.strip_prefix('\u{feff}').unwrap_or(text);
+        toml::from_str(text).map_err(|source| ConfigError::Invalid {
             path: path.into(),
             source: Box::new(source),
         })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_file_of_windows_is_read() {
+        let text = "\u{feff}[limits]\r\nmemory = 1024\r\n";
+        let config = Config::parse(text, Path::new("config.toml")).unwrap();
+        assert_eq!(config.limits.memory, Some(1024));
+    }
+
+    #[test]
+    fn an_unknown_key_is_an_error_that_names_the_file() {
+        let error = Config::parse("[limits]\nmemry = 1\n", Path::new("a/config.toml"));
+        let error = error.unwrap_err();
+        assert!(error.to_string().contains("a/config.toml"), "{error}");
+        assert_eq!(error.code(), "invalid-config");
     }
 }

@@ -1,25 +1,22 @@
 //! Other versions of what is installed: whether there is one, what it would
 //! change, going to it and back.
 
-mod changes;
-mod outdated;
-
 use std::sync::Arc;
 
 use serde::Serialize;
 
 use crate::digest::Digest;
-use crate::fetch::Progress;
+use crate::error::{Class, Diagnose, Report};
+use crate::fetch::{Progress, Resolved};
+use crate::install::{
+    self, Asked, Changes, Compile, Described, LoadRequest, NobodyToAsk, Outdated, PolicyChoice,
+    Settlement, SourceAnswer, Staged,
+};
 use crate::reference::ComponentId;
-use crate::store::{Digests, Entry, Metadata, Origin, StoreError};
+use crate::store::{Digests, Metadata, Origin, Store};
 use crate::verify::Verification;
 
-use super::grants::{Described, NobodyToAsk, PolicyChoice, Settlement};
-use super::load::{Brought, Compile, LoadRequest};
 use super::{Error, Service};
-
-pub use changes::{Change, Changes, ToolChange};
-pub use outdated::{Freshness, Outdated};
 
 /// Which new versions are put in place.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -74,6 +71,24 @@ pub struct Updated {
     pub not_granted: Vec<Described>,
 }
 
+/// What became of all components that their sources have another version of.
+#[derive(Debug, Default, Serialize)]
+pub struct Updates {
+    pub components: Vec<Updated>,
+    /// What could not be updated, and why.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub failures: Vec<NotUpdated>,
+}
+
+/// A component that could not be updated, and stays as it is.
+#[derive(Debug, Serialize)]
+pub struct NotUpdated {
+    pub component_id: ComponentId,
+    pub error: Report,
+    #[serde(skip)]
+    pub class: Class,
+}
+
 /// One component's way back.
 #[derive(Debug, Clone, Serialize)]
 pub struct RolledBack {
@@ -99,12 +114,27 @@ impl Service {
         review: Review,
         progress: &dyn Progress,
     ) -> Result<Updated, Error> {
-        let _alone = self.alone(id).await?;
-        let installed = self.installed(id)?.metadata;
+        self.update_to(None, id, review, progress).await
+    }
+
+    /// As [`Service::update`]; `resolved` is what the source has, where it has
+    /// been asked already.
+    async fn update_to(
+        self: &Arc<Self>,
+        resolved: Option<Resolved>,
+        id: &ComponentId,
+        review: Review,
+        progress: &dyn Progress,
+    ) -> Result<Updated, Error> {
+        let lock = self.installer.lock(id).await?;
+        let installed = self.installed(id).await?.metadata;
         let request = again(&installed);
-        let candidate = match Box::pin(self.bring(id, &request, progress)).await? {
-            Brought::Other(candidate) => candidate,
-            Brought::Same(loaded) => {
+        let installer = &self.installer;
+        let staged = Box::pin(installer.stage_update(&lock, &request, resolved, progress)).await?;
+        let candidate = match staged {
+            Staged::Changed(candidate) => candidate,
+            same @ Staged::Unchanged(_) => {
+                let loaded = self.place(same, request.compile, progress).await?;
                 return Ok(Updated {
                     component_id: id.clone(),
                     status: UpdateStatus::UpToDate,
@@ -120,7 +150,8 @@ impl Service {
         let status = review.of(&changes, &now);
         let mut not_granted = Vec::new();
         if status == UpdateStatus::Updated {
-            let loaded = self.put(candidate, Compile::Wait, progress).await?;
+            let staged = Staged::Changed(candidate);
+            let loaded = self.place(staged, Compile::Wait, progress).await?;
             let settlement = Settlement {
                 metadata: &loaded.metadata,
                 status: loaded.status,
@@ -140,6 +171,56 @@ impl Service {
         })
     }
 
+    /// Asks the source of every sound component, with one request each, for
+    /// what it has now; downloads nothing.
+    ///
+    /// # Errors
+    ///
+    /// When the root cannot be listed.
+    pub async fn outdated(&self) -> Result<Vec<Outdated>, Error> {
+        let asked = self.installer.ask_sources().await?;
+        Ok(asked.iter().map(Outdated::from).collect())
+    }
+
+    /// Updates every component that has another version at its source: asks
+    /// all sources at once, then updates one component after the other.
+    ///
+    /// # Errors
+    ///
+    /// When the root cannot be listed; what became of each component is in the
+    /// report.
+    pub async fn update_all(
+        self: &Arc<Self>,
+        review: Review,
+        progress: &dyn Progress,
+    ) -> Result<Updates, Error> {
+        let mut updates = Updates::default();
+        for Asked { metadata, answer } in self.installer.ask_sources().await? {
+            let id = metadata.component_id;
+            let updated = match answer {
+                SourceAnswer::Pinned => continue,
+                SourceAnswer::Found(resolved)
+                    if resolved.identity().same_content(&metadata.identity) =>
+                {
+                    continue;
+                }
+                SourceAnswer::Found(resolved) => {
+                    self.update_to(Some(*resolved), &id, review, progress).await
+                }
+                SourceAnswer::Failed(error) => Err(install::Error::from(error).into()),
+            };
+            match updated {
+                Ok(updated) => updates.components.push(updated),
+                Err(error) => updates.failures.push(NotUpdated {
+                    component_id: id,
+                    error: Report::new(&error),
+                    class: error.class(),
+                }),
+            }
+        }
+        Ok(updates)
+    }
+
     /// Puts the version before the one in place back; doing so again undoes
     /// it. Grants stay as they are.
     ///
@@ -147,33 +228,18 @@ impl Service {
     ///
     /// [`StoreError::NoPrevious`] when none is kept.
     pub async fn roll_back(self: &Arc<Self>, id: &ComponentId) -> Result<RolledBack, Error> {
-        let _alone = self.alone(id).await?;
-        let (service, component) = (self.clone(), id.clone());
-        let back = move || service.store.roll_back(&component);
-        let back = tokio::task::spawn_blocking(back).await??;
+        let _lock = self.installer.lock(id).await?;
+        let component = id.clone();
+        let back = move |store: &Store| store.roll_back(&component);
+        let back = self.disk.run(back).await??;
         let now = &back.now.metadata;
         Ok(RolledBack {
             component_id: id.clone(),
             changes: Changes::between(&back.before, now),
             before: back.before.digests.clone(),
             now: now.digests.clone(),
-            tool_names: self.offer(&back.now, Compile::Background),
+            tool_names: self.offer(&back.now, Compile::Background).await?,
         })
-    }
-
-    /// What is installed and sound, in the order of the ids.
-    pub(super) fn sound(&self) -> Result<Vec<Metadata>, StoreError> {
-        let mut sound: Vec<Metadata> = self
-            .store
-            .list()?
-            .into_iter()
-            .filter_map(|entry| match entry {
-                Entry::Sound(installed) => Some(installed.metadata),
-                Entry::Damaged { .. } => None,
-            })
-            .collect();
-        sound.sort_by(|a, b| a.component_id.cmp(&b.component_id));
-        Ok(sound)
     }
 }
 

@@ -7,9 +7,10 @@ use serde::Serialize;
 use serde_json::{Map, Value};
 
 use crate::schema::ToolRecord;
-use crate::service::grants::{Described, Request, described};
 use crate::store::Metadata;
 use crate::verify::Trust;
+
+use super::{Described, Request, described};
 
 /// The differences between two versions, apart from their code.
 #[derive(Debug, Clone, Default, PartialEq, Serialize)]

@@ -2,10 +2,10 @@
 
 use crate::digest::Digest;
 use crate::fetch::{Fetched, Identity};
+use crate::policy::Policy;
 use crate::reference::{ComponentId, Reference};
-use crate::service::grants::PolicyChoice;
-use crate::store::{Installed, Origin};
-use crate::verify::{Requirements, Trust, Verification};
+use crate::store::{Digests, Installed, Origin};
+use crate::verify::{Requirements, Verification};
 
 /// What to load, and under which conditions.
 #[derive(Debug, Clone)]
@@ -34,8 +34,22 @@ pub enum Compile {
     Force,
 }
 
+/// What becomes of what a component asks to be allowed.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub enum PolicyChoice {
+    /// As the configuration says: the user is asked, unless it says otherwise.
+    #[default]
+    Bundled,
+    /// Nothing, whatever the configuration says: grants stay as they are.
+    Leave,
+    /// It is granted.
+    GrantRequested,
+    /// This is granted, whatever it asks for, in place of all other grants.
+    Given(Box<Policy>),
+}
+
 impl LoadRequest {
-    pub(in crate::service) fn requirements(&self) -> Requirements {
+    pub(super) fn requirements(&self) -> Requirements {
         Requirements {
             digest: self.digest,
             verification: self.verification,
@@ -65,14 +79,13 @@ impl LoadRequest {
 
     fn accepts(&self, installed: &Installed) -> bool {
         let metadata = &installed.metadata;
-        let digests = &metadata.digests;
-        let named = self.reference.content_digest();
-        let pinned = self.digest.into_iter().chain(named).all(|pin| {
-            metadata.trust == Trust::Pinned
-                && (pin == digests.component || Some(pin) == digests.manifest)
-        });
-        let trusted =
-            metadata.trust != Trust::Skipped || self.verification == Verification::Skipped;
-        pinned && trusted
+        let Digests {
+            component,
+            manifest,
+        } = &metadata.digests;
+        let known_as: Vec<Digest> = manifest.iter().chain([component]).copied().collect();
+        let reference = self.reference.content_digest();
+        let requirements = self.requirements();
+        requirements.met_by(&metadata.trust, &known_as, reference)
     }
 }

@@ -1,0 +1,169 @@
+//! `[agents]`: what agents may do by themselves.
+
+use serde::Deserialize;
+
+use crate::reference::Reference;
+
+/// What agents may do over MCP.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct AgentsConfig {
+    /// Whether `call-tool` is offered, which calls any tool of a component.
+    pub call_tool: bool,
+    /// What agents may load. Absent: any registry and web address, and files
+    /// where only this machine reaches the server.
+    pub sources: Option<Vec<SourcePattern>>,
+}
+
+impl Default for AgentsConfig {
+    fn default() -> Self {
+        AgentsConfig {
+            call_tool: true,
+            sources: None,
+        }
+    }
+}
+
+/// Sources of components, such as `oci://ghcr.io/acme/*`: `*` stands for
+/// anything within one segment of the path, `**` for any number of segments.
+/// Tags, digests and queries play no part.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(try_from = "String")]
+pub struct SourcePattern {
+    /// With what ends it: `oci://`, `file:///`.
+    scheme: String,
+    segments: Vec<String>,
+}
+
+/// Why a text is no pattern of sources.
+#[derive(Debug, thiserror::Error)]
+#[error(
+    "`{0}` is no source pattern: it begins with one of `oci://`, `https://`, `file:///` and \
+     `oci-layout:///`, and has neither empty segments, nor `.` or `..`, nor a query or fragment"
+)]
+pub struct InvalidSourcePattern(String);
+
+const SCHEMES: [&str; 4] = ["oci://", "https://", "file:///", "oci-layout:///"];
+
+impl TryFrom<String> for SourcePattern {
+    type Error = InvalidSourcePattern;
+
+    fn try_from(text: String) -> Result<Self, Self::Error> {
+        let scheme = SCHEMES.iter().find(|scheme| text.starts_with(*scheme));
+        let segments = |scheme: &str| -> Vec<String> {
+            text[scheme.len()..].split('/').map(str::to_owned).collect()
+        };
+        let bad = |segment: &String| {
+            ["", ".", ".."].contains(&segment.as_str()) || segment.contains(['?', '#'])
+        };
+        match scheme {
+            Some(scheme) if !segments(scheme).iter().any(bad) => Ok(SourcePattern {
+                scheme: (*scheme).to_owned(),
+                segments: segments(scheme),
+            }),
+            _ => Err(InvalidSourcePattern(text)),
+        }
+    }
+}
+
+impl SourcePattern {
+    /// Whether the reference is of such a source. The path of a file must be
+    /// canonical.
+    pub fn covers(&self, reference: &Reference) -> bool {
+        let (scheme, text) = match reference {
+            Reference::Oci(oci) => ("oci://", format!("{}/{}", oci.registry(), oci.repository())),
+            Reference::Https(url) if url.username().is_empty() && url.password().is_none() => {
+                let authority = &url[url::Position::BeforeHost..url::Position::AfterPort];
+                ("https://", format!("{authority}{}", url.path()))
+            }
+            Reference::Https(_) => return false,
+            Reference::File(path) => ("file:///", path_text(path)),
+            Reference::Layout(layout) => ("oci-layout:///", path_text(layout.path())),
+        };
+        let segments: Vec<&str> = text.split('/').collect();
+        self.scheme == scheme && covers(&self.segments, &segments)
+    }
+}
+
+/// The path after its first slash; what is not Unicode is covered by no pattern.
+fn path_text(path: &std::path::Path) -> String {
+    let text = path.to_str().unwrap_or("\0");
+    text.strip_prefix('/').unwrap_or(text).to_owned()
+}
+
+fn covers(pattern: &[String], segments: &[&str]) -> bool {
+    let Some((first, rest)) = pattern.split_first() else {
+        return segments.is_empty();
+    };
+    if first == "**" {
+        return (0..=segments.len()).any(|skipped| covers(rest, &segments[skipped..]));
+    }
+    segments
+        .split_first()
+        .is_some_and(|(segment, others)| covers_segment(first, segment) && covers(rest, others))
+}
+
+/// `*` stands for any characters.
+fn covers_segment(pattern: &str, segment: &str) -> bool {
+    let Some((before, after)) = pattern.split_once('*') else {
+        return pattern == segment;
+    };
+    let Some(rest) = segment.strip_prefix(before) else {
+        return false;
+    };
+    let mut starts = rest.char_indices().map(|(at, _)| at).chain([rest.len()]);
+    starts.any(|at| covers_segment(after, &rest[at..]))
+}
+
+#[cfg(test)]
+mod tests {
+    use std::path::Path;
+
+    use super::*;
+
+    fn covered(pattern: &str, reference: &str) -> bool {
+        let pattern = SourcePattern::try_from(pattern.to_owned()).unwrap();
+        pattern.covers(&Reference::parse(reference, Path::new("/")).unwrap())
+    }
+
+    #[test]
+    fn a_pattern_covers_what_it_names_and_nothing_else() {
+        for (pattern, reference, is_covered) in [
+            ("oci://ghcr.io/acme/*", "oci://ghcr.io/acme/weather:1", true),
+            ("oci://ghcr.io/acme/*", "oci://ghcr.io/acme/a/b:1", false),
+            ("oci://ghcr.io/acme/**", "oci://ghcr.io/acme/a/b:1", true),
+            ("oci://ghcr.io/acme/*", "oci://ghcr.io/acme-evil/a:1", false),
+            ("oci://ghcr.io/acme/*", "oci://ghcr.io.evil/acme/a:1", false),
+            ("oci://*.acme.io/**", "oci://reg.acme.io/a:1", true),
+            ("oci://*.acme.io/**", "oci://acme.io.evil/a:1", false),
+            ("https://a.io/x/*.wasm", "https://a.io/x/y.wasm?z=1", true),
+            ("https://a.io/x/*.wasm", "https://a.io:444/x/y.wasm", false),
+            ("https://a.io/**", "https://b.io/x.wasm", false),
+            ("file:///srv/c/**", "file:///srv/c/a/b.wasm", true),
+            ("file:///srv/c/**", "file:///srv/d/b.wasm", false),
+            ("file:///srv/c/**", "oci://srv/c/b:1", false),
+        ] {
+            assert_eq!(
+                covered(pattern, reference),
+                is_covered,
+                "{pattern} {reference}"
+            );
+        }
+    }
+
+    #[test]
+    fn what_is_no_pattern_is_refused() {
+        for text in [
+            "",
+            "ghcr.io/acme",
+            "ftp://a/b",
+            "oci://",
+            "oci://a//b",
+            "file:///a/../b",
+            "https://a/b?c",
+            "file://a/b",
+        ] {
+            SourcePattern::try_from(text.to_owned()).expect_err(text);
+        }
+    }
+}

@@ -1,0 +1,66 @@
+//! From a reference to a component in place: the one pipeline behind `load`,
+//! `update`, `inspect` and every other verb that brings a component.
+//!
+//! ```text
+//! lock -> stage (fetch, verify, describe, lay out) -> commit (all or none) -> settle grants
+//! ```
+//!
+//! Nothing here knows tools by their offered names, MCP or the command line:
+//! [`crate::service`] offers what was committed.
+
+mod candidate;
+mod changes;
+mod consent;
+mod danger;
+mod described;
+mod disk;
+mod error;
+mod examine;
+mod lock;
+mod outcome;
+mod outdated;
+mod request;
+mod settle;
+mod stage;
+
+use std::sync::Arc;
+
+use crate::config::{BundledPolicy, Digests};
+use crate::fetch::Fetcher;
+use crate::net::Network;
+use crate::policy::Limits;
+use crate::runtime::Runtime;
+
+pub use candidate::{Candidate, Committed};
+pub use changes::{Change, Changes, ToolChange};
+pub use consent::{Answer, Consent, NobodyToAsk, Question};
+pub use described::{Described, described};
+pub use disk::Disk;
+pub use error::Error;
+pub use examine::{Examined, describe};
+pub use lock::{ComponentLock, ComponentLocks};
+pub use outcome::{LoadOutcome, LoadReceipt, LoadStatus, Loaded};
+pub use outdated::{Asked, Freshness, Outdated, SourceAnswer};
+pub use request::{Compile, LoadRequest, PolicyChoice};
+pub use settle::{Request, Settled, Settlement, is_the_one};
+pub use stage::{Staged, Unchanged};
+
+/// What the operator set for everything that is installed.
+#[derive(Debug)]
+pub struct Rules {
+    pub network: Network,
+    /// Whether components from web servers need a digest.
+    pub digests: Digests,
+    pub bundled: BundledPolicy,
+    /// What holds where policies set no limit.
+    pub limits: Limits,
+}
+
+/// Brings components into one root.
+pub struct Installer {
+    pub(crate) disk: Disk,
+    pub(crate) fetcher: Fetcher,
+    pub(crate) runtime: Arc<Runtime>,
+    pub(crate) locks: ComponentLocks,
+    pub(crate) rules: Rules,
+}

@@ -1,0 +1,200 @@
+//! Staging: from a reference to a candidate on disk, verified.
+
+use crate::config::Digests;
+use crate::fetch::{Fetched, Progress, Receipt, Resolved, Step};
+use crate::net::Network;
+use crate::reference::{ComponentId, Reference};
+use crate::store::{Installation, Installed, Prepared, Staging, Store};
+
+use super::outcome::unchanged;
+use super::{Candidate, ComponentLock, Error, Examined, Installer, LoadRequest};
+
+/// What a source had, before anything changed for it.
+#[allow(clippy::large_enum_variant, reason = "there is one for each load")]
+pub enum Staged {
+    Unchanged(Unchanged),
+    Changed(Candidate),
+}
+
+/// What is installed is what the source has.
+pub struct Unchanged {
+    pub installed: Installed,
+    /// What was transferred to find that out.
+    pub transfer: Receipt,
+}
+
+impl Installer {
+    /// Finds out what the request's reference stands for, and lays it out when
+    /// it is not what is installed. Without a network, what is installed from
+    /// the same reference is taken.
+    ///
+    /// # Errors
+    ///
+    /// That of the stage that failed. Dropping the future leaves nothing behind.
+    pub async fn stage(
+        &self,
+        lock: &ComponentLock,
+        request: &LoadRequest,
+        progress: &dyn Progress,
+    ) -> Result<Staged, Error> {
+        let before = self.before(lock.id(), &request.reference).await?;
+        match before {
+            Some(installed)
+                if self.rules.network == Network::Off && request.satisfied_offline(&installed) =>
+            {
+                Ok(Staged::Unchanged(Unchanged {
+                    transfer: unchanged(&installed.metadata.receipt, None),
+                    installed,
+                }))
+            }
+            before => {
+                let resolved = self.resolve(before.as_ref(), request, progress).await?;
+                self.stage_resolved(resolved, before, lock, request, progress)
+                    .await
+            }
+        }
+    }
+
+    /// As [`Installer::stage`], but what is installed never stands in for the
+    /// source. `resolved` is its answer, where it has been asked already.
+    ///
+    /// # Errors
+    ///
+    /// As [`Installer::stage`].
+    pub async fn stage_update(
+        &self,
+        lock: &ComponentLock,
+        request: &LoadRequest,
+        resolved: Option<Resolved>,
+        progress: &dyn Progress,
+    ) -> Result<Staged, Error> {
+        let before = self.before(lock.id(), &request.reference).await?;
+        let resolved = match resolved {
+            Some(resolved) => resolved,
+            None => self.resolve(before.as_ref(), request, progress).await?,
+        };
+        self.stage_resolved(resolved, before, lock, request, progress)
+            .await
+    }
+
+    async fn resolve(
+        &self,
+        before: Option<&Installed>,
+        request: &LoadRequest,
+        progress: &dyn Progress,
+    ) -> Result<Resolved, Error> {
+        progress.step(Step::Resolving);
+        self.check_pinned(request)?;
+        let known = before.map(|old| &old.metadata.identity);
+        let resolved = self.fetcher.resolve_again(&request.reference, known);
+        Ok(resolved.await?)
+    }
+
+    /// What is installed under the id, which must not belong to another source.
+    /// A damaged component counts as absent: loading it again mends it.
+    async fn before(
+        &self,
+        id: &ComponentId,
+        reference: &Reference,
+    ) -> Result<Option<Installed>, Error> {
+        let (id, reference) = (id.clone(), reference.clone());
+        let look = move |store: &Store| {
+            store.owned_by(&id, &reference)?;
+            Ok(store.get(&id).unwrap_or_default())
+        };
+        self.disk.run(look).await?
+    }
+
+    async fn stage_resolved(
+        &self,
+        resolved: Resolved,
+        before: Option<Installed>,
+        lock: &ComponentLock,
+        request: &LoadRequest,
+        progress: &dyn Progress,
+    ) -> Result<Staged, Error> {
+        let before = match before {
+            Some(installed) if request.satisfied_by(&installed, resolved.identity()) => {
+                return Ok(Staged::Unchanged(Unchanged {
+                    transfer: unchanged(&installed.metadata.receipt, Some(&resolved)),
+                    installed,
+                }));
+            }
+            before => before,
+        };
+        let staging = self.disk.run(|store| store.stage()).await??;
+        progress.step(Step::Fetching);
+        let fetched = self
+            .fetcher
+            .fetch(resolved.pinned_to(request.digest), staging.path(), progress)
+            .await?;
+        progress.step(Step::Verifying);
+        match before {
+            Some(installed) if request.same(&installed, &fetched) => self
+                .refresh(installed, fetched)
+                .await
+                .map(Staged::Unchanged),
+            before => {
+                let prepared = self.prepare(lock.id().clone(), staging, fetched, request);
+                Ok(Staged::Changed(Candidate {
+                    prepared: prepared.await?,
+                    before,
+                }))
+            }
+        }
+    }
+
+    /// Web servers, unlike registries, name nothing by its content.
+    fn check_pinned(&self, request: &LoadRequest) -> Result<(), Error> {
+        let bare = matches!(request.reference, Reference::Https(_))
+            && request.digest.is_none()
+            && request.reference.content_digest().is_none();
+        if bare && self.rules.digests == Digests::Required {
+            return Err(Error::DigestRequired);
+        }
+        Ok(())
+    }
+
+    /// Records that the bytes that are installed were found at their source
+    /// again, by another tag or time.
+    async fn refresh(
+        &self,
+        mut installed: Installed,
+        fetched: Fetched,
+    ) -> Result<Unchanged, Error> {
+        installed.metadata.identity = fetched.identity;
+        installed.metadata.source = fetched.reference;
+        let work = move |store: &Store| {
+            store.refresh(&installed)?;
+            Ok::<_, Error>(installed)
+        };
+        Ok(Unchanged {
+            installed: self.disk.run(work).await??,
+            transfer: fetched.receipt,
+        })
+    }
+
+    /// Verifies, describes, and lays out in staging: all the work on bytes.
+    async fn prepare(
+        &self,
+        id: ComponentId,
+        staging: Staging,
+        fetched: Fetched,
+        request: &LoadRequest,
+    ) -> Result<Prepared, Error> {
+        let requirements = request.requirements();
+        let work = move |store: &Store| {
+            let examined = Examined::new(fetched, &requirements, id.as_str())?;
+            let tools = examined.description.tools()?;
+            let installation = Installation {
+                id,
+                verified: examined.verified,
+                tools,
+                description: examined.description,
+                requested_permissions: examined.requested_permissions,
+            };
+            Ok(store.prepare(staging, installation)?)
+        };
+        self.disk.run(work).await?
+    }
+}

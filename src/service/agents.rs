@@ -1,0 +1,96 @@
+//! What agents may load, and what they are told of files.
+
+use std::path::Path;
+use std::sync::Arc;
+
+use crate::config::AgentsConfig;
+use crate::fetch::{Progress, Silent};
+use crate::install::{self, Consent, LoadOutcome, LoadRequest};
+use crate::reference::Reference;
+
+use super::{Error, Service};
+
+/// From where clients reach the server.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Audience {
+    /// By standard input and output, or on a loopback address.
+    #[default]
+    ThisMachine,
+    Others,
+}
+
+impl Service {
+    /// What the configuration lets agents do.
+    pub fn agents(&self) -> &AgentsConfig {
+        &self.agents
+    }
+
+    /// Whether agents may load this: as configured, else from any registry and
+    /// web address, and files for clients on this machine. Blocks: the links in
+    /// a path are resolved.
+    fn admits(&self, reference: &Reference) -> bool {
+        let Some(listed) = &self.agents.sources else {
+            return !is_local(reference) || self.audience == Audience::ThisMachine;
+        };
+        resolved(reference)
+            .is_some_and(|resolved| listed.iter().any(|pattern| pattern.covers(&resolved)))
+    }
+
+    /// As [`Service::load`], for an agent: from the sources that agents may
+    /// load from. What of this machine's files is no component is told apart
+    /// neither in the error nor in the progress.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::SourceNotAllowed`]; [`Error::NotForAgents`] for a file that is
+    /// absent, cannot be read, may not be loaded or is no component; else as
+    /// [`Service::load`].
+    pub async fn load_for_agent(
+        self: &Arc<Self>,
+        request: LoadRequest,
+        progress: &dyn Progress,
+        consent: &dyn Consent,
+    ) -> Result<LoadOutcome, Error> {
+        let source_shown = request.reference.shown();
+        let (service, reference) = (self.clone(), request.reference.clone());
+        let is_local = is_local(&reference);
+        let admit = move || service.admits(&reference);
+        let admitted = tokio::task::spawn_blocking(admit).await?;
+        if !is_local {
+            return match admitted {
+                true => self.load(request, progress, consent).await,
+                false => Err(Error::SourceNotAllowed { source_shown }),
+            };
+        }
+        if !admitted {
+            return Err(Error::NotForAgents { source_shown });
+        }
+        // Progress would tell which files are there.
+        match self.load(request, &Silent, consent).await {
+            Err(Error::Install(install::Error::Fetch(error))) => {
+                let report = crate::error::Report::new(&error);
+                tracing::info!("an agent's load failed: {report}");
+                Err(Error::NotForAgents { source_shown })
+            }
+            loaded => loaded,
+        }
+    }
+}
+
+fn is_local(reference: &Reference) -> bool {
+    matches!(reference, Reference::File(_) | Reference::Layout(_))
+}
+
+/// The reference with no link left in its path; none where there is no file.
+fn resolved(reference: &Reference) -> Option<Reference> {
+    let canonical = |path: &Path| std::fs::canonicalize(path).ok();
+    match reference {
+        Reference::File(path) => canonical(path).map(Reference::File),
+        Reference::Layout(layout) => {
+            // A link in the path is refused rather than followed.
+            let is_canonical = canonical(layout.path()).as_deref() == Some(layout.path());
+            is_canonical.then(|| reference.clone())
+        }
+        reference => Some(reference.clone()),
+    }
+}

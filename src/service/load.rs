@@ -1,0 +1,149 @@
+//! `load`: from a reference to tools.
+
+use std::sync::{Arc, PoisonError};
+use std::time::Instant;
+
+use crate::digest::Digest;
+use crate::fetch::Progress;
+use crate::install::{
+    Answer, Compile, Consent, LoadOutcome, LoadRequest, LoadStatus, Loaded, Settled, Settlement,
+    Staged,
+};
+use crate::store::{Installed, Store};
+
+use super::{Error, Service, code_source};
+
+/// A load whose question to the user has no answer yet.
+pub(super) struct Asked {
+    /// Of the component.
+    digest: Digest,
+    status: LoadStatus,
+}
+
+impl Service {
+    /// Fetches, verifies, describes and installs a component, offers its
+    /// tools, and grants what the user agrees to. Dropping the future leaves
+    /// nothing half-done behind.
+    ///
+    /// # Errors
+    ///
+    /// The error of the stage that failed; what was installed before is then
+    /// still in place.
+    pub async fn load(
+        self: &Arc<Self>,
+        request: LoadRequest,
+        progress: &dyn Progress,
+        consent: &dyn Consent,
+    ) -> Result<LoadOutcome, Error> {
+        let started = Instant::now();
+        let id = match &request.name {
+            Some(name) => name.clone(),
+            None => request.reference.default_id()?,
+        };
+        let lock = self.installer.lock(&id).await?;
+        // On the heap: fetching is deep, and so are those who call this.
+        let staged = Box::pin(self.installer.stage(&lock, &request, progress)).await?;
+        let mut loaded = self.place(staged, request.compile, progress).await?;
+        // Ask for consent after releasing the component's lock.
+        drop(lock);
+        let settlement = Settlement {
+            metadata: &loaded.metadata,
+            status: loaded.status,
+            choice: request.policy,
+            origin: request.origin,
+            consent,
+        };
+        let settled = self.settle(settlement).await?;
+        loaded.status = self.status(&loaded, settled.answer);
+        Ok(loaded.outcome(settled, started))
+    }
+
+    /// A client that answers a question makes the same load again: to the user
+    /// the two are one, whose status is that of the first.
+    fn status(&self, loaded: &Loaded, answer: Option<Answer>) -> LoadStatus {
+        let mut asked = self.asked.lock().unwrap_or_else(PoisonError::into_inner);
+        let id = &loaded.metadata.component_id;
+        let digest = loaded.metadata.digests.component;
+        let first = asked.remove(id).filter(|first| first.digest == digest);
+        let status = match (loaded.status, first) {
+            (LoadStatus::AlreadyLoaded, Some(first)) => first.status,
+            (status, _) => status,
+        };
+        if answer == Some(Answer::Later) {
+            asked.insert(id.clone(), Asked { digest, status });
+        }
+        status
+    }
+
+    /// Compiles what was staged where that is wanted, puts it in place, and
+    /// offers it.
+    pub(super) async fn place(
+        &self,
+        staged: Staged,
+        compile: Compile,
+        progress: &dyn Progress,
+    ) -> Result<Loaded, Error> {
+        let installer = &self.installer;
+        match staged {
+            Staged::Unchanged(same) => {
+                let code = code_source(&same.installed);
+                let compile_ms = installer.compile(code, compile, progress).await?;
+                let metadata = &same.installed.metadata;
+                let offered = self.toolbox.names_of(&metadata.component_id);
+                let tool_names = if offered.is_empty() {
+                    self.offer(&same.installed, compile).await?
+                } else {
+                    offered
+                };
+                Ok(Loaded {
+                    status: LoadStatus::AlreadyLoaded,
+                    tool_names,
+                    transfer: same.transfer,
+                    compile_ms,
+                    metadata: same.installed.metadata,
+                })
+            }
+            Staged::Changed(candidate) => {
+                let code = candidate.code();
+                let compile_ms = installer.compile(code, compile, progress).await?;
+                let committed = installer.commit(candidate).await?;
+                let tool_names = self.offer(&committed.installed, compile).await?;
+                let metadata = committed.installed.metadata;
+                Ok(Loaded {
+                    status: committed.status,
+                    tool_names,
+                    transfer: metadata.receipt.clone(),
+                    compile_ms,
+                    metadata,
+                })
+            }
+        }
+    }
+
+    /// Settles grants; the next call sees them.
+    pub(super) async fn settle(&self, settlement: Settlement<'_>) -> Result<Settled, Error> {
+        let id = &settlement.metadata.component_id.clone();
+        let settled = self.installer.settle(settlement).await?;
+        self.sandboxes.forget(id);
+        Ok(settled)
+    }
+
+    /// Offers an installed component's tools, and returns their names.
+    pub(super) async fn offer(
+        &self,
+        installed: &Installed,
+        compile: Compile,
+    ) -> Result<Vec<String>, Error> {
+        let metadata = installed.metadata.clone();
+        let look = move |store: &Store| (store.names_of(&metadata), metadata);
+        let (names, metadata) = self.disk.run(look).await?;
+        let program = self.runtime.program(code_source(installed));
+        if compile == Compile::Background {
+            program.warm();
+        }
+        self.lock_programs()
+            .insert(metadata.component_id.clone(), program);
+        let id = &metadata.component_id;
+        Ok(self.toolbox.insert(id, metadata.tools, &names))
+    }
+}

@@ -1,0 +1,61 @@
+//! What the configuration sets, as the options of the parts that obey it.
+
+use std::io;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use crate::config::{Config, ConfigError, NetworkConfig, RegistryConfig};
+use crate::net;
+use crate::registry::Mirrors;
+
+/// Reads the file; without one, every default holds.
+///
+/// # Errors
+///
+/// [`ConfigError`] when it cannot be read or is not valid.
+pub(super) fn read_config(path: &Path) -> Result<Config, ConfigError> {
+    match std::fs::read_to_string(path) {
+        Ok(text) => Config::parse(&text, path),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(Config::default()),
+        Err(source) => Err(ConfigError::Read {
+            path: path.into(),
+            source,
+        }),
+    }
+}
+
+/// The mirrors; relative paths begin at `directory`, that of the configuration.
+pub(super) fn mirrors(config: &RegistryConfig, directory: &Path) -> Mirrors {
+    let mut mirrors = Mirrors {
+        hosts: config.mirrors.clone(),
+        certs_dir: config.certs_dir.clone(),
+    };
+    mirrors.relative_to(directory);
+    mirrors
+}
+
+/// Puts what is set into the options; `root` is where the configuration is.
+pub(super) fn apply(config: &NetworkConfig, options: &mut net::Options, root: &Path) {
+    let set = |target: &mut Duration, value: Option<Duration>| {
+        if let Some(value) = value {
+            *target = value;
+        }
+    };
+    let (seconds, millis) = (Duration::from_secs, Duration::from_millis);
+    set(&mut options.retry_base, config.retry_base_ms.map(millis));
+    set(&mut options.retry_max, config.retry_max_ms.map(millis));
+    set(
+        &mut options.connect_timeout,
+        config.connect_timeout.map(seconds),
+    );
+    set(&mut options.idle_timeout, config.idle_timeout.map(seconds));
+    set(
+        &mut options.transfer_timeout,
+        config.transfer_timeout.map(seconds),
+    );
+    options.retries = config.retries.unwrap_or(options.retries);
+    options.min_speed = config.min_speed.unwrap_or(options.min_speed);
+    let ca: Vec<PathBuf> = config.ca.iter().map(|file| root.join(file)).collect();
+    options.ca_files = ca;
+    options.insecure.clone_from(&config.insecure);
+}

@@ -1,0 +1,390 @@
+//! The names under which agents call tools: one record for all processes that
+//! share the root.
+//!
+//! A component's tools get their names when it is installed, and keep them
+//! through updates, rollbacks and restarts. A name that is no longer offered
+//! stays reserved for the tool that had it, so that a client's "always allow"
+//! does not pass to another component. Stores without the record, or without
+//! an entry for a component, get the same names in every process: the older
+//! component has the first choice.
+
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
+use std::fs;
+use std::io::{self, Write as _};
+use std::path::Path;
+
+use jiff::{SignedDuration, Timestamp};
+use serde::{Deserialize, Serialize};
+
+use super::disk::{self, is_foreign, sync};
+use super::error::StoreError;
+use super::{Layout, Metadata, Store};
+use crate::reference::{ComponentId, Reference};
+use crate::schema::{ToolRecord, shorten_name};
+
+/// How long a name that is no longer offered waits for the tool that had it.
+const RESERVED: SignedDuration = SignedDuration::from_hours(30 * 24);
+/// Raised when a reader of the previous version would misread the file.
+const FORMAT: u32 = 1;
+/// Bytes of a record that are read at most.
+const LARGEST: u64 = 64 << 20;
+
+/// Which tool each name means.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct Names {
+    entries: BTreeMap<String, Entry>,
+    /// The names that each component has or had.
+    by_component: HashMap<ComponentId, BTreeSet<String>>,
+    /// The names of the server's own tools.
+    builtin: HashSet<String>,
+}
+
+/// The tool that a name means.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+struct Entry {
+    component: ComponentId,
+    /// Another source under the same id is another component.
+    source: Reference,
+    /// The tool's name within the component.
+    tool: String,
+    /// Whether it is in the tool list, or only callable.
+    listed: bool,
+    /// Since when it is reserved only; absent while it is offered.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    freed_at: Option<Timestamp>,
+}
+
+#[derive(Serialize, Deserialize)]
+struct Written {
+    format: u32,
+    names: BTreeMap<String, Entry>,
+}
+
+/// A name of one tool.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ToolName {
+    pub name: String,
+    /// The tool's own name, distinct within its component.
+    pub tool: String,
+    /// Whether the tool list shows it; others can only be called.
+    pub listed: bool,
+}
+
+impl Names {
+    /// Reads the record of a root; `builtin` names are never given to tools.
+    /// One that is absent, damaged or may be another user's counts as empty.
+    pub(super) fn read(layout: &Layout, builtin: &HashSet<String>) -> Self {
+        let path = layout.names();
+        let entries = match read(&path, layout.root()) {
+            Ok(entries) => entries,
+            Err(error) if error.kind() == io::ErrorKind::NotFound => BTreeMap::new(),
+            Err(error) => {
+                let path = path.display();
+                tracing::warn!("`{path}` is not used, tools are named anew: {error}");
+                BTreeMap::new()
+            }
+        };
+        let mut by_component: HashMap<ComponentId, BTreeSet<String>> = HashMap::new();
+        for (name, entry) in &entries {
+            let names = by_component.entry(entry.component.clone()).or_default();
+            names.insert(name.clone());
+        }
+        Names {
+            entries,
+            by_component,
+            builtin: builtin.clone(),
+        }
+    }
+
+    /// Replaces the record in one step.
+    pub(super) fn write(&self, layout: &Layout) -> Result<(), StoreError> {
+        let path = layout.names();
+        let write = || {
+            let text = serde_json::to_vec_pretty(&Written {
+                format: FORMAT,
+                names: self.entries.clone(),
+            })?;
+            let mut file = tempfile::NamedTempFile::new_in(layout.downloads())?;
+            file.write_all(&text)?;
+            file.as_file().sync_all()?;
+            file.persist(&path)?;
+            Ok(())
+        };
+        write().map_err(StoreError::io("write", &path))?;
+        sync(layout.root())
+    }
+
+    /// Whether each tool of the component has its name.
+    fn has_all(&self, component: &Metadata) -> bool {
+        component.tools.iter().all(|tool| {
+            let name = self.of_tool(component, &tool.normalized_name);
+            name.is_some_and(|(_, entry)| entry.freed_at.is_none())
+        })
+    }
+
+    /// Gives names to components that have none, the older first.
+    fn complete<'a>(&mut self, installed: impl IntoIterator<Item = &'a Metadata>, now: Timestamp) {
+        let mut without: Vec<&Metadata> = installed
+            .into_iter()
+            .filter(|component| !self.has_all(component))
+            .collect();
+        without.sort_by_key(|component| (component.created_at, &component.component_id));
+        for component in without {
+            self.adopt(component, now);
+        }
+    }
+
+    /// The names of a component's tools in the order of the tools, each tool's
+    /// listed name before its others. Tools without one have none here.
+    pub fn of(&self, component: &Metadata) -> Vec<ToolName> {
+        let mut names: Vec<ToolName> = Vec::new();
+        for tool in &component.tools {
+            let own = |entry: &Entry| entry.tool == tool.normalized_name;
+            let mut found: Vec<ToolName> = self
+                .of_component(component)
+                .filter(|(_, entry)| own(entry) && entry.freed_at.is_none())
+                .map(|(name, entry)| ToolName {
+                    name: name.clone(),
+                    tool: entry.tool.clone(),
+                    listed: entry.listed,
+                })
+                .collect();
+            found.sort_by_key(|name| !name.listed);
+            names.extend(found);
+        }
+        names
+    }
+
+    /// Gives each tool of a component a name, and reserves those that it no
+    /// longer offers.
+    pub(super) fn give(&mut self, component: &Metadata, now: Timestamp) {
+        self.free(&component.component_id, now);
+        for tool in &component.tools {
+            let name = self.choose(component, tool, now);
+            self.insert(name, component, tool, true);
+        }
+    }
+
+    /// The same for a component that was installed before there was a record:
+    /// its longer names stay callable.
+    fn adopt(&mut self, component: &Metadata, now: Timestamp) {
+        self.give(component, now);
+        for tool in &component.tools {
+            let own = &tool.normalized_name;
+            if shorten_name(own) != *own && self.is_free(own, now) {
+                self.insert(own.clone(), component, tool, false);
+            }
+        }
+    }
+
+    /// Reserves the names of a component that is not installed any more.
+    pub(super) fn free(&mut self, id: &ComponentId, now: Timestamp) {
+        for name in self.by_component.get(id).into_iter().flatten() {
+            if let Some(entry) = self.entries.get_mut(name) {
+                entry.freed_at = entry.freed_at.or(Some(now));
+            }
+        }
+    }
+
+    /// Lets other components have the names of a component at once.
+    pub(super) fn forget(&mut self, id: &ComponentId) {
+        for name in self.by_component.remove(id).unwrap_or_default() {
+            self.entries.remove(&name);
+        }
+    }
+
+    /// Reserves the names of what vanished without being unloaded, and drops
+    /// those that were reserved for long enough.
+    pub(super) fn tidy(&mut self, is_installed: impl Fn(&ComponentId) -> bool, now: Timestamp) {
+        let ids: Vec<ComponentId> = self.by_component.keys().cloned().collect();
+        for id in ids.iter().filter(|id| !is_installed(id)) {
+            self.free(id, now);
+        }
+        let entries = &mut self.entries;
+        self.by_component.retain(|_, names| {
+            names.retain(|name| {
+                let over = entries.get(name).is_none_or(|entry| entry.is_over(now));
+                if over {
+                    entries.remove(name);
+                }
+                !over
+            });
+            !names.is_empty()
+        });
+    }
+
+    fn insert(&mut self, name: String, component: &Metadata, tool: &ToolRecord, listed: bool) {
+        let entry = Entry {
+            component: component.component_id.clone(),
+            source: component.source.clone(),
+            tool: tool.normalized_name.clone(),
+            listed,
+            freed_at: None,
+        };
+        // What was reserved for long enough loses the name to this component.
+        if let Some(before) = self.entries.insert(name.clone(), entry)
+            && let Some(names) = self.by_component.get_mut(&before.component)
+        {
+            names.remove(&name);
+        }
+        let names = self.by_component.entry(component.component_id.clone());
+        names.or_default().insert(name);
+    }
+
+    /// The name that the tool had, else the first that means nothing else: its
+    /// own, then with the component's id before it, then with a number.
+    fn choose(&self, component: &Metadata, tool: &ToolRecord, now: Timestamp) -> String {
+        let own = &tool.normalized_name;
+        if let Some((name, _)) = self.of_tool(component, own) {
+            return name.clone();
+        }
+        let prefixed = format!("{}_{own}", component.component_id);
+        let numbered = |n: u64| shorten_name(&format!("{prefixed}_{n}"));
+        let first = [shorten_name(own), shorten_name(&prefixed)].into_iter();
+        let mut candidates = first.chain((2..).map(numbered));
+        let free = candidates.find(|name| self.is_free(name, now));
+        free.unwrap_or_else(|| unreachable!("the numbers never end"))
+    }
+
+    fn is_free(&self, name: &str, now: Timestamp) -> bool {
+        let meant = self.entries.get(name);
+        !self.builtin.contains(name) && meant.is_none_or(|entry| entry.is_over(now))
+    }
+
+    /// The listed name that a tool has or had.
+    fn of_tool(&self, component: &Metadata, tool: &str) -> Option<(&String, &Entry)> {
+        let mut entries = self.of_component(component);
+        entries.find(|(name, entry)| {
+            entry.tool == tool && entry.listed && !self.builtin.contains(*name)
+        })
+    }
+
+    fn of_component<'a, 'b>(
+        &'a self,
+        component: &'b Metadata,
+    ) -> impl Iterator<Item = (&'a String, &'a Entry)> + use<'a, 'b> {
+        let names = self.by_component.get(&component.component_id);
+        let entries = names.into_iter().flatten();
+        entries
+            .filter_map(|name| self.entries.get_key_value(name))
+            .filter(|(_, entry)| entry.source.same_source(&component.source))
+    }
+}
+
+impl Store {
+    /// The names of a component's tools, whether or not they are recorded yet.
+    pub fn names_of(&self, component: &Metadata) -> Vec<ToolName> {
+        let mut names = Names::read(&self.layout, &self.builtin);
+        if !names.has_all(component) {
+            names.complete(&self.sound(), Timestamp::now());
+        }
+        names.of(component)
+    }
+
+    /// The names of the tools of all installed components.
+    pub fn names_of_all<'a>(&self, installed: impl IntoIterator<Item = &'a Metadata>) -> Names {
+        let mut names = Names::read(&self.layout, &self.builtin);
+        names.complete(installed, Timestamp::now());
+        names
+    }
+
+    /// Records the names of a component that is about to be put in place, and
+    /// those of all others that have none yet. The root's lock is held.
+    pub(super) fn record_names(&self, component: &Metadata) -> Result<(), StoreError> {
+        let before = Names::read(&self.layout, &self.builtin);
+        let (mut names, now) = (before.clone(), Timestamp::now());
+        let is_installed = |id: &ComponentId| {
+            *id == component.component_id || self.layout.component(id).dir.is_dir()
+        };
+        names.tidy(is_installed, now);
+        if !self.are_recorded(&names)? {
+            names.complete(&self.sound(), now);
+        }
+        names.give(component, now);
+        match names == before {
+            true => Ok(()),
+            false => names.write(&self.layout),
+        }
+    }
+
+    /// Reserves the names of a component that was taken away, or gives them
+    /// up. The root's lock is held. What cannot be written now is reserved by
+    /// the next change.
+    pub(super) fn release_names(&self, id: &ComponentId, names_of: FreedNames) {
+        let mut names = Names::read(&self.layout, &self.builtin);
+        match names_of {
+            FreedNames::Reserved => names.free(id, Timestamp::now()),
+            FreedNames::GivenUp => names.forget(id),
+        }
+        if let Err(error) = names.write(&self.layout) {
+            tracing::debug!(%error, "names not reserved yet");
+        }
+    }
+
+    /// Whether every component directory has names, as far as can be told
+    /// without reading its metadata.
+    fn are_recorded(&self, names: &Names) -> Result<bool, StoreError> {
+        let directories = disk::beginning_with("", &self.layout.components())?;
+        Ok(directories.iter().all(|dir| {
+            let id = dir.file_name().and_then(|name| name.to_str());
+            let id = id.and_then(|id| ComponentId::parse(id).ok());
+            id.is_none_or(|id| names.by_component.contains_key(&id))
+        }))
+    }
+
+    /// The metadata of all components whose metadata can be read.
+    fn sound(&self) -> Vec<Metadata> {
+        let directories = disk::beginning_with("", &self.layout.components());
+        let ids = directories
+            .unwrap_or_default()
+            .into_iter()
+            .filter_map(|dir| {
+                let id = dir.file_name()?.to_str()?;
+                ComponentId::parse(id).ok()
+            });
+        ids.filter_map(|id| Metadata::read_either(&self.layout.component(&id)).ok())
+            .collect()
+    }
+}
+
+/// What becomes of the names of a component that is unloaded.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum FreedNames {
+    /// They wait for it for 30 days.
+    #[default]
+    Reserved,
+    /// Other components may have them at once.
+    GivenUp,
+}
+
+impl Entry {
+    /// Whether it was reserved for long enough.
+    fn is_over(&self, now: Timestamp) -> bool {
+        self.freed_at
+            .is_some_and(|freed| now.duration_since(freed) > RESERVED)
+    }
+}
+
+fn read(path: &Path, root: &Path) -> io::Result<BTreeMap<String, Entry>> {
+    let invalid = |reason: &str| io::Error::new(io::ErrorKind::InvalidData, reason.to_owned());
+    let (file, dir) = (fs::symlink_metadata(path)?, fs::metadata(root)?);
+    if !file.is_file() {
+        return Err(invalid("it is not a regular file"));
+    }
+    if is_foreign(&file, &dir) {
+        return Err(invalid(
+            "it belongs to another user, or others may change it",
+        ));
+    }
+    if file.len() > LARGEST {
+        return Err(invalid("it is too large"));
+    }
+    let written: Written = serde_json::from_slice(&fs::read(path)?)?;
+    match written.format {
+        FORMAT => Ok(written.names),
+        format => Err(invalid(&format!("format {format} is not {FORMAT}"))),
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,102 @@
+//! A lock that another process holds is told of, and `doctor` does not wait
+//! for it.
+
+use std::fs::File;
+use std::io::{BufRead as _, BufReader};
+use std::process::{Child, Stdio};
+use std::sync::mpsc;
+use std::time::Duration;
+
+use crate::support::cli::Cli;
+use crate::support::mcp::{CALC, PATIENCE};
+
+fn root() -> Cli {
+    let cli = Cli::new();
+    cli.load(&cli.file("calc.wat", CALC));
+    cli
+}
+
+/// Takes the lock on a file of the root, as another process would.
+fn hold(cli: &Cli, file: &str) -> File {
+    let file = File::options()
+        .append(true)
+        .open(cli.root().join(file))
+        .unwrap();
+    file.try_lock().unwrap();
+    file
+}
+
+/// Starts a command and waits until it says on standard error what it waits for.
+fn waiting(cli: &Cli, args: &[&str]) -> (Child, String) {
+    let mut child = cli
+        .command()
+        .args(args)
+        .stdout(Stdio::null())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let stderr = BufReader::new(child.stderr.take().unwrap());
+    let (told, line) = mpsc::channel();
+    std::thread::spawn(move || {
+        // To its end, so that the command can go on writing.
+        for line in stderr.lines().map_while(Result::ok) {
+            let _ = told.send(line);
+        }
+    });
+    let line = line.recv_timeout(PATIENCE).expect("a word within a minute");
+    (child, line)
+}
+
+#[test]
+fn whoever_waits_for_a_lock_says_so_and_goes_on_when_it_is_free() {
+    for (file, args) in [
+        ("locks/calc.lock", &["unload", "calc"][..]),
+        (".lock", &["unload", "calc"]),
+        (
+            ".lock",
+            &["permission", "grant", "network", "calc", "a.example"],
+        ),
+    ] {
+        let cli = root();
+        let lock = hold(&cli, file);
+        let (mut child, line) = waiting(&cli, args);
+        assert!(line.contains("waiting for the lock"), "{line}");
+        assert!(line.contains(file), "{line}");
+        if cfg!(target_os = "linux") {
+            let holder = format!("process {}", std::process::id());
+            assert!(line.contains(&holder), "{line}");
+        }
+        lock.unlock().unwrap();
+        assert!(child.wait().unwrap().success(), "{args:?}");
+    }
+}
+
+#[test]
+fn doctor_says_who_holds_the_root_and_does_not_wait() {
+    let cli = root();
+    let _lock = hold(&cli, ".lock");
+    let ended = cli.run(["doctor"]);
+    assert_eq!(ended.code, 1, "{}{}", ended.stdout, ended.stderr);
+    assert!(ended.stdout.contains("holds the lock"), "{}", ended.stdout);
+}
+
+/// The holder of a component's lock touches it, so that others wait on.
+#[test]
+fn a_load_under_way_gives_signs_of_life() {
+    let cli = root();
+    let lock = cli.root().join("locks/calc.lock");
+    let touched = || std::fs::metadata(&lock).unwrap().modified().unwrap();
+    let long_ago = std::time::SystemTime::UNIX_EPOCH + Duration::from_secs(1);
+    File::options()
+        .write(true)
+        .open(&lock)
+        .unwrap()
+        .set_modified(long_ago)
+        .unwrap();
+    // The root's lock keeps it from ending while it has the component's.
+    let root_lock = hold(&cli, ".lock");
+    let (mut child, _) = waiting(&cli, &["unload", "calc"]);
+    assert!(touched() > long_ago);
+    root_lock.unlock().unwrap();
+    assert!(child.wait().unwrap().success());
+}
