@@ -12,7 +12,7 @@ use notify::{RecommendedWatcher, RecursiveMode, Watcher};
 use tokio::sync::Notify;
 
 use crate::reference::ComponentId;
-use crate::store::{Entry, FileStamp, Installed, Metadata, Store, StoreError, ToolName};
+use crate::store::{Entry, FileStamp, Installed, Layout, Metadata, Store, StoreError, ToolName};
 
 use super::{Error, Service};
 
@@ -44,7 +44,7 @@ impl Watch {
     pub fn begin(service: Arc<Service>) -> Result<Self, Error> {
         let told = Arc::new(Notify::new());
         let directory = FileStamp::of(&service.disk.layout().components());
-        let watcher = watcher(service.disk.blocking(), &told);
+        let watcher = watcher(service.disk.layout(), &told);
         let components = stamps(service.disk.blocking())?;
         Ok(Watch {
             service,
@@ -83,7 +83,7 @@ impl Watch {
         let inode = |stamp: &FileStamp| stamp.inode();
         let replaced = directory.as_ref().map(inode) != self.directory.as_ref().map(inode);
         if replaced {
-            self.watcher = watcher(self.service.disk.blocking(), &self.told);
+            self.watcher = watcher(self.service.disk.layout(), &self.told);
         }
         let now = self.service.disk.run(stamps).await??;
         for id in changed(&self.components, &now) {
@@ -125,9 +125,9 @@ fn changed(
     gone.chain(other.map(|(id, _)| id)).cloned().collect()
 }
 
-fn watcher(store: &Store, told: &Arc<Notify>) -> Option<RecommendedWatcher> {
+fn watcher(layout: &Layout, told: &Arc<Notify>) -> Option<RecommendedWatcher> {
     let told = told.clone();
-    let directory = store.layout().components();
+    let directory = layout.components();
     let watch = || {
         let mut watcher = notify::recommended_watcher(move |_| told.notify_one())?;
         watcher.watch(&directory, RecursiveMode::NonRecursive)?;
@@ -180,7 +180,9 @@ impl Service {
             Some(Entry::Sound(installed)) => self.renew(id, *installed, &names),
             Some(Entry::Damaged { id, damage, reason }) => {
                 self.withdraw(&id);
-                self.set_aside(&id, damage, &reason);
+                let (service, damaged, why) = (self.clone(), id.clone(), reason.clone());
+                let aside = move || service.set_aside(&damaged, damage, &why);
+                tokio::task::spawn_blocking(aside).await?;
                 return Err(StoreError::Damaged { id, reason }.into());
             }
             None if self.withdraw(id).is_empty() => {}
