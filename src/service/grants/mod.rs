@@ -48,7 +48,7 @@ impl Service {
         permission: Permission,
         origin: Origin,
     ) -> Result<PolicyReport, Error> {
-        let (component, root) = (id.clone(), self.store.layout().root().to_owned());
+        let (component, root) = (id.clone(), self.disk.layout().root().to_owned());
         self.edit(id, origin, move |_, policy| {
             add(&component, policy, permission, &root)
         })
@@ -87,7 +87,7 @@ impl Service {
             permissions,
             ..
         } = question;
-        let (id, root) = (component_id.clone(), self.store.layout().root().to_owned());
+        let (id, root) = (component_id.clone(), self.disk.layout().root().to_owned());
         self.edit(&id, origin, move |component, policy| {
             if !is_the_one(component, digest) {
                 return Err(Error::ComponentChanged { id: component_id });
