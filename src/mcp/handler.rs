@@ -8,9 +8,9 @@ use http::request::Parts;
 use rmcp::ErrorData;
 use rmcp::ServerHandler;
 use rmcp::model::{
-    CallToolRequestParams, CallToolResponse, CallToolResult, Implementation, ListPromptsResult,
-    ListResourceTemplatesResult, ListResourcesResult, ListToolsResult, PaginatedRequestParams,
-    ServerCapabilities, ServerConfig, SubscriptionFilter,
+    CallToolRequestParams, CallToolResponse, CallToolResult, CustomRequest, CustomResult,
+    ErrorCode, Implementation, ListPromptsResult, ListResourceTemplatesResult, ListResourcesResult,
+    ListToolsResult, PaginatedRequestParams, ServerCapabilities, ServerConfig, SubscriptionFilter,
 };
 use rmcp::service::{NotificationContext, RequestContext, RoleServer, SubscriptionContext};
 use serde_json::{Map, Value, json};
@@ -25,7 +25,7 @@ use crate::schema::Reach;
 use crate::service::{Error, Service};
 
 use super::audit::{AuditLog, Call};
-use super::builtin::{Answered, Builtin, Requested};
+use super::builtin::{Answered, Builtin, Requested, tolerate_object};
 use super::convert::Denials;
 use super::elicitation::Elicitation;
 use super::extras::{PassOver, pass_over};
@@ -293,6 +293,33 @@ impl ServerHandler for Handler {
             Err(unknown) if via.is_some() => Ok(convert::failure(&unknown).into()),
             Err(unknown) => Err(unknown_tool(&unknown)),
         }
+    }
+
+    /// A call comes here if its parameters are not those of the protocol. Some
+    /// clients send `[]` for no arguments, or the arguments as the text of their
+    /// JSON.
+    async fn on_custom_request(
+        &self,
+        request: CustomRequest,
+        context: RequestContext<RoleServer>,
+    ) -> Result<CustomResult, ErrorData> {
+        if request.method != "tools/call" {
+            let method = request.method;
+            return Err(ErrorData::new(ErrorCode::METHOD_NOT_FOUND, method, None));
+        }
+        let mut params = request.params.unwrap_or_default();
+        if let Some(arguments) = params.get_mut("arguments") {
+            tolerate_object(arguments);
+        }
+        let invalid = |fault: serde_json::Error| {
+            ErrorData::invalid_params(format!("Invalid parameters of `tools/call`: {fault}"), None)
+        };
+        let params = serde_json::from_value(params).map_err(invalid)?;
+        let response = self.call_tool(params, context).await?;
+        let internal =
+            |fault: serde_json::Error| ErrorData::internal_error(fault.to_string(), None);
+        let result = serde_json::to_value(response).map_err(internal)?;
+        Ok(CustomResult::new(result))
     }
 
     // Clients ask for these whatever the server offers, and some give up on an error.

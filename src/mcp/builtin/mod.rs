@@ -26,6 +26,7 @@ use loaded::Loaded;
 
 pub(super) use call_tool::Requested;
 pub(super) use failure::Failure;
+pub(super) use tolerate::tolerate_object;
 
 /// How many tools there are.
 const COUNT: usize = 13;

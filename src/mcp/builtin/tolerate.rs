@@ -58,6 +58,12 @@ impl Builtin {
     }
 }
 
+/// Takes the text of an object, and `[]`, for the object.
+pub(in crate::mcp) fn tolerate_object(value: &mut Value) {
+    let any_object = Map::from_iter([("type".to_owned(), json!("object"))]);
+    coerce(value, &any_object);
+}
+
 fn coerce_members(members: &mut Map<String, Value>, schema: &Map<String, Value>) {
     let Some(Value::Object(properties)) = schema.get("properties") else {
         return;

@@ -19,4 +19,5 @@ mod shown;
 mod sources;
 mod sse;
 mod strict_readers;
+mod tolerated;
 mod tools;
