@@ -12,7 +12,7 @@ use serde_json::{Map, Value};
 use tokio::sync::watch;
 
 use crate::reference::ComponentId;
-use crate::schema::{Reach, ToolRecord, shorten_name};
+use crate::schema::{NameLength, Reach, ToolRecord, shorten_name};
 use crate::store::ToolName;
 
 /// One exported function, under the name by which agents call it.
@@ -235,9 +235,10 @@ impl State {
     fn claim(&mut self, component: &ComponentId, wanted: &ToolName) -> String {
         let owner = Owner::Component(component.clone());
         let prefixed = format!("{component}_{}", wanted.tool);
+        let shorten = |name: &str| shorten_name(name, NameLength::default());
         let candidates = std::iter::once(wanted.name.clone())
-            .chain(std::iter::once(shorten_name(&prefixed)))
-            .chain((2u64..).map(|n| shorten_name(&format!("{prefixed}_{n}"))));
+            .chain(std::iter::once(shorten(&prefixed)))
+            .chain((2u64..).map(|n| shorten(&format!("{prefixed}_{n}"))));
         for name in candidates {
             let free = self.owners.get(&name).is_none_or(|held| *held == owner);
             let offered = self.tools.contains_key(&name) || self.unlisted.contains_key(&name);

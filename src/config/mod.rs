@@ -14,6 +14,7 @@ use serde::Deserialize;
 use crate::error::{Class, Diagnose};
 use crate::net::Authority;
 use crate::registry::{Host, RegistryName};
+use crate::schema::NameLength;
 
 pub use agents::{AgentsConfig, InvalidSourcePattern, SourcePattern};
 
@@ -26,6 +27,15 @@ pub struct Config {
     pub network: NetworkConfig,
     pub policy: PolicyConfig,
     pub agents: AgentsConfig,
+    pub tools: ToolsConfig,
+}
+
+/// How the tools of components are offered.
+#[derive(Debug, Default, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct ToolsConfig {
+    /// The most characters of the names that tools get from now on.
+    pub name_length: NameLength,
 }
 
 #[derive(Debug, Default, Deserialize)]

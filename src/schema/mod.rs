@@ -36,7 +36,9 @@ use json_schema::Reason;
 pub use error::SchemaError;
 pub use features::features;
 pub use imports::is_provided;
-pub use names::{MAX_LENGTH as MAX_TOOL_NAME, shorten_name, tool_names};
+pub use names::{
+    InvalidNameLength, MAX_LENGTH as MAX_TOOL_NAME, NameLength, shorten_name, tool_names,
+};
 pub use portable::make_exact;
 pub use reach::Reach;
 pub use shown::MAX_DEFINITION;

@@ -1,20 +1,49 @@
 //! Names of tools.
 //!
-//! MCP clients take `[A-Za-z0-9_-]`, and most no more than 64 characters, with
-//! what they put before a name, such as `mcp__wassette__`. WIT
+//! MCP clients take `[A-Za-z0-9_-]`, and most no more than 64 characters. WIT
 //! names are kebab-case, so `_` is free to join the parts:
 //! `wasi:clocks/wall-clock@0.2.0#now` becomes `wasi_clocks_wall-clock_now`.
 
 use std::borrow::Cow;
 use std::collections::{HashMap, HashSet};
 
+use serde::Deserialize;
+
 use super::ExportPath;
 use crate::digest::Digest;
 
-/// The most characters of a new tool name.
-pub const MAX_LENGTH: usize = 48;
-/// The most characters of a name that an earlier version gave.
-const MAX_STORED: usize = 64;
+/// The most characters of a tool's name within its component.
+pub const MAX_LENGTH: usize = 64;
+
+/// The most characters of the names under which tools are offered, from 16 to
+/// 64: clients put their own before them, such as `mcp__wassette__`, and have
+/// room for 64 together.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(try_from = "usize")]
+pub struct NameLength(usize);
+
+/// A length that names cannot have.
+#[derive(Debug, thiserror::Error)]
+#[error("names of tools can have from 16 to 64 characters, not {0}")]
+pub struct InvalidNameLength(usize);
+
+impl Default for NameLength {
+    fn default() -> Self {
+        NameLength(48)
+    }
+}
+
+impl TryFrom<usize> for NameLength {
+    type Error = InvalidNameLength;
+
+    fn try_from(length: usize) -> Result<Self, Self::Error> {
+        match length {
+            16..=MAX_LENGTH => Ok(NameLength(length)),
+            _ => Err(InvalidNameLength(length)),
+        }
+    }
+}
+
 /// The most characters of a property's name.
 const MAX_PROPERTY: usize = 64;
 
@@ -100,13 +129,13 @@ fn allowed(text: &str) -> String {
 
 /// A name from elsewhere, made to fit: allowed characters, and a hash of the
 /// whole in place of what is too long.
-pub fn shorten_name(name: &str) -> String {
-    shorten_to(name, MAX_LENGTH)
+pub fn shorten_name(name: &str, NameLength(length): NameLength) -> String {
+    shorten_to(name, length)
 }
 
-/// A name as it is stored, made to fit; earlier versions stored longer ones.
+/// A name as it is stored, made to fit.
 pub(super) fn fit_stored_name(name: &str) -> String {
-    shorten_to(name, MAX_STORED)
+    shorten_to(name, MAX_LENGTH)
 }
 
 fn shorten_to(name: &str, length: usize) -> String {
@@ -140,7 +169,7 @@ fn hashed(name: &str, path: &ExportPath, taken: &HashSet<String>) -> String {
         // Only ASCII is left in the name.
         let head = &name[..name.len().min(MAX_LENGTH - digits - 1)];
         let candidate = format!("{}_{}", head.trim_end_matches(['-', '_']), &hex[..digits]);
-        if digits >= 40 || !taken.contains(&candidate) {
+        if digits >= 56 || !taken.contains(&candidate) {
             return candidate;
         }
         digits += 8;

@@ -122,9 +122,10 @@ impl Service {
 
     /// Settles grants; the next call sees them.
     pub(super) async fn settle(&self, settlement: Settlement<'_>) -> Result<Settled, Error> {
-        let id = &settlement.metadata.component_id.clone();
+        let metadata = settlement.metadata;
         let settled = self.installer.settle(settlement).await?;
-        self.sandboxes.forget(id);
+        self.sandboxes.forget(&metadata.component_id);
+        self.follow_reach(metadata).await?;
         Ok(settled)
     }
 
@@ -143,6 +144,7 @@ impl Service {
         }
         self.lock_programs()
             .insert(metadata.component_id.clone(), program);
+        self.follow_reach(&installed.metadata).await?;
         let id = &metadata.component_id;
         Ok(self.toolbox.insert(id, metadata.tools, &names))
     }

@@ -23,6 +23,7 @@ mod load;
 mod login;
 mod missing_code;
 mod options;
+mod reach;
 mod secrets;
 mod update;
 mod watch;
@@ -40,6 +41,7 @@ use crate::net::{self, Network};
 use crate::reference::ComponentId;
 use crate::registry::{self, CredentialOptions, LoginFile};
 use crate::runtime::{CodeSource, Program, Runtime, RuntimeOptions};
+use crate::schema::Reach;
 use crate::store::{Damage, Entry, Installed, Store, StoreError};
 use crate::toolbox::Toolbox;
 
@@ -129,6 +131,7 @@ impl Service {
         let store = Store::new(setup.root).with_builtin_tools(setup.reserved.clone());
         let file = store.layout().config();
         let config = options::read_config(&file)?;
+        let store = store.with_name_length(config.tools.name_length);
         let directory = file.parent().unwrap_or(&file);
         let credentials = CredentialOptions {
             login_file: Some(LoginFile::of_root(store.layout().root())),
@@ -215,6 +218,9 @@ impl Service {
         let names = store.names_of_all(&sound);
         for metadata in sound {
             let own = names.of(&metadata);
+            let id = &metadata.component_id;
+            let imports = Reach::of_imports(&metadata.component_info.imports);
+            self.toolbox.set_reach(id, reach::reach(store, id, imports));
             self.toolbox
                 .insert(&metadata.component_id, metadata.tools, &own);
         }

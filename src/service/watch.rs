@@ -177,7 +177,10 @@ impl Service {
         });
         let (found, names) = found.await??;
         match found {
-            Some(Entry::Sound(installed)) => self.renew(id, *installed, &names),
+            Some(Entry::Sound(installed)) => {
+                self.follow_reach(&installed.metadata).await?;
+                self.renew(id, *installed, &names);
+            }
             Some(Entry::Damaged { id, damage, reason }) => {
                 self.withdraw(&id);
                 let (service, damaged, why) = (self.clone(), id.clone(), reason.clone());

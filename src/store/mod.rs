@@ -32,7 +32,7 @@ use jiff::Timestamp;
 use serde_json::Value;
 
 use crate::reference::{ComponentId, Reference};
-use crate::schema::{Description, ToolRecord};
+use crate::schema::{Description, NameLength, ToolRecord};
 use crate::verify::Verified;
 
 use disk::sync;
@@ -60,6 +60,7 @@ pub struct Store {
     layout: Layout,
     /// Tool names that no component gets.
     builtin: HashSet<String>,
+    name_length: NameLength,
     /// How long other processes' locks are waited for.
     patience: Patience,
 }
@@ -117,6 +118,7 @@ impl Store {
         Store {
             layout: Layout::new(root),
             builtin: HashSet::new(),
+            name_length: NameLength::default(),
             patience: Patience::default(),
         }
     }
@@ -125,6 +127,13 @@ impl Store {
     #[must_use]
     pub fn with_builtin_tools(mut self, names: impl IntoIterator<Item = String>) -> Self {
         self.builtin = names.into_iter().collect();
+        self
+    }
+
+    /// The same; names that tools get from now on are no longer than this.
+    #[must_use]
+    pub fn with_name_length(mut self, length: NameLength) -> Self {
+        self.name_length = length;
         self
     }
 

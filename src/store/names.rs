@@ -20,7 +20,7 @@ use super::disk::{self, is_foreign, sync};
 use super::error::StoreError;
 use super::{Layout, Metadata, Store};
 use crate::reference::{ComponentId, Reference};
-use crate::schema::{ToolRecord, shorten_name};
+use crate::schema::{NameLength, ToolRecord, shorten_name};
 
 /// How long a name that is no longer offered waits for the tool that had it.
 const RESERVED: SignedDuration = SignedDuration::from_hours(30 * 24);
@@ -37,6 +37,8 @@ pub struct Names {
     by_component: HashMap<ComponentId, BTreeSet<String>>,
     /// The names of the server's own tools.
     builtin: HashSet<String>,
+    /// How long the names of tools may be.
+    length: NameLength,
 }
 
 /// The tool that a name means.
@@ -73,7 +75,7 @@ pub struct ToolName {
 impl Names {
     /// Reads the record of a root; `builtin` names are never given to tools.
     /// One that is absent, damaged or may be another user's counts as empty.
-    pub(super) fn read(layout: &Layout, builtin: &HashSet<String>) -> Self {
+    pub(super) fn read(layout: &Layout, builtin: &HashSet<String>, length: NameLength) -> Self {
         let path = layout.names();
         let entries = match read(&path, layout.root()) {
             Ok(entries) => entries,
@@ -93,6 +95,7 @@ impl Names {
             entries,
             by_component,
             builtin: builtin.clone(),
+            length,
         }
     }
 
@@ -171,7 +174,7 @@ impl Names {
         self.give(component, now);
         for tool in &component.tools {
             let own = &tool.normalized_name;
-            if shorten_name(own) != *own && self.is_free(own, now) {
+            if self.shorten(own) != *own && self.is_free(own, now) {
                 self.insert(own.clone(), component, tool, false);
             }
         }
@@ -239,11 +242,15 @@ impl Names {
             return name.clone();
         }
         let prefixed = format!("{}_{own}", component.component_id);
-        let numbered = |n: u64| shorten_name(&format!("{prefixed}_{n}"));
-        let first = [shorten_name(own), shorten_name(&prefixed)].into_iter();
+        let numbered = |n: u64| self.shorten(&format!("{prefixed}_{n}"));
+        let first = [self.shorten(own), self.shorten(&prefixed)].into_iter();
         let mut candidates = first.chain((2..).map(numbered));
         let free = candidates.find(|name| self.is_free(name, now));
         free.unwrap_or_else(|| unreachable!("the numbers never end"))
+    }
+
+    fn shorten(&self, name: &str) -> String {
+        shorten_name(name, self.length)
     }
 
     fn is_free(&self, name: &str, now: Timestamp) -> bool {
@@ -274,7 +281,7 @@ impl Names {
 impl Store {
     /// The names of a component's tools, whether or not they are recorded yet.
     pub fn names_of(&self, component: &Metadata) -> Vec<ToolName> {
-        let mut names = Names::read(&self.layout, &self.builtin);
+        let mut names = Names::read(&self.layout, &self.builtin, self.name_length);
         if !names.has_all(component) {
             names.complete(&self.sound(), Timestamp::now());
         }
@@ -283,7 +290,7 @@ impl Store {
 
     /// The names of the tools of all installed components.
     pub fn names_of_all<'a>(&self, installed: impl IntoIterator<Item = &'a Metadata>) -> Names {
-        let mut names = Names::read(&self.layout, &self.builtin);
+        let mut names = Names::read(&self.layout, &self.builtin, self.name_length);
         names.complete(installed, Timestamp::now());
         names
     }
@@ -291,7 +298,7 @@ impl Store {
     /// Records the names of a component that is about to be put in place, and
     /// those of all others that have none yet. The root's lock is held.
     pub(super) fn record_names(&self, component: &Metadata) -> Result<(), StoreError> {
-        let before = Names::read(&self.layout, &self.builtin);
+        let before = Names::read(&self.layout, &self.builtin, self.name_length);
         let (mut names, now) = (before.clone(), Timestamp::now());
         let is_installed = |id: &ComponentId| {
             *id == component.component_id || self.layout.component(id).dir.is_dir()
@@ -311,7 +318,7 @@ impl Store {
     /// up. The root's lock is held. What cannot be written now is reserved by
     /// the next change.
     pub(super) fn release_names(&self, id: &ComponentId, names_of: FreedNames) {
-        let mut names = Names::read(&self.layout, &self.builtin);
+        let mut names = Names::read(&self.layout, &self.builtin, self.name_length);
         match names_of {
             FreedNames::Reserved => names.free(id, Timestamp::now()),
             FreedNames::GivenUp => names.forget(id),

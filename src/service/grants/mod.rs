@@ -157,6 +157,7 @@ impl Service {
             Ok(granted.changed(policy, &grantor))
         };
         let granted = self.change_grants(id, change).await?;
+        self.follow_reach(&installed.metadata).await?;
         Ok(self.report(&installed.metadata, &granted))
     }
 
@@ -175,6 +176,7 @@ impl Service {
             Ok(granted.changed(policy, &grantor))
         };
         let granted = self.change_grants(id, change).await?;
+        self.follow_reach(&installed.metadata).await?;
         Ok(self.report(&installed.metadata, &granted))
     }
 

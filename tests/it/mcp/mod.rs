@@ -1,5 +1,7 @@
 //! The MCP server, over each transport.
 
+#[cfg(unix)]
+mod annotations;
 mod audit;
 mod auth;
 mod cors;
