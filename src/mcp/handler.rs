@@ -10,7 +10,8 @@ use rmcp::ServerHandler;
 use rmcp::model::{
     CallToolRequestParams, CallToolResponse, CallToolResult, CustomRequest, CustomResult,
     ErrorCode, Implementation, ListPromptsResult, ListResourceTemplatesResult, ListResourcesResult,
-    ListToolsResult, PaginatedRequestParams, ServerCapabilities, ServerConfig, SubscriptionFilter,
+    ListToolsResult, PaginatedRequestParams, ServerCapabilities, ServerConfig, ServerResult,
+    SubscriptionFilter,
 };
 use rmcp::service::{NotificationContext, RequestContext, RoleServer, SubscriptionContext};
 use serde_json::{Map, Value, json};
@@ -318,7 +319,7 @@ impl ServerHandler for Handler {
         let response = self.call_tool(params, context).await?;
         let internal =
             |fault: serde_json::Error| ErrorData::internal_error(fault.to_string(), None);
-        let result = serde_json::to_value(response).map_err(internal)?;
+        let result = serde_json::to_value(ServerResult::from(response)).map_err(internal)?;
         Ok(CustomResult::new(result))
     }
 
