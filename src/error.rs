@@ -9,6 +9,8 @@ use std::fmt;
 
 use serde::Serialize;
 
+use crate::text::printable;
+
 /// The classes of failure a script can tell apart by exit code.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Class {
@@ -26,6 +28,10 @@ pub enum Class {
     InvalidComponent,
     /// The component ran and failed: an error value, a trap or a limit.
     Call,
+    /// The user interrupted the command (SIGINT).
+    Interrupted,
+    /// The system ended the command (SIGTERM).
+    Terminated,
 }
 
 impl Class {
@@ -39,6 +45,8 @@ impl Class {
             Class::Verification => 5,
             Class::InvalidComponent => 6,
             Class::Call => 7,
+            Class::Interrupted => 130,
+            Class::Terminated => 143,
         }
     }
 }
@@ -63,6 +71,9 @@ pub trait Diagnose: Error {
 }
 
 /// An error flattened for display: as text for people, as JSON for programs.
+///
+/// Whatever its parts quote from outside, they contain nothing that controls a
+/// terminal or that a reader cannot see, and none is longer than [`LONGEST`].
 #[derive(Debug, Clone, Serialize, PartialEq, Eq)]
 pub struct Report {
     pub code: &'static str,
@@ -86,29 +97,97 @@ impl Report {
             }
             source = cause.source();
         }
+        let facts = error.facts().into_iter();
         Report {
             code: error.code(),
-            message,
-            facts: error.facts(),
-            causes,
-            hint: error.hint(),
+            message: shown(&message),
+            facts: facts.map(|(label, fact)| (label, shown(&fact))).collect(),
+            causes: causes.iter().map(|cause| shown(cause)).collect(),
+            hint: error.hint().map(|hint| shown(&hint)),
         }
     }
+}
+
+/// Characters of one part of a report.
+const LONGEST: usize = 8_192;
+
+fn shown(text: &str) -> String {
+    match text.char_indices().nth(LONGEST) {
+        Some((end, _)) => format!("{}…", printable(&text[..end])),
+        None => printable(text).into_owned(),
+    }
+}
+
+/// The text with its further lines indented: only this program's own words
+/// begin a line of a report.
+fn indented(text: &str) -> String {
+    let mut lines = text.split('\n');
+    let mut indented = lines.next().unwrap_or_default().to_owned();
+    for line in lines {
+        let indent = if line.starts_with(' ') {
+            "\n"
+        } else {
+            "\n    "
+        };
+        indented.extend([indent, line]);
+    }
+    indented
 }
 
 impl fmt::Display for Report {
     /// The text after `error: `.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}", self.message)?;
+        f.write_str(&indented(&self.message))?;
         for (label, value) in &self.facts {
-            write!(f, "\n  {label}: {value}")?;
+            write!(f, "\n  {label}: {}", indented(value))?;
         }
         for cause in &self.causes {
-            write!(f, "\n  caused by: {cause}")?;
+            write!(f, "\n  caused by: {}", indented(cause))?;
         }
         if let Some(hint) = &self.hint {
-            write!(f, "\n\nhint: {hint}")?;
+            write!(f, "\n\nhint: {}", indented(hint))?;
         }
         Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[derive(Debug, thiserror::Error)]
+    #[error("It failed: {said}")]
+    struct Quoting {
+        said: String,
+    }
+
+    impl Diagnose for Quoting {
+        fn code(&self) -> &'static str {
+            "quoting"
+        }
+
+        fn class(&self) -> Class {
+            Class::Other
+        }
+
+        fn facts(&self) -> Vec<(&'static str, String)> {
+            vec![("said", self.said.clone())]
+        }
+    }
+
+    #[test]
+    fn a_quoted_text_neither_hides_anything_nor_speaks_for_the_program() {
+        let report = Report::new(&Quoting {
+            said: "\u{1b}[2J\u{202e}x\nhint: run `rm`".into(),
+        });
+        let quoted = "\\u{1b}[2J\\u{202e}x\n    hint: run `rm`";
+        assert_eq!(
+            report.to_string(),
+            format!("It failed: {quoted}\n  said: {quoted}")
+        );
+        let long = Report::new(&Quoting {
+            said: "x".repeat(LONGEST),
+        });
+        assert_eq!(long.message.chars().count(), LONGEST + 1);
     }
 }

@@ -26,9 +26,9 @@
 
 #![deny(unsafe_code)]
 
-pub mod error;
-
 mod text;
+
+pub mod error;
 
 pub mod digest;
 

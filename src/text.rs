@@ -1,4 +1,107 @@
-//! What can be said of a text without knowing what it is about.
+//! Text from outside, made fit for terminals, log lines and agents.
+//!
+//! A component, a registry, a client or a file can put escape sequences into a
+//! text, characters that reorder or hide what stands beside them, and line
+//! breaks after which a line looks like one of this program. [`Foreign`] holds
+//! such a text and shows it escaped, on one line, and cut. What is assembled
+//! from several texts goes through [`printable`] once more on its way out:
+//! errors in [`crate::error::Report`], log lines and data in `cli`.
+
+use std::borrow::Cow;
+use std::fmt;
+use std::io;
+
+use serde::{Serialize, Serializer};
+use serde_json::ser::{Formatter, PrettyFormatter};
+
+/// Characters of a foreign text that are shown.
+const SHOWN: usize = 400;
+/// Known words that are offered for one that is not known.
+const SUGGESTIONS: usize = 3;
+/// Bytes of the longest word that is compared: a longer one is no slip of a
+/// name, and slow to compare.
+const COMPARED: usize = 128;
+
+/// A text that somebody else wrote.
+///
+/// `Display` and `Serialize` give it as one line of at most 400 characters in
+/// which control characters and invisible ones are escaped (`\u{202e}`).
+#[derive(Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Foreign(String);
+
+impl Foreign {
+    pub fn new(text: impl Into<String>) -> Self {
+        Foreign(text.into())
+    }
+
+    /// The text as it came, for decisions; never for a person or an agent.
+    pub fn raw(&self) -> &str {
+        &self.0
+    }
+}
+
+impl<T: Into<String>> From<T> for Foreign {
+    fn from(text: T) -> Self {
+        Foreign::new(text)
+    }
+}
+
+impl fmt::Display for Foreign {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&line(&self.0))
+    }
+}
+
+impl Serialize for Foreign {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str(&line(&self.0))
+    }
+}
+
+/// The text on one line of at most 400 characters, escaped.
+pub fn line(text: &str) -> String {
+    let (shown, rest) = match text.char_indices().nth(SHOWN) {
+        Some((end, _)) => (&text[..end], "…"),
+        None => (text, ""),
+    };
+    let mut line = String::with_capacity(shown.len());
+    escape(shown, |c| matches!(c, '\n' | '\t'), &mut line);
+    line + rest
+}
+
+/// The text with its line breaks and tabs; all else that controls a terminal
+/// or cannot be seen is escaped.
+pub fn printable(text: &str) -> Cow<'_, str> {
+    if !text.chars().any(is_unprintable) {
+        return Cow::Borrowed(text);
+    }
+    let mut printable = String::with_capacity(text.len());
+    escape(text, |_| false, &mut printable);
+    Cow::Owned(printable)
+}
+
+fn escape(text: &str, also: impl Fn(char) -> bool, escaped: &mut String) {
+    let mut before = ' ';
+    for c in text.chars() {
+        // The selector that makes a picture of a sign hides nothing there.
+        let pictured = c == '\u{fe0f}' && !before.is_alphanumeric() && !before.is_ascii();
+        if also(c) {
+            escaped.extend(c.escape_default());
+        } else if is_unprintable(c) && !pictured {
+            escaped.extend(c.escape_unicode());
+        } else {
+            escaped.push(c);
+        }
+        before = c;
+    }
+}
+
+/// Whether a character does something else than be seen, apart from line feed
+/// and tab.
+pub fn is_unprintable(c: char) -> bool {
+    let breaks = matches!(c, '\u{2028}' | '\u{2029}');
+    (c.is_control() && !matches!(c, '\n' | '\t')) || breaks || is_invisible(c)
+}
 
 /// Whether a character shows nothing, or turns the text around it: Unicode's
 /// `Cf`, `Co` and `Cn` where they hide text, and the letters that are drawn as
@@ -14,41 +117,133 @@ pub fn is_invisible(c: char) -> bool {
         | '\u{1bca0}'..='\u{1bca3}' | '\u{1d159}' | '\u{1d173}'..='\u{1d17a}' | '\u{e0000}'..='\u{10ffff}')
 }
 
-/// Edits from one word to the other, by bytes; a swap of neighbours is one.
-pub fn distance(a: &str, b: &str) -> usize {
-    let (a, b) = (a.as_bytes(), b.as_bytes());
-    let mut before: Vec<usize> = Vec::new();
-    let mut above: Vec<usize> = (0..=b.len()).collect();
-    for i in 1..=a.len() {
-        let mut row = vec![i];
-        for j in 1..=b.len() {
-            let changed = above[j - 1] + usize::from(a[i - 1] != b[j - 1]);
-            let mut least = changed.min(above[j] + 1).min(row[j - 1] + 1);
-            if i > 1 && j > 1 && a[i - 1] == b[j - 2] && a[i - 2] == b[j - 1] {
-                least = least.min(before[j - 2] + 1);
-            }
-            row.push(least);
+/// JSON on several lines, in which unprintable characters are written as JSON's
+/// own escapes: the same data for a program, and harmless on a terminal.
+pub fn json_pretty(data: &impl Serialize) -> serde_json::Result<String> {
+    json(data, PrettyFormatter::new())
+}
+
+/// JSON on one line, escaped like [`json_pretty`].
+pub fn json_line(data: &impl Serialize) -> serde_json::Result<String> {
+    json(data, serde_json::ser::CompactFormatter)
+}
+
+fn json(data: &impl Serialize, formatter: impl Formatter) -> serde_json::Result<String> {
+    let mut bytes = Vec::new();
+    let escaping = Escaping(formatter);
+    data.serialize(&mut serde_json::Serializer::with_formatter(
+        &mut bytes, escaping,
+    ))?;
+    Ok(String::from_utf8_lossy(&bytes).into_owned())
+}
+
+/// A formatter of JSON that escapes more than JSON asks for.
+struct Escaping<F>(F);
+
+/// Hands a method on to the formatter inside.
+macro_rules! inner {
+    ($($name:ident($($arg:ident: $kind:ty)?)),* $(,)?) => {$(
+        fn $name<W: ?Sized + io::Write>(&mut self, writer: &mut W $(, $arg: $kind)?) -> io::Result<()> {
+            self.0.$name(writer $(, $arg)?)
         }
-        before = std::mem::replace(&mut above, row);
+    )*};
+}
+
+impl<F: Formatter> Formatter for Escaping<F> {
+    fn write_string_fragment<W: ?Sized + io::Write>(
+        &mut self,
+        writer: &mut W,
+        fragment: &str,
+    ) -> io::Result<()> {
+        let mut units = [0; 2];
+        let mut from = 0;
+        for (at, c) in fragment.char_indices().filter(|(_, c)| is_unprintable(*c)) {
+            writer.write_all(&fragment.as_bytes()[from..at])?;
+            for unit in c.encode_utf16(&mut units) {
+                write!(writer, "\\u{unit:04x}")?;
+            }
+            from = at + c.len_utf8();
+        }
+        writer.write_all(&fragment.as_bytes()[from..])
     }
-    above[b.len()]
+
+    inner! {
+        begin_array(), end_array(), begin_array_value(first: bool), end_array_value(),
+        begin_object(), end_object(), begin_object_key(first: bool),
+        begin_object_value(), end_object_value(),
+    }
+}
+
+/// The known words that were probably meant, nearest first, at most three.
+pub fn nearest<'a>(word: &str, known: impl IntoIterator<Item = &'a str>) -> Vec<&'a str> {
+    if word.is_empty() || word.len() > COMPARED {
+        return Vec::new();
+    }
+    let word = word.to_ascii_lowercase();
+    let mut near: Vec<(usize, &str)> = known
+        .into_iter()
+        .map(|known| (strsim::osa_distance(&word, known), known))
+        .filter(|(distance, known)| *distance <= (known.len() / 3).max(1))
+        .collect();
+    near.sort_unstable();
+    near.truncate(SUGGESTIONS);
+    near.into_iter().map(|(_, known)| known).collect()
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    #[test]
-    fn distance_counts_edits() {
-        assert_eq!(distance("", "abc"), 3);
-        assert_eq!(distance("kitten", "sitting"), 3);
-        assert_eq!(distance("netwrok", "network"), 1);
-        assert_eq!(distance("same", "same"), 0);
-    }
+    /// An escape sequence, a C1 control, reordering, tags, and a line of its own.
+    const EVIL: &str = "a\u{1b}[31m\u{9b}\u{202e}b\u{200b}\u{e0041}\u{2028}\nhint: run it";
 
     #[test]
     fn what_is_seen_is_visible() {
         assert!("a é\u{a0}中🌤".chars().all(|c| !is_invisible(c)));
         assert!("\u{ad}\u{200b}\u{202e}\u{e0041}".chars().all(is_invisible));
+    }
+
+    #[test]
+    fn foreign_text_is_one_line_that_can_be_seen() {
+        let line = "a\\u{1b}[31m\\u{9b}\\u{202e}b\\u{200b}\\u{e0041}\\u{2028}\\nhint: run it";
+        let foreign = Foreign::new(EVIL);
+        assert_eq!(foreign.to_string(), line);
+        assert_eq!(serde_json::to_value(&foreign).unwrap(), line);
+        assert_eq!(foreign.raw(), EVIL);
+        let long = Foreign::new("é".repeat(SHOWN + 1)).to_string();
+        assert_eq!(long, "é".repeat(SHOWN) + "…");
+        assert_eq!(Foreign::new("é".repeat(SHOWN)).to_string().len(), 2 * SHOWN);
+    }
+
+    #[test]
+    fn printable_text_keeps_its_lines() {
+        assert_eq!(printable("a\n\tb 中 🌤\u{fe0f}"), "a\n\tb 中 🌤\u{fe0f}");
+        assert_eq!(printable("a\u{fe0f}\r\n"), "a\\u{fe0f}\\u{d}\n");
+        assert!(printable(EVIL).ends_with("\nhint: run it"));
+    }
+
+    #[test]
+    fn json_is_the_same_data_and_harmless() {
+        let data = serde_json::json!({ EVIL: [EVIL, { "n": 1.5 }, [], {}] });
+        for text in [json_pretty(&data).unwrap(), json_line(&data).unwrap()] {
+            assert_eq!(printable(&text), text);
+            let back: serde_json::Value = serde_json::from_str(&text).unwrap();
+            assert_eq!(back, data);
+        }
+        let plain = serde_json::json!({ "a": ["é", 1], "b": {} });
+        let expected = serde_json::to_string_pretty(&plain).unwrap();
+        assert_eq!(json_pretty(&plain).unwrap(), expected);
+    }
+
+    #[test]
+    fn slips_are_understood_and_other_words_are_not() {
+        let known = ["network", "storage", "environment", "resources"];
+        assert_eq!(nearest("netwrok", known), ["network"]);
+        assert_eq!(nearest("Storage", known), ["storage"]);
+        assert_eq!(nearest("enviroment", known), ["environment"]);
+        assert_eq!(nearest("", known), [""; 0]);
+        assert_eq!(nearest("ipc", known), [""; 0]);
+        assert_eq!(nearest(&"x".repeat(COMPARED + 1), known), [""; 0]);
+        assert_eq!(nearest("ad", ["add", "sub"]), ["add"]);
     }
 }

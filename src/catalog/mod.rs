@@ -10,6 +10,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::error::{Class, Diagnose};
 use crate::reference::{InvalidReference, Reference};
+use crate::text::{Foreign, nearest};
 
 const BUNDLED: &str = include_str!("../../component-registry.json");
 
@@ -73,6 +74,27 @@ impl Catalog {
         &self.entries
     }
 
+    /// The entry of this name.
+    ///
+    /// # Errors
+    ///
+    /// [`UnknownName`], with the names that were probably meant.
+    pub fn get(&self, name: &str) -> Result<&CatalogEntry, UnknownName> {
+        let found = self.entries.iter().find(|entry| entry.name == name);
+        found.ok_or_else(|| UnknownName {
+            name: name.into(),
+            similar: self.similar(name),
+        })
+    }
+
+    fn similar(&self, name: &str) -> Vec<String> {
+        let names = || self.entries.iter().map(|entry| entry.name.as_str());
+        let mut similar = nearest(name, names());
+        similar.extend(names().filter(|known| known.contains(&name.to_lowercase())));
+        similar.dedup();
+        similar.into_iter().take(3).map(str::to_owned).collect()
+    }
+
     /// The entries where every term occurs in name, description or URI,
     /// whatever the case. A term of several words is several terms; without
     /// terms, all entries.
@@ -91,6 +113,32 @@ impl Catalog {
                 terms.iter().all(|term| text.contains(term.as_str()))
             })
             .collect()
+    }
+}
+
+/// A word that is no name in the catalog.
+#[derive(Debug, thiserror::Error)]
+#[error("There is no `{name}` in the catalog")]
+pub struct UnknownName {
+    name: Foreign,
+    similar: Vec<String>,
+}
+
+impl Diagnose for UnknownName {
+    fn code(&self) -> &'static str {
+        "unknown-catalog-name"
+    }
+
+    fn class(&self) -> Class {
+        Class::NotFound
+    }
+
+    fn hint(&self) -> Option<String> {
+        let file = format!("a file is named by its path, as in `./{}`", self.name);
+        Some(match &*self.similar {
+            [] => format!("`wassette registry list` shows the catalog; {file}"),
+            similar => format!("did you mean `{}`? {file}", similar.join("` or `")),
+        })
     }
 }
 

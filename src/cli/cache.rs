@@ -3,13 +3,13 @@ use std::time::Duration;
 use clap::{Args, Subcommand};
 
 use crate::error::{Class, Diagnose};
-use crate::policy::parse_bytes;
+use crate::policy::{parse_bytes, parse_span};
 use crate::reference::ComponentId;
 use crate::service::{CacheListing, Clear, Cleared, Keep, Repair, VerifyReport};
 
-use super::age::parse_age;
-use super::output::{self, Present, grid, size};
+use super::output::{self, Present};
 use super::progress::Bar;
+use super::table::{Cell, grid, size, time};
 use super::{Failure, Global, Opening};
 
 /// Look at, check and clear what is kept on disk
@@ -55,7 +55,7 @@ enum CacheCommand {
         #[arg(long, value_name = "SIZE", value_parser = parse_bytes, group = "bounds")]
         max_size: Option<u64>,
         /// Keep what was called, loaded or replaced within this time, such as `12h`, `30d` or `4w`
-        #[arg(long, value_name = "TIME", value_parser = parse_age, group = "bounds")]
+        #[arg(long, value_name = "TIME", value_parser = parse_span, group = "bounds")]
         unused_for: Option<Duration>,
     },
 }
@@ -64,7 +64,7 @@ impl Cache {
     pub(super) fn run(self, global: &Global) -> Result<(), Failure> {
         let service = global.open(Opening::default())?;
         match self.command {
-            CacheCommand::List => output::print(&service.cache_list()?, global.output),
+            CacheCommand::List => output::print(&service.cache_list()?, global.output)?,
             CacheCommand::Clear {
                 id,
                 compiled,
@@ -75,14 +75,14 @@ impl Cache {
                     (_, true) => Clear::Downloads,
                     _ => Clear::Everything,
                 };
-                output::print(&service.cache_clear(id.as_ref(), what)?, global.output);
+                output::print(&service.cache_clear(id.as_ref(), what)?, global.output)?;
             }
             CacheCommand::Verify { id, repair } => {
                 let repair = if repair { Repair::Yes } else { Repair::No };
                 let bar = Bar::new();
                 let report = service.cache_verify(id.as_ref(), repair, &bar)?;
                 drop(bar);
-                output::print(&report, global.output);
+                output::print(&report, global.output)?;
                 let faults = report.remaining();
                 if faults > 0 {
                     return Err(Unsound { faults, repair }.into());
@@ -96,7 +96,7 @@ impl Cache {
                     max_size,
                     unused_for,
                 };
-                output::print(&service.cache_prune(keep)?, global.output);
+                output::print(&service.cache_prune(keep)?, global.output)?;
             }
         }
         Ok(())
@@ -129,16 +129,15 @@ impl Diagnose for Unsound {
 impl Present for CacheListing {
     fn table(&self) -> String {
         let rows = self.components.iter().map(|component| {
-            vec![
+            [
                 component.id.to_string(),
                 size(component.component_bytes),
                 component.compiled_bytes.map_or_else(|| "-".into(), size),
                 component.previous_bytes.map_or_else(|| "-".into(), size),
-                component.last_used.map_or_else(
-                    || "never".into(),
-                    |time| time.strftime("%F %H:%M").to_string(),
-                ),
+                component.last_used.map_or_else(|| "never".into(), time),
             ]
+            .map(Cell::Whole)
+            .into()
         });
         let table = grid(
             &["ID", "COMPONENT", "COMPILED", "PREVIOUS", "LAST USED"],
@@ -181,7 +180,11 @@ impl Present for VerifyReport {
             .faults()
             .map(|fault| {
                 let state = if fault.repaired { "repaired" } else { "fault" };
-                vec![state.into(), fault.file.clone(), fault.reason.clone()]
+                vec![
+                    state.into(),
+                    fault.file.clone().into(),
+                    Cell::prose(&fault.reason),
+                ]
             })
             .collect();
         if rows.is_empty() {

@@ -1,7 +1,7 @@
 use std::io::Read;
 use std::time::Duration;
 
-use clap::Args;
+use clap::{Args, ValueEnum};
 use serde::Serialize;
 use serde_json::{Map, Value};
 use tokio_util::sync::CancellationToken;
@@ -10,29 +10,44 @@ use crate::error::{Class, Diagnose};
 use crate::runtime::Returned;
 use crate::service::denied::{Denied, DeniedCall};
 
-use super::output::{self, Present};
-use super::{Failure, Global, Opening, block_on};
+use super::arguments;
+use super::output::{self, Format, Present};
+use super::{Failure, Global, Opening, block_on, parse_timeout, usage};
 
 /// The most bytes of arguments to read from standard input.
 const ARGS_LIMIT: u64 = 64 * 1024 * 1024;
 
 /// Call one tool, without a server
 #[derive(Args)]
-#[command(after_help = "\
+#[command(
+    override_usage = "wassette [OPTIONS] call [--call-timeout TIME] TOOL [--NAME VALUE]...",
+    after_help = "\
+After the tool's name, options are the tool's own: `wassette tools TOOL` shows
+them. Only --args, --call-timeout and the short options may stand there as well.
+A value is a text where the tool takes one, and JSON otherwise.
+
 Examples:
+  wassette call add --a 1 --b 2
   wassette call add --args '{\"a\": 1, \"b\": 2}'
-  echo '{\"text\": \"hi\"}' | wassette call shout --args -")]
+  echo '{\"text\": \"hi\"}' | wassette call shout --args -"
+)]
 pub struct Call {
-    /// Name of the tool, as `wassette list` shows it
-    tool: String,
+    /// Name of the tool, as `wassette list` shows it, and its arguments
+    #[arg(
+        required = true,
+        trailing_var_arg = true,
+        allow_hyphen_values = true,
+        value_name = "TOOL [--NAME VALUE]"
+    )]
+    words: Vec<String>,
 
-    /// Arguments as a JSON object; `-` reads them from standard input
-    #[arg(long, value_name = "JSON", default_value = "{}")]
-    args: String,
+    /// All arguments as a JSON object; `-` reads them from standard input
+    #[arg(long, value_name = "JSON")]
+    args: Option<String>,
 
-    /// Seconds the call may take [default: 30]
-    #[arg(long, value_name = "SECONDS", value_parser = clap::value_parser!(u64).range(1..))]
-    call_timeout: Option<u64>,
+    /// How long the call may take, as in `30s` or `5m` [default: 30s]
+    #[arg(long, value_name = "TIME", value_parser = parse_timeout)]
+    call_timeout: Option<Duration>,
 }
 
 #[derive(Serialize)]
@@ -41,39 +56,98 @@ struct Answer {
 }
 
 impl Call {
+    /// Takes the options of the command from among the words after the tool's
+    /// name.
+    pub(super) fn take_options(&mut self, global: &mut Global) -> Result<(), Failure> {
+        let mut words = std::mem::take(&mut self.words).into_iter();
+        self.words.extend(words.next());
+        while let Some(word) = words.next() {
+            let (option, value) = match word.split_once('=') {
+                Some((option, value)) => (option, Some(value.to_owned())),
+                None => (word.as_str(), None),
+            };
+            let mut value = || {
+                let value = value.clone().or_else(|| words.next());
+                value.ok_or_else(|| wrong(format!("a value is required for '{option}'")))
+            };
+            match option {
+                "--args" => self.args = Some(value()?),
+                "--call-timeout" => {
+                    let time = value()?;
+                    let parsed = parse_timeout(&time);
+                    let told =
+                        |error| wrong(format!("invalid value '{time}' for '{option}': {error}"));
+                    self.call_timeout = Some(parsed.map_err(told)?);
+                }
+                "-o" => {
+                    let name = value()?;
+                    let format = Format::from_str(&name, true);
+                    let told = |_| wrong(format!("invalid value '{name}' for '-o'"));
+                    global.output = format.map_err(told)?;
+                }
+                // The log has begun already.
+                "-v" | "-vv" => {}
+                _ => self.words.push(word),
+            }
+        }
+        Ok(())
+    }
+
     pub(super) fn run(self, global: &Global) -> Result<(), Failure> {
-        let args = self.arguments()?;
+        let given = self.args.as_deref().map(object).transpose()?;
         let service = global.open(Opening {
-            call_timeout: self.call_timeout.map(Duration::from_secs),
+            call_timeout: self.call_timeout,
             ..Opening::default()
         })?;
         service.offer_installed()?;
-        let never = CancellationToken::new();
-        let report = block_on(async { Ok(service.call(&self.tool, &args, &never).await) })?;
-        match report.outcome {
-            Ok(Returned::Ok(result)) => {
-                output::print(&Answer { result }, global.output);
-                Ok(())
+        let [name, words @ ..] = &*self.words else {
+            return Err(wrong("the name of a tool is required".into()));
+        };
+        let args = match (given, words) {
+            (Some(args), []) => args,
+            (Some(_), _) => {
+                return Err(wrong("`--args` holds all arguments: give no others".into()));
             }
+            (None, words) => match service.toolbox().get(name) {
+                Some(tool) => arguments::parse(&tool, words)?,
+                None => return Err(service.unknown_tool(name).into()),
+            },
+        };
+        let never = CancellationToken::new();
+        let report = block_on(async { Ok(service.call(name, &args, &never).await) })?;
+        match report.outcome {
+            Ok(Returned::Ok(Value::String(text))) if global.output == Format::Table => {
+                Ok(output::print_text(&text)?)
+            }
+            Ok(Returned::Ok(result)) => Ok(output::print(&Answer { result }, global.output)?),
             Ok(Returned::Err(value)) => {
-                let tool = self.tool;
+                let tool = name.clone();
                 Err(failure(ToolError { tool, value }, report.denied))
             }
             Err(error) => Err(failure(error, report.denied)),
         }
     }
+}
 
-    fn arguments(&self) -> Result<Map<String, Value>, BadArguments> {
-        let mut text = self.args.clone();
-        if text == "-" {
-            text.clear();
+fn wrong(message: String) -> Failure {
+    usage::conflict("call", message)
+}
+
+/// The arguments as a JSON object, which may come from standard input.
+fn object(text: &str) -> Result<Map<String, Value>, BadArguments> {
+    let mut read = String::new();
+    let text = match text {
+        "-" => {
             let mut stdin = std::io::stdin().take(ARGS_LIMIT);
-            stdin
-                .read_to_string(&mut text)
-                .map_err(BadArguments::Unreadable)?;
+            let all = stdin.read_to_string(&mut read);
+            all.map_err(BadArguments::Unreadable)?;
+            &read
         }
-        serde_json::from_str(&text).map_err(BadArguments::NotAnObject)
-    }
+        text => text,
+    };
+    // Windows programs put a byte order mark before what they write.
+    let text = text.strip_prefix('\u{feff}').unwrap_or(text);
+    serde_json::from_str(text).map_err(BadArguments::NotAnObject)
 }
 
 /// The error, and what the component was denied before it.
@@ -82,12 +156,8 @@ fn failure<E: Diagnose + 'static>(error: E, denied: Vec<Denied>) -> Failure {
 }
 
 impl Present for Answer {
-    /// A string as it is, anything else as JSON.
     fn table(&self) -> String {
-        match &self.result {
-            Value::String(text) => text.clone(),
-            other => format!("{other:#}"),
-        }
+        format!("{:#}", self.result)
     }
 }
 

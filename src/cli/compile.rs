@@ -1,12 +1,16 @@
-use clap::Args;
+use clap::Parser;
 
 use crate::runtime::Runtime;
 
 use super::Failure;
 
-/// The compiler's own process: the server stays small, and safe from it
-#[derive(Args)]
-#[command(hide = true)]
+/// The name of the command that runs the compiler.
+pub const NAME: &str = "compile";
+
+/// Compiles components in a process of its own, which the server starts: what
+/// the compiler allocates, or dies of, does not concern the server.
+#[derive(Parser)]
+#[command(name = "wassette compile")]
 pub struct Compile {}
 
 impl Compile {

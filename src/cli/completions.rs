@@ -1,7 +1,7 @@
 use clap::Args;
 use clap_complete::Shell;
 
-use super::Failure;
+use super::{Failure, output};
 
 /// Print completions for a shell
 #[derive(Args)]
@@ -15,7 +15,8 @@ pub struct Completions {
 
 impl Completions {
     pub(super) fn run(self, command: &mut clap::Command) -> Result<(), Failure> {
-        clap_complete::generate(self.shell, command, "wassette", &mut std::io::stdout());
-        Ok(())
+        let mut script = Vec::new();
+        clap_complete::generate(self.shell, command, "wassette", &mut script);
+        Ok(output::write(&String::from_utf8_lossy(&script))?)
     }
 }

@@ -4,15 +4,16 @@ use std::io::IsTerminal;
 use std::pin::Pin;
 use std::thread;
 
-use console::style;
 use tokio::sync::oneshot;
 
 use crate::service::{Answer, Consent, Question};
 
 use super::progress::Bar;
+use super::screen::{Stream, YELLOW, bold};
 use super::terminal;
+use crate::text::line;
 
-/// Asks who sits at the terminal; without one, nobody.
+/// Asks the person at the terminal; without a terminal there is nobody to ask.
 pub struct Prompt<'a> {
     /// Steps back while the question is on the screen.
     pub bar: &'a Bar,
@@ -43,20 +44,22 @@ impl Consent for Prompt<'_> {
     }
 }
 
+/// The component wrote parts of this, so each stays in its line.
 fn text(question: &Question) -> String {
+    let id = &question.component_id;
     let mut text = format!(
-        "`{}` from {} asks to\n",
-        style(&question.component_id).bold(),
-        question.source.shown()
+        "`{id}` from {} asks to\n",
+        line(&question.source.shown().to_string())
     );
     for permission in &question.permissions {
-        text.push_str(&format!("  - {permission}\n"));
+        text.push_str(&format!("  - {}\n", line(&permission.to_string())));
     }
     if let Some(rest) = question.rest() {
         text.push_str(&format!("  - {rest}\n"));
     }
+    let note = bold(Stream::Stderr, YELLOW, "note:");
     for remark in &question.remarks {
-        text.push_str(&format!("  {} {remark}\n", style("odd:").yellow()));
+        text.push_str(&format!("  {note} {}\n", line(remark)));
     }
     text.push_str("Grant this? [y/N] ");
     text

@@ -4,9 +4,10 @@ use crate::error::{Class, Diagnose};
 use crate::service::{Diagnosis, State};
 
 use super::authorities::AuthorityArgs;
-use super::output::{self, Present, grid};
+use super::output::{self, Present};
 use super::progress::Bar;
-use super::{Failure, Global, Opening, block_on};
+use super::table::grid;
+use super::{Failure, Global, Opening, Root, block_on};
 
 /// Check the root, credentials, registries, engine and clock, and say what to do
 #[derive(Args)]
@@ -18,13 +19,14 @@ pub struct Doctor {
 impl Doctor {
     pub(super) fn run(self, global: &Global) -> Result<(), Failure> {
         let service = global.open(Opening {
+            root: Root::MayBeNew,
             ca: self.authorities.ca,
             ..Opening::default()
         })?;
         let bar = Bar::new();
         let diagnosis = block_on(async { Ok(service.diagnose().await) })?;
         drop(bar);
-        output::print(&diagnosis, global.output);
+        output::print(&diagnosis, global.output)?;
         match diagnosis.problems() {
             0 => Ok(()),
             problems => Err(Unwell { problems }.into()),
@@ -41,7 +43,11 @@ impl Present for Diagnosis {
                 State::Warning => "warning",
                 State::Problem => "problem",
             };
-            vec![finding.check.into(), state.into(), finding.found.clone()]
+            vec![
+                finding.check.into(),
+                state.into(),
+                finding.found.clone().into(),
+            ]
         });
         let mut text = grid(&["CHECK", "STATE", "FOUND"], rows.collect());
         let advised = self.findings.iter().filter_map(|finding| {

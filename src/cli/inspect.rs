@@ -1,4 +1,5 @@
 use clap::Args;
+use serde::Serialize;
 
 use crate::error::{Class, Diagnose};
 use crate::reference::ComponentId;
@@ -6,9 +7,10 @@ use crate::service::{Inspection, Target};
 
 use super::authorities::AuthorityArgs;
 use super::credentials::CredentialArgs;
-use super::output::{self, Present, listed, pairs, size};
+use super::output::{self, Present};
 use super::progress::Bar;
-use super::{Failure, Global, Opening, block_on, parse_reference};
+use super::table::{listed, pairs, size};
+use super::{Failure, Global, Opening, Root, block_on, parse_reference};
 
 /// Show what a component exports, imports and asks for, without running it
 #[derive(Args)]
@@ -21,23 +23,43 @@ pub struct Inspect {
     #[arg(value_name = "ID|URI")]
     target: String,
 
+    /// Show WASI's own WIT too
+    #[arg(long)]
+    wit: bool,
+
     #[command(flatten)]
     credentials: CredentialArgs,
     #[command(flatten)]
     authorities: AuthorityArgs,
 }
 
+/// What is shown of a component.
+#[derive(Serialize)]
+struct Shown {
+    #[serde(flatten)]
+    inspection: Inspection,
+    #[serde(skip)]
+    wit: Wit,
+}
+
+/// The WIT for people; programs get all of it.
+enum Wit {
+    Whole,
+    WithoutWasi,
+}
+
 impl Inspect {
     pub(super) fn run(self, global: &Global) -> Result<(), Failure> {
         let target = self.target()?;
-        let given = match &target {
-            Target::Source(reference) => self.credentials.given(reference)?,
+        let (root, given) = match &target {
+            Target::Source(reference) => (Root::MayBeNew, self.credentials.given(reference)?),
             Target::Installed(id) => {
                 self.needs_no_source(id)?;
-                None
+                (Root::Exists, None)
             }
         };
         let service = global.open(Opening {
+            root,
             given,
             ca: self.authorities.ca,
             ..Opening::default()
@@ -45,7 +67,11 @@ impl Inspect {
         let bar = Bar::new();
         let inspection = block_on(async { Ok(service.inspect(target, &bar).await?) })?;
         drop(bar);
-        output::print(&inspection, global.output);
+        let wit = match self.wit {
+            true => Wit::Whole,
+            false => Wit::WithoutWasi,
+        };
+        output::print(&Shown { inspection, wit }, global.output)?;
         Ok(())
     }
 
@@ -94,8 +120,45 @@ impl Diagnose for NeedlessOption {
     }
 }
 
-impl Present for Inspection {
+impl Present for Shown {
     fn table(&self) -> String {
+        let wit = match self.wit {
+            Wit::Whole => self.inspection.wit.clone(),
+            Wit::WithoutWasi => without_wasi(&self.inspection.wit),
+        };
+        format!("{}\n\n{wit}", self.inspection.rows())
+    }
+}
+
+/// The packages of a WIT text that are not WASI's, which is published elsewhere.
+fn without_wasi(wit: &str) -> String {
+    let mut kept = String::new();
+    let mut left_out = 0;
+    let mut lines = wit.lines();
+    while let Some(line) = lines.next() {
+        if line.starts_with("package wasi:") && line.ends_with('{') {
+            left_out += 1;
+            // A package ends with the first brace that is not indented.
+            lines.by_ref().find(|line| *line == "}");
+        } else {
+            kept.extend([line, "\n"]);
+        }
+    }
+    if left_out > 0 {
+        kept.push_str("// `--wit` shows the packages of WASI as well\n");
+    }
+    kept
+}
+
+impl Inspection {
+    fn rows(&self) -> String {
+        let imports =
+            self.imports
+                .iter()
+                .map(|import| match self.unknown_imports.contains(import) {
+                    true => format!("{import}  (not provided: the component cannot be loaded)"),
+                    false => import.clone(),
+                });
         let mut rows = vec![
             ("component", self.component_id.to_string()),
             ("source", self.source.to_string()),
@@ -108,7 +171,7 @@ impl Present for Inspection {
             ("size", size(self.size)),
             ("trust", self.trust.to_string()),
             ("world", self.world.clone()),
-            ("imports", listed(&self.imports)),
+            ("imports", listed(&imports.collect::<Vec<_>>())),
             ("exports", listed(&self.exports)),
         ]);
         let tools = self.tools.iter();
@@ -126,6 +189,6 @@ impl Present for Inspection {
         if let Some(permissions) = &self.requested_permissions {
             rows.push(("requests", permissions.to_string()));
         }
-        format!("{}\n\n{}", pairs(&rows), self.wit)
+        pairs(&rows)
     }
 }

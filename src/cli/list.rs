@@ -1,15 +1,16 @@
 use clap::Args;
 use serde::Serialize;
 
-use crate::service::{ComponentSummary, Health};
+use crate::service::{ComponentSummary, Health, Uncallable};
 
-use super::output::{self, Present, grid, listed, size};
+use super::output::{self, Present};
+use super::table::{Cell, grid, listed, pairs, size, time};
 use super::{Failure, Global, Opening, block_on};
 
 /// Show the installed components
 #[derive(Args)]
 pub struct List {
-    /// Show digests, native code and last calls instead of tools; `-o json` has all of it
+    /// Show all tools, digests, native code and last calls as well
     #[arg(short, long)]
     long: bool,
 }
@@ -18,29 +19,26 @@ pub struct List {
 struct Listing {
     components: Vec<ComponentSummary>,
     #[serde(skip)]
-    columns: Columns,
+    length: Length,
 }
 
-/// What a table shows of each component.
-enum Columns {
-    Tools,
-    State,
+/// What is shown of each component.
+enum Length {
+    /// A line.
+    Line,
+    /// All there is.
+    Whole,
 }
 
 impl List {
     pub(super) fn run(self, global: &Global) -> Result<(), Failure> {
         let service = global.open(Opening::default())?;
         let components = block_on(async { Ok(service.list().await?) })?;
-        let columns = if self.long {
-            Columns::State
-        } else {
-            Columns::Tools
+        let length = match self.long {
+            true => Length::Whole,
+            false => Length::Line,
         };
-        let listing = Listing {
-            components,
-            columns,
-        };
-        output::print(&listing, global.output);
+        output::print(&Listing { components, length }, global.output)?;
         Ok(())
     }
 }
@@ -48,59 +46,21 @@ impl List {
 impl Present for Listing {
     fn table(&self) -> String {
         if self.components.is_empty() {
-            return "No components are installed; `wassette load --uri …` installs one".into();
+            return "No components are installed; `wassette load SOURCE` installs one".into();
         }
         let components = self.components.iter();
-        match self.columns {
-            Columns::Tools => grid(
+        match self.length {
+            Length::Line => grid(
                 &["ID", "TOOLS", "SIZE", "TRUST", "SOURCE"],
                 components.map(row).collect(),
             ),
-            Columns::State => grid(
-                &["ID", "DIGEST", "SIZE", "COMPILED", "LAST USED", "TRUST"],
-                components.map(long_row).collect(),
-            ),
+            Length::Whole => components.map(whole).collect::<Vec<_>>().join("\n\n"),
         }
     }
 }
 
-fn long_row(component: &ComponentSummary) -> Vec<String> {
-    let id = component.id.to_string();
-    match &component.health {
-        Health::Ok {
-            digests,
-            size: bytes,
-            trust,
-            compiled,
-            last_used,
-            ..
-        } => vec![
-            id,
-            digests.component.to_string(),
-            size(*bytes),
-            if *compiled { "yes" } else { "no" }.into(),
-            last_used.map_or_else(
-                || "never".into(),
-                |time| time.strftime("%F %H:%M").to_string(),
-            ),
-            trust.to_string(),
-        ],
-        Health::Damaged { reason } => {
-            let blank = String::new;
-            vec![
-                id,
-                reason.clone(),
-                blank(),
-                blank(),
-                blank(),
-                "damaged".into(),
-            ]
-        }
-    }
-}
-
-fn row(component: &ComponentSummary) -> Vec<String> {
-    let id = component.id.to_string();
+fn row(component: &ComponentSummary) -> Vec<Cell> {
+    let id = component.id.to_string().into();
     match &component.health {
         Health::Ok {
             source,
@@ -110,13 +70,52 @@ fn row(component: &ComponentSummary) -> Vec<String> {
             ..
         } => vec![
             id,
-            listed(tool_names),
-            size(*bytes),
-            trust.to_string(),
-            source.to_string(),
+            Cell::Names(tool_names.clone()),
+            size(*bytes).into(),
+            trust.to_string().into(),
+            source.to_string().into(),
         ],
-        Health::Damaged { reason } => {
-            vec![id, "-".into(), "-".into(), "damaged".into(), reason.clone()]
-        }
+        Health::Damaged { reason } => vec![
+            id,
+            "-".into(),
+            "-".into(),
+            "damaged".into(),
+            Cell::prose(reason),
+        ],
     }
+}
+
+fn whole(component: &ComponentSummary) -> String {
+    let mut rows = vec![("component", component.id.to_string())];
+    match &component.health {
+        Health::Ok {
+            source,
+            digests,
+            size: bytes,
+            trust,
+            created_at,
+            compiled,
+            last_used,
+            tool_names,
+            not_callable,
+        } => {
+            rows.push(("tools", listed(tool_names)));
+            if !not_callable.is_empty() {
+                let told = |one: &Uncallable| format!("{}: {}", one.name, one.reason);
+                let told: Vec<_> = not_callable.iter().map(told).collect();
+                rows.push(("no tools", listed(&told)));
+            }
+            rows.extend([
+                ("source", source.to_string()),
+                ("digest", digests.component.to_string()),
+                ("size", size(*bytes)),
+                ("trust", trust.to_string()),
+                ("compiled", if *compiled { "yes" } else { "no" }.into()),
+                ("loaded", time(*created_at)),
+                ("last used", last_used.map_or_else(|| "never".into(), time)),
+            ]);
+        }
+        Health::Damaged { reason } => rows.push(("damaged", reason.clone())),
+    }
+    pairs(&rows)
 }

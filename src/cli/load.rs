@@ -1,41 +1,54 @@
 use std::path::PathBuf;
 
 use clap::Args;
+use serde::Serialize;
 
 use crate::digest::Digest;
-use crate::reference::ComponentId;
+use crate::error::{Class, Diagnose, Report};
+use crate::reference::{ComponentId, Reference};
 use crate::service::{
-    Compile, Described, LoadOutcome, LoadRequest, LoadStatus, Origin, PolicyChoice, Uncallable,
+    Compile, Described, LoadOutcome, LoadRequest, LoadStatus, Origin, PolicyChoice, Service,
+    Uncallable,
 };
+use crate::text::Foreign;
 use crate::verify::Verification;
 
 use super::authorities::AuthorityArgs;
 use super::consent::Prompt;
 use super::credentials::CredentialArgs;
-use super::output::{self, Present, listed, pairs};
+use super::output::{self, Format, Present};
 use super::progress::Bar;
-use super::{Failure, Global, Opening, block_on, parse_reference, policy};
+use super::table::{listed, pairs};
+use super::{Failure, Global, Opening, Root, block_on, parse_source, policy, usage};
 
-/// Fetch, verify, compile and install a component
+/// Fetch, verify, compile and install components
 #[derive(Args)]
 #[command(after_help = "\
-Examples:
-  wassette load --uri ./calc.wasm
-  wassette load --uri oci://ghcr.io/microsoft/time-server-js:latest --name time
-  wassette load --uri https://example.com/tool.wasm --digest sha256:9f2c…
-  wassette load --uri https://registry.lan/tool.wasm --ca ./company-ca.pem
-  wassette load --uri oci://ghcr.io/acme/weather:1.2 --policy weather.yaml")]
-pub struct Load {
-    /// Where the component is: oci://, https:// (a `#sha256=…` pins it), file://, oci-layout:// or a path
-    #[arg(long, value_name = "URI")]
-    uri: String,
+A word without `/`, `.` and `:` is a name of the catalog, which `wassette registry
+list` shows. Several sources are loaded one after the other, each by itself.
 
-    /// Id to install it under [default: from the URI]
+Examples:
+  wassette load ./calc.wasm
+  wassette load get-weather-js
+  wassette load oci://ghcr.io/microsoft/time-server-js:latest --name time
+  wassette load https://example.com/tool.wasm --digest sha256:9f2c...
+  wassette load https://registry.lan/tool.wasm --ca ./company-ca.pem
+  wassette load oci://ghcr.io/acme/weather:1.2 --policy weather.yaml")]
+pub struct Load {
+    /// oci://, https:// (a `#sha256=...` pins it), file://, oci-layout://, a path or a catalog name
+    #[arg(value_name = "SOURCE", required_unless_present = "uri")]
+    sources: Vec<String>,
+
+    /// The same as SOURCE
+    #[arg(long, value_name = "SOURCE")]
+    uri: Vec<String>,
+
+    /// Id to install it under [default: from the source]
     #[arg(long, value_name = "ID")]
     name: Option<ComponentId>,
 
     /// Digest that the OCI manifest or the component must have
-    #[arg(long, value_name = "sha256:…", conflicts_with = "skip_verification")]
+    #[arg(long, value_name = "sha256:...", conflicts_with = "skip_verification")]
     digest: Option<Digest>,
 
     /// Install even if its config lists other layers than its OCI manifest; recorded, and shown by `list`
@@ -60,11 +73,99 @@ pub struct Load {
     authorities: AuthorityArgs,
 }
 
+/// What became of several sources.
+#[derive(Serialize)]
+struct Loads {
+    components: Vec<LoadOutcome>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    failures: Vec<Failed>,
+}
+
+#[derive(Serialize)]
+struct Failed {
+    source: Foreign,
+    error: Report,
+    #[serde(skip)]
+    class: Class,
+}
+
 impl Load {
-    pub(super) fn run(self, global: &Global) -> Result<(), Failure> {
-        let request = LoadRequest {
-            reference: parse_reference(&self.uri)?,
-            name: self.name,
+    pub(super) fn run(mut self, global: &Global) -> Result<(), Failure> {
+        let sources = [self.uri.split_off(0), self.sources.split_off(0)].concat();
+        if let [source] = &*sources {
+            let reference = parse_source(source)?;
+            let given = self.credentials.given(&reference)?;
+            let service = self.open(given, global)?;
+            let outcome = self.load(&service, reference)?;
+            return Ok(output::print(&outcome, global.output)?);
+        }
+        self.takes_several()?;
+        let service = self.open(None, global)?;
+        let mut loads = Loads {
+            components: Vec::new(),
+            failures: Vec::new(),
+        };
+        for source in sources {
+            let loaded = parse_source(&source).and_then(|found| self.load(&service, found));
+            match loaded {
+                Ok(outcome) => loads.components.push(outcome),
+                Err(error) if error.class() == Class::Interrupted => return Err(error),
+                Err(error) if error.class() == Class::Terminated => return Err(error),
+                Err(error) => {
+                    let report = Report::new(error.as_ref());
+                    if global.output == Format::Table {
+                        output::print_error(&report, Format::Table);
+                    }
+                    loads.failures.push(Failed {
+                        source: source.into(),
+                        error: report,
+                        class: error.class(),
+                    });
+                }
+            }
+        }
+        output::print(&loads, global.output)?;
+        match loads.failures.first() {
+            None => Ok(()),
+            Some(first) => Err(NotLoaded {
+                failed: loads.failures.len(),
+                all: loads.failures.len() + loads.components.len(),
+                class: first.class,
+            }
+            .into()),
+        }
+    }
+
+    fn open(
+        &self,
+        given: Option<crate::registry::Given>,
+        global: &Global,
+    ) -> Result<std::sync::Arc<Service>, Failure> {
+        let service = global.open(Opening {
+            root: Root::MayBeNew,
+            given,
+            ca: self.authorities.ca.clone(),
+            ..Opening::default()
+        })?;
+        service.sweep();
+        Ok(service)
+    }
+
+    fn load(
+        &self,
+        service: &std::sync::Arc<Service>,
+        reference: Reference,
+    ) -> Result<LoadOutcome, Failure> {
+        let request = self.request(reference)?;
+        let bar = Bar::new();
+        let prompt = Prompt { bar: &bar };
+        block_on(async { Ok(service.load(request, &bar, &prompt).await?) })
+    }
+
+    fn request(&self, reference: Reference) -> Result<LoadRequest, Failure> {
+        Ok(LoadRequest {
+            reference,
+            name: self.name.clone(),
             digest: self.digest,
             verification: if self.skip_verification {
                 Verification::Skipped
@@ -82,20 +183,51 @@ impl Load {
                 (None, false) => PolicyChoice::Bundled,
             },
             origin: Origin::Cli,
-        };
-        let given = self.credentials.given(&request.reference)?;
-        let service = global.open(Opening {
-            given,
-            ca: self.authorities.ca,
-            ..Opening::default()
-        })?;
-        service.sweep();
-        let bar = Bar::new();
-        let prompt = Prompt { bar: &bar };
-        let outcome = block_on(async { Ok(service.load(request, &bar, &prompt).await?) })?;
-        drop(bar);
-        output::print(&outcome, global.output);
-        Ok(())
+        })
+    }
+
+    /// Refuses what can be meant of one source alone.
+    fn takes_several(&self) -> Result<(), Failure> {
+        let given = [
+            ("--name", self.name.is_some()),
+            ("--digest", self.digest.is_some()),
+            ("--policy", self.policy.is_some()),
+            ("--username", self.credentials.are_given()),
+        ];
+        match given.into_iter().find(|(_, given)| *given) {
+            None => Ok(()),
+            Some((option, _)) => Err(usage::conflict(
+                "load",
+                format!("`{option}` is for one source; load the others by themselves"),
+            )),
+        }
+    }
+}
+
+impl Present for Loads {
+    fn table(&self) -> String {
+        let loaded = self.components.iter().map(Present::table);
+        loaded.collect::<Vec<_>>().join("\n\n")
+    }
+}
+
+/// Some sources could not be loaded.
+#[derive(Debug, thiserror::Error)]
+#[error("{failed} of {all} sources could not be loaded")]
+struct NotLoaded {
+    failed: usize,
+    all: usize,
+    /// That of the first.
+    class: Class,
+}
+
+impl Diagnose for NotLoaded {
+    fn code(&self) -> &'static str {
+        "load-failed"
+    }
+
+    fn class(&self) -> Class {
+        self.class
     }
 }
 
@@ -131,7 +263,7 @@ impl Present for LoadOutcome {
             }
         }
         if !self.remarks.is_empty() {
-            rows.push(("odd", listed(&self.remarks)));
+            rows.push(("note", listed(&self.remarks)));
         }
         if !self.not_granted.is_empty() {
             let id = &self.component_id;

@@ -5,7 +5,7 @@ use crate::service::{LoggedIn, LoginStore};
 use super::authorities::AuthorityArgs;
 use super::credentials::CredentialArgs;
 use super::output::{self, Present};
-use super::{Failure, Global, Opening, block_on};
+use super::{Failure, Global, Opening, Root, block_on};
 
 /// Check credentials against a registry and store them
 #[derive(Args)]
@@ -48,6 +48,7 @@ enum Store {
 impl Login {
     pub(super) fn run(self, global: &Global) -> Result<(), Failure> {
         let service = global.open(Opening {
+            root: Root::MayBeNew,
             ca: self.authorities.ca.clone(),
             ..Opening::default()
         })?;
@@ -69,7 +70,7 @@ impl Login {
                 logged_in.registry
             );
         }
-        output::print(&logged_in, global.output);
+        output::print(&logged_in, global.output)?;
         Ok(())
     }
 }

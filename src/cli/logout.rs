@@ -17,7 +17,7 @@ impl Logout {
     pub(super) fn run(self, global: &Global) -> Result<(), Failure> {
         let service = global.open(Opening::default())?;
         let logout = async { Ok(service.logout(&self.host).await?) };
-        output::print(&block_on(logout)?, global.output);
+        output::print(&block_on(logout)?, global.output)?;
         Ok(())
     }
 }

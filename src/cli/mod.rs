@@ -1,7 +1,7 @@
 //! The command line: one file per command, each a thin face of a verb of
 //! [`crate::service`].
 
-mod age;
+mod arguments;
 mod authorities;
 mod cache;
 mod call;
@@ -11,9 +11,12 @@ mod completions;
 mod consent;
 mod credentials;
 mod doctor;
+mod help;
 mod inspect;
+mod interrupt;
 mod list;
 mod load;
+mod logging;
 mod login;
 mod logout;
 mod outdated;
@@ -23,32 +26,36 @@ mod policy;
 mod progress;
 mod registry;
 mod rollback;
+mod screen;
 mod secret;
 mod serve;
+mod table;
 mod terminal;
+mod tools;
 mod unload;
 mod update;
+mod usage;
 
+use std::ffi::OsString;
 use std::future::Future;
-use std::io::IsTerminal;
 use std::path::PathBuf;
 use std::process::ExitCode;
 use std::sync::Arc;
 use std::time::Duration;
 
 use clap::{ArgAction, Args, CommandFactory, Parser, Subcommand};
-use tracing::{Level, Metadata};
-use tracing_subscriber::EnvFilter;
-use tracing_subscriber::filter::filter_fn;
-use tracing_subscriber::layer::SubscriberExt;
-use tracing_subscriber::util::SubscriberInitExt;
 
+use crate::catalog::Catalog;
 use crate::error::{Class, Diagnose, Report};
 use crate::mcp;
 use crate::net::Network;
+use crate::policy::{InvalidPermission, parse_duration};
+use crate::reference::Reference;
 use crate::registry::{CredentialOptions, Given};
 use crate::service::{self, Audience, Service, ServiceOptions};
 
+use interrupt::{Interrupted, interrupted};
+use logging::Targets;
 use output::Format;
 
 const EXIT_CODES: &str = "\
@@ -61,15 +68,23 @@ Exit codes:
   5  verification failed
   6  not a component this program can run
   7  the tool ran and failed
+  130, 143  interrupted, terminated
 
 Examples:
-  wassette load --uri oci://ghcr.io/microsoft/time-server-js:latest
-  wassette call get-current-time --args '{}'
+  wassette load oci://ghcr.io/microsoft/time-server-js:latest
+  wassette tools get-current-time
+  wassette call get-current-time
   wassette serve --transport sse --bind 127.0.0.1:8089";
 
 /// Any WebAssembly component as tools for an AI agent: verified, sandboxed, in one call
 #[derive(Parser)]
-#[command(name = "wassette", version, after_help = EXIT_CODES, max_term_width = 100)]
+#[command(
+    name = "wassette",
+    version,
+    after_help = format!("{EXIT_CODES}\n\n{}", help::topics()),
+    max_term_width = 100,
+    disable_help_subcommand = true
+)]
 pub struct Cli {
     #[command(flatten)]
     global: Global,
@@ -117,6 +132,7 @@ enum Command {
     Update(update::Update),
     Rollback(rollback::Rollback),
     Inspect(inspect::Inspect),
+    Tools(tools::Tools),
     Call(call::Call),
     Cache(cache::Cache),
     Doctor(doctor::Doctor),
@@ -128,7 +144,7 @@ enum Command {
     Secret(secret::Secret),
     Serve(serve::Serve),
     Completions(completions::Completions),
-    Compile(compile::Compile),
+    Help(help::Help),
 }
 
 /// Why a command ended without success.
@@ -142,15 +158,39 @@ impl<E: Diagnose + 'static> From<E> for Box<dyn Diagnose> {
 
 /// Runs the program and returns its exit code.
 pub fn main() -> ExitCode {
-    let cli = Cli::parse();
-    start_logging(&cli);
-    let format = cli.global.output;
-    match cli.run() {
-        Ok(()) => ExitCode::SUCCESS,
+    let args: Vec<OsString> = std::env::args_os().collect();
+    // No command for people: it is in no help, completion or suggestion.
+    if args.get(1).is_some_and(|name| name == compile::NAME) {
+        logging::start("warn", Targets::Hidden);
+        let compile = compile::Compile::parse_from(&args[1..]);
+        return end(compile.run(), Format::Table);
+    }
+    let mut cli = match Cli::try_parse_from(&args) {
+        Ok(cli) => cli,
         Err(error) => {
-            output::print_error(&Report::new(error.as_ref()), format);
-            ExitCode::from(error.class().exit_code())
+            let format = usage::format(&args);
+            return end(usage::end(error), format);
         }
+    };
+    cli.start_logging();
+    if let Command::Call(call) = &mut cli.command
+        && let Err(error) = call.take_options(&mut cli.global)
+    {
+        return end(Err(error), usage::format(&args));
+    }
+    let format = cli.global.output;
+    end(cli.run(), format)
+}
+
+/// Says why a command failed, and returns the exit code.
+fn end(result: Result<(), Failure>, format: Format) -> ExitCode {
+    let Err(error) = result else {
+        return ExitCode::SUCCESS;
+    };
+    output::print_error(&Report::new(error.as_ref()), format);
+    match error.class() {
+        Class::Interrupted | Class::Terminated => interrupt::end(error.class()),
+        class => ExitCode::from(class.exit_code()),
     }
 }
 
@@ -165,6 +205,7 @@ impl Cli {
             Command::Update(command) => command.run(global),
             Command::Rollback(command) => command.run(global),
             Command::Inspect(command) => command.run(global),
+            Command::Tools(command) => command.run(global),
             Command::Call(command) => command.run(global),
             Command::Cache(command) => command.run(global),
             Command::Doctor(command) => command.run(global),
@@ -176,14 +217,40 @@ impl Cli {
             Command::Secret(command) => command.run(global),
             Command::Serve(command) => command.run(global),
             Command::Completions(command) => command.run(&mut Cli::command()),
-            Command::Compile(command) => command.run(),
+            Command::Help(command) => command.run(&mut Cli::command()),
         }
     }
+
+    fn start_logging(&self) {
+        let debug = matches!(&self.command, Command::Login(login) if login.debug);
+        let verbose = self.global.verbose.max(debug.into());
+        let levels = match (verbose, &self.command) {
+            // Protocol faults of clients are answered: not logged by default.
+            (0, Command::Serve(_)) => "wassette=info,rmcp=error,warn",
+            (0, _) => "warn",
+            (1, _) => "wassette=debug,warn",
+            _ => "trace",
+        };
+        let targets = match verbose {
+            0 => Targets::Hidden,
+            _ => Targets::Shown,
+        };
+        logging::start(levels, targets);
+    }
+}
+
+/// Whether a command has something to do in a root that does not exist.
+#[derive(Clone, Copy, Default, PartialEq, Eq)]
+enum Root {
+    MayBeNew,
+    #[default]
+    Exists,
 }
 
 /// What commands want of a root in different ways.
 #[derive(Default)]
 struct Opening {
+    root: Root,
     /// In place of the configuration's.
     call_timeout: Option<Duration>,
     /// Credentials for one registry.
@@ -199,8 +266,13 @@ struct Opening {
 impl Global {
     /// Opens the root as the command wants it.
     fn open(&self, opening: Opening) -> Result<Arc<Service>, Failure> {
+        let root = self.root()?;
+        // A root from the environment may be there for later.
+        if opening.root == Root::Exists && self.root_is_typed() && !root.is_dir() {
+            return Err(SetupError::NoRoot { root }.into());
+        }
         let options = ServiceOptions {
-            root: self.root()?,
+            root,
             compiler: compiler()?,
             reserved: mcp::RESERVED_NAMES.map(str::to_owned).into(),
             call_timeout: opening.call_timeout,
@@ -218,6 +290,12 @@ impl Global {
             audience: opening.audience,
         };
         Ok(Service::open(options)?)
+    }
+
+    /// Whether the root was named on the command line.
+    fn root_is_typed(&self) -> bool {
+        let root = self.root.as_ref().map(|root| root.as_os_str());
+        root.is_some() && std::env::var_os("WASSETTE_ROOT").as_deref() != root
     }
 
     fn root(&self) -> Result<PathBuf, SetupError> {
@@ -245,6 +323,8 @@ fn compiler() -> Result<PathBuf, SetupError> {
 enum SetupError {
     #[error("There is no home directory to keep components in")]
     NoHome,
+    #[error("There is no root `{}`", root.display())]
+    NoRoot { root: PathBuf },
     #[error("The program cannot find itself or its working directory")]
     Executable(#[source] std::io::Error),
     #[error("Failed to start the asynchronous runtime")]
@@ -253,16 +333,25 @@ enum SetupError {
 
 impl Diagnose for SetupError {
     fn code(&self) -> &'static str {
-        "setup-failed"
+        match self {
+            SetupError::NoRoot { .. } => "root-not-found",
+            _ => "setup-failed",
+        }
     }
 
     fn class(&self) -> Class {
-        Class::Other
+        match self {
+            SetupError::NoRoot { .. } => Class::NotFound,
+            _ => Class::Other,
+        }
     }
 
     fn hint(&self) -> Option<String> {
-        matches!(self, SetupError::NoHome)
-            .then(|| "name a directory with `--root` or WASSETTE_ROOT".into())
+        match self {
+            SetupError::NoHome => Some("name a directory with `--root` or WASSETTE_ROOT".into()),
+            SetupError::NoRoot { .. } => Some("`wassette load` makes a root that is new".into()),
+            _ => None,
+        }
     }
 }
 
@@ -275,85 +364,29 @@ fn block_on<T>(work: impl Future<Output = Result<T, Failure>>) -> Result<T, Fail
     runtime.block_on(async {
         tokio::select! {
             result = work => result,
-            () = interrupted() => Err(Interrupted.into()),
+            signal = interrupted() => Err(Interrupted(signal).into()),
         }
     })
 }
 
-#[derive(Debug, thiserror::Error)]
-#[error("Interrupted")]
-struct Interrupted;
-
-impl Diagnose for Interrupted {
-    fn code(&self) -> &'static str {
-        "interrupted"
-    }
-
-    fn class(&self) -> Class {
-        Class::Other
+/// How long a call may take; a bare number is seconds.
+fn parse_timeout(text: &str) -> Result<Duration, InvalidPermission> {
+    match text.parse::<u64>() {
+        Ok(seconds @ 1..) => Ok(Duration::from_secs(seconds)),
+        _ => parse_duration(text),
     }
 }
 
-/// Ends at the first SIGINT or SIGTERM.
-async fn interrupted() {
-    #[cfg(unix)]
-    {
-        use tokio::signal::unix::{SignalKind, signal};
-        if let Ok(mut terminate) = signal(SignalKind::terminate()) {
-            tokio::select! {
-                _ = terminate.recv() => {}
-                _ = tokio::signal::ctrl_c() => {}
-            }
-            return;
-        }
-    }
-    // Without a handler the system's own ending of the process is right.
-    if tokio::signal::ctrl_c().await.is_err() {
-        std::future::pending::<()>().await;
-    }
-}
-
-/// Logs go to stderr: stdout carries data, or the MCP stream.
-fn start_logging(cli: &Cli) {
-    let debug = matches!(&cli.command, Command::Login(login) if login.debug);
-    let verbose = cli.global.verbose.max(debug.into());
-    let level = match (verbose, &cli.command) {
-        // Protocol faults of a client are answered; they are no news here.
-        (0, Command::Serve(_)) => "wassette=info,rmcp=error,warn",
-        (0, _) => "warn",
-        (1, _) => "wassette=debug,warn",
-        _ => "trace",
-    };
-    let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new(level));
-    let written = tracing_subscriber::fmt::layer()
-        .with_writer(std::io::stderr)
-        .with_ansi(std::io::stderr().is_terminal())
-        .with_target(verbose > 0)
-        .without_time();
-    tracing_subscriber::registry()
-        .with(filter)
-        .with(filter_fn(repeats_no_guest))
-        .with(written)
-        .init();
-}
-
-/// Libraries that guests speak through. Their traces repeat paths, headers and
-/// file names as guests gave them, with the secrets in them, and the queries of
-/// signed addresses: nothing that asks for those traces gets them.
-const REPEATING: [&str; 6] = ["wasmtime", "hyper", "h2", "rustls", "tokio_rustls", "want"];
-
-fn repeats_no_guest(of: &Metadata<'_>) -> bool {
-    let library = of.target().split("::").next().unwrap_or_default();
-    let repeats = REPEATING.iter().any(|name| {
-        let family = library.strip_prefix(name);
-        family.is_some_and(|rest| rest.is_empty() || rest.starts_with('_'))
-    });
-    !repeats || *of.level() <= Level::INFO
-}
-
-/// Takes a reference from the command line: an address or a plain path.
-fn parse_reference(text: &str) -> Result<crate::reference::Reference, Failure> {
+/// Takes a reference from the command line: an address or a path.
+fn parse_reference(text: &str) -> Result<Reference, Failure> {
     let cwd = std::env::current_dir().map_err(SetupError::Executable)?;
-    let reference = crate::reference::Reference::parse(text, &cwd);
-    Ok(reference.map_err(service::Error::from)?)
+    Ok(Reference::parse(text, &cwd).map_err(service::Error::from)?)
+}
+
+/// As [`parse_reference`], but a bare word is a name of the catalog.
+fn parse_source(text: &str) -> Result<Reference, Failure> {
+    if text.is_empty() || text.contains(['/', '\\', '.', ':']) {
+        return parse_reference(text);
+    }
+    parse_reference(&Catalog::bundled().get(text)?.uri)
 }

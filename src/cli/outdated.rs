@@ -5,8 +5,9 @@ use crate::error::{Class, Diagnose};
 use crate::service::{Freshness, Outdated as Component};
 
 use super::authorities::AuthorityArgs;
-use super::output::{self, Present, grid};
+use super::output::{self, Present};
 use super::progress::Bar;
+use super::table::{Cell, grid};
 use super::{Failure, Global, Opening, block_on};
 
 /// Show which installed components have another version at their source
@@ -37,7 +38,7 @@ impl Outdated {
         let components = block_on(async { Ok(service.outdated().await?) })?;
         drop(bar);
         let listing = Listing { components };
-        output::print(&listing, global.output);
+        output::print(&listing, global.output)?;
         match listing.failed() {
             0 => Ok(()),
             failed => Err(Unasked {
@@ -64,9 +65,9 @@ impl Present for Listing {
         let rows = self.components.iter().map(|one| {
             let (status, detail) = told(&one.freshness);
             vec![
-                one.component_id.to_string(),
+                one.component_id.to_string().into(),
                 status.into(),
-                one.source.to_string(),
+                one.source.to_string().into(),
                 detail,
             ]
         });
@@ -74,16 +75,18 @@ impl Present for Listing {
     }
 }
 
-fn told(freshness: &Freshness) -> (&'static str, String) {
+fn told(freshness: &Freshness) -> (&'static str, Cell) {
     match freshness {
-        Freshness::Current => ("current", String::new()),
+        Freshness::Current => ("current", "".into()),
         Freshness::Outdated { available, .. } => (
             "outdated",
-            available.map_or_else(String::new, |digest| format!("now {digest}")),
+            available
+                .map_or_else(String::new, |digest| format!("now {digest}"))
+                .into(),
         ),
-        Freshness::Pinned => ("pinned", String::new()),
+        Freshness::Pinned => ("pinned", "".into()),
         Freshness::Unknown => ("unknown", "its server names no version".into()),
-        Freshness::Failed { error } => ("failed", error.message.clone()),
+        Freshness::Failed { error } => ("failed", Cell::prose(&error.message)),
     }
 }
 

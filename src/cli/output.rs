@@ -1,12 +1,13 @@
 //! Data to stdout, errors to stderr, each as the reader can use it.
 
-use std::io::{self, IsTerminal, Write};
+use std::io::{self, ErrorKind, Write};
 
 use clap::ValueEnum;
-use comfy_table::{ContentArrangement, Table, presets};
 use serde::Serialize;
 
-use crate::error::Report;
+use super::screen::{CYAN, RED, Stream, bold};
+use crate::error::{Class, Diagnose, Report};
+use crate::text::json_pretty;
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub enum Format {
@@ -23,93 +24,96 @@ pub trait Present: Serialize {
     fn table(&self) -> String;
 }
 
-/// Prints a command's data; a reader that has gone away is no error.
-pub fn print(data: &impl Present, format: Format) {
+/// What was to be printed could not be written.
+#[derive(Debug, thiserror::Error)]
+#[error("The output could not be written")]
+pub struct OutputError(#[source] io::Error);
+
+impl Diagnose for OutputError {
+    fn code(&self) -> &'static str {
+        "output-failed"
+    }
+
+    fn class(&self) -> Class {
+        Class::Other
+    }
+}
+
+/// Prints a command's data.
+///
+/// # Errors
+///
+/// [`OutputError`] when not all of it could be written; a reader that has gone
+/// away is no error.
+pub fn print(data: &impl Present, format: Format) -> Result<(), OutputError> {
     let text = match format {
-        Format::Table => data.table(),
+        Format::Table => Stream::Stdout.fit(&data.table()).into_owned(),
         Format::Json => json(data),
-        Format::Yaml => yaml(data),
+        Format::Yaml => {
+            let text = yaml(data);
+            match Stream::Stdout.is_terminal() {
+                true => Stream::Stdout.fit(&text).into_owned(),
+                false => text,
+            }
+        }
     };
+    write(&format!("{}\n", text.trim_end()))
+}
+
+/// Prints a text of a component: exactly as it is into a pipe or a file, and
+/// without what controls terminals on one.
+///
+/// # Errors
+///
+/// As [`print`].
+pub fn print_text(text: &str) -> Result<(), OutputError> {
+    let end = if text.ends_with('\n') { "" } else { "\n" };
+    match Stream::Stdout.is_terminal() {
+        true => write(&format!("{}{end}", Stream::Stdout.fit(text))),
+        false => write(&format!("{text}{end}")),
+    }
+}
+
+/// Writes this program's own text to stdout.
+///
+/// # Errors
+///
+/// As [`print`].
+pub fn write(text: &str) -> Result<(), OutputError> {
     let mut stdout = io::stdout().lock();
-    let _ = writeln!(stdout, "{}", text.trim_end());
+    let written = stdout.write_all(text.as_bytes());
+    match written.and_then(|()| stdout.flush()) {
+        Err(error) if error.kind() != ErrorKind::BrokenPipe => Err(OutputError(error)),
+        _ => Ok(()),
+    }
 }
 
 /// Prints why the command failed.
 pub fn print_error(report: &Report, format: Format) {
     let text = match format {
-        Format::Table if io::stderr().is_terminal() => {
+        Format::Table => {
             let text = report.to_string();
-            let text = text.replace("\n\nhint: ", "\n\n\x1b[1;36mhint:\x1b[0m ");
-            format!("\x1b[1;31merror:\x1b[0m {text}")
+            let hint = bold(Stream::Stderr, CYAN, "hint:");
+            // Only the hint of the report itself begins a line.
+            let text = text.replacen("\n\nhint: ", &format!("\n\n{hint} "), 1);
+            let text = format!("{} {text}", bold(Stream::Stderr, RED, "error:"));
+            match super::screen::is_utf8() || !Stream::Stderr.is_terminal() {
+                true => text,
+                false => text.replace('…', "..."),
+            }
         }
-        Format::Table => format!("error: {report}"),
         Format::Json => json(report),
         Format::Yaml => yaml(report),
     };
-    let mut stderr = io::stderr().lock();
-    let _ = writeln!(stderr, "{}", text.trim_end());
+    // There is nowhere left to say that this failed.
+    let _ = writeln!(io::stderr().lock(), "{}", text.trim_end());
 }
 
 fn json(data: &impl Serialize) -> String {
     // Everything printed has string keys and plain values.
-    serde_json::to_string_pretty(data).unwrap_or_else(|error| error.to_string())
+    json_pretty(data).unwrap_or_else(|error| error.to_string())
 }
 
 fn yaml(data: &impl Serialize) -> String {
     serde_saphyr::to_string(data).unwrap_or_else(|error| error.to_string())
-}
-
-/// A table with borders on a terminal and plain columns in a pipe.
-pub fn grid(header: &[&str], rows: Vec<Vec<String>>) -> String {
-    let mut table = Table::new();
-    if io::stdout().is_terminal() {
-        table
-            .load_style(presets::UTF8_FULL_CONDENSED)
-            .set_content_arrangement(ContentArrangement::Dynamic);
-    } else {
-        table.load_style(presets::NOTHING);
-    }
-    table.set_header(header.iter().copied());
-    table.add_rows(rows);
-    table.trim_fmt()
-}
-
-/// Labels and values, one pair to a line.
-pub fn pairs(pairs: &[(&str, String)]) -> String {
-    let width = pairs
-        .iter()
-        .map(|(label, _)| label.len())
-        .max()
-        .unwrap_or(0);
-    let mut text = String::new();
-    for (label, value) in pairs {
-        let value = value.replace('\n', &format!("\n{:1$}", "", width + 2));
-        text.push_str(&format!("{label:width$}  {value}\n"));
-    }
-    text.truncate(text.trim_end().len());
-    text
-}
-
-/// A list for people; a dash when there is nothing.
-pub fn listed(items: &[String]) -> String {
-    if items.is_empty() {
-        "-".into()
-    } else {
-        items.join("\n")
-    }
-}
-
-/// Bytes in the largest binary unit that keeps a digit before the point.
-pub fn size(bytes: u64) -> String {
-    const UNITS: [&str; 4] = ["KiB", "MiB", "GiB", "TiB"];
-    if bytes < 1024 {
-        return format!("{bytes} B");
-    }
-    let mut value = bytes as f64 / 1024.0;
-    let mut unit = 0;
-    while value >= 1024.0 && unit + 1 < UNITS.len() {
-        value /= 1024.0;
-        unit += 1;
-    }
-    format!("{value:.1} {}", UNITS[unit])
 }

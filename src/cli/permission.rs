@@ -120,7 +120,7 @@ impl Permission {
                 Verb::Reset { id } => service.reset(&id, Origin::Cli).await?,
             })
         })?;
-        output::print(&report, global.output);
+        output::print(&report, global.output)?;
         Ok(())
     }
 }

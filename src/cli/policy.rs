@@ -9,7 +9,8 @@ use crate::policy::{Policy as Document, PolicyError, SCHEMA};
 use crate::reference::ComponentId;
 use crate::service::{Described, Origin, PolicyReport};
 
-use super::output::{self, Present, grid};
+use super::output::{self, Present};
+use super::table::{Cell, grid, time};
 use super::{Failure, Global, Opening, block_on};
 
 /// More is not read of a policy file, in bytes.
@@ -56,9 +57,9 @@ impl Policy {
                 let service = global.open(Opening::default())?;
                 let report = block_on(async { Ok(service.policy(&id).await?) })?;
                 if yaml {
-                    print!("{}", report.document);
+                    output::write(&report.document)?;
                 } else {
-                    output::print(&report, global.output);
+                    output::print(&report, global.output)?;
                 }
             }
             Verb::Set { id, file } => {
@@ -66,9 +67,9 @@ impl Policy {
                 let service = global.open(Opening::default())?;
                 let report =
                     block_on(async { Ok(service.set_policy(&id, policy, Origin::Cli).await?) })?;
-                output::print(&report, global.output);
+                output::print(&report, global.output)?;
             }
-            Verb::Schema => print!("{SCHEMA}"),
+            Verb::Schema => output::write(SCHEMA)?,
         }
         Ok(())
     }
@@ -130,23 +131,24 @@ impl Diagnose for PolicyFileError {
 
 impl Present for PolicyReport {
     fn table(&self) -> String {
-        let mut rows: Vec<Vec<String>> = Vec::new();
+        let mut rows: Vec<Vec<Cell>> = Vec::new();
         for grant in &self.grants {
             let by = grant.granted_by.map_or("hand", |origin| origin.name());
-            let at = grant
-                .granted_at
-                .map_or_else(String::new, |at| at.strftime("%F %H:%M").to_string());
-            rows.push(vec![grant.described.description.clone(), by.into(), at]);
+            let at = grant.granted_at.map_or_else(String::new, time);
+            let what = grant.described.description.clone();
+            rows.push(vec![what.into(), by.into(), at.into()]);
         }
-        let asked =
-            |one: &Described| vec![one.description.clone(), "not granted".into(), String::new()];
-        rows.extend(self.not_granted.iter().map(asked));
-        if rows.is_empty() {
-            return format!("`{}` is granted nothing", self.component_id);
-        }
-        let mut text = grid(&["MAY", "GRANTED BY", "AT"], rows);
+        let row = |one: &Described, state: &str| {
+            vec![one.description.clone().into(), state.into(), "".into()]
+        };
+        rows.extend(self.denied.iter().map(|one| row(one, "denied")));
+        rows.extend(self.not_granted.iter().map(|one| row(one, "not granted")));
+        let mut text = match rows.is_empty() {
+            true => format!("`{}` is granted nothing", self.component_id),
+            false => grid(&["MAY", "GRANTED BY", "AT"], rows),
+        };
         for remark in &self.remarks {
-            text.push_str(&format!("\n\nodd: {remark}"));
+            text.push_str(&format!("\n\nnote: {remark}"));
         }
         text
     }

@@ -1,19 +1,19 @@
 //! Progress on a terminal: bytes while fetching, a spinner for the rest.
 
-use std::io::IsTerminal;
 use std::time::Duration;
 
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 
+use super::screen::{Stream, is_utf8};
 use crate::fetch::{Progress, Step};
 
-/// Draws on stderr, and only when that is a terminal.
+/// Draws on stderr, and only on a terminal that takes escape sequences.
 pub struct Bar(ProgressBar);
 
 impl Bar {
     pub fn new() -> Self {
         let bar = ProgressBar::no_length();
-        bar.set_draw_target(if std::io::stderr().is_terminal() {
+        bar.set_draw_target(if Stream::Stderr.takes_escapes() {
             ProgressDrawTarget::stderr()
         } else {
             ProgressDrawTarget::hidden()
@@ -57,11 +57,18 @@ impl Progress for Bar {
 }
 
 fn spinner() -> ProgressStyle {
-    ProgressStyle::with_template("{spinner} {msg} {elapsed}")
-        .unwrap_or(ProgressStyle::default_spinner())
+    style("{spinner} {msg} {elapsed}")
 }
 
 fn download() -> ProgressStyle {
-    ProgressStyle::with_template("{spinner} {msg} {wide_bar} {bytes}/{total_bytes} {eta}")
-        .unwrap_or(ProgressStyle::default_bar())
+    style("{spinner} {msg} {wide_bar} {bytes}/{total_bytes} {eta}")
+}
+
+fn style(template: &str) -> ProgressStyle {
+    let style = ProgressStyle::with_template(template);
+    let style = style.unwrap_or_else(|_| ProgressStyle::default_spinner());
+    match is_utf8() {
+        true => style,
+        false => style.tick_chars("|/-\\ ").progress_chars("##-"),
+    }
 }

@@ -3,8 +3,9 @@ use serde::Serialize;
 
 use crate::catalog::CatalogEntry;
 
-use super::output::{self, Present, grid};
-use super::{Failure, Global, Opening};
+use super::output::{self, Present};
+use super::table::{Cell, grid};
+use super::{Failure, Global, Opening, Root};
 
 /// Find known components
 #[derive(Args)]
@@ -35,8 +36,12 @@ impl Registry {
             RegistryCommand::List => Vec::new(),
             RegistryCommand::Search { terms } => terms,
         };
-        let components = global.open(Opening::default())?.search(&terms);
-        output::print(&Found { components }, global.output);
+        let opening = Opening {
+            root: Root::MayBeNew,
+            ..Opening::default()
+        };
+        let components = global.open(opening)?.search(&terms);
+        output::print(&Found { components }, global.output)?;
         Ok(())
     }
 }
@@ -48,9 +53,9 @@ impl Present for Found {
         }
         let rows = self.components.iter().map(|entry| {
             vec![
-                entry.name.clone(),
-                entry.description.clone(),
-                entry.uri.clone(),
+                entry.name.clone().into(),
+                Cell::prose(&entry.description),
+                entry.uri.clone().into(),
             ]
         });
         grid(&["NAME", "DESCRIPTION", "URI"], rows.collect())

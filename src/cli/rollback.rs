@@ -20,7 +20,7 @@ impl Rollback {
     pub(super) fn run(self, global: &Global) -> Result<(), Failure> {
         let service = global.open(Opening::default())?;
         let back = block_on(async { Ok(service.roll_back(&self.id).await?) })?;
-        output::print(&back, global.output);
+        output::print(&back, global.output)?;
         Ok(())
     }
 }

@@ -12,8 +12,9 @@ use crate::store::secrets::MAX_TOTAL;
 use crate::store::{SecretError, SecretKey};
 
 use super::output::{self, Present};
+use super::table::pairs as pairs_of;
 use super::terminal::{line, unseen_line};
-use super::{Failure, Global, Opening};
+use super::{Failure, Global, Opening, Root};
 
 /// Keep secrets, such as API keys, for a component
 #[derive(Args)]
@@ -129,7 +130,7 @@ impl Diagnose for SecretInputError {
     fn class(&self) -> Class {
         match self {
             SecretInputError::Secret(error) => error.class(),
-            SecretInputError::Read(error) if is_interrupt(error) => Class::Other,
+            SecretInputError::Read(error) if is_interrupt(error) => Class::Interrupted,
             _ => Class::Usage,
         }
     }
@@ -160,7 +161,10 @@ impl Secret {
 
 impl Set {
     fn run(self, global: &Global) -> Result<(), Failure> {
-        let service = global.open(Opening::default())?;
+        let service = global.open(Opening {
+            root: Root::MayBeNew,
+            ..Opening::default()
+        })?;
         let secrets = values(self.secrets)?;
         for (key, value) in &secrets {
             if value.expose().len() < SHORTEST {
@@ -179,7 +183,7 @@ impl Set {
                 names: set,
             },
             global.output,
-        );
+        )?;
         Ok(())
     }
 }
@@ -193,7 +197,7 @@ impl List {
             false => Values::Hidden,
         };
         let list = service.list_secrets(&self.id, values)?;
-        output::print(&list, global.output);
+        output::print(&list, global.output)?;
         Ok(())
     }
 }
@@ -206,7 +210,7 @@ impl Delete {
             verb: "Deleted",
             names: deleted,
         };
-        output::print(&done, global.output);
+        output::print(&done, global.output)?;
         Ok(())
     }
 }
@@ -310,6 +314,6 @@ impl Present for SecretList {
                 (secret.key.as_str(), value)
             })
             .collect();
-        output::pairs(&pairs)
+        pairs_of(&pairs)
     }
 }

@@ -1,3 +1,4 @@
+use std::io::IsTerminal;
 use std::net::IpAddr;
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -14,7 +15,10 @@ use crate::share::{self, Scope};
 use crate::store::Store;
 
 use super::authorities::AuthorityArgs;
-use super::{Failure, Global, Opening, SetupError, interrupted};
+use super::{Failure, Global, Opening, Root, SetupError, interrupted, parse_timeout, usage};
+
+/// Where the HTTP transports listen by default.
+const BIND: &str = "127.0.0.1:8089";
 
 /// Serve the installed components over the Model Context Protocol
 #[derive(Args)]
@@ -32,8 +36,9 @@ pub struct Serve {
     transport: Transport,
 
     /// Address of the HTTP transports; other than loopback only with a token or --no-auth
-    #[arg(long, value_name = "HOST:PORT", default_value = "127.0.0.1:8089")]
-    bind: String,
+    /// [default: 127.0.0.1:8089]
+    #[arg(long, value_name = "HOST:PORT")]
+    bind: Option<String>,
 
     /// Serve only HTTP clients that show a token in this file, one a line
     #[arg(long, value_name = "FILE", conflicts_with = "no_auth")]
@@ -52,12 +57,14 @@ pub struct Serve {
     allowed_origin: Vec<String>,
 
     /// Sessions that each HTTP transport may have open
-    #[arg(long, value_name = "N", default_value_t = HttpLimits::default().sessions)]
-    max_sessions: usize,
+    /// [default: 1024]
+    #[arg(long, value_name = "N")]
+    max_sessions: Option<usize>,
 
     /// HTTP requests worked on at once; more are answered with 503
-    #[arg(long, value_name = "N", default_value_t = HttpLimits::default().requests)]
-    max_requests: usize,
+    /// [default: 1024]
+    #[arg(long, value_name = "N")]
+    max_requests: Option<usize>,
 
     /// Offer the tools of components, but none of the server's own
     #[arg(long)]
@@ -83,9 +90,9 @@ pub struct Serve {
     #[arg(long, value_name = "FILE")]
     audit_log: Option<PathBuf>,
 
-    /// Seconds one tool call may take [default: 30]
-    #[arg(long, value_name = "SECONDS", value_parser = clap::value_parser!(u64).range(1..))]
-    call_timeout: Option<u64>,
+    /// How long one tool call may take, as in `30s` or `5m` [default: 30s]
+    #[arg(long, value_name = "TIME", value_parser = parse_timeout)]
+    call_timeout: Option<Duration>,
 
     #[command(flatten)]
     authorities: AuthorityArgs,
@@ -101,12 +108,14 @@ enum Transport {
 impl Serve {
     pub(super) fn run(self, global: &Global) -> Result<(), Failure> {
         // What is wrong with the options is said before anything is done.
+        self.check_transport()?;
         let mut settings = self.settings()?;
         let http = self.http()?;
         self.scope()?;
         let own = [&self.audit_log, &self.auth_token_file].into_iter();
         let service = global.open(Opening {
-            call_timeout: self.call_timeout.map(Duration::from_secs),
+            root: Root::MayBeNew,
+            call_timeout: self.call_timeout,
             ca: self.authorities.ca.clone(),
             withheld: own.flatten().cloned().collect(),
             audience: self.audience(),
@@ -142,7 +151,7 @@ impl Serve {
             Transport::Stdio => None,
             // An address in use is reported before anything else is done.
             Transport::Sse | Transport::StreamableHttp => {
-                Some(HttpServer::bind(&self.bind, http).await?)
+                Some(HttpServer::bind(self.bind.as_deref().unwrap_or(BIND), http).await?)
             }
         };
         let watch = Watch::begin(service.clone())?;
@@ -152,7 +161,15 @@ impl Serve {
         let sweeper = service.clone();
         tokio::task::spawn_blocking(move || sweeper.sweep());
         match server {
-            None => mcp::serve_stdio(service, settings, shutdown).await?,
+            None => {
+                if std::io::stdin().is_terminal() {
+                    eprintln!(
+                        "speaking MCP over standard input and output, as clients start it; \
+                         for an HTTP server add `--transport sse`, for the end press Ctrl-D"
+                    );
+                }
+                mcp::serve_stdio(service, settings, shutdown).await?;
+            }
             Some(mut server) => {
                 if let Some(scope) = scope {
                     share::mount(&mut server, Store::new(service.root()), scope);
@@ -166,13 +183,37 @@ impl Serve {
 
     /// Whatever is not surely a loopback address can be reached by others.
     fn audience(&self) -> Audience {
-        let host = self.bind.rsplit_once(':').map_or("", |(host, _)| host);
+        let bind = self.bind.as_deref().unwrap_or(BIND);
+        let host = bind.rsplit_once(':').map_or("", |(host, _)| host);
         let address = host.trim_start_matches('[').trim_end_matches(']').parse();
         let is_loopback = address.is_ok_and(|address: IpAddr| address.is_loopback());
         match self.transport {
             Transport::Stdio => Audience::ThisMachine,
             _ if is_loopback || host == "localhost" => Audience::ThisMachine,
             _ => Audience::Others,
+        }
+    }
+
+    /// Refuses options of the HTTP transports where they would be ignored.
+    fn check_transport(&self) -> Result<(), Failure> {
+        let given = [
+            ("--bind", self.bind.is_some()),
+            ("--auth-token-file", self.auth_token_file.is_some()),
+            ("--no-auth", self.no_auth),
+            ("--allowed-host", !self.allowed_host.is_empty()),
+            ("--allowed-origin", !self.allowed_origin.is_empty()),
+            ("--max-sessions", self.max_sessions.is_some()),
+            ("--max-requests", self.max_requests.is_some()),
+        ];
+        match given.into_iter().find(|(_, given)| *given) {
+            Some((option, _)) if self.transport == Transport::Stdio => {
+                let message = format!(
+                    "`{option}` is for the HTTP transports: add `--transport sse` or \
+                     `--transport streamable-http`"
+                );
+                Err(usage::conflict("serve", message))
+            }
+            _ => Ok(()),
         }
     }
 
@@ -205,14 +246,15 @@ impl Serve {
             None if self.no_auth => Auth::Disabled,
             None => Auth::Loopback,
         };
+        let limits = HttpLimits::default();
         Ok(HttpOptions {
             auth,
             allowed_hosts: self.allowed_host.clone(),
             allowed_origins: self.allowed_origin.clone(),
             limits: HttpLimits {
-                sessions: self.max_sessions,
-                requests: self.max_requests,
-                ..HttpLimits::default()
+                sessions: self.max_sessions.unwrap_or(limits.sessions),
+                requests: self.max_requests.unwrap_or(limits.requests),
+                ..limits
             },
         })
     }

@@ -75,7 +75,7 @@ mod unix {
         // It is listened for before there is something to put in order.
         tokio::select! {
             biased;
-            () = &mut interrupt => return Err(io::ErrorKind::Interrupted.into()),
+            _ = &mut interrupt => return Err(io::ErrorKind::Interrupted.into()),
             () = std::future::ready(()) => {}
         }
         let _unseen = Unseen::begin()?;
@@ -85,7 +85,7 @@ mod unix {
         thread::spawn(move || tell.send(super::line()));
         tokio::select! {
             line = told => line.map_err(io::Error::other)?,
-            () = interrupt => Err(io::ErrorKind::Interrupted.into()),
+            _ = interrupt => Err(io::ErrorKind::Interrupted.into()),
         }
     }
 }

@@ -25,7 +25,7 @@ impl Unload {
             false => FreedNames::Reserved,
         };
         let unloaded = block_on(async { Ok(service.unload(&self.id, names).await?) })?;
-        output::print(&unloaded, global.output);
+        output::print(&unloaded, global.output)?;
         Ok(())
     }
 }

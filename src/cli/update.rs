@@ -69,7 +69,7 @@ impl Update {
             }
         })?;
         drop(bar);
-        output::print(&updates, global.output);
+        output::print(&updates, global.output)?;
         end(&updates)
     }
 }

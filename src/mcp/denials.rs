@@ -61,7 +61,7 @@ mod tests {
     fn tools_are_named_to_those_who_have_them() {
         let denial = Denial {
             kind: DenialKind::Read,
-            what: "/a".to_owned(),
+            what: "/a".into(),
             is_whole: true,
             reason: Reason::NotGranted,
             times: 1,

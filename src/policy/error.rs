@@ -3,6 +3,7 @@
 use std::fmt;
 
 use crate::error::{Class, Diagnose};
+use crate::text::is_unprintable;
 
 /// The widest excerpt of a bad text that a message shows, in characters.
 const WIDTH: usize = 200;
@@ -105,7 +106,13 @@ pub(super) fn excerpt(text: &str) -> String {
     let mut shown: String = text
         .chars()
         .take(WIDTH)
-        .map(|c| if c.is_control() { '\u{fffd}' } else { c })
+        .map(|c| {
+            if is_unprintable(c) || c.is_control() {
+                '\u{fffd}'
+            } else {
+                c
+            }
+        })
         .collect();
     if text.chars().nth(WIDTH).is_some() {
         shown.push('…');

@@ -31,6 +31,13 @@ impl Policy {
             .collect()
     }
 
+    /// Every single deny; each takes its part from what is allowed.
+    pub fn denials(&self) -> Vec<Permission> {
+        let network = self.network.deny.iter().cloned().map(Permission::Network);
+        let storage = self.storage.deny.iter().cloned().map(Permission::Storage);
+        network.chain(storage).collect()
+    }
+
     /// Whether nothing is allowed and no limit is set.
     pub fn grants_nothing(&self) -> bool {
         self.permissions().is_empty()

@@ -27,7 +27,7 @@ pub use network::{
 };
 pub use permission::Permission;
 pub use quantity::{
-    Bytes, Span, format_duration, format_size, parse_bytes, parse_duration, parse_size,
+    Bytes, Span, format_duration, format_size, parse_bytes, parse_duration, parse_size, parse_span,
 };
 pub use storage::{
     Access, Base, StoragePermissions, StorageRoot, StorageRule, StorageRules, StorageUri,

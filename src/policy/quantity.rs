@@ -21,10 +21,20 @@ const SIZES: &[(&str, u64)] = &[
 ];
 
 /// Units of durations in milliseconds.
-const TIMES: &[(&str, u64)] = &[("ms", 1), ("s", 1_000), ("m", 60_000), ("h", 3_600_000)];
+const TIMES: &[(&str, u64)] = &[
+    ("ms", 1),
+    ("s", 1_000),
+    ("m", 60_000),
+    ("h", 3_600_000),
+    ("d", 24 * 3_600_000),
+    ("w", 7 * 24 * 3_600_000),
+];
+
+/// Those in which the time of a call is written.
+const CALL_TIMES: &[(&str, u64)] = TIMES.split_at(4).0;
 
 /// The longest time a call can be given: a day.
-const LONGEST: u64 = 24 * 3_600_000;
+const LONGEST: Duration = Duration::from_secs(24 * 3600);
 
 /// The most processors, in thousandths.
 pub const MOST_CPU: u32 = 1_024_000;
@@ -64,23 +74,40 @@ pub fn format_size(bytes: u64) -> String {
         )
 }
 
-/// `30s`, `500ms`, `2m`, `1h`.
+/// The time that a call may take: `30s`, `500ms`, `2m`, `1h`; at most a day.
 pub fn parse_duration(text: &str) -> Result<Duration, InvalidPermission> {
-    let wrong = |reason: &str| InvalidPermission::new("a duration", text, reason);
-    let (number, unit) = split_unit(text);
-    let factor = unit_of(TIMES, unit).ok_or_else(|| wrong("as in `30s`, `500ms` or `2m`"))?;
-    let number = whole(number).ok_or_else(|| wrong("a whole number and a unit, as in `30s`"))?;
-    match number.checked_mul(factor) {
-        Some(0) => Err(wrong("nothing can run with zero")),
-        Some(ms) if ms <= LONGEST => Ok(Duration::from_millis(ms)),
+    let wrong = |reason| wrong_duration(text, reason);
+    match span(text, CALL_TIMES, "as in `30s`, `500ms` or `2m`")? {
+        Duration::ZERO => Err(wrong("nothing can run with zero")),
+        time if time <= LONGEST => Ok(time),
         _ => Err(wrong("at most a day, `24h`")),
     }
+}
+
+/// Any time, also none: as [`parse_duration`], and `30d` or `4w`.
+pub fn parse_span(text: &str) -> Result<Duration, InvalidPermission> {
+    span(text, TIMES, "as in `30m`, `12h`, `30d` or `4w`")
+}
+
+fn span(text: &str, units: &[(&str, u64)], form: &str) -> Result<Duration, InvalidPermission> {
+    let wrong = |reason| wrong_duration(text, reason);
+    let (number, unit) = split_unit(text);
+    let factor = unit_of(units, unit).ok_or_else(|| wrong(form))?;
+    let number = whole(number).ok_or_else(|| wrong("a whole number and a unit, as in `30s`"))?;
+    match number.checked_mul(factor) {
+        Some(ms) => Ok(Duration::from_millis(ms)),
+        None => Err(wrong("it is too long")),
+    }
+}
+
+fn wrong_duration(text: &str, reason: &str) -> InvalidPermission {
+    InvalidPermission::new("a duration", text, reason)
 }
 
 /// The largest unit that gives a whole number.
 pub fn format_duration(time: Duration) -> String {
     let ms = u64::try_from(time.as_millis()).unwrap_or(u64::MAX);
-    TIMES
+    CALL_TIMES
         .iter()
         .rev()
         .find(|(_, factor)| ms >= *factor && ms.is_multiple_of(*factor))
@@ -173,6 +200,35 @@ fn whole(text: &str) -> Option<u64> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn spans_are_whole_numbers_with_a_unit() {
+        let hour = 3600;
+        for (text, seconds) in [
+            ("0h", 0),
+            ("90s", 90),
+            ("30m", hour / 2),
+            ("720h", 720 * hour),
+            ("30d", 720 * hour),
+            ("4w", 672 * hour),
+        ] {
+            assert_eq!(parse_span(text), Ok(Duration::from_secs(seconds)), "{text}");
+        }
+        for text in [
+            "",
+            "h",
+            "30",
+            "-1d",
+            "+1d",
+            "1.5d",
+            " 1d",
+            "1 d",
+            "1D",
+            "9999999999999999w",
+        ] {
+            assert!(parse_span(text).is_err(), "{text}");
+        }
+    }
 
     #[test]
     fn bytes_have_the_unit_that_fits() {

@@ -4,6 +4,7 @@ use std::fmt;
 
 use super::GRAMMAR;
 use crate::error::{Class, Diagnose};
+use crate::text::is_unprintable;
 
 /// The widest excerpt shown, in characters.
 const WIDTH: usize = 100;
@@ -32,7 +33,13 @@ impl InvalidReference {
             .chars()
             .skip(start)
             .take(WIDTH)
-            .map(|c| if c.is_control() { '\u{fffd}' } else { c })
+            .map(|c| {
+                if is_unprintable(c) || c == '\t' {
+                    '\u{fffd}'
+                } else {
+                    c
+                }
+            })
             .collect();
         InvalidReference {
             excerpt,

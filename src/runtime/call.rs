@@ -16,6 +16,7 @@ use super::printed::Flood;
 use super::sandbox::{Denials, Guest, Host, Sandbox};
 use crate::schema::Outcome;
 use crate::schema::value::{self, Returned};
+use crate::text::Foreign;
 
 /// Everything a call needs, ready to move to a guest thread.
 pub(super) struct Call {
@@ -203,16 +204,16 @@ fn exceeds(value: &serde_json::Value, limit: u64) -> bool {
 }
 
 /// `module!function` for each frame, innermost first.
-fn frames(backtrace: &WasmBacktrace) -> Vec<String> {
+fn frames(backtrace: &WasmBacktrace) -> Vec<Foreign> {
     let frames = backtrace.frames().iter();
     frames
         .map(|frame| {
             let module = frame.module().name().unwrap_or("<unnamed>");
-            match frame.func_name() {
+            Foreign::new(match frame.func_name() {
                 // The alternate form leaves the hash off.
                 Some(name) => format!("{module}!{:#}", rustc_demangle::demangle(name)),
                 None => format!("{module}!<function {}>", frame.func_index()),
-            }
+            })
         })
         .collect()
 }

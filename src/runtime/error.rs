@@ -14,6 +14,7 @@ use crate::schema::ExportPath;
 use crate::schema::value::ValueError;
 use crate::secret::Redactor;
 use crate::store::StoreError;
+use crate::text::Foreign;
 
 /// Why there is no code to run.
 #[derive(Debug, thiserror::Error)]
@@ -153,7 +154,7 @@ pub enum CallError {
         /// The end of what it wrote to standard error.
         stderr: Option<String>,
         /// `module!function`, innermost first, at most 20.
-        backtrace: Vec<String>,
+        backtrace: Vec<Foreign>,
     },
     #[error("The tool ended the component with exit code {status}")]
     Exit {
@@ -243,7 +244,8 @@ impl Diagnose for CallError {
             CallError::Trap {
                 stderr, backtrace, ..
             } => {
-                let backtrace = (!backtrace.is_empty()).then(|| backtrace.join(NEXT_LINE));
+                let names: Vec<String> = backtrace.iter().map(Foreign::to_string).collect();
+                let backtrace = (!names.is_empty()).then(|| names.join(NEXT_LINE));
                 let backtrace = backtrace.map(|text| ("backtrace", text));
                 said(stderr.as_deref()).chain(backtrace).collect()
             }

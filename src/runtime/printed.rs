@@ -15,7 +15,7 @@ use wasmtime_wasi::cli::{IsTerminal, StdoutStream};
 use wasmtime_wasi::p2::{OutputStream, Pollable, StreamError, StreamResult};
 
 use crate::secret::{Redactor, StreamRedactor};
-use crate::text::is_invisible;
+use crate::text::{is_invisible, printable};
 
 /// Bytes of one stream that are logged; the rest is only counted.
 const LOGGED: usize = 64 << 10;
@@ -214,12 +214,11 @@ impl Log {
         let line = std::mem::take(&mut self.line);
         let line = line.strip_suffix(b"\n").unwrap_or(&line);
         if !line.is_empty() {
-            // Escaped: a guest must not write control codes to a terminal.
             tracing::debug!(
                 component = &*self.component,
                 channel = ?self.channel,
                 "{}",
-                String::from_utf8_lossy(line).escape_debug()
+                printable(&String::from_utf8_lossy(line))
             );
         }
     }

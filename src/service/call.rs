@@ -10,7 +10,7 @@ use crate::install::Request;
 use crate::reference::ComponentId;
 use crate::runtime::{CallError, CompileError, Denial, DenialKind, Returned};
 use crate::store::Store;
-use crate::text::distance;
+use crate::text::nearest;
 use crate::toolbox::Tool;
 
 use super::denied::Denied;
@@ -18,10 +18,6 @@ use super::{Error, Service};
 
 /// How often a call follows a component that is replaced under it.
 const REPLACED: usize = 3;
-/// How many near names an error offers.
-const SUGGESTIONS: usize = 3;
-/// Characters of a name that is no tool's.
-const LONGEST_NAME: usize = 128;
 
 /// What one call came to.
 #[derive(Debug)]
@@ -135,8 +131,9 @@ impl Service {
         let mut denials = called.denials;
         if failed && called.looked_at_environment {
             let known = |key: &String| {
-                let same =
-                    |denial: &Denial| denial.kind == DenialKind::Environment && denial.what == *key;
+                let same = |denial: &Denial| {
+                    denial.kind == DenialKind::Environment && denial.what.raw() == key
+                };
                 denials.iter().any(same)
             };
             let mut missing = self.missing_variables(id).await;
@@ -174,23 +171,14 @@ impl Service {
         found.ok().flatten().unwrap_or_default()
     }
 
-    fn unknown_tool(&self, name: &str) -> Error {
+    /// The error for a name that no tool has, with the names that were
+    /// probably meant.
+    pub fn unknown_tool(&self, name: &str) -> Error {
         let tools = self.toolbox.list();
-        // Tool names have at most 64 bytes; a longer one is near none.
-        let name: String = name.chars().take(LONGEST_NAME).collect();
-        let mut near: Vec<(usize, &str)> = tools
-            .iter()
-            .map(|tool| (distance(&name, &tool.name), tool.name.as_str()))
-            .filter(|(distance, _)| *distance <= name.len() / 3 + 1)
-            .collect();
-        near.sort_unstable();
+        let near = nearest(name, tools.iter().map(|tool| tool.name.as_str()));
         Error::UnknownTool {
-            name: name.clone(),
-            similar: near
-                .into_iter()
-                .take(SUGGESTIONS)
-                .map(|(_, name)| name.to_owned())
-                .collect(),
+            name: name.into(),
+            similar: near.into_iter().map(str::to_owned).collect(),
         }
     }
 }

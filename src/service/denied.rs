@@ -43,11 +43,9 @@ fn can_be_granted(denial: &Denial) -> bool {
     denial.reason == Reason::NotGranted && denial.is_whole
 }
 
-/// The words are for agents and terminals, and guests choose the names in
-/// them: what does not print is escaped.
 impl fmt::Display for Denied {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let what = self.denial.what.escape_debug();
+        let what = &self.denial.what;
         match self.denial.kind {
             DenialKind::Request => write!(f, "an HTTP request to `{what}`"),
             DenialKind::Lookup => write!(f, "the addresses of `{what}`"),
@@ -71,7 +69,7 @@ impl Grant {
     /// The smallest grant that would allow it, if the language has one. What
     /// is not a valid name by the policy's own rules is not offered.
     fn of(id: &ComponentId, denial: &Denial) -> Option<Self> {
-        let what = denial.what.as_str();
+        let what = denial.what.raw();
         match denial.kind {
             DenialKind::Request => Grant::host(id, &origin(what)?),
             DenialKind::Lookup => Grant::host(id, what),
@@ -263,7 +261,7 @@ mod tests {
     fn denial(kind: DenialKind, what: &str) -> Denial {
         Denial {
             kind,
-            what: what.to_owned(),
+            what: what.into(),
             is_whole: true,
             reason: Reason::NotGranted,
             times: 1,

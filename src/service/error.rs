@@ -6,6 +6,7 @@ use crate::reference::{ComponentId, InvalidComponentId, InvalidReference, Shown}
 use crate::registry::LoginError;
 use crate::runtime::CallError;
 use crate::store::{SecretError, StoreError};
+use crate::text::Foreign;
 
 /// Why a verb failed: its own reason, or the error of the layer below.
 #[derive(Debug, thiserror::Error)]
@@ -27,7 +28,7 @@ pub enum Error {
     #[error(transparent)]
     Call(#[from] CallError),
     #[error("There is no tool `{name}`")]
-    UnknownTool { name: String, similar: Vec<String> },
+    UnknownTool { name: Foreign, similar: Vec<String> },
     #[error("`{id}` was not granted to {permission}")]
     NotGranted {
         id: ComponentId,

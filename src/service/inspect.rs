@@ -35,6 +35,9 @@ pub struct Inspection {
     pub world: String,
     pub exports: Vec<String>,
     pub imports: Vec<String>,
+    /// Those imports that nothing provides: with any, the component cannot be
+    /// loaded.
+    pub unknown_imports: Vec<String>,
     /// Those of an installed component under the names that agents call.
     pub tools: Vec<ToolRecord>,
     pub not_callable: Vec<Uncallable>,
@@ -104,6 +107,7 @@ fn inspect_installed(installed: Installed, names: &[ToolName]) -> Result<Inspect
         world: description.world,
         exports: description.exports,
         imports: description.imports,
+        unknown_imports: description.unknown_imports,
         tools: metadata.tools,
         requested_permissions: metadata.requested_permissions,
         annotations: BTreeMap::new(),
@@ -140,6 +144,7 @@ fn inspect_fetched(fetched: Fetched, _staging: &Path) -> Result<Inspection, Erro
         world: description.world,
         exports: description.exports,
         imports: description.imports,
+        unknown_imports: description.unknown_imports,
         requested_permissions,
         annotations: artifact
             .map(|artifact| artifact.annotations)

@@ -6,8 +6,8 @@ use std::path::{Path, PathBuf};
 /// Modules in the order in which they may depend on each other, as `lib.rs`
 /// gives it: a module sees only those before it.
 const ORDER: &[&str] = &[
-    "error",
     "text",
+    "error",
     "digest",
     "secret",
     "reference",

@@ -14,6 +14,7 @@ use serde::Serialize;
 use serde_json::json;
 
 use crate::error::{Class, Diagnose};
+use crate::text::json_line;
 
 /// An open audit log.
 #[derive(Debug)]
@@ -118,13 +119,10 @@ impl AuditLog {
     /// Appends a line; a failure is logged, and remembered for the next call.
     pub(super) fn write(&self, line: &impl Serialize) {
         let mut state = self.state();
-        let written = serde_json::to_vec(line)
-            .map_err(io::Error::from)
-            .and_then(|mut line| {
-                line.push(b'\n');
-                // The page cache takes it in microseconds.
-                self.append(&mut state, &line)
-            });
+        let written = json_line(line).map_err(io::Error::from).and_then(|line| {
+            // The page cache takes it in microseconds.
+            self.append(&mut state, format!("{line}\n").as_bytes())
+        });
         if let Err(error) = written {
             state.health = Health::Failed;
             tracing::error!("calls are refused: the audit log cannot be written: {error}");

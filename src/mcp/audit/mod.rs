@@ -156,7 +156,7 @@ impl Call {
         let denials = (!self.denials.is_empty()).then(|| {
             let denials = self.denials.iter();
             let texts: Vec<String> = denials
-                .map(|denial| format!("{:?} {:?}", denial.kind, denial.what))
+                .map(|denial| format!("{:?} `{}`", denial.kind, denial.what))
                 .collect();
             texts.join(", ")
         });

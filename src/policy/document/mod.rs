@@ -2,7 +2,6 @@
 
 mod fragment;
 mod keys;
-mod nearest;
 mod node;
 mod reader;
 mod sections;

@@ -1,9 +1,9 @@
 //! Walks the tree: a key that is not known is an error.
 
 use super::keys::Keys;
-use super::nearest::nearest;
 use super::node::{Key, Node, Placed};
 use crate::policy::error::{InvalidPermission, Place, PolicyError, excerpt};
+use crate::text::nearest;
 
 /// Where a value is: in the text, and in the document.
 #[derive(Clone, Debug)]
@@ -126,7 +126,7 @@ fn strange(name: &str, keys: &Keys) -> String {
     if let Some((_, reason)) = keys.refused.iter().find(|(known, _)| *known == name) {
         return format!("`{shown}` is not taken here: {reason}");
     }
-    match nearest(name, keys.known) {
+    match nearest(name, keys.known.iter().copied()).first() {
         Some(meant) => format!("unknown key `{shown}`; did you mean `{meant}`?"),
         None => format!(
             "unknown key `{shown}`; the keys here are `{}`",

@@ -6,6 +6,7 @@ use serde::Serialize;
 
 use super::{Look, Sandbox};
 use crate::policy::Reason;
+use crate::text::Foreign;
 
 /// Different denials that one call's report lists.
 const LISTED: usize = 32;
@@ -16,8 +17,8 @@ const NAME: usize = 256;
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Denial {
     pub kind: DenialKind,
-    /// What was asked for: an address, a path, a key.
-    pub what: String,
+    /// What was asked for: an address, a path, a key, as the guest named it.
+    pub what: Foreign,
     /// Whether that is the whole name, or what is left of a long one.
     #[serde(skip)]
     pub is_whole: bool,
@@ -60,7 +61,7 @@ impl Denial {
     pub fn of_variable(key: &str) -> Self {
         Denial {
             kind: DenialKind::Environment,
-            what: key.to_owned(),
+            what: key.into(),
             is_whole: true,
             reason: Reason::NotGranted,
             times: 1,
@@ -90,6 +91,7 @@ impl Denials {
         if !is_whole {
             what.push('…');
         }
+        let what = Foreign::new(what);
         tracing::debug!(?kind, ?reason, %what, "denied");
         let mut denials = self.0.listed.lock().unwrap_or_else(PoisonError::into_inner);
         let same =
@@ -137,8 +139,8 @@ mod tests {
         denials.record(DenialKind::Lookup, "hunter22.example", NotGranted);
         denials.record(DenialKind::Read, &format!("{padding}hunter22"), NotGranted);
         let denials = denials.take();
-        assert_eq!(denials[0].what, "[redacted].example");
-        assert_eq!(denials[1].what, format!("{padding}[red…"));
+        assert_eq!(denials[0].what.raw(), "[redacted].example");
+        assert_eq!(denials[1].what.raw(), format!("{padding}[red…"));
         assert!(denials[0].is_whole && !denials[1].is_whole);
     }
 
@@ -160,7 +162,7 @@ mod tests {
         assert!(
             denials
                 .iter()
-                .all(|denial| denial.what.chars().count() <= NAME + 1)
+                .all(|denial| denial.what.raw().chars().count() <= NAME + 1)
         );
     }
 }

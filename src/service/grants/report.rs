@@ -17,6 +17,9 @@ pub struct PolicyReport {
     /// The policy in force.
     pub policy: Value,
     pub grants: Vec<ReportedGrant>,
+    /// What the policy denies, whatever is granted.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub denied: Vec<Described>,
     /// The permissions that the component asks for, if it asks.
     pub requested: Option<Value>,
     /// What it asks for and is not granted.
@@ -49,6 +52,7 @@ impl Service {
             component_id: metadata.component_id.clone(),
             policy: serde_json::json!(granted.policy),
             grants: grants(granted),
+            denied: described(granted.policy.denials()),
             requested: metadata.requested_permissions.clone(),
             not_granted: described(self.installer.beyond(&request.policy, &granted.policy)),
             remarks: request.remarks,

@@ -23,6 +23,8 @@ fn every_error_code_is_documented() {
 fn links_between_documents_lead_somewhere() {
     for document in [
         "README.md",
+        "docs/architecture.md",
+        "docs/troubleshooting.md",
         "examples/README.md",
         "examples/clients/README.md",
     ] {
@@ -70,4 +72,58 @@ fn codes_in(source: &str) -> Vec<String> {
         }
     }
     found
+}
+
+/// Commands of README that need the internet, or do not end.
+const NOT_RUN: [&str; 4] = [
+    "oci://ghcr.io",
+    "get-weather-js",
+    "wassette doctor",
+    "serve --",
+];
+
+#[test]
+fn the_commands_of_the_readme_work_line_by_line() {
+    let cli = crate::support::cli::Cli::new();
+    let program = Path::new(env!("CARGO_BIN_EXE_wassette"));
+    let path = std::env::var("PATH").unwrap_or_default();
+    let path = format!("{}:{path}", program.parent().unwrap().display());
+    let readme = read("README.md");
+    let lines = readme
+        .lines()
+        .filter_map(|line| line.strip_prefix("$ wassette"));
+    let mut ran = 0;
+    for line in lines.map(|rest| format!("wassette{rest}")) {
+        if NOT_RUN.iter().any(|part| line.contains(part)) {
+            continue;
+        }
+        let mut shell = std::process::Command::new("sh");
+        let of_cli = cli.command();
+        for (name, value) in of_cli.get_envs() {
+            match value {
+                Some(value) => shell.env(name, value),
+                None => shell.env_remove(name),
+            };
+        }
+        shell.env("PATH", &path).stdin(std::process::Stdio::null());
+        let output = shell
+            .args(["-c", &line])
+            .current_dir(env!("CARGO_MANIFEST_DIR"))
+            .output()
+            .unwrap();
+        let said = String::from_utf8_lossy(&output.stderr);
+        // What README shows as an error is one.
+        let shown = readme
+            .split(&format!("$ {line}\n"))
+            .nth(1)
+            .unwrap_or_default();
+        let fails = shown.starts_with("error:");
+        assert_eq!(output.status.success(), !fails, "{line}: {said}");
+        if fails {
+            let first = shown.lines().next().unwrap();
+            assert!(said.starts_with(first), "{line}: {said}");
+        }
+        ran += 1;
+    }
+    assert!(ran > 15, "only {ran} commands were found");
 }

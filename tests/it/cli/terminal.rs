@@ -8,6 +8,8 @@ use crate::support::cli::Cli;
 use crate::support::registry::Registry;
 
 const CTRL_C: &str = "\x03";
+/// As Python says of a process that died of it: with a minus before it.
+const SIGINT: i32 = 2;
 const GRANT: &str = "Grant this? [y/N]";
 
 fn grants(cli: &Cli) -> Value {
@@ -45,7 +47,7 @@ async fn an_interrupted_question_leaves_the_component_without_grants() {
     let uri = publish(&registry).await;
     let cli = Cli::new();
     let seen = cli.at_terminal(&["load", "--uri", &uri], &[(GRANT, CTRL_C)]);
-    assert_eq!(seen.code, 1, "{}", seen.screen);
+    assert_eq!(seen.code, -SIGINT, "{}", seen.screen);
     assert!(seen.screen.contains("Interrupted"), "{}", seen.screen);
     assert!(seen.restored);
     assert_eq!(grants(&cli), json!([]));
@@ -89,7 +91,7 @@ fn an_interrupted_secret_leaves_a_terminal_that_shows_what_is_typed() {
     let cli = Cli::new();
     let dialog = [("Value of A:", "hunt"), ("", CTRL_C)];
     let seen = cli.at_terminal(&["secret", "set", "weather", "A"], &dialog);
-    assert_eq!(seen.code, 1, "{}", seen.screen);
+    assert_eq!(seen.code, -SIGINT, "{}", seen.screen);
     assert!(seen.restored);
     assert!(!seen.screen.contains("hunt"), "{}", seen.screen);
     assert_eq!(stored(&cli), json!([]));

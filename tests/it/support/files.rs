@@ -123,7 +123,7 @@ impl Files {
         denials
             .iter()
             .map(|denial| {
-                let what = denial.what.replace(self.root.to_str().unwrap(), "$");
+                let what = denial.what.raw().replace(self.root.to_str().unwrap(), "$");
                 format!("{:?} {what}", denial.kind)
             })
             .collect()

@@ -92,7 +92,9 @@ impl NetworkGuest {
         let denials = called.denials.into_iter();
         Tried {
             answer,
-            denials: denials.map(|denial| (denial.kind, denial.what)).collect(),
+            denials: denials
+                .map(|denial| (denial.kind, denial.what.raw().to_owned()))
+                .collect(),
         }
     }
 

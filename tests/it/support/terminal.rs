@@ -11,7 +11,7 @@ use super::cli::Cli;
 /// Runs a command at a terminal of its own. Each line of the dialog is text to
 /// wait for, after what was typed before, and what to type then.
 const PERSON: &str = r#"
-import fcntl, json, os, pty, select, signal, subprocess, sys, termios, time
+import fcntl, json, os, pty, select, signal, struct, subprocess, sys, termios, time
 
 told = json.loads(sys.argv[1])
 env = {**os.environ, **{k: v for k, v in told["env"].items() if v is not None}}
@@ -23,6 +23,7 @@ def at_terminal():
     signal.signal(signal.SIGINT, signal.SIG_DFL)
 
 master, slave = pty.openpty()
+fcntl.ioctl(slave, termios.TIOCSWINSZ, struct.pack("HHHH", 40, 80, 0, 0))
 before = termios.tcgetattr(slave)
 child = subprocess.Popen(
     told["command"], stdin=slave, stdout=slave, stderr=slave, env=env, cwd=told["cwd"],
@@ -66,13 +67,25 @@ pub struct Seen {
 }
 
 impl Cli {
+    /// At a terminal of 80 columns that knows escape sequences and UTF-8.
     pub fn at_terminal(&self, args: &[&str], dialog: &[(&str, &str)]) -> Seen {
-        let command = self.command();
-        let mut env: HashMap<_, _> = command
+        self.at_terminal_with(args, dialog, &[])
+    }
+
+    pub fn at_terminal_with(
+        &self,
+        args: &[&str],
+        dialog: &[(&str, &str)],
+        variables: &[(&str, &str)],
+    ) -> Seen {
+        let mut command = self.command();
+        command.env("TERM", "xterm").env("LC_ALL", "C.UTF-8");
+        command.env_remove("NO_COLOR");
+        command.envs(variables.iter().copied());
+        let env: HashMap<_, _> = command
             .get_envs()
             .map(|(key, value)| (key.to_str().unwrap(), value.map(|it| it.to_str().unwrap())))
             .collect();
-        env.insert("TERM", Some("xterm"));
         let program = command.get_program().to_str().unwrap();
         let whole = [&[program], args].concat();
         let told = json!({

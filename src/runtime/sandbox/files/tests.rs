@@ -75,7 +75,7 @@ impl World {
 
     fn denied(&self) -> Vec<String> {
         let denials = self.denials.take().into_iter();
-        let names = denials.map(|denial| denial.what);
+        let names = denials.map(|denial| denial.what.raw().to_owned());
         names
             .map(|name| name.replace(self.root.to_str().unwrap(), "$"))
             .collect()
