@@ -43,7 +43,7 @@ enum Kind<'a> {
 }
 
 impl Error {
-    fn kind(&self) -> Kind<'_> {
+    fn class_and_code(&self) -> Kind<'_> {
         match self {
             Error::Id(error) => Kind::Below(error),
             Error::Fetch(error) => Kind::Below(error),
@@ -60,14 +60,14 @@ impl Error {
 
 impl Diagnose for Error {
     fn code(&self) -> &'static str {
-        match self.kind() {
+        match self.class_and_code() {
             Kind::Own(code, _) => code,
             Kind::Below(error) => error.code(),
         }
     }
 
     fn class(&self) -> Class {
-        match self.kind() {
+        match self.class_and_code() {
             Kind::Own(_, class) => class,
             Kind::Below(error) => error.class(),
         }
@@ -78,7 +78,7 @@ impl Diagnose for Error {
             Error::DigestRequired => {
                 Some("give the digest with `--digest`, or as `#sha256=…` in the address".into())
             }
-            _ => match self.kind() {
+            _ => match self.class_and_code() {
                 Kind::Own(..) => None,
                 Kind::Below(error) => error.hint(),
             },
@@ -86,7 +86,7 @@ impl Diagnose for Error {
     }
 
     fn facts(&self) -> Vec<(&'static str, String)> {
-        match self.kind() {
+        match self.class_and_code() {
             Kind::Own(..) => Vec::new(),
             Kind::Below(error) => error.facts(),
         }

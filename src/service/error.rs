@@ -60,7 +60,7 @@ enum Kind<'a> {
 }
 
 impl Error {
-    fn kind(&self) -> Kind<'_> {
+    fn class_and_code(&self) -> Kind<'_> {
         match self {
             Error::Config(error) => Kind::Below(error),
             Error::Reference(error) => Kind::Below(error),
@@ -83,14 +83,14 @@ impl Error {
 
 impl Diagnose for Error {
     fn code(&self) -> &'static str {
-        match self.kind() {
+        match self.class_and_code() {
             Kind::Own(code, _) => code,
             Kind::Below(error) => error.code(),
         }
     }
 
     fn class(&self) -> Class {
-        match self.kind() {
+        match self.class_and_code() {
             Kind::Own(_, class) => class,
             Kind::Below(error) => error.class(),
         }
@@ -123,7 +123,7 @@ impl Diagnose for Error {
                  may load"
                     .into(),
             ),
-            _ => match self.kind() {
+            _ => match self.class_and_code() {
                 Kind::Own(..) => None,
                 Kind::Below(error) => error.hint(),
             },
@@ -131,7 +131,7 @@ impl Diagnose for Error {
     }
 
     fn facts(&self) -> Vec<(&'static str, String)> {
-        match self.kind() {
+        match self.class_and_code() {
             Kind::Own(..) => Vec::new(),
             Kind::Below(error) => error.facts(),
         }

@@ -161,10 +161,16 @@ impl Names {
     /// Gives each tool of a component a name, and reserves those that it no
     /// longer offers.
     pub(super) fn give(&mut self, component: &Metadata, now: Timestamp) {
+        let before = self.of(component);
         self.free(&component.component_id, now);
         for tool in &component.tools {
             let name = self.choose(component, tool, now);
             self.insert(name, component, tool, true);
+            // Names from before stay callable as long as it is installed.
+            let own = |name: &&ToolName| name.tool == tool.normalized_name && !name.listed;
+            for name in before.iter().filter(own) {
+                self.insert(name.name.clone(), component, tool, false);
+            }
         }
     }
 

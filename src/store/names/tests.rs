@@ -157,4 +157,10 @@ fn long_names_of_older_stores_stay_callable_but_are_not_listed() {
     assert_eq!(found.len(), 2, "{found:?}");
     assert!(found[0].listed && found[0].name.len() <= crate::schema::MAX_TOOL_NAME);
     assert_eq!((found[1].listed, &found[1].name), (false, &long));
+    // Also after an update, but not after it was unloaded.
+    names.give(&a, at(2));
+    assert_eq!(names.of(&a), found);
+    names.free(&a.component_id, at(3));
+    names.give(&a, at(4));
+    assert_eq!(names.of(&a), found[..1]);
 }

@@ -188,7 +188,7 @@ async fn what_changes_more_waits_to_be_accepted() {
         assert!(held.stderr.contains("--accept"), "{}", held.stderr);
         assert_eq!(
             held.stdout,
-            "a: another version waits to be accepted\n  \
+            "a: another version needs `--accept`\n  \
              + tool other\n  \
              + imports wasi:cli/environment@0.2.0\n  \
              + asks to see the environment variable `CITY`\n  \
