@@ -114,7 +114,7 @@ impl Call {
             },
         };
         let never = CancellationToken::new();
-        let report = block_on(async { Ok(service.call(name, &args, &never).await) })?;
+        let report = block_on(async { Ok(service.call(name, args, &never).await) })?;
         match report.outcome {
             Ok(Returned::Ok(Value::String(text))) if global.output == Format::Table => {
                 Ok(output::print_text(&text)?)

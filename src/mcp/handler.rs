@@ -138,7 +138,7 @@ impl Handler {
                 };
                 passed_over.extend(pass_over(&mut arguments, tool.input_schema(), rule));
             }
-            self.run_component(&tool, &arguments, context, call)
+            self.run_component(&tool, arguments, context, call)
                 .await?
                 .into()
         };
@@ -154,7 +154,7 @@ impl Handler {
     async fn run_component(
         &self,
         tool: &str,
-        arguments: &Map<String, Value>,
+        arguments: Map<String, Value>,
         context: &RequestContext<RoleServer>,
         call: &mut Call,
     ) -> Result<CallToolResult, Error> {

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use serde_json::Map;
 use wasmtime::component::{ResourceTableError, Type, Val};
 use wasmtime::{Error, PoolConcurrencyLimitError, Store, Trap, UpdateDeadline, WasmBacktrace};
 use wasmtime_wasi::I32Exit;
@@ -9,39 +10,59 @@ use wasmtime_wasi::I32Exit;
 use super::code::{Code, Export};
 use super::error::CallError;
 use super::limits::{
-    CallLimits, Exceeded, GUEST_STACK, HANDLES, LimitMet, Limiter, Pace, RESOURCES, Refused, Total,
-    is_compact,
+    CallLimits, Exceeded, GUEST_STACK, HANDLES, JSON, LimitMet, Limiter, MemoryShare, Pace, Pieces,
+    RESOURCES, Refused, SetAside, TotalMemory, VALUES,
 };
 use super::printed::Flood;
 use super::sandbox::{Denials, Guest, Host, Sandbox};
+use super::sentences::{self, Watched};
 use crate::schema::Outcome;
-use crate::schema::value::{self, Returned};
+use crate::schema::value::{self, Allowance, Returned, Room};
 use crate::text::Foreign;
 
+/// Bytes of arguments that are made on the caller's thread.
+const SMALL: usize = 64 << 10;
+
+/// What becomes of the text of a result: it stands in the answer as text and,
+/// escaped, in the message, which has the JSON once more.
+const COPIES: u64 = 4;
+
 /// Everything a call needs, ready to move to a guest thread.
+#[derive(Clone)]
 pub(super) struct Call {
     pub code: Arc<Code>,
     pub export: Arc<Export>,
-    pub params: Vec<Val>,
+    pub arguments: Arc<Map<String, serde_json::Value>>,
     pub sandbox: Sandbox,
     pub denials: Denials,
     pub host: Host,
     /// The component's name, for the log.
     pub component: Arc<str>,
     pub limits: CallLimits,
-    /// The memory of all guests.
-    pub total: Arc<Total>,
+    /// The memory of all calls.
+    pub total: Arc<TotalMemory>,
     pub pace: Arc<Pace>,
 }
 
+/// What a call ended with, and the server's memory that it takes.
+pub(super) struct Answer {
+    pub returned: Returned,
+    pub memory: MemoryShare,
+}
+
 impl Call {
-    pub async fn run(self) -> Result<Returned, CallError> {
+    pub async fn run(self) -> Result<Answer, CallError> {
         let pace = Arc::clone(&self.pace);
         pace.keep(self.run_unpaced()).await
     }
 
-    async fn run_unpaced(self) -> Result<Returned, CallError> {
-        let limiter = Limiter::new(self.limits.memory.value, Arc::clone(&self.total));
+    async fn run_unpaced(self) -> Result<Answer, CallError> {
+        let mut limiter = Limiter::new(self.limits.memory.value, &self.total);
+        let params = self.params(&mut limiter).await?;
+        let crossing = self.export.crossing;
+        let most = crossing.bytes(self.limits.output.value);
+        let aside = self.total.set_aside(most);
+        let aside = aside.map_err(|limit| self.met(Exceeded::TotalMemory(limit)))?;
         let guest = Guest::new(
             self.sandbox.clone(),
             Arc::clone(&self.component),
@@ -51,7 +72,7 @@ impl Call {
             self.host.clone(),
         );
         let mut store = Store::new(self.code.pre.engine(), guest);
-        self.limits.apply(&mut store, &self.export.results);
+        CallLimits::apply(&mut store, crossing.count(aside.bytes()));
         store.set_epoch_deadline(1);
         let pace = Arc::clone(&self.pace);
         store.epoch_deadline_callback(move |_| {
@@ -59,41 +80,96 @@ impl Call {
             Ok(UpdateDeadline::YieldCustom(1, Box::pin(pause)))
         });
 
-        match self.enter(&mut store).await {
-            Ok(values) => self.returned(&values),
-            Err(error) => Err(self.explain(&error, &store)),
+        match self.enter(&mut store, params).await {
+            Ok(values) => {
+                // The instance's memory is free for the JSON.
+                drop(store);
+                self.returned(values)
+            }
+            Err(error) => Err(self.explain(&error, &store, &aside)),
         }
     }
 
+    /// The values of the arguments, which are charged to the call's memory. Where
+    /// they are large, they are made on a guest thread.
+    async fn params(&self, limiter: &mut Limiter) -> Result<Vec<Val>, CallError> {
+        let (arguments, types) = (&self.arguments, &self.export.params);
+        let mut small = Allowance(SMALL);
+        match value::arguments(arguments, types, &mut small) {
+            Err(error) if error.is_too_large() => tokio::task::yield_now().await,
+            Err(error) => return Err(CallError::Arguments(error)),
+            Ok(params) => {
+                let (taken, refused) =
+                    limiter.keep_arguments(|memory| memory.take(SMALL - small.0));
+                return match (taken, refused) {
+                    (Err(_), Some(refused)) => Err(self.met(self.refused(refused))),
+                    _ => Ok(params),
+                };
+            }
+        }
+        let (params, refused) =
+            limiter.keep_arguments(|memory| value::arguments(arguments, types, memory));
+        params.map_err(|error| match refused {
+            Some(refused) if error.is_too_large() => self.met(self.refused(refused)),
+            _ => CallError::Arguments(error),
+        })
+    }
+
     /// Runs the function and returns its results.
-    async fn enter(&self, store: &mut Store<Guest>) -> wasmtime::Result<Vec<Val>> {
+    async fn enter(
+        &self,
+        store: &mut Store<Guest>,
+        params: Vec<Val>,
+    ) -> wasmtime::Result<Vec<Val>> {
         let instance = self.code.pre.instantiate_async(&mut *store).await?;
         let function = instance
             .get_func(&mut *store, self.export.index)
             .ok_or_else(|| Error::msg("the export is no function"))?;
         let mut values = vec![Val::Bool(false); self.export.results.len()];
-        function
-            .call_async(store, &self.params, &mut values)
-            .await?;
+        function.call_async(store, &params, &mut values).await?;
         Ok(values)
     }
 
-    fn returned(&self, values: &[Val]) -> Result<Returned, CallError> {
+    fn returned(&self, values: Vec<Val>) -> Result<Answer, CallError> {
         let types = &self.export.results;
         let outcome = match types.first() {
             Some(Type::Result(_)) => Outcome::Result,
             _ => Outcome::Plain,
         };
-        let returned =
-            value::returned(values, types, outcome).map_err(|error| CallError::InvalidResult {
+        let text = self.limits.output.value;
+        let mut left = text;
+        let mut memory = self.total.share();
+        let mut pieces = Pieces::new(|bytes| {
+            let bytes = bytes as u64;
+            let fits = memory.bytes().saturating_add(bytes) <= JSON;
+            let fits = fits.then_some(()).ok_or(Refused::Memory);
+            fits.and_then(|()| memory.take(bytes).map_err(Refused::Total))
+        });
+        let room = Room {
+            memory: &mut pieces,
+            text: &mut left,
+        };
+        let returned = value::returned(values, types, outcome, room);
+        let refused = pieces.refused();
+        let returned = returned.map_err(|error| match refused {
+            _ if error.is_too_long() => self.met(Exceeded::Result(text)),
+            Some(Refused::Total(limit)) => self.met(Exceeded::TotalMemory(limit)),
+            Some(_) => self.met(Exceeded::Values(JSON)),
+            None => CallError::InvalidResult {
                 message: error.to_string(),
-            })?;
-        let (Returned::Ok(json) | Returned::Err(json)) = &returned;
-        let limit = self.limits.output.value;
-        if exceeds(json, limit) {
-            return Err(self.met(Exceeded::Result(limit)));
+            },
+        })?;
+        let copies = memory.take((text - left).saturating_mul(COPIES));
+        copies.map_err(|limit| self.met(Exceeded::TotalMemory(limit)))?;
+        Ok(Answer { returned, memory })
+    }
+
+    fn refused(&self, refused: Refused) -> Exceeded {
+        match refused {
+            Refused::Memory => Exceeded::Memory(self.limits.memory.value),
+            Refused::Total(limit) => Exceeded::TotalMemory(limit),
+            Refused::Table(limit) => Exceeded::Table(limit),
         }
-        Ok(returned)
     }
 
     fn met(&self, exceeded: Exceeded) -> CallError {
@@ -105,11 +181,11 @@ impl Call {
     }
 
     /// Turns wasmtime's error into ours.
-    fn explain(&self, error: &Error, store: &Store<Guest>) -> CallError {
+    fn explain(&self, error: &Error, store: &Store<Guest>, aside: &SetAside) -> CallError {
         if error.is::<PoolConcurrencyLimitError>() {
             return CallError::Busy;
         }
-        if let Some(exceeded) = self.exceeded(error, store) {
+        if let Some(exceeded) = self.exceeded(error, store, aside) {
             return self.met(exceeded);
         }
         if let Some(exit) = error.downcast_ref::<I32Exit>() {
@@ -119,24 +195,24 @@ impl Call {
             };
         }
         let backtrace = error.downcast_ref::<WasmBacktrace>();
-        let cause = error.root_cause().to_string();
-        if backtrace.is_none() && !error.is::<Trap>() {
-            return CallError::InvalidResult { message: cause };
+        let trap = error.downcast_ref::<Trap>();
+        if backtrace.is_none() && trap.is_none() {
+            return CallError::InvalidResult {
+                message: error.root_cause().to_string(),
+            };
         }
         CallError::Trap {
-            message: cause
-                .strip_prefix("wasm trap: ")
-                .unwrap_or(&cause)
-                .to_owned(),
+            message: sentences::trap(error),
             stderr: store.data().last_words(),
             backtrace: backtrace.map(frames).unwrap_or_default(),
+            deadlock: trap == Some(&Trap::AsyncDeadlock),
         }
     }
 }
 
 impl Call {
     /// The limit behind an error, if there is one.
-    fn exceeded(&self, error: &Error, store: &Store<Guest>) -> Option<Exceeded> {
+    fn exceeded(&self, error: &Error, store: &Store<Guest>, aside: &SetAside) -> Option<Exceeded> {
         if error.is::<Flood>() {
             return Some(Exceeded::Printed(self.limits.output.value));
         }
@@ -146,61 +222,29 @@ impl Call {
         if let Some(Trap::StackOverflow) = error.downcast_ref() {
             return Some(Exceeded::Stack(GUEST_STACK));
         }
-        // wasmtime keeps the types of these errors to itself.
-        let cause = error.root_cause().to_string();
-        if cause.contains("fuel allocated for hostcalls") {
-            return Some(if is_compact(&self.export.results) {
-                Exceeded::Result(self.limits.output.value)
-            } else {
-                Exceeded::Values(store.hostcall_fuel())
-            });
-        }
-        if cause.contains("store handle limit exceeded") {
-            return Some(Exceeded::Handles(HANDLES));
-        }
-        if let Some(parts) = parts(&cause) {
-            return Some(parts);
+        match sentences::watched(error) {
+            Some(Watched::Crossing) => return Some(self.too_much(aside)),
+            Some(Watched::Handles) => return Some(Exceeded::Handles(HANDLES)),
+            Some(Watched::Parts { what, limit }) => return Some(Exceeded::Parts { what, limit }),
+            None => {}
         }
         // Last, since a guest may go on after it was refused.
-        Some(match store.data().limiter.refused()? {
-            Refused::Memory => Exceeded::Memory(self.limits.memory.value),
-            Refused::Total(limit) => Exceeded::TotalMemory(limit),
-            Refused::Table(limit) => Exceeded::Table(limit),
-        })
+        Some(self.refused(store.data().limiter.refused()?))
     }
-}
 
-/// As in `resource limit exceeded: memory count too high at 101`.
-fn parts(cause: &str) -> Option<Exceeded> {
-    let count = cause.strip_prefix("resource limit exceeded: ")?;
-    let (what, count) = count.split_once(" count too high at ")?;
-    Some(Exceeded::Parts {
-        what: match what {
-            "memory" => "memories".into(),
-            other => format!("{other}s"),
-        },
-        limit: count.parse::<usize>().ok()?.saturating_sub(1),
-    })
-}
-
-/// Whether a value's JSON text is longer than `limit` bytes, without making it.
-fn exceeds(value: &serde_json::Value, limit: u64) -> bool {
-    struct Count {
-        left: u64,
-    }
-    impl std::io::Write for Count {
-        fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
-            match self.left.checked_sub(bytes.len() as u64) {
-                Some(left) => self.left = left,
-                None => return Err(std::io::ErrorKind::FileTooLarge.into()),
-            }
-            Ok(bytes.len())
-        }
-        fn flush(&mut self) -> std::io::Result<()> {
-            Ok(())
+    /// The limit of a result, or of what a guest passes to the host.
+    fn too_much(&self, aside: &SetAside) -> Exceeded {
+        let crossing = &self.export.crossing;
+        let output = self.limits.output.value;
+        if aside.bytes() < crossing.bytes(output) {
+            // Other calls have what this one would have had.
+            Exceeded::TotalMemory(self.total.limit())
+        } else if crossing.is_long(output) {
+            Exceeded::Result(output)
+        } else {
+            Exceeded::Values(VALUES)
         }
     }
-    serde_json::to_writer(Count { left: limit }, value).is_err()
 }
 
 /// `module!function` for each frame, innermost first.
@@ -216,18 +260,4 @@ fn frames(backtrace: &WasmBacktrace) -> Vec<Foreign> {
             })
         })
         .collect()
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use serde_json::json;
-
-    #[test]
-    fn the_limit_is_that_of_the_text() {
-        let value = json!(["abc", 1]);
-        assert_eq!(value.to_string().len(), 9);
-        assert!(!exceeds(&value, 9));
-        assert!(exceeds(&value, 8));
-    }
 }

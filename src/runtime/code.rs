@@ -6,8 +6,9 @@ use std::sync::{Arc, PoisonError, RwLock};
 use wasmtime::component::types::ComponentItem;
 use wasmtime::component::{Component, ComponentExportIndex, InstancePre, Type};
 
-use super::engine::{Running, Tier};
+use super::engine::{Allocation, Running, Tier};
 use super::error::{CallError, CompileError};
+use super::limits::Crossing;
 use super::link;
 use super::sandbox::Guest;
 use crate::schema::ExportPath;
@@ -15,6 +16,7 @@ use crate::schema::ExportPath;
 /// A component that can be instantiated.
 pub(super) struct Code {
     pub tier: Tier,
+    pub allocation: Allocation,
     pub pre: InstancePre<Guest>,
     exports: RwLock<HashMap<ExportPath, Arc<Export>>>,
 }
@@ -24,12 +26,14 @@ pub(super) struct Export {
     pub index: ComponentExportIndex,
     pub params: Vec<(String, Type)>,
     pub results: Vec<Type>,
+    pub crossing: Crossing,
 }
 
 impl Code {
     pub fn new(tier: Tier, running: &Running, component: &Component) -> Result<Self, CompileError> {
         Ok(Code {
             tier,
+            allocation: running.allocation,
             pre: link::link(&running.linker, component)?,
             exports: RwLock::default(),
         })
@@ -60,13 +64,15 @@ impl Code {
         let ComponentItem::ComponentFunc(function) = item else {
             return None;
         };
+        let results: Vec<Type> = function.results().collect();
         Some(Export {
             index,
+            crossing: Crossing::of(&results),
             params: function
                 .params()
                 .map(|(name, ty)| (name.to_owned(), ty))
                 .collect(),
-            results: function.results().collect(),
+            results,
         })
     }
 }

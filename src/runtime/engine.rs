@@ -23,10 +23,19 @@ const BACKTRACE_FRAMES: NonZeroUsize = NonZeroUsize::new(20).unwrap();
 const FIBER_STACK: usize = 2 << 20;
 
 /// Instances that can be alive at once in one engine.
-pub(super) const POOL_INSTANCES: u32 = 1000;
+const POOL_INSTANCES: u32 = 1000;
 /// A component is linked from several core modules: its own and its adapters.
 const POOL_CORE_INSTANCES: u32 = 4 * POOL_INSTANCES;
-const POOL_TABLES: u32 = 2 * POOL_INSTANCES;
+const POOL_TABLES: u32 = 4 * POOL_INSTANCES;
+/// What one instance of a component may take of the pool: the calls that a
+/// component may have in flight take no more than a quarter of it together.
+/// Components that need more get memory of their own.
+const CORE_INSTANCES: u32 = 15;
+const TABLES: u32 = 15;
+const MEMORIES: u32 = 3;
+/// Calls at once outside the pools, and of one component.
+pub(super) const APART: usize = 256;
+pub(super) const APART_OF_ONE: u32 = 32;
 /// Heaps of garbage-collected languages; few components have one.
 const POOL_GC_HEAPS: u32 = 100;
 /// Bytes kept resident in a used slot, so that the next call takes no page faults.
@@ -100,7 +109,8 @@ pub(super) fn compiling(tier: Tier) -> wasmtime::Result<Engine> {
 pub(super) enum Allocation {
     /// In reserved slots that are reused: a call takes microseconds.
     Pooled,
-    /// Each mapped anew, for components too large for a slot.
+    /// Each mapped anew, for components that need more than a slot, and where
+    /// the pool is full.
     OnDemand,
 }
 
@@ -112,8 +122,11 @@ fn pool() -> PoolingAllocationConfig {
         .total_tables(POOL_TABLES)
         .total_stacks(POOL_INSTANCES)
         .total_gc_heaps(POOL_GC_HEAPS)
-        .max_tables_per_module(16)
-        .max_memories_per_module(4)
+        .max_core_instances_per_component(CORE_INSTANCES)
+        .max_tables_per_component(TABLES)
+        .max_memories_per_component(MEMORIES)
+        .max_tables_per_module(TABLES)
+        .max_memories_per_module(MEMORIES)
         .table_elements(POOL_TABLE_ELEMENTS)
         .linear_memory_keep_resident(KEEP_MEMORY)
         .table_keep_resident(KEEP_TABLE)
@@ -127,6 +140,7 @@ fn pool() -> PoolingAllocationConfig {
 pub(super) struct Running {
     pub engine: Engine,
     pub linker: Linker<Guest>,
+    pub allocation: Allocation,
     hash: Digest,
 }
 
@@ -142,6 +156,7 @@ impl Running {
             hash: engine_hash(&engine),
             engine,
             linker,
+            allocation,
         })
     }
 

@@ -6,7 +6,7 @@ use std::process::ExitStatus;
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::engine::{POOL_INSTANCES, Tier};
+use super::engine::{APART, Tier};
 use super::limits::LimitMet;
 use crate::digest::Digest;
 use crate::error::{Class, Diagnose};
@@ -155,6 +155,8 @@ pub enum CallError {
         stderr: Option<String>,
         /// `module!function`, innermost first, at most 20.
         backtrace: Vec<Foreign>,
+        /// Whether it waits for what will never happen.
+        deadlock: bool,
     },
     #[error("The tool ended the component with exit code {status}")]
     Exit {
@@ -166,7 +168,10 @@ pub enum CallError {
     Limit(LimitMet),
     #[error("The result is not what the tool's type promises: {message}")]
     InvalidResult { message: String },
-    #[error("The server runs {POOL_INSTANCES} calls at once, and all are taken")]
+    #[error(
+        "The server's pool of instances has no place for the call, and its {APART} places \
+         outside the pool are taken"
+    )]
     Busy,
     #[error("The call was cancelled")]
     Cancelled,
@@ -232,6 +237,10 @@ impl Diagnose for CallError {
             CallError::Compile(error) => return error.hint(),
             CallError::Arguments(_) => "the tool's input schema says what it takes",
             CallError::Limit(met) => return Some(met.hint()),
+            CallError::Trap { deadlock: true, .. } => {
+                "the component waits for a future, a stream or a task of its own that nothing \
+                 completes; report it to whoever makes the component"
+            }
             CallError::Busy => "try again when some have ended",
             _ => return None,
         };

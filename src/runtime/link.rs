@@ -8,6 +8,7 @@ use super::error::CompileError;
 use super::sandbox::{
     Guest, add_environment_to_linker, add_files_to_linker, add_network_to_linker,
 };
+use super::sentences;
 
 /// WASI 0.2, `wasi:http` and `wasi:config`; what a guest may *do* with them is
 /// decided by its sandbox, at the call.
@@ -28,16 +29,11 @@ pub(super) fn link(
     component: &Component,
 ) -> Result<InstancePre<Guest>, CompileError> {
     linker.instantiate_pre(component).map_err(|source| {
-        let message = format!("{source:#}");
         let engine = component.engine();
         let imports = component.component_type();
-        // The longest name the message quotes: `a:b/c` is part of `a:b/cd`.
-        let import = imports
-            .imports(engine)
-            .map(|(name, _)| name)
-            .filter(|name| message.contains(&format!("`{name}`")))
-            .max_by_key(|name| name.len())
-            .map(str::to_owned);
+        let names = imports.imports(engine).map(|(name, _)| name);
+        let import = sentences::import(&source, names).map(str::to_owned);
+        let message = format!("{source:#}");
         CompileError::Link { import, message }
     })
 }

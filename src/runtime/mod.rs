@@ -22,6 +22,7 @@ mod link;
 mod printed;
 mod program;
 mod sandbox;
+mod sentences;
 mod shared;
 mod ticker;
 
@@ -30,9 +31,11 @@ use std::sync::Arc;
 use std::thread;
 use std::time::Duration;
 
+use tokio::sync::Semaphore;
+
 pub use engine::Tier;
 pub use error::{CallError, CompileError};
-pub use limits::{Exceeded, LimitMet, SetBy, machine_memory};
+pub use limits::{Exceeded, LimitMet, MemoryShare, SetBy, TotalMemory, machine_memory};
 pub use program::{Called, CodeSource, CompileReport, Force, Program};
 pub use sandbox::{
     Denial, DenialKind, Environment, NetworkOptions, Resolve, Sandbox, SandboxOptions,
@@ -48,10 +51,9 @@ use crate::store::Layout;
 use cache::Miss;
 use code::Code;
 use demand::Demand;
-use engine::{Allocation, Engines, Running};
+use engine::{APART, Allocation, Engines, Running};
 use guests::Guests;
 use jobs::{Compiled, Job, Jobs};
-use limits::Total;
 use sandbox::Host;
 use shared::Shared;
 use ticker::Ticker;
@@ -66,10 +68,11 @@ pub struct RuntimeOptions {
     pub layout: Layout,
     /// The longest a call may take.
     pub call_timeout: Duration,
-    /// Bytes of memory per call: linear memories and tables.
+    /// Bytes of memory per call: arguments, linear memories and tables.
     pub memory_limit: u64,
-    /// Bytes of memory of all calls together; without it, half of what this
-    /// process can have of the machine. One call can always have its own.
+    /// Bytes of memory of all calls together, their results included; without
+    /// it, half of what this process can have of the machine. Never less than
+    /// `memory_limit`.
     pub total_memory: Option<u64>,
     /// Bytes of a result's JSON, and of what a guest prints during a call.
     pub output_limit: u64,
@@ -115,6 +118,9 @@ impl RuntimeOptions {
     }
 }
 
+/// A component that needs more than a pool's slot is refused there.
+const EITHER: &[Allocation] = &[Allocation::Pooled, Allocation::OnDemand];
+
 /// How the code of a component stands.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum CodeState {
@@ -132,7 +138,9 @@ pub struct Runtime {
     engines: Engines,
     ticker: Ticker,
     guests: Guests,
-    total: Arc<Total>,
+    total: Arc<TotalMemory>,
+    /// Places for calls outside the pools.
+    apart: Semaphore,
     host: Host,
 }
 
@@ -149,19 +157,26 @@ impl Runtime {
         withheld.push(options.layout.root().to_path_buf());
         let host = Host::new(options.network.clone(), withheld);
         let total = match options.total_memory {
-            Some(bytes) => Total::new(bytes.max(options.memory_limit)),
-            None => Total::of_this_machine(options.memory_limit),
+            Some(bytes) => TotalMemory::new(bytes.max(options.memory_limit)),
+            None => TotalMemory::of_this_machine(options.memory_limit),
         };
         Arc::new(Runtime {
             options,
             jobs,
             shared,
-            total: Arc::new(total),
+            total,
+            apart: Semaphore::new(APART),
             engines: Engines::default(),
             ticker: Ticker::default(),
             guests: Guests::default(),
             host,
         })
+    }
+
+    /// The memory that everything done for clients shares: what the server keeps
+    /// of their requests and answers is charged here too.
+    pub fn memory(&self) -> &Arc<TotalMemory> {
+        &self.total
     }
 
     /// A component to call. Reads nothing yet.
@@ -213,7 +228,7 @@ impl Runtime {
     /// The code on disk, if it is valid.
     async fn cached(self: &Arc<Self>, source: &CodeSource) -> Option<Code> {
         match self
-            .load(Tier::Optimised, source.cwasm.clone(), source.digest)
+            .load(Tier::Optimised, EITHER, source.cwasm.clone(), source.digest)
             .await
         {
             Ok(code) => code
@@ -231,13 +246,22 @@ impl Runtime {
         }
     }
 
+    /// The code on disk for instances outside the pool, if it is valid.
+    async fn apart(self: &Arc<Self>, source: &CodeSource) -> Option<Code> {
+        let only = &[Allocation::OnDemand];
+        let path = source.cwasm.clone();
+        let loaded = self.load(Tier::Optimised, only, path, source.digest);
+        loaded.await.ok()?.ok()
+    }
+
     /// The code of the first tier that an earlier compile left, if it is valid.
     async fn kept_baseline(self: &Arc<Self>, source: &CodeSource) -> Option<Code> {
         let path = self.shared.baseline(source.digest);
         if !path.exists() {
             return None;
         }
-        let code = self.load(Tier::Baseline, path, source.digest).await.ok()?;
+        let load = self.load(Tier::Baseline, EITHER, path, source.digest);
+        let code = load.await.ok()?;
         code.inspect_err(|miss| tracing::debug!("not using baseline code: {miss}"))
             .ok()
     }
@@ -270,7 +294,7 @@ impl Runtime {
         let wasm = &source.wasm;
         let compiled = self.jobs.compile(Job { tier, wasm, demand }).await?;
         let loaded = self
-            .load(tier, compiled.path.clone(), source.digest)
+            .load(tier, EITHER, compiled.path.clone(), source.digest)
             .await?;
         let code = loaded.map_err(|miss| match miss {
             Miss::Component => CompileError::Changed {
@@ -290,15 +314,15 @@ impl Runtime {
     async fn load(
         self: &Arc<Self>,
         tier: Tier,
+        allocations: &'static [Allocation],
         path: PathBuf,
         component: Digest,
     ) -> Result<Result<Code, Miss>, CompileError> {
         let runtime = Arc::clone(self);
         let load = move || {
             let mut refused = None;
-            // A component that is too large for a pool's slots is refused there.
-            for allocation in [Allocation::Pooled, Allocation::OnDemand] {
-                let running = runtime.engines.get(tier, allocation, &runtime.ticker)?;
+            for allocation in allocations {
+                let running = runtime.engines.get(tier, *allocation, &runtime.ticker)?;
                 match runtime.load_in(tier, &running, &path, component)? {
                     Err(miss @ Miss::Refused(_)) => refused = Some(miss),
                     other => return Ok(other),

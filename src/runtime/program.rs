@@ -15,17 +15,17 @@ use tokio_util::sync::CancellationToken;
 use work::Working;
 
 use super::Runtime;
-use super::call::Call;
+use super::call::{Answer, Call};
 use super::code::Code;
 use super::demand::Demand;
-use super::engine::Tier;
+use super::engine::{APART_OF_ONE, Allocation, Tier};
 use super::error::{CallError, CompileError};
 use super::guests::Start;
-use super::limits::{CallLimits, Exceeded, Gate, LimitMet, Pace, Turns};
+use super::limits::{CallLimits, Exceeded, Gate, LimitMet, MemoryShare, Pace, Turns};
 use super::sandbox::{Denial, Denials, Host, Sandbox};
 use crate::digest::Digest;
 use crate::schema::ExportPath;
-use crate::schema::value::{self, Returned};
+use crate::schema::value::Returned;
 use crate::secret::Redactor;
 
 /// As good as no limit; the end of a longer time may not be a time.
@@ -68,6 +68,8 @@ pub struct CompileReport {
 #[derive(Debug)]
 pub struct Called {
     pub outcome: Result<Returned, CallError>,
+    /// The server's memory that the result takes, for as long as it is kept.
+    pub memory: MemoryShare,
     /// What the guest asked for and was not granted.
     pub denials: Vec<Denial>,
     /// Whether the guest read its environment, and may have missed something.
@@ -101,6 +103,8 @@ struct Inner {
 struct State {
     /// The best code so far.
     code: Option<Arc<Code>>,
+    /// The same for instances outside the pool, once it was full.
+    apart: Option<Arc<Code>>,
     work: Work,
 }
 
@@ -148,18 +152,24 @@ impl Program {
     pub async fn call(
         &self,
         export: &ExportPath,
-        arguments: &Map<String, Value>,
+        arguments: impl Into<Arc<Map<String, Value>>>,
         sandbox: &Sandbox,
         stop: &CancellationToken,
     ) -> Called {
         // Kept here too, so that a call that is stopped tells its denials.
         let denials = Denials::new(sandbox);
+        let arguments = arguments.into();
         let outcome = tokio::select! {
             biased;
             () = stop.cancelled() => Err(CallError::Cancelled),
             outcome = self.attempt(export, arguments, sandbox, &denials) => outcome,
         };
+        let (outcome, memory) = match outcome {
+            Ok(answer) => (Ok(answer.returned), answer.memory),
+            Err(error) => (Err(error), self.inner.runtime.total.share()),
+        };
         Called {
+            memory,
             outcome: redacted(outcome, &denials.look().redactor()),
             denials: denials.take(),
             looked_at_environment: denials.look().was_listed(),
@@ -169,21 +179,21 @@ impl Program {
     async fn attempt(
         &self,
         export: &ExportPath,
-        arguments: &Map<String, Value>,
+        arguments: Arc<Map<String, Value>>,
         sandbox: &Sandbox,
         denials: &Denials,
-    ) -> Result<Returned, CallError> {
+    ) -> Result<Answer, CallError> {
         self.inner.note_call();
         let code = self.code().await.map_err(CallError::Compile)?;
         let export = code.export(export)?;
-        let params = value::arguments(arguments, &export.params).map_err(CallError::Arguments)?;
         let runtime = &self.inner.runtime;
         let limits = CallLimits::new(sandbox.limits(), &runtime.options);
         let pace = Pace::new(&self.inner.turns, limits.cpu);
+        let allocation = code.allocation;
         let call = Call {
             code,
             export,
-            params,
+            arguments,
             sandbox: sandbox.clone(),
             denials: denials.clone(),
             host: self.inner.host.clone(),
@@ -203,7 +213,10 @@ impl Program {
         // for other calls counts, since the client waits as well.
         let limit = limits.time.value;
         let end = tokio::time::Instant::now() + limit.min(LONGEST);
-        let calls = limits.instances.value;
+        let calls = match allocation {
+            Allocation::Pooled => limits.instances.value,
+            Allocation::OnDemand => limits.instances.value.min(APART_OF_ONE),
+        };
         let place = tokio::time::timeout_at(end, self.inner.gate.enter(calls)).await;
         let _place = place.map_err(|_| {
             met(Exceeded::Instances {
@@ -220,7 +233,22 @@ impl Program {
         }
     }
 
-    async fn run(&self, call: Call) -> Result<Returned, CallError> {
+    /// Runs a call in the pool, or outside it where the pool is full.
+    async fn run(&self, mut call: Call) -> Result<Answer, CallError> {
+        if call.code.allocation == Allocation::Pooled {
+            match self.run_guest(call.clone()).await {
+                Err(CallError::Busy) => {}
+                answer => return answer,
+            }
+            tracing::debug!(component = &*self.inner.name, "the pool is full");
+            call.code = self.inner.code_apart().await.ok_or(CallError::Busy)?;
+        }
+        let place = self.inner.runtime.apart.try_acquire();
+        let _place = place.map_err(|_| CallError::Busy)?;
+        self.run_guest(call).await
+    }
+
+    async fn run_guest(&self, call: Call) -> Result<Answer, CallError> {
         let runtime = &self.inner.runtime;
         let ticking = runtime.ticker.start();
         let start = if ticking.is_alone() {
@@ -377,6 +405,18 @@ impl Inner {
             .last_call
             .lock()
             .unwrap_or_else(PoisonError::into_inner) = Instant::now();
+    }
+
+    /// Code for instances outside the pool. There is none before the optimised
+    /// code is on disk.
+    async fn code_apart(&self) -> Option<Arc<Code>> {
+        if let Some(code) = &self.state.borrow().apart {
+            return Some(Arc::clone(code));
+        }
+        let code = Arc::new(self.runtime.apart(&self.source).await?);
+        self.state
+            .send_modify(|state| state.apart = Some(Arc::clone(&code)));
+        Some(code)
     }
 
     fn rest(&self, idle: Duration) {

@@ -16,6 +16,8 @@ pub(super) const TICK: Duration = Duration::from_millis(10);
 /// Ticks without a call before the thread parks: waking it for every one of a
 /// row of short calls would cost more than the calls.
 const IDLE_TICKS: u32 = 50;
+/// How long it is parked before memory is given back.
+const QUIET: Duration = Duration::from_millis(2500);
 
 #[derive(Default)]
 struct Shared {
@@ -108,6 +110,7 @@ impl Shared {
     }
 
     fn park(&self) {
+        let mut given_back = false;
         self.parked.store(true, Ordering::SeqCst);
         // A call that started before the store did not see the flag, but is
         // seen here; one that starts after it takes the flag back.
@@ -115,9 +118,27 @@ impl Shared {
             && self.in_flight.load(Ordering::SeqCst) == 0
             && !self.stopped.load(Ordering::SeqCst)
         {
-            thread::park();
+            if given_back {
+                thread::park();
+                continue;
+            }
+            thread::park_timeout(QUIET);
+            if self.parked.load(Ordering::SeqCst) {
+                give_memory_back();
+                given_back = true;
+            }
         }
         self.parked.store(false, Ordering::SeqCst);
+    }
+}
+
+/// Makes the allocator give memory back to the system that large calls have freed.
+///
+/// It keeps what was freed for a second, and looks at it only when it is used again
+/// or when a thread ends; nothing else happens in an idle server.
+fn give_memory_back() {
+    if let Ok(thread) = thread::Builder::new().spawn(|| ()) {
+        let _ = thread.join();
     }
 }
 

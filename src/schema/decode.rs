@@ -1,11 +1,14 @@
 //! The types of a component, from its bytes, without compiling it.
 
 use std::borrow::Cow;
+use std::panic;
+use std::sync::Once;
 use std::thread;
 
 use wit_component::{DecodedWasm, OutputToString, WitPrinter};
 use wit_parser::{Resolve, WorldId};
 
+use super::bare_types;
 use super::docs::PackageDocs;
 use super::error::SchemaError;
 use super::size;
@@ -27,8 +30,12 @@ pub(super) struct Decoded {
 pub(super) fn decode(wasm: &[u8]) -> Result<Decoded, SchemaError> {
     let findings = validate(wasm)?;
     let bytes = hide_docs(wasm, &findings);
-    let decoded =
-        wit_component::decode(&bytes).map_err(|error| undescribable(format!("{error:#}")))?;
+    let decoded = wit_component::decode(&bytes)
+        .or_else(|error| match bare_types::as_imports(&bytes) {
+            Some(bytes) => wit_component::decode(&bytes),
+            None => Err(error),
+        })
+        .map_err(|error| undescribable(format!("{error:#}")))?;
     let DecodedWasm::Component(mut resolve, world) = decoded else {
         return Err(SchemaError::WitPackage);
     };
@@ -51,6 +58,9 @@ fn undescribable(reason: impl Into<String>) -> SchemaError {
 /// Enough for the types that [`validate`] lets through, 32 KiB a level.
 const STACK: usize = 64 << 20;
 
+/// Name of the threads that foreign types are read on.
+pub(super) const THREAD: &str = "schema";
+
 /// Does work on foreign types where it can do no harm.
 ///
 /// Types are read by recursion, hence a stack of known size. The decoder
@@ -59,9 +69,11 @@ const STACK: usize = 64 << 20;
 pub(super) fn contained<T: Send>(
     work: impl FnOnce() -> Result<T, SchemaError> + Send,
 ) -> Result<T, SchemaError> {
+    static QUIET: Once = Once::new();
+    QUIET.call_once(keep_panics_from_the_terminal);
     thread::scope(|scope| {
         let thread = thread::Builder::new()
-            .name("schema".to_owned())
+            .name(THREAD.to_owned())
             .stack_size(STACK)
             .spawn_scoped(scope, work)
             .map_err(|error| undescribable(format!("no thread for it: {error}")))?;
@@ -70,6 +82,19 @@ pub(super) fn contained<T: Send>(
             Err(_) => Err(undescribable("the decoder does not understand it")),
         }
     })
+}
+
+/// A decoder that panics says what it asserted, which is of no use to whoever
+/// loads the component; the error is.
+fn keep_panics_from_the_terminal() {
+    let others = panic::take_hook();
+    panic::set_hook(Box::new(move |info| {
+        if thread::current().name() == Some(THREAD) {
+            tracing::debug!("the decoder panicked: {info}");
+        } else {
+            others(info);
+        }
+    }));
 }
 
 /// Renames `package-docs` sections.

@@ -51,6 +51,10 @@ impl Diagnose for SchemaError {
 
     fn hint(&self) -> Option<String> {
         let hint = match self {
+            SchemaError::UnknownImports { names } if names.iter().all(|name| is_wasi_0_3(name)) => {
+                "it is built for WASI 0.3, which this runtime does not have yet; rebuild it for \
+                 WASI 0.2, or wait for a release that has it"
+            }
             SchemaError::NotWasm { .. } => {
                 "a component starts with the bytes 00 61 73 6d 0d 00 01 00"
             }
@@ -62,7 +66,7 @@ impl Diagnose for SchemaError {
                 "the file may be cut short or damaged, or use a proposal that is not enabled"
             }
             SchemaError::Undescribable { .. } => {
-                "export functions and interfaces only, not bare types, modules or components"
+                "export functions, interfaces and types only, not modules or components"
             }
             SchemaError::UnknownImports { .. } => {
                 "a component gets wasi:{io,clocks,random,cli,filesystem,sockets,http}@0.2 and \
@@ -74,6 +78,14 @@ impl Diagnose for SchemaError {
         };
         Some(hint.to_owned())
     }
+}
+
+/// Whether an import is an interface of WASI 0.3 or of a draft of it.
+fn is_wasi_0_3(import: &str) -> bool {
+    let version = import
+        .strip_prefix("wasi:")
+        .and_then(|name| name.split_once('@'));
+    version.is_some_and(|(_, version)| version.starts_with("0.3."))
 }
 
 fn quoted(names: &[String]) -> String {

@@ -6,6 +6,7 @@
 //! is listed with the reason. [`value`] converts between JSON and component
 //! values in the encoding the schemas describe.
 
+mod bare_types;
 mod decode;
 mod docs;
 mod error;

@@ -8,6 +8,7 @@ use wasmparser::{
     FunctionBody, Parser, Payload, ValidPayload, Validator, ValidatorResources,
 };
 
+use super::decode::THREAD;
 use super::error::SchemaError;
 use super::features::features;
 
@@ -154,7 +155,10 @@ fn validate_bodies(bodies: Vec<Body<'_>>) -> Result<(), BinaryReaderError> {
     let queue = Mutex::new(bodies.into_iter());
     let found: Vec<BinaryReaderError> = thread::scope(|scope| {
         let others: Vec<_> = (1..threads)
-            .map(|_| scope.spawn(|| drain(&queue)))
+            .filter_map(|_| {
+                let thread = thread::Builder::new().name(THREAD.to_owned());
+                thread.spawn_scoped(scope, || drain(&queue)).ok()
+            })
             .collect();
         let mut found: Vec<_> = drain(&queue).err().into_iter().collect();
         for other in others {

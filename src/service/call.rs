@@ -8,7 +8,9 @@ use tokio_util::sync::CancellationToken;
 
 use crate::install::Request;
 use crate::reference::ComponentId;
-use crate::runtime::{CallError, CompileError, Denial, DenialKind, Returned};
+use crate::runtime::{
+    CallError, CompileError, Denial, DenialKind, MemoryShare, Returned, TotalMemory,
+};
 use crate::store::Store;
 use crate::text::nearest;
 use crate::toolbox::Tool;
@@ -29,6 +31,8 @@ pub struct CallReport {
     /// What the component asked for and was not granted.
     pub denied: Vec<Denied>,
     pub took: Duration,
+    /// The server's memory that the result takes, for as long as it is kept.
+    pub memory: Option<MemoryShare>,
 }
 
 impl CallReport {
@@ -38,6 +42,7 @@ impl CallReport {
             outcome: Err(error),
             denied: Vec::new(),
             took: Duration::ZERO,
+            memory: None,
         }
     }
 
@@ -68,14 +73,20 @@ impl CallReport {
 }
 
 impl Service {
+    /// The memory that everything done for clients shares.
+    pub fn memory(&self) -> &Arc<TotalMemory> {
+        self.runtime.memory()
+    }
+
     /// Calls a tool. Cancelling `stop` ends the call.
     pub async fn call(
         self: &Arc<Self>,
         tool: &str,
-        args: &Map<String, Value>,
+        args: impl Into<Arc<Map<String, Value>>>,
         stop: &CancellationToken,
     ) -> CallReport {
         let started = Instant::now();
+        let args = &args.into();
         let mut report = self.call_named(tool, args, stop).await;
         for _ in 0..REPLACED {
             let Some(id) = report.outdated() else { break };
@@ -99,7 +110,7 @@ impl Service {
     async fn call_named(
         self: &Arc<Self>,
         tool: &str,
-        args: &Map<String, Value>,
+        args: &Arc<Map<String, Value>>,
         stop: &CancellationToken,
     ) -> CallReport {
         match self.toolbox.get(tool) {
@@ -111,7 +122,7 @@ impl Service {
     async fn call_offered(
         self: &Arc<Self>,
         tool: &Tool,
-        args: &Map<String, Value>,
+        args: &Arc<Map<String, Value>>,
         stop: &CancellationToken,
     ) -> CallReport {
         let id = &tool.component;
@@ -125,7 +136,7 @@ impl Service {
             Err(error) => return CallReport::failed(Some(id.clone()), error),
         };
         let called = program
-            .call(&tool.record.export, args, &sandbox, stop)
+            .call(&tool.record.export, Arc::clone(args), &sandbox, stop)
             .await;
         let failed = !matches!(called.outcome, Ok(Returned::Ok(_)));
         let mut denials = called.denials;
@@ -146,6 +157,7 @@ impl Service {
             outcome: called.outcome.map_err(Error::from),
             denied: denials.map(|denial| Denied::new(id, denial)).collect(),
             took: Duration::ZERO,
+            memory: Some(called.memory),
         }
     }
 

@@ -1,58 +1,321 @@
-//! The host's memory that a value coming from a guest may take.
+//! The server's memory that a value coming from a guest may take.
+//!
+//! wasmtime makes a tree of a result before anyone sees it, and stops when its
+//! own count is spent: 32 bytes for each value in a list, record or tuple, and
+//! the bytes of each name and text. What it really allocates depends on the type:
+//! a flag with a name of one letter counts for one byte, and takes 80. So the
+//! count that a call gets is its memory divided by the worst factor of its type.
 
-use wasmtime::component::Type;
+use wasmtime::component::{Type, Val};
 
-/// Bytes that are counted: at least, at most, and for each byte of JSON that a
-/// result may have. An element of a list takes 32 bytes, and one byte of JSON
-/// or more.
-const LEAST: u64 = 16 << 20;
-const MOST: u64 = 256 << 20;
-const PER_BYTE: u64 = 32;
-/// Small lists take up to so many times what is counted, and what they leave in
-/// the heap is hardly ever given back to the system.
-const SCATTERED: u64 = 4;
+use crate::schema::value::heap;
 
-/// Bytes to be counted for results of these types.
-pub(in crate::runtime) fn crossing(results: &[Type], output: u64) -> u64 {
-    let most = if is_compact(results) {
-        MOST
-    } else {
-        MOST / SCATTERED
+/// Bytes for the values of a result.
+pub(in crate::runtime) const VALUES: u64 = 64 << 20;
+/// Bytes for the JSON that is made of them: 72 for a number.
+pub(in crate::runtime) const JSON: u64 = 128 << 20;
+/// Bytes for the values of a result that is a list of bytes, which take 64 each.
+const BYTES: u64 = 256 << 20;
+/// What results without a fixed size get at least.
+const LEAST: u64 = 2 << 20;
+/// wasmtime's count is also that of each call of a host function.
+const LEAST_COUNT: u64 = 64 << 10;
+const USUAL_COUNT: u64 = 16 << 20;
+/// wasmtime's count for a value.
+const VALUE: usize = size_of::<Val>();
+/// A list grows by doubling, so that it may have twice the room it needs, and
+/// starts with room for four.
+const LIST_VALUE: usize = 2 * VALUE;
+const LIST: usize = 4 * VALUE + 16;
+/// Bytes for each of a text's: one of Latin-1 can become two, and two of UTF-16
+/// become three in a buffer that grows by doubling.
+const TEXT_BYTE: f64 = 3.0;
+/// A flag's name: two places for it, since the list doubles.
+const FLAG: usize = 2 * size_of::<String>();
+const FLAGS: usize = 4 * size_of::<String>() + 16;
+
+/// What results of some types may take.
+#[derive(Clone, Copy, Debug)]
+pub(in crate::runtime) struct Crossing {
+    worst: Worst,
+    kind: Kind,
+}
+
+/// What a result mostly is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Kind {
+    Text,
+    Bytes,
+    Values,
+}
+
+impl Crossing {
+    /// For a function with these results.
+    pub fn of(results: &[Type]) -> Self {
+        let all = results.iter().map(|ty| worst(ty, Piece::ONCE));
+        Crossing {
+            worst: all.fold(Worst::default(), Worst::beside),
+            kind: results.first().map_or(Kind::Values, kind),
+        }
+    }
+
+    /// Bytes for the values of a result whose JSON has at most `output` bytes.
+    pub fn bytes(&self, output: u64) -> u64 {
+        let limit = self.limit();
+        let Worst {
+            factor,
+            fixed,
+            endless,
+        } = self.worst;
+        if !endless {
+            return fixed.min(limit);
+        }
+        let counted = match self.kind {
+            Kind::Text => output,
+            // A value in a list has a byte of JSON or more.
+            Kind::Bytes | Kind::Values => output.saturating_mul(VALUE as u64),
+        };
+        let bytes = (counted as f64 * factor) as u64;
+        bytes.saturating_add(fixed).clamp(LEAST, limit)
+    }
+
+    /// wasmtime's count for results that may take `bytes`.
+    pub fn count(&self, bytes: u64) -> usize {
+        let Worst {
+            factor,
+            fixed,
+            endless,
+        } = self.worst;
+        let count = if endless || bytes < fixed {
+            let bytes = bytes.saturating_sub(fixed);
+            ((bytes as f64 / factor.max(1.0)) as u64).max(LEAST_COUNT)
+        } else {
+            bytes.max(USUAL_COUNT)
+        };
+        usize::try_from(count).unwrap_or(usize::MAX)
+    }
+
+    fn limit(&self) -> u64 {
+        match self.kind {
+            Kind::Bytes => BYTES,
+            Kind::Text | Kind::Values => VALUES,
+        }
+    }
+
+    /// Whether a result that takes too much is too long as JSON, rather than made
+    /// of too many values.
+    pub fn is_long(&self, output: u64) -> bool {
+        self.kind != Kind::Values || self.bytes(output) < self.limit()
+    }
+}
+
+fn kind(ty: &Type) -> Kind {
+    match ty {
+        Type::String => Kind::Text,
+        Type::List(list) if list.ty() == Type::U8 => Kind::Bytes,
+        Type::Option(option) => kind(&option.ty()),
+        Type::Result(result) => {
+            let sides = [result.ok(), result.err()].into_iter().flatten();
+            let kinds: Vec<Kind> = sides.map(|ty| kind(&ty)).collect();
+            let is = |kind| kinds.contains(&kind);
+            match (is(Kind::Values), is(Kind::Bytes), is(Kind::Text)) {
+                (false, true, _) => Kind::Bytes,
+                (false, false, true) => Kind::Text,
+                _ => Kind::Values,
+            }
+        }
+        _ => Kind::Values,
+    }
+}
+
+/// Bytes that some values take, and wasmtime's count for them.
+#[derive(Clone, Copy)]
+struct Piece {
+    taken: usize,
+    counted: usize,
+    /// Whether there is one of it, however large the result is.
+    once: bool,
+}
+
+impl Piece {
+    const ONCE: Piece = Piece {
+        taken: 0,
+        counted: VALUE,
+        once: true,
     };
-    output.saturating_mul(PER_BYTE).clamp(LEAST, most)
+
+    fn and(self, taken: usize, counted: usize) -> Self {
+        Piece {
+            taken: self.taken.saturating_add(taken),
+            counted: self.counted.saturating_add(counted),
+            ..self
+        }
+    }
+
+    fn name(self, name: &str) -> Self {
+        self.and(heap(name.len()), name.len())
+    }
+
+    fn boxed(self) -> Self {
+        self.and(heap(VALUE), VALUE)
+    }
+
+    /// The place of each of so many fields of a value that is here.
+    fn fields(self, fields: usize, field: usize) -> Self {
+        Piece {
+            taken: room(fields, field).div_ceil(fields.max(1)),
+            counted: VALUE,
+            ..self
+        }
+    }
+
+    /// A value that is here.
+    fn value(self) -> Worst {
+        let factor = self.taken as f64 / self.counted as f64;
+        Worst {
+            factor: if self.once { 0.0 } else { factor },
+            ..Worst::default()
+        }
+    }
 }
 
-/// Whether all there is lies in a few pieces, however much it is.
-pub(in crate::runtime) fn is_compact(results: &[Type]) -> bool {
-    results.iter().all(|ty| match ty {
-        Type::List(list) => is_plain(&list.ty()),
-        Type::Option(option) => is_compact(&[option.ty()]),
-        Type::Result(result) => [result.ok(), result.err()]
-            .into_iter()
-            .flatten()
-            .all(|ty| is_compact(&[ty])),
-        Type::String => true,
-        other => is_plain(other),
-    })
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+struct Worst {
+    /// Bytes taken for each that wasmtime counts, where there may be many.
+    factor: f64,
+    /// Bytes that do not depend on lengths.
+    fixed: u64,
+    /// Whether there is something that has a length.
+    endless: bool,
 }
 
-/// Whether a value takes no memory beside its own place.
-fn is_plain(ty: &Type) -> bool {
-    matches!(
-        ty,
-        Type::Bool
-            | Type::S8
-            | Type::U8
-            | Type::S16
-            | Type::U16
-            | Type::S32
-            | Type::U32
-            | Type::S64
-            | Type::U64
-            | Type::Float32
-            | Type::Float64
-            | Type::Char
-    )
+impl Worst {
+    /// Both values at once.
+    fn beside(self, other: Self) -> Self {
+        Worst {
+            fixed: self.fixed.saturating_add(other.fixed),
+            ..self.or(other)
+        }
+    }
+
+    /// One value or the other.
+    fn or(self, other: Self) -> Self {
+        Worst {
+            factor: self.factor.max(other.factor),
+            fixed: self.fixed.max(other.fixed),
+            endless: self.endless || other.endless,
+        }
+    }
+
+    fn and(self, taken: usize) -> Self {
+        Worst {
+            fixed: self.fixed.saturating_add(taken as u64),
+            ..self
+        }
+    }
+}
+
+/// The worst value of a type, in a place that takes and counts as `place` says.
+fn worst(ty: &Type, place: Piece) -> Worst {
+    match ty {
+        Type::String => {
+            let text = place.and(heap(1), 0).value();
+            Worst {
+                factor: text.factor.max(TEXT_BYTE),
+                fixed: heap(1) as u64,
+                endless: true,
+            }
+        }
+        Type::List(list) => {
+            let items = [(list.ty(), LIST_VALUE)];
+            several(place.and(LIST, 0), LIST, &items)
+        }
+        Type::Map(map) => {
+            let room = VALUE + VALUE / 8;
+            let items = [(map.key(), room), (map.value(), room)];
+            several(place.and(heap(1), 0), heap(1), &items)
+        }
+        Type::FixedLengthList(list) => {
+            let length = list.len() as usize;
+            let one = worst(&list.ty(), place.fields(length, VALUE));
+            let fixed = one.fixed.saturating_mul(length as u64);
+            Worst { fixed, ..one }.and(room(length, VALUE))
+        }
+        Type::Tuple(tuple) => {
+            let length = tuple.types().len();
+            let place = place.fields(length, VALUE);
+            let all = tuple.types().map(|ty| worst(&ty, place));
+            all.fold(Worst::default(), Worst::beside)
+                .and(room(length, VALUE))
+        }
+        Type::Record(record) => {
+            const FIELD: usize = size_of::<(String, Val)>();
+            let length = record.fields().len();
+            let place = place.fields(length, FIELD);
+            let all = record
+                .fields()
+                .map(|field| worst(&field.ty, place.name(field.name)).and(heap(field.name.len())));
+            all.fold(Worst::default(), Worst::beside)
+                .and(room(length, FIELD))
+        }
+        Type::Variant(variant) => {
+            let cases = variant.cases().map(|case| {
+                let named = place.name(case.name);
+                payload(case.ty, named).and(heap(case.name.len()))
+            });
+            cases.fold(Worst::default(), Worst::or)
+        }
+        Type::Option(option) => payload(None, place).or(payload(Some(option.ty()), place)),
+        Type::Result(result) => payload(result.ok(), place).or(payload(result.err(), place)),
+        Type::Enum(ty) => {
+            let names = ty.names();
+            let names = names.map(|name| place.name(name).value().and(heap(name.len())));
+            names.fold(Worst::default(), Worst::or)
+        }
+        Type::Flags(flags) => {
+            // Short names first: each of them makes it worse, until longer ones do not.
+            let mut names: Vec<usize> = flags.names().map(str::len).collect();
+            names.sort_unstable();
+            let mut piece = place.and(FLAGS, 0);
+            let mut worst = piece.value().and(FLAGS);
+            for length in names {
+                let taken = FLAG + heap(length);
+                piece = piece.and(taken, length);
+                worst = worst.beside(piece.value().and(taken));
+            }
+            worst
+        }
+        _ => place.value(),
+    }
+}
+
+fn payload(ty: Option<Type>, place: Piece) -> Worst {
+    match ty {
+        Some(ty) => worst(&ty, place.boxed()).and(heap(VALUE)),
+        None => place.value(),
+    }
+}
+
+/// A value at `place` that holds any number of `items`, each with its own room.
+fn several(place: Piece, fixed: usize, items: &[(Type, usize)]) -> Worst {
+    let all = items.iter().map(|(ty, room)| {
+        let item = Piece {
+            taken: *room,
+            counted: VALUE,
+            once: false,
+        };
+        worst(ty, item)
+    });
+    Worst {
+        fixed: fixed as u64,
+        endless: true,
+        ..all.fold(place.value(), Worst::or)
+    }
+}
+
+/// Bytes of the list that so many fields are in: it grows by doubling.
+fn room(fields: usize, field: usize) -> usize {
+    heap(fields.next_power_of_two().max(4).saturating_mul(field))
 }
 
 #[cfg(test)]
@@ -61,42 +324,69 @@ mod tests {
 
     use super::*;
 
-    /// The most that a function with such a result may take, in MiB.
-    fn most(result: &str) -> u64 {
+    const MIB: u64 = 1 << 20;
+
+    fn of(result: &str) -> Crossing {
         let engine = wasmtime::Engine::default();
         let text = format!(
             r#"(component
                 (type $bytes (list u8))
+                (type $flags' (flags "a" "b" "c" "d" "e" "f" "g" "h"))
+                (type $wide' (record (field "a" u8) (field "b" $bytes)))
+                (import "flags" (type $flags (eq $flags')))
+                (import "wide" (type $wide (eq $wide')))
                 (type $result {result})
                 (import "f" (func (result $result))))"#
         );
         let component =
             wasmtime::component::Component::new(&engine, wat::parse_str(text).unwrap()).unwrap();
         let component = component.component_type();
-        let (_, import) = component.imports(&engine).next().unwrap();
-        let ComponentItem::ComponentFunc(function) = import.ty else {
-            panic!("not a function");
-        };
-        let results: Vec<Type> = function.results().collect();
-        crossing(&results, 1 << 30) >> 20
+        let function = component.imports(&engine).find_map(|(_, it)| match it.ty {
+            ComponentItem::ComponentFunc(function) => Some(function),
+            _ => None,
+        });
+        let results: Vec<Type> = function.unwrap().results().collect();
+        Crossing::of(&results)
     }
 
     #[test]
-    fn lists_in_lists_are_counted_for_more() {
-        for compact in ["(list u8)", "(result $bytes (error string))", "(option u8)"] {
-            assert_eq!(most(compact), 256, "{compact}");
-        }
-        for scattered in ["(list $bytes)", "(list string)", "(tuple $bytes $bytes)"] {
-            assert_eq!(most(scattered), 64, "{scattered}");
+    fn small_types_take_what_they_need() {
+        let pair = room(2, VALUE) as u64;
+        let boxed = heap(VALUE) as u64;
+        for (result, most) in [("u32", 0), ("(tuple u8 u8)", pair), ("(option u8)", boxed)] {
+            let crossing = of(result);
+            assert_eq!(crossing.bytes(16 * MIB), most, "{result}");
+            assert_eq!(crossing.count(most), 16 << 20, "{result}");
         }
     }
 
     #[test]
     fn it_follows_the_result() {
-        let bytes = |output| crossing(&[Type::String], output);
-        assert_eq!(
-            [bytes(0), bytes(1 << 20), bytes(1 << 40)],
-            [LEAST, 32 << 20, MOST]
-        );
+        for (result, most) in [
+            ("string", 48),
+            ("(option string)", 48),
+            ("(list u8)", 256),
+            ("(result $bytes (error string))", 256),
+            ("(list u32)", 64),
+            ("(list string)", 64),
+            ("(list $flags)", 64),
+            ("(tuple $bytes $bytes)", 64),
+        ] {
+            let crossing = of(result);
+            assert_eq!(crossing.bytes(16 * MIB) / MIB, most, "{result}");
+            assert_eq!(crossing.bytes(0), LEAST, "{result}");
+            // What wasmtime counts is never more than what is taken.
+            assert!(crossing.count(most * MIB) as u64 <= most * MIB, "{result}");
+        }
+    }
+
+    #[test]
+    fn short_names_weigh_most() {
+        let factor = |result| of(result).worst.factor;
+        assert_eq!(factor("(list u8)"), 2.0);
+        assert!(factor("(list $wide)") < 10.0);
+        // Each flag counts for one byte, and takes 80.
+        let flags = factor("(list $flags)");
+        assert!((15.0..30.0).contains(&flags), "{flags}");
     }
 }

@@ -1,10 +1,11 @@
-//! The memory of one instance.
+//! The memory of one call.
 
 use std::sync::Arc;
 
 use wasmtime::ResourceLimiter;
 
-use super::total::Total;
+use super::total::{MemoryShare, TotalMemory};
+use crate::schema::value::{Budget, Spent};
 
 /// Refusals a guest may shrug off before it is stopped: a garbage collector
 /// answers one by collecting, an endless loop by asking again.
@@ -15,9 +16,9 @@ const TABLE_ELEMENT: usize = 8;
 /// Elements a table can grow to in an engine's pool.
 pub(in crate::runtime) const POOL_TABLE_ELEMENTS: usize = 100_000;
 /// Core instances, tables and memories of one component instance.
-const INSTANCES: usize = 1000;
-const TABLES: usize = 1000;
-const MEMORIES: usize = 100;
+const INSTANCES: usize = 256;
+const TABLES: usize = 256;
+const MEMORIES: usize = 16;
 
 /// What a guest was last refused.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -30,29 +31,77 @@ pub(in crate::runtime) enum Refused {
     Table(usize),
 }
 
+/// Takes memory in growing pieces, since values take it in small ones.
+pub(in crate::runtime) struct Pieces<F> {
+    take: F,
+    taken: usize,
+    /// Bytes taken that no value has yet.
+    ahead: usize,
+    refused: Option<Refused>,
+}
+
+impl<F: FnMut(usize) -> Result<(), Refused>> Pieces<F> {
+    pub fn new(take: F) -> Self {
+        Pieces {
+            take,
+            taken: 0,
+            ahead: 0,
+            refused: None,
+        }
+    }
+
+    /// Why there was no more.
+    pub fn refused(&self) -> Option<Refused> {
+        self.refused
+    }
+}
+
+impl<F: FnMut(usize) -> Result<(), Refused>> Budget for Pieces<F> {
+    fn take(&mut self, bytes: usize) -> Result<(), Spent> {
+        if let Some(left) = self.ahead.checked_sub(bytes) {
+            self.ahead = left;
+            return Ok(());
+        }
+        let missing = bytes - self.ahead;
+        let piece = missing.max(self.taken / 4);
+        let taken = match (self.take)(piece) {
+            Ok(()) => piece,
+            Err(_) => {
+                let exact = (self.take)(missing);
+                exact.map_err(|refused| {
+                    self.refused = Some(refused);
+                    Spent
+                })?;
+                missing
+            }
+        };
+        self.taken += taken;
+        self.ahead += taken;
+        self.ahead -= bytes;
+        Ok(())
+    }
+}
+
 /// Counts the linear memories and tables of one instance, and what the host keeps
 /// for it, together.
 pub(in crate::runtime) struct Limiter {
     /// Bytes.
-    limit: usize,
-    /// Bytes.
-    used: usize,
-    /// Those of them that the host keeps for the guest.
+    limit: u64,
+    /// This instance's part of what all share.
+    share: MemoryShare,
+    /// Bytes of it that the host keeps for the guest.
     kept: usize,
-    /// What all instances share; this one's part goes back when it is dropped.
-    total: Arc<Total>,
     refused: Option<Refused>,
     refusals: u32,
 }
 
 impl Limiter {
     /// `limit` in bytes.
-    pub fn new(limit: u64, total: Arc<Total>) -> Self {
+    pub fn new(limit: u64, total: &Arc<TotalMemory>) -> Self {
         Limiter {
-            limit: usize::try_from(limit).unwrap_or(usize::MAX),
-            used: 0,
+            limit,
+            share: total.share(),
             kept: 0,
-            total,
             refused: None,
             refusals: 0,
         }
@@ -67,8 +116,7 @@ impl Limiter {
     pub fn keep_for_guest(&mut self, bytes: usize) -> wasmtime::Result<()> {
         let before = std::mem::replace(&mut self.kept, bytes);
         if let Some(less) = before.checked_sub(bytes) {
-            self.used -= less;
-            self.total.give_back(less as u64);
+            self.share.give_back(less as u64);
             return Ok(());
         }
         self.take(bytes - before).or_else(|refused| {
@@ -78,13 +126,22 @@ impl Limiter {
         })
     }
 
+    /// Charges the values of arguments, which stay until the call ends.
+    pub fn keep_arguments<T>(
+        &mut self,
+        make: impl FnOnce(&mut dyn Budget) -> T,
+    ) -> (T, Option<Refused>) {
+        let mut pieces = Pieces::new(|bytes| self.take(bytes));
+        let made = make(&mut pieces);
+        let refused = pieces.refused();
+        (made, refused)
+    }
+
     fn take(&mut self, bytes: usize) -> Result<(), Refused> {
-        let used = self.used.checked_add(bytes);
-        let used = used.filter(|used| *used <= self.limit);
-        let used = used.ok_or(Refused::Memory)?;
-        self.total.take(bytes as u64).map_err(Refused::Total)?;
-        self.used = used;
-        Ok(())
+        let used = self.share.bytes().checked_add(bytes as u64);
+        used.filter(|used| *used <= self.limit)
+            .ok_or(Refused::Memory)?;
+        self.share.take(bytes as u64).map_err(Refused::Total)
     }
 
     fn answer(&mut self, taken: Result<(), Refused>) -> wasmtime::Result<bool> {
@@ -97,12 +154,6 @@ impl Limiter {
             wasmtime::bail!("a limit was reached");
         }
         Ok(false)
-    }
-}
-
-impl Drop for Limiter {
-    fn drop(&mut self) {
-        self.total.give_back(self.used as u64);
     }
 }
 
@@ -159,7 +210,7 @@ mod tests {
     use super::*;
 
     fn limiter(limit: u64) -> Limiter {
-        Limiter::new(limit, Arc::new(Total::new(1 << 40)))
+        Limiter::new(limit, &TotalMemory::new(1 << 40))
     }
 
     #[test]
@@ -193,6 +244,15 @@ mod tests {
     }
 
     #[test]
+    fn arguments_are_charged_to_the_last_byte() {
+        let mut limiter = limiter(1000);
+        let small = |budget: &mut dyn Budget| (0..).take_while(|_| budget.take(7).is_ok()).count();
+        let (taken, refused) = limiter.keep_arguments(small);
+        assert_eq!((taken, refused), (142, Some(Refused::Memory)));
+        assert!(!limiter.memory_growing(0, 7, None).unwrap());
+    }
+
+    #[test]
     fn a_guests_own_maximum_is_not_our_limit() {
         let mut limiter = limiter(100);
         assert!(!limiter.memory_growing(10, 20, Some(10)).unwrap());
@@ -202,9 +262,9 @@ mod tests {
 
     #[test]
     fn instances_share_the_total_and_give_it_back() {
-        let total = Arc::new(Total::new(100));
-        let mut first = Limiter::new(1000, Arc::clone(&total));
-        let mut second = Limiter::new(1000, Arc::clone(&total));
+        let total = TotalMemory::new(100);
+        let mut first = Limiter::new(1000, &total);
+        let mut second = Limiter::new(1000, &total);
         assert!(first.memory_growing(0, 80, None).unwrap());
         assert!(!second.memory_growing(0, 80, None).unwrap());
         assert_eq!(second.refused(), Some(Refused::Total(100)));

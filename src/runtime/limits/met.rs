@@ -28,14 +28,14 @@ pub enum Exceeded {
     Instances { limit: u32, waited: Duration },
     /// Bytes of one instance.
     Memory(u64),
-    /// Bytes of all instances of the server.
+    /// Bytes of all calls of the server together.
     TotalMemory(u64),
     /// Elements of one table.
     Table(usize),
     /// Bytes of a result's JSON.
     Result(u64),
     /// Bytes of the host's memory for the values of a result.
-    Values(usize),
+    Values(u64),
     /// Bytes of standard output and error together.
     Printed(u64),
     /// Things of the host that an instance holds at a time.
@@ -156,7 +156,7 @@ impl fmt::Display for LimitMet {
             }
             Exceeded::TotalMemory(limit) => write!(
                 f,
-                "All running tools together need more than {} of memory",
+                "All calls together need more than {} of the server's memory",
                 Bytes(*limit)
             ),
             Exceeded::Table(limit) => {
@@ -166,7 +166,7 @@ impl fmt::Display for LimitMet {
             Exceeded::Values(limit) => write!(
                 f,
                 "The result has so many values that they take more than {} of the server's memory",
-                Bytes(*limit as u64)
+                Bytes(*limit)
             ),
             Exceeded::Printed(limit) => write!(f, "The tool printed more than {}", Bytes(*limit)),
             Exceeded::Resources(limit) => write!(

@@ -10,19 +10,18 @@ mod total;
 use std::time::Duration;
 
 use wasmtime::Store;
-use wasmtime::component::Type;
 
 use super::RuntimeOptions;
 use super::sandbox::Guest;
 use crate::policy::{CpuShare, Limits};
 
-pub(super) use crossing::is_compact;
+pub(super) use crossing::{Crossing, JSON, VALUES};
 pub(super) use gate::Gate;
-pub(super) use memory::{Limiter, POOL_TABLE_ELEMENTS, Refused};
+pub(super) use memory::{Limiter, POOL_TABLE_ELEMENTS, Pieces, Refused};
 pub use met::{Exceeded, LimitMet, SetBy};
 pub(super) use pace::{Pace, Turns};
-pub(super) use total::Total;
-pub use total::machine_memory;
+pub(super) use total::SetAside;
+pub use total::{MemoryShare, TotalMemory, machine_memory};
 
 /// Stack of a guest, in bytes: deep enough for interpreters' recursion.
 pub(super) const GUEST_STACK: usize = 1 << 20;
@@ -86,16 +85,15 @@ impl CallLimits {
         }
     }
 
-    /// Puts those into force that wasmtime watches over, for a function with
-    /// these results.
-    pub fn apply(&self, store: &mut Store<Guest>, results: &[Type]) {
+    /// Puts those into force that wasmtime watches over; `crossing` is its count
+    /// for values that come from the guest.
+    pub fn apply(store: &mut Store<Guest>, crossing: usize) {
         store.limiter(|guest| &mut guest.limiter);
         store.set_max_component_handles(HANDLES);
         if let Some(table) = store.concurrent_resource_table() {
             table.set_max_capacity(HANDLES);
         }
-        let crossing = crossing::crossing(results, self.output.value);
-        store.set_hostcall_fuel(usize::try_from(crossing).unwrap_or(usize::MAX));
+        store.set_hostcall_fuel(crossing);
     }
 
     /// Whose limit that was.

@@ -1,46 +1,155 @@
-//! The memory of all instances together.
+//! The memory of all calls together.
 
 use std::fs;
-use std::sync::OnceLock;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, OnceLock};
 
 /// Bytes, where the machine does not say how many it has.
 const FALLBACK: u64 = 4 << 30;
 
-/// Bytes that the instances of a runtime may have, and have.
+/// The least that is set aside for a result, and what is set aside for the result
+/// of any call while there is room for it, in bytes.
+const RESULT_LEAST: u64 = 2 << 20;
+const RESULT_USUAL: u64 = 64 << 20;
+/// A result that may be larger gets this part of what is left for results.
+const RESULT_PART: u64 = 8;
+
+/// Bytes of memory that everything the server does for its clients may take
+/// together: arguments, instances, what the host keeps for them, and results.
 #[derive(Debug)]
-pub(in crate::runtime) struct Total {
+pub struct TotalMemory {
     limit: u64,
     used: AtomicU64,
+    /// Of them, those set aside for results that calls may return.
+    set_aside: AtomicU64,
 }
 
-impl Total {
+/// Bytes that were taken from a [`TotalMemory`], given back when this is dropped.
+#[derive(Debug)]
+pub struct MemoryShare {
+    total: Arc<TotalMemory>,
+    bytes: u64,
+}
+
+/// Bytes set aside for the result of a call.
+#[derive(Debug)]
+pub(in crate::runtime) struct SetAside(MemoryShare);
+
+impl TotalMemory {
     /// `limit` in bytes.
-    pub fn new(limit: u64) -> Self {
-        Total {
+    pub fn new(limit: u64) -> Arc<Self> {
+        Arc::new(TotalMemory {
             limit,
             used: AtomicU64::new(0),
-        }
+            set_aside: AtomicU64::new(0),
+        })
     }
 
     /// Half of what this process may have of the machine, but enough for one call.
-    pub fn of_this_machine(one_call: u64) -> Self {
+    pub(in crate::runtime) fn of_this_machine(one_call: u64) -> Arc<Self> {
         static HALF: OnceLock<u64> = OnceLock::new();
         let half = *HALF.get_or_init(|| machine_memory().map_or(FALLBACK, |bytes| bytes / 2));
-        Total::new(half.max(one_call))
+        TotalMemory::new(half.max(one_call))
     }
 
-    /// Takes so many bytes, or says what the limit is.
-    pub fn take(&self, bytes: u64) -> Result<(), u64> {
+    /// Bytes that may be taken.
+    pub fn limit(&self) -> u64 {
+        self.limit
+    }
+
+    /// Bytes that are taken.
+    pub fn used(&self) -> u64 {
+        self.used.load(Ordering::Relaxed)
+    }
+
+    /// A share with nothing in it yet.
+    pub fn share(self: &Arc<Self>) -> MemoryShare {
+        MemoryShare {
+            total: Arc::clone(self),
+            bytes: 0,
+        }
+    }
+
+    /// Sets memory aside for a result that may take `most` bytes. All calls get
+    /// what is usual for as long as half of the memory has room for it; beyond it
+    /// each gets less, so that many calls in flight leave room for their instances.
+    ///
+    /// # Errors
+    ///
+    /// The limit, when not even the least is left.
+    pub(in crate::runtime) fn set_aside(self: &Arc<Self>, most: u64) -> Result<SetAside, u64> {
+        let mut share = self.share();
+        if most > 0 {
+            let left = (self.limit / 2).saturating_sub(self.set_aside.load(Ordering::Relaxed));
+            let fair = (left / RESULT_PART).max(RESULT_USUAL.min(left / 2));
+            let free = self.limit.saturating_sub(self.used()) / 2;
+            let bytes = fair.min(free).max(RESULT_LEAST).min(most);
+            share.take(bytes)?;
+            self.set_aside.fetch_add(bytes, Ordering::Relaxed);
+        }
+        Ok(SetAside(share))
+    }
+
+    fn take(&self, bytes: u64) -> Result<(), u64> {
         let more = |used: u64| used.checked_add(bytes).filter(|used| *used <= self.limit);
-        self.used
-            .fetch_update(Ordering::Relaxed, Ordering::Relaxed, more)
-            .map(drop)
-            .map_err(|_| self.limit)
+        let taken = self
+            .used
+            .fetch_update(Ordering::Relaxed, Ordering::Relaxed, more);
+        taken.map(drop).map_err(|used| {
+            let limit = self.limit;
+            tracing::debug!(
+                asked = bytes,
+                used,
+                limit,
+                "the server's memory is taken (`limits.total_memory`)"
+            );
+            limit
+        })
+    }
+}
+
+impl MemoryShare {
+    /// Takes so many bytes more.
+    ///
+    /// # Errors
+    ///
+    /// The limit of all together, when there are not as many left.
+    pub fn take(&mut self, bytes: u64) -> Result<(), u64> {
+        self.total.take(bytes)?;
+        self.bytes += bytes;
+        Ok(())
     }
 
-    pub fn give_back(&self, bytes: u64) {
-        self.used.fetch_sub(bytes, Ordering::Relaxed);
+    /// Gives so many bytes back, or as many as there are.
+    pub fn give_back(&mut self, bytes: u64) {
+        let bytes = bytes.min(self.bytes);
+        self.bytes -= bytes;
+        self.total.used.fetch_sub(bytes, Ordering::Relaxed);
+    }
+
+    /// Bytes in this share.
+    pub fn bytes(&self) -> u64 {
+        self.bytes
+    }
+}
+
+impl Drop for MemoryShare {
+    fn drop(&mut self) {
+        self.give_back(self.bytes);
+    }
+}
+
+impl SetAside {
+    /// How many bytes there are.
+    pub fn bytes(&self) -> u64 {
+        self.0.bytes
+    }
+}
+
+impl Drop for SetAside {
+    fn drop(&mut self) {
+        let bytes = self.bytes();
+        self.0.total.set_aside.fetch_sub(bytes, Ordering::Relaxed);
     }
 }
 
@@ -64,16 +173,38 @@ mod tests {
 
     #[test]
     fn what_is_taken_is_gone_until_it_is_given_back() {
-        let total = Total::new(10);
-        assert_eq!(total.take(7), Ok(()));
-        assert_eq!(total.take(4), Err(10));
-        assert_eq!(total.take(u64::MAX), Err(10));
-        total.give_back(7);
-        assert_eq!(total.take(10), Ok(()));
+        let total = TotalMemory::new(10);
+        let mut share = total.share();
+        assert_eq!(share.take(7), Ok(()));
+        assert_eq!(total.share().take(4), Err(10));
+        assert_eq!(total.share().take(u64::MAX), Err(10));
+        share.give_back(2);
+        assert_eq!((share.bytes(), total.used()), (5, 5));
+        drop(share);
+        assert_eq!(total.share().take(10), Ok(()));
+        assert_eq!(total.used(), 0);
     }
 
     #[test]
     fn one_call_always_fits() {
-        assert!(Total::of_this_machine(1 << 50).take(1 << 50).is_ok());
+        let total = TotalMemory::of_this_machine(1 << 50);
+        assert!(total.share().take(1 << 50).is_ok());
+    }
+
+    #[test]
+    fn results_leave_half_of_the_memory_to_instances() {
+        let total = TotalMemory::new(1 << 30);
+        let results: Vec<_> = (0..64)
+            .map(|_| total.set_aside(RESULT_USUAL).unwrap())
+            .collect();
+        let bytes: Vec<u64> = results.iter().map(SetAside::bytes).collect();
+        assert_eq!(bytes[..4], [RESULT_USUAL; 4], "{bytes:?}");
+        assert!(bytes.is_sorted_by(|a, b| a >= b), "{bytes:?}");
+        assert_eq!(bytes[63], RESULT_LEAST);
+        let most = (1 << 29) + 64 * RESULT_LEAST;
+        assert!(total.used() <= most, "{}", total.used());
+        drop(results);
+        assert_eq!(total.used(), 0);
+        assert_eq!(total.set_aside.load(Ordering::Relaxed), 0);
     }
 }

@@ -25,6 +25,10 @@ enum Problem {
     NoJson { what: &'static str },
     #[error("is nested too deep")]
     TooDeep,
+    #[error("and what stands before it need more memory than there is")]
+    TooLarge,
+    #[error("and what stands before it are too long as JSON")]
+    TooLong,
 }
 
 impl ValueError {
@@ -68,6 +72,24 @@ impl ValueError {
 
     pub(super) fn no_json(path: &Path<'_>, what: &'static str) -> Self {
         Self::new(path, Problem::NoJson { what })
+    }
+
+    pub(super) fn too_large(path: &Path<'_>) -> Self {
+        Self::new(path, Problem::TooLarge)
+    }
+
+    pub(super) fn too_long(path: &Path<'_>) -> Self {
+        Self::new(path, Problem::TooLong)
+    }
+
+    /// Whether the JSON of a result is longer than its limit.
+    pub fn is_too_long(&self) -> bool {
+        self.problem == Problem::TooLong
+    }
+
+    /// Whether the [`Budget`](super::Budget) was spent.
+    pub fn is_too_large(&self) -> bool {
+        self.problem == Problem::TooLarge
     }
 
     pub(super) fn too_deep(path: &Path<'_>) -> Self {

@@ -3,7 +3,7 @@
 //! | WIT | JSON |
 //! |---|---|
 //! | `bool`, `string` | boolean, string |
-//! | integers | integer; of 64 bits also a decimal string, on input |
+//! | integers | integer; also a decimal string, on input |
 //! | floats | number, or `"NaN"`, `"Infinity"`, `"-Infinity"` |
 //! | `char` | string of one character |
 //! | `list<u8>` | base64 string; also an array, on input |
@@ -16,10 +16,16 @@
 //! | `result` | `{"ok": value}` or `{"err": value}` |
 //!
 //! Fields of type `option` may be left out. Anything unknown is an error, so
-//! that a misspelt name is not silently ignored.
+//! that a misspelt name is not silently ignored. [`lenient`] has what is taken
+//! besides, from clients and models that write values in another way.
+//!
+//! Memory is charged to a [`Budget`] before it is allocated.
 
+mod budget;
 mod error;
+mod expected;
 mod from_json;
+pub mod lenient;
 mod number;
 mod path;
 mod to_json;
@@ -30,10 +36,13 @@ mod tests;
 use serde_json::{Map, Value};
 use wasmtime::component::{Type, Val};
 
+pub use budget::{Allowance, Budget, Spent, heap};
 pub use error::ValueError;
 
 use super::Outcome;
+use from_json::Reader;
 use path::Path;
+use to_json::{Text, Writer};
 
 /// Bytes in JSON, as RFC 4648 section 4 has them; padding may be missing on input.
 const BASE64: base64::engine::GeneralPurpose = base64::engine::GeneralPurpose::new(
@@ -54,66 +63,62 @@ pub enum Returned {
     Err(Value),
 }
 
+/// What the JSON of a result may take.
+pub struct Room<'b> {
+    /// The server's memory.
+    pub memory: &'b mut dyn Budget,
+    /// Bytes of text; what is left of them afterwards.
+    pub text: &'b mut u64,
+}
+
 /// Converts named arguments to the values of `params`, in their order.
 ///
 /// # Errors
 ///
 /// The first argument that is missing, unknown or of the wrong type, with its
-/// path: `args.items[3].price`.
+/// path: `args.items[3].price`; or the first for which the memory is spent.
 pub fn arguments(
     args: &Map<String, Value>,
     params: &[(String, Type)],
+    memory: &mut dyn Budget,
 ) -> Result<Vec<Val>, ValueError> {
-    let path = Path::new("args");
     let fields: Vec<(&str, Type)> = params
         .iter()
         .map(|(name, ty)| (name.as_str(), ty.clone()))
         .collect();
-    let values = from_json::fields(args, &fields, &path)?;
+    let values = Reader { budget: memory }.fields(args, &fields, &Path::new("args"))?;
     Ok(values.into_iter().map(|(_, value)| value).collect())
-}
-
-/// Converts one value of type `ty` from JSON. `name` starts the path in errors.
-///
-/// # Errors
-///
-/// As for [`arguments`].
-pub fn from_json(json: &Value, ty: &Type, name: &str) -> Result<Val, ValueError> {
-    from_json::value(json, ty, &Path::new(name))
-}
-
-/// Converts one value of type `ty` to JSON.
-///
-/// # Errors
-///
-/// When the value has no JSON form (a resource, a stream) or is not of the type.
-pub fn to_json(value: &Val, ty: &Type) -> Result<Value, ValueError> {
-    to_json::value(value, ty, &Path::new("result"))
 }
 
 /// Converts the results of a call; see [`Outcome`].
 ///
 /// # Errors
 ///
-/// As for [`to_json`].
-pub fn returned(values: &[Val], types: &[Type], outcome: Outcome) -> Result<Returned, ValueError> {
-    let (Some(value), Some(ty)) = (values.first(), types.first()) else {
+/// When a value has no JSON form (a resource, a stream) or is not of the type,
+/// or when there is no room for the JSON.
+pub fn returned(
+    values: Vec<Val>,
+    types: &[Type],
+    outcome: Outcome,
+    room: Room<'_>,
+) -> Result<Returned, ValueError> {
+    let (Some(value), Some(ty)) = (values.into_iter().next(), types.first()) else {
         return Ok(Returned::Ok(Value::Null));
     };
-    match (outcome, value, ty) {
+    let path = Path::new("result");
+    let mut writer = Writer {
+        budget: room.memory,
+        text: Text(*room.text),
+    };
+    let returned = match (outcome, value, ty) {
         (Outcome::Result, Val::Result(Ok(value)), Type::Result(ty)) => {
-            payload(value.as_deref(), ty.ok()).map(Returned::Ok)
+            writer.payload(value, ty.ok(), &path).map(Returned::Ok)
         }
         (Outcome::Result, Val::Result(Err(value)), Type::Result(ty)) => {
-            payload(value.as_deref(), ty.err()).map(Returned::Err)
+            writer.payload(value, ty.err(), &path).map(Returned::Err)
         }
-        _ => to_json(value, ty).map(Returned::Ok),
-    }
-}
-
-fn payload(value: Option<&Val>, ty: Option<Type>) -> Result<Value, ValueError> {
-    match (value, ty) {
-        (Some(value), Some(ty)) => to_json(value, &ty),
-        _ => Ok(Value::Null),
-    }
+        (_, value, ty) => writer.value(value, ty, &path).map(Returned::Ok),
+    };
+    *room.text = writer.text.0;
+    returned
 }

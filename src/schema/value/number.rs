@@ -3,6 +3,8 @@
 use serde_json::{Number, Value};
 use wasmtime::component::{Type, Val};
 
+use super::lenient;
+
 /// Doubles are exact integers up to here.
 const MAX_EXACT: f64 = 9_007_199_254_740_992.0;
 
@@ -19,15 +21,20 @@ pub(super) fn integer(json: &Value, ty: &Type) -> Option<Option<Val>> {
         Type::S8 => within(whole(json), Val::S8),
         Type::S16 => within(whole(json), Val::S16),
         Type::S32 => within(whole(json), Val::S32),
-        Type::U64 => within(whole(json).or_else(|| decimal(json)), Val::U64),
-        Type::S64 => within(whole(json).or_else(|| decimal(json)), Val::S64),
+        Type::U64 => within(whole(json), Val::U64),
+        Type::S64 => within(whole(json), Val::S64),
         _ => return None,
     })
 }
 
-/// `5` and, since JSON Schema calls it an integer too, `5.0`.
+/// `5`, `5.0` since JSON Schema calls it an integer too, and `"5"` from clients
+/// whose numbers are doubles, or that write all arguments as text.
 fn whole(json: &Value) -> Option<i128> {
-    let number = json.as_number()?;
+    let number = match json {
+        Value::String(text) => return lenient::integer(text),
+        Value::Number(number) => number,
+        _ => return None,
+    };
     if let Some(number) = number.as_i64() {
         return Some(number.into());
     }
@@ -36,14 +43,6 @@ fn whole(json: &Value) -> Option<i128> {
     }
     let number = number.as_f64()?;
     (number.fract() == 0.0 && number.abs() <= MAX_EXACT).then_some(number as i128)
-}
-
-/// For clients whose numbers are doubles.
-fn decimal(json: &Value) -> Option<i128> {
-    let text = json.as_str()?;
-    let digits = text.strip_prefix('-').unwrap_or(text);
-    let plain = (1..=20).contains(&digits.len()) && digits.bytes().all(|b| b.is_ascii_digit());
-    plain.then(|| text.parse().ok()).flatten()
 }
 
 /// The range of an integer type, in words; `None` for any other.
@@ -71,7 +70,7 @@ pub(super) fn float64(json: &Value) -> Option<f64> {
             "NaN" => Some(f64::NAN),
             "Infinity" => Some(f64::INFINITY),
             "-Infinity" => Some(f64::NEG_INFINITY),
-            _ => None,
+            text => lenient::number(text)?.as_f64(),
         },
         _ => None,
     }

@@ -25,7 +25,7 @@ async fn functions_of_the_world_and_of_interfaces() {
         interface: Some("test:calc/math@1.0.0".into()),
         function: "add".into(),
     };
-    let args = args.as_object().unwrap();
+    let args = args.as_object().unwrap().clone();
     let sandbox = Sandbox::deny_all();
     assert_eq!(
         program
@@ -113,7 +113,7 @@ async fn the_granted_environment_is_the_config_store() {
     let program = installed.program();
     let ask = async |sandbox: &Sandbox| {
         let args = json!({"key": "CITY"});
-        let args = args.as_object().unwrap();
+        let args = args.as_object().unwrap().clone();
         program
             .call(&export("get"), args, sandbox, &CancellationToken::new())
             .await

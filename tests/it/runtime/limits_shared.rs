@@ -40,7 +40,7 @@ async fn all_calls_share_the_servers_memory() {
     assert_eq!(error.code(), "server-memory-limit", "{error}");
     assert_eq!(
         error.to_string(),
-        "All running tools together need more than 64 MiB of memory"
+        "All calls together need more than 64 MiB of the server's memory"
     );
     // What a call held is free when it has ended.
     held.abort();

@@ -160,7 +160,7 @@ async fn what_no_grant_raises() {
     let client = place.stdio().await;
     client.load(&place.component("hog.wat", HOG)).await;
     client.load(&place.component("clocks.wat", CLOCKS)).await;
-    let parts = place.component("parts.wat", &many_memories(100));
+    let parts = place.component("parts.wat", &many_memories(16));
     client.load(&parts).await;
     let limits = [
         (
@@ -186,7 +186,7 @@ async fn what_no_grant_raises() {
         (
             "f",
             "resource-limit",
-            "The component is made of more than 100 memories",
+            "The component is made of more than 16 memories",
         ),
     ];
     for (tool, code, message) in limits {

@@ -9,4 +9,6 @@ mod limits;
 pub mod limits_denials;
 mod limits_shared;
 mod limits_told;
+mod pool;
 mod redaction;
+mod values;

@@ -35,7 +35,7 @@ async fn results_and_error_values_are_cleaned() {
         let called = program
             .call(
                 &export(function),
-                &Map::new(),
+                Map::new(),
                 sandbox,
                 &CancellationToken::new(),
             )

@@ -102,7 +102,7 @@ impl Files {
         let args: Map<_, _> = Map::from_iter([("steps".to_owned(), json!(steps))]);
         let called = self
             .program
-            .call(&export("run"), &args, sandbox, &CancellationToken::new())
+            .call(&export("run"), args, sandbox, &CancellationToken::new())
             .await;
         let Returned::Ok(answers) = called.outcome.unwrap() else {
             panic!("the guest answers with a list");

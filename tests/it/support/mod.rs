@@ -8,6 +8,7 @@ pub mod components;
 pub mod components_files;
 pub mod components_limits;
 pub mod components_rt;
+pub mod components_values;
 pub mod cut;
 pub mod dns;
 pub mod escape;

@@ -78,7 +78,7 @@ impl NetworkGuest {
         let arguments: Map<String, Value> = serde_json::from_value(arguments).unwrap();
         let export = export(function);
         self.program
-            .call(&export, &arguments, sandbox, &CancellationToken::new())
+            .call(&export, arguments, sandbox, &CancellationToken::new())
             .await
     }
 

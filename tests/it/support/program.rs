@@ -71,12 +71,7 @@ pub async fn call(program: &Program, function: &str, args: Value) -> Result<Retu
     let args: Map<String, Value> = serde_json::from_value(args).unwrap();
     let sandbox = Sandbox::deny_all();
     program
-        .call(
-            &export(function),
-            &args,
-            &sandbox,
-            &CancellationToken::new(),
-        )
+        .call(&export(function), args, &sandbox, &CancellationToken::new())
         .await
         .outcome
 }

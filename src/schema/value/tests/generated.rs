@@ -4,10 +4,10 @@ use proptest::prelude::*;
 use serde_json::{Value, json};
 use wasmtime::component::Val;
 
-use super::runtime_type;
+use super::{from_json, runtime_type, to_json};
 use crate::schema::make_exact;
 use crate::schema::tests::strict::{check_result, check_tool};
-use crate::schema::value::{Returned, from_json, returned, to_json};
+use crate::schema::value::{Allowance, Returned, Room, returned};
 use crate::schema::{Callable, describe};
 
 /// A WIT type that has JSON.
@@ -203,7 +203,8 @@ proptest! {
         prop_assert_eq!(back.as_ref(), Ok(&val), "{} as {}", exact, text);
         let args = json!({ "x": exact });
         check_result(&json!(tool.input_schema), &args);
-        if let Returned::Ok(result) = returned(&[val], &[ty], tool.outcome).expect("as above") {
+        let room = Room { memory: &mut Allowance(usize::MAX), text: &mut u64::MAX };
+        if let Returned::Ok(result) = returned(vec![val], &[ty], tool.outcome, room).expect("as above") {
             let mut output = json!({ "result": result });
             make_exact(&mut output);
             check_result(&json!(tool.output_schema), &output);

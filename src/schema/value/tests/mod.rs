@@ -8,10 +8,32 @@ use serde_json::{Value, json};
 use wasmtime::component::{Component, Type, Val, types::ComponentItem};
 use wasmtime::{Config, Engine};
 
-use super::{Returned, ValueError, arguments, from_json, returned, to_json};
+use super::{
+    Allowance, Path, Reader, Returned, Room, Text, ValueError, Writer, arguments, returned,
+};
 use crate::error::Diagnose;
 use crate::schema::tests::component;
 use crate::schema::{Outcome, features};
+
+/// Converts one value from JSON, with all the memory it wants.
+fn from_json(json: &Value, ty: &Type, name: &str) -> Result<Val, ValueError> {
+    let budget = &mut Allowance(usize::MAX);
+    Reader { budget }.value(json, ty, &Path::new(name))
+}
+
+/// Converts one value to JSON, and checks that its text was counted right.
+fn to_json(value: &Val, ty: &Type) -> Result<Value, ValueError> {
+    let writer = |text| Writer {
+        budget: &mut Allowance(usize::MAX),
+        text: Text(text),
+    };
+    let path = Path::new("result");
+    let mut wide = writer(u64::MAX);
+    let json = wide.value(value.clone(), ty, &path)?;
+    let length = json.to_string().len() as u64;
+    assert_eq!(u64::MAX - wide.text.0, length, "{json}");
+    Ok(json)
+}
 
 fn engine() -> &'static Engine {
     static ENGINE: OnceLock<Engine> = OnceLock::new();
@@ -97,7 +119,7 @@ fn integers_are_exact_and_in_range() {
     for (wit, json) in [
         ("u8", json!(-1)),
         ("u8", json!(1.5)),
-        ("u8", json!("1")),
+        ("u8", json!("256")),
         ("u8", json!(null)),
         ("u64", json!("18446744073709551616")),
         ("u64", json!("+1")),
@@ -121,7 +143,7 @@ fn floats_keep_their_digits() {
     );
     both_ways(&ty("f32"), json!("Infinity"), Val::Float32(f32::INFINITY));
     assert_eq!(from_json(&json!(3), &ty("f32"), "x"), Ok(Val::Float32(3.0)));
-    for json in [json!(1e39), json!("infinity"), json!("1.5"), json!(true)] {
+    for json in [json!(1e39), json!("infinity"), json!("1.5x"), json!(true)] {
         assert!(from_json(&json, &ty("f32"), "x").is_err(), "{json}");
     }
 }
@@ -286,7 +308,10 @@ fn the_path_leads_to_the_mistake() {
         ("items".to_owned(), named("list<item>")),
         ("dry".to_owned(), ty("option<bool>")),
     ];
-    let call = |json: Value| arguments(json.as_object().expect("an object"), &params);
+    let call = |json: Value| {
+        let memory = &mut Allowance(usize::MAX);
+        arguments(json.as_object().expect("an object"), &params, memory)
+    };
     let item = |price: Value| json!({ "name": "n", "price": price });
     let error = call(
         json!({ "items": [item(json!(1)), item(json!(1)), item(json!(1)), item(json!("3 €"))] }),
@@ -325,7 +350,12 @@ fn the_outer_result_is_the_outcome_of_the_call() {
     let types = [ty("result<u8, string>")];
     let ok = Val::Result(Ok(Some(Box::new(Val::U8(1)))));
     let err = Val::Result(Err(Some(Box::new(Val::String("no".into())))));
-    let outcome = |val, outcome| returned(&[val], &types, outcome).unwrap();
+    let returned = |values, types: &[Type], outcome| {
+        let memory = &mut Allowance(usize::MAX);
+        let text = &mut u64::MAX;
+        returned(values, types, outcome, Room { memory, text })
+    };
+    let outcome = |val, outcome| returned(vec![val], &types, outcome).unwrap();
     assert_eq!(outcome(ok.clone(), Outcome::Result), Returned::Ok(json!(1)));
     assert_eq!(outcome(err, Outcome::Result), Returned::Err(json!("no")));
     assert_eq!(
@@ -333,7 +363,7 @@ fn the_outer_result_is_the_outcome_of_the_call() {
         Returned::Ok(json!({ "ok": 1 }))
     );
     assert_eq!(
-        returned(&[], &[], Outcome::Plain),
+        returned(Vec::new(), &[], Outcome::Plain),
         Ok(Returned::Ok(Value::Null))
     );
 }
@@ -349,4 +379,71 @@ fn values_of_another_type_are_errors() {
     ] {
         assert!(to_json(&val, &ty(wit)).is_err(), "{wit}");
     }
+}
+
+#[test]
+fn what_clients_are_known_to_send_instead() {
+    let takes = |wit: &str, sent: Value, plain: Value| {
+        let ty = named(wit);
+        let meant = from_json(&plain, &ty, "x").expect("the plain form is right");
+        assert_eq!(from_json(&sent, &ty, "x"), Ok(meant), "{wit} {sent}");
+    };
+    // Objects and arrays as the text of their JSON.
+    let item = json!({ "name": "[1]", "price": 1 });
+    takes("item", json!(item.to_string()), item.clone());
+    takes("list<item>", json!(format!(" [{item}]")), json!([item]));
+    takes("list<item>", json!([item.to_string()]), json!([item]));
+    takes("option<item>", json!(item.to_string()), item);
+    takes("list<u8>", json!("[1, 2]"), json!([1, 2]));
+    takes("tuple<u8, bool>", json!("[1, true]"), json!([1, true]));
+    takes("mode", json!("[\"read\"]"), json!(["read"]));
+    let circle = json!({ "tag": "circle", "val": 1 });
+    takes("shape", json!(circle.to_string()), circle);
+    takes("result<u8>", json!("{\"ok\": 1}"), json!({ "ok": 1 }));
+    // Numbers and booleans as text.
+    takes("u8", json!("200"), json!(200));
+    takes("s32", json!("-7"), json!(-7));
+    takes("f64", json!("-1.5e3"), json!(-1500));
+    takes("bool", json!("true"), json!(true));
+    // An empty array for an object without members, null for what is absent.
+    takes("map<string, u8>", json!([]), json!({}));
+    let dot = json!({ "tag": "dot" });
+    takes("shape", json!({ "tag": "dot", "val": null }), dot);
+    // A text stays one.
+    takes("string", json!("[1]"), json!("[1]"));
+    for (wit, sent) in [
+        ("item", json!("{")),
+        ("item", json!("[1,")),
+        ("item", json!("null")),
+        ("item", json!("7")),
+        ("item", json!("{\"name\": \"n\"}")),
+        ("list<u8>", json!("[1, 256]")),
+        ("list<string>", json!("\"[]\"")),
+        ("bool", json!("yes")),
+        ("bool", json!(1)),
+        ("u8", json!("1.5")),
+        ("f64", json!("1,5")),
+        ("level", json!("[\"low\"]")),
+    ] {
+        assert!(from_json(&sent, &named(wit), "x").is_err(), "{wit} {sent}");
+    }
+}
+
+#[test]
+fn memory_is_charged_before_it_is_taken() {
+    let options: String = (0..100).map(|n| format!("a{n}: option<u8>,")).collect();
+    let ty = runtime_type(&format!("record wide {{ {options} }}"), "list<wide>").0;
+    let json = json!([{}, {}, {}]);
+    let spent = |bytes: usize| {
+        let mut allowance = Allowance(bytes);
+        let budget = &mut allowance;
+        let outcome = Reader { budget }.value(&json, &ty, &Path::new("x"));
+        outcome.map(|_| bytes - allowance.0)
+    };
+    let needed = spent(usize::MAX).unwrap();
+    // A name takes no less than the least allocation, and 24 bytes beside its value.
+    let least = 3 * 100 * (32 + 24 + size_of::<Val>());
+    assert!(needed >= least, "{needed} < {least}");
+    assert_eq!(spent(needed), Ok(needed));
+    assert!(spent(needed - 1).unwrap_err().is_too_large());
 }

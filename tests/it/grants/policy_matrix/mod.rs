@@ -10,7 +10,7 @@ use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::Ordering::SeqCst;
 
-use serde_json::{Value, json};
+use serde_json::{Map, Value, json};
 use tokio_util::sync::CancellationToken;
 use wassette::error::Diagnose;
 use wassette::policy::Policy;
@@ -203,10 +203,10 @@ impl Limited {
     async fn tries(&self, probe: Probe, policy: &str) -> Verdict {
         let sandbox = sandbox(policy, Path::new("/"));
         let answer = async |program: &Program, function, arguments: Value| {
-            let arguments = serde_json::from_value(arguments).unwrap();
+            let arguments: Map<String, Value> = serde_json::from_value(arguments).unwrap();
             let export = export(function);
             program
-                .call(&export, &arguments, &sandbox, &CancellationToken::new())
+                .call(&export, arguments, &sandbox, &CancellationToken::new())
                 .await
                 .outcome
         };
