@@ -6,6 +6,7 @@ use serde_json::{Map, Value, json};
 use super::super::extras::{PassOver, pass_over};
 use super::super::offer::Effect;
 use super::{Builtin, Failure};
+use crate::schema::value::lenient;
 
 impl Builtin {
     /// Puts arguments into the words of the schema, and returns the names of
@@ -13,7 +14,7 @@ impl Builtin {
     ///
     /// - `null` is absent;
     /// - `id` and `component_id`, and `path` and `uri`, mean the same;
-    /// - objects and lists may be the text of their JSON, `[]` may be `{}`.
+    /// - objects, lists, numbers and booleans may be text, `[]` may be `{}`.
     ///
     /// # Errors
     ///
@@ -33,7 +34,11 @@ impl Builtin {
         }
         let schema = &self.tool().input_schema;
         let passed_over = pass_over(arguments, schema, self.passes_over());
-        coerce_members(arguments, schema);
+        for (name, value) in arguments.iter_mut() {
+            if let Some(schema) = schema.get("properties").and_then(|known| known.get(name)) {
+                lenient::settle(value, schema);
+            }
+        }
         Ok(passed_over)
     }
 
@@ -60,47 +65,5 @@ impl Builtin {
 
 /// Takes the text of an object, and `[]`, for the object.
 pub(in crate::mcp) fn tolerate_object(value: &mut Value) {
-    let any_object = Map::from_iter([("type".to_owned(), json!("object"))]);
-    coerce(value, &any_object);
-}
-
-fn coerce_members(members: &mut Map<String, Value>, schema: &Map<String, Value>) {
-    let Some(Value::Object(properties)) = schema.get("properties") else {
-        return;
-    };
-    for (name, value) in members.iter_mut() {
-        if let Some(Value::Object(schema)) = properties.get(name) {
-            coerce(value, schema);
-        }
-    }
-}
-
-fn coerce(value: &mut Value, schema: &Map<String, Value>) {
-    let kind = schema.get("type").and_then(Value::as_str);
-    let fits = |value: &Value| match kind {
-        Some("object") => value.is_object(),
-        Some("array") => value.is_array(),
-        _ => false,
-    };
-    if let Value::String(text) = &*value
-        && let Ok(parsed) = serde_json::from_str(text)
-        && fits(&parsed)
-    {
-        *value = parsed;
-    }
-    match value {
-        Value::Array(items) if items.is_empty() && kind == Some("object") => {
-            *value = Value::Object(Map::new());
-        }
-        Value::Object(members) if kind == Some("object") => {
-            if schema
-                .get("properties")
-                .is_some_and(|known| *known != json!({}))
-            {
-                members.retain(|_, value| !value.is_null());
-            }
-            coerce_members(members, schema);
-        }
-        _ => {}
-    }
+    lenient::settle(value, &json!({ "type": "object" }));
 }

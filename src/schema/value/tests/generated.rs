@@ -203,7 +203,8 @@ proptest! {
         prop_assert_eq!(back.as_ref(), Ok(&val), "{} as {}", exact, text);
         let args = json!({ "x": exact });
         check_result(&json!(tool.input_schema), &args);
-        let room = Room { memory: &mut Allowance(usize::MAX), text: &mut u64::MAX };
+        let mut text_left = u64::MAX;
+        let room = Room { memory: &mut Allowance(usize::MAX), text: &mut text_left };
         if let Returned::Ok(result) = returned(vec![val], &[ty], tool.outcome, room).expect("as above") {
             let mut output = json!({ "result": result });
             make_exact(&mut output);

@@ -23,15 +23,13 @@ fn from_json(json: &Value, ty: &Type, name: &str) -> Result<Val, ValueError> {
 
 /// Converts one value to JSON, and checks that its text was counted right.
 fn to_json(value: &Val, ty: &Type) -> Result<Value, ValueError> {
-    let writer = |text| Writer {
+    let mut writer = Writer {
         budget: &mut Allowance(usize::MAX),
-        text: Text(text),
+        text: Text(u64::MAX),
     };
-    let path = Path::new("result");
-    let mut wide = writer(u64::MAX);
-    let json = wide.value(value.clone(), ty, &path)?;
+    let json = writer.value(value.clone(), ty, &Path::new("result"))?;
     let length = json.to_string().len() as u64;
-    assert_eq!(u64::MAX - wide.text.0, length, "{json}");
+    assert_eq!(u64::MAX - writer.text.0, length, "{json}");
     Ok(json)
 }
 
@@ -352,7 +350,8 @@ fn the_outer_result_is_the_outcome_of_the_call() {
     let err = Val::Result(Err(Some(Box::new(Val::String("no".into())))));
     let returned = |values, types: &[Type], outcome| {
         let memory = &mut Allowance(usize::MAX);
-        let text = &mut u64::MAX;
+        let mut left = u64::MAX;
+        let text = &mut left;
         returned(values, types, outcome, Room { memory, text })
     };
     let outcome = |val, outcome| returned(vec![val], &types, outcome).unwrap();
