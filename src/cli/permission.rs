@@ -57,6 +57,9 @@ enum What {
         /// What may be done there
         #[arg(long, required = true, value_delimiter = ',', value_name = "MODES")]
         access: Vec<Mode>,
+        /// What may be added to the files: bytes, or with a unit, such as `1Gi`
+        #[arg(long, value_parser = parse_size, value_name = "SIZE")]
+        quota: Option<u64>,
     },
     /// A host, or a network of addresses
     Network {
@@ -128,14 +131,19 @@ impl Permission {
 impl What {
     fn named(self) -> Result<(ComponentId, Granted), Failure> {
         Ok(match self {
-            What::Storage { id, uri, access } => {
+            What::Storage {
+                id,
+                uri,
+                access,
+                quota,
+            } => {
                 let access = access.into_iter().fold(Access::NONE, |all, mode| {
                     all | match mode {
                         Mode::Read => Access::READ,
                         Mode::Write => Access::WRITE,
                     }
                 });
-                (id, Granted::Storage(StorageRule { uri, access }))
+                (id, Granted::Storage(StorageRule { uri, access, quota }))
             }
             What::Network { id, host } => (id, Granted::Network(host)),
             What::EnvironmentVariable {

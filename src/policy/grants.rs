@@ -67,7 +67,13 @@ impl Policy {
             .iter()
             .filter(|rule| rule.uri.covers(&asked.uri))
             .fold(Access::NONE, |access, rule| access | rule.access);
-        covered.contains(asked.access)
+        let quotas = self
+            .storage
+            .allow
+            .iter()
+            .filter(|rule| rule.uri.covers(&asked.uri));
+        let quota = quotas.filter_map(|rule| rule.quota).max();
+        covered.contains(asked.access) && (asked.quota.is_none() || quota >= asked.quota)
     }
 
     /// The deny, as the policy writes it, that takes all of a permission away.
@@ -106,7 +112,10 @@ impl Policy {
                     .iter_mut()
                     .find(|known| known.uri == rule.uri);
                 match same {
-                    Some(known) => known.access = known.access | rule.access,
+                    Some(known) => {
+                        known.access = known.access | rule.access;
+                        known.quota = rule.quota.or(known.quota);
+                    }
                     None => self.storage.allow.push(rule),
                 }
             }
@@ -136,6 +145,9 @@ impl Policy {
                 for known in &mut self.storage.allow {
                     if known.uri == rule.uri {
                         known.access = known.access - rule.access;
+                        if !known.access.contains(Access::WRITE) {
+                            known.quota = None;
+                        }
                     }
                 }
                 self.storage.allow.retain(|known| !known.access.is_none());

@@ -30,7 +30,7 @@ pub use quantity::{
     Bytes, Span, format_duration, format_size, parse_bytes, parse_duration, parse_size, parse_span,
 };
 pub use storage::{
-    Access, Base, StoragePermissions, StorageRoot, StorageRule, StorageRules, StorageUri,
+    Access, Base, Quota, StoragePermissions, StorageRoot, StorageRule, StorageRules, StorageUri,
 };
 
 /// The JSON Schema of the document, for editors.

@@ -5,6 +5,7 @@ use std::fmt;
 use super::environment::{EnvironmentRule, ValueSource};
 use super::limits::LimitRule;
 use super::network::{Host, Hosts, NetworkRule};
+use super::quantity;
 use super::storage::{Base, StorageRule};
 
 /// One thing that a component is, or asks to be, permitted.
@@ -67,16 +68,19 @@ fn storage(rule: &StorageRule, f: &mut fmt::Formatter<'_>) -> fmt::Result {
     let tree = path.strip_suffix("**");
     match tree.map(|tree| tree.trim_end_matches('/')) {
         Some("") if rule.uri.base() == Base::Root => {
-            return write!(f, "{access} every file of this machine");
+            write!(f, "{access} every file of this machine")?;
         }
         Some("") => write!(f, "{access} every file")?,
         Some(tree) => write!(f, "{access} files under `{tree}`")?,
         None if path.contains('*') => write!(f, "{access} files that match `{path}`")?,
         None => write!(f, "{access} `{path}` alone")?,
     }
-    match rule.uri.base() {
-        Base::Root => Ok(()),
-        Base::WorkingDirectory => f.write_str(" in the server's working directory"),
+    if rule.uri.base() == Base::WorkingDirectory {
+        f.write_str(" in the server's working directory")?;
+    }
+    match rule.quota {
+        Some(bytes) => write!(f, ", adding up to {}", quantity::format_size(bytes)),
+        None => Ok(()),
     }
 }
 

@@ -54,9 +54,21 @@ pub fn create_private(dir: &Path) -> io::Result<()> {
 
 /// Forces a file's bytes, or a directory's entries, to disk.
 pub(super) fn sync(path: &Path) -> Result<(), StoreError> {
-    File::open(path)
-        .and_then(|file| file.sync_all())
-        .map_err(StoreError::io("sync", path))
+    flush(path).map_err(StoreError::io("sync", path))
+}
+
+#[cfg(unix)]
+pub(super) fn flush(path: &Path) -> io::Result<()> {
+    File::open(path)?.sync_all()
+}
+
+/// Windows flushes only what is open for writing, and no directories.
+#[cfg(not(unix))]
+pub(super) fn flush(path: &Path) -> io::Result<()> {
+    match path.is_dir() {
+        true => Ok(()),
+        false => File::options().write(true).open(path)?.sync_all(),
+    }
 }
 
 /// Opens the file that a lock is on, creating it at first use, for its owner

@@ -164,7 +164,7 @@ impl Note {
         let mut file = File::create(dir.join(NOTE))?;
         file.write_all(&serde_json::to_vec(self)?)?;
         file.sync_all()?;
-        File::open(dir)?.sync_all()
+        disk::flush(dir)
     }
 }
 

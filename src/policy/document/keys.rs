@@ -59,9 +59,17 @@ pub const NETWORK_RULE: Keys = Keys {
     ],
 };
 
-pub const STORAGE_RULE: Keys = Keys {
-    known: &["uri", "access"],
+pub const STORAGE_ALLOW: Keys = Keys {
+    known: &["uri", "access", "quota"],
     refused: &[("path", "give a `uri`: `fs:///data/**`")],
+};
+
+pub const STORAGE_DENY: Keys = Keys {
+    known: &["uri", "access"],
+    refused: &[
+        ("path", "give a `uri`: `fs:///data/**`"),
+        ("quota", "a deny leaves nothing to be counted"),
+    ],
 };
 
 pub const ENVIRONMENT_RULE: Keys = Keys {

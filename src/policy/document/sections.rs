@@ -8,6 +8,7 @@ use crate::policy::environment::{EnvironmentPermissions, EnvironmentRule, ValueS
 use crate::policy::error::PolicyError;
 use crate::policy::limits::{LimitRule, Limits};
 use crate::policy::network::{NetworkPermissions, NetworkRule};
+use crate::policy::quantity;
 use crate::policy::storage::{Access, StoragePermissions, StorageRule, StorageUri};
 
 /// Entries of one list, at most.
@@ -57,21 +58,31 @@ pub fn storage(reader: Reader) -> Result<StoragePermissions, PolicyError> {
 }
 
 pub fn storage_allow(reader: Reader) -> Result<StorageRule, PolicyError> {
-    let mut fields = reader.fields(&keys::STORAGE_RULE)?;
-    Ok(StorageRule {
-        uri: uri(fields.need("uri")?)?,
-        access: access(fields.need("access")?)?,
-    })
+    let mut fields = reader.fields(&keys::STORAGE_ALLOW)?;
+    let uri = uri(fields.need("uri")?)?;
+    let access = access(fields.need("access")?)?;
+    let quota = match fields.take("quota") {
+        None => None,
+        Some(quota) => {
+            let spot = quota.spot.clone();
+            if !access.contains(Access::WRITE) {
+                return Err(spot.wrong("a quota is for what may be written"));
+            }
+            Some(spot.mark(quantity::parse_size(&quota.text_or_number()?))?)
+        }
+    };
+    Ok(StorageRule { uri, access, quota })
 }
 
 fn storage_deny(reader: Reader) -> Result<StorageRule, PolicyError> {
-    let mut fields = reader.fields(&keys::STORAGE_RULE)?;
+    let mut fields = reader.fields(&keys::STORAGE_DENY)?;
     Ok(StorageRule {
         uri: uri(fields.need("uri")?)?,
         access: match fields.take("access") {
             Some(list) => access(list)?,
             None => Access::READ_WRITE,
         },
+        quota: None,
     })
 }
 

@@ -7,6 +7,7 @@ use super::VERSION;
 use crate::policy::environment::{EnvironmentRule, ValueSource};
 use crate::policy::limits::{LimitRule, Limits};
 use crate::policy::network::NetworkRule;
+use crate::policy::quantity;
 use crate::policy::storage::StorageRule;
 use crate::policy::{Permission, Policy};
 
@@ -23,9 +24,12 @@ impl Serialize for NetworkRule {
 
 impl Serialize for StorageRule {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        let mut map = serializer.serialize_map(Some(2))?;
+        let mut map = serializer.serialize_map(None)?;
         map.serialize_entry("uri", &self.uri.to_string())?;
         map.serialize_entry("access", &self.access.names())?;
+        if let Some(bytes) = self.quota {
+            map.serialize_entry("quota", &quantity::format_size(bytes))?;
+        }
         map.end()
     }
 }

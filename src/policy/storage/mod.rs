@@ -8,7 +8,7 @@ mod uri;
 use std::path::Path;
 
 pub use access::Access;
-pub use rules::{StorageRoot, StorageRules};
+pub use rules::{Quota, StorageRoot, StorageRules};
 pub use uri::{Base, StorageUri};
 
 /// One line of a storage list.
@@ -17,6 +17,9 @@ pub struct StorageRule {
     pub uri: StorageUri,
     /// Never none. In a deny: what is taken away.
     pub access: Access,
+    /// Bytes that may be added to the files; the server's own limit where it is
+    /// none, and in a deny.
+    pub quota: Option<u64>,
 }
 
 /// Paths; nothing is there unless allowed, and a deny wins.

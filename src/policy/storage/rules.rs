@@ -20,6 +20,7 @@ pub struct StorageRules {
 struct Rule {
     pattern: Pattern,
     access: Access,
+    quota: Option<u64>,
     /// How many leading segments are the working directory's.
     relative: Option<usize>,
 }
@@ -39,9 +40,18 @@ impl Rule {
         Some(Rule {
             pattern: Pattern::new(segments)?,
             access: rule.access,
+            quota: rule.quota,
             relative,
         })
     }
+}
+
+/// How much may be added to the files that a rule is about.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Quota {
+    /// Which allow sets it; none for all files for which none does.
+    pub rule: Option<usize>,
+    pub bytes: Option<u64>,
 }
 
 /// A directory to open for a guest before it starts.
@@ -74,6 +84,21 @@ impl StorageRules {
         };
         union(&self.allow, |pattern| pattern.matches(&path))
             - union(&self.deny, |pattern| pattern.matches(&path))
+    }
+
+    /// The highest quota that an allow of writing sets for a path.
+    pub fn quota(&self, path: &Path) -> Quota {
+        let allow = self.allow.iter().enumerate();
+        let set = allow.filter_map(|(at, rule)| Some((rule.quota?, at, rule)));
+        let path = names(path).unwrap_or_default();
+        let about = set.filter(|(_, _, rule)| {
+            rule.access.contains(Access::WRITE) && rule.pattern.matches(&path)
+        });
+        let most = about.max_by_key(|(bytes, _, _)| *bytes);
+        Quota {
+            rule: most.map(|(_, at, _)| at),
+            bytes: most.map(|(bytes, _, _)| bytes),
+        }
     }
 
     /// What a deny takes from the file or directory itself.

@@ -40,9 +40,6 @@ fn documents() {
         "version: '1.0'\ndescription: &a text\npermissions: {}",
         "version: &a '1.0'\ndescription: *a",
         "version: !custom '1.0'",
-        "version: !!binary MS4w",
-        "!!binary dmVyc2lvbg==: '1.0'",
-        "version: '1.0'\npermissions: !!set {network: {}}",
         "version: '1.0'\n---\nversion: '1.0'",
         "version: '1.0'\npermissions:\n  network:\n    allow:\n      - host: a.example\n        host: b.example",
         "version: '1.0'\npermissions:\n  <<: {network: {}}",
@@ -83,4 +80,17 @@ fn floods() {
         ("a key of 900 characters", key),
     ];
     insta::assert_snapshot!(refusals(texts.into_iter()));
+}
+
+#[test]
+fn tags_make_nothing_of_a_value_that_its_text_does_not_show() {
+    for text in [
+        "version: !!binary MS4w",
+        "!!binary dmVyc2lvbg==: '1.0'",
+        "version: '1.0'\ndescription: !!binary aGk=",
+        "version: '1.0'\npermissions: !!set {network: {}}",
+        "version: '1.0'\ndescription: !own text",
+    ] {
+        assert!(Policy::parse(text).is_err(), "{text}");
+    }
 }

@@ -26,6 +26,7 @@ const GOOD: &[&str] = &[
     "{network: {allow: [{host: \"*\"}, {host: 127.0.0.1}, {host: \"[::1]:80\"}, {host: \"::1\"}, {host: \"HTTP://A.example\"}, {host: bücher.example}, {host: a.example.}]}}",
     "{network: {allow: [{cidr: 0.0.0.0/0}, {cidr: \"::/0\"}, {cidr: \"10.0.0.0/8:5432\"}, {cidr: \"[fd00::/8]:443\"}, {cidr: 192.0.2.1/32}]}}",
     "{storage: {allow: [{uri: \"fs://**\", access: [read]}, {uri: \"fs:///a/*/b*c/**/d\", access: [write]}, {uri: \"fs:///a%2Ab/c d\", access: [write, read]}, {uri: \"fs:///.git/..x\", access: [read]}]}}",
+    "{storage: {allow: [{uri: \"fs:///a\", access: [read, write], quota: 1Gi}, {uri: \"fs:///b\", access: [write], quota: 100}]}}",
     "{storage: {deny: [{uri: \"fs:///a\"}, {uri: \"fs:///b\", access: [write]}]}}",
     "{environment: {allow: [{key: a.b-c_D}, {key: EMPTY, value: \"\"}, {key: S, value_from: secret}]}}",
     "{resources: {limits: {memory: 1048576, cpu: 0.5, time: 500ms, instances: \"3\", output: 64M}}}",
@@ -128,6 +129,14 @@ pub(super) const BAD: &[&str] = &[
     "{resources: {limits: {tiem: 1s}}}",
 ];
 
+/// As [`BAD`], of quotas.
+const BAD_QUOTAS: &[&str] = &[
+    "{storage: {allow: [{uri: \"fs:///a\", access: [read], quota: 1Gi}]}}",
+    "{storage: {allow: [{uri: \"fs:///a\", access: [write], quota: 0}]}}",
+    "{storage: {allow: [{uri: \"fs:///a\", access: [write], quota: much}]}}",
+    "{storage: {deny: [{uri: \"fs:///a\", quota: 1Gi}]}}",
+];
+
 /// What a pattern cannot express, and the parser refuses.
 pub(super) const SUBTLE: &[&str] = &[
     "{network: {allow: [{cidr: 10.0.0.1/8}]}}",
@@ -170,7 +179,8 @@ fn good_documents_are_taken_by_both() {
 #[test]
 fn bad_documents_are_refused_by_both() {
     let schema = schema();
-    let own = BAD.iter().map(|permissions| document(permissions));
+    let own = BAD.iter().chain(BAD_QUOTAS);
+    let own = own.map(|permissions| document(permissions));
     let whole = [
         "{}",
         "[]",

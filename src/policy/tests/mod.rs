@@ -51,10 +51,10 @@ fn a_permission_is_data_and_comes_back() {
         assert_eq!(back, permission, "{data}");
     }
     for bad in [
-        serde_json::json!({}),
-        serde_json::json!({"network": {"host": "a b"}}),
-        serde_json::json!({"limits": {"memory": "1Mi", "output": "1Mi"}}),
-        serde_json::json!({"ipc": {}}),
+        serde_json::serde_json::json!({}),
+        serde_json::serde_json::json!({"network": {"host": "a b"}}),
+        serde_json::serde_json::json!({"limits": {"memory": "1Mi", "output": "1Mi"}}),
+        serde_json::serde_json::json!({"ipc": {}}),
     ] {
         assert!(
             serde_json::from_value::<Permission>(bad.clone()).is_err(),
@@ -88,4 +88,27 @@ fn what_an_editor_on_windows_writes_is_read() {
         Policy::parse(&text.replace("'1.0'", "!!str 1.0")).unwrap(),
         Policy::parse(text).unwrap()
     );
+}
+
+#[test]
+fn a_quota_is_part_of_what_is_granted() {
+    let rule = |quota: Option<&str>| -> Permission {
+        let mut rule = serde_json::json!({ "uri": "fs:///w/**", "access": ["read", "write"] });
+        if let Some(quota) = quota {
+            rule["quota"] = serde_json::json!(quota);
+        }
+        serde_json::from_value(serde_json::json!({ "storage": rule })).unwrap()
+    };
+    let mut granted = Policy::default();
+    granted.grant(rule(Some("1Gi")));
+    for (quota, is_covered) in [(None, true), (Some("1Gi"), true), (Some("2Gi"), false)] {
+        assert_eq!(granted.covers(&rule(quota)), is_covered, "{quota:?}");
+    }
+    assert!(rule(Some("1Gi")).to_string().ends_with(", adding up to 1Gi"));
+    granted.grant(rule(None));
+    assert!(granted.covers(&rule(Some("1Gi"))));
+    granted.grant(rule(Some("2Gi")));
+    assert_eq!(granted.permissions(), [rule(Some("2Gi"))]);
+    let text = granted.to_yaml();
+    assert_eq!(Policy::parse(&text).unwrap(), granted, "{text}");
 }

@@ -125,7 +125,7 @@ async fn a_guest_swaps_in_a_link_that_leads_out() {
         "swap 1 $a/b $a/link",
         "read $a/b/key",
         "link $a/link $b",
-        "read $a/aside/key",
+        "read $aside/key",
     ];
     let missing = "error No such file or directory";
     let answers = files.run(&steps).await;

@@ -26,8 +26,8 @@ fn environment_arguments_and_directory() {
     cli.load(&cli.file("escape.wasm", guests::component("escape")));
     assert_eq!(seen(&cli, "variables"), json!([]));
     assert_eq!(seen(&cli, "arguments"), json!([]));
-    // The root is where a C program without a directory believes it is.
-    assert_eq!(seen(&cli, "directories"), json!(["/"]));
+    // The root that everyone starts with, and where a C program believes it is.
+    assert_eq!(seen(&cli, "directories"), json!(["/", "/"]));
 
     let policy =
         "version: \"1.0\"\npermissions: {environment: {allow: [{key: REGION, value: eu}]}}";
@@ -35,5 +35,5 @@ fn environment_arguments_and_directory() {
     std::fs::write(file, policy).unwrap();
     assert_eq!(seen(&cli, "variables"), json!(["REGION=eu"]));
     assert_eq!(seen(&cli, "arguments"), json!([]));
-    assert_eq!(seen(&cli, "directories"), json!(["/"]));
+    assert_eq!(seen(&cli, "directories"), json!(["/", "/"]));
 }

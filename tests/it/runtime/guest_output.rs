@@ -117,12 +117,12 @@ async fn a_trap_says_what_the_guest_wrote_to_standard_error() {
     assert_eq!(told["code"], "trap");
     assert_eq!(
         told["facts"][0],
-        json!(["stderr", "panicked: no city [31mnamed Atlant"])
+        json!(["stderr", "panicked: no city [31mnamed Atlanti"])
     );
     let cli = place.wassette(&["call", "print"]).output().await.unwrap();
     let stderr = String::from_utf8(cli.stderr).unwrap();
     assert!(
-        stderr.contains("stderr: panicked: no city [31mnamed Atlant\n"),
+        stderr.contains("stderr: panicked: no city [31mnamed Atlanti\n"),
         "{stderr}"
     );
     assert_eq!(cli.status.code(), Some(7));

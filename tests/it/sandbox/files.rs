@@ -341,3 +341,47 @@ async fn directories_are_found_when_they_come() {
         .expect(&sandbox, &[("read $/later:a", "ok second")])
         .await;
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn no_more_is_added_than_the_quota_allows() {
+    const FULL: &str = "error No space left on device";
+    let files = Files::new();
+    files.write("w/old", &"o".repeat(1000)).directory("free");
+    let sandbox = files.sandbox(
+        r#"allow: [{uri: "fs://$/w/**", access: [read, write], quota: 100}, {uri: "fs://$/free/**", access: [write]}]"#,
+    );
+    let write = |name: &str, bytes: usize| format!("write $/w:{name} {}", "x".repeat(bytes));
+    let append = |name: &str, bytes: usize| format!("append $/w:{name} {}", "x".repeat(bytes));
+    files
+        .expect(
+            &sandbox,
+            &[
+                (&write("a", 60), "ok"),
+                (&write("b", 41), FULL),
+                (&append("a", 41), FULL),
+                (&append("a", 40), "ok"),
+                // What is written anew is counted by what it grows.
+                (&write("a", 100), "ok"),
+                (&write("b", 1), FULL),
+                ("rename $/w:a $/w:c", "ok"),
+                (&write("b", 1), FULL),
+                ("unlink $/w:c", "ok"),
+                (&write("b", 100), "ok"),
+                ("write $/free:a elsewhere", "ok"),
+            ],
+        )
+        .await;
+    // Calls share it.
+    files
+        .expect(
+            &sandbox,
+            &[
+                (&append("b", 1), FULL),
+                (&write("new", 100), FULL),
+                ("rename $/w:new $/w:b", "ok"),
+                (&write("d", 100), "ok"),
+            ],
+        )
+        .await;
+    assert_eq!(files.read("w/old").len(), 1000);
+}

@@ -14,6 +14,8 @@ use super::errors::{Result, code};
 use super::guard::Guard;
 use super::kernel;
 use super::links;
+use super::metadata;
+use super::quota::Amount;
 use super::walk::{Directory, End, Kind};
 use crate::policy::Access;
 
@@ -54,24 +56,31 @@ impl<'a> Name<'a> {
 pub(super) fn create_directory(guard: &Guard<'_>, end: &End) -> Result<()> {
     guard.require(&end.path(), Access::WRITE)?;
     let name = end.name.as_deref().ok_or(ErrorCode::Exist)?;
-    mkdirat(&end.directory.handle, name, Mode::from(0o777)).map_err(code)
+    adding_name(guard, &end.path(), || {
+        mkdirat(&end.directory.handle, name, Mode::from(0o777)).map_err(code)
+    })
 }
 
 pub(super) fn remove_directory(guard: &Guard<'_>, end: &End) -> Result<()> {
     let old = Name::writable(guard, end)?;
-    unlinkat(&old.directory.handle, old.name, AtFlags::REMOVEDIR).map_err(code)
+    unlinkat(&old.directory.handle, old.name, AtFlags::REMOVEDIR).map_err(code)?;
+    guard.give_back(&old.path, Amount::NAME);
+    Ok(())
 }
 
 /// Removes a name that is no directory's.
 pub(super) fn unlink(guard: &Guard<'_>, end: &End) -> Result<()> {
     let old = Name::writable(guard, end)?;
-    if old.kind()? == FileType::Directory {
+    let stat = old.stat()?;
+    if FileType::from_raw_mode(stat.st_mode) == FileType::Directory {
         return Err(ErrorCode::IsDirectory);
     }
     if end.kind == Kind::Directory {
         return Err(ErrorCode::NotDirectory);
     }
-    unlinkat(&old.directory.handle, old.name, AtFlags::empty()).map_err(code)
+    unlinkat(&old.directory.handle, old.name, AtFlags::empty()).map_err(code)?;
+    guard.give_back(&old.path, freed_with(&stat));
+    Ok(())
 }
 
 pub(super) fn rename(guard: &Guard<'_>, from: &End, to: &End) -> Result<()> {
@@ -92,13 +101,18 @@ pub(super) fn rename(guard: &Guard<'_>, from: &End, to: &End) -> Result<()> {
             links::judge_moved(guard, old.directory, old.name, &new.directory.path)?;
         }
     }
+    let replaced = new.stat();
     renameat(
         &old.directory.handle,
         old.name,
         &new.directory.handle,
         new.name,
     )
-    .map_err(code)
+    .map_err(code)?;
+    if let Ok(stat) = replaced {
+        guard.give_back(&new.path, freed_with(&stat));
+    }
+    Ok(())
 }
 
 /// Another name for the same file.
@@ -115,7 +129,29 @@ pub(super) fn link(guard: &Guard<'_>, from: &End, to: &End) -> Result<()> {
     }
     let flags = AtFlags::empty();
     let (from, to) = (&old.directory.handle, &new.directory.handle);
-    linkat(from, old.name, to, new.name, flags).map_err(code)
+    adding_name(guard, &new.path, || {
+        linkat(from, old.name, to, new.name, flags).map_err(code)
+    })
+}
+
+/// Counts a name that is added, if it is.
+fn adding_name(guard: &Guard<'_>, path: &Path, add: impl FnOnce() -> Result<()>) -> Result<()> {
+    guard.charge(path, Amount::NAME)?;
+    add().inspect_err(|_| guard.give_back(path, Amount::NAME))
+}
+
+/// What the last name of a file takes with it.
+fn freed_with(stat: &Stat) -> Amount {
+    let is_file = FileType::from_raw_mode(stat.st_mode) == FileType::RegularFile;
+    let is_last = is_file && stat.st_nlink == 1;
+    Amount {
+        names: 1,
+        bytes: if is_last {
+            metadata::number(stat.st_size)
+        } else {
+            0
+        },
+    }
 }
 
 /// A file's new name must not allow more than its old one.
@@ -128,7 +164,9 @@ pub(super) fn symlink(guard: &Guard<'_>, target: &str, end: &End) -> Result<()> 
     let new = Name::writable(guard, end)?;
     let _names = links::hold_names();
     links::judge(guard, &new.directory.path, Path::new(target))?;
-    symlinkat(target, &new.directory.handle, new.name).map_err(code)
+    adding_name(guard, &new.path, || {
+        symlinkat(target, &new.directory.handle, new.name).map_err(code)
+    })
 }
 
 pub(super) fn read_link(guard: &Guard<'_>, end: &End) -> Result<String> {

@@ -1,5 +1,7 @@
 //! `wasi:filesystem/types`: paths are ours, open files wasmtime-wasi's.
 
+use std::sync::Arc;
+
 use wasmtime::component::Resource;
 use wasmtime_wasi::filesystem::Descriptor;
 use wasmtime_wasi::p2::bindings::filesystem::types::{
@@ -11,9 +13,10 @@ use wasmtime_wasi::p2::{DynInputStream, DynOutputStream, FsError, FsResult};
 
 use super::listing::{Listing, Next};
 use super::open::Wish;
+use super::quota::{Amount, Counted};
 use super::walk::{End, LastLink, walk};
 use super::{FilesView, change, errors, metadata, open};
-use crate::policy::Access;
+use crate::policy::{Access, Quota};
 
 type Fd = Resource<Descriptor>;
 
@@ -53,6 +56,54 @@ impl FilesView<'_> {
             }
         };
         Ok(stat.map_err(errors::code)?)
+    }
+}
+
+/// The file that a stream writes to, and the quota of its path.
+struct Target {
+    file: Arc<std::fs::File>,
+    quota: Quota,
+}
+
+impl FilesView<'_> {
+    /// Bytes of an open file.
+    fn size(&self, fd: &Fd) -> FsResult<u64> {
+        Ok(match self.table.get(fd)? {
+            Descriptor::File(file) => {
+                let stat = rustix::fs::fstat(&file.file).map_err(errors::code)?;
+                metadata::number(stat.st_size)
+            }
+            Descriptor::Dir(_) => 0,
+        })
+    }
+
+    fn counted(&self, fd: &Fd) -> FsResult<Target> {
+        let Descriptor::File(file) = self.table.get(fd)? else {
+            return Err(ErrorCode::BadDescriptor.into());
+        };
+        Ok(Target {
+            file: Arc::clone(&file.file),
+            quota: self.files.rules.quota(self.path(fd)?),
+        })
+    }
+
+    /// Puts a stream that counts in the place of one that only writes.
+    fn count_stream(
+        &mut self,
+        stream: Resource<DynOutputStream>,
+        target: Target,
+        at: Option<u64>,
+    ) -> FsResult<Resource<DynOutputStream>> {
+        let counted = Counted {
+            inner: self.table.delete(stream)?,
+            file: target.file,
+            at,
+            furthest: 0,
+            usage: Arc::clone(&self.files.usage),
+            quota: target.quota,
+        };
+        let counted: DynOutputStream = Box::new(counted);
+        Ok(self.table.push(counted)?)
     }
 }
 
@@ -235,7 +286,17 @@ impl HostDescriptor for FilesView<'_> {
     async fn set_size(&mut self, fd: Fd, size: Filesize) -> FsResult<()> {
         self.ready(&fd).await?;
         self.require_write(&fd)?;
-        self.wasi().set_size(fd, size).await
+        let old = self.size(&fd)?;
+        let path = self.path(&fd)?.to_path_buf();
+        let more = Amount::bytes(size.saturating_sub(old));
+        self.guard().charge(&path, more)?;
+        let set = self.wasi().set_size(fd, size).await;
+        let less = match &set {
+            Ok(()) => Amount::bytes(old.saturating_sub(size)),
+            Err(_) => more,
+        };
+        self.guard().give_back(&path, less);
+        set
     }
 
     async fn set_times(
@@ -257,6 +318,10 @@ impl HostDescriptor for FilesView<'_> {
     async fn write(&mut self, fd: Fd, bytes: Vec<u8>, at: Filesize) -> FsResult<Filesize> {
         self.ready(&fd).await?;
         self.require_write(&fd)?;
+        let end = at.saturating_add(bytes.len() as u64);
+        let growth = end.saturating_sub(self.size(&fd)?);
+        let path = self.path(&fd)?;
+        self.guard().charge(path, Amount::bytes(growth))?;
         self.wasi().write(fd, bytes, at).await
     }
 
@@ -268,12 +333,16 @@ impl HostDescriptor for FilesView<'_> {
 
     fn write_via_stream(&mut self, fd: Fd, at: Filesize) -> FsResult<Resource<DynOutputStream>> {
         self.require_write(&fd)?;
-        self.wasi().write_via_stream(fd, at)
+        let counted = self.counted(&fd)?;
+        let stream = self.wasi().write_via_stream(fd, at)?;
+        self.count_stream(stream, counted, Some(at))
     }
 
     fn append_via_stream(&mut self, fd: Fd) -> FsResult<Resource<DynOutputStream>> {
         self.require_write(&fd)?;
-        self.wasi().append_via_stream(fd)
+        let counted = self.counted(&fd)?;
+        let stream = self.wasi().append_via_stream(fd)?;
+        self.count_stream(stream, counted, None)
     }
 
     async fn is_same_object(&mut self, one: Fd, other: Fd) -> wasmtime::Result<bool> {

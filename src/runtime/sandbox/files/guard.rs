@@ -5,6 +5,7 @@ use std::path::Path;
 use wasmtime_wasi::p2::bindings::filesystem::types::ErrorCode;
 
 use super::errors::Result;
+use super::quota::Usage;
 use super::roots::Roots;
 use super::withheld::Withheld;
 use crate::policy::{Access, Decision, Reason, StorageRules};
@@ -16,6 +17,7 @@ pub(super) struct Guard<'a> {
     pub roots: &'a Roots,
     pub withheld: &'a Withheld,
     pub denials: &'a Denials,
+    pub usage: &'a Usage,
 }
 
 impl Guard<'_> {

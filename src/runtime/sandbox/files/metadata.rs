@@ -73,7 +73,7 @@ pub(super) fn hash(stat: &Stat) -> MetadataHashValue {
 }
 
 /// The fields' types differ between systems; none is negative.
-fn number(value: impl TryInto<u64>) -> u64 {
+pub(super) fn number(value: impl TryInto<u64>) -> u64 {
     value.try_into().unwrap_or_default()
 }
 

@@ -6,6 +6,7 @@
 //! ```text
 //! descriptor ── walk ── guard ── open, change, listing, metadata
 //!      └─ preopens (roots)       ├─ links: where those of guests may lead
+//!                                ├─ quota: how much may be added
 //!                                └─ kernel, withheld: what no rule means
 //! ```
 //!
@@ -23,6 +24,7 @@ mod listing;
 mod metadata;
 mod open;
 mod preopens;
+mod quota;
 mod roots;
 mod table;
 #[cfg(test)]
@@ -31,6 +33,7 @@ mod walk;
 mod withheld;
 
 use std::path::Path;
+use std::sync::Arc;
 
 use wasmtime::component::{HasData, Linker, ResourceTable};
 use wasmtime_wasi::filesystem::WasiFilesystemCtxView;
@@ -40,6 +43,7 @@ use crate::policy::{StoragePermissions, StorageRules};
 
 use super::{Denials, Guest};
 use guard::Guard;
+use quota::Usage;
 use roots::Roots;
 
 pub(super) use table::OpenFiles;
@@ -50,6 +54,7 @@ pub(super) use withheld::Withheld;
 pub(super) struct Files {
     rules: StorageRules,
     roots: Roots,
+    usage: Arc<Usage>,
 }
 
 impl Files {
@@ -57,7 +62,11 @@ impl Files {
     pub fn new(permissions: &StoragePermissions, working_directory: &Path) -> Self {
         let rules = permissions.resolve(working_directory);
         let roots = Roots::new(rules.roots());
-        Files { rules, roots }
+        Files {
+            rules,
+            roots,
+            usage: Arc::default(),
+        }
     }
 }
 
@@ -77,6 +86,7 @@ impl<'a> FilesView<'a> {
             roots: &self.files.roots,
             withheld: self.withheld,
             denials: self.denials,
+            usage: &self.files.usage,
         }
     }
 

@@ -11,6 +11,8 @@ use wasmtime_wasi::p2::bindings::filesystem::types::{DescriptorFlags, ErrorCode,
 use super::errors::{Result, code};
 use super::guard::Guard;
 use super::kernel;
+use super::metadata::number;
+use super::quota::Amount;
 use super::walk::{Directory, End, Kind, PATH_ONLY};
 use crate::policy::Access;
 
@@ -88,7 +90,12 @@ pub(super) fn open(guard: &Guard<'_>, end: &End, wish: Wish) -> Result<Opened> {
         None if is_directory => Err(ErrorCode::IsDirectory),
         Some(_) if is_directory => Err(ErrorCode::NotDirectory),
         Some(FileType::Symlink) => Err(ErrorCode::Loop),
-        None | Some(FileType::RegularFile) => open_file(guard, end, wish),
+        None => {
+            guard.charge(&end.path(), Amount::NAME)?;
+            let opened = open_file(guard, end, wish);
+            opened.inspect_err(|_| guard.give_back(&end.path(), Amount::NAME))
+        }
+        Some(FileType::RegularFile) => open_file(guard, end, wish),
         // Opening a device may do something, opening a pipe may wait.
         Some(_) => Err(guard.never(&end.path(), wish.access)),
     }
@@ -124,6 +131,8 @@ fn open_file(guard: &Guard<'_>, end: &End, wish: Wish) -> Result<Opened> {
     kernel::refuse(guard, &file, &path, wish.access)?;
     if wish.how.contains(OpenFlags::TRUNCATE) {
         ftruncate(&file, 0).map_err(code)?;
+        let freed = Amount::bytes(number(stat.st_size));
+        guard.give_back(&path, freed);
     }
     Ok(Opened::File {
         file: file.into(),

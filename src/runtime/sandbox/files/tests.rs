@@ -11,6 +11,7 @@ use super::change;
 use super::guard::Guard;
 use super::listing::{Listing, Next};
 use super::open::{Opened, Wish, open};
+use super::quota::Usage;
 use super::roots::Roots;
 use super::walk::{Directory, End, LastLink, walk};
 use super::withheld::Withheld;
@@ -25,6 +26,7 @@ struct World {
     roots: Roots,
     denials: Denials,
     withheld: Withheld,
+    usage: Usage,
 }
 
 impl World {
@@ -43,6 +45,7 @@ impl World {
             _root: directory,
             denials: Denials::new(&crate::runtime::Sandbox::deny_all()),
             withheld: Withheld::new(Vec::new()),
+            usage: Usage::default(),
         }
     }
 
@@ -52,6 +55,7 @@ impl World {
             roots: &self.roots,
             denials: &self.denials,
             withheld: &self.withheld,
+            usage: &self.usage,
         }
     }
 

@@ -125,6 +125,7 @@ pub const NETWORK: &[Row] = &[
 
 const URI: &str = "permissions.storage.allow.uri";
 const ACCESS: &str = "permissions.storage.allow.access";
+const QUOTA: &str = "permissions.storage.allow.quota";
 const NO_URI: &str = "permissions.storage.deny.uri";
 const NO_ACCESS: &str = "permissions.storage.deny.access";
 
@@ -148,6 +149,8 @@ pub const STORAGE: &[Row] = &[
     (ACCESS, "allow: [{uri: 'fs://ROOT/in/**', access: [write]}]", Write("in/a.txt"), Allowed),
     (ACCESS, "allow: [{uri: 'fs://ROOT/in/**', access: [write]}]", Read("in/a.txt"), Denied),
     (ACCESS, "allow: [{uri: 'fs://ROOT/in/**', access: [read, write]}]", Write("in/d/new"), Allowed),
+    (QUOTA, "allow: [{uri: 'fs://ROOT/in/**', access: [write], quota: 5}]", Write("in/d/new"), Allowed),
+    (QUOTA, "allow: [{uri: 'fs://ROOT/in/**', access: [write], quota: 4}]", Write("in/d/new"), Denied),
     (NO_URI, "allow: [{uri: 'fs://ROOT/in/**', access: [read]}], deny: [{uri: 'fs://ROOT/in/d/**'}]", Read("in/a.txt"), Allowed),
     (NO_URI, "allow: [{uri: 'fs://ROOT/in/**', access: [read]}], deny: [{uri: 'fs://ROOT/in/d/**'}]", Read("in/d/file"), Denied),
     (NO_URI, "allow: [{uri: 'fs://ROOT/in/d/file', access: [read]}], deny: [{uri: 'fs://ROOT/in/**'}]", Read("in/d/file"), Denied),

@@ -1,0 +1,189 @@
+//! How much a component may add to the files that it was granted.
+//!
+//! Counted is what its calls add less what they take away, from when its policy
+//! was read: bytes of files, and names of files, directories and links. What
+//! was there before is not looked at.
+
+use std::collections::HashMap;
+use std::fs::File;
+use std::io;
+use std::path::Path;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use bytes::Bytes;
+use rustix::io::Errno;
+use wasmtime_wasi::p2::bindings::filesystem::types::ErrorCode;
+use wasmtime_wasi::p2::{DynOutputStream, OutputStream, Pollable, StreamError, StreamResult};
+
+use super::errors::Result;
+use super::guard::Guard;
+use crate::policy::Quota;
+
+/// Bytes under all grants together that set no quota.
+const BYTES: u64 = 10 << 30;
+/// Names under all grants.
+const NAMES: u64 = 100_000;
+
+/// What one component has added; its calls share it.
+#[derive(Debug, Default)]
+pub(super) struct Usage(Mutex<Used>);
+
+#[derive(Debug, Default)]
+struct Used {
+    names: u64,
+    /// By the rule that sets the quota, if one does.
+    bytes: HashMap<Option<usize>, u64>,
+}
+
+/// Something that is added or taken away.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Amount {
+    pub names: u64,
+    pub bytes: u64,
+}
+
+impl Amount {
+    pub const NAME: Amount = Amount { names: 1, bytes: 0 };
+
+    pub fn bytes(bytes: u64) -> Self {
+        Amount { names: 0, bytes }
+    }
+}
+
+impl Usage {
+    /// Adds all of it or nothing.
+    fn add(&self, quota: Quota, amount: Amount) -> Result<()> {
+        let mut used = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let names = used.names.saturating_add(amount.names);
+        let bytes = used.bytes.entry(quota.rule).or_default();
+        let sum = bytes.saturating_add(amount.bytes);
+        if (amount.names > 0 && names > NAMES)
+            || (amount.bytes > 0 && sum > quota.bytes.unwrap_or(BYTES))
+        {
+            return Err(ErrorCode::Quota);
+        }
+        *bytes = sum;
+        used.names = names;
+        Ok(())
+    }
+
+    fn take(&self, quota: Quota, amount: Amount) {
+        let mut used = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        used.names = used.names.saturating_sub(amount.names);
+        let bytes = used.bytes.entry(quota.rule).or_default();
+        *bytes = bytes.saturating_sub(amount.bytes);
+    }
+}
+
+impl Guard<'_> {
+    /// Counts what is about to be added at a path.
+    ///
+    /// # Errors
+    ///
+    /// `quota` when it would be more than the component may add.
+    pub fn charge(&self, path: &Path, amount: Amount) -> Result<()> {
+        let charged = self.usage.add(self.rules.quota(path), amount);
+        charged.inspect_err(|_| tracing::debug!(path = %path.display(), "over its quota"))
+    }
+
+    /// Counts what was taken away from a path, or not added after all.
+    pub fn give_back(&self, path: &Path, amount: Amount) {
+        self.usage.take(self.rules.quota(path), amount);
+    }
+}
+
+/// A stream into a file, which counts by how much the file grows.
+pub(super) struct Counted {
+    pub inner: DynOutputStream,
+    pub file: Arc<File>,
+    /// Where the next bytes go; none for the end of the file.
+    pub at: Option<u64>,
+    /// Where those ended that were counted.
+    pub furthest: u64,
+    pub usage: Arc<Usage>,
+    pub quota: Quota,
+}
+
+impl OutputStream for Counted {
+    fn write(&mut self, bytes: Bytes) -> StreamResult<()> {
+        let length = bytes.len() as u64;
+        let growth = match self.at {
+            None => length,
+            Some(at) => {
+                let size = self.file.metadata().map_or(0, |metadata| metadata.len());
+                let end = at.saturating_add(length);
+                let growth = end.saturating_sub(size.max(self.furthest));
+                self.at = Some(end);
+                self.furthest = self.furthest.max(end);
+                growth
+            }
+        };
+        if self.usage.add(self.quota, Amount::bytes(growth)).is_err() {
+            // wasmtime-wasi has no word for a quota in a stream's error.
+            let full = io::Error::from_raw_os_error(Errno::NOSPC.raw_os_error());
+            return Err(StreamError::LastOperationFailed(full.into()));
+        }
+        self.inner.write(bytes)
+    }
+
+    fn flush(&mut self) -> StreamResult<()> {
+        self.inner.flush()
+    }
+
+    fn check_write(&mut self) -> StreamResult<usize> {
+        self.inner.check_write()
+    }
+}
+
+#[wasmtime_wasi::async_trait]
+impl Pollable for Counted {
+    async fn ready(&mut self) {
+        self.inner.ready().await;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn all_or_nothing_is_added_and_what_is_taken_away_can_be_added_again() {
+        let usage = Usage::default();
+        let small = Quota {
+            rule: Some(0),
+            bytes: Some(100),
+        };
+        let other = Quota {
+            rule: None,
+            bytes: None,
+        };
+        usage.add(small, Amount::bytes(60)).unwrap();
+        assert!(
+            usage
+                .add(
+                    small,
+                    Amount {
+                        names: 1,
+                        bytes: 41
+                    }
+                )
+                .is_err()
+        );
+        usage.add(small, Amount::bytes(40)).unwrap();
+        // Nothing more fits, and nothing can always be added.
+        assert!(usage.add(small, Amount::bytes(1)).is_err());
+        usage.add(small, Amount::NAME).unwrap();
+        usage.add(other, Amount::bytes(BYTES)).unwrap();
+        assert!(usage.add(other, Amount::bytes(1)).is_err());
+        usage.take(small, Amount::bytes(1000));
+        usage.add(small, Amount::bytes(100)).unwrap();
+        let names = Amount {
+            names: NAMES - 1,
+            bytes: 0,
+        };
+        usage.add(other, names).unwrap();
+        assert!(usage.add(other, Amount::NAME).is_err());
+        usage.take(other, names);
+        usage.add(other, Amount::NAME).unwrap();
+    }
+}
