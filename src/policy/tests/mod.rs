@@ -104,7 +104,11 @@ fn a_quota_is_part_of_what_is_granted() {
     for (quota, is_covered) in [(None, true), (Some("1Gi"), true), (Some("2Gi"), false)] {
         assert_eq!(granted.covers(&rule(quota)), is_covered, "{quota:?}");
     }
-    assert!(rule(Some("1Gi")).to_string().ends_with(", adding up to 1Gi"));
+    assert!(
+        rule(Some("1Gi"))
+            .to_string()
+            .ends_with(", adding up to 1Gi")
+    );
     granted.grant(rule(None));
     assert!(granted.covers(&rule(Some("1Gi"))));
     granted.grant(rule(Some("2Gi")));
