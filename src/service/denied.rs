@@ -102,7 +102,11 @@ impl Grant {
         if path.contains('*') {
             return None;
         }
-        let rule = StorageRule { uri, access };
+        let rule = StorageRule {
+            uri,
+            access,
+            quota: None,
+        };
         Some(Grant::new(id, Permission::Storage(rule)))
     }
 
@@ -128,9 +132,12 @@ impl Grant {
             Permission::Network(NetworkRule::Cidr(rule)) => {
                 command(&["network", id, &rule.to_string()])
             }
-            Permission::Storage(StorageRule { uri, access }) => {
-                let access = access.names().join(",");
-                command(&["storage", id, &uri.to_string(), "--access", &access])
+            Permission::Storage(StorageRule { uri, access, quota }) => {
+                let (uri, access) = (uri.to_string(), access.names().join(","));
+                let quota = quota.map(|bytes| bytes.to_string());
+                let mut words = vec!["storage", id, &uri, "--access", &access];
+                words.extend(quota.iter().flat_map(|bytes| ["--quota", bytes]));
+                command(&words)
             }
             Permission::Environment(rule) => {
                 let kind = "environment-variable";

@@ -51,10 +51,10 @@ fn a_permission_is_data_and_comes_back() {
         assert_eq!(back, permission, "{data}");
     }
     for bad in [
-        serde_json::serde_json::json!({}),
-        serde_json::serde_json::json!({"network": {"host": "a b"}}),
-        serde_json::serde_json::json!({"limits": {"memory": "1Mi", "output": "1Mi"}}),
-        serde_json::serde_json::json!({"ipc": {}}),
+        serde_json::json!({}),
+        serde_json::json!({"network": {"host": "a b"}}),
+        serde_json::json!({"limits": {"memory": "1Mi", "output": "1Mi"}}),
+        serde_json::json!({"ipc": {}}),
     ] {
         assert!(
             serde_json::from_value::<Permission>(bad.clone()).is_err(),
