@@ -328,9 +328,13 @@ impl Store {
             return Err(StoreError::NotInstalled { id: id.clone() });
         }
         let lock = self.lock()?;
+        let names = self.names_without(id, names);
         let component = Removed::take(&self.layout, &files.dir)?;
         sync(&self.layout.components())?;
-        self.release_names(id, names);
+        // What cannot be written now is reserved by the next change.
+        if let Err(error) = names.write(&self.layout) {
+            tracing::debug!(%error, "names not reserved yet");
+        }
         let previous = Removed::take(&self.layout, &self.layout.previous(id).dir);
         drop(lock);
         drop((component, previous));

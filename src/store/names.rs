@@ -320,18 +320,20 @@ impl Store {
         }
     }
 
-    /// Reserves the names of a component that was taken away, or gives them
-    /// up. The root's lock is held. What cannot be written now is reserved by
-    /// the next change.
-    pub(super) fn release_names(&self, id: &ComponentId, names_of: FreedNames) {
+    /// The record without a component that is about to be taken away, whose
+    /// names are reserved or given up. The root's lock is held.
+    pub(super) fn names_without(&self, id: &ComponentId, names_of: FreedNames) -> Names {
         let mut names = Names::read(&self.layout, &self.builtin, self.name_length);
+        let now = Timestamp::now();
+        // A name that was never recorded is reserved as well.
+        if !self.are_recorded(&names).unwrap_or(true) {
+            names.complete(&self.sound(), now);
+        }
         match names_of {
-            FreedNames::Reserved => names.free(id, Timestamp::now()),
+            FreedNames::Reserved => names.free(id, now),
             FreedNames::GivenUp => names.forget(id),
         }
-        if let Err(error) = names.write(&self.layout) {
-            tracing::debug!(%error, "names not reserved yet");
-        }
+        names
     }
 
     /// Whether every component directory has names, as far as can be told

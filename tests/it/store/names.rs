@@ -123,6 +123,15 @@ fn a_store_without_the_record_gets_the_same_names() {
 }
 
 #[test]
+fn an_unload_reserves_names_that_were_never_recorded() {
+    let (cli, a, b) = two();
+    std::fs::remove_file(cli.root().join("names.json")).unwrap();
+    cli.json(["unload", "a"]);
+    assert_eq!(cli.load(&b)["tool_names"], json!(["b_which"]));
+    assert_eq!(cli.load(&a)["tool_names"], json!(["which"]));
+}
+
+#[test]
 fn a_damaged_record_names_tools_anew() {
     let (cli, _, _) = two();
     std::fs::write(cli.root().join("names.json"), "{").unwrap();
