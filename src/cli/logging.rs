@@ -14,7 +14,15 @@ use crate::text::{line, printable};
 /// Libraries that guests speak through. Their traces repeat paths, headers and
 /// file names as guests gave them, with the secrets in them, and the queries of
 /// signed addresses: nothing that asks for those traces gets them.
-const REPEATING: [&str; 6] = ["wasmtime", "hyper", "h2", "rustls", "tokio_rustls", "want"];
+const REPEATING: [&str; 7] = [
+    "wasmtime",
+    "hyper",
+    "h2",
+    "rustls",
+    "tokio_rustls",
+    "want",
+    "rmcp",
+];
 
 /// Which names of modules are shown, beside levels and messages.
 #[derive(Clone, Copy, PartialEq, Eq)]

@@ -1,5 +1,6 @@
 use std::io::IsTerminal;
 use std::net::IpAddr;
+use std::num::NonZeroUsize;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
@@ -66,6 +67,10 @@ pub struct Serve {
     #[arg(long, value_name = "N")]
     max_requests: Option<usize>,
 
+    /// Bytes that one message of a client may have [default: 4194304]
+    #[arg(long, value_name = "BYTES")]
+    max_body: Option<NonZeroUsize>,
+
     /// Offer the tools of components, but none of the server's own
     #[arg(long)]
     disable_builtin_tools: bool,
@@ -110,7 +115,7 @@ impl Serve {
         // What is wrong with the options is said before anything is done.
         self.check_transport()?;
         let mut settings = self.settings()?;
-        let http = self.http()?;
+        let mut http = self.http()?;
         self.scope()?;
         let own = [&self.audit_log, &self.auth_token_file].into_iter();
         let service = global.open(Opening {
@@ -121,6 +126,8 @@ impl Serve {
             audience: self.audience(),
             ..Opening::default()
         })?;
+        let max_body = self.max_body.or(service.server().max_body);
+        http.limits.body_bytes = max_body.map_or(http.limits.body_bytes, NonZeroUsize::get);
         if !service.agents().call_tool {
             settings.offer.call_tool = CallTool::Off;
         }
@@ -146,7 +153,10 @@ impl Serve {
             interrupted().await;
             signal.cancel();
         });
+        #[cfg(unix)]
+        tokio::spawn(outlive_hangups());
         let scope = self.scope()?;
+        let limits = http.limits.clone();
         let server = match self.transport {
             Transport::Stdio => None,
             // An address in use is reported before anything else is done.
@@ -168,7 +178,7 @@ impl Serve {
                          for an HTTP server add `--transport sse`, for the end press Ctrl-D"
                     );
                 }
-                mcp::serve_stdio(service, settings, shutdown).await?;
+                mcp::serve_stdio(service, settings, limits, shutdown).await?;
             }
             Some(mut server) => {
                 if let Some(scope) = scope {
@@ -267,6 +277,24 @@ impl Serve {
             (true, true) => Ok(Some(Scope::Private)),
             (false, _) => Ok(None),
         }
+    }
+}
+
+/// Keeps a server without a terminal running at SIGHUP, which says there that
+/// files have changed; it follows them anyway. With a terminal, the signal says
+/// that this is gone, and ends the server.
+#[cfg(unix)]
+async fn outlive_hangups() {
+    use tokio::signal::unix::{SignalKind, signal};
+
+    if std::fs::File::open("/dev/tty").is_ok() {
+        return;
+    }
+    let Ok(mut hangups) = signal(SignalKind::hangup()) else {
+        return;
+    };
+    while hangups.recv().await.is_some() {
+        tracing::info!("SIGHUP: the token file and the grants are read again when they change");
     }
 }
 

@@ -26,6 +26,7 @@ pub struct Config {
     pub limits: LimitsConfig,
     pub network: NetworkConfig,
     pub policy: PolicyConfig,
+    pub server: ServerConfig,
     pub agents: AgentsConfig,
     pub tools: ToolsConfig,
 }
@@ -36,6 +37,14 @@ pub struct Config {
 pub struct ToolsConfig {
     /// The most characters of the names that tools get from now on.
     pub name_length: NameLength,
+}
+
+/// The limits of the server that `wassette serve` starts.
+#[derive(Debug, Clone, Default, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct ServerConfig {
+    /// Bytes that one message of a client may have.
+    pub max_body: Option<NonZeroUsize>,
 }
 
 #[derive(Debug, Default, Deserialize)]

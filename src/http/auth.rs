@@ -10,6 +10,8 @@ use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 use base64::prelude::{BASE64_STANDARD, Engine as _};
 
+use super::connections::Peer;
+use super::places::Owner;
 use super::tokens::{Credential, Tokens};
 
 /// Who is served over HTTP.
@@ -72,6 +74,68 @@ impl Auth {
     }
 }
 
+impl Auth {
+    /// Admits a request, and notes whose it is: its extensions have an
+    /// [`Owner`] then.
+    ///
+    /// # Errors
+    ///
+    /// As [`admit`](Self::admit).
+    pub fn admit_request(
+        &self,
+        request: &mut Request,
+        scheme: AuthScheme,
+    ) -> Result<(), AuthRefusal> {
+        let credential = self.admit(request.headers(), scheme)?;
+        let peer = request.extensions().get::<Peer>();
+        let owner = match (credential, peer) {
+            (Some(credential), peer) => {
+                if let Some(peer) = peer {
+                    peer.admitted(credential);
+                }
+                Some(Owner::Credential(credential))
+            }
+            (None, peer) => peer.map(Peer::owner),
+        };
+        if let Some(owner) = owner {
+            request.extensions_mut().insert(owner);
+        }
+        Ok(())
+    }
+
+    /// How many of `total` places `owner` may have: each token an equal part.
+    /// Without tokens, half of them from one other machine, and all from this.
+    pub fn share(&self, owner: Owner, total: usize) -> usize {
+        let share = match (self, owner) {
+            (Auth::Tokens(tokens), Owner::Credential(_)) => total / tokens.count().max(1),
+            (_, Owner::Address(address)) if !address.is_loopback() => total / 2,
+            _ => total,
+        };
+        share.max(1)
+    }
+
+    /// Whether the owner's token, if it has one, is valid still.
+    pub fn is_valid(&self, owner: Owner) -> bool {
+        match (self, owner) {
+            (Auth::Tokens(tokens), Owner::Credential(credential)) => tokens.contains(&credential),
+            _ => true,
+        }
+    }
+
+    /// Calls `react` whenever the valid tokens have changed, for as long as
+    /// there are any to change.
+    pub fn on_change(&self, react: impl Fn() + Send + 'static) {
+        if let Auth::Tokens(tokens) = self {
+            let mut changes = tokens.changes();
+            tokio::spawn(async move {
+                while changes.changed().await.is_ok() {
+                    react();
+                }
+            });
+        }
+    }
+}
+
 impl AuthScheme {
     fn credential(self, authorization: &str) -> Option<Credential> {
         let (name, value) = authorization.split_once(' ')?;
@@ -91,21 +155,15 @@ impl AuthScheme {
 }
 
 /// Middleware: 401 for requests without a token, where one is needed. Admitted
-/// requests carry their [`Credential`] as an extension.
+/// requests carry their [`Owner`].
 pub(super) async fn check(
     State(auth): State<Arc<Auth>>,
     mut request: Request,
     next: Next,
 ) -> Response {
-    match auth.admit(request.headers(), AuthScheme::Bearer) {
-        Ok(None) => {}
-        Ok(Some(credential)) => {
-            request.extensions_mut().insert(credential);
-        }
-        Err(refusal) => {
-            tracing::warn!(?refusal, "refused a request");
-            return refusal.into_response();
-        }
+    if let Err(refusal) = auth.admit_request(&mut request, AuthScheme::Bearer) {
+        tracing::warn!(?refusal, "refused a request");
+        return refusal.into_response();
     }
     next.run(request).await
 }
@@ -138,8 +196,9 @@ mod tests {
             headers.append("authorization", value.parse().unwrap());
         }
         let text = format!("{GOOD}\n\n  second/token+here==  \r\n");
-        let tokens = Tokens::parse(&text, Path::new("tokens")).unwrap();
-        Auth::Tokens(tokens).admit(&headers, scheme)
+        let path = Path::new("tokens");
+        let tokens = super::super::tokens::parse(&text, path).unwrap();
+        Auth::Tokens(Tokens::of(tokens, path)).admit(&headers, scheme)
     }
 
     #[test]

@@ -1,26 +1,167 @@
-//! The connections of the HTTP server, each within limits: how many, how long
-//! a request's headers may take and how large they may be, and how long a
-//! client may leave an answer lying.
+//! The connections of the HTTP server, each within limits: how long a request's
+//! headers may take and how large they may be, and how long a client may leave
+//! an answer unread.
+//!
+//! There are so many at most. When all places are taken, a new connection takes
+//! that of an idle one: first of one that never showed a valid token, else of
+//! the credential that has the most. So a newcomer always gets to show its
+//! token. Only when every connection is at work on a request do more wait.
 
+use std::collections::HashMap;
 use std::io;
+use std::net::SocketAddr;
 use std::pin::pin;
-use std::sync::Arc;
-use std::time::Duration;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
 
 use axum::Router;
+use axum::body::Body;
+use axum::http::{HeaderValue, header};
+use axum::response::Response;
+use hyper::body::Incoming;
 use hyper::server::conn::http1;
+use hyper::service::service_fn;
 use hyper_util::rt::{TokioIo, TokioTimer};
-use hyper_util::service::TowerToHyperService;
 use tokio::net::{TcpListener, TcpStream};
-use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
+use tower::ServiceExt;
 
+use super::held::hold;
 use super::limits::HttpLimits;
+use super::places::Owner;
 use super::stalled::Stalled;
+use super::tokens::Credential;
 
 /// Rest after a failure to accept, such as too many open files.
 const REST: Duration = Duration::from_secs(1);
+
+/// All connections, by a number of their own.
+pub(super) struct Connections {
+    limit: usize,
+    open: Mutex<HashMap<u64, Open>>,
+    /// Told when a connection has ended or become idle.
+    room: Notify,
+}
+
+/// One connection, as the choice of the one to close sees it.
+struct Open {
+    /// The last valid one that a request showed.
+    credential: Option<Credential>,
+    /// Requests being answered.
+    busy: usize,
+    idle_since: Instant,
+    evict: CancellationToken,
+}
+
+/// The connection that a request came by; travels with the request.
+#[derive(Clone)]
+pub(super) struct Peer {
+    connections: Arc<Connections>,
+    number: u64,
+    address: SocketAddr,
+}
+
+/// A request being answered, until its answer is sent.
+struct Busy(Peer);
+
+impl Connections {
+    fn new(limit: usize) -> Arc<Self> {
+        Arc::new(Connections {
+            limit,
+            open: Mutex::default(),
+            room: Notify::new(),
+        })
+    }
+
+    fn open(&self) -> MutexGuard<'_, HashMap<u64, Open>> {
+        // The map is whole between any two statements.
+        self.open.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Waits until there is a place, which may be taken from an idle connection.
+    async fn room(&self) {
+        loop {
+            let changed = self.room.notified();
+            if self.make_room() {
+                return;
+            }
+            changed.await;
+        }
+    }
+
+    fn make_room(&self) -> bool {
+        let mut open = self.open();
+        if open.len() < self.limit {
+            return true;
+        }
+        let mut held: HashMap<Option<Credential>, usize> = HashMap::new();
+        for connection in open.values() {
+            *held.entry(connection.credential).or_default() += 1;
+        }
+        let idle = open.iter().filter(|(_, connection)| connection.busy == 0);
+        let victim = idle.min_by_key(|(_, connection)| {
+            let credential = connection.credential;
+            let most = std::cmp::Reverse(held.get(&credential).copied());
+            (credential.is_some(), most, connection.idle_since)
+        });
+        let Some(number) = victim.map(|(number, _)| *number) else {
+            return false;
+        };
+        if let Some(victim) = open.remove(&number) {
+            victim.evict.cancel();
+        }
+        true
+    }
+
+    /// Whether a connection without a credential should not be kept open.
+    fn is_short(&self) -> bool {
+        self.open().len() >= self.limit / 2
+    }
+
+    fn change(&self, number: u64, change: impl FnOnce(&mut Open)) {
+        // An evicted connection is no longer there.
+        if let Some(open) = self.open().get_mut(&number) {
+            change(open);
+        }
+    }
+}
+
+impl Peer {
+    /// Whose place a request without a credential takes.
+    pub fn owner(&self) -> Owner {
+        Owner::Address(self.address.ip().to_canonical())
+    }
+
+    /// Notes that a request on this connection showed a valid token.
+    pub fn admitted(&self, credential: Credential) {
+        self.connections
+            .change(self.number, |open| open.credential = Some(credential));
+    }
+
+    fn is_admitted(&self) -> bool {
+        let open = self.connections.open();
+        open.get(&self.number)
+            .is_some_and(|open| open.credential.is_some())
+    }
+
+    fn begin(&self) -> Busy {
+        self.connections.change(self.number, |open| open.busy += 1);
+        Busy(self.clone())
+    }
+}
+
+impl Drop for Busy {
+    fn drop(&mut self) {
+        let Busy(peer) = self;
+        peer.connections.change(peer.number, |open| {
+            open.busy = open.busy.saturating_sub(1);
+            open.idle_since = Instant::now();
+        });
+        peer.connections.room.notify_one();
+    }
+}
 
 /// Serves connections until `closing` is cancelled, then waits for those there
 /// are to end.
@@ -31,23 +172,43 @@ pub(super) async fn serve(
     closing: CancellationToken,
 ) {
     let http = protocol(&limits);
-    let room = Arc::new(Semaphore::new(limits.connections));
-    let connections = TaskTracker::new();
-    loop {
-        let (stream, place) = tokio::select! {
+    let connections = Connections::new(limits.connections);
+    let tasks = TaskTracker::new();
+    for number in 0.. {
+        let accepted = async {
+            let accepted = accept(&listener).await;
+            connections.room().await;
+            accepted
+        };
+        let (stream, address) = tokio::select! {
             biased;
             () = closing.cancelled() => break,
-            accepted = accept(&listener, &room) => accepted,
+            accepted = accepted => accepted,
         };
-        let stream = Stalled::new(stream, limits.stall);
-        let service = TowerToHyperService::new(router.clone());
-        let connection = http.serve_connection(TokioIo::new(stream), service);
+        let evict = CancellationToken::new();
+        let open = Open {
+            credential: None,
+            busy: 0,
+            idle_since: Instant::now(),
+            evict: evict.clone(),
+        };
+        connections.open().insert(number, open);
+        let peer = Peer {
+            connections: connections.clone(),
+            number,
+            address,
+        };
+        let stream = TokioIo::new(Stalled::new(stream, limits.stall));
+        let router = router.clone();
+        let answering = peer.clone();
+        let service = service_fn(move |request| answer(router.clone(), answering.clone(), request));
+        let connection = http.serve_connection(stream, service);
         let closing = closing.clone();
-        connections.spawn(async move {
-            let _place = place;
+        tasks.spawn(async move {
             let mut connection = pin!(connection);
             let ended = tokio::select! {
                 ended = connection.as_mut() => ended,
+                () = evict.cancelled() => Ok(()),
                 () = closing.cancelled() => {
                     connection.as_mut().graceful_shutdown();
                     connection.await
@@ -56,11 +217,29 @@ pub(super) async fn serve(
             if let Err(error) = ended {
                 tracing::debug!(%error, "a connection failed");
             }
+            peer.connections.open().remove(&peer.number);
+            peer.connections.room.notify_one();
         });
     }
     drop(listener);
-    connections.close();
-    connections.wait().await;
+    tasks.close();
+    tasks.wait().await;
+}
+
+/// Answers one request of a connection, which is busy until the answer is sent.
+async fn answer(
+    router: Router,
+    peer: Peer,
+    mut request: hyper::Request<Incoming>,
+) -> Result<Response, std::convert::Infallible> {
+    let busy = peer.begin();
+    request.extensions_mut().insert(peer.clone());
+    let mut response = router.oneshot(request.map(Body::new)).await?;
+    if !peer.is_admitted() && peer.connections.is_short() {
+        let close = HeaderValue::from_static("close");
+        response.headers_mut().insert(header::CONNECTION, close);
+    }
+    Ok(hold(response, busy))
 }
 
 fn protocol(limits: &HttpLimits) -> http1::Builder {
@@ -71,21 +250,16 @@ fn protocol(limits: &HttpLimits) -> http1::Builder {
     http
 }
 
-/// The next connection, once there is room for one; more wait unaccepted.
-async fn accept(
-    listener: &TcpListener,
-    room: &Arc<Semaphore>,
-) -> (TcpStream, Option<OwnedSemaphorePermit>) {
-    // The semaphore is never closed.
-    let place = room.clone().acquire_owned().await.ok();
+/// The next connection.
+async fn accept(listener: &TcpListener) -> (TcpStream, SocketAddr) {
     loop {
         match listener.accept().await {
-            Ok((stream, _)) => {
+            Ok((stream, address)) => {
                 // Small messages must not wait for one another's acknowledgement.
                 if let Err(error) = stream.set_nodelay(true) {
                     tracing::debug!(%error, "no TCP_NODELAY");
                 }
-                return (stream, place);
+                return (stream, address);
             }
             Err(error) if is_of_one_connection(&error) => {}
             Err(error) => {

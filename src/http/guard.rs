@@ -4,12 +4,11 @@
 //! cannot choose the `Host` and `Origin` headers they carry, so requests that
 //! name another host than this one are refused.
 
-use std::net::IpAddr;
+use std::net::{IpAddr, Ipv6Addr};
 use std::sync::Arc;
 
 use axum::extract::{Request, State};
-use axum::http::uri::Authority;
-use axum::http::{HeaderMap, StatusCode, Uri, header};
+use axum::http::{HeaderMap, StatusCode, header};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 
@@ -26,14 +25,25 @@ pub(super) struct Guard {
 /// `port: None` in the list of allowed hosts means any port.
 #[derive(Debug, PartialEq, Eq)]
 struct Host {
-    name: String,
+    name: HostName,
     port: Option<u16>,
 }
 
-/// Where a page is from; the port is never left out.
+#[derive(Debug, PartialEq, Eq)]
+enum HostName {
+    /// An IPv4-mapped IPv6 address is the IPv4 one.
+    Address(IpAddr),
+    /// In lower case.
+    Name(String),
+}
+
+/// Where a page is from. Browsers send `null` for pages without an origin of
+/// their own; that is none, and never admitted.
 #[derive(Debug, PartialEq, Eq)]
 struct Origin {
-    is_secure: bool,
+    /// In lower case.
+    scheme: String,
+    /// With the port that the scheme implies, where it implies one.
     host: Host,
 }
 
@@ -68,7 +78,9 @@ impl Guard {
         for origin in headers.get_all(header::ORIGIN) {
             let origin = origin.to_str().ok().and_then(Origin::parse);
             let origin = origin.ok_or(HostRefusal::Origin)?;
-            if !self.admits(&origin.host) && !self.origins.contains(&origin) {
+            let is_web = matches!(&*origin.scheme, "http" | "https");
+            let is_own = is_web && self.admits(&origin.host);
+            if !is_own && !self.origins.contains(&origin) {
                 return Err(HostRefusal::Origin);
             }
         }
@@ -84,44 +96,80 @@ impl Guard {
 }
 
 impl Host {
-    /// `host` or `host:port`; IPv6 in brackets.
+    /// `host` or `host:port`; IPv6 in brackets. None unless all of the text is
+    /// that.
     fn parse(text: &str) -> Option<Self> {
-        let authority: Authority = text.parse().ok()?;
-        let name = authority.host();
-        let rest = text.strip_prefix(name).filter(|_| !name.is_empty())?;
-        let port = match rest.strip_prefix(':') {
-            Some(port) => Some(port.parse().ok()?),
-            None => None,
+        let (name, port) = match text.strip_prefix('[') {
+            Some(rest) => {
+                let (address, port) = rest.split_once(']')?;
+                let address: Ipv6Addr = address.parse().ok()?;
+                (HostName::Address(IpAddr::V6(address).to_canonical()), port)
+            }
+            None => {
+                let end = text.find(':').unwrap_or(text.len());
+                let (name, port) = text.split_at(end);
+                (HostName::parse(name)?, port)
+            }
         };
-        Some(Host {
-            // A dot at the end only says that the name is complete.
-            name: name.trim_end_matches('.').to_ascii_lowercase(),
-            port,
-        })
+        let port = match port {
+            "" => None,
+            port => Some(parse_port(port.strip_prefix(':')?)?),
+        };
+        Some(Host { name, port })
     }
 
     fn is_loopback(&self) -> bool {
-        let bare = self.name.trim_start_matches('[').trim_end_matches(']');
-        bare == "localhost" || bare.parse::<IpAddr>().is_ok_and(|ip| ip.is_loopback())
+        match &self.name {
+            HostName::Address(address) => address.is_loopback(),
+            HostName::Name(name) => name == "localhost",
+        }
     }
 }
 
-impl Origin {
-    /// `http://host` or `https://host`, with the port unless the scheme
-    /// implies it, and nothing after it.
+impl HostName {
     fn parse(text: &str) -> Option<Self> {
-        let uri: Uri = text.parse().ok()?;
-        let (is_secure, implied) = match uri.scheme_str()? {
-            "http" => (false, 80),
-            "https" => (true, 443),
-            _ => return None,
+        if let Ok(address) = text.parse::<IpAddr>() {
+            return Some(HostName::Address(address));
+        }
+        // A dot at the end only says that the name is complete.
+        let name = text.strip_suffix('.').unwrap_or(text);
+        let is_label = |label: &str| {
+            let is_inner = |byte: u8| byte.is_ascii_alphanumeric() || b"-_".contains(&byte);
+            !label.is_empty() && label.bytes().all(is_inner)
         };
-        if !matches!(uri.path(), "" | "/") || uri.query().is_some() {
+        let is_name = name.split('.').all(is_label);
+        is_name.then(|| HostName::Name(name.to_ascii_lowercase()))
+    }
+}
+
+/// Digits alone: the standard library also takes a sign.
+fn parse_port(text: &str) -> Option<u16> {
+    let is_number = !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit());
+    text.parse().ok().filter(|_| is_number)
+}
+
+impl Origin {
+    /// `SCHEME://HOST` with the port unless the scheme implies it, and at most
+    /// a slash after it.
+    fn parse(text: &str) -> Option<Self> {
+        let (scheme, rest) = text.split_once("://")?;
+        let mut bytes = scheme.bytes();
+        let is_scheme = bytes
+            .next()
+            .is_some_and(|first| first.is_ascii_alphabetic())
+            && bytes.all(|byte| byte.is_ascii_alphanumeric() || b"+-.".contains(&byte));
+        if !is_scheme {
             return None;
         }
-        let mut host = Host::parse(uri.authority()?.as_str())?;
-        host.port.get_or_insert(implied);
-        Some(Origin { is_secure, host })
+        let scheme = scheme.to_ascii_lowercase();
+        let mut host = Host::parse(rest.strip_suffix('/').unwrap_or(rest))?;
+        let implied = match &*scheme {
+            "http" => Some(80),
+            "https" => Some(443),
+            _ => None,
+        };
+        host.port = host.port.or(implied);
+        Some(Origin { scheme, host })
     }
 }
 
@@ -180,6 +228,9 @@ mod tests {
             "127.0.0.1:8089",
             "127.8.8.8",
             "[::1]:1",
+            "[::1]",
+            "[0:0:0:0:0:0:0:1]",
+            "[::ffff:127.0.0.1]:8089",
         ] {
             assert_eq!(verdict(&[], &[("host", host)]), Ok(()), "{host}");
         }
@@ -194,6 +245,27 @@ mod tests {
             "10.0.0.1",
             "a@localhost",
             "localhost:x",
+            "localhost:",
+            "localhost:+80",
+            "localhost:80:80",
+            "localhost..",
+            ".localhost",
+            "[::1].evil.example",
+            "[::1]evil",
+            "[::1]:",
+            "[::1",
+            "::1",
+            "[localhost]",
+            "[localhost].evil.example",
+            "[127.0.0.1]",
+            "[127.0.0.1]evil.example:80",
+            "[::1%25lo]",
+            "127.0.0.1%00.evil.example",
+            "127.1",
+            "0x7f.0.0.1",
+            "localhost/",
+            "localhost#",
+            "localhost,evil.example",
             "",
         ] {
             assert_eq!(
@@ -237,6 +309,11 @@ mod tests {
             "http://evil.example",
             "http://app.example",
             "file://localhost",
+            "http://[::1].evil.example",
+            "http://[localhost]",
+            "http://localhost@evil.example",
+            "http://localhost:80/page",
+            "http://localhost?x",
             "localhost",
             "",
         ] {
@@ -267,6 +344,20 @@ mod tests {
             assert_eq!(verdict(bad), Err(HostRefusal::Origin), "{bad}");
         }
         let as_host = [("host", "app.example")];
+        let of_extension = |origin| {
+            let listed = ["chrome-extension://abcdefghijklmnop", "tauri://localhost"];
+            super::tests::verdict(&listed, &[("host", "localhost"), ("origin", origin)])
+        };
+        for good in ["chrome-extension://abcdefghijklmnop", "tauri://localhost"] {
+            assert_eq!(of_extension(good), Ok(()), "{good}");
+        }
+        for bad in [
+            "chrome-extension://other",
+            "moz-extension://localhost",
+            "null",
+        ] {
+            assert_eq!(of_extension(bad), Err(HostRefusal::Origin), "{bad}");
+        }
         assert_eq!(
             super::tests::verdict(&["https://app.example"], &as_host),
             Err(HostRefusal::Host)
@@ -281,7 +372,9 @@ mod tests {
         for text in [
             "app.example",
             "https://app.example/page",
-            "ws://a",
+            "https://app.example?x",
+            "file:///page",
+            "1x://a",
             "*",
             "null",
         ] {

@@ -5,9 +5,11 @@ use std::time::Duration;
 /// Limits that hold for all clients together, or for each of something.
 #[derive(Debug, Clone)]
 pub struct HttpLimits {
-    /// Connections at once; more wait to be accepted.
+    /// Connections at once. When all are taken, a new one takes the place of
+    /// one that is idle.
     pub connections: usize,
-    /// Sessions that each of the transports may have open.
+    /// Sessions that each of the transports may have open, and as many streams
+    /// of them.
     pub sessions: usize,
     /// How long a session may be silent in both directions.
     ///
@@ -18,8 +20,12 @@ pub struct HttpLimits {
     pub requests: usize,
     /// Bytes of a request's body.
     pub body_bytes: usize,
-    /// Requests with a body of more than 64 KiB among those worked on.
-    pub large_requests: usize,
+    /// Bytes of memory for what requests of more than 64 KiB become when they
+    /// are parsed, all together.
+    pub request_memory: usize,
+    /// Bytes of answers that clients have not read yet, all together; half as
+    /// many may wait besides.
+    pub answer_memory: usize,
     /// Requests for what is shared among those worked on.
     pub downloads: usize,
     /// How long a request's body may take to arrive.
@@ -40,8 +46,9 @@ impl Default for HttpLimits {
             sessions: 1024,
             session_idle: Duration::from_secs(24 * 60 * 60),
             requests: 1024,
-            body_bytes: 16 * 1024 * 1024,
-            large_requests: 16,
+            body_bytes: 4 * 1024 * 1024,
+            request_memory: 256 * 1024 * 1024,
+            answer_memory: 128 * 1024 * 1024,
             downloads: 256,
             body_time: Duration::from_secs(60),
             header_bytes: 32 * 1024,

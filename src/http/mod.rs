@@ -2,28 +2,33 @@
 //! into it. It knows neither MCP nor what is shared.
 //!
 //! ```text
-//! connection (number, header size and time, stalled peers)
+//! connection (places, header size and time, stalled peers)
 //!   -> guard (Host and Origin: DNS rebinding)
 //!        |-> /healthz, /readyz
 //!        |-> registry routers, which check the token themselves
-//!        '-> cors -> auth (bearer token) -> intake (places, body) -> routers
+//!        '-> cors -> auth (bearer token) -> intake (places, memory, body) -> routers
 //! ```
 
+mod answers;
 mod auth;
 mod connections;
 mod cors;
 mod error;
 mod guard;
+mod held;
 mod intake;
 mod limits;
 mod listen;
+mod places;
 mod server;
 mod stalled;
 mod tokens;
 
+pub use answers::{Answers, Reservation, Unread};
 pub use auth::{Auth, AuthRefusal, AuthScheme};
 pub use error::HttpError;
-pub use intake::{InFlight, Intake, IntakeRefusal, unavailable};
+pub use intake::{InFlight, Intake, IntakeRefusal, RequestMemory, unavailable};
 pub use limits::HttpLimits;
+pub use places::{Owner, Place, Places};
 pub use server::{HttpOptions, HttpServer};
 pub use tokens::{Credential, TokenError, Tokens};

@@ -24,7 +24,7 @@ pub struct HttpOptions {
     /// Hosts (`name` or `name:port`), besides the loopback ones, that the
     /// `Host` and `Origin` headers of a request may name.
     pub allowed_hosts: Vec<String>,
-    /// Origins (`https://name[:port]`), besides those of these hosts, that the
+    /// Origins (`SCHEME://name[:port]`), besides those of these hosts, that the
     /// `Origin` header may name.
     pub allowed_origins: Vec<String>,
     pub limits: HttpLimits,
@@ -56,12 +56,13 @@ impl HttpServer {
             address: address.to_owned(),
             source,
         })?;
+        let auth = Arc::new(options.auth);
         Ok(HttpServer {
             listener,
             address,
             guard: Arc::new(guard),
-            auth: Arc::new(options.auth),
-            intake: Arc::new(Intake::new(options.limits.clone())),
+            intake: Arc::new(Intake::new(options.limits.clone(), auth.clone())),
+            auth,
             limits: options.limits,
             router: Router::new(),
         })
@@ -102,6 +103,10 @@ impl HttpServer {
     /// Serves until `closing` is cancelled, then waits for the connections
     /// there are to end.
     pub async fn serve(self, closing: CancellationToken) {
+        if let Auth::Tokens(tokens) = &*self.auth {
+            let (following, closing) = (tokens.clone().follow(), closing.clone());
+            tokio::spawn(async move { closing.run_until_cancelled(following).await });
+        }
         let router = self
             .router
             .route("/healthz", get(async || "ok\n"))

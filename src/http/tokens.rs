@@ -1,25 +1,40 @@
-//! The tokens that open the HTTP server.
+//! The tokens that open the HTTP server, and the file that they come from.
 //!
 //! They are kept and compared as SHA-256 hashes, so that the time a comparison
 //! takes tells nothing of them, and no log can show one.
 
-use std::fs::File;
+use std::fs::{File, OpenOptions};
 use std::io::{self, Read};
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::{Duration, Instant};
 
 use sha2::{Digest as _, Sha256};
 use subtle::ConstantTimeEq;
+use tokio::sync::watch;
 
-use crate::error::{Class, Diagnose};
+use crate::error::{Class, Diagnose, Report};
 
 /// The fewest characters of a token: what cannot be guessed over a network.
 const MIN_LENGTH: usize = 16;
 /// The largest token file, in bytes.
 const MAX_FILE: u64 = 64 * 1024;
+/// How often the file is read again. Its bytes are compared, not its times, so
+/// no way of replacing it goes unnoticed.
+const INTERVAL: Duration = Duration::from_secs(1);
+/// How long the last tokens stay valid when the file can no longer be read, as
+/// while it is being written.
+const GRACE: Duration = Duration::from_secs(60);
 
-/// The tokens that open the server, as hashes.
+/// The tokens that open the server, as hashes, and the file that lists them.
 #[derive(Clone, Debug)]
-pub struct Tokens(Vec<Credential>);
+pub struct Tokens(Arc<Shared>);
+
+#[derive(Debug)]
+struct Shared {
+    path: PathBuf,
+    known: watch::Sender<Vec<Credential>>,
+}
 
 /// Whose request it is: the hash of the token that it showed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -42,6 +57,8 @@ impl Credential {
 pub enum TokenError {
     #[error("Failed to read the token file `{}`", path.display())]
     Read { path: PathBuf, source: io::Error },
+    #[error("The token file `{}` is not a regular file", path.display())]
+    NotFile { path: PathBuf },
     #[error("Other users can change the token file `{}`", path.display())]
     Writable { path: PathBuf },
     #[error("The token file `{}` is larger than {MAX_FILE} bytes", path.display())]
@@ -65,7 +82,7 @@ impl Diagnose for TokenError {
 
     fn hint(&self) -> Option<String> {
         let path = match self {
-            TokenError::Read { .. } => return None,
+            TokenError::Read { .. } | TokenError::NotFile { .. } => return None,
             TokenError::Writable { path } => {
                 return Some(format!("`chmod 600 {}`", path.display()));
             }
@@ -92,51 +109,151 @@ impl Tokens {
     /// [`TokenError`] when it cannot be read, other users can change it, or a
     /// token is too short or none.
     pub fn read(path: &Path) -> Result<Self, TokenError> {
-        let failed = |source| TokenError::Read {
-            path: path.into(),
-            source,
-        };
-        let file = File::open(path).map_err(failed)?;
-        check_mode(&file, path).map_err(failed)??;
-        let mut text = String::new();
-        let limit = MAX_FILE + 1;
-        file.take(limit).read_to_string(&mut text).map_err(failed)?;
-        if text.len() as u64 == limit {
-            return Err(TokenError::TooLarge { path: path.into() });
+        let (known, exposure) = read(path)?;
+        if exposure == Exposure::Readable {
+            tracing::warn!("other users can read the token file `{}`", path.display());
         }
-        Tokens::parse(&text, path)
+        Ok(Tokens::of(known, path))
     }
 
-    pub(super) fn parse(text: &str, path: &Path) -> Result<Self, TokenError> {
-        let mut tokens = Vec::new();
-        for (index, token) in text.lines().map(str::trim).enumerate() {
-            let (path, line) = (path.to_owned(), index + 1);
-            if token.is_empty() {
-                continue;
-            }
-            if !token.bytes().all(is_token_byte) {
-                return Err(TokenError::Character { path, line });
-            }
-            if token.len() < MIN_LENGTH {
-                return Err(TokenError::TooShort { path, line });
-            }
-            tokens.push(Credential::of(token.as_bytes()));
-        }
-        if tokens.is_empty() {
-            return Err(TokenError::Empty { path: path.into() });
-        }
-        Ok(Tokens(tokens))
+    pub(super) fn of(known: Vec<Credential>, path: &Path) -> Self {
+        Tokens(Arc::new(Shared {
+            path: path.to_owned(),
+            known: watch::Sender::new(known),
+        }))
     }
 
     /// Whether `shown` is one of these. All of them are compared, so that the
     /// time tells nothing of the place of a match.
     pub(super) fn contains(&self, shown: &Credential) -> bool {
-        let Tokens(known) = self;
+        let Tokens(shared) = self;
+        let known = shared.known.borrow();
         let found = known.iter().fold(0, |found, token| {
             found | token.0.ct_eq(&shown.0).unwrap_u8()
         });
         found == 1
     }
+
+    /// How many there are.
+    pub(super) fn count(&self) -> usize {
+        self.0.known.borrow().len()
+    }
+
+    /// Told at each change.
+    pub(super) fn changes(&self) -> watch::Receiver<Vec<Credential>> {
+        self.0.known.subscribe()
+    }
+
+    /// Follows the file, for as long as this is polled. While it cannot be read
+    /// or is not valid, the tokens stay those of before, but not for longer
+    /// than [`GRACE`]: then none is valid.
+    pub(super) async fn follow(self) {
+        let Tokens(shared) = self;
+        let mut failing: Option<(Instant, String)> = None;
+        loop {
+            tokio::time::sleep(INTERVAL).await;
+            let path = shared.path.clone();
+            let result = match tokio::task::spawn_blocking(move || read(&path)).await {
+                Ok(result) => result,
+                // The runtime is shutting down.
+                Err(_) => return,
+            };
+            let error = match result {
+                Ok((tokens, _)) => {
+                    failing = None;
+                    shared.replace(tokens);
+                    continue;
+                }
+                Err(error) => Report::new(&error).to_string(),
+            };
+            let (since, known) = failing.get_or_insert_with(|| (Instant::now(), String::new()));
+            if *known != error {
+                tracing::warn!("the tokens stay as they are for now: {error}");
+                known.clone_from(&error);
+            }
+            if since.elapsed() > GRACE {
+                shared.replace(Vec::new());
+            }
+        }
+    }
+}
+
+impl Shared {
+    fn replace(&self, tokens: Vec<Credential>) {
+        let changed = self.known.send_if_modified(|known| {
+            let changed = *known != tokens;
+            *known = tokens;
+            changed
+        });
+        if changed {
+            let (path, count) = (self.path.display(), self.known.borrow().len());
+            tracing::info!("the token file `{path}` changed: {count} tokens are valid now");
+        }
+    }
+}
+
+/// Who besides its owner may read the file.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Exposure {
+    Private,
+    Readable,
+}
+
+fn read(path: &Path) -> Result<(Vec<Credential>, Exposure), TokenError> {
+    let failed = |source| TokenError::Read {
+        path: path.into(),
+        source,
+    };
+    let file = open(path).map_err(failed)?;
+    let metadata = file.metadata().map_err(failed)?;
+    if !metadata.is_file() {
+        return Err(TokenError::NotFile { path: path.into() });
+    }
+    let exposure = exposure(&metadata).ok_or_else(|| TokenError::Writable { path: path.into() })?;
+    let mut text = String::new();
+    let limit = MAX_FILE + 1;
+    file.take(limit).read_to_string(&mut text).map_err(failed)?;
+    if text.len() as u64 == limit {
+        return Err(TokenError::TooLarge { path: path.into() });
+    }
+    Ok((parse(&text, path)?, exposure))
+}
+
+/// Opens the file without waiting for the writer of a pipe.
+fn open(path: &Path) -> io::Result<File> {
+    let mut options = OpenOptions::new();
+    options.read(true);
+    #[cfg(unix)]
+    {
+        use std::os::unix::fs::OpenOptionsExt;
+
+        // The flags of the system fit its type for them.
+        options.custom_flags(rustix::fs::OFlags::NONBLOCK.bits() as i32);
+    }
+    options.open(path)
+}
+
+pub(super) fn parse(text: &str, path: &Path) -> Result<Vec<Credential>, TokenError> {
+    let mut tokens = Vec::new();
+    // Editors on Windows put a byte order mark before the first line.
+    let text = text.strip_prefix('\u{feff}').unwrap_or(text);
+    for (index, token) in text.lines().map(str::trim).enumerate() {
+        let (path, line) = (path.to_owned(), index + 1);
+        if token.is_empty() {
+            continue;
+        }
+        if !token.bytes().all(is_token_byte) {
+            return Err(TokenError::Character { path, line });
+        }
+        if token.len() < MIN_LENGTH {
+            return Err(TokenError::TooShort { path, line });
+        }
+        tokens.push(Credential::of(token.as_bytes()));
+    }
+    if tokens.is_empty() {
+        return Err(TokenError::Empty { path: path.into() });
+    }
+    Ok(tokens)
 }
 
 /// The characters of RFC 6750's `b64token`.
@@ -144,23 +261,22 @@ fn is_token_byte(byte: u8) -> bool {
     byte.is_ascii_alphanumeric() || b"-._~+/=".contains(&byte)
 }
 
+/// None when other users can change the file.
 #[cfg(unix)]
-fn check_mode(file: &File, path: &Path) -> io::Result<Result<(), TokenError>> {
+fn exposure(metadata: &std::fs::Metadata) -> Option<Exposure> {
     use std::os::unix::fs::PermissionsExt;
 
-    let mode = file.metadata()?.permissions().mode();
-    if mode & 0o022 != 0 {
-        return Ok(Err(TokenError::Writable { path: path.into() }));
+    let mode = metadata.permissions().mode();
+    match (mode & 0o022, mode & 0o044) {
+        (0, 0) => Some(Exposure::Private),
+        (0, _) => Some(Exposure::Readable),
+        _ => None,
     }
-    if mode & 0o044 != 0 {
-        tracing::warn!("other users can read the token file `{}`", path.display());
-    }
-    Ok(Ok(()))
 }
 
 #[cfg(not(unix))]
-fn check_mode(_: &File, _: &Path) -> io::Result<Result<(), TokenError>> {
-    Ok(Ok(()))
+fn exposure(_: &std::fs::Metadata) -> Option<Exposure> {
+    Some(Exposure::Private)
 }
 
 #[cfg(test)]
@@ -169,8 +285,8 @@ mod tests {
 
     const GOOD: &str = "abcdefghijklmnop";
 
-    fn parse(text: &str) -> Result<Tokens, TokenError> {
-        Tokens::parse(text, Path::new("tokens"))
+    fn parse(text: &str) -> Result<Vec<Credential>, TokenError> {
+        super::parse(text, Path::new("tokens"))
     }
 
     #[test]
@@ -190,5 +306,11 @@ mod tests {
                 "{text}"
             );
         }
+    }
+
+    #[test]
+    fn a_byte_order_mark_is_no_part_of_a_token() {
+        let plain = parse(GOOD).unwrap();
+        assert_eq!(parse(&format!("\u{feff}{GOOD}\r\n")).unwrap(), plain);
     }
 }

@@ -64,7 +64,7 @@ pub use secrets::{ListedSecret, SecretList, SecretNames, Values};
 pub use update::{NotUpdated, Review, RolledBack, UpdateStatus, Updated, Updates};
 pub use watch::Watch;
 
-pub use crate::config::AgentsConfig;
+pub use crate::config::{AgentsConfig, ServerConfig};
 pub use crate::install::{
     Answer, Change, Changes, Compile, Consent, Described, Freshness, LoadOutcome, LoadReceipt,
     LoadRequest, LoadStatus, NobodyToAsk, Outdated, PolicyChoice, Question, ToolChange,
@@ -111,6 +111,7 @@ pub struct Service {
     asked: Mutex<HashMap<ComponentId, load::Asked>>,
     /// What agents may do.
     agents: AgentsConfig,
+    server: ServerConfig,
     audience: Audience,
 }
 
@@ -198,6 +199,7 @@ impl Service {
             missing_code_made: AtomicBool::new(false),
             asked: Mutex::default(),
             agents: config.agents,
+            server: config.server,
             audience: setup.audience,
         }))
     }
@@ -253,6 +255,11 @@ impl Service {
         for path in self.disk.blocking().sweep_compiled() {
             tracing::info!("removed `{}`, which nothing uses", path.display());
         }
+    }
+
+    /// What the configuration says about serving.
+    pub fn server(&self) -> &ServerConfig {
+        &self.server
     }
 
     /// The directory that holds everything.

@@ -32,7 +32,7 @@ use axum::response::{IntoResponse, Response};
 use axum::routing::any;
 use tower::ServiceBuilder;
 
-use crate::http::{Auth, AuthRefusal, AuthScheme, HttpServer, Intake};
+use crate::http::{Auth, AuthRefusal, AuthScheme, HttpServer, Intake, Owner};
 use crate::store::Store;
 
 use address::Address;
@@ -71,10 +71,10 @@ pub fn mount(server: &mut HttpServer, store: Store, scope: Scope) {
 /// Middleware: refuses requests without a token in the words of registries.
 async fn check(
     State(auth): State<Arc<Auth>>,
-    request: Request,
+    mut request: Request,
     next: Next,
 ) -> Result<Response, Fault> {
-    if let Err(refusal) = auth.admit(request.headers(), AuthScheme::BearerOrBasic) {
+    if let Err(refusal) = auth.admit_request(&mut request, AuthScheme::BearerOrBasic) {
         // Clients ask without a token first.
         if refusal == AuthRefusal::WrongToken {
             tracing::warn!(?refusal, "refused a request");
@@ -92,13 +92,20 @@ async fn serve(
     let Path(path) = path.map_err(|_| Fault::Name)?;
     let query = request.uri().query().unwrap_or_default();
     let address = Address::read(&path, query)?;
-    registry.answer(address, request.headers()).await
+    let owner = request.extensions().get::<Owner>().copied();
+    let owner = owner.ok_or(Fault::Failed)?;
+    registry.answer(address, owner, request.headers()).await
 }
 
 impl Registry {
-    async fn answer(&self, address: Address, headers: &HeaderMap) -> Result<Response, Fault> {
+    async fn answer(
+        &self,
+        address: Address,
+        owner: Owner,
+        headers: &HeaderMap,
+    ) -> Result<Response, Fault> {
         // Held until the last byte has left.
-        let place = self.intake.download().map_err(|_| Fault::Busy)?;
+        let place = self.intake.download(owner).map_err(|_| Fault::Busy)?;
         match address {
             Address::Tags(repository, page) => {
                 let tags = self.share.tags(&repository).await?;

@@ -31,11 +31,9 @@ pub async fn serve_http(
 ) {
     let server = Server::new(service, settings);
     let end = CancellationToken::new();
-    let limits = http.limits();
-    let mcp = streamable_http::endpoint(server.clone(), limits, end.clone());
     let routes = Router::new()
-        .route("/mcp", mcp)
-        .merge(sse::routes(server.clone(), limits, end.clone()))
+        .merge(streamable_http::routes(server.clone(), &http, end.clone()))
+        .merge(sse::routes(server.clone(), &http, end.clone()))
         .fallback(async || StatusCode::NOT_FOUND);
     http.mount(routes);
     let closing = server.closing().clone();

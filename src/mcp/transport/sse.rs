@@ -2,238 +2,277 @@
 //! clients still use.
 //!
 //! `GET /sse` opens a session and a stream of events. The first event,
-//! `endpoint`, names the URL to which the client posts its messages; only who
-//! reads the stream knows it. Each post is answered with 202, and what the
-//! server has to say comes as `message` events. The session ends with the
-//! stream.
+//! `endpoint`, names the URL to which the client posts its messages; nobody
+//! else learns it. Each post is answered with 202, and the server's messages
+//! come as `message` events. The session ends with the stream.
 //!
 //! <https://modelcontextprotocol.io/specification/2024-11-05/basic/transports>
 
-use std::collections::HashMap;
-use std::convert::Infallible;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use axum::Extension;
 use axum::Router;
 use axum::extract::{Path, Request, State};
-use axum::http::{HeaderName, StatusCode, header};
-use axum::response::sse::{Event, KeepAlive, Sse};
+use axum::http::request::Parts;
+use axum::http::{StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
-use futures_util::stream::{self, Stream, StreamExt};
+use futures_util::stream::{self, StreamExt};
 use rmcp::model::{ClientJsonRpcMessage, ServerJsonRpcMessage};
-use rmcp::service::{RoleServer, serve_server_with_ct};
-use rmcp::transport::Transport;
+use rmcp::service::serve_server_with_ct;
 use tokio::sync::mpsc;
-use tokio_util::sync::{CancellationToken, DropGuard};
+use tokio_util::sync::CancellationToken;
 
-use crate::http::{Credential, HttpLimits};
+use crate::http::{Answers, HttpServer, InFlight, Intake, Owner};
 
-use super::super::handler::Server;
+use super::super::handler::{Handler, Server};
 use super::caller::Caller;
+use super::channel::{Channel, INBOX, Outbox, Revision, Silence};
+use super::events::{self, Event};
+use super::message::{Envelope, Incoming, Unreadable};
+use super::outgoing::{Outgoing, Requests, SendError};
+use super::sessions::{Link, Sessions};
 use super::streamable_http::too_many_sessions;
-use super::{UntilClosing, session_id};
 
-/// Comments keep proxies from closing a quiet stream, and find dead clients.
-const KEEP_ALIVE: Duration = Duration::from_secs(15);
-
-/// Messages waiting in either direction before the sender has to wait.
-const QUEUE: usize = 64;
+/// Messages waiting for the client before the server has to wait.
+const QUEUE: usize = 16;
 
 /// How long a client may take to begin.
 const BEGIN: Duration = Duration::from_secs(60);
 
-/// The sessions, by the secret part of their message URL.
-struct Sessions {
+struct Endpoint {
     server: Arc<Server>,
-    limit: usize,
+    intake: Arc<Intake>,
+    sessions: Arc<Sessions<Session>>,
     idle: Duration,
     body_bytes: usize,
     /// Cancelled to end all sessions at once.
     end: CancellationToken,
-    open: Mutex<HashMap<String, Session>>,
 }
 
+/// How to reach a session.
+#[derive(Clone)]
 struct Session {
     to_server: mpsc::Sender<ClientJsonRpcMessage>,
-    /// The token that opened the stream; no other may post to it.
-    owner: Option<Credential>,
+    stream: Arc<EventStream>,
+    revision: Revision,
 }
 
-impl Sessions {
-    fn open(&self) -> MutexGuard<'_, HashMap<String, Session>> {
-        // The map is whole between any two statements.
-        self.open.lock().unwrap_or_else(PoisonError::into_inner)
+impl Link for Session {
+    /// Each has a stream for as long as it lasts.
+    fn is_active(&self) -> bool {
+        true
     }
 }
 
 /// `/sse` and its message endpoint. When `end` is cancelled, all streams end.
-pub(super) fn routes(server: Arc<Server>, limits: &HttpLimits, end: CancellationToken) -> Router {
-    let sessions = Sessions {
+pub(super) fn routes(server: Arc<Server>, http: &HttpServer, end: CancellationToken) -> Router {
+    let limits = http.limits();
+    let endpoint = Endpoint {
         server,
-        limit: limits.sessions,
+        intake: http.intake().clone(),
+        sessions: Sessions::new(http.auth().clone(), limits.sessions),
         idle: limits.session_idle,
         body_bytes: limits.body_bytes,
         end,
-        open: Mutex::default(),
     };
+    let sessions = Arc::downgrade(&endpoint.sessions);
+    http.auth().on_change(move || {
+        if let Some(sessions) = sessions.upgrade() {
+            sessions.end_revoked();
+        }
+    });
     Router::new()
         .route("/sse", get(open))
+        .route("/sse/", get(open))
         .route("/message/{session}", post(accept))
-        .with_state(Arc::new(sessions))
+        .route("/message/{session}/", post(accept))
+        .with_state(Arc::new(endpoint))
 }
 
-async fn open(
-    State(sessions): State<Arc<Sessions>>,
-    credential: Option<Extension<Credential>>,
-) -> Response {
-    let id = match session_id::new() {
-        Ok(id) => id,
+async fn open(State(endpoint): State<Arc<Endpoint>>, request: Request) -> Response {
+    let Some(owner) = request.extensions().get::<Owner>().copied() else {
+        return StatusCode::INTERNAL_SERVER_ERROR.into_response();
+    };
+    let (to_server, inbox) = mpsc::channel(INBOX);
+    let (to_client, messages) = mpsc::channel(QUEUE);
+    let session = Session {
+        to_server,
+        stream: EventStream::new(to_client, endpoint.intake.answers().clone()),
+        revision: Revision::default(),
+    };
+    let end = endpoint.end.child_token();
+    let opened = endpoint.sessions.open(owner, session.clone(), end.clone());
+    let id = match opened {
+        Ok(Some(id)) => id,
+        Ok(None) => return too_many_sessions(),
         Err(error) => {
             tracing::error!("no session can be opened: {error}");
             return StatusCode::INTERNAL_SERVER_ERROR.into_response();
         }
     };
-    let (to_server, from_client) = mpsc::channel(QUEUE);
-    let (to_client, events) = mpsc::channel(QUEUE);
-    {
-        let mut open = sessions.open();
-        if open.len() >= sessions.limit {
-            return too_many_sessions();
-        }
-        let owner = credential.map(|Extension(credential)| credential);
-        open.insert(id.clone(), Session { to_server, owner });
-    }
-    let end = sessions.end.child_token();
-    let transport = SseTransport {
-        from_client,
-        to_client: Some(to_client),
-        patience: BEGIN,
-        idle: sessions.idle,
+    let handler = endpoint.server.connection();
+    let channel = Channel {
+        inbox,
+        outbox: session.stream,
+        silence: Some(Silence {
+            begin: BEGIN,
+            idle: endpoint.idle,
+        }),
+        closing: handler.closing().clone(),
+        revision: session.revision,
     };
-    tokio::spawn(serve(sessions.clone(), id.clone(), transport, end.clone()));
-    let endpoint = Event::default()
-        .event("endpoint")
-        .data(format!("/message/{id}"));
-    let stream = stream::once(async { endpoint })
-        .chain(received(events, end.drop_guard()))
-        .map(Ok::<_, Infallible>);
-    let headers = [
-        (header::CACHE_CONTROL, "no-cache, no-transform"),
-        // Otherwise nginx holds events back.
-        (HeaderName::from_static("x-accel-buffering"), "no"),
-    ];
-    let keep_alive = KeepAlive::new().interval(KEEP_ALIVE);
-    (headers, Sse::new(stream).keep_alive(keep_alive)).into_response()
-}
-
-/// The channel as a stream; dropping the stream, or its end, drops `session`.
-fn received(events: mpsc::Receiver<Event>, session: DropGuard) -> impl Stream<Item = Event> {
-    stream::unfold((events, session), |(mut events, session)| async move {
-        let event = events.recv().await?;
-        Some((event, (events, session)))
-    })
-}
-
-async fn accept(
-    State(sessions): State<Arc<Sessions>>,
-    Path(id): Path<String>,
-    request: Request,
-) -> Response {
-    let credential = request.extensions().get::<Credential>().copied();
-    let sender = match sessions.open().get(&id) {
-        Some(session) if session.owner == credential => session.to_server.clone(),
-        _ => return (StatusCode::NOT_FOUND, "Not Found: no such session\n").into_response(),
-    };
-    let (mut head, body) = request.into_parts();
-    let Ok(body) = axum::body::to_bytes(body, sessions.body_bytes).await else {
-        return StatusCode::PAYLOAD_TOO_LARGE.into_response();
-    };
-    let mut message: ClientJsonRpcMessage = match serde_json::from_slice(&body) {
-        Ok(message) => message,
-        Err(fault) => {
-            let text = format!("Bad Request: not a JSON-RPC message: {fault}\n");
-            return (StatusCode::BAD_REQUEST, text).into_response();
-        }
-    };
-    // The head carries what is known of the caller, and the request's place
-    // among those worked on.
-    let caller = Caller::over_http("sse", Some(&id), credential);
-    head.extensions.insert(caller);
-    message.insert_extension(head);
-    match sender.send(message).await {
-        Ok(()) => (StatusCode::ACCEPTED, "Accepted").into_response(),
-        Err(_) => (StatusCode::NOT_FOUND, "Not Found: the session has ended\n").into_response(),
-    }
+    let first = Event::named("endpoint", &format!("/message/{id}"));
+    let sessions = endpoint.sessions.clone();
+    tokio::spawn(serve(sessions, id, handler, channel, end.clone()));
+    // Dropping the stream, or its end, ends the session.
+    let end = end.drop_guard();
+    let rest = stream::unfold((messages, end), |(mut messages, end)| async move {
+        let message = messages.recv().await?;
+        Some((Event::message(message), (messages, end)))
+    });
+    events::response(stream::once(async { first }).chain(rest))
 }
 
 /// Runs one session to its end.
 async fn serve(
-    sessions: Arc<Sessions>,
+    sessions: Arc<Sessions<Session>>,
     id: String,
-    transport: SseTransport,
+    handler: Handler,
+    channel: Channel<EventStream>,
     end: CancellationToken,
 ) {
-    let handler = sessions.server.connection();
-    let transport = UntilClosing {
-        inner: transport,
-        closing: handler.closing().clone(),
-    };
-    match serve_server_with_ct(handler, transport, end).await {
+    match serve_server_with_ct(handler, channel, end).await {
         Ok(running) => {
             let _ = running.waiting().await;
         }
         Err(error) => tracing::debug!(%error, "an SSE session did not begin"),
     }
-    sessions.open().remove(&id);
+    sessions.remove(&id);
 }
 
-/// The server's side of one session.
-struct SseTransport {
-    from_client: mpsc::Receiver<ClientJsonRpcMessage>,
-    to_client: Option<mpsc::Sender<Event>>,
-    /// How long the next message may take.
-    patience: Duration,
-    /// How long those after it may.
-    idle: Duration,
+async fn accept(
+    State(endpoint): State<Arc<Endpoint>>,
+    Path(id): Path<String>,
+    request: Request,
+) -> Response {
+    let (mut head, body) = request.into_parts();
+    let owner = head.extensions.get::<Owner>().copied();
+    let session = owner.and_then(|owner| endpoint.sessions.get(&id, owner));
+    let Some(session) = session else {
+        return (StatusCode::NOT_FOUND, "Not Found: no such session\n").into_response();
+    };
+    let Ok(body) = axum::body::to_bytes(body, endpoint.body_bytes).await else {
+        return StatusCode::PAYLOAD_TOO_LARGE.into_response();
+    };
+    // The head carries what is known of the caller, and the request's place
+    // among those worked on.
+    let credential = owner.and_then(Owner::credential);
+    let caller = Caller::over_http("sse", Some(&id), credential);
+    head.extensions.insert(caller);
+    let taken = match Incoming::read(&body, session.revision.get()) {
+        Ok(Incoming::One(envelope)) => session.take(envelope, head).await,
+        Ok(Incoming::Batch(parts)) => session.take_batch(parts, head).await,
+        Err(unreadable) => return session.refuse(&unreadable),
+    };
+    match taken {
+        Ok(response) => response,
+        Err(Ended) => (StatusCode::NOT_FOUND, "Not Found: the session has ended\n").into_response(),
+    }
 }
 
-/// Nothing was sent, and nothing more can be.
-#[derive(Debug, thiserror::Error)]
-enum SendError {
-    #[error("the event stream is closed")]
-    Closed,
-    #[error("the message does not serialise")]
-    Serialise(#[source] serde_json::Error),
-}
+/// The session ended before it took the message.
+struct Ended;
 
-impl Transport<RoleServer> for SseTransport {
-    type Error = SendError;
-
-    fn send(
-        &mut self,
-        message: ServerJsonRpcMessage,
-    ) -> impl Future<Output = Result<(), SendError>> + Send + 'static {
-        let sender = self.to_client.clone();
-        async move {
-            let sender = sender.ok_or(SendError::Closed)?;
-            let data = serde_json::to_string(&message).map_err(SendError::Serialise)?;
-            let event = Event::default().event("message").data(data);
-            sender.send(event).await.map_err(|_| SendError::Closed)
+impl Session {
+    async fn take(&self, envelope: Envelope<'_>, head: Parts) -> Result<Response, Ended> {
+        match envelope.message() {
+            Ok(message) => self.pass(message, head).await.map(|()| accepted()),
+            Err(unreadable) => Ok(self.refuse(&unreadable)),
         }
     }
 
-    async fn receive(&mut self) -> Option<ClientJsonRpcMessage> {
-        // The service loop asks anew whenever something happened, so that this
-        // ends only after silence in both directions.
-        let next = tokio::time::timeout(self.patience, self.from_client.recv()).await;
-        self.patience = self.idle;
-        next.ok().flatten()
+    async fn take_batch(
+        &self,
+        parts: Vec<Result<Envelope<'_>, Unreadable>>,
+        head: Parts,
+    ) -> Result<Response, Ended> {
+        let requests = &self.stream.requests;
+        let (messages, complete) = requests.begin_batch(parts);
+        self.stream.push(complete).await;
+        for message in messages {
+            self.pass(message, head.clone()).await?;
+        }
+        Ok(accepted())
     }
 
-    async fn close(&mut self) -> Result<(), SendError> {
-        self.to_client = None;
-        Ok(())
+    async fn pass(&self, mut message: ClientJsonRpcMessage, head: Parts) -> Result<(), Ended> {
+        let place = head.extensions.get::<InFlight>().cloned();
+        let complete = self
+            .stream
+            .requests
+            .note(&message, place.unwrap_or_default());
+        self.stream.push(complete).await;
+        message.insert_extension(head);
+        self.to_server.send(message).await.map_err(|_| Ended)
+    }
+
+    /// The client hears of it by both ways: some read only the stream.
+    fn refuse(&self, unreadable: &Unreadable) -> Response {
+        tracing::warn!("refused a message: {}", unreadable.error.message);
+        let stream = self.stream.clone();
+        let event = Outgoing::unreadable(unreadable);
+        tokio::spawn(async move { stream.push(Some(event)).await });
+        let headers = [(header::CONTENT_TYPE, "application/json")];
+        (StatusCode::BAD_REQUEST, headers, unreadable.encode()).into_response()
+    }
+}
+
+fn accepted() -> Response {
+    (StatusCode::ACCEPTED, "Accepted").into_response()
+}
+
+/// The stream of a session, to which all its messages go.
+struct EventStream {
+    to_client: Mutex<Option<mpsc::Sender<Outgoing>>>,
+    budget: Answers,
+    requests: Requests,
+}
+
+impl EventStream {
+    fn new(to_client: mpsc::Sender<Outgoing>, budget: Answers) -> Arc<Self> {
+        Arc::new(EventStream {
+            to_client: Mutex::new(Some(to_client)),
+            budget,
+            requests: Requests::default(),
+        })
+    }
+
+    fn sender(&self) -> Option<mpsc::Sender<Outgoing>> {
+        let sender = self.to_client.lock();
+        sender.unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// Sends the message, if there is one and the stream is open.
+    async fn push(&self, message: Option<Outgoing>) {
+        if let (Some(message), Some(sender)) = (message, self.sender()) {
+            let _ = sender.send(message).await;
+        }
+    }
+}
+
+impl Outbox for EventStream {
+    async fn send(self: Arc<Self>, message: ServerJsonRpcMessage) -> Result<(), SendError> {
+        let sender = self.sender().ok_or(SendError::Closed)?;
+        let message = Outgoing::of(message, &self.budget).await?;
+        let Some(message) = self.requests.pass(message) else {
+            return Ok(());
+        };
+        sender.send(message).await.map_err(|_| SendError::Closed)
+    }
+
+    fn close(&self) {
+        let sender = self.to_client.lock();
+        *sender.unwrap_or_else(PoisonError::into_inner) = None;
     }
 }

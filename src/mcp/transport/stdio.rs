@@ -1,17 +1,30 @@
 //! Standard input and output: one client, the process that started us.
+//!
+//! A message is a line. Reading stops while too many answers wait to be read,
+//! and while the requests being worked on take up too much memory.
 
 use std::sync::Arc;
 
-use rmcp::service::{RoleServer, ServerInitializeError, serve_server_with_ct};
-use rmcp::transport::async_rw::AsyncRwTransport;
+use rmcp::model::{ClientJsonRpcMessage, ServerJsonRpcMessage};
+use rmcp::service::{ServerInitializeError, serve_server_with_ct};
 use rmcp::transport::stdio_pipes;
+use tokio::io::{AsyncRead, AsyncWrite, AsyncWriteExt, BufReader};
+use tokio::sync::{Mutex, mpsc, watch};
 use tokio_util::sync::CancellationToken;
 
+use crate::http::{Answers, HttpLimits, InFlight, RequestMemory};
 use crate::service::Service;
 
 use super::super::Settings;
 use super::super::handler::Server;
-use super::{ServeError, UntilClosing};
+use super::ServeError;
+use super::channel::{Channel, INBOX, Outbox, Revision};
+use super::lines::{Line, Lines};
+use super::message::{Incoming, Unreadable, invalid};
+use super::outgoing::{Outgoing, Requests, SendError};
+
+/// Answers that may wait to be read before no more requests are.
+const UNREAD: usize = 32;
 
 /// Serves until standard input ends or `cancel` is cancelled.
 ///
@@ -21,19 +34,33 @@ use super::{ServeError, UntilClosing};
 pub async fn serve_stdio(
     service: Arc<Service>,
     settings: Settings,
+    limits: HttpLimits,
     cancel: CancellationToken,
 ) -> Result<(), ServeError> {
     let server = Server::new(service, settings);
     let stop = server.closing().clone();
     let handler = server.connection();
     let (input, output) = stdio_pipes();
-    let transport = UntilClosing {
-        inner: AsyncRwTransport::<RoleServer, _, _>::new(input, output),
+    let (to_server, inbox) = mpsc::channel(INBOX);
+    let output = Output::new(output, Answers::new(limits.answer_memory));
+    let revision = Revision::default();
+    let reader = Reader {
+        lines: Lines::new(BufReader::new(input), limits.body_bytes),
+        output: output.clone(),
+        revision: revision.clone(),
+        memory: RequestMemory::new(limits.request_memory),
+        to_server,
+    };
+    tokio::spawn(reader.run());
+    let channel = Channel {
+        inbox,
+        outbox: output,
+        silence: None,
         closing: handler.closing().clone(),
+        revision,
     };
     let serving = async {
-        let running = match serve_server_with_ct(handler, transport, CancellationToken::new()).await
-        {
+        let running = match serve_server_with_ct(handler, channel, CancellationToken::new()).await {
             // A client that leaves without a word did nothing wrong.
             Err(ServerInitializeError::ConnectionClosed(_)) => return Ok(()),
             Err(error) => return Err(ServeError::Handshake(Box::new(error))),
@@ -48,6 +75,175 @@ pub async fn serve_stdio(
         () = cancel.cancelled() => {
             stop.cancel();
             serving.await
+        }
+    }
+}
+
+/// What the client says.
+struct Reader<R, W> {
+    lines: Lines<R>,
+    output: Arc<Output<W>>,
+    revision: Revision,
+    memory: RequestMemory,
+    to_server: mpsc::Sender<ClientJsonRpcMessage>,
+}
+
+/// The service takes no more messages.
+struct Ended;
+
+impl<R, W> Reader<R, W>
+where
+    R: AsyncRead + Unpin + Send,
+    W: AsyncWrite + Unpin + Send + 'static,
+{
+    /// Reads to the end of the input. It also ends when the service does, but
+    /// not before the next line: nothing else reads these.
+    async fn run(mut self) {
+        loop {
+            self.output.until_read().await;
+            let taken = match self.lines.next().await {
+                Ok(Some(Line::Whole(line))) => self.take(&line).await,
+                Ok(Some(Line::TooLong)) => {
+                    let most = self.lines.limit();
+                    let reason = format!(
+                        "the message is larger than {most} bytes; `max_body` in section \
+                         `[server]` of config.toml or `--max-body` sets the limit"
+                    );
+                    self.refuse(&invalid(None, reason)).await;
+                    Ok(())
+                }
+                Ok(None) => return,
+                Err(error) => {
+                    tracing::error!("standard input cannot be read: {error}");
+                    return;
+                }
+            };
+            if taken.is_err() {
+                return;
+            }
+        }
+    }
+
+    async fn take(&self, line: &[u8]) -> Result<(), Ended> {
+        let place = self.memory.take(line).await;
+        match Incoming::read(line, self.revision.get()) {
+            Ok(Incoming::One(envelope)) => match envelope.message() {
+                Ok(message) => self.pass(message, place).await,
+                Err(unreadable) => {
+                    self.refuse(&unreadable).await;
+                    Ok(())
+                }
+            },
+            Ok(Incoming::Batch(parts)) => {
+                let (messages, complete) = self.output.requests.begin_batch(parts);
+                self.output.write(complete).await;
+                for message in messages {
+                    self.pass(message, place.clone()).await?;
+                }
+                Ok(())
+            }
+            Err(unreadable) => {
+                self.refuse(&unreadable).await;
+                Ok(())
+            }
+        }
+    }
+
+    async fn pass(&self, mut message: ClientJsonRpcMessage, place: InFlight) -> Result<(), Ended> {
+        let complete = self.output.requests.note(&message, place.clone());
+        self.output.write(complete).await;
+        message.insert_extension(place);
+        self.to_server.send(message).await.map_err(|_| Ended)
+    }
+
+    async fn refuse(&self, unreadable: &Unreadable) {
+        tracing::warn!("refused a message: {}", unreadable.error.message);
+        self.output
+            .write(Some(Outgoing::unreadable(unreadable)))
+            .await;
+    }
+}
+
+/// What the client is told: one message a line.
+struct Output<W> {
+    writer: Mutex<Option<W>>,
+    budget: Answers,
+    requests: Requests,
+    /// Messages that are not written yet.
+    unread: watch::Sender<usize>,
+}
+
+impl<W: AsyncWrite + Unpin + Send + 'static> Output<W> {
+    fn new(writer: W, budget: Answers) -> Arc<Self> {
+        Arc::new(Output {
+            writer: Mutex::new(Some(writer)),
+            budget,
+            requests: Requests::default(),
+            unread: watch::Sender::new(0),
+        })
+    }
+
+    /// Waits until few enough answers wait to be read.
+    async fn until_read(&self) {
+        let mut unread = self.unread.subscribe();
+        // The sender is here, so that it cannot be closed.
+        let _ = unread.wait_for(|unread| *unread < UNREAD).await;
+    }
+
+    async fn write(&self, message: Option<Outgoing>) {
+        if let Some(message) = message
+            && let Err(error) = self.write_line(message).await
+        {
+            tracing::debug!("a message was not sent: {error}");
+        }
+    }
+
+    async fn write_line(&self, mut message: Outgoing) -> Result<(), SendError> {
+        message.text.push('\n');
+        let mut writer = self.writer.lock().await;
+        let writer = writer.as_mut().ok_or(SendError::Closed)?;
+        let written = writer.write_all(message.text.as_bytes()).await;
+        written.map_err(SendError::Write)?;
+        writer.flush().await.map_err(SendError::Write)
+    }
+}
+
+/// A message that is not written yet.
+struct Counted<W>(Arc<Output<W>>);
+
+impl<W> Counted<W> {
+    fn new(output: Arc<Output<W>>) -> Self {
+        output.unread.send_modify(|unread| *unread += 1);
+        Counted(output)
+    }
+}
+
+impl<W> Drop for Counted<W> {
+    fn drop(&mut self) {
+        self.0.unread.send_modify(|unread| *unread -= 1);
+    }
+}
+
+impl<W: AsyncWrite + Unpin + Send + 'static> Outbox for Output<W> {
+    fn send(
+        self: Arc<Self>,
+        message: ServerJsonRpcMessage,
+    ) -> impl Future<Output = Result<(), SendError>> + Send + 'static {
+        let counted = Counted::new(self);
+        async move {
+            let output = &counted.0;
+            let message = Outgoing::of(message, &output.budget).await?;
+            match output.requests.pass(message) {
+                Some(message) => output.write_line(message).await,
+                None => Ok(()),
+            }
+        }
+    }
+
+    fn close(&self) {
+        // What is being written still is; then the lock is free.
+        if let Ok(mut writer) = self.writer.try_lock() {
+            *writer = None;
         }
     }
 }

@@ -1,229 +1,565 @@
 //! Streamable HTTP at `/mcp`: sessions for the protocol revisions that have
-//! them, none for 2026-07-28.
+//! them, none for 2026-07-28, whose requests `rmcp`'s own service answers.
+//!
+//! An answer is `application/json`, in which there is no limit for one event,
+//! unless another message comes before it or it takes longer than [`SOON`]:
+//! then it is a stream of events, which proxies do not close.
 
-use std::cell::Cell;
-use std::collections::HashMap;
-use std::io;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::Arc;
 use std::time::Duration;
 
+use axum::Router;
+use axum::body::{Body, Bytes};
 use axum::extract::{Request, State};
-use axum::http::StatusCode;
-use axum::middleware::{Next, from_fn_with_state};
+use axum::http::request::Parts;
+use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
-use axum::routing::{MethodRouter, any_service};
-use futures_util::stream::Stream;
-use rmcp::model::{ClientJsonRpcMessage, ServerJsonRpcMessage};
-use rmcp::transport::streamable_http_server::session::ServerSseMessage;
-use rmcp::transport::streamable_http_server::session::local::{
-    LocalSessionManager, LocalSessionManagerError, SessionError,
+use axum::routing::{MethodRouter, post};
+use futures_util::future::BoxFuture;
+use futures_util::stream::{self, StreamExt};
+use http_body_util::BodyExt;
+use rmcp::model::{
+    ClientJsonRpcMessage, ClientNotification, GetMeta as _, ProtocolVersion, RequestId,
 };
-use rmcp::transport::streamable_http_server::{RestoreOutcome, SessionId, SessionManager};
+use rmcp::service::serve_server_with_ct;
+use rmcp::transport::streamable_http_server::session::never::NeverSessionManager;
 use rmcp::transport::{StreamableHttpServerConfig, StreamableHttpService};
+use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 
-use crate::http::{Credential, HttpLimits, unavailable};
+use crate::http::{Auth, HttpServer, Intake, Owner, Place, Places, unavailable};
 
-use super::super::handler::Server;
+use super::super::handler::{Handler, Server};
+use super::accept::Accepted;
 use super::caller::Caller;
-use super::session_id;
+use super::channel::{Channel, INBOX, Revision, Silence};
+use super::events::{self, Event};
+use super::message::{Envelope, Incoming, Unreadable, invalid};
+use super::outgoing::{Outgoing, join};
+use super::routes::{Routes, Takes};
+use super::sessions::{Link, Sessions};
 
-/// How long an answered request's messages are kept for a client that lost
-/// its connection. Short, since `rmcp` looks at all of them at every message.
-const REPLAY: Duration = Duration::from_secs(2);
+/// How long an answer may take before a stream begins without it.
+const SOON: Duration = Duration::from_secs(10);
+/// How long a client may take to begin a session that it has opened.
+const BEGIN: Duration = Duration::from_secs(60);
 
 const SESSION_ID: &str = "mcp-session-id";
+const REVISION: &str = "mcp-protocol-version";
+/// The first revision without sessions.
+const WITHOUT_SESSIONS: &str = "2026-07-28";
 
-tokio::task_local! {
-    /// The request that the present task works on: `rmcp` does not tell who
-    /// opens a session, nor why it could not be opened.
-    static OPENING: Opening;
+struct Endpoint {
+    server: Arc<Server>,
+    auth: Arc<Auth>,
+    intake: Arc<Intake>,
+    sessions: Arc<Sessions<Session>>,
+    streams: Arc<Places>,
+    idle: Duration,
+    body_bytes: usize,
+    stateless: StreamableHttpService<Handler, NeverSessionManager>,
+    /// Cancelled to end all streams and sessions.
+    end: CancellationToken,
 }
 
-struct Opening {
-    credential: Option<Credential>,
-    /// Whether it would have opened a session too many.
-    refused: Cell<bool>,
+/// How to reach a session.
+#[derive(Clone)]
+struct Session {
+    to_server: mpsc::Sender<ClientJsonRpcMessage>,
+    routes: Arc<Routes>,
+    revision: Revision,
 }
 
-/// `rmcp`'s sessions, under names that cannot be guessed, each open to none
-/// but the token that opened it.
-struct Sessions {
-    inner: LocalSessionManager,
-    limit: usize,
-    owners: Mutex<HashMap<SessionId, Option<Credential>>>,
-}
-
-impl Sessions {
-    fn owners(&self) -> MutexGuard<'_, HashMap<SessionId, Option<Credential>>> {
-        // The map is whole between any two statements.
-        self.owners.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    /// Gives a new session to who opens it, if there may be one more.
-    fn reserve(&self, id: &SessionId) -> Result<Reserved<'_>, SessionError> {
-        let owner = OPENING.try_with(|opening| opening.credential);
-        let mut owners = self.owners();
-        if owners.len() >= self.limit {
-            let _ = OPENING.try_with(|opening| opening.refused.set(true));
-            return Err(SessionError::Io(io::Error::other("too many sessions")));
-        }
-        owners.insert(id.clone(), owner.unwrap_or_default());
-        Ok(Reserved {
-            sessions: self,
-            id: Some(id.clone()),
-        })
-    }
-}
-
-/// A session that does not exist yet; its place is free again unless it is
-/// [kept](Reserved::keep).
-struct Reserved<'a> {
-    sessions: &'a Sessions,
-    id: Option<SessionId>,
-}
-
-impl Reserved<'_> {
-    fn keep(mut self) {
-        self.id = None;
-    }
-}
-
-impl Drop for Reserved<'_> {
-    fn drop(&mut self) {
-        if let Some(id) = &self.id {
-            self.sessions.owners().remove(id);
-        }
+impl Link for Session {
+    fn is_active(&self) -> bool {
+        self.routes.is_active()
     }
 }
 
 /// The endpoint. When `end` is cancelled, all its streams and sessions end.
-pub(super) fn endpoint(
-    server: Arc<Server>,
-    limits: &HttpLimits,
-    end: CancellationToken,
-) -> MethodRouter {
-    let mut inner = LocalSessionManager::default();
-    inner.session_config.keep_alive = Some(limits.session_idle);
-    inner.session_config.completed_cache_ttl = REPLAY;
-    // Clients of 2025-06-18 and before stumble over events without data.
-    inner.session_config.sse_retry = None;
-    let sessions = Arc::new(Sessions {
-        inner,
-        limit: limits.sessions,
-        owners: Mutex::default(),
-    });
+pub(super) fn routes(server: Arc<Server>, http: &HttpServer, end: CancellationToken) -> Router {
+    let limits = http.limits();
+    let handlers = server.clone();
     let config = StreamableHttpServerConfig::default()
         // Our guard has checked both headers, for all endpoints alike.
         .disable_allowed_hosts()
+        .with_legacy_session_mode(false)
         .with_sse_retry(None)
         .with_json_response(true)
         .with_max_request_body_bytes(limits.body_bytes)
-        .with_cancellation_token(end);
-    let service =
-        StreamableHttpService::new(move || Ok(server.connection()), sessions.clone(), config);
-    any_service(service).layer(from_fn_with_state(sessions, bound))
+        .with_cancellation_token(end.clone());
+    let endpoint = Arc::new(Endpoint {
+        server,
+        auth: http.auth().clone(),
+        intake: http.intake().clone(),
+        sessions: Sessions::new(http.auth().clone(), limits.sessions),
+        streams: Places::new(limits.sessions),
+        idle: limits.session_idle,
+        body_bytes: limits.body_bytes,
+        stateless: StreamableHttpService::new(
+            move || Ok(handlers.connection()),
+            Arc::default(),
+            config,
+        ),
+        end,
+    });
+    let sessions = Arc::downgrade(&endpoint.sessions);
+    http.auth().on_change(move || {
+        if let Some(sessions) = sessions.upgrade() {
+            sessions.end_revoked();
+        }
+    });
+    let methods: MethodRouter<Arc<Endpoint>> = post(take).get(listen).delete(close);
+    Router::new()
+        .route("/mcp", methods.clone())
+        .route("/mcp/", methods)
+        .with_state(endpoint)
 }
 
-/// Middleware: 404 for requests that name a session of someone else, 503 for
-/// those that would have opened a session too many.
-async fn bound(
-    State(sessions): State<Arc<Sessions>>,
-    mut request: Request,
-    next: Next,
-) -> Response {
-    let headers = request.headers();
-    let credential = request.extensions().get::<Credential>().copied();
-    let session = headers.get(SESSION_ID).and_then(|id| id.to_str().ok());
-    if let Some(id) = session {
-        let owner = sessions.owners().get(id).copied();
-        if owner.is_some_and(|owner| owner != credential) {
-            return (StatusCode::NOT_FOUND, "Not Found: Session not found").into_response();
+/// A message or a batch of them, posted.
+async fn take(State(endpoint): State<Arc<Endpoint>>, request: Request) -> Response {
+    let (head, body) = request.into_parts();
+    let Ok(body) = axum::body::to_bytes(body, endpoint.body_bytes).await else {
+        return StatusCode::PAYLOAD_TOO_LARGE.into_response();
+    };
+    let answer = endpoint.answer(head, body).await;
+    answer.unwrap_or_else(Refusal::into_response)
+}
+
+/// Why a request of this transport is refused.
+enum Refusal {
+    MediaType,
+    Revision,
+    NoSessionNamed(Option<RequestId>),
+    NoSuchSession,
+    TooManySessions,
+    Unreadable(Unreadable),
+    Failed,
+}
+
+impl From<Unreadable> for Refusal {
+    fn from(unreadable: Unreadable) -> Self {
+        Refusal::Unreadable(unreadable)
+    }
+}
+
+impl Endpoint {
+    async fn answer(self: &Arc<Self>, head: Parts, body: Bytes) -> Result<Response, Refusal> {
+        if !is_json(&head.headers) {
+            return Err(Refusal::MediaType);
+        }
+        let accepted = Accepted::of(&head.headers);
+        let owner = owner(&head)?;
+        let session = named(&head.headers).map(|id| {
+            let session = self.sessions.get(id, owner);
+            (id, session.ok_or(Refusal::NoSuchSession))
+        });
+        let revision = match &session {
+            Some((_, Ok(session))) => session.revision.get(),
+            _ => None,
+        };
+        match Incoming::read(&body, revision)? {
+            Incoming::One(envelope) if is_stateless(&envelope, &head.headers) => {
+                envelope.check_size()?;
+                Ok(self.stateless(head, body.clone(), accepted).await)
+            }
+            Incoming::One(envelope) => {
+                check_revision(&head.headers)?;
+                let Some((id, session)) = session else {
+                    return self.begin(envelope, head, owner, accepted).await;
+                };
+                let message = envelope.message()?;
+                let head = with_caller(head.clone(), id);
+                session?.deliver(message, head, accepted).await
+            }
+            Incoming::Batch(parts) => {
+                let (id, session) = session.ok_or(Refusal::NoSessionNamed(None))?;
+                let head = with_caller(head.clone(), id);
+                session?.deliver_batch(parts, head, accepted).await
+            }
         }
     }
-    let caller = Caller::over_http("streamable-http", session, credential);
-    request.extensions_mut().insert(caller);
-    let opening = Opening {
-        credential,
-        refused: Cell::new(false),
-    };
-    let answering = async {
-        let response = next.run(request).await;
-        match OPENING.with(|opening| opening.refused.get()) {
-            true => too_many_sessions(),
-            false => response,
+
+    /// Opens a session with its first message.
+    async fn begin(
+        self: &Arc<Self>,
+        envelope: Envelope<'_>,
+        mut head: Parts,
+        owner: Owner,
+        accepted: Accepted,
+    ) -> Result<Response, Refusal> {
+        if !envelope.is_request("initialize") {
+            return Err(Refusal::NoSessionNamed(envelope.id));
         }
+        let message = envelope.message()?;
+        let (to_server, inbox) = mpsc::channel(INBOX);
+        let session = Session {
+            to_server,
+            routes: Routes::new(self.intake.answers().clone()),
+            revision: Revision::default(),
+        };
+        let end = self.end.child_token();
+        let opened = self.sessions.open(owner, session.clone(), end.clone());
+        let id = opened
+            .map_err(|error| {
+                tracing::error!("no session can be opened: {error}");
+                Refusal::Failed
+            })?
+            .ok_or(Refusal::TooManySessions)?;
+        let handler = self.server.connection();
+        let channel = Channel {
+            inbox,
+            outbox: session.routes.clone(),
+            silence: Some(Silence {
+                begin: BEGIN,
+                idle: self.idle,
+            }),
+            closing: handler.closing().clone(),
+            revision: session.revision.clone(),
+        };
+        tokio::spawn(serve(
+            self.sessions.clone(),
+            id.clone(),
+            handler,
+            channel,
+            end,
+        ));
+        head = with_caller(head, &id);
+        let mut response = session.deliver(message, head, accepted).await?;
+        if let Ok(id) = HeaderValue::from_str(&id) {
+            response.headers_mut().insert(SESSION_ID, id);
+        }
+        Ok(response)
+    }
+
+    /// Answers a request of a revision without sessions.
+    async fn stateless(&self, mut head: Parts, body: Bytes, accepted: Accepted) -> Response {
+        // `rmcp` insists on both; what it answers is changed to what was asked for.
+        let both = HeaderValue::from_static("application/json, text/event-stream");
+        head.headers.insert(header::ACCEPT, both);
+        let caller = Caller::over_http("streamable-http", None, credential(&head));
+        head.extensions.insert(caller);
+        let request = Request::from_parts(head, Body::from(body));
+        let service = self.stateless.clone();
+        let mut answering: BoxFuture<'static, Response> =
+            Box::pin(async move { service.handle(request).await.map(Body::new) });
+        let answer = match accepted {
+            Accepted::Json => return answering.await,
+            Accepted::Events | Accepted::Either => {
+                tokio::time::timeout(SOON, answering.as_mut()).await
+            }
+        };
+        match answer {
+            Ok(answer) if accepted == Accepted::Either || !answer.status().is_success() => answer,
+            Ok(answer) => events::response(as_events(answer).await),
+            Err(_) => events::response(stream::once(answering).then(as_events).flatten()),
+        }
+    }
+}
+
+/// The events of an answer: its own, or one with its JSON.
+async fn as_events(answer: Response) -> stream::BoxStream<'static, Event> {
+    let is_stream = media_type(answer.headers()).is_some_and(|kind| kind == "text/event-stream");
+    let body = answer.into_body();
+    if is_stream {
+        let chunks = body.into_data_stream();
+        return chunks
+            .take_while(|chunk| std::future::ready(chunk.is_ok()))
+            .filter_map(|chunk| std::future::ready(chunk.ok().map(Event::raw)))
+            .boxed();
+    }
+    let text = match body.collect().await {
+        Ok(body) => String::from_utf8_lossy(&body.to_bytes()).into_owned(),
+        Err(_) => return stream::empty().boxed(),
     };
-    OPENING.scope(opening, answering).await
+    stream::once(async move { Event::named("message", &text) }).boxed()
+}
+
+/// Runs one session to its end.
+async fn serve(
+    sessions: Arc<Sessions<Session>>,
+    id: String,
+    handler: Handler,
+    channel: Channel<Routes>,
+    end: CancellationToken,
+) {
+    let routes = channel.outbox.clone();
+    match serve_server_with_ct(handler, channel, end).await {
+        Ok(running) => {
+            let _ = running.waiting().await;
+        }
+        Err(error) => tracing::debug!(%error, "a session did not begin"),
+    }
+    super::channel::Outbox::close(&*routes);
+    sessions.remove(&id);
+}
+
+impl Session {
+    /// Passes a message on, and answers it if it is a request.
+    async fn deliver(
+        &self,
+        mut message: ClientJsonRpcMessage,
+        head: Parts,
+        accepted: Accepted,
+    ) -> Result<Response, Refusal> {
+        let takes = match accepted {
+            Accepted::Json => Takes::TheAnswer,
+            Accepted::Events | Accepted::Either => Takes::AllOfIt,
+        };
+        let messages = self.expect(&message, takes)?;
+        message.insert_extension(head);
+        self.pass(message).await?;
+        match messages {
+            Some(messages) => respond(messages, accepted).await,
+            None => Ok(StatusCode::ACCEPTED.into_response()),
+        }
+    }
+
+    async fn deliver_batch(
+        &self,
+        parts: Vec<Result<Envelope<'_>, Unreadable>>,
+        head: Parts,
+        accepted: Accepted,
+    ) -> Result<Response, Refusal> {
+        let (mut answers, mut waiting) = (Vec::new(), Vec::new());
+        for part in parts {
+            let message = match part.and_then(Envelope::message) {
+                Ok(message) => message,
+                Err(unreadable) => {
+                    answers.push(Outgoing::unreadable(&unreadable));
+                    continue;
+                }
+            };
+            match self.expect(&message, Takes::TheAnswer) {
+                Ok(messages) => waiting.extend(messages),
+                Err(Refusal::Unreadable(unreadable)) => {
+                    answers.push(Outgoing::unreadable(&unreadable));
+                    continue;
+                }
+                Err(refusal) => return Err(refusal),
+            }
+            let mut message = message;
+            message.insert_extension(head.clone());
+            self.pass(message).await?;
+        }
+        let (to, messages) = mpsc::channel(1);
+        if answers.is_empty() && waiting.is_empty() {
+            return Ok(StatusCode::ACCEPTED.into_response());
+        }
+        tokio::spawn(async move {
+            for mut messages in waiting {
+                answers.extend(messages.recv().await);
+            }
+            if let Some(joined) = join(answers) {
+                // The client may be gone.
+                let _ = to.send(joined).await;
+            }
+        });
+        respond(messages, accepted).await
+    }
+
+    /// Where the answer to a request comes; none for what is no request.
+    fn expect(
+        &self,
+        message: &ClientJsonRpcMessage,
+        takes: Takes,
+    ) -> Result<Option<mpsc::Receiver<Outgoing>>, Refusal> {
+        match message {
+            ClientJsonRpcMessage::Request(request) => {
+                let progress = request.request.get_meta().get_progress_token();
+                let messages = self.routes.expect(request.id.clone(), progress, takes);
+                let taken = || invalid(Some(request.id.clone()), "another request has this id");
+                messages.ok_or_else(|| taken().into()).map(Some)
+            }
+            ClientJsonRpcMessage::Notification(notification) => {
+                if let ClientNotification::CancelledNotification(cancelled) =
+                    &notification.notification
+                    && let Some(id) = &cancelled.params.request_id
+                {
+                    self.routes.forget(id);
+                }
+                Ok(None)
+            }
+            _ => Ok(None),
+        }
+    }
+
+    async fn pass(&self, message: ClientJsonRpcMessage) -> Result<(), Refusal> {
+        let passed = self.to_server.send(message).await;
+        passed.map_err(|_| Refusal::NoSuchSession)
+    }
+}
+
+/// The answer as JSON, if it is the first message and comes soon, and the
+/// client takes that; else a stream of all messages.
+async fn respond(
+    mut messages: mpsc::Receiver<Outgoing>,
+    accepted: Accepted,
+) -> Result<Response, Refusal> {
+    let first = match accepted {
+        Accepted::Json => Ok(messages.recv().await),
+        Accepted::Events | Accepted::Either => tokio::time::timeout(SOON, messages.recv()).await,
+    };
+    let first = match first {
+        // A cancelled request, or the end of the session.
+        Ok(None) => return Ok(StatusCode::ACCEPTED.into_response()),
+        Ok(Some(answer)) if answer.is_answer && accepted != Accepted::Events => {
+            return Ok(json(answer));
+        }
+        Ok(first) => first,
+        Err(_) => None,
+    };
+    let rest = stream::unfold(messages, |mut messages| async move {
+        let message = messages.recv().await?;
+        Some((message, messages))
+    });
+    let messages = stream::iter(first).chain(rest);
+    Ok(events::response(messages.map(Event::message)))
+}
+
+fn json(answer: Outgoing) -> Response {
+    let headers = [(header::CONTENT_TYPE, "application/json")];
+    let mut response = (headers, answer.text).into_response();
+    response.extensions_mut().insert(answer.reservation);
+    response
+}
+
+/// The stream of a session for what belongs to no request.
+async fn listen(
+    State(endpoint): State<Arc<Endpoint>>,
+    request: Request,
+) -> Result<Response, Refusal> {
+    let (head, _) = request.into_parts();
+    if revision(&head.headers).is_some_and(|revision| revision >= WITHOUT_SESSIONS) {
+        let allow = [(header::ALLOW, "POST")];
+        return Ok((StatusCode::METHOD_NOT_ALLOWED, allow).into_response());
+    }
+    let id = named(&head.headers).ok_or(Refusal::NoSessionNamed(None))?;
+    let owner = owner(&head)?;
+    let session = endpoint.sessions.get(id, owner);
+    let session = session.ok_or(Refusal::NoSuchSession)?;
+    check_revision(&head.headers)?;
+    let share = endpoint.auth.share(owner, endpoint.streams.total());
+    let place = endpoint.streams.take(owner, share);
+    let place: Place = place.ok_or(Refusal::TooManySessions)?;
+    let (unheard, messages) = session.routes.listen();
+    let rest = stream::unfold((messages, place), |(mut messages, place)| async move {
+        let message = messages.recv().await?;
+        Some((message, (messages, place)))
+    });
+    let messages = stream::iter(unheard).chain(rest);
+    Ok(events::response(messages.map(Event::message)))
+}
+
+/// Ends a session. 204 rather than 202: some clients take that for a failure.
+async fn close(
+    State(endpoint): State<Arc<Endpoint>>,
+    request: Request,
+) -> Result<StatusCode, Refusal> {
+    let (head, _) = request.into_parts();
+    let id = named(&head.headers).ok_or(Refusal::NoSessionNamed(None))?;
+    match endpoint.sessions.close(id, owner(&head)?) {
+        true => Ok(StatusCode::NO_CONTENT),
+        false => Err(Refusal::NoSuchSession),
+    }
+}
+
+fn named(headers: &HeaderMap) -> Option<&str> {
+    headers
+        .get(SESSION_ID)
+        .map(|id| id.to_str().unwrap_or_default())
+}
+
+fn revision(headers: &HeaderMap) -> Option<&str> {
+    headers
+        .get(REVISION)
+        .map(|version| version.to_str().unwrap_or_default())
+}
+
+/// Whether the request is of a revision without sessions: it says so itself, or
+/// by its header.
+fn is_stateless(envelope: &Envelope, headers: &HeaderMap) -> bool {
+    // Only revisions with sessions have this one.
+    !envelope.is_request("initialize")
+        && (envelope.is_request("server/discover")
+            || envelope.revision().is_some()
+            || revision(headers).is_some_and(|revision| revision >= WITHOUT_SESSIONS))
+}
+
+fn check_revision(headers: &HeaderMap) -> Result<(), Refusal> {
+    let known = |revision: &str| {
+        let mut all = ProtocolVersion::KNOWN_VERSIONS.iter();
+        all.any(|version| version.as_str() == revision)
+    };
+    match revision(headers) {
+        Some(revision) if !known(revision) => Err(Refusal::Revision),
+        _ => Ok(()),
+    }
+}
+
+fn media_type(headers: &HeaderMap) -> Option<String> {
+    let value = headers.get(header::CONTENT_TYPE)?.to_str().ok()?;
+    let essence = value.split(';').next().unwrap_or_default();
+    Some(essence.trim().to_ascii_lowercase())
+}
+
+/// Required, since pages of other origins cannot post it without being asked.
+fn is_json(headers: &HeaderMap) -> bool {
+    media_type(headers).is_some_and(|kind| kind == "application/json")
+}
+
+/// Each request has one: the check of tokens notes it.
+fn owner(head: &Parts) -> Result<Owner, Refusal> {
+    head.extensions.get().copied().ok_or(Refusal::Failed)
+}
+
+fn credential(head: &Parts) -> Option<crate::http::Credential> {
+    head.extensions
+        .get::<Owner>()
+        .and_then(|owner| owner.credential())
+}
+
+/// The head carries what is known of the caller, and the request's place among
+/// those worked on.
+fn with_caller(mut head: Parts, session: &str) -> Parts {
+    let caller = Caller::over_http("streamable-http", Some(session), credential(&head));
+    head.extensions.insert(caller);
+    head
 }
 
 pub(super) fn too_many_sessions() -> Response {
     unavailable("60", "too many sessions")
 }
 
-impl SessionManager for Sessions {
-    type Error = LocalSessionManagerError;
-    type Transport = <LocalSessionManager as SessionManager>::Transport;
-
-    async fn create_session(&self) -> Result<(SessionId, Self::Transport), Self::Error> {
-        let id: SessionId = session_id::new().map_err(SessionError::Io)?.into();
-        let reserved = self.reserve(&id)?;
-        // `rmcp` chooses the name of a new session itself, but not that of
-        // one restored, which is otherwise the same.
-        match self.inner.restore_session(id.clone()).await? {
-            RestoreOutcome::Restored(transport) => {
-                reserved.keep();
-                Ok((id, transport))
-            }
-            _ => Err(LocalSessionManagerError::SessionNotFound(id)),
+impl IntoResponse for Refusal {
+    fn into_response(self) -> Response {
+        let text = |status: StatusCode, text: &'static str| (status, text).into_response();
+        match self {
+            Refusal::MediaType => text(
+                StatusCode::UNSUPPORTED_MEDIA_TYPE,
+                "Unsupported Media Type: the Content-Type must be application/json\n",
+            ),
+            Refusal::Revision => text(
+                StatusCode::BAD_REQUEST,
+                "Bad Request: this MCP-Protocol-Version is not known\n",
+            ),
+            Refusal::NoSuchSession => text(
+                StatusCode::NOT_FOUND,
+                "Not Found: no such session; begin a new one with `initialize`\n",
+            ),
+            Refusal::TooManySessions => too_many_sessions(),
+            Refusal::Failed => StatusCode::INTERNAL_SERVER_ERROR.into_response(),
+            Refusal::NoSessionNamed(id) => bad_request(&invalid(
+                id,
+                "no `Mcp-Session-Id` header: begin a session with `initialize`",
+            )),
+            Refusal::Unreadable(unreadable) => bad_request(&unreadable),
         }
     }
+}
 
-    async fn initialize_session(
-        &self,
-        id: &SessionId,
-        message: ClientJsonRpcMessage,
-    ) -> Result<ServerJsonRpcMessage, Self::Error> {
-        self.inner.initialize_session(id, message).await
-    }
-
-    async fn has_session(&self, id: &SessionId) -> Result<bool, Self::Error> {
-        self.inner.has_session(id).await
-    }
-
-    async fn close_session(&self, id: &SessionId) -> Result<(), Self::Error> {
-        self.owners().remove(id);
-        self.inner.close_session(id).await
-    }
-
-    async fn create_stream(
-        &self,
-        id: &SessionId,
-        message: ClientJsonRpcMessage,
-    ) -> Result<impl Stream<Item = ServerSseMessage> + Send + Sync + 'static, Self::Error> {
-        self.inner.create_stream(id, message).await
-    }
-
-    async fn accept_message(
-        &self,
-        id: &SessionId,
-        message: ClientJsonRpcMessage,
-    ) -> Result<(), Self::Error> {
-        self.inner.accept_message(id, message).await
-    }
-
-    async fn create_standalone_stream(
-        &self,
-        id: &SessionId,
-    ) -> Result<impl Stream<Item = ServerSseMessage> + Send + Sync + 'static, Self::Error> {
-        self.inner.create_standalone_stream(id).await
-    }
-
-    async fn resume(
-        &self,
-        id: &SessionId,
-        last_event_id: String,
-    ) -> Result<impl Stream<Item = ServerSseMessage> + Send + Sync + 'static, Self::Error> {
-        self.inner.resume(id, last_event_id).await
-    }
+fn bad_request(unreadable: &Unreadable) -> Response {
+    tracing::warn!("refused a message: {}", unreadable.error.message);
+    let headers = [(header::CONTENT_TYPE, "application/json")];
+    (StatusCode::BAD_REQUEST, headers, unreadable.encode()).into_response()
 }

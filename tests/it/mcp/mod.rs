@@ -23,3 +23,4 @@ mod sse;
 mod strict_readers;
 mod tolerated;
 mod tools;
+mod wire;

@@ -155,8 +155,11 @@ pub fn initialize() -> Value {
     json!({ "jsonrpc": "2.0", "id": 1, "method": "initialize", "params": params })
 }
 
-/// The one message of an event stream.
+/// The one message of a body: JSON, or an event stream.
 pub fn message(events: &str) -> Value {
+    if let Ok(message) = serde_json::from_str(events) {
+        return message;
+    }
     let data = events.lines().find_map(|line| line.strip_prefix("data: "));
     serde_json::from_str(data.expect(events)).unwrap()
 }

@@ -1,0 +1,429 @@
+//! Reading what clients send: one message, or a batch of them.
+//!
+//! A message is parsed once, straight into what is needed. Only the arguments
+//! of a tool may be large; everything else is held to [`SMALL`], and of what a
+//! client says about itself only what the server uses is kept. What cannot be
+//! read is always answered, with the id of the request or else with null.
+
+use std::borrow::Cow;
+
+use rmcp::model::{
+    CallToolRequest, CallToolRequestParams, ClientCapabilities, ClientJsonRpcMessage,
+    ClientRequest, ErrorCode, ErrorData, Implementation, InitializeRequestParams, InputResponses,
+    JsonObject, ProtocolVersion, RequestId, RequestMetaObject,
+};
+use serde::{Deserialize, Serialize};
+use serde_json::value::RawValue;
+
+/// The largest message without a tool's arguments, and the largest `_meta`.
+const SMALL: usize = 64 * 1024;
+/// The most messages of a batch.
+const BATCH: usize = 100;
+/// The most characters of a client's name or version, and of an error's reason.
+const SHORT: usize = 256;
+
+/// Why a message is not taken, for the client that sent it.
+#[derive(Debug)]
+pub(super) struct Unreadable {
+    pub id: Option<RequestId>,
+    pub error: ErrorData,
+}
+
+/// What one body or line of a client holds.
+pub(super) enum Incoming<'a> {
+    One(Envelope<'a>),
+    Batch(Vec<Result<Envelope<'a>, Unreadable>>),
+}
+
+/// A message whose outer members are known, and whose inner ones are not yet
+/// parsed.
+#[derive(Deserialize)]
+pub(super) struct Envelope<'a> {
+    #[serde(skip)]
+    text: &'a str,
+    #[serde(default)]
+    pub id: Option<RequestId>,
+    #[serde(borrow, default)]
+    method: Option<Cow<'a, str>>,
+    #[serde(borrow, default)]
+    params: Option<&'a RawValue>,
+    #[serde(borrow, default)]
+    result: Option<&'a RawValue>,
+    #[serde(borrow, default)]
+    error: Option<&'a RawValue>,
+}
+
+/// The parameters of `tools/call`.
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct CallParams<'a> {
+    #[serde(rename = "_meta", borrow, default)]
+    meta: Option<&'a RawValue>,
+    name: String,
+    #[serde(borrow, default)]
+    arguments: Option<&'a RawValue>,
+    #[serde(default)]
+    input_responses: Option<InputResponses>,
+    #[serde(default)]
+    request_state: Option<String>,
+}
+
+/// What of any request's parameters decides how it is answered.
+#[derive(Deserialize, Default)]
+struct AnyParams<'a> {
+    #[serde(rename = "_meta", borrow, default)]
+    meta: Option<&'a RawValue>,
+}
+
+#[derive(Deserialize, Default)]
+struct Meta {
+    #[serde(rename = "io.modelcontextprotocol/protocolVersion", default)]
+    revision: Option<String>,
+}
+
+impl<'a> Incoming<'a> {
+    /// Reads a body or line. A batch only where `revision`, the one that the
+    /// session negotiated, has batches.
+    ///
+    /// # Errors
+    ///
+    /// [`Unreadable`] when it is no message.
+    pub fn read(bytes: &'a [u8], revision: Option<&ProtocolVersion>) -> Result<Self, Unreadable> {
+        // Some clients begin with a byte order mark.
+        let bytes = bytes.strip_prefix(b"\xef\xbb\xbf").unwrap_or(bytes);
+        let text = std::str::from_utf8(bytes).map_err(|fault| Unreadable {
+            id: id_in(&String::from_utf8_lossy(bytes)),
+            error: error(ErrorCode::PARSE_ERROR, format!("not UTF-8: {fault}")),
+        })?;
+        if !text.trim_start().starts_with('[') {
+            return Envelope::read(text).map(Incoming::One);
+        }
+        if revision != Some(&ProtocolVersion::V_2025_03_26) {
+            return Err(invalid(
+                None,
+                "batches exist in protocol revision 2025-03-26 alone",
+            ));
+        }
+        let parts: Vec<&RawValue> =
+            serde_json::from_str(text).map_err(|fault| Unreadable::of(None, &fault))?;
+        match parts.len() {
+            0 => Err(invalid(None, "the batch is empty")),
+            1..=BATCH => Ok(Incoming::Batch(
+                parts
+                    .into_iter()
+                    .map(|part| Envelope::read(part.get()))
+                    .collect(),
+            )),
+            _ => Err(invalid(None, format!("a batch may have {BATCH} messages"))),
+        }
+    }
+}
+
+impl<'a> Envelope<'a> {
+    fn read(text: &'a str) -> Result<Self, Unreadable> {
+        let read = serde_json::from_str(text);
+        let envelope: Envelope = read.map_err(|fault| Unreadable::of(id_in(text), &fault))?;
+        Ok(Envelope { text, ..envelope })
+    }
+
+    pub fn is_request(&self, method: &str) -> bool {
+        self.id.is_some() && self.method.as_deref() == Some(method)
+    }
+
+    /// The protocol revision that the request itself names, as those from
+    /// 2026-07-28 on do.
+    pub fn revision(&self) -> Option<String> {
+        let params: AnyParams = serde_json::from_str(self.params?.get()).ok()?;
+        let meta: Meta = serde_json::from_str(params.meta?.get()).ok()?;
+        meta.revision
+    }
+
+    /// Checks what [`message`](Self::message) checks of sizes, for a message
+    /// that something else parses.
+    ///
+    /// # Errors
+    ///
+    /// [`Unreadable`] when it is larger than the server takes.
+    pub fn check_size(&self) -> Result<(), Unreadable> {
+        if !self.is_request("tools/call") {
+            return self.check(self.text.len(), "a message without a tool's arguments");
+        }
+        let params = self.params.map(|params| serde_json::from_str(params.get()));
+        let meta = params
+            .and_then(Result::ok)
+            .and_then(|params: AnyParams| params.meta);
+        self.check_meta(meta)
+    }
+
+    fn check(&self, length: usize, what: &str) -> Result<(), Unreadable> {
+        match length <= SMALL {
+            true => Ok(()),
+            false => Err(invalid(
+                self.id.clone(),
+                format!("{what} may have {SMALL} bytes"),
+            )),
+        }
+    }
+
+    fn check_meta(&self, meta: Option<&RawValue>) -> Result<(), Unreadable> {
+        self.check(meta.map_or(0, |meta| meta.get().len()), "`_meta`")
+    }
+
+    /// Parses the rest.
+    ///
+    /// # Errors
+    ///
+    /// [`Unreadable`] when it is not a message of the protocol, or larger than
+    /// the server takes.
+    pub fn message(self) -> Result<ClientJsonRpcMessage, Unreadable> {
+        if self.is_request("tools/call") && self.result.is_none() && self.error.is_none() {
+            return self.call();
+        }
+        self.check(self.text.len(), "a message without a tool's arguments")?;
+        let parsed = serde_json::from_str(self.text);
+        let mut message = parsed.map_err(|fault| Unreadable::of(self.id, &fault))?;
+        if let ClientJsonRpcMessage::Request(request) = &mut message
+            && let ClientRequest::InitializeRequest(initialize) = &mut request.request
+        {
+            keep_what_is_used(&mut initialize.params);
+        }
+        Ok(message)
+    }
+
+    fn call(self) -> Result<ClientJsonRpcMessage, Unreadable> {
+        let unreadable = |fault: serde_json::Error| Unreadable {
+            id: self.id.clone(),
+            error: error(ErrorCode::INVALID_PARAMS, short(&fault.to_string())),
+        };
+        let params = self.params.map_or("{}", RawValue::get);
+        let params: CallParams = serde_json::from_str(params).map_err(unreadable)?;
+        self.check_meta(params.meta)?;
+        let mut call = CallToolRequestParams::new(params.name);
+        call.arguments = match params.arguments.map_or("null", RawValue::get) {
+            "null" => None,
+            text => Some(serde_json::from_str::<JsonObject>(text).map_err(unreadable)?),
+        };
+        call.input_responses = params.input_responses;
+        call.request_state = params.request_state;
+        let mut request = CallToolRequest::new(call);
+        if let Some(meta) = params.meta {
+            let meta: JsonObject = serde_json::from_str(meta.get()).map_err(unreadable)?;
+            request.extensions.insert(RequestMetaObject::from(meta));
+        }
+        // Only requests come here, and those have an id.
+        let id = self.id.unwrap_or(RequestId::Number(0));
+        Ok(ClientJsonRpcMessage::request(
+            ClientRequest::CallToolRequest(request),
+            id,
+        ))
+    }
+}
+
+impl Unreadable {
+    fn of(id: Option<RequestId>, fault: &serde_json::Error) -> Self {
+        let code = match fault.classify() {
+            serde_json::error::Category::Data => ErrorCode::INVALID_REQUEST,
+            _ => ErrorCode::PARSE_ERROR,
+        };
+        let text = format!("not a JSON-RPC message: {}", short(&fault.to_string()));
+        Unreadable {
+            id,
+            error: error(code, text),
+        }
+    }
+
+    /// The answer: an error with the id, or with null, which `rmcp` would leave
+    /// out.
+    pub fn encode(&self) -> String {
+        #[derive(Serialize)]
+        struct Answer<'a> {
+            jsonrpc: &'static str,
+            id: &'a Option<RequestId>,
+            error: &'a ErrorData,
+        }
+        let answer = Answer {
+            jsonrpc: "2.0",
+            id: &self.id,
+            error: &self.error,
+        };
+        // Maps with text keys and no foreign `Serialize` always serialise.
+        serde_json::to_string(&answer).unwrap_or_default()
+    }
+}
+
+/// Keeps of an `initialize` what the server uses for as long as the session
+/// lasts: the names for the audit log, and whether the client shows forms.
+fn keep_what_is_used(params: &mut InitializeRequestParams) {
+    let elicitation = params.capabilities.elicitation.take();
+    params.capabilities = ClientCapabilities::default();
+    params.capabilities.elicitation = elicitation;
+    let client = &params.client_info;
+    params.client_info = Implementation::new(short(&client.name), short(&client.version));
+    params.meta = None;
+}
+
+/// The id of a request that is not valid otherwise.
+fn id_in(text: &str) -> Option<RequestId> {
+    #[derive(Deserialize)]
+    struct OnlyId {
+        id: Option<RequestId>,
+    }
+    serde_json::from_str::<OnlyId>(text).ok()?.id
+}
+
+pub(super) fn invalid(id: Option<RequestId>, reason: impl Into<Cow<'static, str>>) -> Unreadable {
+    Unreadable {
+        id,
+        error: error(ErrorCode::INVALID_REQUEST, reason),
+    }
+}
+
+fn error(code: ErrorCode, reason: impl Into<Cow<'static, str>>) -> ErrorData {
+    ErrorData::new(code, reason, None)
+}
+
+fn short(text: &str) -> String {
+    text.chars().take(SHORT).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::{Value, json};
+
+    use super::*;
+
+    fn read(bytes: &[u8]) -> Result<ClientJsonRpcMessage, Value> {
+        let answer = |unreadable: Unreadable| serde_json::from_str(&unreadable.encode()).unwrap();
+        match Incoming::read(bytes, None).map_err(answer)? {
+            Incoming::One(envelope) => envelope.message().map_err(answer),
+            Incoming::Batch(_) => unreachable!("no revision was negotiated"),
+        }
+    }
+
+    fn parsed(message: Value) -> ClientRequest {
+        match read(message.to_string().as_bytes()).unwrap() {
+            ClientJsonRpcMessage::Request(request) => request.request,
+            other => panic!("{other:?}"),
+        }
+    }
+
+    #[test]
+    fn a_call_is_read_as_rmcp_reads_it() {
+        let text = json!({ "jsonrpc": "2.0", "id": "a", "method": "tools/call", "params": {
+            "name": "add", "arguments": { "a": 1, "b": [2, { "c": "é" }] },
+            "_meta": { "progressToken": 7, "x": 1 }, "requestState": "s", "unknown": true } });
+        let ours = read(text.to_string().as_bytes()).unwrap();
+        let theirs: ClientJsonRpcMessage = serde_json::from_value(text).unwrap();
+        assert_eq!(
+            serde_json::to_value(ours).unwrap(),
+            serde_json::to_value(theirs).unwrap()
+        );
+    }
+
+    #[test]
+    fn absent_arguments_are_none() {
+        for params in [
+            json!({ "name": "x" }),
+            json!({ "name": "x", "arguments": null }),
+        ] {
+            let request = json!({
+                "jsonrpc": "2.0", "id": 1, "method": "tools/call", "params": params
+            });
+            let ClientRequest::CallToolRequest(call) = parsed(request) else {
+                panic!("not a call");
+            };
+            assert_eq!(call.params.arguments, None);
+        }
+    }
+
+    #[test]
+    fn what_cannot_be_read_is_answered_with_its_id() {
+        let head = r#"{"jsonrpc":"2.0","id":77,"method":"#;
+        let large = "y".repeat(SMALL);
+        for (text, id, code) in [
+            (
+                format!(
+                    r#"{head}"tools/call","params":{{"name":"x","arguments":{{"q":"a\ud83d"}}}}}}"#
+                ),
+                json!(77),
+                -32602,
+            ),
+            (format!(r#"{head}"x\ud83d"}}"#), json!(77), -32700),
+            (format!(r#"{head}"ping""#), Value::Null, -32700),
+            (
+                format!(r#"{head}"tools/call","params":{{}}}}"#),
+                json!(77),
+                -32602,
+            ),
+            (
+                format!(r#"{head}"tools/call","params":{{"name":"x","arguments":[1]}}}}"#),
+                json!(77),
+                -32602,
+            ),
+            (
+                format!(r#"{head}"ping","params":{{"x":"{large}"}}}}"#),
+                json!(77),
+                -32600,
+            ),
+            (
+                format!(
+                    r#"{head}"tools/call","params":{{"name":"x","_meta":{{"x":"{large}"}}}}}}"#
+                ),
+                json!(77),
+                -32600,
+            ),
+            (r#"{"jsonrpc":"2.0","id":77}"#.into(), json!(77), -32600),
+            (r#"{"id":1.5,"method":"ping"}"#.into(), Value::Null, -32600),
+            ("[]".into(), Value::Null, -32600),
+            ("7".into(), Value::Null, -32600),
+            (String::new(), Value::Null, -32700),
+        ] {
+            let answer = read(text.as_bytes()).unwrap_err();
+            let found = (&answer["id"], answer["error"]["code"].as_i64());
+            assert_eq!(found, (&id, Some(code)), "{text:.90}: {answer}");
+        }
+        let not_utf8 = read(b"{\"id\":77,\"method\":\"ping\",\"params\":{\"x\":\"\xff\"}}");
+        let answer = not_utf8.unwrap_err();
+        assert_eq!(answer["id"], 77);
+        assert_eq!(answer["error"]["code"], -32700);
+    }
+
+    #[test]
+    fn of_a_client_only_what_is_used_is_kept() {
+        let long = "n".repeat(1000);
+        let initialize = json!({ "jsonrpc": "2.0", "id": 1, "method": "initialize", "params": {
+            "protocolVersion": "2025-06-18", "_meta": { "x": 1 },
+            "capabilities": { "elicitation": {}, "experimental": { "x": {} }, "sampling": {} },
+            "clientInfo": { "name": long, "version": long, "title": long } } });
+        let ClientRequest::InitializeRequest(initialize) = parsed(initialize) else {
+            panic!("not an initialize");
+        };
+        let kept = serde_json::to_value(initialize.params).unwrap();
+        let short = "n".repeat(SHORT);
+        assert_eq!(kept["capabilities"], json!({ "elicitation": {} }));
+        assert_eq!(
+            kept["clientInfo"],
+            json!({ "name": short, "version": short })
+        );
+    }
+
+    #[test]
+    fn batches_exist_in_one_revision() {
+        let ping = json!({ "jsonrpc": "2.0", "id": 1, "method": "ping" });
+        let batch = json!([ping, { "id": 2 }, 3]).to_string();
+        let revision = Some(&ProtocolVersion::V_2025_03_26);
+        let Ok(Incoming::Batch(parts)) = Incoming::read(batch.as_bytes(), revision) else {
+            panic!("not a batch");
+        };
+        let read: Vec<bool> = parts
+            .into_iter()
+            .map(|part| part.and_then(Envelope::message).is_ok())
+            .collect();
+        assert_eq!(read, [true, false, false]);
+        let revision = Some(&ProtocolVersion::V_2025_06_18);
+        assert!(Incoming::read(batch.as_bytes(), revision).is_err());
+        let many = json!(vec![ping; BATCH + 1]).to_string();
+        let revision = Some(&ProtocolVersion::V_2025_03_26);
+        assert!(Incoming::read(many.as_bytes(), revision).is_err());
+    }
+}

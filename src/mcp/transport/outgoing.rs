@@ -1,0 +1,207 @@
+//! Messages to clients, on their way.
+
+use std::collections::HashMap;
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+use rmcp::model::{
+    ClientJsonRpcMessage, ClientNotification, ErrorCode, ErrorData, RequestId, ServerJsonRpcMessage,
+};
+use serde_json::json;
+
+use crate::http::{Answers, InFlight, Reservation, Unread};
+
+use super::message::{Envelope, Unreadable};
+
+/// The code of JSON-RPC for errors that an implementation defines.
+const SERVER_ERROR: ErrorCode = ErrorCode(-32000);
+
+/// A message as JSON, with what it takes up until it is sent.
+pub(super) struct Outgoing {
+    pub text: String,
+    /// Whether it is an answer; one to something unreadable has no id.
+    pub is_answer: bool,
+    /// The request that it answers.
+    pub answers: Option<RequestId>,
+    pub reservation: Reservation,
+    /// The places of the requests that it answers.
+    pub places: Vec<InFlight>,
+}
+
+/// Nothing was sent, and nothing more can be.
+#[derive(Debug, thiserror::Error)]
+pub(super) enum SendError {
+    #[error("the connection to the client is closed")]
+    Closed,
+    #[error("failed to write to the client")]
+    Write(#[source] std::io::Error),
+    #[error("the message does not serialise")]
+    Serialise(#[source] serde_json::Error),
+}
+
+impl Outgoing {
+    /// Encodes the message once there is room for it among those that clients
+    /// have yet to read. An answer without room is an error instead.
+    pub async fn of(message: ServerJsonRpcMessage, budget: &Answers) -> Result<Self, SendError> {
+        let answers = match &message {
+            ServerJsonRpcMessage::Response(response) => Some(response.id.clone()),
+            ServerJsonRpcMessage::Error(error) => error.id.clone(),
+            _ => None,
+        };
+        let is_answer = matches!(
+            &message,
+            ServerJsonRpcMessage::Response(_) | ServerJsonRpcMessage::Error(_)
+        );
+        let text = serde_json::to_string(&message).map_err(SendError::Serialise)?;
+        // Its text alone takes up memory while it waits.
+        drop(message);
+        match budget.reserve(text.len()).await {
+            Ok(reservation) => Ok(Outgoing {
+                text,
+                is_answer,
+                answers,
+                reservation,
+                places: Vec::new(),
+            }),
+            Err(unread) => {
+                tracing::warn!("dropped a message of {} bytes: {unread}", text.len());
+                Ok(Outgoing::refusal(answers, unread))
+            }
+        }
+    }
+
+    fn refusal(id: Option<RequestId>, unread: Unread) -> Self {
+        let data = json!({ "code": "answers-unread" });
+        Outgoing::unreadable(&Unreadable {
+            id,
+            error: ErrorData::new(SERVER_ERROR, unread.to_string(), Some(data)),
+        })
+    }
+
+    /// The answer to what cannot be read.
+    pub fn unreadable(unreadable: &Unreadable) -> Self {
+        Outgoing {
+            text: unreadable.encode(),
+            is_answer: true,
+            answers: unreadable.id.clone(),
+            reservation: Reservation::none(),
+            places: Vec::new(),
+        }
+    }
+}
+
+/// The requests of a client whose answers all go one way: their places, and
+/// the batches they came in.
+#[derive(Default)]
+pub(super) struct Requests(Mutex<Open>);
+
+#[derive(Default)]
+struct Open {
+    places: HashMap<RequestId, InFlight>,
+    batches: Vec<Batch>,
+}
+
+#[derive(Default)]
+struct Batch {
+    missing: Vec<RequestId>,
+    answers: Vec<Outgoing>,
+}
+
+impl Requests {
+    fn open(&self) -> MutexGuard<'_, Open> {
+        // It is whole between any two statements.
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// To be called for each message of the client before it is passed on.
+    /// Returns the answers of a batch that a cancellation completes.
+    pub fn note(&self, message: &ClientJsonRpcMessage, place: InFlight) -> Option<Outgoing> {
+        let mut open = self.open();
+        match message {
+            ClientJsonRpcMessage::Request(request) => {
+                open.places.insert(request.id.clone(), place);
+                None
+            }
+            // A cancelled request gets no answer.
+            ClientJsonRpcMessage::Notification(notification) => {
+                let ClientNotification::CancelledNotification(cancelled) =
+                    &notification.notification
+                else {
+                    return None;
+                };
+                let id = cancelled.params.request_id.as_ref()?;
+                open.places.remove(id);
+                open.complete(id, None)
+            }
+            _ => None,
+        }
+    }
+
+    /// Takes a batch: the messages to pass on, and its answer, where none of
+    /// them gets one that is not here already.
+    pub fn begin_batch(
+        &self,
+        parts: Vec<Result<Envelope<'_>, Unreadable>>,
+    ) -> (Vec<ClientJsonRpcMessage>, Option<Outgoing>) {
+        let mut batch = Batch::default();
+        let mut messages = Vec::new();
+        for part in parts {
+            match part.and_then(Envelope::message) {
+                Ok(message) => {
+                    if let ClientJsonRpcMessage::Request(request) = &message {
+                        batch.missing.push(request.id.clone());
+                    }
+                    messages.push(message);
+                }
+                Err(unreadable) => batch.answers.push(Outgoing::unreadable(&unreadable)),
+            }
+        }
+        if batch.missing.is_empty() {
+            return (messages, join(batch.answers));
+        }
+        self.open().batches.push(batch);
+        (messages, None)
+    }
+
+    /// The message with the place of the request that it answers; none when
+    /// it is part of a batch that is not complete.
+    pub fn pass(&self, mut message: Outgoing) -> Option<Outgoing> {
+        let mut open = self.open();
+        let Some(id) = message.answers.clone() else {
+            return Some(message);
+        };
+        message.places.extend(open.places.remove(&id));
+        if !open.batches.iter().any(|batch| batch.missing.contains(&id)) {
+            return Some(message);
+        }
+        open.complete(&id, Some(message))
+    }
+}
+
+impl Open {
+    fn complete(&mut self, id: &RequestId, answer: Option<Outgoing>) -> Option<Outgoing> {
+        let mut batches = self.batches.iter();
+        let index = batches.position(|batch| batch.missing.contains(id))?;
+        let batch = &mut self.batches[index];
+        batch.missing.retain(|missing| missing != id);
+        batch.answers.extend(answer);
+        match batch.missing.is_empty() {
+            true => join(self.batches.swap_remove(index).answers),
+            false => None,
+        }
+    }
+}
+
+/// The answers to a batch, as one message; none when there are none.
+pub(super) fn join(answers: Vec<Outgoing>) -> Option<Outgoing> {
+    let mut answers = answers.into_iter();
+    let mut joined = answers.next()?;
+    joined.text.insert(0, '[');
+    for answer in answers {
+        joined.text.push(',');
+        joined.text.push_str(&answer.text);
+        joined.places.extend(answer.places);
+        joined.reservation.add(answer.reservation);
+    }
+    joined.text.push(']');
+    Some(joined)
+}

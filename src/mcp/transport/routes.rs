@@ -1,0 +1,211 @@
+//! Where the messages of a session of streamable HTTP go: to the request that
+//! they answer or belong to, else to the stream that the client keeps open.
+
+use std::collections::{HashMap, VecDeque};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use rmcp::model::{
+    GetExtensions as _, ProgressToken, RequestId, ServerJsonRpcMessage, ServerNotification,
+};
+use rmcp::service::OriginatingRequestId;
+use tokio::sync::mpsc;
+
+use crate::http::Answers;
+
+use super::channel::Outbox;
+use super::outgoing::{Outgoing, SendError};
+
+/// Messages that wait for their reader, on each stream.
+const QUEUE: usize = 16;
+/// Messages that are kept until the client opens a stream.
+const UNHEARD: usize = 64;
+/// Streams that a client may keep open for what belongs to no request.
+const STREAMS: usize = 4;
+
+pub(super) struct Routes {
+    budget: Answers,
+    table: Mutex<Table>,
+}
+
+#[derive(Default)]
+struct Table {
+    waiting: HashMap<RequestId, Waiting>,
+    /// The latest last.
+    streams: VecDeque<mpsc::Sender<Outgoing>>,
+    unheard: VecDeque<Outgoing>,
+    is_closed: bool,
+}
+
+struct Waiting {
+    to: mpsc::Sender<Outgoing>,
+    progress: Option<ProgressToken>,
+    takes: Takes,
+}
+
+/// Which messages a request can take besides its answer.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum Takes {
+    /// None: it becomes one JSON document.
+    TheAnswer,
+    /// All that belong to it.
+    AllOfIt,
+}
+
+impl Routes {
+    pub fn new(budget: Answers) -> Arc<Self> {
+        Arc::new(Routes {
+            budget,
+            table: Mutex::default(),
+        })
+    }
+
+    fn table(&self) -> MutexGuard<'_, Table> {
+        // The maps are whole between any two statements.
+        self.table.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// The messages for a request, up to its answer; none when the session has
+    /// ended, or another request by this id is being answered.
+    pub fn expect(
+        &self,
+        id: RequestId,
+        progress: Option<ProgressToken>,
+        takes: Takes,
+    ) -> Option<mpsc::Receiver<Outgoing>> {
+        let mut table = self.table();
+        if table.is_closed || table.waiting.contains_key(&id) {
+            return None;
+        }
+        let (to, messages) = mpsc::channel(QUEUE);
+        let waiting = Waiting {
+            to,
+            progress,
+            takes,
+        };
+        table.waiting.insert(id, waiting);
+        Some(messages)
+    }
+
+    /// No answer comes to these any more, as their requests were cancelled.
+    pub fn forget(&self, id: &RequestId) {
+        self.table().waiting.remove(id);
+    }
+
+    /// A stream for what belongs to no request, with what came while there was
+    /// none. Several may be open: the latest gets the messages.
+    pub fn listen(&self) -> (VecDeque<Outgoing>, mpsc::Receiver<Outgoing>) {
+        let mut table = self.table();
+        let (to, messages) = mpsc::channel(QUEUE);
+        if !table.is_closed {
+            table.streams.retain(|stream| !stream.is_closed());
+            if table.streams.len() == STREAMS {
+                table.streams.pop_front();
+            }
+            table.streams.push_back(to);
+        }
+        (std::mem::take(&mut table.unheard), messages)
+    }
+
+    pub fn is_active(&self) -> bool {
+        let table = self.table();
+        !table.waiting.is_empty() || table.streams.iter().any(|stream| !stream.is_closed())
+    }
+
+    /// The request to which a message belongs, unless it belongs to none or is
+    /// gone; an answer is the last.
+    fn reader_of(&self, message: &ServerJsonRpcMessage) -> Reader {
+        let mut table = self.table();
+        let of = |found: Option<&Waiting>| match found {
+            Some(waiting) if waiting.takes == Takes::AllOfIt => Reader::One(waiting.to.clone()),
+            _ => Reader::Stream,
+        };
+        match message {
+            ServerJsonRpcMessage::Response(response) => table.answered(&response.id),
+            ServerJsonRpcMessage::Error(error) => match &error.id {
+                Some(id) => table.answered(id),
+                None => Reader::Stream,
+            },
+            ServerJsonRpcMessage::Request(request) => {
+                let origin = request.request.extensions().get::<OriginatingRequestId>();
+                of(origin.and_then(|origin| table.waiting.get(&origin.0)))
+            }
+            ServerJsonRpcMessage::Notification(notification) => {
+                let ServerNotification::ProgressNotification(progress) = &notification.notification
+                else {
+                    return Reader::Stream;
+                };
+                let token = Some(&progress.params.progress_token);
+                let mut waiting = table.waiting.values();
+                of(waiting.find(|waiting| waiting.progress.as_ref() == token))
+            }
+        }
+    }
+
+    fn stream(&self) -> Option<mpsc::Sender<Outgoing>> {
+        let table = self.table();
+        let mut open = table.streams.iter().rev();
+        open.find(|stream| !stream.is_closed()).cloned()
+    }
+}
+
+enum Reader {
+    One(mpsc::Sender<Outgoing>),
+    Stream,
+    /// Its client is gone.
+    Nobody,
+}
+
+impl Table {
+    fn answered(&mut self, id: &RequestId) -> Reader {
+        match self.waiting.remove(id) {
+            Some(waiting) => Reader::One(waiting.to),
+            None => Reader::Nobody,
+        }
+    }
+}
+
+impl Outbox for Routes {
+    async fn send(self: Arc<Self>, message: ServerJsonRpcMessage) -> Result<(), SendError> {
+        let reader = self.reader_of(&message);
+        if matches!(&reader, Reader::One(to) if to.is_closed() && !is_request(&message)) {
+            return Ok(());
+        }
+        let mut message = match reader {
+            Reader::Nobody => return Ok(()),
+            Reader::One(to) => {
+                let message = Outgoing::of(message, &self.budget).await?;
+                match to.send(message).await {
+                    Ok(()) => return Ok(()),
+                    Err(unsent) if unsent.0.answers.is_some() => return Ok(()),
+                    // Another stream may still be open.
+                    Err(unsent) => unsent.0,
+                }
+            }
+            Reader::Stream => Outgoing::of(message, &self.budget).await?,
+        };
+        while let Some(stream) = self.stream() {
+            match stream.send(message).await {
+                Ok(()) => return Ok(()),
+                Err(unsent) => message = unsent.0,
+            }
+        }
+        let mut table = self.table();
+        if table.unheard.len() == UNHEARD {
+            table.unheard.pop_front();
+        }
+        table.unheard.push_back(message);
+        Ok(())
+    }
+
+    fn close(&self) {
+        let mut table = self.table();
+        *table = Table {
+            is_closed: true,
+            ..Table::default()
+        };
+    }
+}
+
+fn is_request(message: &ServerJsonRpcMessage) -> bool {
+    matches!(message, ServerJsonRpcMessage::Request(_))
+}

@@ -1,0 +1,141 @@
+//! The sessions of one HTTP transport: under names that cannot be guessed, each
+//! open to none but the credential that opened it, and shared out among these.
+
+use std::collections::HashMap;
+use std::io;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Instant;
+
+use tokio_util::sync::CancellationToken;
+
+use crate::http::{Auth, Owner, Place, Places};
+
+use super::session_id;
+
+/// What a session needs that its transport knows.
+pub(super) trait Link: Clone {
+    /// Whether a stream is open or a request is being answered.
+    fn is_active(&self) -> bool;
+}
+
+pub(super) struct Sessions<L> {
+    auth: Arc<Auth>,
+    places: Arc<Places>,
+    open: Mutex<HashMap<String, Session<L>>>,
+}
+
+struct Session<L> {
+    owner: Owner,
+    link: L,
+    /// Cancelled to end the session.
+    end: CancellationToken,
+    used: Instant,
+    _place: Place,
+}
+
+impl<L: Link> Sessions<L> {
+    pub fn new(auth: Arc<Auth>, limit: usize) -> Arc<Self> {
+        Arc::new(Sessions {
+            auth,
+            places: Places::new(limit),
+            open: Mutex::default(),
+        })
+    }
+
+    fn table(&self) -> MutexGuard<'_, HashMap<String, Session<L>>> {
+        // The map is whole between any two statements.
+        self.open.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Opens a session and returns its name; none when all places are taken.
+    /// An owner whose share is taken loses the session of its own that was idle
+    /// longest. Cancelling `end` ends the session, as does its owner's token
+    /// when it is no longer valid.
+    ///
+    /// # Errors
+    ///
+    /// When the operating system has no randomness to give.
+    pub fn open(
+        &self,
+        owner: Owner,
+        link: L,
+        end: CancellationToken,
+    ) -> io::Result<Option<String>> {
+        let id = session_id::new()?;
+        let share = self.auth.share(owner, self.places.total());
+        let mut open = self.table();
+        let mut place = self.places.take(owner, share);
+        if place.is_none() && evict(&mut open, owner) {
+            place = self.places.take(owner, share);
+        }
+        let Some(_place) = place else {
+            return Ok(None);
+        };
+        let session = Session {
+            owner,
+            link,
+            end,
+            used: Instant::now(),
+            _place,
+        };
+        open.insert(id.clone(), session);
+        Ok(Some(id))
+    }
+
+    /// The session, if it is this owner's.
+    pub fn get(&self, id: &str, owner: Owner) -> Option<L> {
+        let mut open = self.table();
+        let session = open.get_mut(id)?;
+        // A client without a token may come by another address the next time.
+        if session.owner.credential() != owner.credential() {
+            return None;
+        }
+        session.used = Instant::now();
+        Some(session.link.clone())
+    }
+
+    /// Ends the session, if it is this owner's; says whether it was.
+    pub fn close(&self, id: &str, owner: Owner) -> bool {
+        let is_own = self.get(id, owner).is_some();
+        if is_own {
+            self.remove(id);
+        }
+        is_own
+    }
+
+    pub fn remove(&self, id: &str) {
+        if let Some(session) = self.table().remove(id) {
+            session.end.cancel();
+        }
+    }
+
+    /// Ends the sessions of tokens that are no longer valid.
+    pub fn end_revoked(&self) {
+        self.table().retain(|id, session| {
+            let is_valid = self.auth.is_valid(session.owner);
+            if !is_valid {
+                let session_name = session_id::label(id);
+                tracing::info!("session {session_name} ends: its token is no longer valid");
+                session.end.cancel();
+            }
+            is_valid
+        });
+    }
+}
+
+/// Ends the owner's session that was idle longest; says whether there was one.
+fn evict<L: Link>(open: &mut HashMap<String, Session<L>>, owner: Owner) -> bool {
+    let idle = open
+        .iter()
+        .filter(|(_, session)| session.owner == owner && !session.link.is_active());
+    let longest = idle.min_by_key(|(_, session)| session.used);
+    let Some(id) = longest.map(|(id, _)| id.clone()) else {
+        return false;
+    };
+    if let Some(session) = open.remove(&id) {
+        let session_name = session_id::label(&id);
+        tracing::info!("session {session_name} makes room for a new one of its client");
+        session.end.cancel();
+    }
+    true
+}
