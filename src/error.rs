@@ -118,20 +118,15 @@ fn shown(text: &str) -> String {
     }
 }
 
-/// The text with its further lines indented: only this program's own words
-/// begin a line of a report.
+/// The text with its further lines indented, in step with each other: only this
+/// program's own words begin a line of a report.
 fn indented(text: &str) -> String {
-    let mut lines = text.split('\n');
-    let mut indented = lines.next().unwrap_or_default().to_owned();
-    for line in lines {
-        let indent = if line.starts_with(' ') {
-            "\n"
-        } else {
-            "\n    "
-        };
-        indented.extend([indent, line]);
+    let text = text.trim_end();
+    let at_margin = |line: &str| !line.is_empty() && !line.starts_with(' ');
+    match text.lines().skip(1).any(at_margin) {
+        true => text.replace('\n', "\n    "),
+        false => text.to_owned(),
     }
-    indented
 }
 
 impl fmt::Display for Report {
@@ -162,16 +157,16 @@ mod tests {
     }
 
     impl Diagnose for Quoting {
+        fn facts(&self) -> Vec<(&'static str, String)> {
+            vec![("said", self.said.clone())]
+        }
+
         fn code(&self) -> &'static str {
-            "quoting"
+            "internal"
         }
 
         fn class(&self) -> Class {
             Class::Other
-        }
-
-        fn facts(&self) -> Vec<(&'static str, String)> {
-            vec![("said", self.said.clone())]
         }
     }
 

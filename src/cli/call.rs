@@ -23,7 +23,8 @@ const ARGS_LIMIT: u64 = 64 * 1024 * 1024;
     override_usage = "wassette [OPTIONS] call [--call-timeout TIME] TOOL [--NAME VALUE]...",
     after_help = "\
 After the tool's name, options are the tool's own: `wassette tools TOOL` shows
-them. Only --args, --call-timeout and the short options may stand there as well.
+them. Only --args, --call-timeout and the short options may stand there as well;
+after --args, no option is the tool's.
 A value is a text where the tool takes one, and JSON otherwise.
 
 Examples:
@@ -59,6 +60,9 @@ impl Call {
     /// Takes the options of the command from among the words after the tool's
     /// name.
     pub(super) fn take_options(&mut self, global: &mut Global) -> Result<(), Failure> {
+        let is_args = |word: &String| word == "--args" || word.starts_with("--args=");
+        // With all arguments in one, no option is the tool's.
+        let has_args = self.args.is_some() || self.words.iter().skip(1).any(is_args);
         let mut words = std::mem::take(&mut self.words).into_iter();
         self.words.extend(words.next());
         while let Some(word) = words.next() {
@@ -79,10 +83,12 @@ impl Call {
                         |error| wrong(format!("invalid value '{time}' for '{option}': {error}"));
                     self.call_timeout = Some(parsed.map_err(told)?);
                 }
-                "-o" => {
+                "--offline" if has_args => global.offline = true,
+                "--root" if has_args => global.root = Some(value()?.into()),
+                "--output" | "-o" if has_args || option == "-o" => {
                     let name = value()?;
                     let format = Format::from_str(&name, true);
-                    let told = |_| wrong(format!("invalid value '{name}' for '-o'"));
+                    let told = |_| wrong(format!("invalid value '{name}' for '{option}'"));
                     global.output = format.map_err(told)?;
                 }
                 // The log has begun already.

@@ -23,9 +23,9 @@ fn is_harmless(text: &str) -> bool {
 const HOSTILE: &str = r#"(component
     (core module $m (@name "m\1b]0;PWNED\07\nerror: fake")
         (memory (export "memory") 1)
-        (data (i32.const 16) "\08\00\00\00\0d\00\00\00")
+        (data (i32.const 64) "\08\00\00\00\0d\00\00\00")
         (data (i32.const 8) "a\1b[2Jb\e2\80\aec\n d")
-        (func (export "say") (result i32) (i32.const 16))
+        (func (export "say") (result i32) (i32.const 64))
         (func (@name "f\1b[2J\u{202e}\u{200b}\u{e0041}\nhint: run `rm`") (export "boom")
             unreachable))
     (core instance $i (instantiate $m))
