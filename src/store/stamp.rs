@@ -13,7 +13,9 @@ pub struct FileStamp {
     inode: u64,
     size: u64,
     modified: SystemTime,
-    changed_ns: i64,
+    /// When its inode last changed, in seconds and nanoseconds since the epoch;
+    /// zero on systems without such a time.
+    changed: (i64, i64),
 }
 
 impl FileStamp {
@@ -43,9 +45,9 @@ impl FileStamp {
             size: metadata.len(),
             modified: metadata.modified().ok()?,
             #[cfg(unix)]
-            changed_ns: metadata.ctime_nsec(),
+            changed: (metadata.ctime(), metadata.ctime_nsec()),
             #[cfg(not(unix))]
-            changed_ns: 0,
+            changed: (0, 0),
         })
     }
 
@@ -79,6 +81,22 @@ mod tests {
     fn what_changed_just_now_may_change_again_unseen() {
         assert!(!settled_at(SystemTime::now()));
         assert!(settled_at(SystemTime::now() - Duration::from_secs(1)));
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn a_change_with_the_modification_time_put_back_is_seen() {
+        use std::os::unix::fs::MetadataExt;
+        let file = tempfile::NamedTempFile::new().unwrap();
+        let changed = |file: &fs::Metadata| (file.ctime(), file.ctime_nsec());
+        let before = fs::metadata(file.path()).unwrap();
+        let stamp = FileStamp::of(file.path()).unwrap();
+        // Only the inode's time tells; the system counts it in steps.
+        while changed(&fs::metadata(file.path()).unwrap()) == changed(&before) {
+            let modified = before.modified().unwrap();
+            file.as_file().set_modified(modified).unwrap();
+        }
+        assert_ne!(FileStamp::of(file.path()).unwrap(), stamp);
     }
 
     #[test]
