@@ -30,6 +30,8 @@ mod text;
 
 pub mod error;
 
+pub mod file;
+
 pub mod digest;
 
 pub mod secret;

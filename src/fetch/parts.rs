@@ -10,7 +10,7 @@ use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime};
 
 use crate::digest::Digest;
-use crate::secret::private_dir;
+use crate::file::{FileLock, Links, Unusable, create_private, is_at, open_regular, open_regular_with};
 
 /// Parts nobody came back for.
 const LIFETIME: Duration = Duration::from_secs(24 * 60 * 60);
@@ -20,23 +20,28 @@ const KEPT: usize = 8;
 /// A file that is this process's alone until it is dropped.
 pub(super) struct Part {
     pub file: File,
+    pub lock: FileLock,
     pub path: PathBuf,
 }
 
 /// Opens the part of this digest, empty if there is none yet. None where
 /// another download has it.
 pub(super) fn open(directory: &Path, digest: &Digest) -> io::Result<Option<Part>> {
-    private_dir(directory)?;
+    create_private(directory)?;
     let path = directory.join(digest.hex());
     sweep(directory, &path)?;
-    let file = File::options()
-        .create(true)
-        .truncate(false)
-        .read(true)
-        .write(true)
-        .open(&path)?;
-    // Whoever had it until now may have finished it and taken it away.
-    Ok((file.try_lock().is_ok() && is_at(&file, &path)).then_some(Part { file, path }))
+    let mut options = File::options();
+    options.create(true).truncate(false).read(true).write(true);
+    let file = match open_regular_with(&path, &mut options, Links::Refuse) {
+        Err(error) if Unusable::of(&error).is_some() => return Ok(None),
+        file => file?,
+    };
+    let Some(lock) = FileLock::try_on(file.try_clone()?)? else {
+        return Ok(None);
+    };
+    // The download that held the lock until now may have finished the part and
+    // moved it away.
+    Ok(is_at(&file, &path).then_some(Part { file, lock, path }))
 }
 
 /// Removes what is old, and the oldest of many, but never what is in use.
@@ -68,27 +73,15 @@ pub fn clear_parts(directory: &Path) -> usize {
 
 /// Whether the part is gone, which one in use is not.
 fn remove(path: &Path) -> bool {
-    let Ok(file) = File::open(path) else {
-        return false;
+    let locked = || {
+        let file = open_regular(path, Links::Refuse)?;
+        Ok::<_, io::Error>((FileLock::try_on(file.try_clone()?)?, file))
     };
     // What cannot be removed is tried again by the next sweep.
-    file.try_lock().is_ok() && is_at(&file, path) && fs::remove_file(path).is_ok()
-}
-
-#[cfg(unix)]
-fn is_at(file: &File, path: &Path) -> bool {
-    use std::os::unix::fs::MetadataExt;
-    let identity = |metadata: fs::Metadata| (metadata.dev(), metadata.ino());
-    match (file.metadata(), fs::symlink_metadata(path)) {
-        (Ok(open), Ok(there)) => identity(open) == identity(there),
-        _ => false,
-    }
-}
-
-/// Without a way to tell files apart, no part is ever continued.
-#[cfg(not(unix))]
-fn is_at(_: &File, _: &Path) -> bool {
-    false
+    let Ok((Some(_lock), file)) = locked() else {
+        return false;
+    };
+    is_at(&file, path) && fs::remove_file(path).is_ok()
 }
 
 #[cfg(test)]

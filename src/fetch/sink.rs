@@ -13,15 +13,18 @@ use super::preamble;
 use super::queue::{Chunk, Piece};
 use super::unpack::Unpack;
 use crate::digest::{Expected, Mismatch, Verifier};
+use crate::file::FileLock;
 
 /// Network chunks are often 8 KiB; the disk is given larger pieces.
 const WRITE_SIZE: usize = 512 * 1024;
 
 /// A file that is checked while it is written, and removed unless finished.
 pub(super) struct StagedFile {
-    // Before the file: what is removed is still locked.
+    // Fields are dropped in this order: what is removed or flushed is still locked.
     unfinished: Unfinished,
     file: BufWriter<File>,
+    /// Of a part.
+    _lock: Option<FileLock>,
     expected: Expected,
     verifier: Verifier,
     start: Vec<u8>,
@@ -44,7 +47,7 @@ impl StagedFile {
             target: path.to_owned(),
             kept: false,
         };
-        Ok(Self::over(file, unfinished, expected))
+        Ok(Self::over(file, None, unfinished, expected))
     }
 
     /// Reopens the part of it that is kept in `parts`, or begins one.
@@ -69,16 +72,22 @@ impl StagedFile {
             target: target.to_owned(),
             kept: true,
         };
-        let mut staged = Self::over(part.file, unfinished, expected);
+        let mut staged = Self::over(part.file, Some(part.lock), unfinished, expected);
         staged.resume()?;
         staged.unfinished.kept = staged.length() > 0;
         Ok(staged)
     }
 
-    fn over(file: File, unfinished: Unfinished, expected: Expected) -> Self {
+    fn over(
+        file: File,
+        lock: Option<FileLock>,
+        unfinished: Unfinished,
+        expected: Expected,
+    ) -> Self {
         StagedFile {
             unfinished,
             file: BufWriter::with_capacity(WRITE_SIZE, file),
+            _lock: lock,
             expected,
             verifier: Verifier::new(expected),
             start: Vec::with_capacity(preamble::LENGTH),

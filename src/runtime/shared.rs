@@ -11,7 +11,8 @@ use std::path::{Path, PathBuf};
 
 use super::cache::Key;
 use crate::digest::Digest;
-use crate::store::{Layout, create_private};
+use crate::file::create_private;
+use crate::store::Layout;
 
 /// Code by what it was made from and for.
 pub(super) struct Shared {

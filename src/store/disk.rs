@@ -1,6 +1,6 @@
 //! What the other modules ask of the filesystem.
 
-use std::fs::{self, DirBuilder, File, Metadata};
+use std::fs::{self, File, Metadata};
 use std::io;
 use std::path::{Path, PathBuf};
 
@@ -39,19 +39,6 @@ fn is_unsupported(error: rustix::io::Errno) -> bool {
     [Errno::INVAL, Errno::NOSYS, Errno::NOTSUP, Errno::OPNOTSUPP].contains(&error)
 }
 
-/// Creates a directory, and those above it, for this user alone.
-///
-/// # Errors
-///
-/// What the disk refuses.
-pub fn create_private(dir: &Path) -> io::Result<()> {
-    let mut builder = DirBuilder::new();
-    builder.recursive(true);
-    #[cfg(unix)]
-    std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
-    builder.create(dir)
-}
-
 /// Forces a file's bytes, or a directory's entries, to disk.
 pub(super) fn sync(path: &Path) -> Result<(), StoreError> {
     flush(path).map_err(StoreError::io("sync", path))
@@ -69,16 +56,6 @@ pub(super) fn flush(path: &Path) -> io::Result<()> {
         true => Ok(()),
         false => File::options().write(true).open(path)?.sync_all(),
     }
-}
-
-/// Opens the file that a lock is on, creating it at first use, for its owner
-/// alone: others could hold it for ever.
-pub(super) fn open_lock(path: &Path) -> Result<File, StoreError> {
-    let mut options = File::options();
-    options.create(true).truncate(false).write(true);
-    #[cfg(unix)]
-    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
-    options.open(path).map_err(StoreError::io("open", path))
 }
 
 /// Removes a file; one that is gone already is no error.

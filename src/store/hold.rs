@@ -1,17 +1,15 @@
 //! One process at a time changes a component: who holds its lock.
 
-use std::fs::{File, TryLockError};
-
 use super::Store;
-use super::disk::{create_private, open_lock};
 use super::error::StoreError;
+use crate::file::{FileLock, create_private};
 use crate::reference::ComponentId;
 
 /// No other process loads, replaces or unloads the component until this is
 /// dropped. Reading and calling it goes on: what is in place stays whole.
 #[derive(Debug)]
 pub struct Hold {
-    _lock: File,
+    _lock: FileLock,
 }
 
 impl Store {
@@ -27,11 +25,7 @@ impl Store {
         if let Some(directory) = path.parent() {
             create_private(directory).map_err(StoreError::io("create", directory))?;
         }
-        let lock = open_lock(&path)?;
-        match lock.try_lock() {
-            Ok(()) => Ok(Some(Hold { _lock: lock })),
-            Err(TryLockError::WouldBlock) => Ok(None),
-            Err(TryLockError::Error(error)) => Err(StoreError::io("lock", path)(error)),
-        }
+        let lock = FileLock::try_take(&path).map_err(StoreError::io("lock", path))?;
+        Ok(lock.map(|lock| Hold { _lock: lock }))
     }
 }

@@ -31,6 +31,7 @@ use std::path::PathBuf;
 use jiff::Timestamp;
 use serde_json::Value;
 
+use crate::file::create_private;
 use crate::reference::{ComponentId, Reference};
 use crate::schema::{Description, NameLength, ToolRecord};
 use crate::verify::Verified;
@@ -40,7 +41,7 @@ use replace::Fate;
 use staging::Removed;
 
 pub use compiled::UnusedCode;
-pub use disk::{create_private, ours_alone};
+pub use disk::ours_alone;
 pub use error::{StoreError, UnreadablePolicy};
 pub use hold::Hold;
 pub use kept::KeptFile;

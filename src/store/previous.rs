@@ -8,13 +8,14 @@ use std::io;
 use std::path::PathBuf;
 use std::time::SystemTime;
 
-use super::disk::{self, create_private};
+use super::disk;
 use super::error::StoreError;
 use super::layout::ComponentFiles;
 use super::replace::{self, Fate};
 use super::staging::Removed;
 use super::{Installed, Metadata, Store, policy};
 use crate::digest::Digest;
+use crate::file::create_private;
 use crate::reference::ComponentId;
 
 /// What going back did.

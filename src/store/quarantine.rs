@@ -7,11 +7,12 @@ use jiff::Timestamp;
 
 use super::Store;
 use super::check::Seen;
-use super::disk::{self, create_private, sync};
+use super::disk::{self, sync};
 use super::error::StoreError;
 use super::layout::ComponentFiles;
 use super::metadata::Metadata;
 use crate::digest::Digest;
+use crate::file::create_private;
 use crate::reference::ComponentId;
 
 impl Store {

@@ -13,10 +13,11 @@ use std::path::{Path, PathBuf};
 use serde::{Deserialize, Serialize};
 
 use super::Store;
-use super::disk::{self, Exchanged, create_private, exchange, sync};
+use super::disk::{self, Exchanged, exchange, sync};
 use super::error::StoreError;
 use super::layout::ComponentFiles;
 use super::staging::{self, Staging};
+use crate::file::{FileLock, create_private};
 use crate::reference::ComponentId;
 
 /// Where in a staging directory the new version is, and the old one after it.
@@ -50,7 +51,7 @@ pub(super) fn staged(staging: &Staging, id: &ComponentId) -> ComponentFiles {
 
 impl Store {
     /// Takes the root's lock, and ends what a dead process began under it.
-    pub(super) fn lock(&self) -> Result<File, StoreError> {
+    pub(super) fn lock(&self) -> Result<FileLock, StoreError> {
         let lock = staging::exclusive(&self.layout.lock(), self.patience)?;
         self.settle();
         Ok(lock)

@@ -3,17 +3,18 @@
 //! A staging directory is locked by its process for as long as it lives, so
 //! that the next start can tell a leftover from a load under way.
 
-use std::fs::{self, File, TryLockError};
+use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
 use std::thread;
 
 use tempfile::TempDir;
 
-use super::disk::{self, create_private};
+use super::disk;
 use super::error::StoreError;
 use super::layout::Layout;
 use super::wait::{self, Patience, Wait};
+use crate::file::{FileLock, Links, create_private, open_regular};
 
 const PREFIX: &str = "temp-";
 const OWNER: &str = ".owner";
@@ -23,8 +24,9 @@ const UNFINISHED: &str = ".tmp";
 /// A private directory that vanishes when dropped, unless it was installed.
 #[derive(Debug)]
 pub struct Staging {
+    // Dropped in this order: the directory is removed while it is locked.
     dir: TempDir,
-    _owner: File,
+    _owner: FileLock,
 }
 
 impl Staging {
@@ -50,8 +52,7 @@ impl Staging {
             .prefix(PREFIX)
             .tempdir_in(parent)
             .map_err(failed())?;
-        let owner = File::create(dir.path().join(OWNER)).map_err(failed())?;
-        owner.lock().map_err(failed())?;
+        let owner = FileLock::take(&dir.path().join(OWNER)).map_err(failed())?;
         Ok(Staging { dir, _owner: owner })
     }
 
@@ -128,30 +129,23 @@ pub(super) fn all(layout: &Layout) -> Result<Vec<PathBuf>, StoreError> {
 
 /// Whether a living process holds the directory, or may do so.
 pub(super) fn is_owned(dir: &Path) -> bool {
-    match File::open(dir.join(OWNER)) {
-        Ok(owner) => owner.try_lock().is_err(),
-        // It is there and locked before anyone else has the root's lock.
+    match open_regular(&dir.join(OWNER), Links::Refuse) {
+        Ok(owner) => !matches!(FileLock::try_on(owner), Ok(Some(_))),
+        // Its process creates and locks it before it releases the root's lock.
         Err(error) => error.kind() != io::ErrorKind::NotFound,
     }
 }
 
-/// Takes a lock that is held for a moment only, and says so to those who wait;
-/// it is free again when the file is dropped.
-pub(super) fn exclusive(path: &Path, patience: Patience) -> Result<File, StoreError> {
-    let lock = disk::open_lock(path)?;
+/// Takes a lock that is held for a moment only, and says so to those who wait.
+pub(super) fn exclusive(path: &Path, patience: Patience) -> Result<FileLock, StoreError> {
     let mut wait = None;
     loop {
-        match lock.try_lock() {
-            Ok(()) => {
-                wait::touch(path);
-                return Ok(lock);
-            }
-            Err(TryLockError::WouldBlock) => {
-                let wait = wait.get_or_insert_with(|| Wait::new(path, patience));
-                thread::sleep(wait.pause()?);
-            }
-            Err(TryLockError::Error(error)) => return Err(StoreError::io("lock", path)(error)),
+        if let Some(lock) = FileLock::try_take(path).map_err(StoreError::io("lock", path))? {
+            wait::touch(path);
+            return Ok(lock);
         }
+        let wait = wait.get_or_insert_with(|| Wait::new(path, patience));
+        thread::sleep(wait.pause()?);
     }
 }
 
@@ -170,7 +164,7 @@ mod tests {
             dir
         };
         let (dead, unlocked, parts) = (leave("temp-dead"), leave("temp-removed-0"), leave("parts"));
-        File::create(dead.join(OWNER)).unwrap();
+        fs::write(dead.join(OWNER), "").unwrap();
         let mut swept = sweep(&layout).unwrap();
         swept.sort();
         assert_eq!(swept, [dead, unlocked]);

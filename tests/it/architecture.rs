@@ -8,6 +8,7 @@ use std::path::{Path, PathBuf};
 const ORDER: &[&str] = &[
     "text",
     "error",
+    "file",
     "digest",
     "secret",
     "reference",

@@ -2,7 +2,8 @@
 //! file, readable by its owner alone and replaced in one rename. Of a login in
 //! the keyring it has the helper's name only.
 
-use std::fs::{self, File};
+#[cfg(unix)]
+use std::fs;
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -14,8 +15,8 @@ use super::helper::HelperError;
 use super::keyring::Keyring;
 use super::{Credential, Wanted, canonical_host};
 use crate::error::{Class, Diagnose};
+use crate::file::{FileLock, create_private};
 use crate::registry::Login;
-use crate::secret::private_dir;
 
 const NAME: &str = "auth.json";
 
@@ -157,10 +158,9 @@ impl LoginFile {
     }
 
     fn replace(&self, change: impl FnOnce(&mut Config) -> Removed) -> io::Result<Removed> {
-        private_dir(&self.root)?;
+        create_private(&self.root)?;
         // Of two logins at once, neither is lost.
-        let lock = File::create(self.root.join(".auth.lock"))?;
-        lock.lock()?;
+        let _lock = FileLock::take(&self.root.join(".auth.lock"))?;
         let mut config = match Config::parse(&self.path()) {
             Err(error) if error.kind() == io::ErrorKind::NotFound => Config::default(),
             config => config?,

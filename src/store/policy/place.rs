@@ -5,7 +5,8 @@ use std::io::{self, Write as _};
 use std::path::Path;
 
 use super::Granted;
-use crate::store::disk::{self, Exchanged, create_private, exchange, is_foreign, ours_alone, sync};
+use crate::file::create_private;
+use crate::store::disk::{self, Exchanged, exchange, is_foreign, ours_alone, sync};
 use crate::store::error::StoreError;
 use crate::store::layout::ComponentFiles;
 

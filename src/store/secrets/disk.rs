@@ -10,7 +10,8 @@ use zeroize::Zeroizing;
 
 use super::error::Exposure;
 use super::{MAX_TOTAL, SecretError, SecretKey, Secrets};
-use crate::store::disk::{self, create_private, sync};
+use crate::file::{FileLock, Links, Unusable, create_private, open_regular};
+use crate::store::disk::{self, sync};
 use crate::store::{staging, wait::Patience};
 
 /// Raised when a reader of the previous version would misread the file.
@@ -35,7 +36,7 @@ struct Stored {
 }
 
 /// Takes the lock of all changes, making the directory at first use.
-pub(super) fn lock(dir: &Path) -> Result<File, SecretError> {
+pub(super) fn lock(dir: &Path) -> Result<FileLock, SecretError> {
     create_private(dir).map_err(SecretError::io("create", dir))?;
     check_dir(dir)?;
     let lock = dir.join(LOCK);
@@ -64,26 +65,12 @@ pub(super) fn read(dir: &Path, path: &Path) -> Result<Secrets, SecretError> {
 }
 
 fn open(path: &Path) -> Result<Option<File>, SecretError> {
-    let exposed = |reason| SecretError::Exposed {
-        path: path.into(),
-        reason,
-    };
-    match fs::symlink_metadata(path) {
-        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
-        Ok(metadata) if !metadata.is_file() => return Err(exposed(Exposure::Kind)),
-        // Opening tells what is wrong with it.
-        Ok(_) | Err(_) => {}
-    }
-    let mut options = OpenOptions::new();
-    options.read(true);
-    // Whoever put a link or pipe there meanwhile gets nothing opened.
-    #[cfg(unix)]
-    std::os::unix::fs::OpenOptionsExt::custom_flags(
-        &mut options,
-        (rustix::fs::OFlags::NOFOLLOW | rustix::fs::OFlags::NONBLOCK).bits() as i32,
-    );
-    match options.open(path) {
+    match open_regular(path, Links::Refuse) {
         Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+        Err(error) if Unusable::of(&error).is_some() => Err(SecretError::Exposed {
+            path: path.into(),
+            reason: Exposure::Kind,
+        }),
         file => file.map(Some).map_err(SecretError::io("open", path)),
     }
 }

@@ -1,0 +1,164 @@
+//! Opening what should be a regular file, and may be anything.
+//!
+//! Opening a pipe waits until another process opens its other end, and a device
+//! may do whatever it is made for. So nothing is opened that is not a regular
+//! file, and what was put in its place meanwhile is opened without waiting.
+
+use std::fs::{self, File, OpenOptions};
+use std::io::{self, Read};
+use std::path::Path;
+
+/// What to do where the last part of a path is a symbolic link.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Links {
+    Follow,
+    Refuse,
+}
+
+/// Why a file is not read; the source of an [`io::Error`].
+#[derive(Debug, thiserror::Error)]
+pub enum Unusable {
+    #[error("it is not a regular file")]
+    NotRegular,
+    #[error("it is larger than {limit} bytes")]
+    TooLarge { limit: u64 },
+}
+
+impl Unusable {
+    /// The reason, where this is what the error is about.
+    pub fn of(error: &io::Error) -> Option<&Self> {
+        error.get_ref()?.downcast_ref()
+    }
+}
+
+impl From<Unusable> for io::Error {
+    fn from(reason: Unusable) -> Self {
+        io::Error::new(io::ErrorKind::InvalidInput, reason)
+    }
+}
+
+/// Opens a regular file for reading, never waiting for another process.
+///
+/// # Errors
+///
+/// [`Unusable::NotRegular`] for directories, pipes, sockets and devices, and
+/// for links where they are refused; else what the disk says.
+pub fn open_regular(path: &Path, links: Links) -> io::Result<File> {
+    open_regular_with(path, File::options().read(true), links)
+}
+
+/// The same with options of the caller's, except for the custom flags.
+///
+/// # Errors
+///
+/// As for [`open_regular`].
+pub fn open_regular_with(
+    path: &Path,
+    options: &mut OpenOptions,
+    links: Links,
+) -> io::Result<File> {
+    let named = match links {
+        Links::Follow => fs::metadata(path),
+        Links::Refuse => fs::symlink_metadata(path),
+    };
+    match named {
+        Ok(found) if !found.is_file() => return Err(Unusable::NotRegular.into()),
+        // Opening creates it, or says what is wrong with it.
+        Ok(_) | Err(_) => {}
+    }
+    #[cfg(unix)]
+    {
+        use rustix::fs::OFlags;
+        use std::os::unix::fs::OpenOptionsExt;
+        let mut flags = OFlags::NONBLOCK | OFlags::NOCTTY;
+        flags.set(OFlags::NOFOLLOW, links == Links::Refuse);
+        options.custom_flags(flags.bits() as i32);
+    }
+    let file = options.open(path)?;
+    match file.metadata()?.is_file() {
+        true => Ok(file),
+        false => Err(Unusable::NotRegular.into()),
+    }
+}
+
+/// All bytes of a regular file.
+///
+/// # Errors
+///
+/// As for [`open_regular`]; [`Unusable::TooLarge`] beyond `limit` bytes.
+pub fn read_regular(path: &Path, limit: u64, links: Links) -> io::Result<Vec<u8>> {
+    let file = open_regular(path, links)?;
+    let mut bytes = Vec::new();
+    file.take(limit.saturating_add(1)).read_to_end(&mut bytes)?;
+    match bytes.len() as u64 > limit {
+        true => Err(Unusable::TooLarge { limit }.into()),
+        false => Ok(bytes),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_file_is_read_up_to_its_limit() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("file");
+        fs::write(&path, "1234").unwrap();
+        assert_eq!(read_regular(&path, 4, Links::Refuse).unwrap(), b"1234");
+        let error = read_regular(&path, 3, Links::Refuse).unwrap_err();
+        let reason = Unusable::of(&error);
+        assert!(
+            matches!(reason, Some(Unusable::TooLarge { limit: 3 })),
+            "{error}"
+        );
+        let absent = read_regular(&dir.path().join("absent"), 3, Links::Follow);
+        assert_eq!(absent.unwrap_err().kind(), io::ErrorKind::NotFound);
+    }
+
+    #[cfg(unix)]
+    fn is_refused(path: &Path, links: Links) -> bool {
+        let mut appending = File::options();
+        appending.append(true).create(true);
+        let opened = [
+            open_regular(path, links),
+            open_regular_with(path, &mut appending, links),
+        ];
+        opened.into_iter().all(|opened| {
+            let error = opened.expect_err("refused");
+            matches!(Unusable::of(&error), Some(Unusable::NotRegular))
+        })
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn what_is_no_file_is_refused_at_once() {
+        let dir = tempfile::tempdir().unwrap();
+        let (pipe, socket) = (dir.path().join("pipe"), dir.path().join("socket"));
+        let made = std::process::Command::new("mkfifo").arg(&pipe).status();
+        assert!(made.unwrap().success());
+        let _listener = std::os::unix::net::UnixListener::bind(&socket).unwrap();
+        for path in [dir.path(), &pipe, &socket, Path::new("/dev/zero")] {
+            assert!(is_refused(path, Links::Follow), "{}", path.display());
+            let link = dir.path().join("link");
+            std::os::unix::fs::symlink(path, &link).unwrap();
+            assert!(is_refused(&link, Links::Follow), "{}", path.display());
+            fs::remove_file(&link).unwrap();
+        }
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn links_are_followed_where_they_may_be() {
+        let dir = tempfile::tempdir().unwrap();
+        let (file, link) = (dir.path().join("file"), dir.path().join("link"));
+        fs::write(&file, "").unwrap();
+        std::os::unix::fs::symlink(&file, &link).unwrap();
+        open_regular(&link, Links::Follow).unwrap();
+        assert!(is_refused(&link, Links::Refuse));
+        // A link to nothing creates nothing.
+        fs::remove_file(&file).unwrap();
+        assert!(is_refused(&link, Links::Refuse));
+        assert!(!file.exists());
+    }
+}
