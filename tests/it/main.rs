@@ -12,5 +12,6 @@ mod runtime;
 mod sandbox;
 mod share;
 mod store;
+#[path = "../support/mod.rs"]
 mod support;
 mod trust;

@@ -88,16 +88,24 @@ impl Cli {
             .replace(&self.root().display().to_string(), "/root")
     }
 
-    /// Whether no unfinished work is left on disk.
+    /// Whether no unfinished work is left on disk, and no part of a download.
     pub fn is_tidy(&self) -> bool {
-        let downloads = self.root().join("downloads");
-        let is_empty = |dir: &Path| fs::read_dir(dir).map_or(true, |mut it| it.next().is_none());
-        // Where parts are kept stays.
-        let parts = downloads.join("parts");
-        is_empty(&parts)
-            && fs::read_dir(&downloads).map_or(true, |mut entries| {
-                entries.all(|entry| entry.is_ok_and(|entry| entry.path() == parts))
-            })
+        self.leftovers().is_empty() && self.within("downloads/parts").is_empty()
+    }
+
+    /// Unfinished work on disk. Parts of downloads that broke off are none:
+    /// they are kept for the next one.
+    pub fn leftovers(&self) -> Vec<PathBuf> {
+        let mut downloads = self.within("downloads");
+        downloads.retain(|path| !path.ends_with("parts"));
+        downloads
+    }
+
+    /// What is in a directory of the root; nothing where it is missing.
+    fn within(&self, directory: &str) -> Vec<PathBuf> {
+        let entries = fs::read_dir(self.root().join(directory));
+        let entries = entries.into_iter().flatten();
+        entries.map(|entry| entry.unwrap().path()).collect()
     }
 }
 

@@ -13,6 +13,7 @@ use wassette::share::{self, Scope};
 use wassette::store::Store;
 
 use super::mcp::{PATIENCE, install_tls};
+use super::wait::within;
 
 /// A server in the test's own process, for limits that no option sets.
 pub struct InProcess {
@@ -129,7 +130,7 @@ impl Mcp {
 
     pub async fn post(&self, message: &Value) -> Response {
         let request = self.request(Method::POST).body(message.to_string());
-        request.send().await.unwrap()
+        within("an answer", request.send()).await.unwrap()
     }
 
     /// Sends a call; the answer comes in the response's body.
@@ -143,7 +144,7 @@ impl Mcp {
     pub async fn call(&self, tool: &str, arguments: Value) -> Value {
         let response = self.send(tool, arguments).await;
         assert_eq!(response.status(), StatusCode::OK);
-        message(&response.text().await.unwrap())
+        message(&within(tool, response.text()).await.unwrap())
     }
 }
 
@@ -196,7 +197,8 @@ impl Sse {
         assert_eq!(stream.status(), StatusCode::OK);
         let mut text = String::new();
         while !text.ends_with("\n\n") {
-            let chunk = stream.chunk().await.unwrap().expect("the stream ended");
+            let chunk = within("the first event", stream.chunk()).await;
+            let chunk = chunk.unwrap().expect("the stream ended");
             text.push_str(std::str::from_utf8(&chunk).unwrap());
         }
         let path = text.lines().find_map(|line| line.strip_prefix("data: "));
@@ -219,6 +221,6 @@ impl Sse {
         if let Some(token) = &self.token {
             request = request.bearer_auth(token);
         }
-        request.send().await.unwrap()
+        within("an answer", request.send()).await.unwrap()
     }
 }

@@ -19,8 +19,8 @@ use tokio::io::{AsyncBufReadExt, BufReader};
 use tokio::process::{Child, Command};
 use tokio::sync::mpsc;
 
-/// Longer than anything here should take on a busy machine.
-pub const PATIENCE: Duration = Duration::from_secs(60);
+pub use super::wait::DEADLINE as PATIENCE;
+use super::wait::within;
 
 /// `add`, which adds, and `spin`, which never ends.
 pub const CALC: &str = r#"
@@ -120,7 +120,7 @@ impl Place {
         let command = self.command(&[&["--transport", "stdio"], args].concat());
         let transport = TokioChildProcess::new(command).unwrap();
         let pid = transport.id();
-        let service = ear.serve(transport).await.unwrap();
+        let service = within("a session", ear.serve(transport)).await.unwrap();
         Client { service, news, pid }
     }
 
@@ -137,7 +137,8 @@ impl Place {
         let mut stderr = BufReader::new(child.stderr.take().unwrap()).lines();
         let mut warnings = String::new();
         let url = loop {
-            let line = stderr.next_line().await.unwrap().expect("the server ended");
+            let line = within("the server listens", stderr.next_line()).await;
+            let line = line.unwrap().expect("the server ended");
             if let Some((_, url)) = line.split_once("listening on ") {
                 break url.trim().replace("0.0.0.0", "127.0.0.1");
             }
@@ -185,12 +186,18 @@ impl HttpServer {
         peak_memory(self.child.id())
     }
 
+    /// Processor time it has used.
+    #[cfg(target_os = "linux")]
+    pub fn cpu_time(&self) -> Duration {
+        super::processor::of_process(self.child.id().expect("still running"))
+    }
+
     /// A client over streamable HTTP.
     pub async fn client(&self, version: ProtocolVersion) -> Client {
         install_tls();
         let transport = StreamableHttpClientTransport::from_uri(self.at("/mcp"));
         let (ear, news) = Ear::new(version);
-        let service = ear.serve(transport).await.unwrap();
+        let service = within("a session", ear.serve(transport)).await.unwrap();
         Client {
             service,
             news,
@@ -208,8 +215,8 @@ impl HttpServer {
 
     /// Waits for the process and returns its exit code.
     pub async fn ended(&mut self) -> Option<i32> {
-        let ended = tokio::time::timeout(PATIENCE, self.child.wait()).await;
-        ended.expect("the server did not end").unwrap().code()
+        let ended = within("the end of the server", self.child.wait()).await;
+        ended.unwrap().code()
     }
 }
 
@@ -361,19 +368,12 @@ impl Client {
     /// Processor time the server has used.
     #[cfg(target_os = "linux")]
     pub fn cpu_time(&self) -> Duration {
-        let stat = self.process("stat");
-        // Fields 14 and 15, in hundredths of a second; the name in field 2 may hold spaces.
-        let (_, fields) = stat.rsplit_once(") ").unwrap();
-        let fields = fields.split(' ').skip(11).take(2);
-        let ticks: u64 = fields.map(|field| field.parse::<u64>().unwrap()).sum();
-        Duration::from_millis(ticks * 10)
+        super::processor::of_process(self.pid.expect("a running server"))
     }
 
     pub async fn call(&self, tool: &str, arguments: Value) -> CallToolResult {
-        self.service
-            .call_tool(params(tool, arguments))
-            .await
-            .unwrap()
+        let call = self.service.call_tool(params(tool, arguments));
+        within(tool, call).await.unwrap()
     }
 
     pub async fn load(&self, uri: &str) -> Value {
@@ -385,7 +385,8 @@ impl Client {
     }
 
     pub async fn tool_names(&self) -> Vec<String> {
-        let tools = self.service.list_all_tools().await.unwrap();
+        let tools = self.service.list_all_tools();
+        let tools = within("the list of tools", tools).await.unwrap();
         tools.into_iter().map(|tool| tool.name.into()).collect()
     }
 
@@ -395,9 +396,8 @@ impl Client {
     }
 
     pub async fn next_news(&mut self) -> News {
-        let news = tokio::time::timeout(PATIENCE, self.news.recv()).await;
-        news.expect("nothing was heard")
-            .expect("the connection is open")
+        let news = within("news of the server", self.news.recv()).await;
+        news.expect("the connection is open")
     }
 }
 

@@ -24,9 +24,13 @@ pub mod node;
 #[cfg(unix)]
 pub mod owner;
 pub mod program;
+#[cfg(target_os = "linux")]
+pub mod processor;
 pub mod proxy;
 pub mod registry;
 pub mod relay;
+#[cfg(unix)]
+pub mod script;
 pub mod server;
 #[path = "../../../src/schema/tests/strict.rs"]
 pub mod strict;
@@ -34,6 +38,7 @@ pub mod strict;
 pub mod terminal;
 pub mod tls;
 pub mod tokens;
+pub mod wait;
 pub mod web;
 
 use std::path::Path;

@@ -15,7 +15,7 @@ use wassette::runtime::{
 
 use super::program::{Installed, export};
 
-pub const COMPONENT: &[u8] = include_bytes!("../../guests/network/network.wasm");
+pub const COMPONENT: &[u8] = include_bytes!("../guests/network/network.wasm");
 
 pub struct NetworkGuest {
     installed: Installed,

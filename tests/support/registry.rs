@@ -3,7 +3,6 @@
 use std::io::{BufRead, BufReader};
 use std::path::PathBuf;
 use std::process::{Child, Command, Stdio};
-use std::time::Duration;
 
 use serde_json::Value;
 use tempfile::TempDir;
@@ -11,6 +10,7 @@ use wassette::digest::Digest;
 
 use super::artifact::{Artifact, INDEX, MANIFEST};
 use super::certificates::Certificates;
+use super::wait::until;
 
 const BINARY: &str = "docker-registry";
 const INSTALL: &str = "apt-get install -y --no-install-recommends docker-registry";
@@ -139,13 +139,8 @@ impl Registry {
             blob.hex()
         );
         let link = self.storage.join(link);
-        for _ in 0..500 {
-            if link.exists() {
-                return;
-            }
-            tokio::time::sleep(Duration::from_millis(10)).await;
-        }
-        panic!("{} does not appear", link.display());
+        let what = format!("{} appears", link.display());
+        until(&what, || link.exists()).await;
     }
 
     /// Pushes blobs and manifest, and returns the manifest's digest.

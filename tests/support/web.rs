@@ -8,6 +8,8 @@ use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use tokio::net::TcpListener;
 use tokio::task::JoinHandle;
 
+use super::wait::until;
+
 /// What the server has seen.
 #[derive(Default)]
 pub struct Seen {
@@ -34,7 +36,8 @@ impl Drop for Web {
 }
 
 impl Web {
-    /// Paths: `/echo` answers with the request's body, `/pause` after 50 ms,
+    /// Paths: `/echo` answers with the request's body, `/pause` 50 ms after
+    /// another was paused at the same time, or after 2 s,
     /// `/never` not at all, `/half` with a part of its body, `/flood` with a
     /// head of 200 KB, `/to/…` with a redirection to what follows.
     pub async fn start() -> Self {
@@ -69,15 +72,15 @@ impl Web {
         self.seen.connections.load(SeqCst)
     }
 
-    /// Waits, for some seconds, until no client is connected.
-    pub async fn is_left_alone(&self) -> bool {
-        for _ in 0..100 {
-            if self.seen.open.load(SeqCst) == 0 {
-                return true;
-            }
-            tokio::time::sleep(Duration::from_millis(50)).await;
-        }
-        false
+    /// Waits until no client is connected.
+    pub async fn is_left_alone(&self) {
+        until("clients hang up", || self.seen.open.load(SeqCst) == 0).await;
+    }
+
+    /// Listens no longer.
+    pub async fn stop(mut self) {
+        self.task.abort();
+        let _ = (&mut self.task).await;
     }
 }
 
@@ -101,6 +104,13 @@ async fn answer(
         "/pause" => {
             let pausing = seen.pausing.fetch_add(1, SeqCst) + 1;
             seen.most_pausing.fetch_max(pausing, SeqCst);
+            let another = async {
+                while seen.most_pausing.load(SeqCst) < 2 {
+                    tokio::time::sleep(Duration::from_millis(5)).await;
+                }
+            };
+            // Where requests take turns, none comes.
+            let _ = tokio::time::timeout(Duration::from_secs(2), another).await;
             tokio::time::sleep(Duration::from_millis(50)).await;
             // Before the answer, which may bring the next request at once.
             seen.pausing.fetch_sub(1, SeqCst);

@@ -1,13 +1,20 @@
 //! Killed at any moment, a command leaves the old state or the new one.
+//!
+//! The moments are events, so that they do not depend on the speed of the
+//! machine: what the command does to the files of its root, and what it asks of
+//! a registry.
+#![cfg(target_os = "linux")]
 
 use std::collections::BTreeSet;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
+use std::sync::mpsc::{self, Receiver, RecvTimeoutError, Sender};
 use std::sync::{Arc, Mutex};
-use std::thread;
 use std::time::{Duration, Instant};
 
+use notify::{RecursiveMode, Watcher as _};
+use rustix::process::{Pid, Signal, WaitId, WaitIdOptions, kill_process_group, waitid};
 use serde_json::Value;
 use tokio::runtime::Runtime;
 
@@ -16,10 +23,14 @@ use crate::support::cli::Cli;
 use crate::support::components::binary;
 use crate::support::faults::{Faults, Honest};
 
-/// Kills of each change.
-const KILLS: u32 = 28;
+/// Kills of each change, at most.
+const KILLS: usize = 28;
 /// After so many it is looked at whether leftovers go, too.
-const TIDIED: u32 = 4;
+const TIDIED: usize = 4;
+/// Whatever takes longer hangs.
+const DEADLINE: Duration = Duration::from_secs(60);
+/// How often it is looked at whether a process has ended.
+const POLL: Duration = Duration::from_millis(5);
 
 /// What is cut off: the change, and the component it is of.
 const CHANGES: [(&[&str], &str); 12] = [
@@ -127,6 +138,8 @@ impl State {
 struct Victim {
     cli: Cli,
     uri: String,
+    /// One of each thing that the command under way did.
+    events: (Sender<()>, Receiver<()>),
     _runtime: Runtime,
     _registry: Faults,
 }
@@ -137,8 +150,11 @@ impl Victim {
         let cli = Cli::new();
         let runtime = Runtime::new().unwrap();
         let content = Arc::new(Mutex::new(Honest::new(&artifact(1))));
-        let served = content.clone();
+        let events = mpsc::channel();
+        let (served, asked) = (content.clone(), events.0.clone());
         let registry = runtime.block_on(Faults::start(move |seen| {
+            // The test may be over.
+            let _ = asked.send(());
             served.lock().unwrap().answer(seen)
         }));
         let uri = registry.reference("remote:v1");
@@ -161,6 +177,7 @@ impl Victim {
         let victim = Victim {
             cli,
             uri,
+            events,
             _runtime: runtime,
             _registry: registry,
         };
@@ -187,28 +204,39 @@ impl Victim {
             .args(given)
             .stdout(Stdio::null())
             .stderr(Stdio::null());
-        #[cfg(unix)]
         std::os::unix::process::CommandExt::process_group(&mut command, 0);
         command.spawn().unwrap()
     }
 
-    /// How long the change takes when it is left alone.
-    fn duration(&self, change: &[&str], id: &str) -> Duration {
+    /// Starts the change on a fresh root, and kills it, and whoever it started,
+    /// when it has done `nth` things or all. Returns how many it did.
+    fn cut(&self, change: &[&str], nth: usize) -> usize {
         self.restore();
-        let started = Instant::now();
-        assert!(self.start(change).wait().unwrap().success(), "{change:?}");
-        let took = started.elapsed();
-        assert_eq!(self.observe(id), State::after(change), "{change:?}");
-        took
+        let (sender, events) = &self.events;
+        while events.try_recv().is_ok() {}
+        let sender = sender.clone();
+        let mut watcher = notify::recommended_watcher(move |_| _ = sender.send(())).unwrap();
+        watcher
+            .watch(&self.cli.root(), RecursiveMode::Recursive)
+            .unwrap();
+        let mut child = self.start(change);
+        let (started, mut seen) = (Instant::now(), 0);
+        while seen < nth {
+            match events.recv_timeout(POLL) {
+                Ok(()) => seen += 1,
+                Err(RecvTimeoutError::Timeout) if has_ended(&child) => break,
+                Err(error) => assert!(started.elapsed() < DEADLINE, "{change:?}: {error}"),
+            }
+        }
+        kill_group(&mut child);
+        seen
     }
 
-    /// Starts the change and kills it, and whoever it started, after this time.
-    fn cut(&self, change: &[&str], after: Duration) {
-        let mut child = self.start(change);
-        thread::sleep(after);
-        kill_group(&child);
-        child.kill().unwrap();
-        child.wait().unwrap();
+    /// How many things the change does when it is left alone.
+    fn count(&self, change: &[&str], id: &str) -> usize {
+        let events = self.cut(change, usize::MAX);
+        assert_eq!(self.observe(id), State::after(change), "{change:?}");
+        events
     }
 
     /// How things stand; looking for a way back takes it.
@@ -266,24 +294,47 @@ impl Victim {
     fn check_the_rest(&self, id: &str, what: &str) {
         self.cli
             .load(&self.cli.file("idle.wat", component("idle", 4)));
-        assert!(self.cli.is_tidy(), "{what}: leftovers were not swept");
+        let leftovers = self.cli.leftovers();
+        assert!(leftovers.is_empty(), "{what}: {leftovers:?} were not swept");
         for other in ["tool", "remote"].into_iter().filter(|other| *other != id) {
             assert_eq!(self.observe(other), State::before(), "{what}: {other}");
         }
     }
 }
 
-/// The compilers that the child started as well.
-fn kill_group(child: &Child) {
-    #[cfg(unix)]
-    {
-        use rustix::process::{Pid, Signal, kill_process_group};
-        let group = Pid::from_child(child);
-        // It is not waited for yet, so that the number is still its own.
-        kill_process_group(group, Signal::KILL).unwrap();
+/// Whether the child has ended; it is not waited for, so that its number stays
+/// its own.
+fn has_ended(child: &Child) -> bool {
+    let options = WaitIdOptions::EXITED | WaitIdOptions::NOHANG | WaitIdOptions::NOWAIT;
+    let ended = waitid(WaitId::Pid(Pid::from_child(child)), options);
+    ended.unwrap().is_some()
+}
+
+/// Kills the child and the compilers that it started, and waits until they are
+/// gone.
+fn kill_group(child: &mut Child) {
+    let group = Pid::from_child(child);
+    kill_process_group(group, Signal::KILL).unwrap();
+    child.wait().unwrap();
+    let started = Instant::now();
+    while is_alive(group) {
+        assert!(started.elapsed() < DEADLINE, "killed, and still there");
+        std::thread::sleep(POLL);
     }
-    #[cfg(not(unix))]
-    let _ = child;
+}
+
+/// Whether a process of the group still runs.
+fn is_alive(group: Pid) -> bool {
+    let group = group.as_raw_nonzero().to_string();
+    let processes = fs::read_dir("/proc").unwrap().flatten();
+    processes
+        .filter_map(|process| fs::read_to_string(process.path().join("stat")).ok())
+        .any(|stat| {
+            // After the name in parentheses: state, parent, group.
+            let fields = stat.rsplit(')').next().unwrap_or_default();
+            let fields: Vec<&str> = fields.split_whitespace().collect();
+            fields.get(2) == Some(&&*group) && fields[0] != "Z"
+        })
 }
 
 fn copy(from: &Path, to: &Path) {
@@ -295,13 +346,13 @@ fn copy(from: &Path, to: &Path) {
 fn killed_at_any_moment_nothing_is_torn_and_nothing_lost() {
     let victim = Victim::new();
     for (change, id) in CHANGES {
-        let duration = victim.duration(change, id);
-        for kill in 0..KILLS {
-            victim.restore();
-            // The golden ratio spreads the moments over the whole of the change.
-            let part = f64::from(kill) * 0.618_034 % 1.0;
-            victim.cut(change, duration.mul_f64(part));
-            let what = format!("{change:?} killed after {part:.2} of {duration:?}");
+        let events = victim.count(change, id);
+        assert!(events >= 5, "{change:?} does {events} things only");
+        let kills = KILLS.min(events);
+        for kill in 0..kills {
+            let nth = kill * events / kills;
+            let done = victim.cut(change, nth);
+            let what = format!("{change:?} killed after {done} of {events} events");
             victim.check(change, id, &what);
             if kill % TIDIED == 0 {
                 victim.check_the_rest(id, &what);

@@ -158,7 +158,8 @@ impl Root {
                 kills += 1;
                 // What it left does not stay.
                 self.cli.load(&self.file);
-                assert!(self.cli.is_tidy(), "{change:?} {step:?}");
+                let leftovers = self.cli.leftovers();
+                assert!(leftovers.is_empty(), "{change:?} {step:?}: {leftovers:?}");
             }
         }
         assert!(kills >= 5, "{change:?} was killed {kills} times only");

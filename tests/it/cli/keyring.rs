@@ -3,7 +3,6 @@
 #![cfg(unix)]
 
 use std::fs;
-use std::os::unix::fs::PermissionsExt;
 use std::process::Command;
 
 use serde_json::{Value, json};
@@ -12,6 +11,7 @@ use crate::support::artifact::{Artifact, WASM};
 use crate::support::cli::{Cli, Ended};
 use crate::support::components::{ANSWER, binary};
 use crate::support::registry::Registry;
+use crate::support::script;
 
 const USER: &str = "alice";
 const SECRET: &str = "s3cret-of-alice";
@@ -49,8 +49,8 @@ impl Setting {
         let artifact = Artifact::new(&[(WASM, &binary(ANSWER))]);
         open.push("acme/answer", "v1", &artifact).await;
         let cli = Cli::new();
-        let file = cli.file(HELPER, format!("#!/bin/sh\n{helper}\n"));
-        fs::set_permissions(&file, fs::Permissions::from_mode(0o755)).expect("executable");
+        let file = cli.file(HELPER, "");
+        script::write(&file, helper);
         let beside = file.parent().expect("a directory").display();
         let rest = std::env::var("PATH").unwrap_or_default();
         Setting {

@@ -278,9 +278,8 @@ async fn files_of_docker_and_podman() {
 /// A directory with a helper `docker-credential-test` that runs this script.
 #[cfg(unix)]
 fn helper(cli: &Cli, script: &str) -> String {
-    use std::os::unix::fs::PermissionsExt;
-    let path = cli.file("docker-credential-test", format!("#!/bin/sh\n{script}\n"));
-    fs::set_permissions(&path, fs::Permissions::from_mode(0o755)).expect("executable");
+    let path = cli.file("docker-credential-test", "");
+    crate::support::script::write(&path, script);
     let dir = path.parent().expect("a directory").display().to_string();
     format!("{dir}:{}", std::env::var("PATH").unwrap_or_default())
 }

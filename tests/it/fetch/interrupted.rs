@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use axum::body::Body;
 use axum::response::{IntoResponse, Response};
@@ -17,6 +17,7 @@ use crate::support::artifact::{Artifact, WASM};
 use crate::support::cli::{Cli, Ended};
 use crate::support::components::{ANSWER, binary, padded, with_section};
 use crate::support::faults::{Faults, Honest, Seen, cut, rest};
+use crate::support::wait::block_until;
 use crate::support::{files, reference_of};
 
 const SIZE: usize = 3_000_000;
@@ -242,16 +243,11 @@ async fn stalling(wasm: &Arc<Vec<u8>>) -> Faults {
 
 /// Waits until the directory has a file of this many bytes.
 fn wait_for(directory: &Path, bytes: u64) {
-    let started = Instant::now();
-    let there = || {
+    block_until("a download", || {
         let entries = std::fs::read_dir(directory).into_iter().flatten().flatten();
         let mut sizes = entries.filter_map(|entry| Some(entry.metadata().ok()?.len()));
         sizes.any(|size| size >= bytes)
-    };
-    while !there() {
-        assert!(started.elapsed() < Duration::from_secs(60), "no download");
-        std::thread::sleep(Duration::from_millis(10));
-    }
+    });
 }
 
 // The registry runs beside the program.

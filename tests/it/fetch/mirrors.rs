@@ -33,7 +33,7 @@ fn load(mirrors: &[(&str, &str)]) -> Load {
     let all = "_default".to_owned().try_into().expect("a name");
     Load::with(FetchOptions {
         net: wassette::net::Options {
-            idle_timeout: Duration::from_millis(500),
+            idle_timeout: Duration::from_secs(3),
             ..Default::default()
         },
         registry: wassette::registry::Options {

@@ -1,13 +1,14 @@
 //! The line each call leaves.
 
-use std::time::Duration;
-
 use rmcp::model::ProtocolVersion;
 use serde_json::{Value, json};
 
 use crate::runtime::limits_denials::ASKS;
 use crate::support::http::Mcp;
-use crate::support::mcp::{Answer, CALC, Ear, PATIENCE, Place};
+use crate::support::mcp::{Answer, CALC, Ear, Place};
+#[cfg(target_os = "linux")]
+use crate::support::processor;
+use crate::support::wait::until;
 
 const TOKEN: &str = "alice-7f3c9a52e1b84d06";
 
@@ -132,12 +133,14 @@ async fn calls_stop_while_they_cannot_be_recorded() {
     std::fs::create_dir(&folder).unwrap();
     let listed = client.call("list-components", json!({})).await;
     assert_eq!(listed["result"]["isError"], false, "{listed}");
-    tokio::time::sleep(Duration::from_millis(10)).await;
-    let text = std::fs::read_to_string(&file).unwrap();
+    let text = || std::fs::read_to_string(&file).unwrap();
+    until("the line of the call", || text().contains("\"call\"")).await;
+    let text = text();
     assert_eq!(text.matches("\"call\"").count(), 1, "{text}");
     assert!(text.contains("resumed"), "{text}");
 }
 
+#[cfg(target_os = "linux")]
 #[tokio::test]
 async fn a_call_that_was_cancelled_is_told_of() {
     let place = Place::new();
@@ -150,20 +153,14 @@ async fn a_call_that_was_cancelled_is_told_of() {
     client.call("try", json!({ "key": "CITY" })).await;
     let brood = json!({ "jsonrpc": "2.0", "id": 7, "method": "tools/call",
         "params": { "name": "brood", "arguments": { "key": "CITY" } } });
+    let before = server.cpu_time();
     let brooding = client.post(&brood).await;
-    // Time to ask, and to loop.
-    tokio::time::sleep(Duration::from_millis(500)).await;
+    // It loops after it has asked.
+    processor::until_running(before, || server.cpu_time()).await;
     let cancel = json!({ "jsonrpc": "2.0", "method": "notifications/cancelled",
         "params": { "requestId": 7 } });
     client.post(&cancel).await;
-    let told = async {
-        while lines(&place).len() < 3 {
-            tokio::time::sleep(Duration::from_millis(20)).await;
-        }
-    };
-    tokio::time::timeout(PATIENCE, told)
-        .await
-        .expect("no line for it");
+    until("a line for it", || lines(&place).len() == 3).await;
     drop(brooding);
     let line = lines(&place).remove(2);
     assert_eq!(line["tool"], "brood", "{line}");

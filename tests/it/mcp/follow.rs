@@ -3,6 +3,7 @@
 use serde_json::json;
 
 use crate::support::mcp::{CALC, Place};
+use crate::support::wait::within;
 
 const ONE: &str = r#"
 (component
@@ -54,14 +55,11 @@ async fn new_code_behind_the_same_tools_is_called() {
     place.component("calc.wat", &CALC.replace("i32.add", "i32.sub"));
     wassette(&place, &["load", "--uri", &file]).await;
     // Nothing is announced, since the tools look the same.
-    for _ in 0..600 {
-        let difference = client.call("add", json!({"a": 5, "b": 2})).await;
-        if difference.structured_content == Some(json!({"result": 3})) {
-            return;
-        }
-        tokio::time::sleep(std::time::Duration::from_millis(100)).await;
-    }
-    panic!("the old code still answers");
+    let replaced = async {
+        let difference = Some(json!({"result": 3}));
+        while client.call("add", json!({"a": 5, "b": 2})).await.structured_content != difference {}
+    };
+    within("the new code answers", replaced).await;
 }
 
 #[tokio::test]

@@ -10,6 +10,8 @@ use rmcp::transport::StreamableHttpClientTransport;
 use serde_json::json;
 
 use crate::support::mcp::{CALC, Ear, PATIENCE, Place, install_tls, params};
+#[cfg(target_os = "linux")]
+use crate::support::processor;
 
 #[tokio::test]
 async fn sessions_load_call_and_hear_news() {
@@ -19,10 +21,21 @@ async fn sessions_load_call_and_hear_news() {
         let mut client = server.client(version.clone()).await;
         let info = client.service.peer_info().unwrap();
         assert_eq!(info.protocol_version, version);
-        // The stream for news opens beside the handshake.
-        tokio::time::sleep(Duration::from_millis(300)).await;
-        client.load(&place.component("calc.wat", CALC)).await;
-        client.tools_changed().await;
+        let uri = place.component("calc.wat", CALC);
+        // The stream for news opens beside the handshake, so that it may miss
+        // the first.
+        let changes = async {
+            let other = server.client(version.clone()).await;
+            loop {
+                other.load(&uri).await;
+                other.call("unload-component", json!({ "id": "calc" })).await;
+            }
+        };
+        tokio::select! {
+            () = client.tools_changed() => {}
+            () = changes => {}
+        }
+        client.load(&uri).await;
         let sum = client.call("add", json!({ "a": 2, "b": 3 })).await;
         assert_eq!(sum.structured_content, Some(json!({ "result": 5 })));
         client
@@ -120,9 +133,12 @@ async fn a_terminated_server_ends_streams_and_exits() {
     let stream = Http::new().get(server.at("/sse")).send().await.unwrap();
     assert_eq!(stream.status(), StatusCode::OK);
     client.load(&place.component("calc.wat", CALC)).await;
+    #[cfg(target_os = "linux")]
+    let before = server.cpu_time();
     let spinning = client.service.call_tool(params("spin", json!({})));
     let stop = async {
-        tokio::time::sleep(Duration::from_millis(500)).await;
+        #[cfg(target_os = "linux")]
+        processor::until_running(before, || server.cpu_time()).await;
         server.terminate();
         let started = Instant::now();
         assert_eq!(server.ended().await, Some(0));

@@ -4,6 +4,7 @@ use reqwest::{Client as Http, Response, StatusCode};
 use serde_json::{Value, json};
 
 use crate::support::mcp::{CALC, HttpServer, PATIENCE, Place, install_tls};
+use crate::support::wait::within;
 
 /// One event stream and the URL to post to.
 pub struct Session {
@@ -145,16 +146,9 @@ async fn message_urls_are_secret_and_die_with_the_stream() {
     let (http, endpoint) = (one.http.clone(), one.endpoint.clone());
     drop(one);
     let gone = async {
-        loop {
-            if post(&http, &endpoint, ping.clone()).await == StatusCode::NOT_FOUND {
-                return;
-            }
-            tokio::time::sleep(std::time::Duration::from_millis(50)).await;
-        }
+        while post(&http, &endpoint, ping.clone()).await != StatusCode::NOT_FOUND {}
     };
-    tokio::time::timeout(PATIENCE, gone)
-        .await
-        .expect("the session lives on");
+    within("the session ends", gone).await;
     assert_eq!(two.post(ping).await, StatusCode::ACCEPTED);
 }
 

@@ -12,6 +12,8 @@ use wassette::runtime::{CallError, CodeState, CompileError, Force, Returned, Run
 
 use crate::support::components_rt as components;
 use crate::support::program::{Installed, call};
+use crate::support::script;
+use crate::support::wait::{DEADLINE, until};
 
 /// Compiles once, so that code is on disk.
 async fn compiled(wat: &str) -> Installed {
@@ -251,15 +253,14 @@ async fn a_missing_compiler_is_named_and_tried_again() {
 async fn a_compiler_that_hangs_or_dies_is_stopped() {
     let installed = Installed::new(components::ADD);
     let script = installed.root.path().join("compiler");
-    for (text, code) in [
-        ("sleep 60", "compile-timeout"),
-        ("kill -9 $$", "compiler-crashed"),
+    for (text, limit, code) in [
+        ("sleep 600", Duration::from_secs(1), "compile-timeout"),
+        ("kill -9 $$", DEADLINE, "compiler-crashed"),
     ] {
-        fs::write(&script, format!("#!/bin/sh\n{text}\n")).unwrap();
-        set_mode(&script, 0o700);
+        script::write(&script, text);
         let mut options = installed.options();
         options.compiler = script.clone();
-        options.compile_timeout = Duration::from_secs(1);
+        options.compile_timeout = limit;
         let program = installed.program_with(options);
         let error = call(&program, "add", json!({})).await.unwrap_err();
         assert_eq!(error.code(), code, "{error:?}");
@@ -274,31 +275,19 @@ async fn dropping_the_program_stops_its_compiler() {
         installed.root.path().join("pid"),
     );
     let text = format!(
-        "#!/bin/sh\necho $$ > {0}.part\nmv {0}.part {0}\nexec sleep 60\n",
+        "echo $$ > {0}.part\nmv {0}.part {0}\nexec sleep 600",
         pid.display()
     );
-    fs::write(&script, text).unwrap();
-    set_mode(&script, 0o700);
+    script::write(&script, &text);
     let mut options = installed.options();
     options.compiler = script;
     let program = installed.program_with(options);
     program.warm();
-    let pid = loop {
-        match fs::read_to_string(&pid) {
-            Ok(pid) => break pid.trim().to_owned(),
-            Err(_) => tokio::time::sleep(Duration::from_millis(5)).await,
-        }
-    };
+    until("the compiler starts", || pid.exists()).await;
+    let pid = fs::read_to_string(&pid).unwrap();
     drop(program);
-    let process = Path::new("/proc").join(pid);
-    let gone = async {
-        while process.exists() {
-            tokio::time::sleep(Duration::from_millis(5)).await;
-        }
-    };
-    tokio::time::timeout(Duration::from_secs(5), gone)
-        .await
-        .unwrap();
+    let process = Path::new("/proc").join(pid.trim());
+    until("the compiler ends", || !process.exists()).await;
     assert_eq!(
         fs::read_dir(installed.root.path().join("downloads"))
             .unwrap()

@@ -13,6 +13,8 @@ use crate::support::cli::Cli;
 use crate::support::components_rt as components;
 use crate::support::mcp::{CALC, Place};
 use crate::support::program::{Installed, call};
+#[cfg(target_os = "linux")]
+use crate::support::wait::until;
 
 #[cfg(unix)]
 fn same_file(one: &std::path::Path, other: &std::path::Path) -> bool {
@@ -80,13 +82,7 @@ async fn code_that_nobody_calls_leaves_memory_and_comes_back() {
     for _ in 0..2 {
         let sum = client.call("add", json!({"a": 1, "b": 2})).await;
         assert_eq!(sum.structured_content, Some(json!({"result": 3})));
-        for _ in 0..600 {
-            if !is_mapped() {
-                break;
-            }
-            tokio::time::sleep(std::time::Duration::from_millis(50)).await;
-        }
-        assert!(!is_mapped(), "the code is still mapped");
+        until("the code leaves memory", || !is_mapped()).await;
     }
 }
 

@@ -4,11 +4,10 @@
 
 use std::fs;
 use std::io::Write;
-use std::os::unix::fs::{OpenOptionsExt, PermissionsExt};
+use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::sync::Arc;
-use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
 use wassette::error::Diagnose;
@@ -19,18 +18,7 @@ use crate::support::components_rt as components;
 use crate::support::installed;
 use crate::support::mcp::{CALC, Place};
 use crate::support::program::{Installed, call};
-
-/// Far longer than anything here takes.
-const PATIENCE: Duration = Duration::from_secs(60);
-
-#[track_caller]
-fn until(what: &str, mut done: impl FnMut() -> bool) {
-    let end = Instant::now() + PATIENCE;
-    while !done() {
-        assert!(Instant::now() < end, "{what}");
-        std::thread::sleep(Duration::from_millis(5));
-    }
-}
+use crate::support::wait::{block_until, until};
 
 /// A compiler that waits for its component, in a pipe that nobody writes to.
 struct Stuck {
@@ -58,7 +46,7 @@ impl Stuck {
         writeln!(child.stdin.as_mut().unwrap(), "{task}").unwrap();
         let stuck = Stuck { directory, child };
         // Opening for writing works once the compiler reads.
-        until("the compiler reads", || stuck.component().is_ok());
+        block_until("the compiler reads", || stuck.component().is_ok());
         stuck
     }
 
@@ -110,7 +98,7 @@ fn a_compiler_ends_with_its_input() {
     let mut compiler = Stuck::start("background");
     assert!(compiler.child.try_wait().unwrap().is_none());
     drop(compiler.child.stdin.take());
-    until("the compiler ends", || {
+    block_until("the compiler ends", || {
         compiler.child.try_wait().unwrap().is_some()
     });
 }
@@ -142,13 +130,13 @@ fn a_compiler_dies_with_a_server_that_is_killed() {
         .spawn()
         .unwrap();
     let mut compilers = Vec::new();
-    until("the compiler starts", || {
+    block_until("the compiler starts", || {
         compilers = children(server.id());
         !compilers.is_empty()
     });
     server.kill().unwrap();
     server.wait().unwrap();
-    until("the compiler ends", || {
+    block_until("the compiler ends", || {
         compilers.iter().all(|id| parent_of(*id).is_none())
     });
     // Not because it was done: twelve megabytes take seconds.
@@ -163,8 +151,7 @@ fn a_compiler_dies_with_a_server_that_is_killed() {
 fn script(directory: &Path, text: &str) -> PathBuf {
     let path = directory.join("compiler");
     let real = env!("CARGO_BIN_EXE_wassette");
-    fs::write(&path, format!("#!/bin/sh\nwassette={real}\n{text}\n")).unwrap();
-    fs::set_permissions(&path, fs::Permissions::from_mode(0o700)).unwrap();
+    crate::support::script::write(&path, &format!("wassette={real}\n{text}"));
     path
 }
 
@@ -207,12 +194,7 @@ impl Notes {
     }
 
     async fn reach(&self, jobs: usize) {
-        let reached = async {
-            while self.priorities().len() < jobs {
-                tokio::time::sleep(Duration::from_millis(5)).await;
-            }
-        };
-        tokio::time::timeout(PATIENCE, reached).await.unwrap();
+        until("the jobs start", || self.priorities().len() >= jobs).await;
     }
 }
 
@@ -270,19 +252,19 @@ async fn a_compiler_is_started_ahead_and_used_once() {
         (children.len() == 1).then(|| children[0])
     };
     client.tool_names().await;
-    until("a compiler waits", || waiting().is_some());
+    block_until("a compiler waits", || waiting().is_some());
     let first = waiting().unwrap();
     client.load(&place.component("calc.wat", CALC)).await;
     let sum = client.call("add", json!({"a": 1, "b": 2})).await;
     assert_eq!(sum.structured_content, Some(json!({"result": 3})));
-    until("another waits", || waiting().is_some_and(|id| id != first));
+    block_until("another waits", || waiting().is_some_and(|id| id != first));
     assert_eq!(parent_of(first), None);
 
     // One that was killed meanwhile is no fault of the component's.
     let second = waiting().unwrap();
     let id = rustix::process::Pid::from_raw(second as i32).unwrap();
     rustix::process::kill_process(id, rustix::process::Signal::KILL).unwrap();
-    until("it is gone", || parent_of(second).is_none());
+    block_until("it is gone", || parent_of(second).is_none());
     let other = CALC.replace("i32.add", "i32.sub");
     client.load(&place.component("other.wat", &other)).await;
     let difference = client.call("other_add", json!({"a": 3, "b": 2})).await;

@@ -7,6 +7,8 @@ use serde_json::{Value, json};
 use crate::support::components_limits::{CLOCKS, FLOOD, HOG, many_memories};
 use crate::support::components_rt::{MEMORY, OUTPUT};
 use crate::support::mcp::{CALC, Client, Place, text_of};
+#[cfg(target_os = "linux")]
+use crate::support::processor;
 
 /// Puts limits into force, as any process may while the server runs.
 fn limit(place: &Place, id: &str, limits: &str) {
@@ -96,9 +98,7 @@ async fn calls_in_flight() {
     let spin = client.call("spin", json!({}));
     let add = async {
         // Until the endless call has the one place.
-        while client.cpu_time() < before + std::time::Duration::from_millis(200) {
-            tokio::time::sleep(std::time::Duration::from_millis(20)).await;
-        }
+        processor::until_running(before, || client.cpu_time()).await;
         limit(&place, "calc", "{instances: 1, time: 300ms}");
         told(&client, "add", json!({ "a": 1, "b": 1 })).await
     };

@@ -301,25 +301,35 @@ async fn doubtful_requests_go_nowhere() {
 async fn silent_and_flooding_servers_are_errors() {
     let web = Web::start().await;
     let guest = NetworkGuest::new(allow(&["host: localhost"]));
-    let patient = async |path: &str| {
-        let mut message = message(&format!("http://localhost:{}{path}", web.port));
-        message["patience"] = json!(200);
-        guest.ask("request", json!({ "message": message })).await
-    };
     for (path, error) in [
         ("/never", "connection-read-timeout"),
         // A stream of WASI 0.2 has no words for why it ended.
         ("/half", "internal-error"),
-        ("/flood", "HTTP-response-header-section-size"),
     ] {
-        let tried = patient(path).await;
-        assert_eq!(tried.error(), error, "{path}: {tried:?}");
+        let mut message = message(&format!("http://localhost:{}{path}", web.port));
+        // The guest's patience covers the connection and the head as well, for
+        // which a busy machine needs longer.
+        for milliseconds in [200, 1000, 5000, 25_000] {
+            message["patience"] = json!(milliseconds);
+            let tried = guest.ask("request", json!({ "message": message })).await;
+            if tried.error() == error {
+                break;
+            }
+            assert!(milliseconds < 25_000, "{path}: {tried:?}");
+        }
     }
-    assert!(web.is_left_alone().await);
+    let flooded = guest
+        .get(&format!("http://localhost:{}/flood", web.port))
+        .await;
+    assert_eq!(
+        flooded.error(),
+        "HTTP-response-header-section-size",
+        "{flooded:?}"
+    );
+    web.is_left_alone().await;
     // Nobody listens where nobody listened before.
     let gone = web.port;
-    drop(web);
-    tokio::time::sleep(Duration::from_millis(50)).await;
+    web.stop().await;
     let refused = guest.get(&format!("http://localhost:{gone}/")).await;
     assert_eq!(refused.error(), "connection-refused");
 }
@@ -347,12 +357,19 @@ async fn nothing_outlives_a_call() {
     let abandoned = json!({"message": message, "times": 10});
     guest.ask("abandon", abandoned).await;
     assert_eq!(web.connections(), 10);
-    assert!(web.is_left_alone().await);
+    web.is_left_alone().await;
 
-    let guest = guest.timed(Duration::from_millis(500));
-    let waiting = json!({ "message": message });
-    let stopped = guest.call("request", waiting).await;
-    assert!(matches!(stopped.outcome, Err(CallError::Limit(_))));
+    // A busy machine may need longer than that to connect.
+    let mut guest = guest;
+    for milliseconds in [500, 5000, 50_000] {
+        guest = guest.timed(Duration::from_millis(milliseconds));
+        let waiting = json!({ "message": message });
+        let stopped = guest.call("request", waiting).await;
+        assert!(matches!(stopped.outcome, Err(CallError::Limit(_))));
+        if web.connections() > 10 {
+            break;
+        }
+    }
     assert_eq!(web.connections(), 11);
-    assert!(web.is_left_alone().await);
+    web.is_left_alone().await;
 }

@@ -2,7 +2,6 @@
 
 mod cache;
 mod cache_room;
-mod crash;
 mod damage;
 mod disk_full;
 #[cfg(unix)]
@@ -13,5 +12,4 @@ mod names;
 mod previous;
 mod processes;
 mod read_only;
-mod steps;
 mod update;

@@ -4,7 +4,6 @@ use std::collections::BTreeSet;
 use std::fs;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::time::Duration;
 
 use serde_json::{Value, json};
 
@@ -13,6 +12,7 @@ use crate::support::cli::{Cli, Ended};
 use crate::support::components::{binary, with_section};
 use crate::support::faults::{Faults, Honest};
 use crate::support::mcp::{CALC, Place};
+use crate::support::wait::within;
 
 const PROCESSES: usize = 8;
 const OPERATIONS: usize = 20;
@@ -206,12 +206,9 @@ async fn eight_processes_and_a_server_lose_nothing_and_see_nothing_torn() {
         let heard = async {
             while !client.tool_names().await.contains(&id)
                 || client.call(&id, json!({})).await.structured_content != answer
-            {
-                tokio::time::sleep(Duration::from_millis(20)).await;
-            }
+            {}
         };
-        let heard = tokio::time::timeout(Duration::from_secs(30), heard).await;
-        heard.expect("the server never saw the last version");
+        within("the server sees the last version", heard).await;
     }
     let left = fs::read_dir(root.place.path("root/downloads")).unwrap();
     let left = left.flatten().filter(|entry| entry.file_name() != "parts");

@@ -10,6 +10,9 @@ use crate::support::cli::Cli;
 use crate::support::components::binary;
 use crate::support::faults::{Faults, Honest};
 use crate::support::mcp::Place;
+#[cfg(target_os = "linux")]
+use crate::support::processor;
+use crate::support::wait::within;
 
 /// A registry whose tag can be moved.
 struct Moving {
@@ -395,20 +398,21 @@ async fn calls_under_way_end_on_the_version_they_began_on() {
     let file = place.component("tool.wat", &slow(1));
     let client = place.stdio().await;
     client.load(&file).await;
+    #[cfg(target_os = "linux")]
+    let before = client.cpu_time();
     let call = client.call("version", json!({}));
     let update = async {
-        tokio::time::sleep(std::time::Duration::from_millis(300)).await;
+        #[cfg(target_os = "linux")]
+        processor::until_running(before, || client.cpu_time()).await;
         place.component("tool.wat", &code(2));
         let ended = place.wassette(&["update", "tool"]).output().await.unwrap();
         assert!(ended.status.success(), "{ended:?}");
     };
     let (first, ()) = tokio::join!(call, update);
     assert_eq!(first.structured_content, Some(json!({"result": 1})));
-    for _ in 0..600 {
-        let next = client.call("version", json!({})).await;
-        if next.structured_content == Some(json!({"result": 2})) {
-            return;
-        }
-    }
-    panic!("the old version still answers");
+    let replaced = async {
+        let second = Some(json!({"result": 2}));
+        while client.call("version", json!({})).await.structured_content != second {}
+    };
+    within("the new version answers", replaced).await;
 }

@@ -1,0 +1,8 @@
+//! The tests that take minutes: commands killed at any moment, and before each
+//! step on disk.
+
+mod crash;
+mod steps;
+#[path = "../support/mod.rs"]
+#[allow(dead_code, reason = "the other tests use the rest")]
+mod support;
