@@ -15,6 +15,8 @@ use serde::de::Error as _;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use sha2::{Digest as _, Sha256};
 
+use crate::file::{Links, open_regular};
+
 const PREFIX: &str = "sha256:";
 const HEX_DIGITS: &[u8; 16] = b"0123456789abcdef";
 /// Large enough to amortise system calls, small enough for any stack-shy thread.
@@ -30,9 +32,10 @@ impl Digest {
         Digest(Sha256::digest(bytes).into())
     }
 
-    /// Hashes a file in chunks and returns its digest and its size in bytes.
+    /// Hashes a regular file in chunks and returns its digest and its size in
+    /// bytes.
     pub fn of_file(path: &Path) -> io::Result<(Self, u64)> {
-        Digest::of_reader(std::fs::File::open(path)?)
+        Digest::of_reader(open_regular(path, Links::Follow)?)
     }
 
     /// Hashes all that is left to read, in chunks.

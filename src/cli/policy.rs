@@ -1,10 +1,10 @@
-use std::fs::File;
-use std::io::{self, Read};
+use std::io;
 use std::path::{Path, PathBuf};
 
 use clap::{Args, Subcommand};
 
 use crate::error::{Class, Diagnose};
+use crate::file::{Links, read_regular};
 use crate::policy::{Policy as Document, PolicyError, SCHEMA};
 use crate::reference::ComponentId;
 use crate::service::{Described, Origin, PolicyReport};
@@ -81,15 +81,9 @@ pub(super) fn read(path: &Path) -> Result<Document, Failure> {
         path: path.to_owned(),
         fault,
     };
-    let mut text = String::new();
-    let opened = File::open(path).and_then(|file| {
-        file.take(MAX_FILE + 1).read_to_string(&mut text)?;
-        Ok(())
-    });
-    opened.map_err(|error| failed(error.into()))?;
-    if text.len() as u64 > MAX_FILE {
-        return Err(failed(PolicyFault::TooLarge).into());
-    }
+    let text = read_regular(path, MAX_FILE, Links::Follow)
+        .and_then(|text| String::from_utf8(text).map_err(io::Error::other))
+        .map_err(|error| failed(error.into()))?;
     Ok(Document::parse(&text).map_err(|error| failed(error.into()))?)
 }
 
@@ -108,8 +102,6 @@ enum PolicyFault {
     Read(#[from] io::Error),
     #[error(transparent)]
     Invalid(#[from] PolicyError),
-    #[error("it is larger than a mebibyte")]
-    TooLarge,
 }
 
 impl Diagnose for PolicyFileError {

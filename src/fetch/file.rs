@@ -1,6 +1,6 @@
 //! Components from the local file system, binary or text (`.wat`).
 
-use std::fs::{self, File, Metadata};
+use std::fs::{File, Metadata};
 use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 use std::time::UNIX_EPOCH;
@@ -13,6 +13,7 @@ use super::outcome::{Blob, Identity, Parts};
 use super::progress::Progress;
 use super::sink::StagedFile;
 use crate::digest::{Expected, Mismatch};
+use crate::file::{Links, open_regular};
 
 const CHUNK: usize = 512 * 1024;
 /// Text is converted in memory, so it is held smaller than binaries.
@@ -60,11 +61,8 @@ fn copy(
     limit: u64,
     report: &Report,
 ) -> Result<(Identity, Blob), ErrorKind> {
-    // Looked at before it is opened: opening a named pipe would wait for a writer.
-    regular(&fs::metadata(path).map_err(ErrorKind::file)?)?;
-    let source = File::open(path).map_err(ErrorKind::file)?;
+    let source = open_regular(path, Links::Follow).map_err(ErrorKind::file)?;
     let metadata = source.metadata().map_err(ErrorKind::file)?;
-    regular(&metadata)?;
     let text = path
         .extension()
         .is_some_and(|e| e.eq_ignore_ascii_case("wat"));

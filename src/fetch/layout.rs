@@ -12,7 +12,7 @@
 //! [spec]: https://github.com/opencontainers/image-spec/blob/main/image-layout.md
 
 use std::collections::BTreeMap;
-use std::fs::{self, File};
+use std::fs::File;
 use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -28,6 +28,7 @@ use super::outcome::{Blob, Identity};
 use super::plan::{Layer, list};
 use super::sink::{self, Source};
 use crate::digest::{Digest, Expected};
+use crate::file::{Links, open_regular};
 use crate::reference::LayoutReference;
 use crate::registry::{Descriptor, MANIFEST, MAX_MANIFEST_BYTES, check, expectation};
 
@@ -223,11 +224,7 @@ impl Layout {
         if !real.starts_with(&self.root) {
             return Err(LayoutError::Outside(inside.to_owned()).into());
         }
-        // Opening a named pipe would wait for a writer.
-        if !fs::metadata(&real).map_err(ErrorKind::file)?.is_file() {
-            return Err(ErrorKind::NotAFile);
-        }
-        File::open(real).map_err(ErrorKind::file)
+        open_regular(&real, Links::Refuse).map_err(ErrorKind::file)
     }
 }
 

@@ -24,6 +24,25 @@ pub fn create_private(dir: &Path) -> io::Result<()> {
     builder.create(dir)
 }
 
+/// Forces a file's bytes, or a directory's entries, to disk.
+///
+/// # Errors
+///
+/// What the disk refuses.
+#[cfg(unix)]
+pub fn sync(path: &Path) -> io::Result<()> {
+    File::open(path)?.sync_all()
+}
+
+/// Windows flushes only what is open for writing, and no directories.
+#[cfg(not(unix))]
+pub fn sync(path: &Path) -> io::Result<()> {
+    match path.is_dir() {
+        true => Ok(()),
+        false => File::options().write(true).open(path)?.sync_all(),
+    }
+}
+
 /// Whether the open file is the one that `path` names; a link names itself.
 ///
 /// The crate `same-file` opens the path to find out, which waits where a pipe

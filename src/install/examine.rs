@@ -5,6 +5,7 @@ use std::path::Path;
 use serde_json::Value;
 
 use crate::fetch::Fetched;
+use crate::file::{Links, read_regular};
 use crate::policy;
 use crate::schema::{self, Description};
 use crate::store::StoreError;
@@ -49,6 +50,6 @@ impl Examined {
 ///
 /// When the file cannot be read, or is no component.
 pub fn describe(path: &Path, name: &str) -> Result<Description, Error> {
-    let bytes = std::fs::read(path).map_err(StoreError::io("read", path))?;
+    let bytes = read_regular(path, u64::MAX, Links::Refuse).map_err(StoreError::io("read", path))?;
     Ok(schema::describe(&bytes, name)?)
 }

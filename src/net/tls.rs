@@ -10,9 +10,13 @@ use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer, ServerName, UnixTime};
 use rustls::{ClientConfig, DigitallySignedStruct, RootCertStore, SignatureScheme};
 use rustls_platform_verifier::Verifier;
+use zeroize::Zeroizing;
 
 use super::{Access, Certificate, Error, Options};
+use crate::file::{Links, read_regular};
 
+/// Of a file of certificates or a key, in bytes.
+const MAX_PEM: u64 = 16 << 20;
 const USER_AGENT: &str = concat!("wassette/", env!("CARGO_PKG_VERSION"));
 
 /// Which certificates a client accepts.
@@ -66,7 +70,7 @@ fn https(
     let mut config = match &access.client_cert {
         None => config.with_no_client_auth(),
         Some(Certificate { chain, key }) => {
-            let secret = PrivateKeyDer::from_pem_file(key)
+            let secret = PrivateKeyDer::from_pem_slice(&Zeroizing::new(read_pem(key)?))
                 .map_err(|error| Error::certificate(key, error))?;
             config
                 .with_client_auth_cert(certificates(chain)?, secret)
@@ -97,15 +101,18 @@ fn provider() -> Arc<CryptoProvider> {
 
 /// The certificates of a PEM file, which has at least one.
 fn certificates(file: &Path) -> Result<Vec<CertificateDer<'static>>, Error> {
-    let unusable = |error| Error::certificate(file, error);
-    let found: Vec<_> = CertificateDer::pem_file_iter(file)
-        .map_err(unusable)?
+    let pem = read_pem(file)?;
+    let found: Vec<_> = CertificateDer::pem_slice_iter(&pem)
         .collect::<Result<_, _>>()
-        .map_err(unusable)?;
+        .map_err(|error| Error::certificate(file, error))?;
     match found.is_empty() {
         true => Err(Error::certificate(file, "it holds no certificate")),
         false => Ok(found),
     }
+}
+
+fn read_pem(file: &Path) -> Result<Vec<u8>, Error> {
+    read_regular(file, MAX_PEM, Links::Follow).map_err(|error| Error::certificate(file, error))
 }
 
 fn builder(options: &Options) -> ClientBuilder {

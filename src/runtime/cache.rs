@@ -26,6 +26,7 @@ use wasmtime::Engine;
 use wasmtime::component::Component;
 
 use crate::digest::{Digest, Expected, Verifier};
+use crate::file::{Links, open_regular};
 use crate::store::ours_alone;
 
 /// Names the format; a change to the seal or to what it stands for raises it.
@@ -146,7 +147,7 @@ fn check(path: &Path, key: &Key, trust: Trust) -> Result<File, Miss> {
     if !directory.is_dir() || !ours_alone(&directory) {
         return Err(Miss::Foreign("its directory"));
     }
-    let file = File::open(path)?;
+    let file = open_regular(path, Links::Refuse)?;
     // Between the two another could have been put there.
     if !is_same(&link, &file.metadata()?) {
         return Err(Miss::Replaced);

@@ -5,8 +5,12 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use crate::config::{Config, ConfigError, NetworkConfig, RegistryConfig};
+use crate::file::{Links, read_regular};
 use crate::net;
 use crate::registry::Mirrors;
+
+/// In bytes.
+const MAX_CONFIG: u64 = 1 << 20;
 
 /// Reads the file; without one, every default holds.
 ///
@@ -14,7 +18,9 @@ use crate::registry::Mirrors;
 ///
 /// [`ConfigError`] when it cannot be read or is not valid.
 pub(super) fn read_config(path: &Path) -> Result<Config, ConfigError> {
-    match std::fs::read_to_string(path) {
+    let text = read_regular(path, MAX_CONFIG, Links::Follow)
+        .and_then(|text| String::from_utf8(text).map_err(io::Error::other));
+    match text {
         Ok(text) => Config::parse(&text, path),
         Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(Config::default()),
         Err(source) => Err(ConfigError::Read {

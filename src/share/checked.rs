@@ -1,12 +1,13 @@
 //! Files are hashed before they are sent, and again when they have changed.
 
 use std::collections::HashMap;
-use std::fs::{self, File};
+use std::fs::File;
 use std::io::{self, Seek as _};
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::Arc;
 
 use crate::digest::Digest;
+use crate::file::{Links, open_regular};
 use crate::store::FileStamp;
 
 use super::content::{Share, lock};
@@ -58,7 +59,7 @@ impl Share {
 
     /// A file that was hashed before, and is unchanged.
     fn opened(&self, shared: &SharedFile) -> Option<File> {
-        let file = open(&shared.path).ok()?;
+        let file = open_regular(&shared.path, Links::Refuse).ok()?;
         let stamp = FileStamp::of_file(&file)?;
         lock(&self.checked).is_known(shared, stamp).then_some(file)
     }
@@ -75,7 +76,7 @@ impl Share {
     }
 
     fn hash(&self, shared: &SharedFile) -> io::Result<Option<File>> {
-        let mut file = open(&shared.path)?;
+        let mut file = open_regular(&shared.path, Links::Refuse)?;
         let before = FileStamp::of_file(&file);
         let (digest, size) = Digest::of_reader(&file)?;
         if (digest, size) != (shared.digest, shared.size) {
@@ -97,10 +98,3 @@ impl Share {
     }
 }
 
-/// Opens nothing but files: a named pipe would wait for its writer.
-fn open(path: &Path) -> io::Result<File> {
-    if !fs::symlink_metadata(path)?.is_file() {
-        return Err(io::Error::other("it is not a file"));
-    }
-    File::open(path)
-}

@@ -1,11 +1,12 @@
 //! What the other modules ask of the filesystem.
 
-use std::fs::{self, File, Metadata};
+use std::fs::{self, Metadata};
 use std::io;
 use std::path::{Path, PathBuf};
 
 use super::error::StoreError;
 use super::layout::ComponentFiles;
+use crate::file;
 
 #[derive(Debug, PartialEq, Eq)]
 pub(super) enum Exchanged {
@@ -41,21 +42,7 @@ fn is_unsupported(error: rustix::io::Errno) -> bool {
 
 /// Forces a file's bytes, or a directory's entries, to disk.
 pub(super) fn sync(path: &Path) -> Result<(), StoreError> {
-    flush(path).map_err(StoreError::io("sync", path))
-}
-
-#[cfg(unix)]
-pub(super) fn flush(path: &Path) -> io::Result<()> {
-    File::open(path)?.sync_all()
-}
-
-/// Windows flushes only what is open for writing, and no directories.
-#[cfg(not(unix))]
-pub(super) fn flush(path: &Path) -> io::Result<()> {
-    match path.is_dir() {
-        true => Ok(()),
-        false => File::options().write(true).open(path)?.sync_all(),
-    }
+    file::sync(path).map_err(StoreError::io("sync", path))
 }
 
 /// Removes a file; one that is gone already is no error.

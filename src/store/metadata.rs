@@ -12,6 +12,7 @@ use serde_json::Value;
 use super::kept::KeptFile;
 use crate::digest::Digest;
 use crate::fetch::{Identity, Receipt};
+use crate::file::{self, Links, read_regular};
 use crate::reference::{ComponentId, Reference};
 use crate::schema::{ToolRecord, Uncallable};
 use crate::verify::Trust;
@@ -22,6 +23,8 @@ use super::layout::ComponentFiles;
 pub const FORMAT: u32 = 2;
 /// The first format, which had no checksum and no second copy.
 const WITHOUT_CHECKSUM: u32 = 1;
+/// In bytes: tools may have large schemas.
+const MAX_FILE: u64 = 64 << 20;
 /// Begins the last member of the file: the digest of all before it.
 const CHECKSUM: &str = ",\n  \"checksum\": \"";
 
@@ -101,6 +104,11 @@ impl ValidationStamp {
     }
 }
 
+fn read(path: &Path) -> io::Result<String> {
+    let text = read_regular(path, MAX_FILE, Links::Follow)?;
+    String::from_utf8(text).map_err(|error| io::Error::new(io::ErrorKind::InvalidData, error))
+}
+
 fn mtime_ns(metadata: &fs::Metadata) -> io::Result<u64> {
     let since_epoch = metadata
         .modified()?
@@ -116,7 +124,7 @@ impl Metadata {
     ///
     /// `InvalidData` when it is not this format, or not as it was written.
     pub fn read(path: &Path) -> io::Result<Self> {
-        let text = fs::read_to_string(path)?;
+        let text = read(path)?;
         let mut metadata: Metadata = serde_json::from_str(&text).map_err(io::Error::from)?;
         metadata.check_format(&text)?;
         metadata.tools.retain_mut(|tool| {
@@ -147,8 +155,7 @@ impl Metadata {
         struct Format {
             format: u32,
         }
-        let text = fs::read(path).ok()?;
-        let Format { format } = serde_json::from_slice(&text).ok()?;
+        let Format { format } = serde_json::from_str(&read(path).ok()?).ok()?;
         (format > FORMAT).then_some(format)
     }
 
@@ -177,7 +184,7 @@ impl Metadata {
     pub fn write_both(&self, files: &ComponentFiles) -> io::Result<()> {
         self.write(&files.metadata)?;
         self.write(&files.metadata_copy)?;
-        fs::File::open(&files.dir)?.sync_all()
+        file::sync(&files.dir)
     }
 
     /// Replaces what is there in one step.

@@ -19,6 +19,7 @@ use serde::{Deserialize, Serialize};
 use super::disk::{self, is_foreign, sync};
 use super::error::StoreError;
 use super::{Layout, Metadata, Store};
+use crate::file::{Links, read_regular};
 use crate::reference::{ComponentId, Reference};
 use crate::schema::{NameLength, ToolRecord, shorten_name};
 
@@ -394,7 +395,7 @@ fn read(path: &Path, root: &Path) -> io::Result<BTreeMap<String, Entry>> {
     if file.len() > LARGEST {
         return Err(invalid("it is too large"));
     }
-    let written: Written = serde_json::from_slice(&fs::read(path)?)?;
+    let written: Written = serde_json::from_slice(&read_regular(path, LARGEST, Links::Refuse)?)?;
     match written.format {
         FORMAT => Ok(written.names),
         format => Err(invalid(&format!("format {format} is not {FORMAT}"))),

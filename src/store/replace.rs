@@ -17,7 +17,7 @@ use super::disk::{self, Exchanged, exchange, sync};
 use super::error::StoreError;
 use super::layout::ComponentFiles;
 use super::staging::{self, Staging};
-use crate::file::{FileLock, create_private};
+use crate::file::{self, FileLock, Links, create_private, read_regular};
 use crate::reference::ComponentId;
 
 /// Where in a staging directory the new version is, and the old one after it.
@@ -25,6 +25,8 @@ const STAGED: &str = "component";
 /// Where the old one is where directories cannot change places.
 const ASIDE: &str = "replaced";
 const NOTE: &str = "note.json";
+/// In bytes; an id is far shorter.
+const MAX_NOTE: u64 = 64 << 10;
 
 /// What becomes of the version that is replaced.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -114,7 +116,7 @@ impl Store {
         let (staged, aside) = (dir.join(STAGED), dir.join(ASIDE));
         if aside.is_dir() && !place.exists() {
             fs::rename(&aside, &place)?;
-            return File::open(self.layout.components())?.sync_all();
+            return file::sync(&self.layout.components());
         }
         let exchanged = || inode(&staged).is_some_and(|inode| inode == note.inode);
         let replaced = match aside.is_dir() {
@@ -147,7 +149,7 @@ impl Store {
                 fs::rename(&kept, replaced.with_extension("older"))?;
                 fs::rename(replaced, &kept)?;
             }
-            File::open(&all)?.sync_all()
+            file::sync(&all)
         };
         if let Err(error) = keep() {
             tracing::warn!("the previous version of `{id}` is not kept: {error}");
@@ -157,7 +159,8 @@ impl Store {
 
 impl Note {
     fn read(dir: &Path) -> Option<Self> {
-        serde_json::from_slice(&fs::read(dir.join(NOTE)).ok()?).ok()
+        let note = read_regular(&dir.join(NOTE), MAX_NOTE, Links::Refuse).ok()?;
+        serde_json::from_slice(&note).ok()
     }
 
     /// It is on disk before what it speaks of can be.
@@ -165,7 +168,7 @@ impl Note {
         let mut file = File::create(dir.join(NOTE))?;
         file.write_all(&serde_json::to_vec(self)?)?;
         file.sync_all()?;
-        disk::flush(dir)
+        file::sync(dir)
     }
 }
 

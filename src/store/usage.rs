@@ -8,6 +8,7 @@ use std::time::SystemTime;
 use jiff::Timestamp;
 
 use super::ComponentFiles;
+use crate::file::{Links, open_regular_with};
 
 /// Notes that the component is in use now.
 ///
@@ -15,11 +16,9 @@ use super::ComponentFiles;
 ///
 /// What the disk refuses, as a root does that can only be read.
 pub fn touch(files: &ComponentFiles) -> io::Result<()> {
-    let file = File::options()
-        .create(true)
-        .truncate(false)
-        .write(true)
-        .open(&files.used)?;
+    let mut options = File::options();
+    options.create(true).truncate(false).write(true);
+    let file = open_regular_with(&files.used, &mut options, Links::Refuse)?;
     file.set_modified(SystemTime::now())
 }
 

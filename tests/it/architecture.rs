@@ -108,6 +108,32 @@ fn there_is_one_unsafe_block_and_it_says_why() {
     assert!(blocks[0].2, "no SAFETY comment: {blocks:?}");
 }
 
+/// Files that are opened otherwise than by `crate::file`, and why they may be.
+const OPENED_PLAINLY: [(&str, &str); 5] = [
+    ("src/file/mod.rs", "directories, to sync them"),
+    ("src/runtime/limits/total.rs", "the kernel's own files"),
+    ("src/runtime/compile.rs", "its parent process names the file"),
+    ("src/store/replace.rs", "a directory, to set its time"),
+    ("src/store/wait.rs", "the kernel's own files"),
+];
+
+/// A plain open waits where a pipe is, and a plain read has no bound.
+#[test]
+fn files_are_opened_without_waiting_and_read_within_bounds() {
+    let plain = ["File::open(", "fs::read(", "fs::read_to_string("];
+    let wrong: Vec<_> = sources()
+        .into_iter()
+        .filter(|(path, _)| !path.to_string_lossy().contains("tests"))
+        .filter(|(path, _)| !OPENED_PLAINLY.iter().any(|(file, _)| path.ends_with(file)))
+        .filter(|(_, code)| {
+            let code = code.split("#[cfg(test)]\nmod ").next().unwrap_or_default();
+            plain.iter().any(|call| code.contains(call))
+        })
+        .map(|(path, _)| path)
+        .collect();
+    assert!(wrong.is_empty(), "{wrong:#?}");
+}
+
 fn sources() -> Vec<(PathBuf, String)> {
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("src");
     let mut found = Vec::new();

@@ -3,10 +3,12 @@
 use std::ffi::OsStr;
 use std::fs;
 use std::path::{Path, PathBuf};
-use std::process::{Command, Output};
+use std::process::{Command, Output, Stdio};
 
 use serde_json::Value;
 use tempfile::TempDir;
+
+use super::wait::DEADLINE;
 
 /// A temporary root, and a directory for the files of the test.
 pub struct Cli {
@@ -59,13 +61,16 @@ impl Cli {
     }
 
     pub fn run<A: AsRef<OsStr>>(&self, args: impl IntoIterator<Item = A>) -> Ended {
-        self.command().args(args).output().unwrap().into()
+        let mut command = self.command();
+        command.args(args);
+        ended(command)
     }
 
     /// Runs with `-o json` and returns what was printed.
     pub fn json<A: AsRef<OsStr>>(&self, args: impl IntoIterator<Item = A>) -> Value {
-        let output = self.command().args(args).args(["-o", "json"]).output();
-        let ended: Ended = output.unwrap().into();
+        let mut command = self.command();
+        command.args(args).args(["-o", "json"]);
+        let ended = ended(command);
         assert_eq!(ended.code, 0, "{}", ended.stderr);
         serde_json::from_str(&ended.stdout).unwrap()
     }
@@ -107,6 +112,22 @@ impl Cli {
         let entries = entries.into_iter().flatten();
         entries.map(|entry| entry.unwrap().path()).collect()
     }
+}
+
+/// Runs a command to its end; one that hangs is a failure.
+pub fn ended(mut command: Command) -> Ended {
+    command.stdin(Stdio::null());
+    command.stdout(Stdio::piped()).stderr(Stdio::piped());
+    let child = command.spawn().unwrap();
+    let id = child.id().to_string();
+    let (sender, end) = std::sync::mpsc::channel();
+    std::thread::spawn(move || sender.send(child.wait_with_output()));
+    // A large component is compiled for long on a busy machine.
+    let Ok(output) = end.recv_timeout(4 * DEADLINE) else {
+        let _ = Command::new("kill").args(["-9", &id]).status();
+        panic!("{command:?} does not end");
+    };
+    output.unwrap().into()
 }
 
 impl From<Output> for Ended {

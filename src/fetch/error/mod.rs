@@ -12,6 +12,7 @@ use super::plan::InvalidArtifact;
 use super::sink::Stopped;
 use super::unpack::UnpackError;
 use crate::digest::Mismatch;
+use crate::file::Unusable;
 use crate::net;
 use crate::reference::Reference;
 use crate::registry::{self, CredentialSource, HostFault, InvalidManifest, Tried};
@@ -96,7 +97,10 @@ impl HostFault for ErrorKind {
 
 impl ErrorKind {
     pub(super) fn file(error: io::Error) -> Self {
-        ErrorKind::File(error)
+        match Unusable::of(&error) {
+            Some(Unusable::NotRegular) => ErrorKind::NotAFile,
+            _ => ErrorKind::File(error),
+        }
     }
 
     pub(super) fn disk(error: io::Error) -> Self {

@@ -14,6 +14,7 @@ use serde::Serialize;
 use serde_json::json;
 
 use crate::error::{Class, Diagnose};
+use crate::file::{Links, Unusable, is_at, open_regular_with};
 use crate::text::json_line;
 
 /// An open audit log.
@@ -41,7 +42,7 @@ enum Health {
 pub enum AuditError {
     #[error("Failed to open the audit log `{}`", path.display())]
     Open { path: PathBuf, source: io::Error },
-    #[error("The audit log `{}` is not a file", path.display())]
+    #[error("The audit log `{}` is not a regular file", path.display())]
     NotAFile { path: PathBuf },
     #[error("The call was not begun, since the audit log cannot be written")]
     Write(#[source] io::Error),
@@ -81,12 +82,11 @@ impl AuditLog {
             path: path.into(),
             source,
         };
-        // A pipe would make calls wait for its reader, even to be opened.
-        if path.exists() && !path.is_file() {
-            return Err(AuditError::NotAFile { path: path.into() });
-        }
         let path = std::path::absolute(path).map_err(failed)?;
-        let file = append_to(&path).map_err(failed)?;
+        let file = append_to(&path).map_err(|source| match Unusable::of(&source) {
+            Some(_) => AuditError::NotAFile { path: path.clone() },
+            None => failed(source),
+        })?;
         Ok(AuditLog {
             path,
             state: Mutex::new(State {
@@ -155,24 +155,9 @@ fn append_to(path: &Path) -> io::Result<File> {
         use std::os::unix::fs::OpenOptionsExt;
         options.mode(0o600);
     }
-    options.open(path)
-}
-
-/// Whether the open file is still the one by this name.
-#[cfg(unix)]
-fn is_at(file: &File, path: &Path) -> bool {
-    use std::os::unix::fs::MetadataExt;
-
-    let same = || {
-        let (open, named) = (file.metadata().ok()?, std::fs::metadata(path).ok()?);
-        Some((open.dev(), open.ino()) == (named.dev(), named.ino()))
-    };
-    same().unwrap_or(false)
-}
-
-#[cfg(not(unix))]
-fn is_at(_: &File, path: &Path) -> bool {
-    path.exists()
+    // A link could lead to any other file of this user; a pipe would make calls
+    // wait for its reader.
+    open_regular_with(path, &mut options, Links::Refuse)
 }
 
 #[cfg(test)]

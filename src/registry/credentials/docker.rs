@@ -5,8 +5,7 @@
 //! [podman]: https://github.com/containers/image/blob/main/docs/containers-auth.json.5.md
 
 use std::collections::BTreeMap;
-use std::fs::File;
-use std::io::{self, Read};
+use std::io;
 use std::path::Path;
 
 use base64::Engine;
@@ -15,6 +14,7 @@ use base64::engine::{DecodePaddingMode, GeneralPurpose, GeneralPurposeConfig};
 use serde::{Deserialize, Deserializer, Serialize};
 
 use super::{Credential, Wanted, canonical_host};
+use crate::file::{Links, read_regular};
 use crate::registry::Login;
 
 /// Real files have a few KiB.
@@ -93,15 +93,7 @@ impl Config {
 
     /// Reads a file; the error tells nothing of what is in it.
     pub fn parse(path: &Path) -> io::Result<Self> {
-        let file = File::open(path)?;
-        if !file.metadata()?.is_file() {
-            return Err(io::Error::other("it is not a regular file"));
-        }
-        let mut text = Vec::new();
-        file.take(MAX_FILE + 1).read_to_end(&mut text)?;
-        if text.len() as u64 > MAX_FILE {
-            return Err(io::Error::other("it is too large"));
-        }
+        let text = read_regular(path, MAX_FILE, Links::Follow)?;
         serde_json::from_slice(&text).map_err(|error| {
             let (line, column) = (error.line(), error.column());
             // The parser's own words may quote a secret.

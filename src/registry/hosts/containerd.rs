@@ -14,9 +14,12 @@ use serde::{Deserialize, Deserializer};
 
 use super::one_or_more::OneOrMore;
 use super::{ApiPath, Capability, Host, certificates, ending_with};
+use crate::file::{Links, read_regular};
 use crate::net::{Access, Authority, Certificate, DialTimeout};
 
 const FILE: &str = "hosts.toml";
+/// In bytes.
+const MAX_FILE: u64 = 1 << 20;
 
 /// A `hosts.toml` that cannot be used.
 #[derive(Debug, thiserror::Error)]
@@ -151,7 +154,9 @@ pub(super) fn mirrors(certs_dir: &Path) -> Vec<Host> {
 
 fn read(directory: &Path) -> Result<HostsFile, InvalidHosts> {
     let path = directory.join(FILE);
-    let text = match std::fs::read_to_string(&path) {
+    let text = read_regular(&path, MAX_FILE, Links::Follow)
+        .and_then(|text| String::from_utf8(text).map_err(io::Error::other));
+    let text = match text {
         Ok(text) => text,
         Err(error) if error.kind() == io::ErrorKind::NotFound => {
             return certificates::read(directory).map(HostsFile::of_certificates);

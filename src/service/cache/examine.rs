@@ -6,6 +6,7 @@ use std::io;
 use std::path::PathBuf;
 
 use crate::digest::Digest;
+use crate::file::{Links, read_regular};
 use crate::reference::ComponentId;
 use crate::runtime::CodeState;
 use crate::schema;
@@ -145,7 +146,9 @@ impl Examination<'_> {
 
     /// The component's bytes, if they are those that were installed.
     fn component(&mut self, metadata: &Metadata) -> Option<Vec<u8>> {
-        let bytes = match fs::read(&self.files.wasm) {
+        // Whatever is longer is not what was installed.
+        let most = metadata.validation_stamp.file_size.saturating_add(1);
+        let bytes = match read_regular(&self.files.wasm, most, Links::Follow) {
             Ok(bytes) => bytes,
             Err(error) => {
                 let reason = format!("it cannot be read: {error}");

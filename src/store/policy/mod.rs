@@ -8,13 +8,14 @@
 mod place;
 mod record;
 
-use std::fs::{self, File};
+use std::fs;
 use std::io::{self, Read as _};
 
 use super::disk::{is_foreign, ours_alone, sync};
 use super::error::{StoreError, UnreadablePolicy};
 use super::layout::ComponentFiles;
 use super::{Metadata, Store, replace};
+use crate::file::{Links, open_regular};
 use crate::policy::Policy;
 use crate::reference::ComponentId;
 
@@ -128,7 +129,7 @@ fn granted(files: &ComponentFiles, id: &ComponentId) -> Result<Granted, StoreErr
 }
 
 fn read(files: &ComponentFiles) -> Result<Option<Policy>, UnreadablePolicy> {
-    let file = match File::open(&files.policy) {
+    let file = match open_regular(&files.policy, Links::Follow) {
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
         file => file?,
     };

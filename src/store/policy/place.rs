@@ -5,7 +5,7 @@ use std::io::{self, Write as _};
 use std::path::Path;
 
 use super::Granted;
-use crate::file::create_private;
+use crate::file::{self, create_private};
 use crate::store::disk::{self, Exchanged, exchange, is_foreign, ours_alone, sync};
 use crate::store::error::StoreError;
 use crate::store::layout::ComponentFiles;
@@ -129,7 +129,7 @@ fn one_by_one(
     if *granted == Granted::default() {
         disk::remove_file(&files.policy)?;
         disk::remove_file(&files.policy_record)?;
-        return fs::File::open(&files.dir)?.sync_all();
+        return file::sync(&files.dir);
     }
     for (path, text) in texts(granted, files).into_iter().rev() {
         let mut file = tempfile::NamedTempFile::new_in(&staged.dir)?;
@@ -137,7 +137,7 @@ fn one_by_one(
         file.as_file().sync_all()?;
         file.persist(path)?;
     }
-    fs::File::open(&files.dir)?.sync_all()
+    file::sync(&files.dir)
 }
 
 fn texts<'a>(granted: &Granted, files: &'a ComponentFiles) -> [(&'a Path, String); 2] {

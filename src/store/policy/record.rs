@@ -2,7 +2,6 @@
 //!
 //! It tells where grants came from and grants nothing itself.
 
-use std::fs;
 use std::io;
 use std::path::Path;
 
@@ -10,11 +9,14 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use crate::digest::Digest;
+use crate::file::{Links, read_regular};
 use crate::policy::{Permission, Policy};
 use crate::reference::Reference;
 
 /// Raised when a reader of the previous version would misread the file.
 const FORMAT: u32 = 1;
+/// In bytes.
+const MAX_FILE: u64 = 16 << 20;
 
 /// By what means a person gave a grant.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -156,7 +158,7 @@ pub(super) fn check(path: &Path) -> io::Result<()> {
 }
 
 fn read(path: &Path) -> io::Result<Vec<GrantRecord>> {
-    let document: Document = serde_json::from_slice(&fs::read(path)?)?;
+    let document: Document = serde_json::from_slice(&read_regular(path, MAX_FILE, Links::Follow)?)?;
     if document.format == FORMAT {
         Ok(document.grants)
     } else {

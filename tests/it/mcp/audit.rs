@@ -8,7 +8,7 @@ use crate::support::http::Mcp;
 use crate::support::mcp::{Answer, CALC, Ear, Place};
 #[cfg(target_os = "linux")]
 use crate::support::processor;
-use crate::support::wait::until;
+use crate::support::wait::{until, within};
 
 const TOKEN: &str = "alice-7f3c9a52e1b84d06";
 
@@ -138,6 +138,37 @@ async fn calls_stop_while_they_cannot_be_recorded() {
     let text = text();
     assert_eq!(text.matches("\"call\"").count(), 1, "{text}");
     assert!(text.contains("resumed"), "{text}");
+}
+
+/// The file may be moved away, as for its rotation; what is put in its place may
+/// be anything. No call waits for a pipe, and none is told to another file.
+#[tokio::test]
+async fn a_pipe_or_link_in_its_place_stops_calls_and_nothing_else() {
+    let place = Place::new();
+    let (file, other) = (place.path("audit.jsonl"), place.path("other"));
+    let server = place.http(&["--audit-log", file.to_str().unwrap()]).await;
+    let client = Mcp::open(&server.url, None).await;
+    std::fs::write(&other, "mine").unwrap();
+    let pipe = || {
+        let made = std::process::Command::new("mkfifo").arg(&file).status();
+        assert!(made.unwrap().success());
+    };
+    let link = || std::os::unix::fs::symlink(&other, &file).unwrap();
+    for put_there in [&pipe as &dyn Fn(), &link] {
+        std::fs::remove_file(&file).unwrap();
+        put_there();
+        // The first has run before its line could fail.
+        client.call("list-components", json!({})).await;
+        let refused = client.call("list-components", json!({})).await;
+        let text = refused["result"]["content"][0]["text"].as_str().unwrap();
+        assert!(text.contains("audit-log-failed"), "{text}");
+        let health = within("its health", reqwest::get(server.at("/healthz"))).await;
+        assert!(health.unwrap().status().is_success());
+    }
+    assert_eq!(std::fs::read_to_string(&other).unwrap(), "mine");
+    std::fs::remove_file(&file).unwrap();
+    let listed = client.call("list-components", json!({})).await;
+    assert_eq!(listed["result"]["isError"], false, "{listed}");
 }
 
 #[cfg(target_os = "linux")]

@@ -9,6 +9,7 @@ mod flips;
 mod foreign;
 mod locked;
 mod names;
+mod pipes;
 mod previous;
 mod processes;
 mod read_only;

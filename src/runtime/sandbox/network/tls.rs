@@ -15,8 +15,12 @@ use tokio_rustls::TlsConnector;
 use tokio_rustls::client::TlsStream;
 use wasmtime_wasi_http::Error as HttpError;
 
+use crate::file::{Links, read_regular};
 use crate::policy::Host;
 use crate::secret::Redactor;
+
+/// Of a file of authorities, in bytes.
+const MAX_FILE: u64 = 16 << 20;
 
 /// What the system trusts, and these authorities. Reads hundreds of
 /// certificates: made once, off the guests' threads.
@@ -41,8 +45,10 @@ pub(super) fn config(ca_files: &[PathBuf]) -> Result<ClientConfig, String> {
 }
 
 fn certificates(file: &Path) -> Result<Vec<CertificateDer<'static>>, String> {
-    let found = CertificateDer::pem_file_iter(file).and_then(Iterator::collect);
-    found.map_err(|error| format!("`{}`: {error}", file.display()))
+    let unusable = |error: &dyn std::fmt::Display| format!("`{}`: {error}", file.display());
+    let pem = read_regular(file, MAX_FILE, Links::Follow).map_err(|error| unusable(&error))?;
+    let found: Result<_, _> = CertificateDer::pem_slice_iter(&pem).collect();
+    found.map_err(|error| unusable(&error))
 }
 
 /// Speaks TLS to `host`, whose certificate must be for that very name or address.
