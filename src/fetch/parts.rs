@@ -10,7 +10,9 @@ use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime};
 
 use crate::digest::Digest;
-use crate::file::{FileLock, Links, Unusable, create_private, is_at, open_regular, open_regular_with};
+use crate::file::{
+    FileLock, Links, Unusable, create_private, is_at, open_regular, open_regular_with,
+};
 
 /// Parts nobody came back for.
 const LIFETIME: Duration = Duration::from_secs(24 * 60 * 60);

@@ -52,11 +52,7 @@ pub fn open_regular(path: &Path, links: Links) -> io::Result<File> {
 /// # Errors
 ///
 /// As for [`open_regular`].
-pub fn open_regular_with(
-    path: &Path,
-    options: &mut OpenOptions,
-    links: Links,
-) -> io::Result<File> {
+pub fn open_regular_with(path: &Path, options: &mut OpenOptions, links: Links) -> io::Result<File> {
     let named = match links {
         Links::Follow => fs::metadata(path),
         Links::Refuse => fs::symlink_metadata(path),

@@ -97,4 +97,3 @@ impl Share {
         Ok(Some(file))
     }
 }
-

@@ -112,7 +112,10 @@ fn there_is_one_unsafe_block_and_it_says_why() {
 const OPENED_PLAINLY: [(&str, &str); 5] = [
     ("src/file/mod.rs", "directories, to sync them"),
     ("src/runtime/limits/total.rs", "the kernel's own files"),
-    ("src/runtime/compile.rs", "its parent process names the file"),
+    (
+        "src/runtime/compile.rs",
+        "its parent process names the file",
+    ),
     ("src/store/replace.rs", "a directory, to set its time"),
     ("src/store/wait.rs", "the kernel's own files"),
 ];

@@ -23,16 +23,16 @@ pub mod network_guest;
 pub mod node;
 #[cfg(unix)]
 pub mod owner;
-pub mod program;
 #[cfg(target_os = "linux")]
 pub mod processor;
+pub mod program;
 pub mod proxy;
 pub mod registry;
 pub mod relay;
 #[cfg(unix)]
 pub mod script;
 pub mod server;
-#[path = "../../../src/schema/tests/strict.rs"]
+#[path = "../../src/schema/tests/strict.rs"]
 pub mod strict;
 #[cfg(unix)]
 pub mod terminal;

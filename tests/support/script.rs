@@ -10,7 +10,10 @@ use std::process::Command;
 /// is open for writing cannot be executed ("Text file busy").
 pub fn write(path: &Path, text: &str) {
     let written = Command::new("sh")
-        .args(["-c", r#"printf '#!/bin/sh\n%s\n' "$1" > "$0" && chmod 700 "$0""#])
+        .args([
+            "-c",
+            r#"printf '#!/bin/sh\n%s\n' "$1" > "$0" && chmod 700 "$0""#,
+        ])
         .args([path.as_os_str(), text.as_ref()])
         .status();
     assert!(written.expect("`sh`").success());

@@ -417,7 +417,10 @@ async fn a_helper_that_hangs_is_killed_with_its_children() {
 #[cfg(unix)]
 fn write_script(path: &std::path::Path, text: &str) {
     let written = std::process::Command::new("sh")
-        .args(["-c", r#"printf '#!/bin/sh\n%s\n' "$1" > "$0" && chmod 700 "$0""#])
+        .args([
+            "-c",
+            r#"printf '#!/bin/sh\n%s\n' "$1" > "$0" && chmod 700 "$0""#,
+        ])
         .args([path.as_os_str(), text.as_ref()])
         .status();
     assert!(written.expect("`sh`").success());

@@ -1,7 +1,7 @@
 //! What is tried again, how often, and what is not.
 
-use std::sync::{Arc, Mutex};
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant, SystemTime};
 
 use axum::response::{IntoResponse, Response};

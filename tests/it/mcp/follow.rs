@@ -57,7 +57,12 @@ async fn new_code_behind_the_same_tools_is_called() {
     // Nothing is announced, since the tools look the same.
     let replaced = async {
         let difference = Some(json!({"result": 3}));
-        while client.call("add", json!({"a": 5, "b": 2})).await.structured_content != difference {}
+        while client
+            .call("add", json!({"a": 5, "b": 2}))
+            .await
+            .structured_content
+            != difference
+        {}
     };
     within("the new code answers", replaced).await;
 }

@@ -28,7 +28,9 @@ async fn sessions_load_call_and_hear_news() {
             let other = server.client(version.clone()).await;
             loop {
                 other.load(&uri).await;
-                other.call("unload-component", json!({ "id": "calc" })).await;
+                other
+                    .call("unload-component", json!({ "id": "calc" }))
+                    .await;
             }
         };
         tokio::select! {

@@ -145,9 +145,8 @@ async fn message_urls_are_secret_and_die_with_the_stream() {
     let ping = json!({"jsonrpc": "2.0", "id": 1, "method": "ping"});
     let (http, endpoint) = (one.http.clone(), one.endpoint.clone());
     drop(one);
-    let gone = async {
-        while post(&http, &endpoint, ping.clone()).await != StatusCode::NOT_FOUND {}
-    };
+    let gone =
+        async { while post(&http, &endpoint, ping.clone()).await != StatusCode::NOT_FOUND {} };
     within("the session ends", gone).await;
     assert_eq!(two.post(ping).await, StatusCode::ACCEPTED);
 }
