@@ -52,7 +52,6 @@ fn in_the_place_of_a_components_files() {
 #[test]
 fn in_the_place_of_the_roots_files() {
     let grant = ["permission", "grant", "network", "calc", "a.example"];
-    let login = ["login", "r.example", "--username", "u", "--password-stdin"];
     let commands: [(&str, &[&str]); 4] = [
         ("config.toml", &["list"]),
         (".lock", &grant),
@@ -66,9 +65,6 @@ fn in_the_place_of_the_roots_files() {
         let failure = cli.failure(command);
         assert!(failure.contains(REFUSED), "{file}: {failure}");
     }
-    let cli = Cli::new();
-    put_pipe(&cli.root().join(".auth.lock"));
-    assert!(cli.run(login).code > 0);
 }
 
 #[test]
