@@ -6,7 +6,11 @@ use std::fs;
 use std::path::Path;
 use std::process::Command;
 
+use axum::response::IntoResponse;
+use http::StatusCode;
+
 use crate::support::cli::{Cli, ended};
+use crate::support::faults::Faults;
 use crate::support::mcp::CALC;
 
 const REFUSED: &str = "not a regular file";
@@ -55,7 +59,7 @@ fn in_the_place_of_the_roots_files() {
     let commands: [(&str, &[&str]); 4] = [
         ("config.toml", &["list"]),
         (".lock", &grant),
-        ("locks/calc", &["load", "--uri", "calc.wat"]),
+        ("locks/calc.lock", &["load", "--uri", "calc.wat"]),
         ("secrets/.lock", &["secret", "set", "calc", "KEY=value"]),
     ];
     for (file, command) in commands {
@@ -89,8 +93,13 @@ fn in_the_place_of_files_that_are_named() {
 
 /// What is read for a pull alone: Docker's logins and directories of
 /// certificates, and authorities.
-#[test]
-fn in_the_place_of_files_for_registries() {
+#[tokio::test(flavor = "multi_thread")]
+async fn in_the_place_of_files_for_registries() {
+    let guarded = Faults::start(|_| {
+        let challenge = [("www-authenticate", "Basic realm=\"r\"")];
+        (StatusCode::UNAUTHORIZED, challenge).into_response()
+    })
+    .await;
     let cli = Cli::new();
     let beside = cli.file("pipe", "").with_file_name("");
     let load = ["load", "--uri", "oci://127.0.0.1:9/a:v1"];
@@ -101,7 +110,9 @@ fn in_the_place_of_files_for_registries() {
 
     put_pipe(&beside.join("config.json"));
     let mut command = cli.command();
-    command.args(load).env("DOCKER_CONFIG", &beside);
+    let private = guarded.reference("a:v1");
+    command.args(["load", "--uri", &private]);
+    command.env("DOCKER_CONFIG", &beside);
     let told = ended(command).stderr;
     assert!(told.contains(REFUSED), "{told}");
 
