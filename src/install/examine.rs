@@ -50,6 +50,7 @@ impl Examined {
 ///
 /// When the file cannot be read, or is no component.
 pub fn describe(path: &Path, name: &str) -> Result<Description, Error> {
-    let bytes = read_regular(path, u64::MAX, Links::Refuse).map_err(StoreError::io("read", path))?;
+    let bytes =
+        read_regular(path, u64::MAX, Links::Refuse).map_err(StoreError::io("read", path))?;
     Ok(schema::describe(&bytes, name)?)
 }
