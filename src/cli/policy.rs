@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 use clap::{Args, Subcommand};
 
 use crate::error::{Class, Diagnose};
-use crate::file::{Links, read_regular};
+use crate::file::{Links, read_text};
 use crate::policy::{Policy as Document, PolicyError, SCHEMA};
 use crate::reference::ComponentId;
 use crate::service::{Described, Origin, PolicyReport};
@@ -81,9 +81,7 @@ pub(super) fn read(path: &Path) -> Result<Document, Failure> {
         path: path.to_owned(),
         fault,
     };
-    let text = read_regular(path, MAX_FILE, Links::Follow)
-        .and_then(|text| String::from_utf8(text).map_err(io::Error::other))
-        .map_err(|error| failed(error.into()))?;
+    let text = read_text(path, MAX_FILE, Links::Follow).map_err(|error| failed(error.into()))?;
     Ok(Document::parse(&text).map_err(|error| failed(error.into()))?)
 }
 

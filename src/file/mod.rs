@@ -9,7 +9,7 @@ use std::io;
 use std::path::Path;
 
 pub use lock::FileLock;
-pub use open::{Links, Unusable, open_regular, open_regular_with, read_regular};
+pub use open::{Links, Unusable, open_regular, open_regular_with, read_regular, read_text};
 
 /// Creates a directory, and those above it, for this user alone.
 ///

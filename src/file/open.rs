@@ -22,6 +22,8 @@ pub enum Unusable {
     NotRegular,
     #[error("it is larger than {limit} bytes")]
     TooLarge { limit: u64 },
+    #[error("it is not UTF-8 text")]
+    NotText,
 }
 
 impl Unusable {
@@ -92,6 +94,16 @@ pub fn read_regular(path: &Path, limit: u64, links: Links) -> io::Result<Vec<u8>
     }
 }
 
+/// The whole text of a regular file.
+///
+/// # Errors
+///
+/// As for [`read_regular`]; [`Unusable::NotText`].
+pub fn read_text(path: &Path, limit: u64, links: Links) -> io::Result<String> {
+    let bytes = read_regular(path, limit, links)?;
+    String::from_utf8(bytes).map_err(|_| Unusable::NotText.into())
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -108,6 +120,9 @@ mod tests {
             matches!(reason, Some(Unusable::TooLarge { limit: 3 })),
             "{error}"
         );
+        fs::write(&path, [0xff]).unwrap();
+        let error = read_text(&path, 3, Links::Refuse).unwrap_err();
+        assert!(matches!(Unusable::of(&error), Some(Unusable::NotText)));
         let absent = read_regular(&dir.path().join("absent"), 3, Links::Follow);
         assert_eq!(absent.unwrap_err().kind(), io::ErrorKind::NotFound);
     }

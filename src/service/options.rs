@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use crate::config::{Config, ConfigError, NetworkConfig, RegistryConfig};
-use crate::file::{Links, read_regular};
+use crate::file::{Links, read_text};
 use crate::net;
 use crate::registry::Mirrors;
 
@@ -18,8 +18,7 @@ const MAX_CONFIG: u64 = 1 << 20;
 ///
 /// [`ConfigError`] when it cannot be read or is not valid.
 pub(super) fn read_config(path: &Path) -> Result<Config, ConfigError> {
-    let text = read_regular(path, MAX_CONFIG, Links::Follow)
-        .and_then(|text| String::from_utf8(text).map_err(io::Error::other));
+    let text = read_text(path, MAX_CONFIG, Links::Follow);
     match text {
         Ok(text) => Config::parse(&text, path),
         Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(Config::default()),

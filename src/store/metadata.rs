@@ -12,7 +12,7 @@ use serde_json::Value;
 use super::kept::KeptFile;
 use crate::digest::Digest;
 use crate::fetch::{Identity, Receipt};
-use crate::file::{self, Links, read_regular};
+use crate::file::{self, Links, read_text};
 use crate::reference::{ComponentId, Reference};
 use crate::schema::{ToolRecord, Uncallable};
 use crate::verify::Trust;
@@ -105,8 +105,7 @@ impl ValidationStamp {
 }
 
 fn read(path: &Path) -> io::Result<String> {
-    let text = read_regular(path, MAX_FILE, Links::Follow)?;
-    String::from_utf8(text).map_err(|error| io::Error::new(io::ErrorKind::InvalidData, error))
+    read_text(path, MAX_FILE, Links::Follow)
 }
 
 fn mtime_ns(metadata: &fs::Metadata) -> io::Result<u64> {

@@ -14,7 +14,7 @@ use serde::{Deserialize, Deserializer};
 
 use super::one_or_more::OneOrMore;
 use super::{ApiPath, Capability, Host, certificates, ending_with};
-use crate::file::{Links, read_regular};
+use crate::file::{Links, read_text};
 use crate::net::{Access, Authority, Certificate, DialTimeout};
 
 const FILE: &str = "hosts.toml";
@@ -154,8 +154,7 @@ pub(super) fn mirrors(certs_dir: &Path) -> Vec<Host> {
 
 fn read(directory: &Path) -> Result<HostsFile, InvalidHosts> {
     let path = directory.join(FILE);
-    let text = read_regular(&path, MAX_FILE, Links::Follow)
-        .and_then(|text| String::from_utf8(text).map_err(io::Error::other));
+    let text = read_text(&path, MAX_FILE, Links::Follow);
     let text = match text {
         Ok(text) => text,
         Err(error) if error.kind() == io::ErrorKind::NotFound => {

@@ -1,11 +1,12 @@
 //! A lock that another process holds is told of, and `doctor` does not wait
 //! for it.
 
-use std::fs::File;
 use std::io::{BufRead as _, BufReader};
 use std::process::{Child, Stdio};
 use std::sync::mpsc;
 use std::time::Duration;
+
+use wassette::file::FileLock;
 
 use crate::support::cli::Cli;
 use crate::support::mcp::{CALC, PATIENCE};
@@ -17,13 +18,9 @@ fn root() -> Cli {
 }
 
 /// Takes the lock on a file of the root, as another process would.
-fn hold(cli: &Cli, file: &str) -> File {
-    let file = File::options()
-        .append(true)
-        .open(cli.root().join(file))
-        .unwrap();
-    file.try_lock().unwrap();
-    file
+fn hold(cli: &Cli, file: &str) -> FileLock {
+    let lock = FileLock::try_take(&cli.root().join(file)).unwrap();
+    lock.expect("nobody else has it")
 }
 
 /// Starts a command and waits until it says on standard error what it waits for.
