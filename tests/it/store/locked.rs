@@ -1,6 +1,7 @@
 //! A lock that another process holds is told of, and `doctor` does not wait
 //! for it.
 
+use std::fs::File;
 use std::io::{BufRead as _, BufReader};
 use std::process::{Child, Stdio};
 use std::sync::mpsc;
