@@ -7,6 +7,8 @@
 
 use serde_json::{Map, Value};
 
+use crate::schema::property_name;
+
 /// What clients are known to add to the arguments of every call, or to those of
 /// a tool without parameters.
 const KNOWN: [&str; 8] = [
@@ -40,8 +42,13 @@ pub(super) fn pass_over(
     rule: PassOver,
 ) -> Vec<String> {
     let declared = input_schema.get("properties").and_then(Value::as_object);
+    // A long name has a short one in the schema.
+    let is_declared = |name: &str| {
+        let short = property_name(name);
+        declared.is_some_and(|declared| declared.contains_key(&*short))
+    };
     let is_extra = |name: &str| match rule {
-        _ if declared.is_some_and(|declared| declared.contains_key(name)) => false,
+        _ if is_declared(name) => false,
         PassOver::Nothing => false,
         PassOver::Known => KNOWN.contains(&name),
         PassOver::Any => true,

@@ -38,7 +38,8 @@ pub use error::SchemaError;
 pub use features::features;
 pub use imports::is_provided;
 pub use names::{
-    InvalidNameLength, MAX_LENGTH as MAX_TOOL_NAME, NameLength, shorten_name, tool_names,
+    InvalidNameLength, MAX_LENGTH as MAX_TOOL_NAME, NameLength, property_name, shorten_name,
+    tool_names,
 };
 pub use portable::make_exact;
 pub use reach::Reach;

@@ -150,7 +150,7 @@ fn shorten_to(name: &str, length: usize) -> String {
 /// The name of a property in schemas, arguments and results: providers refuse a
 /// whole list of tools for one name with more than 64 characters, or others than
 /// these. A name that does not fit ends in a hash of itself.
-pub(super) fn property_name(name: &str) -> Cow<'_, str> {
+pub fn property_name(name: &str) -> Cow<'_, str> {
     let allowed = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '.');
     if (1..=MAX_PROPERTY).contains(&name.len()) && name.chars().all(allowed) {
         return Cow::Borrowed(name);

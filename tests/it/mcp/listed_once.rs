@@ -3,18 +3,15 @@
 
 use std::sync::Arc;
 
-use rmcp::model::{CallToolRequest, CallToolResult, ClientRequest, ProtocolVersion};
-use rmcp::service::{
-    ClientLifecycleMode, PeerRequestOptions, RoleClient, RunningService,
-    serve_client_with_lifecycle,
-};
+use rmcp::model::{CallToolResult, ProtocolVersion};
+use rmcp::service::{ClientLifecycleMode, RoleClient, RunningService, serve_client_with_lifecycle};
 use rmcp::transport::TokioChildProcess;
 use serde_json::{Value, json};
 
 use super::grants::sessionless;
 use super::sse::Session;
 use crate::runtime::limits_denials::ASKS;
-use crate::support::mcp::{Answer, CALC, Ear, PATIENCE, Place, install_tls, params, text_of};
+use crate::support::mcp::{Answer, CALC, Ear, Place, install_tls, params, text_of};
 
 type Connection = RunningService<RoleClient, Arc<Ear>>;
 
@@ -122,34 +119,6 @@ async fn a_call_by_way_of_it_is_recorded_as_one_of_the_tool() {
         }
     }
     assert_eq!(last, before);
-}
-
-#[tokio::test(flavor = "multi_thread")]
-async fn a_call_by_way_of_it_is_cancelled_like_any_other() {
-    let place = Place::new();
-    let file = place.path("audit.jsonl");
-    let args = ["--audit-log", file.to_str().unwrap()];
-    let client = place
-        .stdio_as(&args, Ear::new(ProtocolVersion::LATEST_WITH_INITIALIZE))
-        .await;
-    client.load(&place.component("calc.wat", CALC)).await;
-    let spin = params("call-tool", json!({ "name": "spin" }));
-    let request = ClientRequest::CallToolRequest(CallToolRequest::new(spin));
-    let options = PeerRequestOptions::no_options();
-    let spinning = client.service.send_cancellable_request(request, options);
-    spinning.await.unwrap().cancel(None).await.unwrap();
-    let recorded = async {
-        loop {
-            let text = std::fs::read_to_string(&file).unwrap();
-            if let Some(line) = text.lines().find(|line| line.contains("\"spin\"")) {
-                return serde_json::from_str::<Value>(line).unwrap();
-            }
-            tokio::time::sleep(std::time::Duration::from_millis(20)).await;
-        }
-    };
-    let line = tokio::time::timeout(PATIENCE, recorded).await.unwrap();
-    assert_eq!(line["code"], "cancelled", "{line}");
-    assert_eq!(line["via"], "call-tool", "{line}");
 }
 
 #[tokio::test(flavor = "multi_thread")]
