@@ -230,13 +230,13 @@ async fn denials_and_the_failures_of_the_servers_own_tools_are_told() {
             "load-component",
             json!({ "uri": absent }),
             "absent",
-            "not-found",
+            "not-for-agents",
         ),
         (
             "load-component",
             json!({ "uri": absent, "name": "named" }),
             "named",
-            "not-found",
+            "not-for-agents",
         ),
         (
             "get-policy",
