@@ -69,15 +69,15 @@ async fn what_is_said_not_to_write_changes_no_byte() {
             let files = Files::new().write_all(&[("in/file", "old"), ("in/other", "old")]);
             let before = contents(&files.path(""));
             let steps = [
-                "write $/in/file new",
-                "append $/in/other new",
-                "write $/in/new new",
-                "mkdir $/in/directory",
-                "unlink $/in/other",
-                "rename $/in/file $/in/moved",
-                "link $/in/file $/in/linked",
-                "symlink file $/in/symbolic",
-                "touch $/in/file",
+                "write $/in:file new",
+                "append $/in:other new",
+                "write $/in:new new",
+                "mkdir $/in:directory",
+                "unlink $/in:other",
+                "rename $/in:file $/in:moved",
+                "link $/in:file $/in:linked",
+                "symlink file $/in:symbolic",
+                "touch $/in:file",
             ];
             files.run(&files.sandbox(&rules), &steps).await;
             let changes = contents(&files.path("")) != before;
