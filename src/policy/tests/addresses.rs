@@ -135,7 +135,7 @@ fn a_network_has_one_notation() {
     }
     // In an allow and a deny alike.
     let address = "127.0.0.1:80".parse().unwrap();
-    let rules = |list: &str| policy(&format!("network: {{{list}}}")).network;
+    let rules = |list: &str| policy(&format!("{{network: {{{list}}}}}")).network;
     let allowed = rules("allow: [{cidr: \"::ffff:127.0.0.0/104\"}]");
     assert!(allowed.socket(address).is_allowed());
     let denied = rules("allow: [{cidr: 127.0.0.0/8}], deny: [{cidr: \"::ffff:127.0.0.0/104\"}]");
