@@ -10,12 +10,12 @@ use wasmtime_wasi::I32Exit;
 use super::code::{Code, Export};
 use super::error::CallError;
 use super::limits::{
-    CallLimits, Exceeded, GUEST_STACK, HANDLES, JSON, LimitMet, Limiter, MemoryShare, Pace, Pieces,
-    RESOURCES, Refused, SetAside, TotalMemory, VALUES,
+    CallLimits, Exceeded, GUEST_STACK, HANDLES, INSTANCES_OF_ONE, JSON, LimitMet, Limiter,
+    MEMORIES, MemoryShare, Pace, Pieces, RESOURCES, Refused, SetAside, TABLES, TotalMemory, VALUES,
 };
 use super::printed::Flood;
 use super::sandbox::{Denials, Guest, Host, Sandbox};
-use super::sentences::{self, Watched};
+use super::sentences::{self, Part, Watched};
 use crate::schema::Outcome;
 use crate::schema::value::{self, Allowance, Returned, Room};
 use crate::text::Foreign;
@@ -225,7 +225,7 @@ impl Call {
         match sentences::watched(error) {
             Some(Watched::Crossing) => return Some(self.too_much(aside)),
             Some(Watched::Handles) => return Some(Exceeded::Handles(HANDLES)),
-            Some(Watched::Parts { what, limit }) => return Some(Exceeded::Parts { what, limit }),
+            Some(Watched::Parts(part)) => return Some(parts(part)),
             None => {}
         }
         // Last, since a guest may go on after it was refused.
@@ -245,6 +245,16 @@ impl Call {
             Exceeded::Values(VALUES)
         }
     }
+}
+
+fn parts(part: Part) -> Exceeded {
+    let (what, limit) = match part {
+        Part::Instances => ("core instances", INSTANCES_OF_ONE),
+        Part::Memories => ("memories", MEMORIES),
+        Part::Tables => ("tables", TABLES),
+    };
+    let what = what.to_owned();
+    Exceeded::Parts { what, limit }
 }
 
 /// `module!function` for each frame, innermost first.

@@ -12,8 +12,16 @@ pub(super) enum Watched {
     Crossing,
     /// Handles of a store.
     Handles,
-    /// Core instances, memories or tables: which, and how many there may be.
-    Parts { what: String, limit: usize },
+    /// How many of these a component may have.
+    Parts(Part),
+}
+
+/// What a component is made of.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Part {
+    Instances,
+    Memories,
+    Tables,
 }
 
 /// The limit behind an error, if wasmtime names one.
@@ -27,14 +35,12 @@ pub(super) fn watched(error: &Error) -> Option<Watched> {
     }
     // As in `resource limit exceeded: memory count too high at 101`.
     let count = cause.strip_prefix("resource limit exceeded: ")?;
-    let (what, count) = count.split_once(" count too high at ")?;
-    Some(Watched::Parts {
-        what: match what {
-            "memory" => "memories".into(),
-            other => format!("{other}s"),
-        },
-        limit: count.parse::<usize>().ok()?.saturating_sub(1),
-    })
+    match count.split_once(" count too high at ")?.0 {
+        "instance" => Some(Watched::Parts(Part::Instances)),
+        "memory" => Some(Watched::Parts(Part::Memories)),
+        "table" => Some(Watched::Parts(Part::Tables)),
+        _ => None,
+    }
 }
 
 /// What a trap is, without the words before it.
@@ -115,9 +121,9 @@ mod tests {
     #[test]
     fn too_many_parts() {
         for (part, what) in [
-            ("(memory 0)", "memories"),
-            ("(table 0 funcref)", "tables"),
-            ("", "instances"),
+            ("(memory 0)", Part::Memories),
+            ("(table 0 funcref)", Part::Tables),
+            ("", Part::Instances),
         ] {
             let text = format!(
                 r#"(component (core module $m {part} (func (export "f")))
@@ -127,14 +133,12 @@ mod tests {
             );
             let limits = StoreLimitsBuilder::new();
             let limits = match what {
-                "memories" => limits.memories(2),
-                "tables" => limits.tables(2),
-                _ => limits.instances(2),
+                Part::Memories => limits.memories(2),
+                Part::Tables => limits.tables(2),
+                Part::Instances => limits.instances(2),
             };
             let error = run(&text, limits.build(), |_| {});
-            let what = what.to_owned();
-            let parts = Watched::Parts { what, limit: 2 };
-            assert_eq!(watched(&error), Some(parts), "{error:#}");
+            assert_eq!(watched(&error), Some(Watched::Parts(what)), "{error:#}");
         }
     }
 

@@ -14,8 +14,9 @@ use crate::schema::value::heap;
 pub(in crate::runtime) const VALUES: u64 = 64 << 20;
 /// Bytes for the JSON that is made of them: 72 for a number.
 pub(in crate::runtime) const JSON: u64 = 128 << 20;
-/// Bytes for the values of a result that is a list of bytes, which take 64 each.
-const BYTES: u64 = 256 << 20;
+/// Bytes for the values of a result that is a list of bytes or numbers, each of which
+/// takes two places at worst.
+const PLAIN: u64 = 256 << 20;
 /// What results without a fixed size get at least.
 const LEAST: u64 = 2 << 20;
 /// wasmtime's count is also that of each call of a host function.
@@ -45,7 +46,7 @@ pub(in crate::runtime) struct Crossing {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Kind {
     Text,
-    Bytes,
+    Plain,
     Values,
 }
 
@@ -73,7 +74,7 @@ impl Crossing {
         let counted = match self.kind {
             Kind::Text => output,
             // A value in a list has a byte of JSON or more.
-            Kind::Bytes | Kind::Values => output.saturating_mul(VALUE as u64),
+            Kind::Plain | Kind::Values => output.saturating_mul(VALUE as u64),
         };
         let bytes = (counted as f64 * factor) as u64;
         bytes.saturating_add(fixed).clamp(LEAST, limit)
@@ -97,7 +98,7 @@ impl Crossing {
 
     fn limit(&self) -> u64 {
         match self.kind {
-            Kind::Bytes => BYTES,
+            Kind::Plain => PLAIN,
             Kind::Text | Kind::Values => VALUES,
         }
     }
@@ -112,20 +113,39 @@ impl Crossing {
 fn kind(ty: &Type) -> Kind {
     match ty {
         Type::String => Kind::Text,
-        Type::List(list) if list.ty() == Type::U8 => Kind::Bytes,
+        Type::List(list) if is_plain(&list.ty()) => Kind::Plain,
         Type::Option(option) => kind(&option.ty()),
         Type::Result(result) => {
             let sides = [result.ok(), result.err()].into_iter().flatten();
             let kinds: Vec<Kind> = sides.map(|ty| kind(&ty)).collect();
             let is = |kind| kinds.contains(&kind);
-            match (is(Kind::Values), is(Kind::Bytes), is(Kind::Text)) {
-                (false, true, _) => Kind::Bytes,
+            match (is(Kind::Values), is(Kind::Plain), is(Kind::Text)) {
+                (false, true, _) => Kind::Plain,
                 (false, false, true) => Kind::Text,
                 _ => Kind::Values,
             }
         }
         _ => Kind::Values,
     }
+}
+
+/// Whether a value takes no memory beside its own place.
+fn is_plain(ty: &Type) -> bool {
+    matches!(
+        ty,
+        Type::Bool
+            | Type::S8
+            | Type::U8
+            | Type::S16
+            | Type::U16
+            | Type::S32
+            | Type::U32
+            | Type::S64
+            | Type::U64
+            | Type::Float32
+            | Type::Float64
+            | Type::Char
+    )
 }
 
 /// Bytes that some values take, and wasmtime's count for them.
@@ -367,7 +387,7 @@ mod tests {
             ("(option string)", 48),
             ("(list u8)", 256),
             ("(result $bytes (error string))", 256),
-            ("(list u32)", 64),
+            ("(list u32)", 256),
             ("(list string)", 64),
             ("(list $flags)", 64),
             ("(tuple $bytes $bytes)", 64),

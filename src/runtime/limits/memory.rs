@@ -16,9 +16,9 @@ const TABLE_ELEMENT: usize = 8;
 /// Elements a table can grow to in an engine's pool.
 pub(in crate::runtime) const POOL_TABLE_ELEMENTS: usize = 100_000;
 /// Core instances, tables and memories of one component instance.
-const INSTANCES: usize = 256;
-const TABLES: usize = 256;
-const MEMORIES: usize = 16;
+pub(in crate::runtime) const INSTANCES_OF_ONE: usize = 256;
+pub(in crate::runtime) const TABLES: usize = 256;
+pub(in crate::runtime) const MEMORIES: usize = 16;
 
 /// What a guest was last refused.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -193,7 +193,7 @@ impl ResourceLimiter for Limiter {
     }
 
     fn instances(&self) -> usize {
-        INSTANCES
+        INSTANCES_OF_ONE
     }
 
     fn tables(&self) -> usize {

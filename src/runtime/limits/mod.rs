@@ -17,7 +17,9 @@ use crate::policy::{CpuShare, Limits};
 
 pub(super) use crossing::{Crossing, JSON, VALUES};
 pub(super) use gate::Gate;
-pub(super) use memory::{Limiter, POOL_TABLE_ELEMENTS, Pieces, Refused};
+pub(super) use memory::{
+    INSTANCES_OF_ONE, Limiter, MEMORIES, POOL_TABLE_ELEMENTS, Pieces, Refused, TABLES,
+};
 pub use met::{Exceeded, LimitMet, SetBy};
 pub(super) use pace::{Pace, Turns};
 pub(super) use total::SetAside;

@@ -121,8 +121,8 @@ impl Reader<'_> {
         let path = path.field(name);
         // Schemas have a short name for a long one.
         let json = object
-            .get(&*property_name(name))
-            .or_else(|| object.get(name));
+            .get(name)
+            .or_else(|| object.get(&*property_name(name)));
         match (json, ty) {
             (Some(json), _) => self.value(json, ty, &path),
             (None, Type::Option(_)) => Ok(Val::Option(None)),

@@ -193,7 +193,7 @@ impl Writer<'_> {
         ty: Option<Type>,
         path: &Path<'_>,
     ) -> Result<Value, ValueError> {
-        let mut object = self.object(2, path)?;
+        let mut object = self.object(1 + usize::from(ty.is_some()), path)?;
         self.name("tag", path)?;
         object.insert("tag".to_owned(), self.text(name, path)?);
         if ty.is_some() {
