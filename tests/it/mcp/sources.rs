@@ -30,12 +30,13 @@ async fn files_that_are_no_components_are_not_told_apart() {
     let locked = place.component("locked", CALC);
     let mode = std::fs::Permissions::from_mode(0o000);
     std::fs::set_permissions(place.path("locked"), mode).unwrap();
+    std::fs::create_dir(place.path("directory")).unwrap();
     let mut others = vec![
         place.component("text", secret),
         place.component("text.wat", &format!("({secret}")),
         place.component("empty", ""),
         place.component("module", "\0asm\x01\0\0\0"),
-        format!("file://{}", place.path("").display()),
+        format!("file://{}", place.path("directory").display()),
         format!("file://{}/below", place.path("text").display()),
         format!("oci-layout://{}:v1", place.path("text").display()),
     ];
@@ -126,15 +127,14 @@ async fn a_pattern_that_is_none_is_refused_at_the_start() {
 /// Two functions, one of which takes what JSON cannot give.
 const HALF: &str = r#"
 (component
+  (import "wasi:io/poll@0.2.0" (instance $poll (export "pollable" (type (sub resource)))))
+  (alias export $poll "pollable" (type $pollable))
   (core module $m
-    (memory (export "m") 1)
     (func (export "one") (result i32) i32.const 1)
     (func (export "take") (param i32)))
   (core instance $i (instantiate $m))
-  (type $r (resource (rep i32)))
-  (export $e "r" (type $r))
   (func (export "one") (result s32) (canon lift (core func $i "one")))
-  (func (export "take") (param "x" (own $e)) (canon lift (core func $i "take"))))
+  (func (export "take") (param "x" (own $pollable)) (canon lift (core func $i "take"))))
 "#;
 
 #[tokio::test]
