@@ -178,7 +178,7 @@ impl Diagnose for ConfigError {
 
     fn hint(&self) -> Option<String> {
         matches!(self, ConfigError::Invalid { .. })
-            .then(|| "docs/configuration.md lists the keys".into())
+            .then(|| "the keys are listed in docs/configuration.md".into())
     }
 }
 
