@@ -40,7 +40,7 @@ fn load_from_another_source(cli: &Cli) {
 fn assert_no_way_back(cli: &Cli) {
     let back = cli.failure(["rollback", "tool"]);
     assert!(back.contains("no previous version is kept"), "{back}");
-    assert_eq!(cli.json(["call", "version"])["result"], 3);
+    assert_eq!(cli.json(["call", "tool_version"])["result"], 3);
 }
 
 fn copy(from: &Path, to: &Path) {
