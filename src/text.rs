@@ -123,6 +123,11 @@ pub fn json_pretty(data: &impl Serialize) -> serde_json::Result<String> {
     json(data, PrettyFormatter::new())
 }
 
+/// Leaves out the byte order mark that editors of Windows put before UTF-8.
+pub fn without_bom(text: &[u8]) -> &[u8] {
+    text.strip_prefix(b"\xef\xbb\xbf").unwrap_or(text)
+}
+
 /// JSON on one line, escaped like [`json_pretty`].
 pub fn json_line(data: &impl Serialize) -> serde_json::Result<String> {
     json(data, serde_json::ser::CompactFormatter)

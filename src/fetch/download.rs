@@ -108,6 +108,7 @@ async fn pass(
         resumed: 0,
         validator: None,
         headers: HeaderMap::new(),
+        encoded: None,
         host: String::new(),
     };
     let received = match timeout_at(deadline, transfer.receive(source, queue)).await {
@@ -124,7 +125,15 @@ async fn pass(
         // The writer stopped for want of pieces.
         (_, Err(failure)) => Err(failure),
         (Ok(blob), Ok(())) => Ok((blob, transfer.headers)),
-        (Err(stopped), Ok(())) => Err(ErrorKind::stopped(stopped, download.what)),
+        (Err(stopped), Ok(())) => Err(transfer
+            .encoded
+            .take()
+            // Whatever is wrong with the bytes, the encoding is the reason.
+            .filter(|_| !matches!(stopped, Stopped::Disk(_)))
+            .map_or_else(
+                || ErrorKind::stopped(stopped, download.what),
+                ErrorKind::Net,
+            )),
     };
     (transfer.resumed, result)
 }
@@ -166,6 +175,8 @@ struct Receiver<'a> {
     validator: Option<HeaderValue>,
     /// Of the response that began the file.
     headers: HeaderMap,
+    /// How that response was encoded, if it was.
+    encoded: Option<Error>,
     host: String,
 }
 
@@ -252,6 +263,7 @@ impl Receiver<'_> {
         self.done = 0;
         self.resumed = 0;
         self.headers = response.headers().clone();
+        self.encoded = response.encoded();
         self.validator = validator(response.headers());
         self.total = self.download.expected.size.or(response.content_length());
         true

@@ -180,6 +180,12 @@ pub(super) fn list(texts: impl Iterator<Item = String>) -> String {
     text.chars().filter(|c| !c.is_control()).take(400).collect()
 }
 
+const TAKEN: &str = "publish the component with a layer of media type `application/wasm`; also taken \
+                     are `application/vnd.wasm.component.v1`, \
+                     `application/vnd.bytecodealliance.wasm.component.layer.v0+wasm`, each with \
+                     `+gzip` or `+zstd`, `application/gzip`, `application/zstd`, and \
+                     `application/vnd.oci.image.layer.v1.tar` (plain, `+gzip` or `+zstd`)";
+
 /// An artifact that holds no component to take.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
@@ -215,9 +221,7 @@ impl Diagnose for InvalidArtifact {
                 "build the image with a single layer (`FROM scratch` and one `COPY`); \
                  better publish the component as an artifact, for example with `wkg oci push`"
             }
-            InvalidArtifact::NoWasm(_) => {
-                "publish the component with a layer of media type `application/wasm`"
-            }
+            InvalidArtifact::NoWasm(_) => TAKEN,
             InvalidArtifact::Platform(_) => {
                 "the index needs an entry of architecture `wasm` and os `wasip2`, or a single entry"
             }

@@ -55,6 +55,12 @@ pub enum Error {
     Untrusted { host: String, reason: String },
     #[error("the CA file `{}` cannot be used: {reason}", file.display())]
     Authority { file: PathBuf, reason: String },
+    /// A server without TLS was addressed with it.
+    #[error("`{host}` speaks plain HTTP where TLS was expected")]
+    PlainHttp { host: String },
+    /// The bytes are not those that were asked for, but an encoding of them.
+    #[error("`{host}` sent it in the encoding `{encoding}`, which was not asked for")]
+    Encoded { host: String, encoding: String },
     #[error("the connection to `{host}` broke")]
     Broken {
         host: String,
@@ -111,8 +117,16 @@ impl Error {
                 idle: options.idle_timeout,
             };
         }
-        if let Some(reason) = certificate(&error) {
-            return Error::Untrusted { host, reason };
+        match tls(&error) {
+            Some(rustls::Error::InvalidCertificate(reason)) => {
+                let reason = reason.to_string();
+                return Error::Untrusted { host, reason };
+            }
+            // What came first is no TLS record.
+            Some(rustls::Error::InvalidMessage(rustls::InvalidMessage::InvalidContentType)) => {
+                return Error::PlainHttp { host };
+            }
+            _ => {}
         }
         let source = root(error);
         match source.to_string().ends_with(PROXY_LOGIN) {
@@ -141,7 +155,8 @@ impl Error {
             | Error::Stalled { .. }
             | Error::Slow { .. }
             | Error::Broken { .. }
-            | Error::Untrusted { .. } => true,
+            | Error::Untrusted { .. }
+            | Error::PlainHttp { .. } => true,
             Error::Refused { status, .. } => status.is_server_error() || may_pass(*status),
             _ => false,
         }
@@ -217,14 +232,14 @@ fn root(error: reqwest::Error) -> Cause {
 }
 
 /// What TLS has against the host, if that is what failed.
-fn certificate(error: &(dyn StdError + 'static)) -> Option<String> {
-    if let Some(rustls::Error::InvalidCertificate(reason)) = error.downcast_ref() {
-        return Some(reason.to_string());
+fn tls<'a>(error: &'a (dyn StdError + 'static)) -> Option<&'a rustls::Error> {
+    if let Some(found) = error.downcast_ref() {
+        return Some(found);
     }
     // The source of such an error is the source of what is in it.
     let inner = error.downcast_ref().and_then(io::Error::get_ref);
     match inner {
-        Some(inner) => certificate(inner),
-        None => certificate(error.source()?),
+        Some(inner) => tls(inner),
+        None => tls(error.source()?),
     }
 }

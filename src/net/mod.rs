@@ -121,6 +121,8 @@ impl Client {
             let mut builder = client
                 .request(request.method.clone(), url.clone())
                 .headers(request.headers.clone());
+            // Digests are those of the bytes as they are stored.
+            builder = builder.header(header::ACCEPT_ENCODING, "identity");
             if let Some(accept) = request.accept {
                 builder = builder.header(header::ACCEPT, accept);
             }

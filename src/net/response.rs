@@ -61,6 +61,19 @@ impl Response {
         self.inner.url()
     }
 
+    /// The error for bytes that are not what they should be, where the server
+    /// encoded them although no encoding was asked for.
+    pub fn encoded(&self) -> Option<Error> {
+        let encoding = self.header(header::CONTENT_ENCODING)?;
+        let encoding = encoding.trim();
+        (!encoding.is_empty() && !encoding.eq_ignore_ascii_case("identity")).then(|| {
+            Error::Encoded {
+                host: self.host(),
+                encoding: encoding.escape_debug().to_string(),
+            }
+        })
+    }
+
     /// `host[:port]` that sent it.
     pub fn host(&self) -> String {
         host_and_port(self.url())

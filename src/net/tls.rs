@@ -1,19 +1,26 @@
 //! How clients are built.
 
+use std::fs::File;
+use std::io::{self, Read};
 use std::path::Path;
 use std::sync::Arc;
 
 use reqwest::{Client, ClientBuilder};
 use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
+use rustls::client::verify_server_name;
 use rustls::crypto::{CryptoProvider, ring, verify_tls12_signature, verify_tls13_signature};
 use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer, ServerName, UnixTime};
-use rustls::{ClientConfig, DigitallySignedStruct, RootCertStore, SignatureScheme};
+use rustls::server::ParsedCertificate;
+use rustls::{
+    CertificateError, ClientConfig, DigitallySignedStruct, RootCertStore, SignatureScheme,
+};
 use rustls_platform_verifier::Verifier;
 use zeroize::Zeroizing;
 
 use super::{Access, Certificate, Error, Options};
 use crate::file::{Links, read_regular};
+use crate::text::without_bom;
 
 /// Of a file of certificates or a key, in bytes.
 const MAX_PEM: u64 = 16 << 20;
@@ -50,8 +57,12 @@ pub(super) fn client(trust: Trust, options: &Options, access: &Access) -> Result
             for file in &access.ca {
                 roots.extend(certificates(file)?);
             }
+            let listed = roots.clone();
             let verifier = Verifier::new_with_extra_roots(roots, provider.clone());
-            Arc::new(verifier.map_err(Error::setup)?)
+            Arc::new(Authorities {
+                verifier: verifier.map_err(Error::setup)?,
+                listed,
+            })
         }
     };
     https(options, access, (provider, verifier))
@@ -70,7 +81,8 @@ fn https(
     let mut config = match &access.client_cert {
         None => config.with_no_client_auth(),
         Some(Certificate { chain, key }) => {
-            let secret = PrivateKeyDer::from_pem_slice(&Zeroizing::new(read_pem(key)?))
+            let text = Zeroizing::new(read_pem(key)?);
+            let secret = PrivateKeyDer::from_pem_slice(without_bom(&text))
                 .map_err(|error| Error::certificate(key, error))?;
             config
                 .with_client_auth_cert(certificates(chain)?, secret)
@@ -102,7 +114,7 @@ fn provider() -> Arc<CryptoProvider> {
 /// The certificates of a PEM file, which has at least one.
 fn certificates(file: &Path) -> Result<Vec<CertificateDer<'static>>, Error> {
     let pem = read_pem(file)?;
-    let found: Vec<_> = CertificateDer::pem_slice_iter(&pem)
+    let found: Vec<_> = CertificateDer::pem_slice_iter(without_bom(&pem))
         .collect::<Result<_, _>>()
         .map_err(|error| Error::certificate(file, error))?;
     match found.is_empty() {
@@ -124,6 +136,65 @@ fn builder(options: &Options) -> ClientBuilder {
         .retry(reqwest::retry::never())
         .connect_timeout(options.connect_timeout)
         .read_timeout(options.idle_timeout)
+}
+
+/// Takes what the authorities vouch for, and a certificate that the operator
+/// listed himself: one made with `openssl req -x509` is its own authority, and
+/// servers show it as their own.
+#[derive(Debug)]
+struct Authorities {
+    verifier: Verifier,
+    listed: Vec<CertificateDer<'static>>,
+}
+
+impl ServerCertVerifier for Authorities {
+    fn verify_server_cert(
+        &self,
+        end_entity: &CertificateDer<'_>,
+        intermediates: &[CertificateDer<'_>],
+        name: &ServerName<'_>,
+        ocsp: &[u8],
+        now: UnixTime,
+    ) -> Result<ServerCertVerified, rustls::Error> {
+        let verified = self
+            .verifier
+            .verify_server_cert(end_entity, intermediates, name, ocsp, now);
+        match verified {
+            // That an authority is no server has no variant of its own; the
+            // time of validity was checked before, and has.
+            Err(rustls::Error::InvalidCertificate(CertificateError::Other(_)))
+                if self.listed.iter().any(|one| one == end_entity) =>
+            {
+                verify_server_name(&ParsedCertificate::try_from(end_entity)?, name)?;
+                Ok(ServerCertVerified::assertion())
+            }
+            verified => verified,
+        }
+    }
+
+    fn verify_tls12_signature(
+        &self,
+        message: &[u8],
+        certificate: &CertificateDer<'_>,
+        signature: &DigitallySignedStruct,
+    ) -> Result<HandshakeSignatureValid, rustls::Error> {
+        let verifier = &self.verifier;
+        verifier.verify_tls12_signature(message, certificate, signature)
+    }
+
+    fn verify_tls13_signature(
+        &self,
+        message: &[u8],
+        certificate: &CertificateDer<'_>,
+        signature: &DigitallySignedStruct,
+    ) -> Result<HandshakeSignatureValid, rustls::Error> {
+        let verifier = &self.verifier;
+        verifier.verify_tls13_signature(message, certificate, signature)
+    }
+
+    fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
+        self.verifier.supported_verify_schemes()
+    }
 }
 
 /// Takes any certificate; its signatures are still checked.

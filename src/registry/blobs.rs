@@ -15,19 +15,23 @@ impl Remote<'_> {
 
     async fn small_blob_once(&self, descriptor: &Descriptor, what: &str) -> Result<Bytes, Error> {
         let response = self.open_blob(descriptor, "a blob", None).await?;
+        let encoded = response.encoded();
         let mut stream = response.body(&self.transfer.meter);
         let mut verifier = Verifier::new(expectation(descriptor));
         let mut body = Vec::new();
         while let Some(chunk) = stream.next().await? {
             // Stops at the first byte too many, which is before the limit.
-            let checked = verifier.update(&chunk);
-            checked.map_err(|mismatch| Error::mismatch(what, mismatch))?;
+            if let Err(mismatch) = verifier.update(&chunk) {
+                return Err(encoded.map_or_else(|| Error::mismatch(what, mismatch), Error::Net));
+            }
             body.extend_from_slice(&chunk);
         }
-        verifier
-            .finish()
-            .map_err(|mismatch| Error::mismatch(what, mismatch))?;
-        Ok(body.into())
+        match verifier.finish() {
+            Ok(_) => Ok(body.into()),
+            Err(mismatch) => {
+                Err(encoded.map_or_else(|| Error::mismatch(what, mismatch), Error::Net))
+            }
+        }
     }
 
     /// Asks for a blob, or for the rest of it. Answers with a 200, or with a

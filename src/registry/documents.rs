@@ -86,9 +86,13 @@ impl Remote<'_> {
     }
 
     async fn read_document(&self, response: Response) -> Result<Bytes, Error> {
+        let encoded = response.encoded();
         let served_as = response.headers().get(header::CONTENT_TYPE).cloned();
         let meter = &self.transfer.meter;
         let bytes = response.bytes(MAX_MANIFEST_BYTES, MANIFEST, meter).await?;
+        if let (Some(error), Err(_)) = (encoded, Document::parse(&bytes)) {
+            return Err(error.into());
+        }
         // One that does not parse is refused where it is used, after its digest is checked.
         if let (Some(kind), Ok(document)) = (&served_as, Document::parse(&bytes)) {
             document.served_as(kind.to_str().unwrap_or_default())?;

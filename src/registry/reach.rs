@@ -1,5 +1,7 @@
 //! Whether a registry answers at all.
 
+use std::collections::BTreeSet;
+
 use http::{Method, header};
 use jiff::Timestamp;
 use jiff::fmt::rfc2822;
@@ -19,8 +21,22 @@ pub struct Reached {
 }
 
 impl Client {
-    /// Asks the `/v2/` of a registry (`host[:port]`); any answer will do, also
-    /// that a login is needed.
+    /// The mirrors (`host[:port]`) that may be asked in place of these
+    /// registries, and those that are configured for other registries.
+    pub fn mirrors_of<'a>(&self, registries: impl Iterator<Item = &'a String>) -> Vec<String> {
+        let mirrors = &self.options.mirrors;
+        let asked = registries.flat_map(|registry| {
+            let hosts = mirrors.of(registry).unwrap_or_default().into_iter();
+            hosts.filter(|host| !host.is(registry))
+        });
+        let configured = mirrors.all();
+        let names = asked.chain(configured);
+        let names: BTreeSet<String> = names.map(|host| host.host.as_str().to_owned()).collect();
+        names.into_iter().collect()
+    }
+
+    /// Asks the `/v2/` of a registry or mirror (`host[:port]`); any answer will
+    /// do, also that a login is needed.
     ///
     /// # Errors
     ///

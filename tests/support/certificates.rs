@@ -30,6 +30,15 @@ impl Certificates {
         Certificates { dir }
     }
 
+    /// A server (localhost) whose certificate is its own authority.
+    pub fn self_signed() -> Self {
+        let dir = TempDir::new().expect("a temporary directory");
+        let own = "req -x509 -days 2 -subj /CN=localhost -keyout server.key -out server.pem";
+        let names = "-addext subjectAltName=DNS:localhost";
+        openssl(dir.path(), &format!("{own} {names} {KEY}"));
+        Certificates { dir }
+    }
+
     /// The PEM file of the authority.
     pub fn authority(&self) -> PathBuf {
         self.file("ca.pem")

@@ -56,10 +56,33 @@ impl FetchError {
                     "try again; if it persists, check that `{host}` is up and reachable from here"
                 )
             }
+            Error::PlainHttp { host } => match &self.reference {
+                Reference::Oci(_) => format!(
+                    "if the network between here and `{host}` is trusted, allow it in config.toml: \
+                     `plain_http = [\"{host}\"]` under `[registry]` (a mirror has a `plain_http` \
+                     of its own)"
+                ),
+                _ => "only registries can be spoken to without TLS (`plain_http`); \
+                      serve the file with TLS"
+                    .to_owned(),
+            },
+            Error::Encoded { host, encoding } => format!(
+                "nothing was installed; turn the encoding `{encoding}` off at `{host}` or at the \
+                 proxy before it"
+            ),
             Error::Broken { .. } => "try again; nothing was installed".to_owned(),
             Error::Refused { status, host, .. } => match *status {
                 StatusCode::NOT_FOUND | StatusCode::GONE => match &self.reference {
-                    Reference::Oci(_) => "check repository and tag".to_owned(),
+                    Reference::Oci(oci) => match self.kind.credentials() {
+                        Some(source) => format!(
+                            "check repository and tag; the credentials from {source} were shown, \
+                             and may not open it"
+                        ),
+                        None => format!(
+                            "check repository and tag; if it is private, run `wassette login {}`",
+                            oci.registry()
+                        ),
+                    },
                     _ => "check the address".to_owned(),
                 },
                 StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN => self.login_hint(host),

@@ -23,6 +23,8 @@ use crate::digest::{Digest, Expected, Mismatch};
 use bounded::Bounded;
 pub use error::UnpackError;
 
+/// What WebAssembly starts with.
+const WASM: [u8; 4] = *b"\0asm";
 /// How much is read at a time.
 const CHUNK: usize = 64 * 1024;
 /// An archive may be larger than the component in it by this much, in bytes:
@@ -64,12 +66,26 @@ impl Unpack {
         // `Read` is behind a pointer, not a type parameter: the calls are few and large.
         let counted = bounded::Counted::new(packed);
         let seen = counted.seen();
+        let (start, counted) = peek(counted).map_err(unreadable)?;
         let stream: Box<dyn Read + '_> = match self.packing {
+            // Some tools name a type without looking at the bytes.
+            _ if start == WASM => Box::new(counted),
             Packing::None => Box::new(counted),
             Packing::Gzip => Box::new(MultiGzDecoder::new(counted)),
             Packing::Zstd => Box::new(zstd::Frames::new(counted)),
         };
-        let limit = match self.form {
+        let (start, stream) = peek(stream).map_err(unreadable)?;
+        let form = match start == WASM {
+            true => Form::Component,
+            false => self.form,
+        };
+        if form != self.form {
+            tracing::warn!(
+                "the layer is WebAssembly, and not the archive that its media type names; publish \
+                 it as `application/wasm`"
+            );
+        }
+        let limit = match form {
             Form::Component => self.limit,
             Form::Archive => self.limit.saturating_add(ARCHIVE_ALLOWANCE),
         };
@@ -78,7 +94,7 @@ impl Unpack {
             limit: self.limit,
             ..Expected::default()
         };
-        let staged = match self.form {
+        let staged = match form {
             Form::Component => {
                 let mut staged = StagedFile::create(target, expected).map_err(Stopped::Disk)?;
                 copy(&mut stream, &mut staged)?;
@@ -96,6 +112,22 @@ impl Unpack {
             _ => staged.finish(),
         }
     }
+}
+
+/// Looks at the first bytes of a stream, which are read again.
+fn peek<R: Read>(mut stream: R) -> io::Result<([u8; 4], impl Read)> {
+    let mut start = [0; 4];
+    let mut seen = 0;
+    while seen < start.len() {
+        match stream.read(&mut start[seen..]) {
+            Ok(0) => break,
+            Ok(n) => seen += n,
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+            Err(error) => return Err(error),
+        }
+    }
+    let again = io::Cursor::new(start).take(seen as u64);
+    Ok((start, again.chain(stream)))
 }
 
 /// Copies all of `from` into the file.

@@ -1,5 +1,6 @@
 //! The variable `WASSETTE_REGISTRY_AUTH`: `host[:port]:user:secret`, several
-//! separated by commas.
+//! separated by commas. What follows a comma and is no entry is the rest of the
+//! password before it.
 
 use super::{Credential, Secret, Wanted, canonical_host};
 
@@ -17,30 +18,61 @@ pub(super) struct Entry<'a> {
 /// their number alone: whatever else they hold may be secret.
 pub(super) fn find(text: &Secret, wanted: Wanted<'_>) -> Option<Credential> {
     let registry = canonical_host(wanted.registry);
-    for (number, entry) in entries(text.expose()).enumerate() {
-        let Some(entry) = entry else {
+    for (number, piece) in entries(text.expose()).into_iter().enumerate() {
+        let number = number + 1;
+        let Some(entry) = piece.entry else {
             tracing::warn!(
-                "entry {} of {VARIABLE} is not of the form `host[:port]:user:secret`",
-                number + 1
+                "entry {number} of {VARIABLE} is not of the form `host[:port]:user:secret`"
             );
             continue;
         };
-        if canonical_host(&entry.registry) == registry {
-            return Some(Credential::Password {
-                username: entry.username.to_owned(),
-                secret: entry.secret,
-            });
+        if canonical_host(&entry.registry) != registry {
+            continue;
         }
+        if piece.has_comma {
+            tracing::warn!(
+                "what follows the comma in entry {number} of {VARIABLE} is taken for the rest of \
+                 its password: it is not of the form `host[:port]:user:secret`"
+            );
+        }
+        return Some(Credential::Password {
+            username: entry.username.to_owned(),
+            secret: entry.secret,
+        });
     }
     None
 }
 
-/// The entries in their order; none for one that is not of the form.
-pub(super) fn entries(text: &str) -> impl Iterator<Item = Option<Entry<'_>>> {
-    text.split(',')
-        .map(str::trim)
-        .filter(|entry| !entry.is_empty())
-        .map(entry)
+/// A part of the variable that stands for one registry.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) struct Piece<'a> {
+    /// None where it is not of the form.
+    pub entry: Option<Entry<'a>>,
+    /// Whether its password has a comma in it.
+    pub has_comma: bool,
+}
+
+/// The entries in their order.
+pub(super) fn entries(text: &str) -> Vec<Piece<'_>> {
+    let mut found: Vec<(usize, usize, bool)> = Vec::new();
+    let mut start = 0;
+    for part in text.split(',') {
+        let end = start + part.len();
+        let is_entry = entry(part.trim()).is_some();
+        match found.last_mut() {
+            _ if part.trim().is_empty() => {}
+            Some(last) if !is_entry && entry(text[last.0..last.1].trim()).is_some() => {
+                (last.1, last.2) = (end, true);
+            }
+            _ => found.push((start, end, false)),
+        }
+        start = end + 1;
+    }
+    let piece = |(start, end, has_comma): (usize, usize, bool)| Piece {
+        entry: entry(text[start..end].trim()),
+        has_comma,
+    };
+    found.into_iter().map(piece).collect()
 }
 
 fn entry(text: &str) -> Option<Entry<'_>> {

@@ -6,7 +6,7 @@ use std::time::Duration;
 use proptest::prelude::*;
 use tempfile::TempDir;
 
-use super::environment::{Entry, entries};
+use super::environment::{Entry, Piece, entries};
 use super::*;
 use crate::registry::Login;
 
@@ -40,13 +40,17 @@ fn the_variable_has_hosts_ports_users_and_secrets() {
         ("[::1]:u:s", "[::1]", "u", "s"),
         (" r:u:s ,", "r", "u", "s"),
     ] {
-        let parsed: Vec<_> = entries(text).collect();
+        let parsed = entries(text);
         let expected = Entry {
             registry: registry.into(),
             username,
             secret: secret.into(),
         };
-        assert_eq!(parsed, [Some(expected)], "{text}");
+        let expected = Piece {
+            entry: Some(expected),
+            has_comma: false,
+        };
+        assert_eq!(parsed, [expected], "{text}");
     }
     for text in [
         "ghcr.io",
@@ -58,9 +62,42 @@ fn the_variable_has_hosts_ports_users_and_secrets() {
         "[::1",
         ":u:s",
     ] {
-        assert_eq!(entries(text).collect::<Vec<_>>(), [None], "{text}");
+        let unreadable = Piece {
+            entry: None,
+            has_comma: false,
+        };
+        assert_eq!(entries(text), [unreadable], "{text}");
     }
-    assert_eq!(entries("a:u:1,,b:u:2, broken").count(), 3);
+    assert_eq!(entries("broken, a:u:1,,b:u:2,").len(), 3);
+}
+
+#[test]
+fn a_password_may_have_commas() {
+    for (text, first) in [
+        ("r:bob:p,w", "p,w"),
+        ("r:bob:p, w", "p, w"),
+        ("r:bob:p,w:x", "p,w:x"),
+        ("r:bob:p,,w", "p,,w"),
+        ("r:bob:p,w,s:ann:q", "p,w"),
+        ("s:ann:q,r:bob:p,w", "p,w"),
+    ] {
+        let text = Secret::from(text);
+        let find = |registry| environment::find(&text, wanted(registry, "x"));
+        assert_eq!(find("r"), Some(password("bob", first)), "{text:?}");
+        let other = text.expose().contains("ann").then(|| password("ann", "q"));
+        assert_eq!(find("s"), other);
+    }
+}
+
+#[test]
+fn a_byte_order_mark_and_line_ends_of_windows_do_no_harm() {
+    let dir = TempDir::new().expect("a directory");
+    let path = dir.path().join("config.json");
+    let text = "\u{feff}{\r\n\"auths\": {\"r\": {\"auth\": \"dTpz\"}}\r\n}\r\n";
+    fs::write(&path, text).expect("written");
+    let config = docker::Config::read(&path).expect("read");
+    let entry = config.entry(wanted("r", "x")).expect("an entry");
+    assert_eq!(entry.credential(), Some(password("u", "s")));
 }
 
 #[test]
@@ -76,7 +113,7 @@ fn the_first_entry_of_a_registry_counts() {
 proptest! {
     #[test]
     fn no_variable_panics(text in any::<String>()) {
-        let _ = entries(&text).count();
+        let _ = entries(&text);
     }
 
     #[test]

@@ -171,14 +171,18 @@ impl Mirrors {
     /// When its own `hosts.toml` cannot be read.
     pub(super) fn named(&self, name: &str) -> Result<Host, InvalidHosts> {
         let own = self.of(name)?;
-        let listed = self.hosts.values().flatten().cloned();
-        let in_files = self.certs_dir.iter();
-        let in_files = in_files.flat_map(|certs_dir| containerd::mirrors(certs_dir));
         let described = |host: &Host| {
             host.is(name) && (host.plain_http.is_some() || host.access != Access::default())
         };
-        let mut all = own.into_iter().chain(listed).chain(in_files);
+        let mut all = own.into_iter().chain(self.all());
         Ok(all.find(described).unwrap_or_else(|| Host::upstream(name)))
+    }
+
+    /// Every host that is configured for any registry.
+    pub(super) fn all(&self) -> impl Iterator<Item = Host> {
+        let listed = self.hosts.values().flatten().cloned();
+        let in_files = self.certs_dir.iter();
+        listed.chain(in_files.flat_map(|certs_dir| containerd::mirrors(certs_dir)))
     }
 
     fn listed(&self, registry: &str) -> Option<&[Host]> {

@@ -43,6 +43,13 @@ fn parse_file(text: &str) -> Result<Vec<Host>, InvalidHosts> {
 }
 
 #[test]
+fn a_byte_order_mark_and_line_ends_of_windows_do_no_harm() {
+    let text = "\u{feff}server = \"https://r.lan\"\r\n[host.\"https://m.lan\"]\r\n";
+    let hosts = parse_file(text).expect("a file");
+    assert_eq!(names(&hosts), ["m.lan", "r.lan"]);
+}
+
+#[test]
 fn every_key_of_the_configuration_is_read() {
     let mut mirrors = configured(
         r#"

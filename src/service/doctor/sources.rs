@@ -39,7 +39,8 @@ impl Service {
         findings
     }
 
-    /// Asks the registries of what is installed and those that have mirrors.
+    /// Asks the registries of what is installed, those that have mirrors, and
+    /// the mirrors.
     pub(super) async fn check_registries(
         &self,
         installed: &[Metadata],
@@ -68,6 +69,8 @@ impl Service {
                 registries.insert(oci.registry().to_owned());
             }
         }
+        let mirrors = self.installer.fetcher.registries().mirrors_of(registries.iter());
+        registries.extend(mirrors);
         registries
     }
 

@@ -15,4 +15,5 @@ mod oci_faults;
 mod reach;
 mod resume;
 mod retries;
+mod tolerant;
 mod words;
