@@ -5,7 +5,6 @@ use std::collections::BTreeSet;
 use std::time::Duration;
 
 use bytes::Bytes;
-use serde::Deserialize;
 
 use super::content::{Assembler, Content};
 use super::error::Failed;
@@ -105,24 +104,6 @@ pub(super) fn document(digest: Digest, bytes: &Bytes, document: &Document) -> Ke
     KeptBlob {
         digest,
         bytes: bytes.clone(),
-        media_type: Some(media_type(bytes, document)),
+        media_type: Some(document.media_type().to_owned()),
     }
-}
-
-/// What a document calls itself, or what it is where it does not say.
-fn media_type(bytes: &[u8], document: &Document) -> String {
-    #[derive(Deserialize)]
-    #[serde(rename_all = "camelCase")]
-    struct Named {
-        media_type: Option<String>,
-    }
-    let named: Option<Named> = serde_json::from_slice(bytes).ok();
-    let usual = match document {
-        Document::Manifest(_) => "application/vnd.oci.image.manifest.v1+json",
-        Document::Index(_) => "application/vnd.oci.image.index.v1+json",
-    };
-    let named = named.and_then(|named| named.media_type);
-    let named = named.as_deref().unwrap_or(usual);
-    // Parameters say nothing here, and could be of any length.
-    named.split(';').next().unwrap_or(usual).trim().to_owned()
 }

@@ -9,30 +9,42 @@ use tokio::sync::OnceCell;
 use super::tls::{self, Trust};
 use super::{Access, Error, Options};
 
-type Key = (Access, Trust);
+/// What tells one client from another.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub(super) struct Kind {
+    pub access: Access,
+    pub trust: Trust,
+    pub direction: Direction,
+}
+
+/// Where most of the bytes go.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub(super) enum Direction {
+    Down,
+    /// The server is silent while it receives, for as long as that takes.
+    Up,
+}
 
 /// One client for each way of access and trust, made at first use.
 #[derive(Default)]
 pub(super) struct Clients {
-    made: Mutex<HashMap<Key, Arc<OnceCell<Client>>>>,
+    made: Mutex<HashMap<Kind, Arc<OnceCell<Client>>>>,
 }
 
 impl Clients {
-    pub async fn get(
-        &self,
-        access: &Access,
-        trust: Trust,
-        options: &Options,
-    ) -> Result<Client, Error> {
+    pub async fn get(&self, kind: Kind, options: &Options) -> Result<Client, Error> {
         let cell = {
             // The map is whole between any two statements.
             let mut made = self.made.lock().unwrap_or_else(PoisonError::into_inner);
-            made.entry((access.clone(), trust)).or_default().clone()
+            made.entry(kind.clone()).or_default().clone()
         };
         let build = || async move {
-            let (access, options) = (access.clone(), options.clone());
+            let mut options = options.clone();
+            if kind.direction == Direction::Up {
+                options.idle_timeout = options.transfer_timeout;
+            }
             // Reads and parses a hundred certificates.
-            tokio::task::spawn_blocking(move || tls::client(trust, &options, &access))
+            tokio::task::spawn_blocking(move || tls::client(kind.trust, &options, &kind.access))
                 .await
                 .map_err(Error::setup)?
         };

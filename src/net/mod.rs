@@ -38,7 +38,7 @@ pub(crate) use response::Response;
 pub(crate) use retry::{Retry, RetryBudget, RetryMode};
 
 use crate::reference::is_loopback;
-use clients::Clients;
+use clients::{Clients, Kind};
 use request::Sent;
 use response::Pace;
 use tls::Trust;
@@ -117,7 +117,12 @@ impl Client {
         let mut access = &request.access;
         for _ in 0..=MAX_REDIRECTS {
             let options = self.options_for(access);
-            let client = self.clients.get(access, self.trust(&url), &options).await?;
+            let kind = Kind {
+                access: access.clone(),
+                trust: self.trust(&url),
+                direction: request.direction(),
+            };
+            let client = self.clients.get(kind, &options).await?;
             let mut builder = client
                 .request(request.method.clone(), url.clone())
                 .headers(request.headers.clone());
@@ -130,7 +135,7 @@ impl Client {
                 builder = builder.header(header::AUTHORIZATION, value.clone());
             }
             if let Some(payload) = &request.payload {
-                builder = payload.attach(builder);
+                builder = payload.attach(builder).await?;
             }
             meter.count_request(&url);
             let response = exchange(&request.method, &url, (builder, &options)).await?;

@@ -1,14 +1,22 @@
 //! What is sent.
 
+use std::path::PathBuf;
+
 use base64::Engine;
 use base64::prelude::BASE64_STANDARD;
 use bytes::Bytes;
 use http::{HeaderMap, HeaderValue, Method, header};
 use reqwest::RequestBuilder;
+use tokio::io::{AsyncReadExt, AsyncSeekExt};
+use tokio_util::io::ReaderStream;
 use url::Url;
 
-use super::{Access, RetryMode};
+use super::clients::Direction;
+use super::{Access, Error, RetryMode};
 use crate::secret::Secret;
+
+/// How much of a file is read at a time.
+const CHUNK: usize = 256 * 1024;
 
 /// One request; redirects are followed.
 pub(crate) struct Request {
@@ -41,10 +49,30 @@ impl Request {
     }
 }
 
+impl Request {
+    pub(super) fn direction(&self) -> Direction {
+        match self.payload {
+            Some(Payload::Bytes { .. } | Payload::File { .. }) => Direction::Up,
+            Some(Payload::Form(_)) | None => Direction::Down,
+        }
+    }
+}
+
 /// The body of a request.
 #[derive(Clone)]
 pub(crate) enum Payload {
     Form(Form),
+    Bytes {
+        bytes: Bytes,
+        media_type: HeaderValue,
+    },
+    /// `length` bytes of a file, read while they are sent.
+    File {
+        path: PathBuf,
+        /// Where the first of them stands in the file.
+        from: u64,
+        length: u64,
+    },
 }
 
 /// A body in the form of `application/x-www-form-urlencoded`.
@@ -56,18 +84,36 @@ pub(crate) struct Form {
 }
 
 impl Payload {
-    pub(super) fn attach(&self, builder: RequestBuilder) -> RequestBuilder {
-        match self {
+    pub(super) async fn attach(&self, builder: RequestBuilder) -> Result<RequestBuilder, Error> {
+        Ok(match self {
             Payload::Form(form) => builder
                 .header(header::CONTENT_TYPE, "application/x-www-form-urlencoded")
                 .body(form.body.clone()),
-        }
+            Payload::Bytes { bytes, media_type } => builder
+                .header(header::CONTENT_TYPE, media_type.clone())
+                .body(bytes.clone()),
+            Payload::File { path, from, length } => {
+                let unreadable = |source| Error::Payload {
+                    path: path.clone(),
+                    source,
+                };
+                let mut file = tokio::fs::File::open(path).await.map_err(unreadable)?;
+                let at = std::io::SeekFrom::Start(*from);
+                file.seek(at).await.map_err(unreadable)?;
+                let stream = ReaderStream::with_capacity(file.take(*length), CHUNK);
+                builder
+                    .header(header::CONTENT_TYPE, "application/octet-stream")
+                    .header(header::CONTENT_LENGTH, *length)
+                    .body(reqwest::Body::wrap_stream(stream))
+            }
+        })
     }
 
     /// Why a redirect of a request with this body is not followed.
     pub(super) fn why_it_stays(&self) -> &'static str {
         match self {
             Payload::Form(_) => "it would carry secrets along",
+            Payload::Bytes { .. } | Payload::File { .. } => "it would carry the upload along",
         }
     }
 }

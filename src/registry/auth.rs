@@ -82,6 +82,15 @@ pub(super) struct Answer {
 }
 
 impl Answer {
+    /// Of a host that was shown nothing.
+    pub fn of_stranger(response: Response) -> Self {
+        Answer {
+            response,
+            authorization: None,
+            credentials: None,
+        }
+    }
+
     /// The error for a status that is not a success. `what` was refused, for
     /// messages.
     pub async fn refused(self, what: &'static str) -> Error {

@@ -8,7 +8,8 @@ use std::collections::BTreeMap;
 
 use serde::Deserialize;
 
-use super::media_type::DocumentKind;
+use super::media_type::{self, DocumentKind};
+use super::referrers::Referrer;
 use crate::digest::Digest;
 
 /// Container images have at most 127; artifacts have a few.
@@ -41,6 +42,7 @@ pub(crate) enum Document {
 
 #[derive(Debug)]
 pub(crate) struct Manifest {
+    about: About,
     pub config: Option<Descriptor>,
     pub layers: Vec<Descriptor>,
     pub annotations: BTreeMap<String, String>,
@@ -48,7 +50,17 @@ pub(crate) struct Manifest {
 
 #[derive(Debug)]
 pub(crate) struct Index {
+    about: About,
     pub manifests: Vec<Descriptor>,
+}
+
+/// What manifests and indexes say of themselves alike.
+#[derive(Debug)]
+struct About {
+    media_type: Option<String>,
+    artifact_type: Option<String>,
+    /// The manifest that this one is about.
+    subject: Option<Digest>,
 }
 
 impl Document {
@@ -64,6 +76,8 @@ impl Document {
             layers: Option<Vec<Descriptor>>,
             manifests: Option<Vec<Descriptor>>,
             annotations: Option<BTreeMap<String, String>>,
+            artifact_type: Option<String>,
+            subject: Option<serde_json::Value>,
         }
         let raw: Raw = serde_json::from_slice(bytes).map_err(InvalidManifest::Json)?;
         if raw.schema_version != 2 {
@@ -74,16 +88,22 @@ impl Document {
         }
         let declared = raw.media_type.as_deref().map(DocumentKind::of);
         let fits = |kind| declared.is_none_or(|declared| declared == kind);
+        let about = About {
+            media_type: raw.media_type.clone(),
+            artifact_type: raw.artifact_type,
+            subject: raw.subject.as_ref().and_then(digest_of),
+        };
         let document = match (raw.layers, raw.manifests) {
             // Two readers could take one document for two different things.
             (Some(_), Some(_)) => return Err(InvalidManifest::Ambiguous),
             (Some(layers), None) if fits(DocumentKind::Manifest) => Document::Manifest(Manifest {
+                about,
                 config: raw.config,
                 layers,
                 annotations: raw.annotations.unwrap_or_default(),
             }),
             (None, Some(manifests)) if fits(DocumentKind::Index) => {
-                Document::Index(Index { manifests })
+                Document::Index(Index { about, manifests })
             }
             (None, None) => return Err(InvalidManifest::Neither),
             _ => {
@@ -96,7 +116,59 @@ impl Document {
     }
 }
 
+/// The digest in a descriptor. One that cannot be read is of no use to us, and
+/// no reason to refuse the manifest.
+fn digest_of(descriptor: &serde_json::Value) -> Option<Digest> {
+    descriptor.get("digest")?.as_str()?.parse().ok()
+}
+
 impl Document {
+    fn about(&self) -> &About {
+        match self {
+            Document::Manifest(manifest) => &manifest.about,
+            Document::Index(index) => &index.about,
+        }
+    }
+
+    /// What it calls itself, or what it is where it does not say.
+    pub fn media_type(&self) -> &str {
+        let usual = match self {
+            Document::Manifest(_) => media_type::MANIFEST,
+            Document::Index(_) => media_type::INDEX,
+        };
+        let named = self.about().media_type.as_deref();
+        // Parameters say nothing here, and could be of any length.
+        named
+            .unwrap_or(usual)
+            .split(';')
+            .next()
+            .unwrap_or(usual)
+            .trim()
+    }
+
+    /// The manifest that this one is about.
+    pub fn subject(&self) -> Option<Digest> {
+        self.about().subject
+    }
+
+    /// Its entry in a list of referrers, by its own digest and size.
+    pub fn as_referrer(&self, digest: Digest, size: u64) -> Referrer {
+        let (config, annotations) = match self {
+            Document::Manifest(manifest) => {
+                (manifest.config.as_ref(), manifest.annotations.clone())
+            }
+            Document::Index(_) => (None, BTreeMap::new()),
+        };
+        let artifact_type = self.about().artifact_type.clone();
+        Referrer {
+            media_type: self.media_type().to_owned(),
+            digest,
+            size,
+            artifact_type: artifact_type.or_else(|| Some(config?.media_type.clone())),
+            annotations,
+        }
+    }
+
     /// Refuses a document that was served as another kind: readers that go by
     /// the header would see something else than this one.
     pub fn served_as(&self, content_type: &str) -> Result<(), InvalidManifest> {

@@ -10,7 +10,7 @@ use crate::net::{Request, Response, RetryMode};
 
 /// What registries themselves allow at most.
 pub(crate) const MAX_MANIFEST_BYTES: usize = 4 * 1024 * 1024;
-const DIGEST_HEADER: &str = "docker-content-digest";
+pub(super) const DIGEST_HEADER: &str = "docker-content-digest";
 /// How a manifest is called in messages.
 pub(crate) const MANIFEST: &str = "the OCI manifest";
 

@@ -58,6 +58,16 @@ impl Endpoint {
         Ok(endpoints)
     }
 
+    /// The registry itself, which alone is written to.
+    pub fn upstream(reference: &OciReference, client: &Client) -> Result<Self, Error> {
+        let host = client.options.mirrors.named(reference.registry())?;
+        let endpoint = Endpoint::of(reference, host, &client.http)?;
+        Ok(Endpoint {
+            retry: RetryMode::Repeat,
+            ..endpoint
+        })
+    }
+
     fn of(reference: &OciReference, host: Host, http: &net::Client) -> Result<Self, Error> {
         let registry = reference.registry();
         let role = match host.is(registry) {

@@ -3,7 +3,7 @@
 use super::credentials::CredentialSource;
 use super::document::InvalidManifest;
 use super::hosts::{Capability, InvalidHosts};
-use crate::digest::Mismatch;
+use crate::digest::{Digest, Mismatch};
 use crate::net;
 
 /// A registry did not do what it was asked for.
@@ -23,6 +23,11 @@ pub enum Error {
     /// A token server answered with something that is no token.
     #[error("`{host}` gave no token: {reason}")]
     Token { host: String, reason: &'static str },
+    /// A registry answered an upload in a way that makes no sense.
+    #[error("`{host}` does not take the upload: {reason}")]
+    Refusal { host: String, reason: &'static str },
+    #[error("`{host}` accepted the blob {digest}, and does not have it")]
+    Forgotten { host: String, digest: Digest },
     #[error(transparent)]
     Manifest(#[from] InvalidManifest),
     /// `what` differs from its descriptor.

@@ -18,9 +18,12 @@ mod login;
 mod media_type;
 mod reach;
 mod realm;
+mod referrers;
 mod scope;
 mod token;
 mod transfer;
+mod upload;
+mod writer;
 
 use std::io;
 use std::path::PathBuf;
@@ -42,7 +45,10 @@ pub use login::{Checked, Login, LoginError};
 pub(crate) use media_type::DocumentKind;
 pub(crate) use media_type::essence;
 pub use reach::Reached;
+pub use referrers::Referrer;
 pub use transfer::{Transfer, Visibility};
+pub use upload::{BlobContent, BlobUpload, Uploaded};
+pub use writer::Writer;
 
 use crate::digest::{Expected, Verifier};
 use crate::net::{self, Request, Resume, RetryMode};

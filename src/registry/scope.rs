@@ -6,6 +6,9 @@ use std::fmt;
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub(crate) enum Actions {
     Pull,
+    /// Uploading; it includes looking at what is there.
+    Push,
+    Delete,
 }
 
 /// A repository at its host and what is done there, as [token servers][spec]
@@ -22,6 +25,8 @@ impl fmt::Display for Scope {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let actions = match self.actions {
             Actions::Pull => "pull",
+            Actions::Push => "pull,push",
+            Actions::Delete => "pull,delete",
         };
         write!(f, "repository:{}:{actions}", self.repository)
     }

@@ -8,6 +8,7 @@ mod escape;
 mod fetch;
 mod grants;
 mod mcp;
+mod publish;
 mod runtime;
 mod sandbox;
 mod share;

@@ -27,6 +27,7 @@ pub mod owner;
 pub mod processor;
 pub mod program;
 pub mod proxy;
+pub mod pusher;
 pub mod registry;
 pub mod relay;
 #[cfg(unix)]

@@ -37,7 +37,9 @@ impl FetchError {
         match error {
             Error::Net(error) | Error::Denied { error, .. } => self.network_diagnosis(error),
             Error::Challenge { .. } => ("unauthorized", Class::Network),
-            Error::Token { .. } => (self.failed(), Class::Network),
+            Error::Token { .. } | Error::Refusal { .. } | Error::Forgotten { .. } => {
+                (self.failed(), Class::Network)
+            }
             Error::Manifest(_) => ("invalid-manifest", Class::InvalidComponent),
             Error::Mismatch { mismatch, .. } => mismatched(mismatch),
             Error::TooLarge { .. } => ("too-large", Class::InvalidComponent),
@@ -55,6 +57,8 @@ impl FetchError {
                     "try again; if it persists, tell whoever runs `{host}`"
                 ));
             }
+            // Of uploads, which fetching makes none of.
+            Error::Refusal { .. } | Error::Forgotten { .. } => return None,
             Error::Manifest(_) => {
                 "the artifact is damaged; ask its publisher, or try another version"
             }

@@ -1,0 +1,162 @@
+//! Writing to a registry: OCI manifests, tags and what is deleted.
+
+use bytes::Bytes;
+use http::{HeaderMap, HeaderValue, Method, StatusCode};
+
+use super::auth::Answer;
+use super::documents::{DIGEST_HEADER, MANIFEST};
+use super::endpoint::Endpoint;
+use super::scope::Actions;
+use super::{Client, Document, Error, Item, Remote, Transfer};
+use crate::digest::Digest;
+use crate::net::{Payload, Request, RetryMode};
+use crate::reference::OciReference;
+
+/// How a registry says that it lists a manifest among the referrers of its
+/// subject.
+const SUBJECT_HEADER: &str = "oci-subject";
+
+/// A repository of a registry that is written to. Mirrors are never written to.
+pub struct Writer<'a> {
+    client: &'a Client,
+    transfer: &'a Transfer,
+    endpoint: Endpoint,
+}
+
+impl Client {
+    /// The repository of a reference, to write to.
+    ///
+    /// # Errors
+    ///
+    /// When the configuration of the registry's hosts cannot be read.
+    pub fn writer<'a>(
+        &'a self,
+        reference: &OciReference,
+        transfer: &'a Transfer,
+    ) -> Result<Writer<'a>, Error> {
+        Ok(Writer {
+            client: self,
+            transfer,
+            endpoint: Endpoint::upstream(reference, self)?,
+        })
+    }
+}
+
+impl Writer<'_> {
+    pub(super) fn remote(&self) -> Remote<'_> {
+        Remote {
+            client: self.client,
+            transfer: self.transfer,
+            endpoint: &self.endpoint,
+        }
+    }
+
+    pub(super) fn endpoint(&self) -> &Endpoint {
+        &self.endpoint
+    }
+
+    /// `host[:port]` that is written to.
+    pub fn host(&self) -> &str {
+        self.endpoint.authority()
+    }
+
+    /// Stores an OCI manifest or image index under a tag, or under its digest
+    /// where there is none; its blobs must be there. The bytes are stored as
+    /// they are. Where it has a subject, it is then listed among its referrers:
+    /// by the registry, or else by us under the subject's fallback tag.
+    ///
+    /// # Errors
+    ///
+    /// When the document is not valid, the registry refuses it, or stores
+    /// something else.
+    pub async fn put_manifest(&self, bytes: &Bytes, tag: Option<&str>) -> Result<Digest, Error> {
+        let document = Document::parse(bytes)?;
+        let digest = Digest::of(bytes);
+        let name = tag.map_or_else(|| digest.to_string(), str::to_owned);
+        let listed = self
+            .put_document(bytes, document.media_type(), &name)
+            .await?;
+        if let Some(subject) = document.subject()
+            && listed != Some(subject)
+        {
+            let referrer = document.as_referrer(digest, bytes.len() as u64);
+            self.add_to_fallback(subject, referrer).await?;
+        }
+        Ok(digest)
+    }
+
+    /// Stores a document, and returns the subject that the registry says it
+    /// lists it for.
+    pub(super) async fn put_document(
+        &self,
+        bytes: &Bytes,
+        media_type: &str,
+        name: &str,
+    ) -> Result<Option<Digest>, Error> {
+        let media_type = HeaderValue::try_from(media_type).map_err(|_| Error::Refusal {
+            host: self.host().to_owned(),
+            reason: "the media type fits in no header",
+        })?;
+        let payload = Payload::Bytes {
+            bytes: bytes.clone(),
+            media_type,
+        };
+        let item = Item::Manifest(name);
+        let answer = self
+            .write(Method::PUT, &item.path(), Actions::Push, Some(payload))
+            .await?;
+        if !answer.response.status().is_success() {
+            return Err(answer.refused(MANIFEST).await);
+        }
+        let response = answer.response;
+        let stored = response.header(DIGEST_HEADER);
+        match stored.map(str::parse::<Digest>) {
+            Some(Ok(stored)) if stored != Digest::of(bytes) => Err(Error::Refusal {
+                host: self.host().to_owned(),
+                reason: "it stored the OCI manifest under another digest",
+            }),
+            _ => Ok(response
+                .header(SUBJECT_HEADER)
+                .and_then(|text| text.parse().ok())),
+        }
+    }
+
+    /// Deletes a manifest; one that is not there is no error. Tags that name it
+    /// go with it.
+    ///
+    /// # Errors
+    ///
+    /// When the registry refuses it; many do not delete at all.
+    pub async fn delete_manifest(&self, digest: Digest) -> Result<(), Error> {
+        let path = Item::Manifest(&digest.to_string()).path();
+        let answer = self
+            .write(Method::DELETE, &path, Actions::Delete, None)
+            .await?;
+        match answer.response.status() {
+            status if status.is_success() => Ok(()),
+            StatusCode::NOT_FOUND => Ok(()),
+            _ => Err(answer.refused("to delete the OCI manifest").await),
+        }
+    }
+
+    /// One request of a small body, or of none.
+    pub(super) async fn write(
+        &self,
+        method: Method,
+        path: &str,
+        actions: Actions,
+        payload: Option<Payload>,
+    ) -> Result<Answer, Error> {
+        let request = |authorization| Request {
+            authorization,
+            accept: None,
+            access: self.endpoint.access().clone(),
+            retry: RetryMode::Repeat,
+            headers: HeaderMap::new(),
+            payload: payload.clone(),
+            ..Request::new(method.clone(), self.endpoint.at(path))
+        };
+        let auth = &self.client.auth;
+        auth.send(self.remote(), actions, request).await
+    }
+}

@@ -1,0 +1,5 @@
+//! What is written to registries.
+
+mod push;
+mod push_faults;
+mod referrers;
