@@ -18,7 +18,6 @@ use sha2::{Digest as _, Sha256};
 use crate::file::{Links, open_regular};
 
 const PREFIX: &str = "sha256:";
-const HEX_DIGITS: &[u8; 16] = b"0123456789abcdef";
 /// Large enough to amortise system calls, small enough for any stack-shy thread.
 const CHUNK: usize = 256 * 1024;
 
@@ -54,12 +53,7 @@ impl Digest {
 
     /// The 64 hexadecimal digits without the algorithm.
     pub fn hex(&self) -> String {
-        let mut text = String::with_capacity(64);
-        for byte in self.0 {
-            text.push(HEX_DIGITS[usize::from(byte >> 4)] as char);
-            text.push(HEX_DIGITS[usize::from(byte & 15)] as char);
-        }
-        text
+        hex::encode(self.0)
     }
 
     /// `sha256:` and the first twelve digits, for tables.
@@ -88,30 +82,19 @@ impl FromStr for Digest {
             text: text.chars().take(96).collect(),
             reason,
         };
-        let hex = text
+        let digits = text
             .strip_prefix(PREFIX)
-            .ok_or_else(|| invalid("only sha256 is supported"))?
-            .as_bytes();
-        if hex.len() != 64 {
+            .ok_or_else(|| invalid("only sha256 is supported"))?;
+        if digits.len() != 64 {
             return Err(invalid("sha256 has 64 hexadecimal digits"));
         }
         let mut bytes = [0; 32];
-        for (byte, pair) in bytes.iter_mut().zip(hex.chunks_exact(2)) {
-            let (high, low) = (nibble(pair[0]), nibble(pair[1]));
-            let (Some(high), Some(low)) = (high, low) else {
-                return Err(invalid("the digits are 0-9 and a-f, in lower case"));
-            };
-            *byte = high << 4 | low;
+        let decoded = hex::decode_to_slice(digits, &mut bytes);
+        // Two texts of one digest would be two names of one file.
+        if decoded.is_err() || digits.contains(|c: char| c.is_ascii_uppercase()) {
+            return Err(invalid("the digits are 0-9 and a-f, in lower case"));
         }
         Ok(Digest(bytes))
-    }
-}
-
-fn nibble(digit: u8) -> Option<u8> {
-    match digit {
-        b'0'..=b'9' => Some(digit - b'0'),
-        b'a'..=b'f' => Some(digit - b'a' + 10),
-        _ => None,
     }
 }
 

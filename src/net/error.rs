@@ -8,11 +8,9 @@ use std::time::Duration;
 use http::StatusCode;
 use url::Url;
 
+use super::resolver::Unresolved;
 use super::retry::may_pass;
 use super::{Options, host_and_port};
-
-/// In the words of the system's resolver.
-const NO_SUCH_NAME: &str = "Name or service not known";
 
 /// In the words of the HTTP client, when a tunnel is refused.
 const PROXY_LOGIN: &str = "proxy authorization required";
@@ -33,6 +31,13 @@ pub enum Error {
     },
     #[error("cannot reach `{host}`")]
     Unreachable {
+        host: String,
+        #[source]
+        source: Cause,
+    },
+    /// The name of the host, or of the proxy on the way to it, has no address.
+    #[error("cannot reach `{host}`")]
+    UnknownHost {
         host: String,
         #[source]
         source: Cause,
@@ -117,7 +122,7 @@ impl Error {
                 idle: options.idle_timeout,
             };
         }
-        match tls(&error) {
+        match find(&error) {
             Some(rustls::Error::InvalidCertificate(reason)) => {
                 let reason = reason.to_string();
                 return Error::Untrusted { host, reason };
@@ -128,21 +133,19 @@ impl Error {
             }
             _ => {}
         }
+        let unknown = find::<Unresolved>(&error).is_some();
         let source = root(error);
         match source.to_string().ends_with(PROXY_LOGIN) {
             true => Error::ProxyLogin { host },
+            false if unknown => Error::UnknownHost { host, source },
             false => Error::Unreachable { host, source },
         }
     }
 
     /// Whether the request may succeed over another connection.
     pub(super) fn is_of_connection(&self) -> bool {
-        match self {
-            // A name that does not exist is a typo rather than a fault.
-            Error::Unreachable { source, .. } => !source.to_string().contains(NO_SUCH_NAME),
-            Error::Timeout { .. } => true,
-            _ => false,
-        }
+        // A name that is not known is a typo rather than a fault that passes.
+        matches!(self, Error::Unreachable { .. } | Error::Timeout { .. })
     }
 
     /// Whether it is the host that fails, whatever it is asked for.
@@ -150,6 +153,7 @@ impl Error {
         match self {
             Error::Certificate { .. }
             | Error::Unreachable { .. }
+            | Error::UnknownHost { .. }
             | Error::ProxyLogin { .. }
             | Error::Timeout { .. }
             | Error::Stalled { .. }
@@ -231,15 +235,15 @@ fn root(error: reqwest::Error) -> Cause {
     cause.to_string().into()
 }
 
-/// What TLS has against the host, if that is what failed.
-fn tls<'a>(error: &'a (dyn StdError + 'static)) -> Option<&'a rustls::Error> {
+/// The error of a type among the causes of another.
+fn find<'a, E: StdError + 'static>(error: &'a (dyn StdError + 'static)) -> Option<&'a E> {
     if let Some(found) = error.downcast_ref() {
         return Some(found);
     }
     // The source of such an error is the source of what is in it.
     let inner = error.downcast_ref().and_then(io::Error::get_ref);
     match inner {
-        Some(inner) => tls(inner),
-        None => tls(error.source()?),
+        Some(inner) => find(inner),
+        None => find(error.source()?),
     }
 }

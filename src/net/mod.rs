@@ -12,6 +12,7 @@ mod options;
 mod range;
 mod reach;
 mod request;
+mod resolver;
 mod response;
 mod retry;
 #[cfg(test)]

@@ -33,3 +33,14 @@ fn a_redirect_brings_no_credentials() {
     let next = next.expect("followed").expect("an address");
     assert_eq!(next.as_str(), "https://example.org/y");
 }
+
+#[tokio::test]
+async fn a_name_without_an_address_is_not_tried_again() {
+    let client = Client::new(Options::default());
+    let meter = Meter::default();
+    let url = Url::parse("https://no-such-host.invalid/x").expect("an address");
+    let sent = client.send(Request::new(Method::GET, url), &meter).await;
+    let error = sent.err().expect("no such host");
+    assert!(matches!(error, Error::UnknownHost { .. }), "{error:?}");
+    assert_eq!((meter.requests(), meter.retries()), (1, 0));
+}

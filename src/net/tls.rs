@@ -18,6 +18,7 @@ use rustls::{
 use rustls_platform_verifier::Verifier;
 use zeroize::Zeroizing;
 
+use super::resolver::SystemResolver;
 use super::{Access, Certificate, Error, Options};
 use crate::file::{Links, read_regular};
 use crate::text::without_bom;
@@ -130,6 +131,7 @@ fn read_pem(file: &Path) -> Result<Vec<u8>, Error> {
 fn builder(options: &Options) -> ClientBuilder {
     Client::builder()
         .user_agent(USER_AGENT)
+        .dns_resolver(Arc::new(SystemResolver))
         // Followed by hand, to decide what may follow where.
         .redirect(reqwest::redirect::Policy::none())
         // Counted and spaced out by hand.

@@ -44,7 +44,7 @@ impl FetchError {
     pub(super) fn network_hint(&self, error: &Error) -> Option<String> {
         let hint = match error {
             Error::ProxyLogin { .. } => PROXY_HINT.to_owned(),
-            Error::Unreachable { host, .. } => {
+            Error::Unreachable { host, .. } | Error::UnknownHost { host, .. } => {
                 format!("check the name `{host}`, the network and the proxy settings")
             }
             Error::Timeout { host, .. } => format!(

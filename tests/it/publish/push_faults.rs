@@ -213,7 +213,10 @@ impl State {
             }
             Method::GET if self.remembers => {
                 let range = format!("0-{}", self.received.len() - 1);
-                let headers = [(header::LOCATION, "/upload"), (header::RANGE, range.as_str())];
+                let headers = [
+                    (header::LOCATION, "/upload"),
+                    (header::RANGE, range.as_str()),
+                ];
                 (StatusCode::NO_CONTENT, headers).into_response()
             }
             Method::PATCH => {
