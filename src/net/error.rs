@@ -143,7 +143,7 @@ impl Error {
     }
 
     /// Whether the request may succeed over another connection.
-    pub(super) fn is_of_connection(&self) -> bool {
+    pub(crate) fn is_of_connection(&self) -> bool {
         // A name that is not known is a typo rather than a fault that passes.
         matches!(self, Error::Unreachable { .. } | Error::Timeout { .. })
     }
