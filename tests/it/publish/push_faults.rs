@@ -46,8 +46,9 @@ async fn an_upload_needs_a_place_that_is_allowed() {
             None => StatusCode::ACCEPTED.into_response(),
         })
         .await;
-        let pushed = Pusher::new().push_blob(&server.reference(REFERENCE), b"blob");
-        let error = pushed.await.expect_err("no place");
+        let (pusher, reference) = (Pusher::new(), server.reference(REFERENCE));
+        let pushed = pusher.push_blob(&reference, b"blob").await;
+        let error = pushed.expect_err("no place");
         assert!(
             matches!(error, Error::Refusal { .. }),
             "{location:?}: {error}"
@@ -68,8 +69,9 @@ async fn a_blob_that_was_accepted_and_forgotten_is_an_error() {
         _ => StatusCode::NOT_FOUND.into_response(),
     })
     .await;
-    let pushed = Pusher::new().push_blob(&server.reference(REFERENCE), b"blob");
-    let error = pushed.await.expect_err("forgotten");
+    let (pusher, reference) = (Pusher::new(), server.reference(REFERENCE));
+    let pushed = pusher.push_blob(&reference, b"blob").await;
+    let error = pushed.expect_err("forgotten");
     assert!(
         matches!(error, Error::Forgotten { digest, .. } if digest == Digest::of(b"blob")),
         "{error}"
@@ -85,8 +87,9 @@ async fn the_words_of_a_registry_that_refuses_a_manifest_are_shown() {
     })
     .await;
     let artifact = Artifact::without_config(&[]);
-    let pushed = Pusher::new().push(&server.reference(REFERENCE), &artifact);
-    let error = pushed.await.expect_err("refused");
+    let (pusher, reference) = (Pusher::new(), server.reference(REFERENCE));
+    let pushed = pusher.push(&reference, &artifact).await;
+    let error = pushed.expect_err("refused");
     let text = error.to_string();
     assert!(text.contains("MANIFEST_INVALID: too many layers"), "{text}");
 }
@@ -103,8 +106,9 @@ async fn a_manifest_stored_under_another_digest_is_an_error() {
     })
     .await;
     let artifact = Artifact::without_config(&[]);
-    let pushed = Pusher::new().push(&server.reference(REFERENCE), &artifact);
-    let error = pushed.await.expect_err("another digest");
+    let (pusher, reference) = (Pusher::new(), server.reference(REFERENCE));
+    let pushed = pusher.push(&reference, &artifact).await;
+    let error = pushed.expect_err("another digest");
     assert!(matches!(error, Error::Refusal { .. }), "{error}");
 }
 
@@ -133,8 +137,9 @@ async fn credentials_are_not_sent_to_another_host() {
         registry_auth: Some(format!("{}:bob:pw", registry.address()).into()),
         ..CredentialOptions::default()
     });
-    let sent = pusher.push_blob(&registry.reference(REFERENCE), b"blob");
-    assert_eq!(sent.await.expect("a push"), Uploaded::Sent);
+    let reference = registry.reference(REFERENCE);
+    let sent = pusher.push_blob(&reference, b"blob").await;
+    assert_eq!(sent.expect("a push"), Uploaded::Sent);
     let asked = storage.seen();
     assert_eq!(asked.len(), 1, "{asked:?}");
     assert_eq!(asked[0].method, Method::PUT);
