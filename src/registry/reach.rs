@@ -7,7 +7,7 @@ use jiff::Timestamp;
 use jiff::fmt::rfc2822;
 
 use super::{Client, LoginError};
-use crate::net::{Meter, Request};
+use crate::net::{Meter, Request, RetryMode};
 
 /// A registry that answered.
 #[derive(Debug, Clone)]
@@ -46,6 +46,8 @@ impl Client {
         let url = self.root_of(&host, registry)?;
         let request = Request {
             access: host.access.clone(),
+            // Whoever asks wants to know now.
+            retry: RetryMode::Once,
             ..Request::new(Method::GET, url)
         };
         let response = self.http.send(request, &Meter::default()).await;
