@@ -69,7 +69,11 @@ impl Service {
                 registries.insert(oci.registry().to_owned());
             }
         }
-        let mirrors = self.installer.fetcher.registries().mirrors_of(registries.iter());
+        let mirrors = self
+            .installer
+            .fetcher
+            .registries()
+            .mirrors_of(registries.iter());
         registries.extend(mirrors);
         registries
     }
