@@ -1,7 +1,5 @@
 //! How clients are built.
 
-use std::fs::File;
-use std::io::{self, Read};
 use std::path::Path;
 use std::sync::Arc;
 
