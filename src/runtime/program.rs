@@ -185,7 +185,8 @@ impl Program {
     ) -> Result<Answer, CallError> {
         self.inner.note_call();
         let code = self.code().await.map_err(CallError::Compile)?;
-        let export = code.export(export)?;
+        let path = export;
+        let export = code.export(path)?;
         let runtime = &self.inner.runtime;
         let limits = CallLimits::new(sandbox.limits(), &runtime.options);
         let pace = Pace::new(&self.inner.turns, limits.cpu);
@@ -224,7 +225,7 @@ impl Program {
                 waited: limit,
             })
         })?;
-        match tokio::time::timeout_at(end, self.run(call)).await {
+        match tokio::time::timeout_at(end, self.run(path, call)).await {
             Ok(returned) => returned,
             Err(_) => Err(met(Exceeded::Time {
                 limit,
@@ -234,7 +235,7 @@ impl Program {
     }
 
     /// Runs a call in the pool, or outside it where the pool is full.
-    async fn run(&self, mut call: Call) -> Result<Answer, CallError> {
+    async fn run(&self, export: &ExportPath, mut call: Call) -> Result<Answer, CallError> {
         if call.code.allocation == Allocation::Pooled {
             match self.run_guest(call.clone()).await {
                 Err(CallError::Busy) => {}
@@ -242,6 +243,8 @@ impl Program {
             }
             tracing::debug!(component = &*self.inner.name, "the pool is full");
             call.code = self.inner.code_apart().await.ok_or(CallError::Busy)?;
+            // An export's index is good for the code that it was looked up in.
+            call.export = call.code.export(export)?;
         }
         let place = self.inner.runtime.apart.try_acquire();
         let _place = place.map_err(|_| CallError::Busy)?;

@@ -99,3 +99,31 @@ pub fn many_tables(tables: usize) -> String {
           (func (export "spin") (canon lift (core func $i "spin"))))"#
     )
 }
+
+/// `wait: func()` waits for ever, in a component of so many core instances.
+pub fn waiting(instances: usize) -> String {
+    let instances = "(core instance (instantiate $e))".repeat(instances);
+    format!(
+        r#"(component
+          (import "wasi:io/poll@0.2.0" (instance $poll
+            (export "pollable" (type $p (sub resource)))
+            (export "[method]pollable.block" (func (param "self" (borrow $p))))))
+          (alias export $poll "pollable" (type $pollable))
+          (import "wasi:clocks/monotonic-clock@0.2.0" (instance $clock
+            (alias outer 1 $pollable (type $outer))
+            (export "pollable" (type $p (eq $outer)))
+            (export "subscribe-duration" (func (param "when" u64) (result (own $p))))))
+          (core func $block (canon lower (func $poll "[method]pollable.block")))
+          (core func $subscribe (canon lower (func $clock "subscribe-duration")))
+          (core module $e)
+          {instances}
+          (core module $m
+            (import "host" "block" (func $block (param i32)))
+            (import "host" "subscribe" (func $subscribe (param i64) (result i32)))
+            (memory 1)
+            (func (export "wait") (call $block (call $subscribe (i64.const 1000000000000000)))))
+          (core instance $i (instantiate $m (with "host" (instance
+            (export "block" (func $block)) (export "subscribe" (func $subscribe))))))
+          (func (export "wait") (canon lift (core func $i "wait"))))"#
+    )
+}
