@@ -1,5 +1,6 @@
 //! What is sent.
 
+use std::io;
 use std::path::PathBuf;
 
 use base64::Engine;
@@ -13,6 +14,7 @@ use url::Url;
 
 use super::clients::Direction;
 use super::{Access, Error, RetryMode};
+use crate::file::{Links, open_regular};
 use crate::secret::Secret;
 
 /// How much of a file is read at a time.
@@ -97,8 +99,12 @@ impl Payload {
                     path: path.clone(),
                     source,
                 };
-                let mut file = tokio::fs::File::open(path).await.map_err(unreadable)?;
-                let at = std::io::SeekFrom::Start(*from);
+                let opened = path.clone();
+                let open = move || open_regular(&opened, Links::Follow);
+                let file = tokio::task::spawn_blocking(open).await;
+                let file = file.map_err(io::Error::other).and_then(|file| file);
+                let mut file = tokio::fs::File::from_std(file.map_err(unreadable)?);
+                let at = io::SeekFrom::Start(*from);
                 file.seek(at).await.map_err(unreadable)?;
                 let stream = ReaderStream::with_capacity(file.take(*length), CHUNK);
                 builder

@@ -108,7 +108,12 @@ impl Remote<'_> {
                 _ => return Err(answer.refused("the list of referrers").await),
             }
             let next = next_page(&answer.response);
-            found.extend(self.read_listing(answer.response).await?);
+            for referrer in self.read_listing(answer.response).await? {
+                // Some registries list one that was pushed twice as two.
+                if !found.contains(&referrer) {
+                    found.push(referrer);
+                }
+            }
             match next {
                 Some(next) if found.len() < MAX_REFERRERS && self.endpoint.owns(&next) => {
                     url = next;

@@ -4,7 +4,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 use crate::config::AgentsConfig;
-use crate::fetch::{Progress, Silent};
+use crate::fetch::{Progress, Step};
 use crate::install::{self, Consent, LoadOutcome, LoadRequest};
 use crate::reference::Reference;
 
@@ -65,14 +65,26 @@ impl Service {
         if !admitted {
             return Err(Error::NotForAgents { source_shown });
         }
-        // Progress would tell which files are there.
-        match self.load(request, &Silent, consent).await {
+        let progress = FromVerifying(progress);
+        match self.load(request, &progress, consent).await {
             Err(Error::Install(install::Error::Fetch(error))) => {
                 let report = crate::error::Report::new(&error);
                 tracing::info!("an agent's load failed: {report}");
                 Err(Error::NotForAgents { source_shown })
             }
             loaded => loaded,
+        }
+    }
+}
+
+/// Tells nothing before the file has been fetched: until then, progress would
+/// tell which files are there.
+struct FromVerifying<'a>(&'a dyn Progress);
+
+impl Progress for FromVerifying<'_> {
+    fn step(&self, step: Step) {
+        if matches!(step, Step::Verifying | Step::Compiling) {
+            self.0.step(step);
         }
     }
 }

@@ -13,7 +13,10 @@ use rmcp::model::{
     JsonObject, ProtocolVersion, RequestId, RequestMetaObject,
 };
 use serde::{Deserialize, Serialize};
+use serde_json::Value;
 use serde_json::value::RawValue;
+
+use crate::mcp::builtin::tolerate_object;
 
 /// The largest message without a tool's arguments, and the largest `_meta`.
 const SMALL: usize = 64 * 1024;
@@ -201,7 +204,20 @@ impl<'a> Envelope<'a> {
         let mut call = CallToolRequestParams::new(params.name);
         call.arguments = match params.arguments.map_or("null", RawValue::get) {
             "null" => None,
-            text => Some(serde_json::from_str::<JsonObject>(text).map_err(unreadable)?),
+            text if text.starts_with('{') => Some(serde_json::from_str(text).map_err(unreadable)?),
+            // Its values are not among those that were counted.
+            text if text.len() > SMALL => {
+                let text = "`arguments` is no object";
+                return Err(Unreadable {
+                    id: self.id,
+                    error: error(ErrorCode::INVALID_PARAMS, text),
+                });
+            }
+            text => {
+                let mut other: Value = serde_json::from_str(text).map_err(unreadable)?;
+                tolerate_object(&mut other);
+                Some(serde_json::from_value(other).map_err(unreadable)?)
+            }
         };
         call.input_responses = params.input_responses;
         call.request_state = params.request_state;
@@ -288,7 +304,7 @@ fn short(text: &str) -> String {
 
 #[cfg(test)]
 mod tests {
-    use serde_json::{Value, json};
+    use serde_json::json;
 
     use super::*;
 

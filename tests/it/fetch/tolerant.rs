@@ -129,7 +129,8 @@ async fn a_component_filed_as_an_archive_is_taken_for_what_it_is() {
         let artifact = Artifact::without_config(&[(media_type, &wasm)]);
         let honest = Honest::new(&artifact);
         let server = Faults::start(move |seen| honest.answer(seen)).await;
-        let fetched = Load::new().run(&server.reference("a:v1")).await;
+        let load = Load::new();
+        let fetched = load.run(&server.reference("a:v1")).await;
         let fetched = fetched.expect("a pull");
         let bytes = std::fs::read(fetched.component.path).expect("a file");
         assert_eq!(bytes, wasm, "{media_type}");

@@ -105,7 +105,10 @@ async fn what_a_component_has_no_use_for_is_odd() {
     for (remark, subject) in remarks.iter().zip(["network", "files", "environment"]) {
         let remark = remark.as_str().unwrap();
         assert!(remark.contains(subject), "{remark}");
-        assert!(question.contains(&format!("Odd: {remark}\n")), "{question}");
+        assert!(
+            question.contains(&format!("Note: {remark}\n")),
+            "{question}"
+        );
     }
     assert_eq!(remarks.len(), 3, "{loaded}");
     let id = json!({ "component_id": "answer" });

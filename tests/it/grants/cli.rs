@@ -22,8 +22,12 @@ fn root() -> Cli {
 
 /// Whether the component finds the variable.
 fn sees(cli: &Cli, key: &str) -> bool {
+    sees_by(cli, "try", key)
+}
+
+fn sees_by(cli: &Cli, tool: &str, key: &str) -> bool {
     let args = json!({ "key": key }).to_string();
-    let answer = cli.json(["call", "try", "--args", &args]);
+    let answer = cli.json(["call", tool, "--args", &args]);
     answer["result"].as_bool().unwrap()
 }
 
@@ -316,7 +320,14 @@ fn grants_are_inherited_from_the_same_source_alone() {
         let loaded = cli.json(["load", "--name", "asks", "--uri", &uri]);
         assert_eq!(loaded["granted_permissions"], json!([]), "{loaded}");
         assert_eq!(cli.json(["policy", "get", "asks"])["grants"], json!([]));
-        assert!(!sees(&cli, "CITY"));
+        // The name stays reserved for the source that had it.
+        let tools = loaded["tool_names"].as_array().unwrap();
+        let tool = tools
+            .iter()
+            .find_map(|tool| tool.as_str().filter(|name| name.ends_with("try")));
+        let tool = tool.unwrap();
+        assert_eq!(tool != "try", takes_over, "{loaded}");
+        assert!(!sees_by(&cli, tool, "CITY"));
         let back = cli.run(["rollback", "asks"]);
         assert_eq!(back.code, 3, "{}", back.stderr);
     }

@@ -39,7 +39,10 @@ fn contents(directory: &Path) -> BTreeMap<String, Vec<u8>> {
     for entry in std::fs::read_dir(directory).unwrap() {
         let path = entry.unwrap().path();
         let name = path.display().to_string();
-        if path.is_dir() {
+        if path.is_symlink() {
+            let target = std::fs::read_link(&path).unwrap();
+            found.insert(name, target.display().to_string().into_bytes());
+        } else if path.is_dir() {
             found.insert(format!("{name}/"), Vec::new());
             found.extend(contents(&path));
         } else {

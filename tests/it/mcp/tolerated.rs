@@ -125,7 +125,8 @@ async fn arguments_in_another_form_and_lists_of_other_kinds() {
     assert_eq!(sum["result"]["structuredContent"]["result"], 3, "{sum}");
     let listed = client.call("list-components", json!([])).await;
     assert_eq!(listed["result"]["isError"], false, "{listed}");
-    let nonsense = client.call("add", json!(7)).await;
+    let nonsense = client.send("add", json!(7)).await.text().await.unwrap();
+    let nonsense = message(&nonsense);
     assert_eq!(nonsense["error"]["code"], -32602, "{nonsense}");
 
     for (method, list) in [

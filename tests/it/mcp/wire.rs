@@ -26,7 +26,7 @@ const BIG: &str = r#"
       (i32.const 0)))
   (core instance $i (instantiate $m))
   (func (export "big") (param "n" u32) (result string)
-    (canon lift (core func $i "big") (memory $i "mem"))))
+    (canon lift (core func $i "big") (memory (core memory $i "mem")))))
 "#;
 
 fn kind(response: &Response) -> String {

@@ -40,7 +40,7 @@ fn components_with_the_same_bytes_share_their_code() {
 
     // Of the one that is gone, the other keeps what both had.
     cli.run(["unload", "one"]);
-    three(&cli, "add");
+    three(&cli, "two_add");
     cli.run(["unload", "two"]);
     let listed = cli.json(["cache", "list"]);
     assert!(listed["unused_bytes"].as_u64().unwrap() > 0);

@@ -3,6 +3,7 @@
 #![cfg(unix)]
 
 use std::fs;
+use std::os::unix::fs::DirBuilderExt;
 use std::path::Path;
 use std::process::Command;
 
@@ -17,7 +18,9 @@ const REFUSED: &str = "not a regular file";
 
 fn put_pipe(path: &Path) {
     let _ = fs::remove_file(path);
-    fs::create_dir_all(path.parent().unwrap()).unwrap();
+    let mut directory = fs::DirBuilder::new();
+    directory.recursive(true).mode(0o700);
+    directory.create(path.parent().unwrap()).unwrap();
     let made = Command::new("mkfifo").arg(path).status();
     assert!(made.unwrap().success());
 }
