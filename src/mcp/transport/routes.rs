@@ -106,6 +106,11 @@ impl Routes {
         (std::mem::take(&mut table.unheard), messages)
     }
 
+    /// Whether the session has ended.
+    pub fn is_closed(&self) -> bool {
+        self.table().is_closed
+    }
+
     pub fn is_active(&self) -> bool {
         let table = self.table();
         !table.waiting.is_empty() || table.streams.iter().any(|stream| !stream.is_closed())

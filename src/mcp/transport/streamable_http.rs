@@ -310,7 +310,11 @@ impl Session {
         message.insert_extension(head);
         self.pass(message).await?;
         match messages {
-            Some(messages) => respond(messages, accepted).await,
+            Some(messages) => match respond(messages, accepted).await {
+                Some(response) => Ok(response),
+                None if self.routes.is_closed() => Err(Refusal::NoSuchSession),
+                None => Ok(StatusCode::ACCEPTED.into_response()),
+            },
             None => Ok(StatusCode::ACCEPTED.into_response()),
         }
     }
@@ -355,7 +359,8 @@ impl Session {
                 let _ = to.send(joined).await;
             }
         });
-        respond(messages, accepted).await
+        let response = respond(messages, accepted).await;
+        Ok(response.unwrap_or_else(|| StatusCode::ACCEPTED.into_response()))
     }
 
     /// Where the answer to a request comes; none for what is no request.
@@ -391,20 +396,17 @@ impl Session {
 }
 
 /// The answer as JSON, if it is the first message and comes soon, and the
-/// client takes that; else a stream of all messages.
-async fn respond(
-    mut messages: mpsc::Receiver<Outgoing>,
-    accepted: Accepted,
-) -> Result<Response, Refusal> {
+/// client takes that; else a stream of all messages. `None` when no answer comes:
+/// the request was cancelled, or the session has ended.
+async fn respond(mut messages: mpsc::Receiver<Outgoing>, accepted: Accepted) -> Option<Response> {
     let first = match accepted {
         Accepted::Json => Ok(messages.recv().await),
         Accepted::Events | Accepted::Either => tokio::time::timeout(SOON, messages.recv()).await,
     };
     let first = match first {
-        // A cancelled request, or the end of the session.
-        Ok(None) => return Ok(StatusCode::ACCEPTED.into_response()),
+        Ok(None) => return None,
         Ok(Some(answer)) if answer.is_answer && accepted != Accepted::Events => {
-            return Ok(json(answer));
+            return Some(json(answer));
         }
         Ok(first) => first,
         Err(_) => None,
@@ -414,7 +416,7 @@ async fn respond(
         Some((message, messages))
     });
     let messages = stream::iter(first).chain(rest);
-    Ok(events::response(messages.map(Event::message)))
+    Some(events::response(messages.map(Event::message)))
 }
 
 fn json(answer: Outgoing) -> Response {
