@@ -106,7 +106,7 @@ impl Service {
     ///
     /// # Errors
     ///
-    /// [`StoreError::NotInstalled`], or those of [`Service::load`]; what is
+    /// `NotInstalled` of the store, or those of [`Service::load`]; what is
     /// installed then stays in place.
     pub async fn update(
         self: &Arc<Self>,
@@ -226,7 +226,7 @@ impl Service {
     ///
     /// # Errors
     ///
-    /// [`StoreError::NoPrevious`] when none is kept.
+    /// `NoPrevious` of the store, when none is kept.
     pub async fn roll_back(self: &Arc<Self>, id: &ComponentId) -> Result<RolledBack, Error> {
         let _lock = self.installer.lock(id).await?;
         let component = id.clone();

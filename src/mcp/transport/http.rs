@@ -22,7 +22,8 @@ use super::{GRACE, sse, streamable_http};
 /// Time for the last replies to leave before their streams are closed.
 const FLUSH: Duration = Duration::from_millis(100);
 
-/// Serves until `cancel` is cancelled, then ends as the [module](super) says.
+/// Serves until `cancel` is cancelled, then takes no more requests, gives the calls
+/// under way five seconds to end, and cancels what is left.
 pub async fn serve_http(
     service: Arc<Service>,
     settings: Settings,
