@@ -73,7 +73,7 @@ pub trait Diagnose: Error {
 /// An error flattened for display: as text for people, as JSON for programs.
 ///
 /// Whatever its parts quote from outside, they contain nothing that controls a
-/// terminal or that a reader cannot see, and none is longer than 8,192 bytes.
+/// terminal or that a reader cannot see, and none is longer than 8,192 characters.
 #[derive(Debug, Clone, Serialize, PartialEq, Eq)]
 pub struct Report {
     pub code: &'static str,

@@ -3,10 +3,27 @@
 //! Modules in the order in which they may depend on each other: each sees only
 //! those before it (a test asserts this).
 //!
-//! ```text
-//! reference -> fetch -> verify -> schema -> store -> toolbox -> share / mcp / cli
-//!                                    \-> runtime (compile, call) -/
-//! ```
+//! | module | role |
+//! |---|---|
+//! | `text`, [`error`], [`file`], [`digest`], [`secret`] | text from outside made safe to show; codes, hints and reports; files opened without waiting; digests; redaction |
+//! | [`reference`] | the grammar of references, component ids |
+//! | [`catalog`] | known components: parse and search |
+//! | [`policy`] | the permissions document |
+//! | [`schema`] | WIT to JSON Schema, values, tool names |
+//! | [`net`] | the HTTP client: TLS, proxies, retries, limits; no word of OCI |
+//! | [`registry`] | the OCI client: hosts, credentials, sessions by scope, reading and writing |
+//! | [`fetch`] | a reference's bytes on disk |
+//! | [`config`] | `config.toml` |
+//! | [`verify`] | the only maker of `Verified` |
+//! | [`store`] | what is on disk, and how it changes |
+//! | [`runtime`] | engines, compiled code, sandbox, limits, one call |
+//! | [`toolbox`] | the live table of tools |
+//! | [`install`] | stage, commit, settle grants |
+//! | [`service`] | the verbs |
+//! | [`http`] | the HTTP server; routers plug in |
+//! | [`share`] | a router: what is installed, as a read-only registry |
+//! | [`mcp`] | the MCP server: handler, built-in tools, transports |
+//! | [`cli`] | arguments in, exit code out |
 //!
 //! What always holds:
 //!
