@@ -5,8 +5,8 @@
 //!
 //! | module | role |
 //! |---|---|
-//! | `text`, [`error`], [`file`], [`digest`], [`secret`] | text from outside made safe to show; codes, hints and reports; files opened without waiting; digests; redaction |
-//! | [`reference`] | the grammar of references, component ids |
+//! | `text`, [`error`], [`file`](mod@file), [`digest`], [`secret`] | text from outside made safe to show; codes, hints and reports; files opened without waiting; digests; redaction |
+//! | [`reference`](mod@reference) | the grammar of references, component ids |
 //! | [`catalog`] | known components: parse and search |
 //! | [`policy`] | the permissions document |
 //! | [`schema`] | WIT to JSON Schema, values, tool names |
