@@ -167,6 +167,7 @@ impl Load {
             reference,
             name: self.name.clone(),
             digest: self.digest,
+            locked: None,
             verification: if self.skip_verification {
                 Verification::Skipped
             } else {
@@ -183,6 +184,7 @@ impl Load {
                 (None, false) => PolicyChoice::Bundled,
             },
             origin: Origin::Cli,
+            manifest: None,
         })
     }
 

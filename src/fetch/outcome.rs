@@ -25,6 +25,20 @@ pub struct Resolved {
 }
 
 impl Resolved {
+    /// The artifact of this digest, without a question to its source; none
+    /// where the source names nothing by its content.
+    pub fn locked(reference: &Reference, manifest_digest: Digest) -> Option<Self> {
+        let named = matches!(reference, Reference::Oci(_) | Reference::Layout(_));
+        named.then(|| Resolved {
+            reference: reference.clone(),
+            identity: Identity::Oci { manifest_digest },
+            document: None,
+            pin: None,
+            transfer: Transfer::default(),
+            elapsed: Duration::ZERO,
+        })
+    }
+
     pub fn reference(&self) -> &Reference {
         &self.reference
     }

@@ -5,7 +5,7 @@ use std::time::Instant;
 
 use crate::fetch::{Progress, Step};
 use crate::runtime::{CodeSource, Force};
-use crate::store::{Installed, Metadata, Prepared};
+use crate::store::{Change, Grants, Installed, Metadata, Prepared, Store};
 
 use super::outcome::elapsed_ms;
 use super::{Compile, Error, Installer, LoadStatus};
@@ -15,6 +15,17 @@ pub struct Candidate {
     pub(super) prepared: Prepared,
     /// What it would replace.
     pub(super) before: Option<Installed>,
+}
+
+/// What a commit does to one component.
+#[allow(clippy::large_enum_variant, reason = "most are candidates")]
+pub enum Part {
+    Install {
+        candidate: Candidate,
+        grants: Grants,
+    },
+    /// Something else than installing a version.
+    Change(Change),
 }
 
 /// A candidate that is in place.
@@ -38,22 +49,38 @@ impl Candidate {
 }
 
 impl Installer {
-    /// Puts a candidate in place. The caller holds the component's lock.
+    /// Does all of this, or nothing, and returns what was installed, in this
+    /// order. The caller holds the locks of the components, each of which is
+    /// named once.
     ///
     /// # Errors
     ///
-    /// When the id belongs to another source by now, or the disk refuses; what
-    /// was installed before is then still in place.
-    pub async fn commit(&self, candidate: Candidate) -> Result<Committed, Error> {
-        let Candidate { prepared, before } = candidate;
-        let installed = self.disk.run(|store| store.install(prepared)).await??;
-        Ok(Committed {
-            installed,
-            status: match before {
-                Some(_) => LoadStatus::Replaced,
-                None => LoadStatus::New,
-            },
-        })
+    /// When an id belongs to another source by now, or the disk refuses;
+    /// everything is then as it was.
+    pub async fn commit(&self, parts: Vec<Part>) -> Result<Vec<Committed>, Error> {
+        let mut statuses = Vec::new();
+        let mut changes = Vec::new();
+        for part in parts {
+            changes.push(match part {
+                Part::Install { candidate, grants } => {
+                    statuses.push(match candidate.before {
+                        Some(_) => LoadStatus::Replaced,
+                        None => LoadStatus::New,
+                    });
+                    Change::Install {
+                        prepared: candidate.prepared,
+                        grants,
+                    }
+                }
+                Part::Change(change) => change,
+            });
+        }
+        let work = move |store: &Store| store.change_all(changes);
+        let installed = self.disk.run(work).await??;
+        let committed = installed.into_iter().zip(statuses);
+        Ok(committed
+            .map(|(installed, status)| Committed { installed, status })
+            .collect())
     }
 
     /// Compiles where that is wanted, and says how many milliseconds it took.

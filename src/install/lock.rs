@@ -1,6 +1,6 @@
 //! One change of a component at a time, among all that share the root.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -68,6 +68,24 @@ impl ComponentLock {
 }
 
 impl Installer {
+    /// Locks several components, in the order of their ids, so that no two who
+    /// do so wait for each other.
+    ///
+    /// # Errors
+    ///
+    /// As [`Installer::lock`]; none is then locked.
+    pub async fn lock_all(
+        &self,
+        ids: impl IntoIterator<Item = ComponentId>,
+    ) -> Result<BTreeMap<ComponentId, ComponentLock>, Error> {
+        let mut locks = BTreeMap::new();
+        for id in ids.into_iter().collect::<BTreeSet<_>>() {
+            let lock = self.lock(&id).await?;
+            locks.insert(id, lock);
+        }
+        Ok(locks)
+    }
+
     /// Waits until no other task or process changes the component.
     ///
     /// # Errors

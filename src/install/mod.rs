@@ -31,7 +31,7 @@ use crate::net::Network;
 use crate::policy::Limits;
 use crate::runtime::Runtime;
 
-pub use candidate::{Candidate, Committed};
+pub use candidate::{Candidate, Committed, Part};
 pub use changes::{Change, Changes, ToolChange};
 pub use consent::{Answer, Consent, NobodyToAsk, Question};
 pub use described::{Described, described};

@@ -15,11 +15,16 @@ pub struct LoadRequest {
     pub name: Option<ComponentId>,
     /// The OCI manifest or the component must have this digest.
     pub digest: Option<Digest>,
+    /// What the reference stands for, where that is known: the source is asked
+    /// for this content only, whatever its tag names by now.
+    pub locked: Option<Digest>,
     pub verification: Verification,
     pub compile: Compile,
     pub policy: PolicyChoice,
     /// By what means what the load grants is granted.
     pub origin: Origin,
+    /// The manifest that wants it to be installed.
+    pub manifest: Option<String>,
 }
 
 /// When native code is made.

@@ -86,6 +86,11 @@ impl Installer {
         progress.step(Step::Resolving);
         self.check_pinned(request)?;
         let known = before.map(|old| &old.metadata.identity);
+        if let Some(digest) = request.locked
+            && let Some(resolved) = Resolved::locked(&request.reference, digest)
+        {
+            return Ok(resolved);
+        }
         let resolved = self.fetcher.resolve_again(&request.reference, known);
         Ok(resolved.await?)
     }
@@ -183,6 +188,7 @@ impl Installer {
         request: &LoadRequest,
     ) -> Result<Prepared, Error> {
         let requirements = request.requirements();
+        let manifest = request.manifest.clone();
         let work = move |store: &Store| {
             let examined = Examined::new(fetched, &requirements, id.as_str())?;
             let tools = examined.description.tools()?;
@@ -192,6 +198,7 @@ impl Installer {
                 tools,
                 description: examined.description,
                 requested_permissions: examined.requested_permissions,
+                manifest,
             };
             Ok(store.prepare(staging, installation)?)
         };

@@ -6,10 +6,10 @@ use std::time::Instant;
 use crate::digest::Digest;
 use crate::fetch::Progress;
 use crate::install::{
-    Answer, Compile, Consent, LoadOutcome, LoadRequest, LoadStatus, Loaded, Settled, Settlement,
-    Staged,
+    Answer, Compile, Consent, LoadOutcome, LoadRequest, LoadStatus, Loaded, Part, Settled,
+    Settlement, Staged,
 };
-use crate::store::{Installed, Store};
+use crate::store::{Grants, Installed, Store};
 
 use super::{Error, Service, code_source};
 
@@ -106,7 +106,13 @@ impl Service {
             Staged::Changed(candidate) => {
                 let code = candidate.code();
                 let compile_ms = installer.compile(code, compile, progress).await?;
-                let committed = installer.commit(candidate).await?;
+                let part = Part::Install {
+                    candidate,
+                    grants: Grants::Kept,
+                };
+                let committed = installer.commit(vec![part]).await?.pop();
+                let committed =
+                    committed.unwrap_or_else(|| unreachable!("what was installed is returned"));
                 let tool_names = self.offer(&committed.installed, compile).await?;
                 let metadata = committed.installed.metadata;
                 Ok(Loaded {

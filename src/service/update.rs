@@ -250,10 +250,12 @@ fn again(installed: &Metadata) -> LoadRequest {
         reference: installed.source.clone(),
         name: Some(installed.component_id.clone()),
         digest: None,
+        locked: None,
         verification: Verification::Required,
         // Tools of what is up to date need no code yet.
         compile: Compile::Background,
         policy: PolicyChoice::Bundled,
         origin: Origin::Cli,
+        manifest: installed.manifest.clone(),
     }
 }

@@ -6,6 +6,7 @@
 
 use super::disk::foreign;
 use super::error::StoreError;
+use super::journal;
 use super::layout::ComponentFiles;
 use super::metadata::{FORMAT, Metadata, ValidationStamp};
 use super::{Damage, Entry, FileStamp, Installed, Store};
@@ -42,7 +43,7 @@ impl Store {
 
     fn look(&self, id: &ComponentId, trust: Trust) -> Result<Option<Entry>, StoreError> {
         let files = self.layout.component(id);
-        if !files.dir.is_dir() {
+        if !files.dir.is_dir() || journal::is_there(&self.layout) {
             self.settle_all();
         }
         loop {

@@ -5,6 +5,7 @@
 //!   config.toml
 //!   downloads/temp-XXXX/           staging, on the same filesystem
 //!   downloads/temp-XXXX/note.json  what the staged version is about to replace
+//!   change.json                    how to undo a change of several components under way
 //!   downloads/parts/<digest>       downloads that broke off, for the next to continue
 //!   components/<id>/
 //!     <id>.wasm                    the component
@@ -95,6 +96,11 @@ impl Layout {
     /// Readable by its owner alone, like all that is in it.
     pub fn secrets(&self) -> PathBuf {
         self.root.join("secrets")
+    }
+
+    /// How to undo a change of several components that is under way.
+    pub fn journal(&self) -> PathBuf {
+        self.root.join("change.json")
     }
 
     /// Held for the moment in which a directory appears, changes or vanishes.

@@ -52,6 +52,10 @@ pub struct Metadata {
     /// What is kept of the artifact besides the component: all of it, or none.
     #[serde(default)]
     pub kept: Option<Vec<KeptFile>>,
+    /// The path or address of the manifest whose `apply` installed it; absent
+    /// for what was loaded by hand.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub manifest: Option<String>,
 }
 
 #[derive(Debug, Clone, Serialize, Deserialize, PartialEq, Eq)]

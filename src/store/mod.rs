@@ -5,11 +5,13 @@
 //! metadata alone; a component's bytes are only hashed when its stamp no
 //! longer fits.
 
+mod change;
 mod check;
 mod compiled;
 mod disk;
 mod error;
 mod hold;
+mod journal;
 mod kept;
 mod layout;
 mod metadata;
@@ -37,9 +39,9 @@ use crate::schema::{Description, NameLength, ToolRecord};
 use crate::verify::Verified;
 
 use disk::sync;
-use replace::Fate;
 use staging::Removed;
 
+pub use change::{Change, Grants};
 pub use compiled::UnusedCode;
 pub use disk::ours_alone;
 pub use error::{StoreError, UnreadablePolicy};
@@ -104,6 +106,8 @@ pub struct Installation {
     pub tools: Vec<ToolRecord>,
     /// The permissions that the artifact asks for.
     pub requested_permissions: Option<Value>,
+    /// The manifest that wants it to be installed.
+    pub manifest: Option<String>,
 }
 
 /// A component directory that is complete but not yet in its place.
@@ -253,39 +257,12 @@ impl Store {
     /// [`StoreError::IdTaken`] when the id belongs to another source; the old
     /// component is then untouched, as it is by every other error.
     pub fn install(&self, prepared: Prepared) -> Result<Installed, StoreError> {
-        let Prepared {
-            staging,
-            metadata,
-            files: staged,
-        } = prepared;
-        let id = &metadata.component_id;
-        let files = self.layout.component(id);
-        let lock = self.lock()?;
-        let owner = self.owner(id, &metadata.source)?;
-        self.record_names(&metadata)?;
-        let is_there = files.dir.exists();
-        let mut orphan = None;
-        if !is_there || owner == Owner::Unknown {
-            // There is no way back to what may have been another's.
-            orphan = Removed::take(&self.layout, &self.layout.previous(id).dir)?;
-        }
-        if is_there {
-            if owner == Owner::Same {
-                policy::carry(&files, &staged)?;
-            }
-            let fate = match is_another(&files, &metadata) {
-                true => Fate::Kept,
-                false => Fate::Removed,
-            };
-            self.replace(&staging, id, fate)?;
-        } else {
-            fs::rename(&staged.dir, &files.dir).map_err(StoreError::io("install", &files.dir))?;
-            sync(&self.layout.components())?;
-        }
-        drop((lock, orphan));
-        // Takes the version before the replaced one along; mapped code lives on.
-        drop(staging);
-        Ok(Installed { metadata, files })
+        let change = Change::Install {
+            prepared,
+            grants: Grants::Kept,
+        };
+        let installed = self.change_all(vec![change])?.pop();
+        Ok(installed.unwrap_or_else(|| unreachable!("what was installed is returned")))
     }
 
     /// Refuses an id that belongs to another source.
@@ -369,6 +346,7 @@ impl Installation {
             },
             requested_permissions: self.requested_permissions,
             kept,
+            manifest: self.manifest,
         }
     }
 }

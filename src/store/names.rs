@@ -302,23 +302,35 @@ impl Store {
         names
     }
 
-    /// Records the names of a component that is about to be put in place, and
-    /// those of all others that have none yet. The root's lock is held.
-    pub(super) fn record_names(&self, component: &Metadata) -> Result<(), StoreError> {
+    /// Records the names of components that are about to be put in place, and
+    /// those of all others that have none yet; reserves the names of those that
+    /// are about to be taken away. Returns the record as it was. The root's lock
+    /// is held.
+    pub(super) fn record_names(
+        &self,
+        coming: &[&Metadata],
+        going: &[&ComponentId],
+    ) -> Result<Names, StoreError> {
         let before = Names::read(&self.layout, &self.builtin, self.name_length);
         let (mut names, now) = (before.clone(), Timestamp::now());
         let is_installed = |id: &ComponentId| {
-            *id == component.component_id || self.layout.component(id).dir.is_dir()
+            let is_coming = coming.iter().any(|component| component.component_id == *id);
+            is_coming || self.layout.component(id).dir.is_dir()
         };
         names.tidy(is_installed, now);
         if !self.are_recorded(&names)? {
             names.complete(&self.sound(), now);
         }
-        names.give(component, now);
-        match names == before {
-            true => Ok(()),
-            false => names.write(&self.layout),
+        for component in coming {
+            names.give(component, now);
         }
+        for id in going {
+            names.free(id, now);
+        }
+        if names != before {
+            names.write(&self.layout)?;
+        }
+        Ok(before)
     }
 
     /// The record without a component that is about to be taken away, whose

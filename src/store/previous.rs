@@ -4,18 +4,15 @@
 //! in place, and what was revoked stays revoked.
 
 use std::fs;
-use std::io;
 use std::path::PathBuf;
 use std::time::SystemTime;
 
 use super::disk;
 use super::error::StoreError;
-use super::layout::ComponentFiles;
 use super::replace::{self, Fate};
 use super::staging::Removed;
 use super::{Installed, Metadata, Store, policy};
 use crate::digest::Digest;
-use crate::file::create_private;
 use crate::reference::ComponentId;
 
 /// What going back did.
@@ -77,8 +74,9 @@ impl Store {
         let staging = self.stage()?;
         let staged = replace::staged(&staging, id);
         let _lock = self.lock()?;
-        self.record_names(&previous.metadata)?;
-        link_all(&previous.files, &staged).map_err(StoreError::io("roll back", &files.dir))?;
+        self.record_names(&[&previous.metadata], &[])?;
+        replace::link_all(&previous.files, &staged)
+            .map_err(StoreError::io("roll back", &files.dir))?;
         // Syncs the directory, too.
         policy::carry(&files, &staged)?;
         self.replace(&staging, id, Fate::Kept)?;
@@ -125,19 +123,4 @@ impl Store {
         kept.retain(|orphan| matches!(Removed::take(&self.layout, orphan), Ok(Some(_))));
         Ok(kept)
     }
-}
-
-/// A directory of the same files, but not of what is carried over from the
-/// version in place; links where the filesystem has them.
-fn link_all(from: &ComponentFiles, to: &ComponentFiles) -> io::Result<()> {
-    create_private(&to.dir)?;
-    let carried = [&from.policy, &from.policy_record, &from.used];
-    for entry in fs::read_dir(&from.dir)? {
-        let entry = entry?;
-        let (from, to) = (entry.path(), to.dir.join(entry.file_name()));
-        if !carried.contains(&&from) {
-            fs::hard_link(&from, &to).or_else(|_| fs::copy(&from, &to).map(drop))?;
-        }
-    }
-    Ok(())
 }

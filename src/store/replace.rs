@@ -15,15 +15,16 @@ use serde::{Deserialize, Serialize};
 use super::Store;
 use super::disk::{self, Exchanged, exchange, sync};
 use super::error::StoreError;
+use super::journal::{self, Journal};
 use super::layout::ComponentFiles;
 use super::staging::{self, Staging};
 use crate::file::{self, FileLock, Links, create_private, read_regular};
 use crate::reference::ComponentId;
 
 /// Where in a staging directory the new version is, and the old one after it.
-const STAGED: &str = "component";
+pub(super) const STAGED: &str = "component";
 /// Where the old one is where directories cannot change places.
-const ASIDE: &str = "replaced";
+pub(super) const ASIDE: &str = "replaced";
 const NOTE: &str = "note.json";
 /// In bytes; an id is far shorter.
 const MAX_NOTE: u64 = 64 << 10;
@@ -52,17 +53,32 @@ pub(super) fn staged(staging: &Staging, id: &ComponentId) -> ComponentFiles {
 }
 
 impl Store {
-    /// Takes the root's lock, and ends what a dead process began under it.
+    /// Takes the root's lock, undoes a change of several components that did
+    /// not end, and ends what else dead processes began under it.
+    ///
+    /// # Errors
+    ///
+    /// Also when that change cannot be undone: nothing may be built on half of
+    /// one.
     pub(super) fn lock(&self) -> Result<FileLock, StoreError> {
         let lock = staging::exclusive(&self.layout.lock(), self.patience)?;
+        let undone = match Journal::read(&self.layout) {
+            Ok(None) => Ok(()),
+            Ok(Some(journal)) => {
+                tracing::warn!("undoing a change of several components that did not end");
+                journal.undo(&self.layout)
+            }
+            Err(error) => Err(error),
+        };
+        undone.map_err(StoreError::io("undo", self.layout.journal()))?;
         self.settle();
         Ok(lock)
     }
 
-    /// Ends the replacements that dead processes began, if there are any.
+    /// Undoes or ends what dead processes began, if there is anything.
     pub(super) fn settle_all(&self) {
         let staged = staging::all(&self.layout).unwrap_or_default();
-        if staged.iter().any(|dir| dir.join(NOTE).exists()) {
+        if journal::is_there(&self.layout) || staged.iter().any(|dir| dir.join(NOTE).exists()) {
             // A root that can only be read stays as it is.
             let _ = self.lock();
         }
@@ -77,21 +93,43 @@ impl Store {
         fate: Fate,
     ) -> Result<(), StoreError> {
         let place = self.layout.component(id).dir;
-        let failed = || StoreError::io("replace", &place);
+        self.announce(staging, id, fate)?;
+        let replaced = swap(staging.path(), &place).map_err(StoreError::io("replace", &place))?;
+        sync(&self.layout.components())?;
+        self.end_replacement(staging, id, fate, &replaced);
+        Ok(())
+    }
+
+    /// Notes what is about to be replaced.
+    pub(super) fn announce(
+        &self,
+        staging: &Staging,
+        id: &ComponentId,
+        fate: Fate,
+    ) -> Result<(), StoreError> {
+        let place = self.layout.component(id).dir;
         let note = Note {
             component: id.clone(),
             inode: inode(&place).unwrap_or_default(),
             fate,
         };
-        note.write(staging.path()).map_err(failed())?;
-        let replaced = swap(staging.path(), &place).map_err(failed())?;
-        sync(&self.layout.components())?;
+        note.write(staging.path())
+            .map_err(StoreError::io("replace", &place))
+    }
+
+    /// Does with the replaced directory what the note says, and removes it.
+    pub(super) fn end_replacement(
+        &self,
+        staging: &Staging,
+        id: &ComponentId,
+        fate: Fate,
+        replaced: &Path,
+    ) {
         if fate == Fate::Kept {
-            self.keep_previous(&replaced, id);
+            self.keep_previous(replaced, id);
         }
         // Else it would speak of a directory that is being removed.
         let _ = fs::remove_file(staging.path().join(NOTE));
-        Ok(())
     }
 
     fn settle(&self) {
@@ -173,7 +211,7 @@ impl Note {
 }
 
 /// Tells the directory wherever it is; none where directories are not told apart.
-fn inode(dir: &Path) -> Option<u64> {
+pub(super) fn inode(dir: &Path) -> Option<u64> {
     #[cfg(unix)]
     {
         use std::os::unix::fs::MetadataExt;
@@ -187,7 +225,7 @@ fn inode(dir: &Path) -> Option<u64> {
 }
 
 /// Puts what is staged in place, and returns where the replaced one is now.
-fn swap(staging: &Path, place: &Path) -> io::Result<PathBuf> {
+pub(super) fn swap(staging: &Path, place: &Path) -> io::Result<PathBuf> {
     let (staged, aside) = (staging.join(STAGED), staging.join(ASIDE));
     if exchange(&staged, place)? == Exchanged::Yes {
         return Ok(staged);
@@ -200,4 +238,40 @@ fn swap(staging: &Path, place: &Path) -> io::Result<PathBuf> {
             Err(error)
         }
     }
+}
+
+/// Puts what is staged where nothing is yet.
+pub(super) fn appear(staging: &Path, place: &Path) -> io::Result<PathBuf> {
+    let staged = staging.join(STAGED);
+    fs::rename(&staged, place)?;
+    Ok(staged)
+}
+
+/// Takes away what is in place, and returns where it is now.
+pub(super) fn vanish(staging: &Path, place: &Path) -> io::Result<PathBuf> {
+    let aside = staging.join(ASIDE);
+    fs::rename(place, &aside)?;
+    Ok(aside)
+}
+
+/// A directory of the same files, but not of what is carried over from the
+/// version in place, nor of the half-written files of others; links where the
+/// filesystem has them.
+pub(super) fn link_all(from: &ComponentFiles, to: &ComponentFiles) -> io::Result<()> {
+    create_private(&to.dir)?;
+    let carried = [&from.policy, &from.policy_record, &from.used];
+    for entry in fs::read_dir(&from.dir)? {
+        let name = entry?.file_name();
+        let (from, to) = (from.dir.join(&name), to.dir.join(&name));
+        let hidden = name.as_encoded_bytes().starts_with(b".");
+        if hidden || carried.contains(&&from) {
+            continue;
+        }
+        match fs::hard_link(&from, &to).or_else(|_| fs::copy(&from, &to).map(drop)) {
+            // Renamed away in this moment, over one that was or will be met.
+            Err(error) if error.kind() == io::ErrorKind::NotFound => {}
+            linked => linked?,
+        }
+    }
+    Ok(())
 }

@@ -60,6 +60,17 @@ impl Staging {
     pub fn path(&self) -> &Path {
         self.dir.path()
     }
+
+    /// Its own name within the directory of them all.
+    pub(super) fn name(&self) -> String {
+        let name = self.path().file_name().unwrap_or_default();
+        name.to_string_lossy().into_owned()
+    }
+
+    /// Leaves it where it is, to whoever takes the root's lock next.
+    pub(super) fn leave(self) {
+        let _ = self.dir.keep();
+    }
 }
 
 /// What was in place and is in no one's way any more; removed when dropped,

@@ -141,6 +141,7 @@ impl Builtin {
                 .map(parse_digest)
                 .transpose()
                 .map_err(|fault| self.invalid(fault))?,
+            locked: None,
             verification: Verification::Required,
             // The tools are there at once; the first call waits for its code.
             compile: Compile::Background,
@@ -149,6 +150,7 @@ impl Builtin {
                 Err(_) => PolicyChoice::Leave,
             },
             origin: Origin::Elicitation,
+            manifest: None,
         })
     }
 

@@ -21,7 +21,7 @@ use crate::reference::ComponentId;
 
 pub use record::{GrantRecord, Grantor, Origin, PolicyRecord, RequestSource};
 
-pub(super) use place::carry;
+pub(super) use place::{carry, follow_code, give};
 
 /// More is not read, in bytes; the policy's own limit is below it.
 const MAX_POLICY: u64 = 4 << 20;

@@ -36,14 +36,33 @@ pub(super) fn place_with(
     last();
     match exchange(&staged.dir, &files.dir).map_err(failed())? {
         Exchanged::Yes => {
-            // From here on `staged` is the old directory. A compiler may have
-            // put its code there after it was copied; without one, or with
-            // the same file in both, this does nothing.
-            let _ = fs::rename(&staged.cwasm, &files.cwasm);
+            // From here on `staged` is the old directory.
+            follow_code(staged, files);
             Ok(())
         }
         Exchanged::No => one_by_one(granted, files, staged).map_err(failed()),
     }
+}
+
+/// Brings code along that a compiler put into a directory after it was copied.
+/// Without any, or with the same file in both, this does nothing.
+pub fn follow_code(replaced: &ComponentFiles, files: &ComponentFiles) {
+    let _ = fs::rename(&replaced.cwasm, &files.cwasm);
+}
+
+/// Grants this in the version that is staged, which is known to have been
+/// called last when the one in place was.
+pub fn give(
+    granted: &Granted,
+    files: &ComponentFiles,
+    staged: &ComponentFiles,
+) -> Result<(), StoreError> {
+    write(granted, staged).map_err(StoreError::io("write the policy in", &staged.dir))?;
+    match link(&files.used, &staged.used) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => {}
+        linked => linked.map_err(StoreError::io("keep", &files.used))?,
+    }
+    sync(&staged.dir)
 }
 
 /// Takes the policy of the component in place, and the time of its last call,
@@ -61,12 +80,16 @@ pub fn carry(files: &ComponentFiles, staged: &ComponentFiles) -> Result<(), Stor
             tracing::warn!("`{}` may be another user's: not kept", from.display());
             continue;
         }
-        match fs::hard_link(from, to).or_else(|_| fs::copy(from, to).map(drop)) {
+        match link(from, to) {
             Err(error) if error.kind() == io::ErrorKind::NotFound => {}
             carried => carried.map_err(StoreError::io("keep", from))?,
         }
     }
     sync(&staged.dir)
+}
+
+fn link(from: &Path, to: &Path) -> io::Result<()> {
+    fs::hard_link(from, to).or_else(|_| fs::copy(from, to).map(drop))
 }
 
 #[derive(PartialEq, Eq)]

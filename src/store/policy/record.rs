@@ -30,6 +30,8 @@ pub enum Origin {
     McpTool,
     /// `[policy] bundled = "apply"` of the configuration.
     Config,
+    /// The manifest of `wassette apply`.
+    Manifest,
 }
 
 impl Origin {
@@ -40,6 +42,7 @@ impl Origin {
             Origin::Elicitation => "elicitation",
             Origin::McpTool => "mcp-tool",
             Origin::Config => "config",
+            Origin::Manifest => "manifest",
         }
     }
 }
@@ -99,6 +102,11 @@ impl PolicyRecord {
         self.grants
             .iter()
             .find(|grant| grant.permission == *permission)
+    }
+
+    /// Forgets of all other grants who gave them.
+    pub(in crate::store) fn keep_those_of(&mut self, origin: Origin) {
+        self.grants.retain(|grant| grant.granted_by == origin);
     }
 
     /// Notes every permission of `policy` that has no record as granted now,

@@ -1,0 +1,364 @@
+//! Several components changed together: all of them, or none.
+//!
+//! Everything that takes time or room is done in staging directories. What is
+//! left is one rename for each component, under the root's lock; a journal says
+//! how to undo them. One component alone needs no journal: its one rename is
+//! the change.
+
+use std::io;
+use std::path::PathBuf;
+
+use super::error::StoreError;
+use super::journal::{Journal, Kind, Step};
+use super::replace::{self, Fate};
+use super::staging::{Removed, Staging};
+use super::{
+    ComponentFiles, Granted, Grantor, Installed, Metadata, Owner, Prepared, Store, is_another,
+    policy,
+};
+use crate::policy::Policy;
+use crate::reference::ComponentId;
+
+/// What becomes of one component.
+#[allow(clippy::large_enum_variant, reason = "most are installs")]
+pub enum Change {
+    /// This version takes the place of what is there, if anything is.
+    Install { prepared: Prepared, grants: Grants },
+    /// It keeps its version, and is granted this and nothing else.
+    Regrant {
+        id: ComponentId,
+        policy: Box<Policy>,
+        grantor: Grantor,
+    },
+    /// It is taken away, and the way back with it; its tool names are reserved.
+    Remove { id: ComponentId },
+}
+
+/// What a version is granted that is put in place.
+pub enum Grants {
+    /// What the version before it is granted, if both are known to be from one
+    /// source.
+    Kept,
+    /// This and nothing else.
+    Given {
+        policy: Box<Policy>,
+        grantor: Grantor,
+    },
+}
+
+/// A change with the directory that it is made ready in.
+struct Ready {
+    id: ComponentId,
+    staging: Staging,
+    what: What,
+}
+
+#[allow(clippy::large_enum_variant, reason = "most are installs")]
+enum What {
+    Install { metadata: Metadata, grants: Grants },
+    Regrant { policy: Policy, grantor: Grantor },
+    Remove,
+}
+
+/// How a change is made that is ready.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Way {
+    Appear,
+    Replace(Fate),
+    Vanish,
+}
+
+impl Store {
+    /// Makes all of these changes, each of another component, or none, and
+    /// returns what was installed. To be called by who holds the components.
+    ///
+    /// # Errors
+    ///
+    /// [`StoreError::IdTaken`] when an id belongs to another source,
+    /// [`StoreError::NotInstalled`] where there is nothing to grant to or to
+    /// remove, or what the disk refuses. Everything is then as it was.
+    pub fn change_all(&self, changes: Vec<Change>) -> Result<Vec<Installed>, StoreError> {
+        self.change_all_with(changes, |_| Ok(()))
+    }
+
+    /// As [`Store::change_all`]; `step` happens before the first rename, and
+    /// after each.
+    pub(super) fn change_all_with(
+        &self,
+        changes: Vec<Change>,
+        mut step: impl FnMut(usize) -> io::Result<()>,
+    ) -> Result<Vec<Installed>, StoreError> {
+        // Before the lock, which making a staging directory takes too.
+        let changes = changes.into_iter().map(|change| self.begin(change));
+        let changes: Vec<Ready> = changes.collect::<Result<_, _>>()?;
+        let lock = self.lock()?;
+        let owners = changes.iter().map(|change| self.check(change));
+        let owners: Vec<Owner> = owners.collect::<Result<_, _>>()?;
+        let names = self.record_names(&coming(&changes), &going(&changes))?;
+        let mut orphans = Vec::new();
+        let ways = changes.iter().zip(owners);
+        let ways = ways.map(|(change, owner)| self.make_ready(change, owner, &mut orphans));
+        let made = ways
+            .collect::<Result<Vec<_>, _>>()
+            .map_err(NotMade::undone)
+            .and_then(|ways| Ok((self.make(&changes, &ways, &mut step)?, ways)));
+        let (replaced, ways) = match made {
+            Ok(made) => made,
+            Err(NotMade { error, undone }) => {
+                // What cannot be written now is tidied by the next change.
+                let _ = names.write(&self.layout);
+                if undone == Undone::No {
+                    // What was in place is in these, and still needed.
+                    changes
+                        .into_iter()
+                        .for_each(|change| change.staging.leave());
+                }
+                return Err(error);
+            }
+        };
+        for ((change, way), replaced) in changes.iter().zip(&ways).zip(replaced) {
+            self.finish(change, *way, replaced, &mut orphans);
+        }
+        drop((lock, orphans));
+        let installed = changes.into_iter().filter_map(|change| {
+            let files = self.layout.component(&change.id);
+            match change.what {
+                What::Install { metadata, .. } => Some(Installed { metadata, files }),
+                What::Regrant { .. } | What::Remove => None,
+            }
+        });
+        // The staging directories go, and the versions before the replaced ones
+        // with them; mapped code lives on.
+        Ok(installed.collect())
+    }
+
+    fn begin(&self, change: Change) -> Result<Ready, StoreError> {
+        Ok(match change {
+            Change::Install { prepared, grants } => Ready {
+                id: prepared.metadata.component_id.clone(),
+                staging: prepared.staging,
+                what: What::Install {
+                    metadata: prepared.metadata,
+                    grants,
+                },
+            },
+            Change::Regrant {
+                id,
+                policy,
+                grantor,
+            } => Ready {
+                id,
+                staging: self.stage()?,
+                what: What::Regrant {
+                    policy: *policy,
+                    grantor,
+                },
+            },
+            Change::Remove { id } => Ready {
+                id,
+                staging: self.stage()?,
+                what: What::Remove,
+            },
+        })
+    }
+
+    fn check(&self, change: &Ready) -> Result<Owner, StoreError> {
+        let Ready { id, what, .. } = change;
+        match what {
+            What::Install { metadata, .. } => self.owner(id, &metadata.source),
+            What::Regrant { .. } | What::Remove if !self.layout.component(id).dir.is_dir() => {
+                Err(StoreError::NotInstalled { id: id.clone() })
+            }
+            What::Regrant { .. } | What::Remove => Ok(Owner::Same),
+        }
+    }
+
+    /// Does all that can be done before the renames.
+    fn make_ready(
+        &self,
+        change: &Ready,
+        owner: Owner,
+        orphans: &mut Vec<Removed>,
+    ) -> Result<Way, StoreError> {
+        let Ready { id, staging, what } = change;
+        let files = self.layout.component(id);
+        let staged = replace::staged(staging, id);
+        let is_there = files.dir.exists();
+        let way = match what {
+            What::Remove => Way::Vanish,
+            What::Regrant { policy, grantor } => {
+                replace::link_all(&files, &staged).map_err(StoreError::io("copy", &files.dir))?;
+                policy::give(&self.granted_by(id, policy, grantor), &files, &staged)?;
+                Way::Replace(Fate::Removed)
+            }
+            What::Install { metadata, grants } => {
+                if !is_there || owner == Owner::Unknown {
+                    // There is no way back to what may have been another's.
+                    let previous = self.layout.previous(id).dir;
+                    orphans.extend(Removed::take(&self.layout, &previous)?);
+                }
+                match grants {
+                    Grants::Given { policy, grantor } => {
+                        let granted = match owner {
+                            Owner::Same => self.granted_by(id, policy, grantor),
+                            Owner::Unknown => {
+                                Granted::default().changed((**policy).clone(), grantor)
+                            }
+                        };
+                        policy::give(&granted, &files, &staged)?;
+                    }
+                    Grants::Kept if is_there && owner == Owner::Same => {
+                        policy::carry(&files, &staged)?;
+                    }
+                    Grants::Kept => {}
+                }
+                match is_there {
+                    false => Way::Appear,
+                    true if is_another(&files, metadata) => Way::Replace(Fate::Kept),
+                    true => Way::Replace(Fate::Removed),
+                }
+            }
+        };
+        if let Way::Replace(fate) = way {
+            self.announce(staging, id, fate)?;
+        }
+        Ok(way)
+    }
+
+    /// These grants in place of those of a component. Who granted what stays
+    /// known of what the same means granted before.
+    fn granted_by(&self, id: &ComponentId, policy: &Policy, grantor: &Grantor) -> Granted {
+        let mut granted = self.granted(id).unwrap_or_default();
+        granted.record.keep_those_of(grantor.origin);
+        granted.changed(policy.clone(), grantor)
+    }
+
+    /// The renames. Returns where the directories are that were replaced.
+    fn make(
+        &self,
+        changes: &[Ready],
+        ways: &[Way],
+        step: &mut impl FnMut(usize) -> io::Result<()>,
+    ) -> Result<Vec<PathBuf>, NotMade> {
+        let layout = &self.layout;
+        let journal = match changes {
+            [] => return Ok(Vec::new()),
+            [_] => None,
+            changes => {
+                let steps = changes.iter().zip(ways);
+                let steps = steps.map(|(change, way)| Step {
+                    component: change.id.clone(),
+                    staging: change.staging.name(),
+                    kind: match way {
+                        Way::Appear => Kind::Appears,
+                        Way::Replace(_) => Kind::IsReplaced {
+                            inode: replace::inode(&layout.component(&change.id).dir)
+                                .unwrap_or_default(),
+                        },
+                        Way::Vanish => Kind::Vanishes,
+                    },
+                });
+                Some(Journal::new(steps.collect()))
+            }
+        };
+        let failed = |error: io::Error| StoreError::io("change", layout.components())(error);
+        let mut make = || {
+            if let Some(journal) = &journal {
+                journal.write(layout)?;
+            }
+            step(0)?;
+            let mut replaced = Vec::new();
+            for (nth, (change, way)) in changes.iter().zip(ways).enumerate() {
+                let place = layout.component(&change.id).dir;
+                replaced.push(match way {
+                    Way::Appear => replace::appear(change.staging.path(), &place),
+                    Way::Replace(_) => replace::swap(change.staging.path(), &place),
+                    Way::Vanish => replace::vanish(change.staging.path(), &place),
+                }?);
+                step(nth + 1)?;
+            }
+            crate::file::sync(&layout.components())?;
+            if journal.is_some() {
+                Journal::done(layout)?;
+            }
+            Ok(replaced)
+        };
+        make().map_err(|error| {
+            let undone = match &journal {
+                None => Undone::Yes,
+                Some(journal) => match journal.undo(layout) {
+                    Ok(()) => Undone::Yes,
+                    Err(error) => {
+                        tracing::warn!("a change that failed could not be undone yet: {error}");
+                        Undone::No
+                    }
+                },
+            };
+            NotMade {
+                error: failed(error),
+                undone,
+            }
+        })
+    }
+
+    /// What remains to be done once the change is made, and may fail.
+    fn finish(&self, change: &Ready, way: Way, replaced: PathBuf, orphans: &mut Vec<Removed>) {
+        let Ready { id, staging, what } = change;
+        match way {
+            Way::Appear => {}
+            Way::Replace(fate) => {
+                if matches!(what, What::Regrant { .. }) {
+                    policy::follow_code(
+                        &ComponentFiles::within(replaced.clone(), id),
+                        &self.layout.component(id),
+                    );
+                }
+                self.end_replacement(staging, id, fate, &replaced);
+            }
+            Way::Vanish => {
+                let previous = self.layout.previous(id).dir;
+                orphans.extend(Removed::take(&self.layout, &previous).unwrap_or_default());
+            }
+        }
+    }
+}
+
+/// A change that was not made.
+struct NotMade {
+    error: StoreError,
+    undone: Undone,
+}
+
+impl NotMade {
+    fn undone(error: StoreError) -> Self {
+        NotMade {
+            error,
+            undone: Undone::Yes,
+        }
+    }
+}
+
+#[derive(PartialEq, Eq)]
+enum Undone {
+    Yes,
+    /// It is when the root's lock is taken next.
+    No,
+}
+
+fn coming(changes: &[Ready]) -> Vec<&Metadata> {
+    let metadata = changes.iter().filter_map(|change| match &change.what {
+        What::Install { metadata, .. } => Some(metadata),
+        What::Regrant { .. } | What::Remove => None,
+    });
+    metadata.collect()
+}
+
+fn going(changes: &[Ready]) -> Vec<&ComponentId> {
+    let removed = changes
+        .iter()
+        .filter(|change| matches!(change.what, What::Remove));
+    removed.map(|change| &change.id).collect()
+}
+
+#[cfg(test)]
+mod tests;
