@@ -1,14 +1,28 @@
 #!/usr/bin/env bash
 # Installs the MCP clients of the integration tests into target/clients:
-#   node_modules/   MCP Inspector and the conformance suite, from npm
+#   node_modules/   MCP Inspector, the conformance suite, the TypeScript SDK and
+#                   mcp-remote, from npm
 #   node            a Node that is new enough for them (22.19)
 #   python/         a virtual environment with the Python SDK, from PyPI
+#   python-v1/      another one with the SDK before 2, fastmcp and LangChain's adapters
 # Versions are pinned beside this script. Does nothing when all is there.
 set -euo pipefail
 here=$(cd "$(dirname "$0")" && pwd)
 target=${CARGO_TARGET_DIR:-$here/../../target}/clients
 mkdir -p "$target"
 target=$(cd "$target" && pwd)
+
+# venv NAME   a virtual environment with what is pinned for it
+venv() {
+  local pinned=$here/$1/requirements.txt
+  if cmp -s "$pinned" "$target/$1/installed"; then return; fi
+  python3 -m venv --clear "$target/$1"
+  "$target/$1/bin/pip" install --quiet --disable-pip-version-check -r "$pinned"
+  cp "$pinned" "$target/$1/installed"
+}
+# Meanwhile npm works: each of the three mostly waits for its registry.
+venv python & python=$!
+venv python-v1 & python_v1=$!
 
 if ! cmp -s "$here/package-lock.json" "$target/installed.npm" || [ ! -x "$target/node" ]; then
   cp "$here/package.json" "$here/package-lock.json" "$target/"
@@ -27,9 +41,6 @@ fi
     process.exit(1);
   }'
 
-if ! cmp -s "$here/python/requirements.txt" "$target/installed.pip"; then
-  python3 -m venv --clear "$target/python"
-  "$target/python/bin/pip" install --quiet --disable-pip-version-check -r "$here/python/requirements.txt"
-  cp "$here/python/requirements.txt" "$target/installed.pip"
-fi
+wait "$python"
+wait "$python_v1"
 echo "MCP clients: $target"

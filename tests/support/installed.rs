@@ -1,7 +1,7 @@
 //! What the tests need and `tests/run` installs: a missing part fails the test
 //! with the command that brings it.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 
 /// A real component, built from `examples/`.
@@ -11,18 +11,23 @@ pub fn component(name: &str) -> PathBuf {
 
 /// The Python that has the MCP SDK.
 pub fn python() -> Command {
-    Command::new(client("python/bin/python"))
+    client("python/bin/python")
 }
 
 /// A program from npm, with a Node that is new enough for it.
 pub fn npm(program: &str) -> Command {
-    let mut command = Command::new(client("node"));
-    command.arg(client("node_modules/.bin").join(program));
+    let mut command = client("node");
+    command.arg(Path::new("node_modules/.bin").join(program));
     command
 }
 
-fn client(path: &str) -> PathBuf {
-    require("clients", path, "tests/clients/install.sh")
+/// A program of the MCP clients, in the directory where they are installed.
+pub fn client(program: &str) -> Command {
+    let path = require("clients", program, "tests/clients/install.sh");
+    let mut command = Command::new(&path);
+    let depth = Path::new(program).components().count();
+    command.current_dir(path.ancestors().nth(depth).expect("it stands below"));
+    command
 }
 
 fn require(folder: &str, path: &str, installer: &str) -> PathBuf {

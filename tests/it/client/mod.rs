@@ -1,4 +1,5 @@
 //! Real MCP clients and real components.
 
+mod agents;
 mod real_components;
 mod stacks;

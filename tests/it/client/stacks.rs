@@ -19,13 +19,13 @@ const BUILT_IN: [&str; 4] = [
 ];
 
 /// The tool that the tests call, and the example that has it.
-const ADD: &str = "examples_calc_arithmetic_add";
+pub const ADD: &str = "examples_calc_arithmetic_add";
 
-fn calc() -> PathBuf {
+pub fn calc() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("examples/calc-wat/calc.wat")
 }
 
-fn root() -> TempDir {
+pub fn root() -> TempDir {
     tempfile::tempdir().unwrap()
 }
 
@@ -42,7 +42,7 @@ fn root_with_calc() -> TempDir {
     root
 }
 
-fn succeeded(output: Output) -> String {
+pub fn succeeded(output: Output) -> String {
     let stdout = String::from_utf8(output.stdout).unwrap();
     let stderr = String::from_utf8_lossy(&output.stderr);
     assert!(
@@ -194,7 +194,7 @@ fn check_python_sdk(seen: &Value) {
 
 // ---- conformance suite ----
 
-/// The scenarios that a server without special test tools can be held to;
+/// The scenarios that a server without special test tools can be held to.
 /// tests/clients/conformance/README.md says why the others are left out.
 const SCENARIOS: [&str; 5] = [
     "server-initialize",
