@@ -6,11 +6,18 @@ use crate::text::{Foreign, nearest};
 use super::{Failure, output};
 
 /// The pages of `docs/`, by their names.
-const PAGES: [(&str, &str); 13] = [
+const PAGES: [(&str, &str); 18] = [
     ("architecture", include_str!("../../docs/architecture.md")),
+    ("authors", include_str!("../../docs/authors.md")),
     ("benchmarks", include_str!("../../docs/benchmarks.md")),
+    ("catalogs", include_str!("../../docs/catalogs.md")),
+    (
+        "coming-from-microsoft",
+        include_str!("../../docs/coming-from-microsoft.md"),
+    ),
     ("configuration", include_str!("../../docs/configuration.md")),
     ("errors", include_str!("../../docs/errors.md")),
+    ("faq", include_str!("../../docs/faq.md")),
     ("permissions", include_str!("../../docs/permissions.md")),
     ("policies", include_str!("../../docs/policy.md")),
     ("sandbox", include_str!("../../docs/sandbox.md")),
@@ -21,6 +28,7 @@ const PAGES: [(&str, &str); 13] = [
         "troubleshooting",
         include_str!("../../docs/troubleshooting.md"),
     ),
+    ("tutorial", include_str!("../../docs/tutorial.md")),
     ("updates", include_str!("../../docs/updates.md")),
     ("values", include_str!("../../docs/values.md")),
 ];

@@ -21,21 +21,24 @@ fn every_error_code_is_documented() {
 
 #[test]
 fn links_between_documents_lead_somewhere() {
-    for document in [
-        "README.md",
-        "docs/architecture.md",
-        "docs/troubleshooting.md",
-        "examples/README.md",
-        "examples/clients/README.md",
-    ] {
-        let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join(document);
-        let folder = folder.parent().unwrap();
-        for link in read(document).split("](").skip(1) {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let pages = fs::read_dir(root.join("docs")).unwrap();
+    let pages = pages.map(|page| page.unwrap().path());
+    let mut documents: Vec<PathBuf> = pages.filter(|page| page.is_file()).collect();
+    for readme in ["", "examples", "examples/ci", "examples/clients"] {
+        documents.push(root.join(readme).join("README.md"));
+    }
+    for document in documents {
+        let folder = document.parent().unwrap();
+        let text = fs::read_to_string(&document).unwrap();
+        for link in text.split("](").skip(1) {
             let target = link.split([')', '#']).next().unwrap();
+            let target: String = target.split_whitespace().collect();
             let outside = target.contains("://") || target.is_empty();
             assert!(
-                outside || folder.join(target).exists(),
-                "{document}: {target}"
+                outside || folder.join(&target).exists(),
+                "{}: {target}",
+                document.display()
             );
         }
     }
@@ -74,22 +77,23 @@ fn codes_in(source: &str) -> Vec<String> {
     found
 }
 
-/// Commands of README that need the internet, or do not end.
-const NOT_RUN: [&str; 4] = [
+/// Commands of documents that need the internet, or do not end.
+const NOT_RUN: [&str; 5] = [
     "oci://ghcr.io",
-    "get-weather-js",
+    "wassette load get-weather-js",
     "wassette doctor",
     "serve --",
+    "registry validate",
 ];
 
-#[test]
-fn the_commands_of_the_readme_work_line_by_line() {
+/// Runs the commands of a document one after the other, with a fresh home.
+fn run_line_by_line(document: &str) -> usize {
     let cli = crate::support::cli::Cli::new();
     let program = Path::new(env!("CARGO_BIN_EXE_wassette"));
     let path = std::env::var("PATH").unwrap_or_default();
     let path = format!("{}:{path}", program.parent().unwrap().display());
-    let readme = read("README.md");
-    let lines = readme
+    let text = read(document);
+    let lines = text
         .lines()
         .filter_map(|line| line.strip_prefix("$ wassette"));
     let mut ran = 0;
@@ -112,8 +116,8 @@ fn the_commands_of_the_readme_work_line_by_line() {
             .output()
             .unwrap();
         let said = String::from_utf8_lossy(&output.stderr);
-        // What README shows as an error is one.
-        let shown = readme
+        // What the document shows as an error is one.
+        let shown = text
             .split(&format!("$ {line}\n"))
             .nth(1)
             .unwrap_or_default();
@@ -125,5 +129,34 @@ fn the_commands_of_the_readme_work_line_by_line() {
         }
         ran += 1;
     }
-    assert!(ran > 15, "only {ran} commands were found");
+    ran
+}
+
+#[test]
+fn the_commands_of_documents_work_line_by_line() {
+    for (document, commands) in [
+        ("README.md", 16),
+        ("docs/tutorial.md", 11),
+        ("docs/authors.md", 5),
+        ("docs/catalogs.md", 4),
+    ] {
+        let ran = run_line_by_line(document);
+        assert!(
+            ran >= commands,
+            "{document}: only {ran} commands were found"
+        );
+    }
+}
+
+/// docs/session.py draws it.
+#[test]
+fn the_picture_of_a_session_is_of_the_tutorial() {
+    let picture = read("docs/session.svg").replace("&quot;", "\"");
+    let tutorial = read("docs/tutorial.md");
+    let commands = tutorial
+        .lines()
+        .filter(|line| line.starts_with("$ wassette"));
+    for command in commands.take(5) {
+        assert!(picture.contains(&format!(">{command}<")), "{command}");
+    }
 }
