@@ -70,6 +70,55 @@ pub trait Diagnose: Error {
     }
 }
 
+/// How an error that may be one of a layer below is known.
+pub enum Diagnosis<'a> {
+    /// By a code and class of its own.
+    Own(&'static str, Class),
+    /// As the error of the layer below.
+    Below(&'a dyn Diagnose),
+}
+
+/// An error that is its layer's own, or wraps that of a layer below.
+pub trait Layered: Error {
+    fn diagnosis(&self) -> Diagnosis<'_>;
+
+    /// What the user can do about it, where this layer knows better than the
+    /// one below.
+    fn own_hint(&self) -> Option<String> {
+        None
+    }
+}
+
+impl<E: Layered> Diagnose for E {
+    fn code(&self) -> &'static str {
+        match self.diagnosis() {
+            Diagnosis::Own(code, _) => code,
+            Diagnosis::Below(error) => error.code(),
+        }
+    }
+
+    fn class(&self) -> Class {
+        match self.diagnosis() {
+            Diagnosis::Own(_, class) => class,
+            Diagnosis::Below(error) => error.class(),
+        }
+    }
+
+    fn hint(&self) -> Option<String> {
+        self.own_hint().or_else(|| match self.diagnosis() {
+            Diagnosis::Own(..) => None,
+            Diagnosis::Below(error) => error.hint(),
+        })
+    }
+
+    fn facts(&self) -> Vec<(&'static str, String)> {
+        match self.diagnosis() {
+            Diagnosis::Own(..) => Vec::new(),
+            Diagnosis::Below(error) => error.facts(),
+        }
+    }
+}
+
 /// An error flattened for display: as text for people, as JSON for programs.
 ///
 /// Whatever its parts quote from outside, they contain nothing that controls a

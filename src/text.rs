@@ -123,9 +123,14 @@ pub fn json_pretty(data: &impl Serialize) -> serde_json::Result<String> {
     json(data, PrettyFormatter::new())
 }
 
-/// Leaves out the byte order mark that editors of Windows put before UTF-8.
-pub fn without_bom(text: &[u8]) -> &[u8] {
-    text.strip_prefix(b"\xef\xbb\xbf").unwrap_or(text)
+/// Leaves out the byte order mark that editors on Windows put before UTF-8.
+pub fn without_bom(text: &str) -> &str {
+    text.strip_prefix('\u{feff}').unwrap_or(text)
+}
+
+/// As [`without_bom`], of bytes that may be text.
+pub fn bytes_without_bom(text: &[u8]) -> &[u8] {
+    text.strip_prefix("\u{feff}".as_bytes()).unwrap_or(text)
 }
 
 /// JSON on one line, escaped like [`json_pretty`].

@@ -3,14 +3,21 @@
 //! The documents are `{"components": [{"name", "description", "uri"}, …]}`, or
 //! the bare array.
 
+mod entry;
+mod search;
 #[cfg(test)]
 mod tests;
 
+use std::path::Path;
+use std::sync::LazyLock;
+
 use serde::{Deserialize, Serialize};
 
-use crate::error::{Class, Diagnose};
+use crate::error::{Class, Diagnose, Diagnosis, Layered};
 use crate::reference::{InvalidReference, Reference};
 use crate::text::{Foreign, nearest};
+pub use entry::{CheckedEntry, EntryChecker, InvalidEntry, entries_of};
+use search::Text;
 
 const BUNDLED: &str = include_str!("../../component-registry.json");
 
@@ -27,6 +34,18 @@ pub struct CatalogEntry {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Catalog {
     entries: Vec<CatalogEntry>,
+    /// The same, as they are searched.
+    texts: Vec<Text>,
+}
+
+/// How entries are searched.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Match {
+    /// The best matches first; slips of the words that are known are forgiven.
+    Ranked,
+    /// Every term occurs as it is, whatever the case, in name, description or
+    /// URI; in the order of the document.
+    Exact,
 }
 
 #[derive(Deserialize)]
@@ -38,9 +57,12 @@ enum Document {
 
 impl Catalog {
     /// The catalog that comes with the program.
-    pub fn bundled() -> Self {
-        // The document is part of the source, and a test parses it.
-        Catalog::parse(BUNDLED).expect("component-registry.json is a catalog")
+    pub fn bundled() -> &'static Self {
+        static CATALOG: LazyLock<Catalog> = LazyLock::new(|| {
+            // The document is part of the source, and a test parses it.
+            Catalog::parse(BUNDLED).expect("component-registry.json is a catalog")
+        });
+        &CATALOG
     }
 
     /// Reads a catalog document.
@@ -66,7 +88,8 @@ impl Catalog {
                     source,
                 })?;
         }
-        Ok(Catalog { entries })
+        let texts = entries.iter().map(Text::of).collect();
+        Ok(Catalog { entries, texts })
     }
 
     /// All entries.
@@ -74,13 +97,31 @@ impl Catalog {
         &self.entries
     }
 
-    /// The entry of this name.
+    /// Reads where a component comes from: an address, a path below `base`, or,
+    /// as a word without `/`, `\`, `.` and `:`, a name of the catalog.
+    ///
+    /// # Errors
+    ///
+    /// When it is not one of these, or no such name is in the catalog.
+    pub fn locate(&self, text: &str, base: &Path) -> Result<Reference, InvalidSource> {
+        let is_name = !text.is_empty() && !text.contains(['/', '\\', '.', ':']);
+        let reference = match is_name {
+            true => &self.get(text)?.uri,
+            false => text,
+        };
+        Ok(Reference::parse(reference, base)?)
+    }
+
+    /// The entry of this name, whatever its case.
     ///
     /// # Errors
     ///
     /// [`UnknownName`], with the names that were probably meant.
     pub fn get(&self, name: &str) -> Result<&CatalogEntry, UnknownName> {
-        let found = self.entries.iter().find(|entry| entry.name == name);
+        let found = self
+            .entries
+            .iter()
+            .find(|entry| entry.name.eq_ignore_ascii_case(name));
         found.ok_or_else(|| UnknownName {
             name: name.into(),
             similar: self.similar(name),
@@ -95,24 +136,50 @@ impl Catalog {
         similar.into_iter().take(3).map(str::to_owned).collect()
     }
 
-    /// The entries where every term occurs in name, description or URI,
-    /// whatever the case. A term of several words is several terms; without
-    /// terms, all entries.
-    pub fn search<S: AsRef<str>>(&self, terms: &[S]) -> Vec<&CatalogEntry> {
-        let terms: Vec<String> = terms
+    /// The entries that match every term. A term of several words is several
+    /// terms; without terms, all entries.
+    pub fn search<S: AsRef<str>>(&self, terms: &[S], how: Match) -> Vec<&CatalogEntry> {
+        let mut words: Vec<String> = Vec::new();
+        for word in terms
             .iter()
             .flat_map(|term| term.as_ref().split_whitespace())
-            .map(str::to_lowercase)
-            .collect();
-        self.entries
-            .iter()
-            .filter(|entry| {
-                // The line breaks keep a term from matching across two fields.
-                let text = format!("{}\n{}\n{}", entry.name, entry.description, entry.uri);
-                let text = text.to_lowercase();
-                terms.iter().all(|term| text.contains(term.as_str()))
-            })
+        {
+            let word = word.to_lowercase();
+            if !words.contains(&word) {
+                words.push(word);
+            }
+        }
+        let places = match how {
+            Match::Ranked => search::ranked(&self.texts, &words),
+            Match::Exact => {
+                let texts = self.texts.iter().enumerate();
+                let matching =
+                    texts.filter(|(_, text)| words.iter().all(|word| text.contains(word)));
+                matching.map(|(place, _)| place).collect()
+            }
+        };
+        places
+            .into_iter()
+            .map(|place| &self.entries[place])
             .collect()
+    }
+}
+
+/// A text that does not say where a component comes from.
+#[derive(Debug, thiserror::Error)]
+pub enum InvalidSource {
+    #[error(transparent)]
+    Reference(#[from] InvalidReference),
+    #[error(transparent)]
+    Name(#[from] UnknownName),
+}
+
+impl Layered for InvalidSource {
+    fn diagnosis(&self) -> Diagnosis<'_> {
+        match self {
+            InvalidSource::Reference(error) => Diagnosis::Below(error),
+            InvalidSource::Name(error) => Diagnosis::Below(error),
+        }
     }
 }
 
@@ -122,6 +189,13 @@ impl Catalog {
 pub struct UnknownName {
     name: Foreign,
     similar: Vec<String>,
+}
+
+impl UnknownName {
+    /// The names that were probably meant.
+    pub fn similar(&self) -> &[String] {
+        &self.similar
+    }
 }
 
 impl Diagnose for UnknownName {

@@ -152,8 +152,7 @@ fn object(text: &str) -> Result<Map<String, Value>, BadArguments> {
         text => text,
     };
     // Windows programs put a byte order mark before what they write.
-    let text = text.strip_prefix('\u{feff}').unwrap_or(text);
-    serde_json::from_str(text).map_err(BadArguments::NotAnObject)
+    serde_json::from_str(crate::text::without_bom(text)).map_err(BadArguments::NotAnObject)
 }
 
 /// The error, and what the component was denied before it.

@@ -7,6 +7,9 @@ use super::output::{self, Present};
 use super::table::{Cell, grid, listed, pairs, size, time};
 use super::{Failure, Global, Opening, block_on};
 
+/// Functions that are no tools and are named in one line.
+const NAMED: usize = 5;
+
 /// Show the installed components
 #[derive(Args)]
 pub struct List {
@@ -50,10 +53,15 @@ impl Present for Listing {
         }
         let components = self.components.iter();
         match self.length {
-            Length::Line => grid(
-                &["ID", "TOOLS", "SIZE", "TRUST", "SOURCE"],
-                components.map(row).collect(),
-            ),
+            Length::Line => {
+                let headers = ["ID", "TOOLS", "SIZE", "TRUST", "SOURCE"];
+                let table = grid(&headers, components.clone().map(row).collect());
+                let notes: Vec<_> = components.filter_map(note).collect();
+                match notes.is_empty() {
+                    true => table,
+                    false => format!("{table}\n\n{}", notes.join("\n")),
+                }
+            }
             Length::Whole => components.map(whole).collect::<Vec<_>>().join("\n\n"),
         }
     }
@@ -83,6 +91,26 @@ fn row(component: &ComponentSummary) -> Vec<Cell> {
             Cell::prose(reason),
         ],
     }
+}
+
+/// Which functions of a component are no tools.
+fn note(component: &ComponentSummary) -> Option<String> {
+    let Health::Ok { not_callable, .. } = &component.health else {
+        return None;
+    };
+    let names: Vec<_> = not_callable.iter().map(|one| &*one.name).collect();
+    let (named, more) = names.split_at(names.len().min(NAMED));
+    let more = match more.len() {
+        0 => String::new(),
+        more => format!(" and {more} more"),
+    };
+    (!names.is_empty()).then(|| {
+        format!(
+            "note: no tools of `{}`: {}{more}; `wassette list --long` says why",
+            component.id,
+            named.join(", ")
+        )
+    })
 }
 
 fn whole(component: &ComponentSummary) -> String {

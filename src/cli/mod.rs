@@ -35,6 +35,7 @@ mod tools;
 mod unload;
 mod update;
 mod usage;
+mod validate;
 
 use std::ffi::OsString;
 use std::future::Future;
@@ -251,6 +252,8 @@ enum Root {
 #[derive(Default)]
 struct Opening {
     root: Root,
+    /// Another root, which has the configuration and the logins of this one.
+    scratch: Option<PathBuf>,
     /// In place of the configuration's.
     call_timeout: Option<Duration>,
     /// Credentials for one registry.
@@ -271,8 +274,13 @@ impl Global {
         if opening.root == Root::Exists && self.root_is_typed() && !root.is_dir() {
             return Err(SetupError::NoRoot { root }.into());
         }
+        let (root, settings) = match opening.scratch {
+            Some(scratch) => (scratch, Some(root)),
+            None => (root, None),
+        };
         let options = ServiceOptions {
             root,
+            settings,
             compiler: compiler()?,
             reserved: mcp::RESERVED_NAMES.map(str::to_owned).into(),
             call_timeout: opening.call_timeout,
@@ -327,6 +335,8 @@ enum SetupError {
     NoRoot { root: PathBuf },
     #[error("The program cannot find itself or its working directory")]
     Executable(#[source] std::io::Error),
+    #[error("There is no room for a root to try components in")]
+    Scratch(#[source] std::io::Error),
     #[error("Failed to start the asynchronous runtime")]
     Runtime(#[source] std::io::Error),
 }
@@ -385,8 +395,6 @@ fn parse_reference(text: &str) -> Result<Reference, Failure> {
 
 /// As [`parse_reference`], but a bare word is a name of the catalog.
 fn parse_source(text: &str) -> Result<Reference, Failure> {
-    if text.is_empty() || text.contains(['/', '\\', '.', ':']) {
-        return parse_reference(text);
-    }
-    parse_reference(&Catalog::bundled().get(text)?.uri)
+    let cwd = std::env::current_dir().map_err(SetupError::Executable)?;
+    Ok(Catalog::bundled().locate(text, &cwd)?)
 }

@@ -2,6 +2,7 @@
 //! user's work, and so is putting what it says in force.
 
 mod agents;
+mod quantity;
 
 use std::collections::BTreeMap;
 use std::io;
@@ -71,17 +72,23 @@ pub enum BundledPolicy {
 #[serde(default, deny_unknown_fields)]
 pub struct NetworkConfig {
     pub retries: Option<u32>,
-    /// Milliseconds before the first retry.
-    pub retry_base_ms: Option<u64>,
-    /// Milliseconds of the longest pause.
-    pub retry_max_ms: Option<u64>,
-    /// Seconds until a connection is up.
-    pub connect_timeout: Option<u64>,
-    /// Seconds a server may stay silent.
-    pub idle_timeout: Option<u64>,
-    /// Seconds one transfer may take.
-    pub transfer_timeout: Option<u64>,
+    /// The pause before the first retry.
+    #[serde(deserialize_with = "quantity::millis")]
+    pub retry_base_ms: Option<Duration>,
+    /// The longest pause.
+    #[serde(deserialize_with = "quantity::millis")]
+    pub retry_max_ms: Option<Duration>,
+    /// How long a connection may take to come up.
+    #[serde(deserialize_with = "quantity::seconds")]
+    pub connect_timeout: Option<Duration>,
+    /// How long a server may stay silent.
+    #[serde(deserialize_with = "quantity::seconds")]
+    pub idle_timeout: Option<Duration>,
+    /// How long one transfer may take.
+    #[serde(deserialize_with = "quantity::seconds")]
+    pub transfer_timeout: Option<Duration>,
     /// Bytes per second of the slowest transfer accepted.
+    #[serde(deserialize_with = "quantity::bytes")]
     pub min_speed: Option<u64>,
     /// PEM files; relative ones are beside the configuration.
     pub ca: Vec<PathBuf>,
@@ -118,41 +125,31 @@ pub struct RegistryConfig {
     pub mirrors: BTreeMap<RegistryName, Vec<Host>>,
     /// Directory of containerd's `hosts.toml` directories.
     pub certs_dir: Option<PathBuf>,
-    /// Seconds a credential helper may take.
-    pub helper_timeout: Option<u64>,
-}
-
-impl RegistryConfig {
-    pub fn helper_timeout(&self) -> Option<Duration> {
-        self.helper_timeout.map(Duration::from_secs)
-    }
+    /// How long a credential helper may take.
+    #[serde(deserialize_with = "quantity::seconds")]
+    pub helper_timeout: Option<Duration>,
 }
 
 #[derive(Debug, Default, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct LimitsConfig {
-    /// Seconds one call may take.
-    pub call_timeout: Option<u64>,
+    /// How long one call may take.
+    #[serde(deserialize_with = "quantity::seconds")]
+    pub call_timeout: Option<Duration>,
     /// Bytes of memory one instance may use.
+    #[serde(deserialize_with = "quantity::bytes")]
     pub memory: Option<u64>,
-    /// Seconds for which code stays in memory after a call.
-    pub idle: Option<u64>,
+    /// How long code stays in memory after a call.
+    #[serde(deserialize_with = "quantity::seconds")]
+    pub idle: Option<Duration>,
     /// Bytes of memory all running instances together may use.
+    #[serde(deserialize_with = "quantity::bytes")]
     pub total_memory: Option<u64>,
     /// Compilers that run at once in the background.
     pub compile_jobs: Option<NonZeroUsize>,
     /// The largest component to accept, in bytes.
+    #[serde(deserialize_with = "quantity::bytes")]
     pub component_size: Option<u64>,
-}
-
-impl LimitsConfig {
-    pub fn call_timeout(&self) -> Option<Duration> {
-        self.call_timeout.map(Duration::from_secs)
-    }
-
-    pub fn idle(&self) -> Option<Duration> {
-        self.idle.map(Duration::from_secs)
-    }
 }
 
 /// Why the configuration was refused.
@@ -191,7 +188,6 @@ impl Config {
     /// [`ConfigError::Invalid`] when it is not TOML, or has an unknown key or a
     /// wrong value.
     pub fn parse(text: &str, path: &Path) -> Result<Self, ConfigError> {
-        let text = text.strip_prefix('\u{feff}').unwrap_or(text);
         toml::from_str(text).map_err(|source| ConfigError::Invalid {
             path: path.into(),
             source: Box::new(source),
@@ -208,6 +204,47 @@ mod tests {
         let text = "\u{feff}[limits]\r\nmemory = 1024\r\n";
         let config = Config::parse(text, Path::new("config.toml")).unwrap();
         assert_eq!(config.limits.memory, Some(1024));
+    }
+
+    #[test]
+    fn times_and_sizes_have_a_unit_or_that_of_the_key() {
+        let text = "[network]\nretry_base_ms = \"2s\"\nretry_max_ms = 500\nidle_timeout = 7\n\
+                    [limits]\ncall_timeout = \"90s\"\nidle = \"5m\"\nmemory = \"512Mi\"\n\
+                    component_size = 9\n[registry]\nhelper_timeout = \"1500ms\"\n";
+        let Config {
+            network,
+            limits,
+            registry,
+            ..
+        } = Config::parse(text, Path::new("config.toml")).unwrap();
+        let ms = |ms| Some(Duration::from_millis(ms));
+        assert_eq!(network.retry_base_ms, ms(2000));
+        assert_eq!(network.retry_max_ms, ms(500));
+        assert_eq!(network.idle_timeout, ms(7000));
+        assert_eq!(network.connect_timeout, None);
+        assert_eq!(limits.call_timeout, ms(90_000));
+        assert_eq!(limits.idle, ms(300_000));
+        assert_eq!(limits.memory, Some(512 << 20));
+        assert_eq!(limits.component_size, Some(9));
+        assert_eq!(registry.helper_timeout, ms(1500));
+    }
+
+    #[test]
+    fn what_is_no_time_or_size_is_told_with_its_form() {
+        for (line, told) in [
+            ("call_timeout = \"30\"", "as in `30m`"),
+            ("call_timeout = \"soon\"", "as in `30m`"),
+            ("call_timeout = -1", "as in `30s` or `500ms`"),
+            ("call_timeout = 1.5", "as in `30s` or `500ms`"),
+            ("call_timeout = \"99999999999999999w\"", "a duration"),
+            ("memory = \"lots\"", "as in `512Mi`"),
+            ("memory = -1", "as in `512Mi`"),
+        ] {
+            let text = format!("[limits]\n{line}\n");
+            let error = Config::parse(&text, Path::new("config.toml")).unwrap_err();
+            let cause = std::error::Error::source(&error).unwrap().to_string();
+            assert!(cause.contains(told), "{line}: {cause}");
+        }
     }
 
     #[test]

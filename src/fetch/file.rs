@@ -119,7 +119,8 @@ fn convert(source: File, target: &Path, limit: u64) -> Result<Blob, ErrorKind> {
             "the text file",
         ));
     }
-    let binary = wat::parse_bytes(crate::text::without_bom(&text)).map_err(ErrorKind::Text)?;
+    let binary =
+        wat::parse_bytes(crate::text::bytes_without_bom(&text)).map_err(ErrorKind::Text)?;
     let stopped = |stopped| ErrorKind::stopped(stopped, "the file");
     let mut staged = StagedFile::create(target, Expected::default()).map_err(ErrorKind::disk)?;
     staged.write(&binary).map_err(stopped)?;

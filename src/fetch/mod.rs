@@ -29,7 +29,7 @@ mod unpack;
 mod wasm_config;
 
 use std::path::Path;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 pub use error::{ErrorKind, FetchError};
 pub use layout_error::LayoutError;
@@ -52,6 +52,9 @@ use layout::Layout;
 use outcome::Parts;
 use remote::Artifacts;
 use slots::Slots;
+
+/// How long the error of an absent tag waits for the tags that there are.
+const TAGS_WITHIN: Duration = Duration::from_secs(5);
 
 /// Fetches components. One for the whole program: it bounds how many downloads
 /// run at once, and keeps connections and registry tokens.
@@ -118,7 +121,17 @@ impl Fetcher {
             Reference::File(path) => file::resolve(path).await.map_err(Failed::from),
             Reference::Layout(layout) => layout::resolve(layout).await.map_err(Failed::from),
         };
-        let (identity, document) = found.map_err(|failed| failed.of(reference))?;
+        let (identity, document) = match (found, reference) {
+            (Ok(found), _) => found,
+            (Err(failed), Reference::Oci(oci)) => {
+                let error = failed.of(reference);
+                return Err(match error.is_absent() {
+                    true => error.with_tags(self.tags(oci, &transfer).await),
+                    false => error,
+                });
+            }
+            (Err(failed), _) => return Err(failed.of(reference)),
+        };
         Ok(Resolved {
             reference: reference.clone(),
             identity,
@@ -146,6 +159,20 @@ impl Fetcher {
             }
         };
         Ok((Identity::Oci { manifest_digest }, document))
+    }
+
+    /// The tags of a repository that does not have the one asked for; none
+    /// where the registry does not list them within [`TAGS_WITHIN`].
+    async fn tags(&self, reference: &OciReference, transfer: &Transfer) -> Vec<String> {
+        let resolve = Capability::Resolve;
+        let Ok(repository) = self.client.repository(reference, resolve, transfer) else {
+            return Vec::new();
+        };
+        let asked = repository.first(async |remote| remote.tags().await);
+        match tokio::time::timeout(TAGS_WITHIN, asked).await {
+            Ok(Ok(tags)) => tags,
+            Ok(Err(_)) | Err(_) => Vec::new(),
+        }
     }
 
     /// Brings the component into `staging`, an existing directory of the

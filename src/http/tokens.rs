@@ -235,9 +235,11 @@ fn open(path: &Path) -> io::Result<File> {
 
 pub(super) fn parse(text: &str, path: &Path) -> Result<Vec<Credential>, TokenError> {
     let mut tokens = Vec::new();
-    // Editors on Windows put a byte order mark before the first line.
-    let text = text.strip_prefix('\u{feff}').unwrap_or(text);
-    for (index, token) in text.lines().map(str::trim).enumerate() {
+    for (index, token) in crate::text::without_bom(text)
+        .lines()
+        .map(str::trim)
+        .enumerate()
+    {
         let (path, line) = (path.to_owned(), index + 1);
         if token.is_empty() {
             continue;

@@ -1,6 +1,6 @@
 use std::sync::Arc;
 
-use crate::error::{Class, Diagnose};
+use crate::error::{Class, Diagnosis, Layered};
 use crate::fetch::FetchError;
 use crate::policy::PolicyError;
 use crate::reference::InvalidComponentId;
@@ -35,60 +35,24 @@ pub enum Error {
     Worker(#[from] tokio::task::JoinError),
 }
 
-/// How one kind of error is known: its code and class, or the error of the
-/// layer below, which knows both.
-enum Kind<'a> {
-    Own(&'static str, Class),
-    Below(&'a dyn Diagnose),
-}
-
-impl Error {
-    fn class_and_code(&self) -> Kind<'_> {
+impl Layered for Error {
+    fn diagnosis(&self) -> Diagnosis<'_> {
+        use Diagnosis::{Below, Own};
         match self {
-            Error::Id(error) => Kind::Below(error),
-            Error::Fetch(error) => Kind::Below(error),
-            Error::Verify(error) => Kind::Below(error),
-            Error::Schema(error) => Kind::Below(error),
-            Error::Policy(error) => Kind::Below(error),
-            Error::Store(error) => Kind::Below(error),
-            Error::Compile(error) => Kind::Below(error.as_ref()),
-            Error::DigestRequired => Kind::Own("digest-required", Class::Verification),
-            Error::Worker(_) => Kind::Own("internal", Class::Other),
-        }
-    }
-}
-
-impl Diagnose for Error {
-    fn code(&self) -> &'static str {
-        match self.class_and_code() {
-            Kind::Own(code, _) => code,
-            Kind::Below(error) => error.code(),
+            Error::Id(error) => Below(error),
+            Error::Fetch(error) => Below(error),
+            Error::Verify(error) => Below(error),
+            Error::Schema(error) => Below(error),
+            Error::Policy(error) => Below(error),
+            Error::Store(error) => Below(error),
+            Error::Compile(error) => Below(error.as_ref()),
+            Error::DigestRequired => Own("digest-required", Class::Verification),
+            Error::Worker(_) => Own("internal", Class::Other),
         }
     }
 
-    fn class(&self) -> Class {
-        match self.class_and_code() {
-            Kind::Own(_, class) => class,
-            Kind::Below(error) => error.class(),
-        }
-    }
-
-    fn hint(&self) -> Option<String> {
-        match self {
-            Error::DigestRequired => {
-                Some("give the digest with `--digest`, or as `#sha256=…` in the address".into())
-            }
-            _ => match self.class_and_code() {
-                Kind::Own(..) => None,
-                Kind::Below(error) => error.hint(),
-            },
-        }
-    }
-
-    fn facts(&self) -> Vec<(&'static str, String)> {
-        match self.class_and_code() {
-            Kind::Own(..) => Vec::new(),
-            Kind::Below(error) => error.facts(),
-        }
+    fn own_hint(&self) -> Option<String> {
+        matches!(self, Error::DigestRequired)
+            .then(|| "give the digest with `--digest`, or as `#sha256=…` in the address".into())
     }
 }

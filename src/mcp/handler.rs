@@ -26,7 +26,7 @@ use crate::schema::Reach;
 use crate::service::{Error, Service};
 
 use super::audit::{AuditLog, Call};
-use super::builtin::{Answered, Builtin, Requested, tolerate_object};
+use super::builtin::{Answered, Builtin, Failure, Requested, tolerate_object};
 use super::convert::Denials;
 use super::elicitation::Elicitation;
 use super::extras::{PassOver, pass_over};
@@ -106,14 +106,14 @@ impl Handler {
     ///
     /// # Errors
     ///
-    /// [`Error::UnknownTool`]; any other failure is in the result.
+    /// Of [`Error::UnknownTool`]; any other failure is in the result.
     async fn run(
         &self,
         requested: Requested,
         context: &RequestContext<RoleServer>,
         elicitation: &Elicitation,
         call: &mut Call,
-    ) -> Result<CallToolResponse, Error> {
+    ) -> Result<CallToolResponse, Failure> {
         let Requested {
             tool,
             mut arguments,
@@ -157,7 +157,7 @@ impl Handler {
         arguments: Map<String, Value>,
         context: &RequestContext<RoleServer>,
         call: &mut Call,
-    ) -> Result<CallToolResult, Error> {
+    ) -> Result<CallToolResult, Failure> {
         let server = &self.server;
         let report = server.service.call(tool, arguments, &context.ct).await;
         if let Some(id) = report.component_id {
@@ -179,7 +179,7 @@ impl Handler {
             Err(error) => {
                 call.code = Some(error.code());
                 match error {
-                    Error::UnknownTool { .. } => Err(error),
+                    Error::UnknownTool { .. } => Err(error.into()),
                     error => Ok(convert::failed_call(&error, denials)),
                 }
             }
@@ -374,7 +374,7 @@ impl ServerHandler for Handler {
 }
 
 /// `-32602`, as the specification has it for a tool that does not exist.
-fn unknown_tool(error: &Error) -> ErrorData {
+fn unknown_tool(error: &Failure) -> ErrorData {
     let hint = error.hint();
     let message = match &hint {
         Some(hint) => format!("{error}: {hint}"),

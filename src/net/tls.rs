@@ -19,7 +19,7 @@ use zeroize::Zeroizing;
 use super::resolver::SystemResolver;
 use super::{Access, Certificate, Error, Options};
 use crate::file::{Links, read_regular};
-use crate::text::without_bom;
+use crate::text::bytes_without_bom;
 
 /// Of a file of certificates or a key, in bytes.
 const MAX_PEM: u64 = 16 << 20;
@@ -81,7 +81,7 @@ fn https(
         None => config.with_no_client_auth(),
         Some(Certificate { chain, key }) => {
             let text = Zeroizing::new(read_pem(key)?);
-            let secret = PrivateKeyDer::from_pem_slice(without_bom(&text))
+            let secret = PrivateKeyDer::from_pem_slice(bytes_without_bom(&text))
                 .map_err(|error| Error::certificate(key, error))?;
             config
                 .with_client_auth_cert(certificates(chain)?, secret)
@@ -113,7 +113,7 @@ fn provider() -> Arc<CryptoProvider> {
 /// The certificates of a PEM file, which has at least one.
 fn certificates(file: &Path) -> Result<Vec<CertificateDer<'static>>, Error> {
     let pem = read_pem(file)?;
-    let found: Vec<_> = CertificateDer::pem_slice_iter(without_bom(&pem))
+    let found: Vec<_> = CertificateDer::pem_slice_iter(bytes_without_bom(&pem))
         .collect::<Result<_, _>>()
         .map_err(|error| Error::certificate(file, error))?;
     match found.is_empty() {

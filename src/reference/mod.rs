@@ -30,6 +30,7 @@ pub use host::is_loopback;
 pub use id::{ComponentId, InvalidComponentId};
 pub use layout::LayoutReference;
 pub use oci::OciReference;
+pub(crate) use oci::is_tag;
 
 /// The grammar in words, for hints.
 pub const GRAMMAR: &str = "a component comes from `oci://host[:port]/repository[:tag][@sha256:digest]`, \

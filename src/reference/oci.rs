@@ -224,6 +224,11 @@ fn misplaced(segment: &str) -> Option<usize> {
     (separator != segment.len()).then_some(separator)
 }
 
+/// Whether a text can be a tag.
+pub(crate) fn is_tag(text: &str) -> bool {
+    tag(text, 0, text.len()).is_ok()
+}
+
 pub(super) fn tag(text: &str, start: usize, end: usize) -> Result<String, InvalidReference> {
     let tag = &text[start..end];
     let wrong = tag

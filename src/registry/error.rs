@@ -28,6 +28,11 @@ pub enum Error {
     Refusal { host: String, reason: &'static str },
     #[error("`{host}` accepted the blob {digest}, and does not have it")]
     Forgotten { host: String, digest: Digest },
+    #[error("`{host}` sent no list of tags where one was asked for")]
+    Tags {
+        host: String,
+        source: serde_json::Error,
+    },
     #[error(transparent)]
     Manifest(#[from] InvalidManifest),
     /// `what` differs from its descriptor.

@@ -20,6 +20,7 @@ mod reach;
 mod realm;
 mod referrers;
 mod scope;
+mod tags;
 mod token;
 mod transfer;
 mod upload;

@@ -155,7 +155,7 @@ fn fallback_tag(subject: Digest) -> String {
 }
 
 /// The next page of a list: `Link: </v2/…>; rel="next"`.
-fn next_page(response: &Response) -> Option<Url> {
+pub(super) fn next_page(response: &Response) -> Option<Url> {
     let link = response.header(header::LINK)?;
     let (target, rest) = link.trim().strip_prefix('<')?.split_once('>')?;
     let is_next = rest.split(';').any(|part| {

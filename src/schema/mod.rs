@@ -20,6 +20,7 @@ mod portable;
 mod reach;
 mod shown;
 mod size;
+mod strict;
 mod text;
 mod validate;
 pub mod value;
@@ -44,6 +45,7 @@ pub use names::{
 pub use portable::make_exact;
 pub use reach::Reach;
 pub use shown::MAX_DEFINITION;
+pub use strict::ListedTool;
 pub use text::clean as clean_text;
 
 /// What is known of a component without running it.

@@ -1,5 +1,5 @@
 use crate::config::ConfigError;
-use crate::error::{Class, Diagnose};
+use crate::error::{Class, Diagnosis, Layered};
 use crate::install;
 use crate::policy::Permission;
 use crate::reference::{ComponentId, InvalidComponentId, InvalidReference, Shown};
@@ -52,51 +52,29 @@ pub enum Error {
     Worker(#[from] tokio::task::JoinError),
 }
 
-/// How one kind of error is known: its code and class, or the error of the
-/// layer below, which knows both.
-enum Kind<'a> {
-    Own(&'static str, Class),
-    Below(&'a dyn Diagnose),
-}
-
-impl Error {
-    fn class_and_code(&self) -> Kind<'_> {
+impl Layered for Error {
+    fn diagnosis(&self) -> Diagnosis<'_> {
+        use Diagnosis::{Below, Own};
         match self {
-            Error::Config(error) => Kind::Below(error),
-            Error::Reference(error) => Kind::Below(error),
-            Error::Id(error) => Kind::Below(error),
-            Error::Install(error) => Kind::Below(error),
-            Error::Login(error) => Kind::Below(error),
-            Error::Store(error) => Kind::Below(error),
-            Error::Secret(error) => Kind::Below(error),
-            Error::Call(error) => Kind::Below(error),
-            Error::UnknownTool { .. } => Kind::Own("unknown-tool", Class::NotFound),
-            Error::NotGranted { .. } => Kind::Own("permission-not-granted", Class::NotFound),
-            Error::FutileGrant { .. } => Kind::Own("futile-grant", Class::Usage),
-            Error::ComponentChanged { .. } => Kind::Own("component-changed", Class::Verification),
-            Error::SourceNotAllowed { .. } => Kind::Own("source-not-allowed", Class::Usage),
-            Error::NotForAgents { .. } => Kind::Own("not-for-agents", Class::NotFound),
-            Error::Worker(_) => Kind::Own("internal", Class::Other),
-        }
-    }
-}
-
-impl Diagnose for Error {
-    fn code(&self) -> &'static str {
-        match self.class_and_code() {
-            Kind::Own(code, _) => code,
-            Kind::Below(error) => error.code(),
+            Error::Config(error) => Below(error),
+            Error::Reference(error) => Below(error),
+            Error::Id(error) => Below(error),
+            Error::Install(error) => Below(error),
+            Error::Login(error) => Below(error),
+            Error::Store(error) => Below(error),
+            Error::Secret(error) => Below(error),
+            Error::Call(error) => Below(error),
+            Error::UnknownTool { .. } => Own("unknown-tool", Class::NotFound),
+            Error::NotGranted { .. } => Own("permission-not-granted", Class::NotFound),
+            Error::FutileGrant { .. } => Own("futile-grant", Class::Usage),
+            Error::ComponentChanged { .. } => Own("component-changed", Class::Verification),
+            Error::SourceNotAllowed { .. } => Own("source-not-allowed", Class::Usage),
+            Error::NotForAgents { .. } => Own("not-for-agents", Class::NotFound),
+            Error::Worker(_) => Own("internal", Class::Other),
         }
     }
 
-    fn class(&self) -> Class {
-        match self.class_and_code() {
-            Kind::Own(_, class) => class,
-            Kind::Below(error) => error.class(),
-        }
-    }
-
-    fn hint(&self) -> Option<String> {
+    fn own_hint(&self) -> Option<String> {
         match self {
             Error::UnknownTool { similar, .. } if similar.is_empty() => {
                 Some("`wassette list` shows what is installed".into())
@@ -123,17 +101,7 @@ impl Diagnose for Error {
                  may load"
                     .into(),
             ),
-            _ => match self.class_and_code() {
-                Kind::Own(..) => None,
-                Kind::Below(error) => error.hint(),
-            },
-        }
-    }
-
-    fn facts(&self) -> Vec<(&'static str, String)> {
-        match self.class_and_code() {
-            Kind::Own(..) => Vec::new(),
-            Kind::Below(error) => error.facts(),
+            _ => None,
         }
     }
 }

@@ -17,6 +17,7 @@ mod error;
 mod grants;
 mod idle;
 mod inspect;
+mod known;
 mod last_call;
 mod list;
 mod load;
@@ -26,6 +27,7 @@ mod options;
 mod reach;
 mod secrets;
 mod update;
+mod validate;
 mod watch;
 
 use std::collections::HashMap;
@@ -34,7 +36,6 @@ use std::sync::atomic::AtomicBool;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use crate::catalog::{Catalog, CatalogEntry};
 use crate::fetch::{FetchOptions, Fetcher};
 use crate::install::{ComponentLocks, Disk, Installer, Rules};
 use crate::net::{self, Network};
@@ -42,7 +43,7 @@ use crate::reference::ComponentId;
 use crate::registry::{self, CredentialOptions, LoginFile};
 use crate::runtime::{CodeSource, Program, Runtime, RuntimeOptions};
 use crate::schema::Reach;
-use crate::store::{Damage, Entry, Installed, Store, StoreError};
+use crate::store::{Damage, Entry, Installed, Layout, Store, StoreError};
 use crate::toolbox::Toolbox;
 
 use grants::Sandboxes;
@@ -58,10 +59,12 @@ pub use doctor::{Diagnosis, Finding, State};
 pub use error::Error;
 pub use grants::{PolicyReport, ReportedGrant};
 pub use inspect::{Inspection, Target};
+pub use known::KnownComponent;
 pub use list::{ComponentSummary, Health};
 pub use login::{LoggedIn, LoggedOut, LoginStore, LogoutStatus};
 pub use secrets::{ListedSecret, SecretList, SecretNames, Values};
 pub use update::{NotUpdated, Review, RolledBack, UpdateStatus, Updated, Updates};
+pub use validate::EntryError;
 pub use watch::Watch;
 
 pub use crate::config::{AgentsConfig, ServerConfig};
@@ -76,6 +79,9 @@ pub use crate::store::{FreedNames, Origin};
 pub struct ServiceOptions {
     /// The directory that holds everything.
     pub root: PathBuf,
+    /// The directory whose configuration and logins are used, where it is
+    /// another one than the root.
+    pub settings: Option<PathBuf>,
     /// The `wassette` binary, which is run to compile components.
     pub compiler: PathBuf,
     /// Tool names that no component may take.
@@ -129,16 +135,17 @@ impl Service {
     ///
     /// [`Error::Config`] when the configuration is not valid.
     pub fn open(setup: ServiceOptions) -> Result<Arc<Self>, Error> {
+        let settings = Layout::new(setup.settings.unwrap_or_else(|| setup.root.clone()));
         let store = Store::new(setup.root).with_builtin_tools(setup.reserved.clone());
-        let file = store.layout().config();
+        let file = settings.config();
         let config = options::read_config(&file)?;
         let store = store.with_name_length(config.tools.name_length);
         let directory = file.parent().unwrap_or(&file);
         let credentials = CredentialOptions {
-            login_file: Some(LoginFile::of_root(store.layout().root())),
+            login_file: Some(LoginFile::of_root(settings.root())),
             helper_timeout: config
                 .registry
-                .helper_timeout()
+                .helper_timeout
                 .unwrap_or(setup.credentials.helper_timeout),
             ..setup.credentials
         };
@@ -156,14 +163,14 @@ impl Service {
             parts: Some(store.layout().parts()),
             ..FetchOptions::default()
         };
-        options::apply(&config.network, &mut fetch.net, store.layout().root());
+        options::apply(&config.network, &mut fetch.net, settings.root());
         fetch.net.ca_files.extend(setup.ca_files);
         if let Some(bytes) = config.limits.component_size {
             fetch.max_component_bytes = bytes;
         }
         let mut runtime = RuntimeOptions::new(setup.compiler, store.layout().clone());
         runtime.network.ca_files.clone_from(&fetch.net.ca_files);
-        if let Some(limit) = setup.call_timeout.or(config.limits.call_timeout()) {
+        if let Some(limit) = setup.call_timeout.or(config.limits.call_timeout) {
             runtime.call_timeout = limit;
         }
         if let Some(bytes) = config.limits.memory {
@@ -194,7 +201,7 @@ impl Service {
             runtime,
             toolbox: Toolbox::new(setup.reserved),
             programs: Mutex::default(),
-            idle: config.limits.idle().unwrap_or(idle::IDLE),
+            idle: config.limits.idle.unwrap_or(idle::IDLE),
             last_calls: LastCalls::default(),
             missing_code_made: AtomicBool::new(false),
             asked: Mutex::default(),
@@ -296,12 +303,6 @@ impl Service {
         self.lock_programs().remove(id);
         self.sandboxes.forget(id);
         self.toolbox.remove(id)
-    }
-
-    /// The catalog entries in which every term occurs.
-    pub fn search(&self, terms: &[String]) -> Vec<CatalogEntry> {
-        let catalog = Catalog::bundled();
-        catalog.search(terms).into_iter().cloned().collect()
     }
 
     async fn installed(&self, id: &ComponentId) -> Result<Installed, Error> {

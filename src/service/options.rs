@@ -46,18 +46,11 @@ pub(super) fn apply(config: &NetworkConfig, options: &mut net::Options, root: &P
             *target = value;
         }
     };
-    let (seconds, millis) = (Duration::from_secs, Duration::from_millis);
-    set(&mut options.retry_base, config.retry_base_ms.map(millis));
-    set(&mut options.retry_max, config.retry_max_ms.map(millis));
-    set(
-        &mut options.connect_timeout,
-        config.connect_timeout.map(seconds),
-    );
-    set(&mut options.idle_timeout, config.idle_timeout.map(seconds));
-    set(
-        &mut options.transfer_timeout,
-        config.transfer_timeout.map(seconds),
-    );
+    set(&mut options.retry_base, config.retry_base_ms);
+    set(&mut options.retry_max, config.retry_max_ms);
+    set(&mut options.connect_timeout, config.connect_timeout);
+    set(&mut options.idle_timeout, config.idle_timeout);
+    set(&mut options.transfer_timeout, config.transfer_timeout);
     options.retries = config.retries.unwrap_or(options.retries);
     options.min_speed = config.min_speed.unwrap_or(options.min_speed);
     let ca: Vec<PathBuf> = config.ca.iter().map(|file| root.join(file)).collect();

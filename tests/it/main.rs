@@ -2,6 +2,7 @@
 
 mod architecture;
 mod auth;
+mod catalog;
 mod cli;
 mod client;
 mod escape;

@@ -31,6 +31,7 @@ impl InProcess {
     pub async fn start_sharing(options: HttpOptions, scope: Option<Scope>) -> Self {
         let root = tempfile::tempdir().unwrap();
         let service = Service::open(ServiceOptions {
+            settings: None,
             root: root.path().into(),
             compiler: env!("CARGO_BIN_EXE_wassette").into(),
             reserved: mcp::RESERVED_NAMES.map(str::to_owned).into(),

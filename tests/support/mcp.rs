@@ -194,9 +194,15 @@ impl HttpServer {
 
     /// A client over streamable HTTP.
     pub async fn client(&self, version: ProtocolVersion) -> Client {
+        self.client_as(Ear::new(version)).await
+    }
+
+    pub async fn client_as(
+        &self,
+        (ear, news): (Arc<Ear>, mpsc::UnboundedReceiver<News>),
+    ) -> Client {
         install_tls();
         let transport = StreamableHttpClientTransport::from_uri(self.at("/mcp"));
-        let (ear, news) = Ear::new(version);
         let service = within("a session", ear.serve(transport)).await.unwrap();
         Client {
             service,

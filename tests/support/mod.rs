@@ -18,6 +18,7 @@ pub mod files;
 pub mod guests;
 pub mod http;
 pub mod installed;
+pub mod javascript;
 pub mod mcp;
 pub mod network_guest;
 pub mod node;
@@ -43,7 +44,9 @@ pub mod wait;
 pub mod web;
 
 use std::path::Path;
+
 use std::time::Duration;
+use wassette::schema::ListedTool;
 
 use tempfile::TempDir;
 use wassette::error::Report;

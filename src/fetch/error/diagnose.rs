@@ -2,7 +2,7 @@
 
 use std::io;
 
-use super::{ErrorKind, FetchError};
+use super::{ErrorKind, FetchError, tags};
 use crate::digest::Mismatch;
 use crate::error::{Class, Diagnose};
 use crate::registry;
@@ -37,9 +37,10 @@ impl FetchError {
         match error {
             Error::Net(error) | Error::Denied { error, .. } => self.network_diagnosis(error),
             Error::Challenge { .. } => ("unauthorized", Class::Network),
-            Error::Token { .. } | Error::Refusal { .. } | Error::Forgotten { .. } => {
-                (self.failed(), Class::Network)
-            }
+            Error::Token { .. }
+            | Error::Refusal { .. }
+            | Error::Forgotten { .. }
+            | Error::Tags { .. } => (self.failed(), Class::Network),
             Error::Manifest(_) => ("invalid-manifest", Class::InvalidComponent),
             Error::Mismatch { mismatch, .. } => mismatched(mismatch),
             Error::TooLarge { .. } => ("too-large", Class::InvalidComponent),
@@ -57,8 +58,9 @@ impl FetchError {
                     "try again; if it persists, tell whoever runs `{host}`"
                 ));
             }
-            // Of uploads, which fetching makes none of.
-            Error::Refusal { .. } | Error::Forgotten { .. } => return None,
+            // Of uploads, which fetching makes none of, and of lists of tags, whose
+            // errors it passes over.
+            Error::Refusal { .. } | Error::Forgotten { .. } | Error::Tags { .. } => return None,
             Error::Manifest(_) => {
                 "the artifact is damaged; ask its publisher, or try another version"
             }
@@ -128,6 +130,9 @@ impl Diagnose for FetchError {
     fn facts(&self) -> Vec<(&'static str, String)> {
         let tried = self.tried.iter().map(|host| ("tried", host.clone()));
         let mut facts = self.difference();
+        if !self.tags.is_empty() {
+            facts.push(("tags", tags::listed(&self.tags)));
+        }
         facts.extend(tried);
         facts
     }

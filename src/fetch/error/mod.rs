@@ -2,10 +2,13 @@
 
 mod diagnose;
 mod network;
+mod tags;
 
 use std::error::Error;
 use std::fmt;
 use std::io;
+
+use http::StatusCode;
 
 use super::layout_error::LayoutError;
 use super::plan::InvalidArtifact;
@@ -24,6 +27,8 @@ pub struct FetchError {
     kind: Box<ErrorKind>,
     /// Each host asked and why it failed, where there was more than one.
     tried: Vec<String>,
+    /// Of the repository, where the one asked for is absent and these are known.
+    tags: Vec<String>,
 }
 
 /// An error on its way to where the reference is known.
@@ -185,11 +190,25 @@ impl Failed {
             reference: reference.clone(),
             kind: Box::new(self.error),
             tried: self.tried,
+            tags: Vec::new(),
         }
     }
 }
 
 impl FetchError {
+    /// The same, that names the tags that there are.
+    pub(super) fn with_tags(self, tags: Vec<String>) -> Self {
+        FetchError { tags, ..self }
+    }
+
+    /// Whether the host answered that it does not have it.
+    pub(super) fn is_absent(&self) -> bool {
+        matches!(
+            self.kind.net(),
+            Some(net::Error::Refused { status, .. }) if *status == StatusCode::NOT_FOUND
+        )
+    }
+
     /// What was to be fetched.
     pub fn reference(&self) -> &Reference {
         &self.reference

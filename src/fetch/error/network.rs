@@ -2,7 +2,7 @@
 
 use http::StatusCode;
 
-use super::FetchError;
+use super::{FetchError, tags};
 use crate::error::Class;
 use crate::net::Error;
 use crate::reference::Reference;
@@ -73,6 +73,9 @@ impl FetchError {
             Error::Broken { .. } => "try again; nothing was installed".to_owned(),
             Error::Refused { status, host, .. } => match *status {
                 StatusCode::NOT_FOUND | StatusCode::GONE => match &self.reference {
+                    Reference::Oci(oci) if !self.tags.is_empty() => {
+                        tags::hint(oci.tag().unwrap_or_default(), &self.tags)
+                    }
                     Reference::Oci(oci) => match self.kind.credentials() {
                         Some(source) => format!(
                             "check repository and tag; the credentials from {source} were shown, \

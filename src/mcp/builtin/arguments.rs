@@ -7,8 +7,9 @@ use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
+use crate::catalog::Catalog;
 use crate::digest::Digest;
-use crate::reference::{ComponentId, Reference};
+use crate::reference::ComponentId;
 use crate::service::{Compile, LoadRequest, Origin, PolicyChoice};
 use crate::verify::Verification;
 
@@ -31,7 +32,8 @@ pub(super) struct CallArguments {
 pub(super) struct LoadArguments {
     /// Where the component is, such as oci://ghcr.io/owner/name:1.0,
     /// https://example.com/name.wasm, file:///path/name.wasm or
-    /// oci-layout:///path:tag. Required unless `path` is given.
+    /// oci-layout:///path:tag; or a name that search-components gives. Required
+    /// unless `path` is given.
     pub uri: Option<String>,
     /// Another name for `uri`.
     pub path: Option<String>,
@@ -53,7 +55,8 @@ pub(super) struct UnloadArguments {
 #[derive(Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(super) struct SearchArguments {
-    /// Words that must all occur in the name, description or URI.
+    /// Words that must all match name, description or URI; the best matches come
+    /// first.
     pub query: Option<String>,
 }
 
@@ -130,7 +133,7 @@ impl Builtin {
         let parse_name = |name: String| ComponentId::parse(&name);
         let parse_digest = |digest: String| digest.parse::<Digest>();
         Ok(LoadRequest {
-            reference: Reference::parse(&uri, &working_directory())?,
+            reference: Catalog::bundled().locate(&uri, &working_directory())?,
             name: arguments
                 .name
                 .map(parse_name)
@@ -166,7 +169,8 @@ impl Builtin {
                 Some(name) => Some(name),
                 None => {
                     let uri = text("uri").or_else(|| text("path"))?;
-                    let reference = Reference::parse(uri, &working_directory()).ok()?;
+                    let catalog = Catalog::bundled();
+                    let reference = catalog.locate(uri, &working_directory()).ok()?;
                     return reference.default_id().ok();
                 }
             },

@@ -1,8 +1,9 @@
 //! Why a tool of the server failed.
 
-use crate::error::{Class, Diagnose};
-use crate::reference::InvalidReference;
+use crate::catalog::InvalidSource;
+use crate::error::{Class, Diagnosis, Layered};
 use crate::service::Error;
+use crate::store::StoreError;
 
 use super::Builtin;
 
@@ -22,54 +23,53 @@ pub(in crate::mcp) enum Failure {
         command: String,
     },
     #[error(transparent)]
-    Reference(#[from] InvalidReference),
+    Source(#[from] InvalidSource),
     #[error(transparent)]
     Service(#[from] Error),
 }
 
-impl Diagnose for Failure {
-    fn code(&self) -> &'static str {
+impl Layered for Failure {
+    fn diagnosis(&self) -> Diagnosis<'_> {
+        use Diagnosis::{Below, Own};
         match self {
-            Failure::Arguments { .. } => "invalid-arguments",
-            Failure::Disabled { .. } => "tool-disabled",
-            Failure::Declined | Failure::Unanswered { .. } => "declined",
-            Failure::Reference(error) => error.code(),
-            Failure::Service(error) => error.code(),
+            Failure::Arguments { .. } => Own("invalid-arguments", Class::Usage),
+            Failure::Disabled { .. } => Own("tool-disabled", Class::Usage),
+            Failure::Declined | Failure::Unanswered { .. } => Own("declined", Class::Other),
+            Failure::Source(error) => Below(error),
+            Failure::Service(error) => Below(error),
         }
     }
 
-    fn class(&self) -> Class {
-        match self {
-            Failure::Arguments { .. } | Failure::Disabled { .. } => Class::Usage,
-            Failure::Declined | Failure::Unanswered { .. } => Class::Other,
-            Failure::Reference(error) => error.class(),
-            Failure::Service(error) => error.class(),
-        }
-    }
-
-    fn hint(&self) -> Option<String> {
-        match self {
-            Failure::Arguments { .. } => Some("see the tool's inputSchema".into()),
-            Failure::Disabled { option, .. } => Some(format!(
-                "`{option}` switches it off; only the operator of the server can change that"
-            )),
-            Failure::Declined => Some("nothing was changed; do not ask again unasked".into()),
-            Failure::Unanswered { command, .. } => Some(format!(
-                "nothing was changed; if the user wants this, they can run `{command}`"
-            )),
-            Failure::Reference(error) => error.hint(),
-            Failure::Service(error) => error.hint(),
-        }
-    }
-
-    fn facts(&self) -> Vec<(&'static str, String)> {
-        match self {
-            Failure::Arguments { .. }
-            | Failure::Disabled { .. }
-            | Failure::Declined
-            | Failure::Unanswered { .. } => Vec::new(),
-            Failure::Reference(error) => error.facts(),
-            Failure::Service(error) => error.facts(),
-        }
+    fn own_hint(&self) -> Option<String> {
+        let hint = match self {
+            Failure::Arguments { .. } => "see the tool's inputSchema",
+            Failure::Disabled { option, .. } => {
+                return Some(format!(
+                    "`{option}` switches it off; only the operator of the server can change that"
+                ));
+            }
+            Failure::Declined => "nothing was changed; do not ask again unasked",
+            Failure::Unanswered { command, .. } => {
+                return Some(format!(
+                    "nothing was changed; if the user wants this, they can run `{command}`"
+                ));
+            }
+            // Below, these name commands, which agents cannot run.
+            Failure::Service(Error::UnknownTool { similar, .. }) if similar.is_empty() => {
+                "`tools/list` has the tools that there are; `list-components` shows what is \
+                 installed, `search-components` what can be loaded"
+            }
+            Failure::Service(Error::Store(StoreError::NotInstalled { .. })) => {
+                "`list-components` shows what is installed"
+            }
+            Failure::Service(Error::NotGranted { granted, .. }) if !granted.is_empty() => {
+                "`get-policy` shows what is granted"
+            }
+            Failure::Source(InvalidSource::Name(name)) if name.similar().is_empty() => {
+                "`search-components` shows what the catalog has; a file is given by its whole path"
+            }
+            Failure::Source(_) | Failure::Service(_) => return None,
+        };
+        Some(hint.to_owned())
     }
 }

@@ -14,6 +14,7 @@ use std::sync::{Arc, LazyLock};
 use rmcp::model::{CallToolResult, InputRequiredResult, Tool};
 use serde_json::{Map, Value, json};
 
+use crate::catalog::{Catalog, Match};
 use crate::fetch::Progress;
 use crate::reference::ComponentId;
 use crate::service::{FreedNames, Origin, Service};
@@ -164,8 +165,8 @@ impl Builtin {
             Builtin::Search => {
                 let SearchArguments { query } = self.parse(arguments)?;
                 let query = query.unwrap_or_default();
-                let terms: Vec<String> = query.split_whitespace().map(str::to_owned).collect();
-                structured(&json!({ "components": service.search(&terms) }))
+                let found = Catalog::bundled().search(&[query], Match::Ranked);
+                structured(&json!({ "components": service.with_installed(found).await? }))
             }
             Builtin::Unload => {
                 let UnloadArguments { id } = self.parse(arguments)?;

@@ -11,6 +11,7 @@ use serde_saphyr::options::MergeKeyPolicy;
 
 use super::Policy;
 use super::error::{Place, PolicyError, excerpt};
+use crate::text::without_bom;
 use node::Placed;
 use reader::Reader;
 
@@ -30,9 +31,8 @@ pub fn parse(text: &str) -> Result<Policy, PolicyError> {
             limit: LARGEST,
         });
     }
-    // Editors on Windows begin a file with a byte order mark.
-    let text = text.strip_prefix('\u{feff}').unwrap_or(text);
-    let root: Placed = serde_saphyr::from_str_with_options(text, options()).map_err(malformed)?;
+    let root: Placed =
+        serde_saphyr::from_str_with_options(without_bom(text), options()).map_err(malformed)?;
     document(Reader::new(root))
 }
 

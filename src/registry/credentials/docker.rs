@@ -16,7 +16,7 @@ use serde::{Deserialize, Deserializer, Serialize};
 use super::{Credential, Wanted, canonical_host};
 use crate::file::{Links, read_regular};
 use crate::registry::Login;
-use crate::text::without_bom;
+use crate::text::bytes_without_bom;
 
 /// Real files have a few KiB.
 const MAX_FILE: u64 = 4 * 1024 * 1024;
@@ -95,7 +95,7 @@ impl Config {
     /// Reads a file; the error tells nothing of what is in it.
     pub fn parse(path: &Path) -> io::Result<Self> {
         let text = read_regular(path, MAX_FILE, Links::Follow)?;
-        serde_json::from_slice(without_bom(&text)).map_err(|error| {
+        serde_json::from_slice(bytes_without_bom(&text)).map_err(|error| {
             let (line, column) = (error.line(), error.column());
             // The parser's own words may quote a secret.
             io::Error::other(format!(

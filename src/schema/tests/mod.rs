@@ -11,7 +11,7 @@ pub(in crate::schema) mod strict;
 use wit_component::{ComponentEncoder, StringEncoding, dummy_module, embed_component_metadata};
 use wit_parser::{ManglingAndAbi, PackageId, Resolve};
 
-use super::{Callable, Description, ToolRecord, describe};
+use super::{Callable, Description, ListedTool, ToolRecord, describe};
 
 /// A component with the imports and exports of the one world in `wit`. Its
 /// functions trap.

@@ -15,5 +15,6 @@ mod oci_faults;
 mod reach;
 mod resume;
 mod retries;
+mod tags;
 mod tolerant;
 mod words;

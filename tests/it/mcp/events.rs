@@ -4,14 +4,15 @@ use std::time::{Duration, Instant};
 
 use rmcp::ClientServiceExt;
 use rmcp::model::{
-    CallToolRequest, ClientRequest, ProtocolVersion, ServerNotification, SubscriptionFilter,
+    CallToolRequest, ClientRequest, ProgressNotificationParam, ProtocolVersion, ServerNotification,
+    SubscriptionFilter,
 };
 use rmcp::service::{ClientLifecycleMode, PeerRequestOptions, ServiceError};
 use rmcp::transport::TokioChildProcess;
-use serde_json::json;
+use serde_json::{Value, json};
 use tokio::io::{AsyncBufReadExt, AsyncWriteExt, BufReader};
 
-use crate::support::mcp::{CALC, Ear, News, PATIENCE, Place, params};
+use crate::support::mcp::{CALC, Client, Ear, News, PATIENCE, Place, params};
 #[cfg(target_os = "linux")]
 use crate::support::processor;
 
@@ -60,49 +61,92 @@ async fn subscribers_hear_when_the_tools_change() {
     assert!(started.elapsed() < Duration::from_secs(3));
 }
 
-#[tokio::test]
-async fn a_load_reports_progress_to_who_asks() {
-    let place = Place::new();
-    let mut client = place.stdio().await;
-    let uri = place.component("calc.wat", CALC);
-    // The client adds a progress token to every request.
-    client.load(&uri).await;
-    let first = loop {
-        if let News::Progress(progress) = client.next_news().await {
-            break progress;
+/// What progress was told of until the server said that its tools changed.
+async fn progress(client: &mut Client) -> Vec<ProgressNotificationParam> {
+    let mut told = Vec::new();
+    loop {
+        match client.next_news().await {
+            News::Progress(progress) => told.push(progress),
+            News::ToolsChanged => return told,
+            News::Asked(_) => {}
         }
-    };
-    assert_eq!(first.total, Some(4.0));
-    assert!(first.message.is_some());
+    }
 }
 
-#[tokio::test]
+/// The client adds a progress token to every request.
+async fn tells_progress_of_loads_alone(mut client: Client, uri: &str) {
+    client.load(uri).await;
+    let told = progress(&mut client).await;
+    let first = told.first().expect("progress of the load");
+    assert_eq!(first.total, Some(4.0));
+    assert!(first.message.is_some());
+
+    // A tool is called without progress, however it is called, and the messages
+    // that the server sends stay in their order.
+    let sum = json!({ "a": 1, "b": 2 });
+    for (tool, arguments) in both_ways("add", sum) {
+        let sum = client.call(tool, arguments).await;
+        assert_eq!(sum.structured_content, Some(json!({ "result": 3 })));
+    }
+    let unload = json!({ "id": "calc" });
+    client.call("unload-component", unload).await;
+    let late = progress(&mut client).await;
+    let of_load = |one: &ProgressNotificationParam| one.progress_token == first.progress_token;
+    assert!(late.iter().all(of_load), "{late:?}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_load_reports_progress_to_who_asks() {
+    let place = Place::new();
+    let uri = place.component("calc.wat", CALC);
+    tells_progress_of_loads_alone(place.stdio().await, &uri).await;
+    let place = Place::new();
+    let server = place.http(&[]).await;
+    tells_progress_of_loads_alone(server.client(ProtocolVersion::V_2025_11_25).await, &uri).await;
+}
+
+/// The call of a tool by its own name, and by way of `call-tool`.
+fn both_ways(tool: &str, arguments: Value) -> [(&str, Value); 2] {
+    let by_way = json!({ "name": tool, "arguments": arguments });
+    [(tool, arguments), ("call-tool", by_way)]
+}
+
+async fn cancels(client: Client, uri: &str) {
+    client.load(uri).await;
+    for (tool, arguments) in both_ways("spin", json!({})) {
+        let call = ClientRequest::CallToolRequest(CallToolRequest::new(params(tool, arguments)));
+        let options = PeerRequestOptions::no_options();
+        #[cfg(target_os = "linux")]
+        let before = client.cpu_time();
+        let request = client
+            .service
+            .send_cancellable_request(call, options)
+            .await
+            .unwrap();
+        #[cfg(target_os = "linux")]
+        processor::until_running(before, || client.cpu_time()).await;
+        request
+            .cancel(Some("no longer needed".into()))
+            .await
+            .unwrap();
+
+        let sum = client.call("add", json!({ "a": 1, "b": 1 })).await;
+        assert_eq!(sum.structured_content, Some(json!({ "result": 2 })));
+
+        // The guest no longer runs.
+        #[cfg(target_os = "linux")]
+        processor::assert_idle(|| client.cpu_time());
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_cancelled_call_stops_and_gets_no_answer() {
     let place = Place::new();
-    let client = place.stdio().await;
-    client.load(&place.component("calc.wat", CALC)).await;
-    let call = ClientRequest::CallToolRequest(CallToolRequest::new(params("spin", json!({}))));
-    let options = PeerRequestOptions::no_options();
-    #[cfg(target_os = "linux")]
-    let before = client.cpu_time();
-    let request = client
-        .service
-        .send_cancellable_request(call, options)
-        .await
-        .unwrap();
-    #[cfg(target_os = "linux")]
-    processor::until_running(before, || client.cpu_time()).await;
-    request
-        .cancel(Some("no longer needed".into()))
-        .await
-        .unwrap();
-
-    let sum = client.call("add", json!({ "a": 1, "b": 1 })).await;
-    assert_eq!(sum.structured_content, Some(json!({ "result": 2 })));
-
-    // The guest no longer runs.
-    #[cfg(target_os = "linux")]
-    processor::assert_idle(|| client.cpu_time());
+    let uri = place.component("calc.wat", CALC);
+    cancels(place.stdio().await, &uri).await;
+    let place = Place::new();
+    let server = place.http(&[]).await;
+    cancels(server.client(ProtocolVersion::V_2025_11_25).await, &uri).await;
 }
 
 #[tokio::test]

@@ -29,9 +29,14 @@ pub async fn publish_request(registry: &Registry, request: &str) -> String {
     registry.reference("asks:v1")
 }
 
+/// Whether the component sees a variable, however its tool is called.
 async fn sees(client: &Client, key: &str) -> bool {
-    let result = client.call("try", json!({ "key": key })).await;
-    result.structured_content.unwrap()["result"]
+    let arguments = json!({ "key": key });
+    let direct = client.call("try", arguments.clone()).await;
+    let wanted = json!({ "name": "try", "arguments": arguments });
+    let by_way = client.call("call-tool", wanted).await;
+    assert_eq!(direct.structured_content, by_way.structured_content);
+    direct.structured_content.unwrap()["result"]
         .as_bool()
         .unwrap()
 }
@@ -139,35 +144,42 @@ async fn the_user_of_a_client_that_can_ask_decides() {
         Answer::Error,
     ] {
         let place = Place::new();
-        let mut client = place.stdio_answering(answer).await;
-        let loaded = client.load(&uri).await;
-        let News::Asked(question) = asked(&mut client).await else {
-            unreachable!()
-        };
-        for told in ["asks", "asks:v1", "CITY"] {
-            assert!(question.contains(told), "{question}");
-        }
-        let yes = answer == Answer::Yes;
-        assert_eq!(
-            loaded["granted_permissions"].as_array().unwrap().len(),
-            usize::from(yes)
-        );
-        assert_eq!(sees(&client, "CITY").await, yes, "{answer:?}");
+        decides(place.stdio_answering(answer).await, answer, &uri).await;
+        let place = Place::new();
+        let server = place.http(&[]).await;
+        let ear = Ear::answering(ProtocolVersion::LATEST_WITH_INITIALIZE, answer);
+        decides(server.client_as(ear).await, answer, &uri).await;
+    }
+}
 
-        let place_ = json!({ "component_id": "asks", "details": { "host": "a.example" } });
-        let granted = client.call("grant-network-permission", place_).await;
-        if yes {
-            let grants = granted.structured_content.unwrap()["grants"].clone();
-            assert!(
-                grants
-                    .as_array()
-                    .unwrap()
-                    .iter()
-                    .all(|grant| grant["granted_by"] == "elicitation")
-            );
-        } else {
-            assert_eq!(text_of(&granted)["code"], "declined", "{answer:?}");
-        }
+async fn decides(mut client: Client, answer: Answer, uri: &str) {
+    let loaded = client.load(uri).await;
+    let News::Asked(question) = asked(&mut client).await else {
+        unreachable!()
+    };
+    for told in ["asks", "asks:v1", "CITY"] {
+        assert!(question.contains(told), "{question}");
+    }
+    let yes = answer == Answer::Yes;
+    assert_eq!(
+        loaded["granted_permissions"].as_array().unwrap().len(),
+        usize::from(yes)
+    );
+    assert_eq!(sees(&client, "CITY").await, yes, "{answer:?}");
+
+    let place_ = json!({ "component_id": "asks", "details": { "host": "a.example" } });
+    let granted = client.call("grant-network-permission", place_).await;
+    if yes {
+        let grants = granted.structured_content.unwrap()["grants"].clone();
+        assert!(
+            grants
+                .as_array()
+                .unwrap()
+                .iter()
+                .all(|grant| grant["granted_by"] == "elicitation")
+        );
+    } else {
+        assert_eq!(text_of(&granted)["code"], "declined", "{answer:?}");
     }
 }
 

@@ -157,4 +157,10 @@ async fn functions_that_are_no_tools_are_named() {
         .unwrap();
     let shown = String::from_utf8(shown.stdout).unwrap();
     assert!(shown.contains("take: "), "{shown}");
+    let listed = place.wassette(&["list"]).output().await.unwrap();
+    let listed = String::from_utf8(listed.stdout).unwrap();
+    assert!(
+        listed.contains("note: no tools of `half`: take; "),
+        "{listed}"
+    );
 }

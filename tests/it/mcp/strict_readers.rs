@@ -1,9 +1,12 @@
 //! Every tool and every result, by the rules of the strictest readers.
 
+use std::sync::Mutex;
+
 use serde_json::{Value, json};
 use wit_component::{ComponentEncoder, StringEncoding, dummy_module, embed_component_metadata};
 use wit_parser::{ManglingAndAbi, Resolve};
 
+use crate::support::javascript::check_round_trip;
 use crate::support::mcp::{CALC, Client, Place};
 use crate::support::strict::{check_result, check_tool};
 
@@ -57,43 +60,66 @@ const ECHO: &str = r#"
     (canon lift (core func $i "swap") (memory (core memory $i "mem")))))
 "#;
 
-async fn tools(client: &Client) -> Vec<Value> {
-    let tools = client.service.list_all_tools().await.unwrap();
-    tools.iter().map(|tool| json!(tool)).collect()
+/// A client that keeps what it reads.
+struct Reader {
+    client: Client,
+    read: Mutex<Vec<Value>>,
 }
 
-/// Calls a tool and checks what it answers.
-async fn checked(client: &Client, tool: &str, arguments: Value) -> Value {
-    let tools = tools(client).await;
-    let schema = tools
-        .iter()
-        .find(|offered| offered["name"] == tool)
-        .unwrap();
-    let result = client.call(tool, arguments).await;
-    assert_ne!(result.is_error, Some(true), "{tool}: {result:?}");
-    let content = result.structured_content.expect(tool);
-    if let Some(schema) = schema.get("outputSchema") {
-        check_result(schema, &content);
+impl Reader {
+    async fn of(place: &Place) -> Self {
+        Reader {
+            client: place.stdio().await,
+            read: Mutex::default(),
+        }
     }
-    content
+
+    async fn tools(&self) -> Vec<Value> {
+        let tools = self.client.service.list_all_tools().await.unwrap();
+        let tools: Vec<Value> = tools.iter().map(|tool| json!(tool)).collect();
+        self.read.lock().unwrap().extend_from_slice(&tools);
+        tools
+    }
+
+    /// Calls a tool and checks what it answers.
+    async fn call(&self, tool: &str, arguments: Value) -> Value {
+        let tools = self.tools().await;
+        let schema = tools
+            .iter()
+            .find(|offered| offered["name"] == tool)
+            .unwrap();
+        let result = self.client.call(tool, arguments).await;
+        assert_ne!(result.is_error, Some(true), "{tool}: {result:?}");
+        let content = result.structured_content.expect(tool);
+        if let Some(schema) = schema.get("outputSchema") {
+            check_result(schema, &content);
+        }
+        self.read.lock().unwrap().push(content.clone());
+        content
+    }
+
+    /// Sees that JavaScript reads the same.
+    fn check_javascript(&self) {
+        check_round_trip(&self.read.lock().unwrap());
+    }
 }
 
 #[tokio::test]
 async fn every_tool_and_every_result_suits_all_readers() {
     let place = Place::new();
-    let client = place.stdio().await;
+    let client = Reader::of(&place).await;
     let types = place.path("types.wasm");
     std::fs::write(&types, every_type()).unwrap();
-    checked(&client, "load-component", json!({ "uri": types })).await;
+    client.call("load-component", json!({ "uri": types })).await;
     let echo = place.component("echo.wat", ECHO);
-    checked(&client, "load-component", json!({ "uri": echo })).await;
-    for tool in tools(&client).await {
+    client.call("load-component", json!({ "uri": echo })).await;
+    for tool in client.tools().await {
         check_tool(&tool);
     }
 
     for whole in [i64::MAX, i64::MIN, 1_915_883_588_174_806_058, 5] {
         for given in [json!(whole), json!(whole.to_string())] {
-            let same = checked(&client, "same", json!({ "v": given })).await;
+            let same = client.call("same", json!({ "v": given })).await;
             assert_eq!(
                 same["result"].to_string().trim_matches('"'),
                 whole.to_string()
@@ -101,18 +127,18 @@ async fn every_tool_and_every_result_suits_all_readers() {
         }
     }
     let pair = json!({ "pair": [u64::MAX, 7] });
-    let swapped = checked(&client, "swap", pair).await;
+    let swapped = client.call("swap", pair).await;
     assert_eq!(swapped, json!({ "result": [7, u64::MAX.to_string()] }));
     let wanted = json!({ "name": "same", "arguments": { "v": i64::MAX } });
-    let by_way = checked(&client, "call-tool", wanted).await;
+    let by_way = client.call("call-tool", wanted).await;
     assert_eq!(by_way, json!({ "result": i64::MAX.to_string() }));
 
-    let offered = tools(&client).await;
+    let offered = client.tools().await;
     let named = offered.iter().find(|tool| tool["name"] == "named").unwrap();
     let short = named["inputSchema"]["required"][0].as_str().unwrap();
     let long = "a-parameter-whose-name-has-many-more-characters-than-any-provider-would-accept";
     for name in [short, long] {
-        let seven = checked(&client, "named", json!({ (name): 7 })).await;
+        let seven = client.call("named", json!({ (name): 7 })).await;
         assert_eq!(seven, json!({ "result": 7 }), "{name}");
     }
 
@@ -127,8 +153,9 @@ async fn every_tool_and_every_result_suits_all_readers() {
         ("reset-permission", id),
         ("unload-component", json!({ "id": "echo" })),
     ] {
-        checked(&client, tool, arguments).await;
+        client.call(tool, arguments).await;
     }
+    client.check_javascript();
 }
 
 #[tokio::test]
@@ -149,7 +176,9 @@ async fn schemas_of_an_older_version_are_made_to_suit_them() {
     stored["format"] = json!(1);
     stored.as_object_mut().unwrap().remove("checksum");
     std::fs::write(&metadata, stored.to_string()).unwrap();
-    for tool in tools(&place.stdio().await).await {
+    let reader = Reader::of(&place).await;
+    for tool in reader.tools().await {
         check_tool(&tool);
     }
+    reader.check_javascript();
 }

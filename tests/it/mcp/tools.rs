@@ -107,12 +107,12 @@ async fn bad_arguments_are_results_the_agent_can_read() {
         ),
         (
             "load-component",
-            json!({ "uri": "a", "name": "A!" }),
+            json!({ "uri": "./a", "name": "A!" }),
             "invalid-arguments",
         ),
         (
             "load-component",
-            json!({ "uri": "a", "digest": "md5:0" }),
+            json!({ "uri": "./a", "digest": "md5:0" }),
             "invalid-arguments",
         ),
         (
@@ -150,6 +150,56 @@ async fn an_unknown_tool_is_a_protocol_error_with_near_names() {
     assert_eq!(error.code, ErrorCode::INVALID_PARAMS);
     assert!(error.message.contains("`ad`"), "{}", error.message);
     assert!(error.message.contains("`add`"), "{}", error.message);
+}
+
+#[tokio::test]
+async fn hints_name_what_agents_can_call() {
+    let place = Place::new();
+    let client = place.stdio().await;
+    client.load(&place.component("calc.wat", CALC)).await;
+    let rule = json!({ "component_id": "calc", "details": { "host": "a.example" } });
+    client.call("grant-network-permission", rule).await;
+    let other = json!({ "component_id": "calc", "details": { "host": "b.example" } });
+    for (tool, arguments, named) in [
+        (
+            "call-tool",
+            json!({ "name": "telescope" }),
+            "`list-components`",
+        ),
+        (
+            "unload-component",
+            json!({ "id": "absent" }),
+            "`list-components`",
+        ),
+        (
+            "get-policy",
+            json!({ "component_id": "absent" }),
+            "`list-components`",
+        ),
+        ("revoke-network-permission", other, "`get-policy`"),
+        (
+            "load-component",
+            json!({ "uri": "telescope" }),
+            "`search-components`",
+        ),
+    ] {
+        let error = text_of(&client.call(tool, arguments).await);
+        let hint = error["hint"].as_str().unwrap_or_default();
+        assert!(hint.contains(named), "{tool}: {error}");
+        assert!(!hint.contains("`wassette "), "{tool}: {error}");
+    }
+    let unknown = client
+        .service
+        .call_tool(params("telescope", json!({})))
+        .await;
+    let Err(ServiceError::McpError(error)) = unknown else {
+        panic!("{unknown:?}");
+    };
+    assert!(
+        error.message.contains("`list-components`"),
+        "{}",
+        error.message
+    );
 }
 
 #[tokio::test]

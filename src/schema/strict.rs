@@ -1,0 +1,263 @@
+//! The rules of the strictest readers of tools: clients, SDKs and providers of
+//! models. What one of them refuses costs its user the whole list of tools.
+
+use std::collections::HashSet;
+
+use serde_json::{Map, Value};
+
+/// What Claude's clients put before a name, of which providers take 64 characters.
+const CLIENT_PREFIX: &str = "mcp__wassette__";
+/// Characters of a name that providers take.
+const LONGEST_NAME: usize = 64;
+/// Cursor drops a tool whose name has this many together with its server's.
+const CURSOR: usize = 60;
+/// The largest integer that is exact as a double, which JavaScript reads.
+const MAX_EXACT: u64 = (1 << 53) - 1;
+/// What OpenAI and Anthropic refuse at the top of a schema.
+const NOT_AT_TOP: [&str; 6] = ["oneOf", "anyOf", "allOf", "not", "if", "enum"];
+const TYPES: [&str; 7] = [
+    "array", "boolean", "integer", "null", "number", "object", "string",
+];
+
+/// A tool as `tools/list` has it.
+pub struct ListedTool<'a> {
+    pub name: &'a str,
+    pub description: &'a str,
+    pub input_schema: &'a Map<String, Value>,
+    pub output_schema: Option<&'a Map<String, Value>>,
+}
+
+impl ListedTool<'_> {
+    /// What the strictest readers refuse of it, each in a sentence; nothing of a
+    /// tool that suits all. Its schemas are then valid by JSON Schema 2020-12
+    /// and by draft-07.
+    pub fn faults(&self) -> Vec<String> {
+        let mut faults = Faults::default();
+        let whole = format!("{CLIENT_PREFIX}{}", self.name);
+        if !is_word(&whole, |_| false) {
+            faults.add("the name", "a provider does not take it");
+        }
+        if "wassette".len() + self.name.len() >= CURSOR {
+            faults.add("the name", "it is too long for Cursor");
+        }
+        if self.description.is_empty() {
+            faults.add("the description", "there is none");
+        }
+        faults.root(self.input_schema, "the input schema");
+        if let Some(schema) = self.output_schema {
+            faults.root(schema, "the output schema");
+        }
+        faults.0
+    }
+}
+
+#[derive(Default)]
+struct Faults(Vec<String>);
+
+impl Faults {
+    fn add(&mut self, place: &str, fault: &str) {
+        self.0.push(format!("{place}: {fault}"));
+    }
+
+    /// A schema that describes an object, as that of arguments.
+    fn root(&mut self, schema: &Map<String, Value>, place: &str) {
+        if schema.get("type").is_none_or(|kind| kind != "object") {
+            self.add(place, "it is not of the type `object`");
+        }
+        if !schema.contains_key("properties") {
+            self.add(place, "it has no `properties`");
+        }
+        for word in NOT_AT_TOP.iter().filter(|word| schema.contains_key(**word)) {
+            self.add(place, &format!("`{word}` stands at its top"));
+        }
+        self.schema(schema, place);
+    }
+
+    fn schema(&mut self, schema: &Map<String, Value>, place: &str) {
+        for (word, value) in schema {
+            match is_value_of(word, value) {
+                None => self.add(place, &format!("not every reader knows `{word}`")),
+                Some(false) => self.add(place, &format!("`{word}` cannot be `{value}`")),
+                Some(true) => {}
+            }
+            if !is_exact(value) {
+                self.add(
+                    place,
+                    &format!("JavaScript changes the numbers of `{word}`"),
+                );
+            }
+        }
+        // VS Code throws, and the TypeScript SDK refuses every item.
+        let is_array = schema.get("type").is_some_and(|kind| kind == "array");
+        if is_array && !schema.get("items").is_some_and(Value::is_object) {
+            self.add(place, "its `items` are not described");
+        }
+        self.members(schema, place);
+        let inner = ["items", "additionalProperties"].into_iter();
+        for word in inner.filter(|word| schema.get(*word).is_some_and(Value::is_object)) {
+            self.inner(&schema[word], &format!("{place}, {word}"));
+        }
+        let choices = schema.get("anyOf").and_then(Value::as_array);
+        for choice in choices.into_iter().flatten() {
+            self.inner(choice, place);
+        }
+    }
+
+    fn members(&mut self, schema: &Map<String, Value>, place: &str) {
+        let none = Map::new();
+        let properties = schema.get("properties").and_then(Value::as_object);
+        let properties = properties.unwrap_or(&none);
+        for (name, property) in properties {
+            let place = format!("{place}, `{name}`");
+            if !is_word(name, |c| c == '.') {
+                self.add(&place, "a provider does not take the name");
+            }
+            self.inner(property, &place);
+        }
+        let required = schema.get("required").and_then(Value::as_array);
+        let names = required.into_iter().flatten().filter_map(Value::as_str);
+        for name in names.filter(|name| !properties.contains_key(*name)) {
+            self.add(place, &format!("`{name}` is required and not described"));
+        }
+    }
+
+    fn inner(&mut self, schema: &Value, place: &str) {
+        match schema.as_object() {
+            Some(schema) => self.schema(schema, place),
+            None => self.add(place, "it is not described by an object"),
+        }
+    }
+}
+
+/// Whether the keyword can have the value; none of keywords that not every
+/// reader knows.
+fn is_value_of(word: &str, value: &Value) -> Option<bool> {
+    Some(match word {
+        // A list of types means nothing to several readers.
+        "type" => value.as_str().is_some_and(|kind| TYPES.contains(&kind)),
+        "properties" => value.is_object(),
+        "required" => value.as_array().is_some_and(|names| {
+            let mut seen = HashSet::new();
+            let is_new = |name: &Value| {
+                name.as_str()
+                    .is_some_and(|name| seen.insert(name.to_owned()))
+            };
+            names.iter().all(is_new)
+        }),
+        "additionalProperties" | "items" => value.is_object() || value.is_boolean(),
+        "minItems" | "maxItems" | "minLength" | "maxLength" => value.is_u64(),
+        "uniqueItems" => value.is_boolean(),
+        "anyOf" | "enum" => value.as_array().is_some_and(|all| !all.is_empty()),
+        "minimum" | "maximum" => value.is_number(),
+        "description" | "pattern" | "contentEncoding" => value.is_string(),
+        _ => return None,
+    })
+}
+
+/// Whether no number in the value, apart from schemas in it, is an integer that
+/// a double cannot hold.
+fn is_exact(value: &Value) -> bool {
+    match value {
+        Value::Number(number) if !number.is_f64() => {
+            let size = number.as_u64().or(number.as_i64().map(i64::unsigned_abs));
+            size.is_some_and(|size| size <= MAX_EXACT)
+        }
+        Value::Array(items) => items.iter().all(is_exact),
+        _ => true,
+    }
+}
+
+fn is_word(name: &str, also: impl Fn(char) -> bool) -> bool {
+    let allowed = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '_') || also(c);
+    (1..=LONGEST_NAME).contains(&name.len()) && name.chars().all(allowed)
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    fn faults_of(input: &Value) -> Vec<String> {
+        let tool = ListedTool {
+            name: "t",
+            description: "T",
+            input_schema: input.as_object().unwrap(),
+            output_schema: None,
+        };
+        tool.faults()
+    }
+
+    #[test]
+    fn what_a_reader_refuses_is_told_with_its_place() {
+        let of = |property: Value| json!({ "type": "object", "properties": { "p": property } });
+        for (schema, told) in [
+            (json!({ "type": "object" }), "no `properties`"),
+            (json!({ "properties": {} }), "not of the type `object`"),
+            (
+                json!({ "type": "object", "properties": {}, "anyOf": [{}] }),
+                "`anyOf` stands at its top",
+            ),
+            (
+                json!({ "type": "object", "properties": {}, "required": ["q"] }),
+                "`q` is required and not described",
+            ),
+            (
+                json!({ "type": "object", "properties": { "a b": {} } }),
+                "a provider does not take the name",
+            ),
+            (of(json!(true)), "`p`: it is not described by an object"),
+            (
+                of(json!({ "type": ["string", "null"] })),
+                "`type` cannot be",
+            ),
+            (of(json!({ "type": "text" })), "`type` cannot be"),
+            (of(json!({ "type": "array" })), "`items` are not described"),
+            (
+                of(json!({ "type": "array", "items": false })),
+                "`items` are not",
+            ),
+            (
+                of(json!({ "prefixItems": [] })),
+                "not every reader knows `prefixItems`",
+            ),
+            (of(json!({ "minItems": -1 })), "`minItems` cannot be `-1`"),
+            (of(json!({ "maximum": u64::MAX })), "JavaScript changes"),
+            (of(json!({ "enum": [1, u64::MAX] })), "JavaScript changes"),
+            (
+                of(json!({ "anyOf": [{ "type": "no" }] })),
+                "`type` cannot be `\"no\"`",
+            ),
+            (
+                of(json!({ "required": ["a", "a"] })),
+                "`required` cannot be",
+            ),
+        ] {
+            let faults = faults_of(&schema);
+            assert!(
+                faults.iter().any(|fault| fault.contains(told)),
+                "{schema}: {faults:?}"
+            );
+        }
+    }
+
+    #[test]
+    fn names_and_descriptions_are_judged() {
+        let schema = json!({ "type": "object", "properties": {} });
+        let tool = |name, description| {
+            let schema = schema.as_object().unwrap();
+            ListedTool {
+                name,
+                description,
+                input_schema: schema,
+                output_schema: Some(schema),
+            }
+            .faults()
+        };
+        assert!(tool("a_b-c", "A").is_empty());
+        let long = "x".repeat(52);
+        for (name, description) in [("a.b", "A"), (&*long, "A"), ("a", "")] {
+            assert!(!tool(name, description).is_empty(), "{name}");
+        }
+    }
+}

@@ -1,0 +1,80 @@
+//! Whether an entry of a catalog holds what it promises: its component is had,
+//! loads, and offers tools that every client can use.
+
+use std::sync::Arc;
+
+use crate::catalog::CheckedEntry;
+use crate::error::{Class, Diagnosis, Layered};
+use crate::fetch::Silent;
+use crate::install::{Compile, LoadRequest, NobodyToAsk, PolicyChoice};
+use crate::schema::ListedTool;
+use crate::store::Origin;
+use crate::verify::Verification;
+
+use super::{Error, Service};
+
+/// Why an entry does not hold what it promises.
+#[derive(Debug, thiserror::Error)]
+pub enum EntryError {
+    #[error(transparent)]
+    Load(#[from] Error),
+    #[error("Not every client can use the tool `{tool}`")]
+    Unfit { tool: String, faults: Vec<String> },
+}
+
+impl Layered for EntryError {
+    fn diagnosis(&self) -> Diagnosis<'_> {
+        match self {
+            EntryError::Load(error) => Diagnosis::Below(error),
+            EntryError::Unfit { .. } => Diagnosis::Own("unfit-tool", Class::InvalidComponent),
+        }
+    }
+
+    fn own_hint(&self) -> Option<String> {
+        match self {
+            EntryError::Load(_) => None,
+            EntryError::Unfit { faults, .. } => Some(faults.join("; ")),
+        }
+    }
+}
+
+impl Service {
+    /// Loads the component of an entry into this root, grants it nothing, and
+    /// judges its tools; returns their names.
+    ///
+    /// # Errors
+    ///
+    /// Why it does not load, or which tool a client would refuse.
+    pub async fn validate(
+        self: &Arc<Self>,
+        entry: &CheckedEntry,
+    ) -> Result<Vec<String>, EntryError> {
+        let request = LoadRequest {
+            reference: entry.reference.clone(),
+            name: None,
+            digest: entry.digest,
+            verification: Verification::Required,
+            compile: Compile::Wait,
+            policy: PolicyChoice::Leave,
+            origin: Origin::Cli,
+            locked: None,
+            manifest: None,
+        };
+        let loaded = self.load(request, &Silent, &NobodyToAsk).await?;
+        let names = loaded.tool_names;
+        for tool in names.iter().filter_map(|name| self.toolbox.get(name)) {
+            let listed = ListedTool {
+                name: &tool.name,
+                description: tool.description(),
+                input_schema: tool.input_schema(),
+                output_schema: Some(tool.output_schema()),
+            };
+            let faults = listed.faults();
+            if !faults.is_empty() {
+                let tool = tool.name.clone();
+                return Err(EntryError::Unfit { tool, faults });
+            }
+        }
+        Ok(names)
+    }
+}
