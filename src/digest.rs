@@ -15,6 +15,7 @@ use serde::de::Error as _;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use sha2::{Digest as _, Sha256};
 
+use crate::error::Class;
 use crate::file::{Links, open_regular};
 
 const PREFIX: &str = "sha256:";
@@ -219,6 +220,21 @@ pub enum Mismatch {
     Size { expected: u64, computed: u64 },
     #[error("more than {limit} bytes")]
     TooLarge { limit: u64 },
+}
+
+impl Mismatch {
+    /// The code and the class of errors about it.
+    pub(crate) fn diagnosis(&self) -> (&'static str, Class) {
+        match self {
+            Mismatch::Digest { .. } => ("digest-mismatch", Class::Verification),
+            _ => ("size-mismatch", Class::Verification),
+        }
+    }
+
+    /// What the user can do about it.
+    pub(crate) fn hint(&self) -> &'static str {
+        "nothing was installed; the component may have been tampered with"
+    }
 }
 
 #[cfg(test)]

@@ -4,6 +4,7 @@
 mod access;
 mod authority;
 mod clients;
+mod diagnose;
 mod dial_timeout;
 mod error;
 mod error_body;

@@ -8,7 +8,7 @@
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use http::{HeaderValue, Method, StatusCode};
 use url::Url;
@@ -19,6 +19,7 @@ use super::credentials::{
 };
 use super::endpoint::Endpoint;
 use super::scope::{Actions, Scope};
+use super::session::{Authorization, Holder, Session};
 use super::token::{self, Token, TokenRequest};
 use super::{Error, Remote, realm};
 use crate::net::{Request, Response, RetryMode};
@@ -33,44 +34,6 @@ pub(super) struct Auth {
     /// for uploads is never sent with a download; the address has the scheme,
     /// so that what came over TLS does not go out in the clear.
     sessions: Mutex<HashMap<(Url, Scope), Arc<Session>>>,
-}
-
-/// What opens one repository for one kind of action.
-#[derive(Default)]
-struct Session {
-    /// Held while a challenge is answered.
-    turn: tokio::sync::Mutex<()>,
-    authorization: Mutex<Option<Authorization>>,
-}
-
-/// A header, and whose it is.
-#[derive(Clone)]
-struct Authorization {
-    token: Token,
-    holder: Holder,
-}
-
-#[derive(Clone)]
-enum Holder {
-    Anyone,
-    /// The user, by credentials from here.
-    User(CredentialSource),
-    /// Anyone, after the credentials from here were refused.
-    Refused(CredentialSource),
-}
-
-impl Authorization {
-    /// Source of the credentials, for the message of a refusal.
-    fn source(&self) -> Option<&CredentialSource> {
-        match &self.holder {
-            Holder::Anyone => None,
-            Holder::User(source) | Holder::Refused(source) => Some(source),
-        }
-    }
-
-    fn header(&self) -> HeaderValue {
-        self.token.header.clone()
-    }
 }
 
 /// A registry's response, and as whom it was asked.
@@ -275,31 +238,6 @@ impl Auth {
 struct Challenged {
     scheme: AuthScheme,
     scope: Scope,
-}
-
-impl Session {
-    /// What opened the repository last, unless it has expired.
-    fn authorization(&self) -> Option<Authorization> {
-        let kept = self.authorization.lock();
-        let kept = kept.unwrap_or_else(PoisonError::into_inner);
-        kept.clone()
-            .filter(|kept| kept.token.good_until > Instant::now())
-    }
-
-    /// Forgets what anyone gets, where that does not open the repository: a
-    /// login may have come since, and only a challenge makes it looked for.
-    fn revalidate(&self, status: StatusCode) {
-        let by_user = |kept: &Authorization| matches!(kept.holder, Holder::User(_));
-        let is_users = self.authorization().as_ref().is_some_and(by_user);
-        if status == StatusCode::FORBIDDEN && !is_users {
-            self.keep(None);
-        }
-    }
-
-    fn keep(&self, authorization: Option<Authorization>) {
-        let kept = self.authorization.lock();
-        *kept.unwrap_or_else(PoisonError::into_inner) = authorization;
-    }
 }
 
 impl Remote<'_> {

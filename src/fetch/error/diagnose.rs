@@ -5,19 +5,19 @@ use std::io;
 use super::{ErrorKind, FetchError, tags};
 use crate::digest::Mismatch;
 use crate::error::{Class, Diagnose};
-use crate::registry;
+use crate::reference::Reference;
 
 impl FetchError {
     /// The code and the class of the error, side by side.
     fn diagnosis(&self) -> (&'static str, Class) {
         match &*self.kind {
-            ErrorKind::Net(error) => self.network_diagnosis(error),
-            ErrorKind::Registry(error) => self.registry_diagnosis(error),
+            ErrorKind::Net(error) => error.diagnosis(self.failed()),
+            ErrorKind::Registry(error) => error.diagnosis(self.failed()),
             ErrorKind::Artifact(error) => (error.code(), error.class()),
             ErrorKind::Layout(error) => (error.code(), error.class()),
             ErrorKind::Unpack(error) => (error.code(), error.class()),
             ErrorKind::Offline => ("offline", Class::Network),
-            ErrorKind::Mismatch { mismatch, .. } => mismatched(mismatch),
+            ErrorKind::Mismatch { mismatch, .. } => mismatch.diagnosis(),
             ErrorKind::TooLarge { .. } => ("too-large", Class::InvalidComponent),
             ErrorKind::PolicyText => ("invalid-policy", Class::InvalidComponent),
             ErrorKind::Config(_) => ("invalid-manifest", Class::InvalidComponent),
@@ -32,56 +32,13 @@ impl FetchError {
         }
     }
 
-    fn registry_diagnosis(&self, error: &registry::Error) -> (&'static str, Class) {
-        use registry::Error;
-        match error {
-            Error::Net(error) | Error::Denied { error, .. } => self.network_diagnosis(error),
-            Error::Challenge { .. } => ("unauthorized", Class::Network),
-            Error::Token { .. }
-            | Error::Refusal { .. }
-            | Error::Forgotten { .. }
-            | Error::Tags { .. } => (self.failed(), Class::Network),
-            Error::Manifest(_) => ("invalid-manifest", Class::InvalidComponent),
-            Error::Mismatch { mismatch, .. } => mismatched(mismatch),
-            Error::TooLarge { .. } => ("too-large", Class::InvalidComponent),
-            Error::NoHost { .. } | Error::Hosts(_) => ("invalid-config", Class::Usage),
+    /// The code of failures that have none of their own.
+    fn failed(&self) -> &'static str {
+        match self.reference {
+            Reference::Oci(_) => "oci-pull-failed",
+            Reference::Https(_) => "download-failed",
+            Reference::File(_) | Reference::Layout(_) => "unreadable-file",
         }
-    }
-
-    fn registry_hint(&self, error: &registry::Error) -> Option<String> {
-        use registry::Error;
-        let hint = match error {
-            Error::Net(error) | Error::Denied { error, .. } => return self.network_hint(error),
-            Error::Challenge { .. } => "nothing was sent there; ask whoever runs the registry",
-            Error::Token { host, .. } => {
-                return Some(format!(
-                    "try again; if it persists, tell whoever runs `{host}`"
-                ));
-            }
-            // Of uploads, which fetching makes none of, and of lists of tags, whose
-            // errors it passes over.
-            Error::Refusal { .. } | Error::Forgotten { .. } | Error::Tags { .. } => return None,
-            Error::Manifest(_) => {
-                "the artifact is damaged; ask its publisher, or try another version"
-            }
-            Error::Mismatch { .. } => TAMPERED,
-            Error::TooLarge { .. } => TOO_LARGE,
-            Error::NoHost { .. } => {
-                "give one of its hosts the capability in `config.toml` or `hosts.toml`"
-            }
-            Error::Hosts(_) => "the keys of `hosts.toml` are listed in docs/configuration.md",
-        };
-        Some(hint.to_owned())
-    }
-}
-
-const TAMPERED: &str = "nothing was installed; the component may have been tampered with";
-const TOO_LARGE: &str = "nothing was installed; publish a smaller component";
-
-fn mismatched(mismatch: &Mismatch) -> (&'static str, Class) {
-    match mismatch {
-        Mismatch::Digest { .. } => ("digest-mismatch", Class::Verification),
-        _ => ("size-mismatch", Class::Verification),
     }
 }
 
@@ -95,9 +52,19 @@ impl Diagnose for FetchError {
     }
 
     fn hint(&self) -> Option<String> {
+        if let (Reference::Oci(oci), false) = (&self.reference, self.tags.is_empty()) {
+            return Some(tags::hint(oci.tag().unwrap_or_default(), &self.tags));
+        }
         let hint = match &*self.kind {
-            ErrorKind::Net(error) => return self.network_hint(error),
-            ErrorKind::Registry(error) => return self.registry_hint(error),
+            ErrorKind::Net(error) => return error.hint(),
+            ErrorKind::Registry(error) => {
+                let registry = match &self.reference {
+                    Reference::Oci(oci) => oci.registry(),
+                    // Of these only documents are read, whose hints name no registry.
+                    _ => "",
+                };
+                return error.hint(registry);
+            }
             ErrorKind::Artifact(error) => return error.hint(),
             ErrorKind::Layout(error) => return error.hint(),
             ErrorKind::Unpack(error) => return error.hint(),
@@ -105,8 +72,8 @@ impl Diagnose for FetchError {
                 "leave out `--offline` (or WASSETTE_OFFLINE), or bring the component as a file \
                  or an OCI image layout (`oci-layout:///path:tag`)"
             }
-            ErrorKind::Mismatch { .. } => TAMPERED,
-            ErrorKind::TooLarge { .. } => TOO_LARGE,
+            ErrorKind::Mismatch { mismatch, .. } => mismatch.hint(),
+            ErrorKind::TooLarge { .. } => "nothing was installed; publish a smaller component",
             ErrorKind::PolicyText | ErrorKind::Config(_) => {
                 "the artifact is damaged; ask its publisher, or try another version"
             }

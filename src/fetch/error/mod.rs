@@ -1,7 +1,6 @@
 //! Why a component could not be fetched.
 
 mod diagnose;
-mod network;
 mod tags;
 
 use std::error::Error;
@@ -18,7 +17,7 @@ use crate::digest::Mismatch;
 use crate::file::Unusable;
 use crate::net;
 use crate::reference::Reference;
-use crate::registry::{self, CredentialSource, HostFault, InvalidManifest, Tried};
+use crate::registry::{self, HostFault, InvalidManifest, Tried};
 
 /// What went wrong, and the reference it concerns.
 #[derive(Debug)]
@@ -147,14 +146,6 @@ impl ErrorKind {
             | ErrorKind::Registry(registry::Error::Mismatch { what, mismatch }) => {
                 Some((what, mismatch))
             }
-            _ => None,
-        }
-    }
-
-    /// Source of the credentials that were refused.
-    fn credentials(&self) -> Option<&CredentialSource> {
-        match self {
-            ErrorKind::Registry(registry::Error::Denied { credentials, .. }) => Some(credentials),
             _ => None,
         }
     }
