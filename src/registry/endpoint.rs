@@ -182,13 +182,17 @@ mod tests {
     use super::*;
     use crate::reference::Reference;
 
-    /// Addresses and scopes of the manifest of `reference` at its hosts.
-    fn addresses(reference: &str, hosts: &str) -> Vec<(String, String)> {
-        let host = toml::from_str::<Host>(hosts).expect("a host");
-        let Ok(Reference::Oci(oci)) = Reference::parse(reference, Path::new("/")) else {
-            panic!("{reference}");
-        };
-        let registry = oci.registry().to_owned().try_into().expect("a registry");
+    fn oci(reference: &str) -> OciReference {
+        match Reference::parse(reference, Path::new("/")) {
+            Ok(Reference::Oci(oci)) => oci,
+            _ => panic!("{reference}"),
+        }
+    }
+
+    /// A client for which one host stands in for a registry.
+    fn client(registry: &str, host: &str) -> Client {
+        let host = toml::from_str::<Host>(host).expect("a host");
+        let registry = registry.to_owned().try_into().expect("a registry");
         let mirrors = Mirrors {
             hosts: [(registry, vec![host])].into(),
             certs_dir: None,
@@ -197,7 +201,13 @@ mod tests {
             mirrors,
             ..Options::default()
         };
-        let client = Client::new(net::Client::new(net::Options::default()), options);
+        Client::new(net::Client::new(net::Options::default()), options)
+    }
+
+    /// Addresses and scopes of the manifest of `reference` at its hosts.
+    fn addresses(reference: &str, hosts: &str) -> Vec<(String, String)> {
+        let oci = oci(reference);
+        let client = client(oci.registry(), hosts);
         let all = Endpoint::all(&oci, Capability::Pull, &client).expect("endpoints");
         let address = |endpoint: &Endpoint| {
             let url = endpoint.url(Item::Manifest("v1")).to_string();
@@ -224,6 +234,15 @@ mod tests {
         ];
         let expected = expected.map(|(url, scope)| (url.to_owned(), scope.to_owned()));
         assert_eq!(hosts, expected);
+    }
+
+    #[test]
+    fn a_mirror_that_is_written_to_under_its_own_name_has_no_path() {
+        let hosts = "host = 'harbor.lan'\npath = '/v2/proxy'\nplain_http = true";
+        let client = client("reg.lan:5000", hosts);
+        let endpoint = Endpoint::upstream(&oci("oci://harbor.lan/acme/a:v1"), &client);
+        let url = endpoint.expect("an endpoint").url(Item::Manifest("v1"));
+        assert_eq!(url.as_str(), "http://harbor.lan/v2/acme/a/manifests/v1");
     }
 
     #[test]

@@ -174,8 +174,11 @@ impl Mirrors {
         let described = |host: &Host| {
             host.is(name) && (host.plain_http.is_some() || host.access != Access::default())
         };
-        let mut all = own.into_iter().chain(self.all());
-        Ok(all.find(described).unwrap_or_else(|| Host::upstream(name)))
+        // Its path as a mirror leads to another registry's repositories.
+        let as_mirror = || self.all().find(described);
+        let as_mirror = || as_mirror().map(|host| Host { path: None, ..host });
+        let host = own.into_iter().find(described).or_else(as_mirror);
+        Ok(host.unwrap_or_else(|| Host::upstream(name)))
     }
 
     /// Every host that is configured for any registry.
