@@ -4,17 +4,13 @@ use base64::Engine as _;
 use serde_json::{Map, Value};
 use wasmtime::component::{Type, Val};
 
-use super::budget::{Budget, heap};
+use super::budget::heap;
+use super::charged::Reader;
 use super::error::ValueError;
 use super::expected::{expected, one_of};
 use super::path::Path;
 use super::{BASE64, MAX_DEPTH, lenient, number};
 use crate::schema::names::property_name;
-
-/// Reads values and charges each before it is made.
-pub(super) struct Reader<'b> {
-    pub budget: &'b mut dyn Budget,
-}
 
 /// A field, parameter or payload that is looked for in an object.
 type Field<'t> = (&'t str, Type);
@@ -52,7 +48,10 @@ impl Reader<'_> {
                 Some(name) => Some(Val::Enum(self.name(name, path)?)),
                 None => None,
             },
-            Type::List(list) => self.list(json, &list.ty(), path)?.map(Val::List),
+            Type::List(list) => match json.as_array() {
+                Some(items) => Some(Val::List(self.all(items, &list.ty(), path)?)),
+                None => None,
+            },
             Type::FixedLengthList(list) => match json.as_array() {
                 Some(items) if u32::try_from(items.len()) == Ok(list.len()) => {
                     Some(Val::FixedLengthList(self.all(items, &list.ty(), path)?))
@@ -147,18 +146,6 @@ impl Reader<'_> {
         self.take(lenient::structure_cost(text), path)?;
         let structure = lenient::structure(text).ok_or_else(|| mismatch(json, ty, path))?;
         self.value(&structure, ty, path)
-    }
-
-    fn list(
-        &mut self,
-        json: &Value,
-        item: &Type,
-        path: &Path<'_>,
-    ) -> Result<Option<Vec<Val>>, ValueError> {
-        match json.as_array() {
-            Some(items) => Ok(Some(self.all(items, item, path)?)),
-            None => Ok(None),
-        }
     }
 
     fn all(&mut self, items: &[Value], ty: &Type, path: &Path<'_>) -> Result<Vec<Val>, ValueError> {
@@ -342,33 +329,6 @@ impl Reader<'_> {
         let mut values = self.vec(bytes.len(), path)?;
         values.extend(bytes.into_iter().map(Val::U8));
         Ok(Some(values))
-    }
-
-    fn take(&mut self, bytes: usize, path: &Path<'_>) -> Result<(), ValueError> {
-        self.budget
-            .take(bytes)
-            .map_err(|_| ValueError::too_large(path))
-    }
-
-    fn vec<T>(&mut self, length: usize, path: &Path<'_>) -> Result<Vec<T>, ValueError> {
-        self.take(heap(length.saturating_mul(size_of::<T>())), path)?;
-        Ok(Vec::with_capacity(length))
-    }
-
-    fn name(&mut self, name: &str, path: &Path<'_>) -> Result<String, ValueError> {
-        self.take(heap(name.len()), path)?;
-        Ok(name.to_owned())
-    }
-
-    fn boxed(
-        &mut self,
-        value: Option<Val>,
-        path: &Path<'_>,
-    ) -> Result<Option<Box<Val>>, ValueError> {
-        if value.is_some() {
-            self.take(heap(size_of::<Val>()), path)?;
-        }
-        Ok(value.map(Box::new))
     }
 }
 

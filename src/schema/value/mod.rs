@@ -22,6 +22,7 @@
 //! Memory is charged to a [`Budget`] before it is allocated.
 
 mod budget;
+mod charged;
 mod error;
 mod expected;
 mod from_json;
@@ -40,7 +41,7 @@ pub use budget::{Allowance, Budget, Spent, heap};
 pub use error::ValueError;
 
 use super::Outcome;
-use from_json::Reader;
+use charged::Reader;
 use path::Path;
 use to_json::{Text, Writer};
 

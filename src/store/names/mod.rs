@@ -8,6 +8,10 @@
 //! an entry for a component, get the same names in every process: the older
 //! component has the first choice.
 
+mod record;
+#[cfg(test)]
+mod tests;
+
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::fs;
 use std::io::{self, Write as _};
@@ -16,12 +20,14 @@ use std::path::Path;
 use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
 
-use super::disk::{self, is_foreign, sync};
+use super::disk::{is_foreign, sync};
 use super::error::StoreError;
-use super::{Layout, Metadata, Store};
+use super::{Layout, Metadata};
 use crate::file::{Links, read_regular};
 use crate::reference::{ComponentId, Reference};
 use crate::schema::{NameLength, ToolRecord, shorten_name};
+
+pub use record::FreedNames;
 
 /// How long a name that is no longer offered waits for the tool that had it.
 const RESERVED: SignedDuration = SignedDuration::from_hours(30 * 24);
@@ -285,106 +291,6 @@ impl Names {
     }
 }
 
-impl Store {
-    /// The names of a component's tools, whether or not they are recorded yet.
-    pub fn names_of(&self, component: &Metadata) -> Vec<ToolName> {
-        let mut names = Names::read(&self.layout, &self.builtin, self.name_length);
-        if !names.has_all(component) {
-            names.complete(&self.sound(), Timestamp::now());
-        }
-        names.of(component)
-    }
-
-    /// The names of the tools of all installed components.
-    pub fn names_of_all<'a>(&self, installed: impl IntoIterator<Item = &'a Metadata>) -> Names {
-        let mut names = Names::read(&self.layout, &self.builtin, self.name_length);
-        names.complete(installed, Timestamp::now());
-        names
-    }
-
-    /// Records the names of components that are about to be put in place, and
-    /// those of all others that have none yet; reserves the names of those that
-    /// are about to be taken away. Returns the record as it was. The root's lock
-    /// is held.
-    pub(super) fn record_names(
-        &self,
-        coming: &[&Metadata],
-        going: &[&ComponentId],
-    ) -> Result<Names, StoreError> {
-        let before = Names::read(&self.layout, &self.builtin, self.name_length);
-        let (mut names, now) = (before.clone(), Timestamp::now());
-        let is_installed = |id: &ComponentId| {
-            let is_coming = coming.iter().any(|component| component.component_id == *id);
-            is_coming || self.layout.component(id).dir.is_dir()
-        };
-        names.tidy(is_installed, now);
-        if !self.are_recorded(&names)? {
-            names.complete(&self.sound(), now);
-        }
-        for component in coming {
-            names.give(component, now);
-        }
-        for id in going {
-            names.free(id, now);
-        }
-        if names != before {
-            names.write(&self.layout)?;
-        }
-        Ok(before)
-    }
-
-    /// The record without a component that is about to be taken away, whose
-    /// names are reserved or given up. The root's lock is held.
-    pub(super) fn names_without(&self, id: &ComponentId, names_of: FreedNames) -> Names {
-        let mut names = Names::read(&self.layout, &self.builtin, self.name_length);
-        let now = Timestamp::now();
-        // A name that was never recorded is reserved as well.
-        if !self.are_recorded(&names).unwrap_or(true) {
-            names.complete(&self.sound(), now);
-        }
-        match names_of {
-            FreedNames::Reserved => names.free(id, now),
-            FreedNames::GivenUp => names.forget(id),
-        }
-        names
-    }
-
-    /// Whether every component directory has names, as far as can be told
-    /// without reading its metadata.
-    fn are_recorded(&self, names: &Names) -> Result<bool, StoreError> {
-        let directories = disk::beginning_with("", &self.layout.components())?;
-        Ok(directories.iter().all(|dir| {
-            let id = dir.file_name().and_then(|name| name.to_str());
-            let id = id.and_then(|id| ComponentId::parse(id).ok());
-            id.is_none_or(|id| names.by_component.contains_key(&id))
-        }))
-    }
-
-    /// The metadata of all components whose metadata can be read.
-    fn sound(&self) -> Vec<Metadata> {
-        let directories = disk::beginning_with("", &self.layout.components());
-        let ids = directories
-            .unwrap_or_default()
-            .into_iter()
-            .filter_map(|dir| {
-                let id = dir.file_name()?.to_str()?;
-                ComponentId::parse(id).ok()
-            });
-        ids.filter_map(|id| Metadata::read_either(&self.layout.component(&id)).ok())
-            .collect()
-    }
-}
-
-/// What becomes of the names of a component that is unloaded.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub enum FreedNames {
-    /// They wait for it for 30 days.
-    #[default]
-    Reserved,
-    /// Other components may have them at once.
-    GivenUp,
-}
-
 impl Entry {
     /// Whether it was reserved for long enough.
     fn is_over(&self, now: Timestamp) -> bool {
@@ -413,6 +319,3 @@ fn read(path: &Path, root: &Path) -> io::Result<BTreeMap<String, Entry>> {
         format => Err(invalid(&format!("format {format} is not {FORMAT}"))),
     }
 }
-
-#[cfg(test)]
-mod tests;
