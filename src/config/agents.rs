@@ -77,18 +77,25 @@ impl SourcePattern {
                 ("https://", format!("{authority}{}", url.path()))
             }
             Reference::Https(_) => return false,
-            Reference::File(path) => ("file:///", path_text(path)),
-            Reference::Layout(layout) => ("oci-layout:///", path_text(layout.path())),
+            Reference::File(path) => match path_text(path) {
+                Some(text) => ("file:///", text),
+                None => return false,
+            },
+            Reference::Layout(layout) => match path_text(layout.path()) {
+                Some(text) => ("oci-layout:///", text),
+                None => return false,
+            },
         };
         let segments: Vec<&str> = text.split('/').collect();
         self.scheme == scheme && covers(&self.segments, &segments)
     }
 }
 
-/// The path after its first slash; what is not Unicode is covered by no pattern.
-fn path_text(path: &std::path::Path) -> String {
-    let text = path.to_str().unwrap_or("\0");
-    text.strip_prefix('/').unwrap_or(text).to_owned()
+/// The path after its first slash; none where it is not Unicode, since no
+/// pattern names such a path.
+fn path_text(path: &std::path::Path) -> Option<String> {
+    let text = path.to_str()?;
+    Some(text.strip_prefix('/').unwrap_or(text).to_owned())
 }
 
 fn covers(pattern: &[String], segments: &[&str]) -> bool {
@@ -164,6 +171,18 @@ mod tests {
             "file://a/b",
         ] {
             SourcePattern::try_from(text.to_owned()).expect_err(text);
+        }
+    }
+
+    #[test]
+    #[cfg(unix)]
+    fn a_path_that_is_not_unicode_is_covered_by_no_pattern() {
+        use std::os::unix::ffi::OsStrExt as _;
+        let path = Path::new(std::ffi::OsStr::from_bytes(b"/srv/\xff/x.wasm"));
+        let reference = Reference::File(path.to_owned());
+        for pattern in ["file:///**", "file:///*"] {
+            let pattern = SourcePattern::try_from(pattern.to_owned()).unwrap();
+            assert!(!pattern.covers(&reference));
         }
     }
 }

@@ -134,10 +134,13 @@ impl AuditLog {
             state.file = append_to(&self.path)?;
         }
         // One write, so that the lines of several processes do not mix.
-        if state.file.write(line)? == line.len() {
-            Ok(())
-        } else {
-            Err(io::ErrorKind::StorageFull.into())
+        loop {
+            return match state.file.write(line) {
+                Ok(written) if written == line.len() => Ok(()),
+                Ok(_) => Err(io::ErrorKind::StorageFull.into()),
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
+                Err(error) => Err(error),
+            };
         }
     }
 

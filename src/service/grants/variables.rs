@@ -83,7 +83,8 @@ impl Source {
             .collect();
         let redactor = secrets.map_or_else(Redactor::default, |secrets| secrets.redactor());
         Known {
-            stamp,
+            // Without a settled stamp the next look reads the secrets again.
+            stamp: stamp.filter(FileStamp::is_settled),
             environment: Environment {
                 variables,
                 redactor,
