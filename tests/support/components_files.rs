@@ -1,8 +1,11 @@
 //! A component that opens files, as text.
 
+use super::wat;
+
 /// `read: func(path: string) -> result` opens a file below the first directory
 /// it was given, and `write` one to be made or changed.
-pub const OPENS: &str = r#"
+pub const OPENS: &str = concat!(
+    r#"
 (component
   (import "wasi:filesystem/types@0.2.0" (instance $types
     (export "descriptor" (type $descriptor (sub resource)))
@@ -29,17 +32,9 @@ pub const OPENS: &str = r#"
   (import "wasi:filesystem/preopens@0.2.0" (instance $preopens
     (alias outer 1 $descriptor (type $outer))
     (export "descriptor" (type $d (eq $outer)))
-    (export "get-directories" (func (result (list (tuple (own $d) string)))))))
-  (core module $memory
-    (memory (export "memory") 16)
-    (global $free (mut i32) (i32.const 4096))
-    (func (export "realloc") (param i32 i32 i32 i32) (result i32)
-      (local $at i32)
-      (local.set $at (i32.and (i32.add (global.get $free) (i32.const 7)) (i32.const -8)))
-      (global.set $free (i32.add (local.get $at) (local.get 3)))
-      (local.get $at)))
-  (core instance $memory (instantiate $memory))
-  (core func $open (canon lower (func $types "[method]descriptor.open-at")
+    (export "get-directories" (func (result (list (tuple (own $d) string)))))))"#,
+    wat::memory!(),
+    r#"  (core func $open (canon lower (func $types "[method]descriptor.open-at")
     (memory (core memory $memory "memory"))))
   (core func $directories (canon lower (func $preopens "get-directories")
     (memory (core memory $memory "memory")) (realloc (core func $memory "realloc"))))
@@ -68,4 +63,5 @@ pub const OPENS: &str = r#"
   (func (export "write") (param "path" string) (result (result))
     (canon lift (core func $i "write") (memory (core memory $memory "memory"))
       (realloc (core func $memory "realloc")))))
-"#;
+"#
+);

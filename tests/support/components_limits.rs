@@ -1,5 +1,7 @@
 //! Components that take all they can get, as text.
 
+use super::wat;
+
 /// `table: func()` grows a table until it is refused, `stack: func()` calls
 /// itself for ever, `handles: func()` makes resources of its own, and
 /// `hold: func(pages: u32)` takes memory and never ends.
@@ -55,25 +57,10 @@ pub const CLOCKS: &str = r#"
 
 /// `out: func()` prints for ever, `err: func()` on standard error, and
 /// `both: func(pages: u32)` so many pieces of 4,096 bytes on each.
-pub const FLOOD: &str = r#"
-(component
-  (import "wasi:io/error@0.2.0" (instance $errors (export "error" (type (sub resource)))))
-  (alias export $errors "error" (type $error))
-  (import "wasi:io/streams@0.2.0" (instance $streams
-    (alias outer 1 $error (type $outer))
-    (export "error" (type $e (eq $outer)))
-    (export "output-stream" (type $os (sub resource)))
-    (type $failure (variant (case "last-operation-failed" (own $e)) (case "closed")))
-    (export "stream-error" (type $se (eq $failure)))
-    (export "[method]output-stream.blocking-write-and-flush"
-      (func (param "self" (borrow $os)) (param "contents" (list u8))
-        (result (result (error $se)))))))
-  (alias export $streams "output-stream" (type $output))
-  (import "wasi:cli/stdout@0.2.0" (instance $stdout
-    (alias outer 1 $output (type $outer))
-    (export "output-stream" (type $os (eq $outer)))
-    (export "get-stdout" (func (result (own $os))))))
-  (import "wasi:cli/stderr@0.2.0" (instance $stderr
+pub const FLOOD: &str = concat!(
+    "(component",
+    wat::streams!(),
+    r#"  (import "wasi:cli/stderr@0.2.0" (instance $stderr
     (alias outer 1 $output (type $outer))
     (export "output-stream" (type $os (eq $outer)))
     (export "get-stderr" (func (result (own $os))))))
@@ -109,7 +96,8 @@ pub const FLOOD: &str = r#"
   (func (export "out") (canon lift (core func $i "out")))
   (func (export "err") (canon lift (core func $i "err")))
   (func (export "both") (param "pieces" u32) (canon lift (core func $i "both"))))
-"#;
+"#
+);
 
 /// `f: func()` beside so many memories.
 pub fn many_memories(memories: usize) -> String {

@@ -1,5 +1,7 @@
 //! Components for the runtime's tests, as text.
 
+use super::wat;
+
 /// `add: func(a: u32, b: u32) -> u32`, and the same in an interface.
 pub const ADD: &str = r#"
 (component
@@ -143,22 +145,10 @@ pub const LARGE_TABLE: &str = r#"
 "#;
 
 /// `get: func(key: string) -> option<string>` from `wasi:config/store`.
-pub const CONFIG: &str = r#"
-(component
-  (import "wasi:config/store@0.2.0-draft" (instance $store
-    (type $error' (variant (case "upstream" string) (case "io" string)))
-    (export "error" (type $error (eq $error')))
-    (export "get" (func (param "key" string) (result (result (option string) (error $error)))))))
-  (core module $memory
-    (memory (export "memory") 1)
-    (global $next (mut i32) (i32.const 1024))
-    (func (export "realloc") (param i32 i32 i32 i32) (result i32)
-      global.get $next
-      (global.set $next (i32.add (global.get $next) (local.get 3)))))
-  (core instance $mem (instantiate $memory))
-  (core func $get (canon lower (func $store "get")
-    (memory (core memory $mem "memory")) (realloc (core func $mem "realloc"))))
-  (core module $m
+pub const CONFIG: &str = concat!(
+    "(component",
+    wat::config_store!(),
+    r#"  (core module $m
     (import "host" "get" (func $get (param i32 i32 i32)))
     (func (export "get") (param i32 i32) (result i32)
       (call $get (local.get 0) (local.get 1) (i32.const 16))
@@ -167,9 +157,10 @@ pub const CONFIG: &str = r#"
   (core instance $i (instantiate $m
     (with "host" (instance (export "get" (func $get))))))
   (func (export "get") (param "key" string) (result (option string))
-    (canon lift (core func $i "get") (memory (core memory $mem "memory"))
-      (realloc (core func $mem "realloc")))))
-"#;
+    (canon lift (core func $i "get") (memory (core memory $memory "memory"))
+      (realloc (core func $memory "realloc")))))
+"#
+);
 
 /// `exit: func()` through `wasi:cli/exit`.
 pub const EXIT: &str = r#"
@@ -212,37 +203,13 @@ pub fn large_add() -> String {
 /// returns its environment, `fail: func() -> result<u32, string>` the value of
 /// its first variable as an error, and `print: func()` prints that value in two
 /// pieces.
-pub const TELLTALE: &str = r#"(component
+pub const TELLTALE: &str = concat!(
+    r#"(component
     (import "wasi:cli/environment@0.2.0" (instance $environment
-        (export "get-environment" (func (result (list (tuple string string)))))))
-    (import "wasi:io/error@0.2.0" (instance $errors
-        (export "error" (type (sub resource)))))
-    (alias export $errors "error" (type $error))
-    (import "wasi:io/streams@0.2.0" (instance $streams
-        (alias outer 1 $error (type $outer))
-        (export "error" (type $e (eq $outer)))
-        (export "output-stream" (type $os (sub resource)))
-        (type $failure (variant (case "last-operation-failed" (own $e)) (case "closed")))
-        (export "stream-error" (type $se (eq $failure)))
-        (export "[method]output-stream.blocking-write-and-flush"
-            (func (param "self" (borrow $os)) (param "contents" (list u8))
-                (result (result (error $se)))))))
-    (alias export $streams "output-stream" (type $output))
-    (import "wasi:cli/stdout@0.2.0" (instance $stdout
-        (alias outer 1 $output (type $outer))
-        (export "output-stream" (type $os (eq $outer)))
-        (export "get-stdout" (func (result (own $os))))))
-
-    (core module $memory
-        (memory (export "memory") 4)
-        (global $free (mut i32) (i32.const 4096))
-        (func (export "realloc") (param i32 i32 i32 i32) (result i32)
-            (local $at i32)
-            (local.set $at (i32.and (i32.add (global.get $free) (i32.const 7)) (i32.const -8)))
-            (global.set $free (i32.add (local.get $at) (local.get 3)))
-            (local.get $at)))
-    (core instance $memory (instantiate $memory))
-    (core func $environment (canon lower (func $environment "get-environment")
+        (export "get-environment" (func (result (list (tuple string string)))))))"#,
+    wat::streams!(),
+    wat::memory!(),
+    r#"    (core func $environment (canon lower (func $environment "get-environment")
         (memory (core memory $memory "memory")) (realloc (core func $memory "realloc"))))
     (core func $get (canon lower (func $stdout "get-stdout")))
     (core func $write
@@ -284,4 +251,5 @@ pub const TELLTALE: &str = r#"(component
         (canon lift (core func $i "env") (memory (core memory $memory "memory"))))
     (func (export "fail") (result (result u32 (error string)))
         (canon lift (core func $i "fail") (memory (core memory $memory "memory"))))
-    (func (export "print") (canon lift (core func $i "print"))))"#;
+    (func (export "print") (canon lift (core func $i "print"))))"#
+);

@@ -41,6 +41,7 @@ pub mod terminal;
 pub mod tls;
 pub mod tokens;
 pub mod wait;
+pub mod wat;
 pub mod web;
 
 use std::path::Path;

@@ -10,6 +10,7 @@ use std::process::{Command, Stdio};
 use serde_json::Value;
 
 use crate::support::cli::Cli;
+use crate::support::wat::versioned;
 
 /// What a change of directories is made of; those that a machine does not have
 /// are passed over.
@@ -39,12 +40,7 @@ enum Disk {
 }
 
 fn component(version: u32) -> String {
-    format!(
-        r#"(component
-            (core module $m (func (export "version") (result i32) (i32.const {version})))
-            (core instance $i (instantiate $m))
-            (func (export "version") (result u32) (canon lift (core func $i "version"))))"#
-    )
+    versioned("version", version)
 }
 
 /// A root with a component in its second version, with the first to go back

@@ -7,28 +7,13 @@ use serde_json::{Value, json};
 
 use crate::support::cli::Cli;
 use crate::support::mcp::{Place, text_of};
+use crate::support::wat;
 
 /// `print` writes a line to standard output, and returns 7.
-const PRINTS: &str = r#"(component
-    (import "wasi:io/error@0.2.0" (instance $errors
-        (export "error" (type (sub resource)))))
-    (alias export $errors "error" (type $error))
-    (import "wasi:io/streams@0.2.0" (instance $streams
-        (alias outer 1 $error (type $outer))
-        (export "error" (type $e (eq $outer)))
-        (export "output-stream" (type $os (sub resource)))
-        (type $failure (variant (case "last-operation-failed" (own $e)) (case "closed")))
-        (export "stream-error" (type $se (eq $failure)))
-        (export "[method]output-stream.blocking-write-and-flush"
-            (func (param "self" (borrow $os)) (param "contents" (list u8))
-                (result (result (error $se)))))))
-    (alias export $streams "output-stream" (type $output))
-    (import "wasi:cli/stdout@0.2.0" (instance $stdout
-        (alias outer 1 $output (type $outer))
-        (export "output-stream" (type $os (eq $outer)))
-        (export "get-stdout" (func (result (own $os))))))
-
-    (core module $memory (memory (export "memory") 1)
+const PRINTS: &str = concat!(
+    "(component",
+    wat::streams!(),
+    r#"    (core module $memory (memory (export "memory") 1)
         (data (i32.const 64) "{\"jsonrpc\":\"2.0\",\"id\":1,\"result\":{}}\n"))
     (core instance $memory (instantiate $memory))
     (core func $get (canon lower (func $stdout "get-stdout")))
@@ -43,7 +28,8 @@ const PRINTS: &str = r#"(component
             (i32.const 7)))
     (core instance $i (instantiate $m
         (with "host" (instance (export "get" (func $get)) (export "write" (func $write))))))
-    (func (export "print") (result u32) (canon lift (core func $i "print"))))"#;
+    (func (export "print") (result u32) (canon lift (core func $i "print"))))"#
+);
 
 #[test]
 fn a_guest_cannot_forge_messages_over_stdio() {

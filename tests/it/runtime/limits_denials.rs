@@ -4,26 +4,15 @@ use serde_json::json;
 
 use crate::support::cli::Cli;
 use crate::support::mcp::{Place, text_of};
+use crate::support::wat;
 
 /// Four functions ask `wasi:config/store` for a key. When there is none,
 /// `need` traps, `ask` returns an error value, and `try` goes on; `brood` never
 /// ends.
-pub const ASKS: &str = r#"
-(component
-  (import "wasi:config/store@0.2.0-draft" (instance $store
-    (type $error' (variant (case "upstream" string) (case "io" string)))
-    (export "error" (type $error (eq $error')))
-    (export "get" (func (param "key" string) (result (result (option string) (error $error)))))))
-  (core module $memory
-    (memory (export "memory") 1)
-    (global $next (mut i32) (i32.const 1024))
-    (func (export "realloc") (param i32 i32 i32 i32) (result i32)
-      global.get $next
-      (global.set $next (i32.add (global.get $next) (local.get 3)))))
-  (core instance $mem (instantiate $memory))
-  (core func $get (canon lower (func $store "get")
-    (memory (core memory $mem "memory")) (realloc (core func $mem "realloc"))))
-  (core module $m
+pub const ASKS: &str = concat!(
+    "(component",
+    wat::config_store!(),
+    r#"  (core module $m
     (import "host" "memory" (memory 1))
     (import "host" "get" (func $get (param i32 i32 i32)))
     (func $found (param i32 i32) (result i32)
@@ -41,21 +30,22 @@ pub const ASKS: &str = r#"
       (loop (br 0))))
   (core instance $i (instantiate $m
     (with "host" (instance
-      (export "memory" (memory $mem "memory"))
+      (export "memory" (memory $memory "memory"))
       (export "get" (func $get))))))
   (func (export "need") (param "key" string)
-    (canon lift (core func $i "need") (memory (core memory $mem "memory"))
-      (realloc (core func $mem "realloc"))))
+    (canon lift (core func $i "need") (memory (core memory $memory "memory"))
+      (realloc (core func $memory "realloc"))))
   (func (export "ask") (param "key" string) (result (result))
-    (canon lift (core func $i "ask") (memory (core memory $mem "memory"))
-      (realloc (core func $mem "realloc"))))
+    (canon lift (core func $i "ask") (memory (core memory $memory "memory"))
+      (realloc (core func $memory "realloc"))))
   (func (export "brood") (param "key" string)
-    (canon lift (core func $i "brood") (memory (core memory $mem "memory"))
-      (realloc (core func $mem "realloc"))))
+    (canon lift (core func $i "brood") (memory (core memory $memory "memory"))
+      (realloc (core func $memory "realloc"))))
   (func (export "try") (param "key" string) (result bool)
-    (canon lift (core func $i "try") (memory (core memory $mem "memory"))
-      (realloc (core func $mem "realloc")))))
-"#;
+    (canon lift (core func $i "try") (memory (core memory $memory "memory"))
+      (realloc (core func $memory "realloc")))))
+"#
+);
 
 const COMMAND: &str = "wassette permission grant environment-variable asks CITY";
 

@@ -5,10 +5,12 @@ use std::fs;
 use serde_json::{Value, json};
 
 use crate::support::cli::{Cli, Ended};
+use crate::support::wat;
 
 /// `variables`, `arguments` and `directory` from `wasi:cli/environment`, and
 /// `config`, all that `wasi:config/store` has.
-pub const DUMP: &str = r#"
+pub const DUMP: &str = concat!(
+    r#"
 (component
   (import "wasi:cli/environment@0.2.0" (instance $environment
     (export "get-environment" (func (result (list (tuple string string)))))
@@ -18,17 +20,9 @@ pub const DUMP: &str = r#"
     (type $error' (variant (case "upstream" string) (case "io" string)))
     (export "error" (type $error (eq $error')))
     (export "get-all"
-      (func (result (result (list (tuple string string)) (error $error)))))))
-  (core module $memory
-    (memory (export "memory") 16)
-    (global $free (mut i32) (i32.const 4096))
-    (func (export "realloc") (param i32 i32 i32 i32) (result i32)
-      (local $at i32)
-      (local.set $at (i32.and (i32.add (global.get $free) (i32.const 7)) (i32.const -8)))
-      (global.set $free (i32.add (local.get $at) (local.get 3)))
-      (local.get $at)))
-  (core instance $memory (instantiate $memory))
-  (core func $variables (canon lower (func $environment "get-environment")
+      (func (result (result (list (tuple string string)) (error $error)))))))"#,
+    wat::memory!(),
+    r#"  (core func $variables (canon lower (func $environment "get-environment")
     (memory (core memory $memory "memory")) (realloc (core func $memory "realloc"))))
   (core func $arguments (canon lower (func $environment "get-arguments")
     (memory (core memory $memory "memory")) (realloc (core func $memory "realloc"))))
@@ -59,7 +53,8 @@ pub const DUMP: &str = r#"
     (canon lift (core func $i "directory") (memory (core memory $memory "memory"))))
   (func (export "config") (result (list (tuple string string)))
     (canon lift (core func $i "config") (memory (core memory $memory "memory")))))
-"#;
+"#
+);
 
 /// What a server may have about it that is nobody's business, and variables
 /// that programs and libraries take for orders.

@@ -12,18 +12,10 @@ use crate::support::artifact::{Artifact, WASM};
 use crate::support::cli::{Cli, Ended};
 use crate::support::components::binary;
 use crate::support::faults::{Faults, Honest};
+use crate::support::wat::versioned;
 
 /// Places that are flipped in each file, evenly over its length.
 const PLACES: usize = 12;
-
-fn component(name: &str, version: u32) -> String {
-    format!(
-        r#"(component
-            (core module $m (func (export "version") (result i32) (i32.const {version})))
-            (core instance $i (instantiate $m))
-            (func (export "{name}") (result u32) (canon lift (core func $i "version"))))"#
-    )
-}
 
 /// What may become of a file with a flipped bit.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -50,7 +42,7 @@ impl Root {
         let cli = Cli::new();
         for id in ["tool", "other"] {
             for version in [1, 2] {
-                let wasm = binary(&component(id, version));
+                let wasm = binary(&versioned(id, version));
                 *content.lock().unwrap() = Honest::new(&Artifact::new(&[(WASM, &wasm)]));
                 cli.json(["load", "--uri", &registry.reference(&format!("{id}:v1"))]);
             }

@@ -10,15 +10,11 @@ use crate::support::artifact::{Artifact, POLICY, WASM};
 use crate::support::cli::Cli;
 use crate::support::components::binary;
 use crate::support::faults::{Faults, Honest};
+use crate::support::wat::versioned;
 
 /// Answers with `version`.
 fn code(version: u32) -> String {
-    format!(
-        r#"(component
-            (core module $m (func (export "version") (result i32) (i32.const {version})))
-            (core instance $i (instantiate $m))
-            (func (export "version") (result u32) (canon lift (core func $i "version"))))"#
-    )
+    versioned("version", version)
 }
 
 /// A component in its second version, with a way back to the first.

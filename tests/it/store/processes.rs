@@ -13,6 +13,7 @@ use crate::support::components::{binary, with_section};
 use crate::support::faults::{Faults, Honest};
 use crate::support::mcp::{CALC, Place};
 use crate::support::wait::within;
+use crate::support::wat::versioned;
 
 const PROCESSES: usize = 8;
 const OPERATIONS: usize = 20;
@@ -47,16 +48,6 @@ async fn eight_loads_of_the_same_download_it_once() {
     assert_eq!((new, again.count()), (1, PROCESSES - 1));
     assert_eq!(blobs.load(Ordering::SeqCst), 1);
     assert!(cli.is_tidy());
-}
-
-/// Has one tool, of this name, that answers with `version`.
-fn component(name: &str, version: usize) -> String {
-    format!(
-        r#"(component
-            (core module $m (func (export "version") (result i32) (i32.const {version})))
-            (core instance $i (instantiate $m))
-            (func (export "{name}") (result u32) (canon lift (core func $i "version"))))"#
-    )
 }
 
 /// The versions of `shared`, which is always there.
@@ -100,7 +91,7 @@ impl Root {
     fn load(&self, id: &str, version: usize) -> Value {
         let file = self.place.path(&format!("{id}.wat"));
         let staged = file.with_extension(format!("{version}"));
-        fs::write(&staged, component(id, version)).unwrap();
+        fs::write(&staged, versioned(id, version)).unwrap();
         fs::rename(&staged, &file).unwrap();
         self.json(&["load", "--uri", file.to_str().unwrap()])
     }

@@ -13,6 +13,7 @@ use crate::support::mcp::Place;
 #[cfg(target_os = "linux")]
 use crate::support::processor;
 use crate::support::wait::within;
+use crate::support::wat::versioned;
 
 /// A registry whose tag can be moved.
 struct Moving {
@@ -35,12 +36,7 @@ impl Moving {
 
 /// Answers with `version`.
 fn code(version: u32) -> String {
-    format!(
-        r#"(component
-            (core module $m (func (export "version") (result i32) (i32.const {version})))
-            (core instance $i (instantiate $m))
-            (func (export "version") (result u32) (canon lift (core func $i "version"))))"#
-    )
+    versioned("version", version)
 }
 
 /// Has another tool besides, another result, and imports the environment.
