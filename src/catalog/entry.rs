@@ -5,21 +5,19 @@ use std::collections::HashSet;
 use serde_json::Value;
 
 use super::CatalogEntry;
-use crate::digest::Digest;
 use crate::error::{Class, Diagnose};
 use crate::reference::{InvalidReference, Reference};
 use crate::text::{Foreign, is_unprintable};
 
 /// Characters of a name, and of a description, at most.
-const LONGEST: [(&str, usize); 2] = [("name", 100), ("description", 1000)];
+const LONGEST: [(&str, usize); 2] = [("name", 100), ("description", LONGEST_DESCRIPTION)];
+const LONGEST_DESCRIPTION: usize = 1000;
 
 /// An entry that was checked, with what it promises.
 #[derive(Debug, Clone)]
 pub struct CheckedEntry {
     pub entry: CatalogEntry,
     pub reference: Reference,
-    /// Of the component or the OCI manifest, where the entry names one.
-    pub digest: Option<Digest>,
 }
 
 /// Why an entry is not one.
@@ -83,6 +81,8 @@ impl EntryChecker {
             name: text("name")?.to_owned(),
             description: text("description")?.to_owned(),
             uri: text("uri")?.to_owned(),
+            digest: None,
+            catalog: String::new(),
         };
         for (key, longest) in LONGEST {
             let fault = match text(key)? {
@@ -110,8 +110,30 @@ impl EntryChecker {
         };
         Ok(CheckedEntry {
             reference: entry.uri.parse().map_err(InvalidEntry::Uri)?,
-            entry,
-            digest,
+            entry: CatalogEntry { digest, ..entry },
+        })
+    }
+}
+
+impl EntryChecker {
+    /// An entry of somebody else's catalog, made fit to be shown; none where it
+    /// is not what an entry should be, or a catalog of the network names a file
+    /// of this machine.
+    pub(super) fn foreign(&mut self, value: &Value, source: &Reference) -> Option<CatalogEntry> {
+        let description = value.get("description")?.as_str()?.chars();
+        let seen = description.filter(|c| !is_unprintable(*c));
+        let seen: String = seen.take(LONGEST_DESCRIPTION).collect();
+        let mut value = value.clone();
+        value["description"] = seen.into();
+        let checked = self.check(&value).ok()?;
+        let is_local =
+            |reference: &Reference| matches!(reference, Reference::File(_) | Reference::Layout(_));
+        if is_local(&checked.reference) && !is_local(source) {
+            return None;
+        }
+        Some(CatalogEntry {
+            catalog: source.shown().to_string(),
+            ..checked.entry
         })
     }
 }
@@ -151,7 +173,7 @@ mod tests {
         let digest = format!("sha256:{}", "0".repeat(64));
         assert!(EntryChecker::default().check(&good).is_ok());
         let pinned = EntryChecker::default().check(&with("digest", json!(digest)));
-        assert!(pinned.unwrap().digest.is_some());
+        assert!(pinned.unwrap().entry.digest.is_some());
         for (entry, told) in [
             (json!("a"), "no object"),
             (json!({ "name": "a", "description": "A" }), "no text `uri`"),

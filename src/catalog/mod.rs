@@ -13,9 +13,10 @@ use std::sync::LazyLock;
 
 use serde::{Deserialize, Serialize};
 
+use crate::digest::Digest;
 use crate::error::{Class, Diagnose, Diagnosis, Layered};
 use crate::reference::{InvalidReference, Reference};
-use crate::text::{Foreign, nearest};
+use crate::text::{Foreign, nearest, without_bom};
 pub use entry::{CheckedEntry, EntryChecker, InvalidEntry, entries_of};
 use search::Text;
 
@@ -28,6 +29,25 @@ pub struct CatalogEntry {
     pub description: String,
     /// Where the component comes from; parses as a [`Reference`].
     pub uri: String,
+    /// What the component, or its OCI manifest, must have.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub digest: Option<Digest>,
+    /// Which catalog says so: `bundled`, or where it is from. What others than
+    /// the bundled one say is not verified.
+    #[serde(skip_deserializing, default = "bundled")]
+    pub catalog: String,
+}
+
+fn bundled() -> String {
+    "bundled".to_owned()
+}
+
+/// Where a component comes from.
+#[derive(Debug, Clone)]
+pub struct Located {
+    pub reference: Reference,
+    /// What the catalog says that it must have.
+    pub digest: Option<Digest>,
 }
 
 /// A list of known components, in the order of its document.
@@ -92,6 +112,37 @@ impl Catalog {
         Ok(Catalog { entries, texts })
     }
 
+    /// Reads the catalog of somebody else, `source`. Entries that are not what
+    /// an entry should be are left out; returns how many. Descriptions are cut,
+    /// and characters that cannot be seen are taken out of them.
+    ///
+    /// # Errors
+    ///
+    /// When it is not JSON of either form.
+    pub fn foreign(json: &str, source: &Reference) -> Result<(Self, usize), InvalidCatalog> {
+        let mut checker = EntryChecker::default();
+        let values = entries_of(without_bom(json))?;
+        let entries: Vec<_> = values
+            .iter()
+            .filter_map(|value| checker.foreign(value, source))
+            .collect();
+        let texts = entries.iter().map(Text::of).collect();
+        let left_out = values.len() - entries.len();
+        Ok((Catalog { entries, texts }, left_out))
+    }
+
+    /// Adds the entries of another catalog after its own: of two with one name,
+    /// the name means the first.
+    pub fn extend(&mut self, other: Catalog) {
+        self.entries.extend(other.entries);
+        self.texts.extend(other.texts);
+    }
+
+    /// Whether a text that says where a component is from is a name.
+    pub fn is_name(text: &str) -> bool {
+        !text.is_empty() && !text.contains(['/', '\\', '.', ':'])
+    }
+
     /// All entries.
     pub fn entries(&self) -> &[CatalogEntry] {
         &self.entries
@@ -103,13 +154,18 @@ impl Catalog {
     /// # Errors
     ///
     /// When it is not one of these, or no such name is in the catalog.
-    pub fn locate(&self, text: &str, base: &Path) -> Result<Reference, InvalidSource> {
-        let is_name = !text.is_empty() && !text.contains(['/', '\\', '.', ':']);
-        let reference = match is_name {
-            true => &self.get(text)?.uri,
-            false => text,
+    pub fn locate(&self, text: &str, base: &Path) -> Result<Located, InvalidSource> {
+        let (reference, digest) = match Catalog::is_name(text) {
+            true => {
+                let entry = self.get(text)?;
+                (&*entry.uri, entry.digest)
+            }
+            false => (text, None),
         };
-        Ok(Reference::parse(reference, base)?)
+        Ok(Located {
+            reference: Reference::parse(reference, base)?,
+            digest,
+        })
     }
 
     /// The entry of this name, whatever its case.
@@ -219,6 +275,8 @@ impl Diagnose for UnknownName {
 /// A document that is not a catalog.
 #[derive(Debug, thiserror::Error)]
 pub enum InvalidCatalog {
+    #[error("The catalog is not text")]
+    NotText,
     #[error("The catalog is not JSON")]
     Json(#[source] serde_json::Error),
     #[error("The catalog is not a list of components")]

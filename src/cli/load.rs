@@ -3,9 +3,10 @@ use std::path::PathBuf;
 use clap::Args;
 use serde::Serialize;
 
+use crate::catalog::Located;
 use crate::digest::Digest;
 use crate::error::{Class, Diagnose, Report};
-use crate::reference::{ComponentId, Reference};
+use crate::reference::ComponentId;
 use crate::service::{
     Compile, Described, LoadOutcome, LoadRequest, LoadStatus, Origin, PolicyChoice, Service,
     Uncallable,
@@ -93,10 +94,10 @@ impl Load {
     pub(super) fn run(mut self, global: &Global) -> Result<(), Failure> {
         let sources = [self.uri.split_off(0), self.sources.split_off(0)].concat();
         if let [source] = &*sources {
-            let reference = parse_source(source)?;
-            let given = self.credentials.given(&reference)?;
+            let found = parse_source(source, global)?;
+            let given = self.credentials.given(&found.reference)?;
             let service = self.open(given, global)?;
-            let outcome = self.load(&service, reference)?;
+            let outcome = self.load(&service, found)?;
             return Ok(output::print(&outcome, global.output)?);
         }
         self.takes_several()?;
@@ -106,7 +107,7 @@ impl Load {
             failures: Vec::new(),
         };
         for source in sources {
-            let loaded = parse_source(&source).and_then(|found| self.load(&service, found));
+            let loaded = parse_source(&source, global).and_then(|found| self.load(&service, found));
             match loaded {
                 Ok(outcome) => loads.components.push(outcome),
                 Err(error) if error.class() == Class::Interrupted => return Err(error),
@@ -154,19 +155,19 @@ impl Load {
     fn load(
         &self,
         service: &std::sync::Arc<Service>,
-        reference: Reference,
+        found: Located,
     ) -> Result<LoadOutcome, Failure> {
-        let request = self.request(reference)?;
+        let request = self.request(found)?;
         let bar = Bar::new();
         let prompt = Prompt { bar: &bar };
         block_on(async { Ok(service.load(request, &bar, &prompt).await?) })
     }
 
-    fn request(&self, reference: Reference) -> Result<LoadRequest, Failure> {
+    fn request(&self, found: Located) -> Result<LoadRequest, Failure> {
         Ok(LoadRequest {
-            reference,
+            reference: found.reference,
             name: self.name.clone(),
-            digest: self.digest,
+            digest: self.digest.or(found.digest),
             locked: None,
             verification: if self.skip_verification {
                 Verification::Skipped

@@ -46,7 +46,7 @@ use std::time::Duration;
 
 use clap::{ArgAction, Args, CommandFactory, Parser, Subcommand};
 
-use crate::catalog::Catalog;
+use crate::catalog::{Catalog, Located};
 use crate::error::{Class, Diagnose, Report};
 use crate::mcp;
 use crate::net::Network;
@@ -394,7 +394,13 @@ fn parse_reference(text: &str) -> Result<Reference, Failure> {
 }
 
 /// As [`parse_reference`], but a bare word is a name of the catalog.
-fn parse_source(text: &str) -> Result<Reference, Failure> {
+fn parse_source(text: &str, global: &Global) -> Result<Located, Failure> {
+    if !Catalog::is_name(text) {
+        return Ok(Located {
+            reference: parse_reference(text)?,
+            digest: None,
+        });
+    }
     let cwd = std::env::current_dir().map_err(SetupError::Executable)?;
-    Ok(Catalog::bundled().locate(text, &cwd)?)
+    Ok(service::catalog_of(&global.root()?)?.locate(text, &cwd)?)
 }

@@ -5,6 +5,7 @@
 //! that grows with the artifact. Dropping a future stops its transfer.
 
 mod content;
+mod document;
 mod download;
 mod error;
 mod file;

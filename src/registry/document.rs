@@ -201,6 +201,8 @@ pub enum InvalidManifest {
     Contradiction(String),
     #[error("the OCI manifest has more than {MAX_LAYERS} layers")]
     TooMany,
+    #[error("the OCI manifest is not that of a document, which has one layer")]
+    NotOneLayer,
     #[error("the registry calls the OCI manifest `{0}`, and it is something else")]
     ContentType(String),
 }

@@ -1,3 +1,4 @@
+use crate::catalog::InvalidCatalog;
 use crate::config::ConfigError;
 use crate::error::{Class, Diagnosis, Layered};
 use crate::install;
@@ -48,6 +49,10 @@ pub enum Error {
     SourceNotAllowed { source_shown: Shown },
     #[error("`{source_shown}` is no component that agents may load")]
     NotForAgents { source_shown: Shown },
+    #[error(transparent)]
+    Catalog(#[from] InvalidCatalog),
+    #[error("The catalog `{source_shown}` was not added")]
+    UnknownCatalog { source_shown: Shown },
     #[error("A worker thread panicked")]
     Worker(#[from] tokio::task::JoinError),
 }
@@ -70,6 +75,8 @@ impl Layered for Error {
             Error::ComponentChanged { .. } => Own("component-changed", Class::Verification),
             Error::SourceNotAllowed { .. } => Own("source-not-allowed", Class::Usage),
             Error::NotForAgents { .. } => Own("not-for-agents", Class::NotFound),
+            Error::Catalog(error) => Below(error),
+            Error::UnknownCatalog { .. } => Own("unknown-catalog", Class::NotFound),
             Error::Worker(_) => Own("internal", Class::Other),
         }
     }
@@ -87,6 +94,9 @@ impl Layered for Error {
             }
             Error::NotGranted { id, .. } => {
                 Some(format!("`wassette policy get {id}` shows what is granted"))
+            }
+            Error::UnknownCatalog { .. } => {
+                Some("`wassette registry update` shows those that were".into())
             }
             Error::ComponentChanged { .. } => {
                 Some("nothing was granted; whoever wants this must ask about it anew".into())

@@ -11,6 +11,7 @@
 mod agents;
 mod cache;
 mod call;
+mod catalogs;
 pub mod denied;
 mod doctor;
 mod error;
@@ -55,6 +56,7 @@ pub use cache::{
     VerifyReport,
 };
 pub use call::CallReport;
+pub use catalogs::{AddedCatalog, CatalogState, catalog_of};
 pub use doctor::{Diagnosis, Finding, State};
 pub use error::Error;
 pub use grants::{PolicyReport, ReportedGrant};

@@ -52,7 +52,7 @@ impl Service {
         let request = LoadRequest {
             reference: entry.reference.clone(),
             name: None,
-            digest: entry.digest,
+            digest: entry.entry.digest,
             verification: Verification::Required,
             compile: Compile::Wait,
             policy: PolicyChoice::Leave,

@@ -20,6 +20,8 @@
 //!   quarantine/<id>-<time>/        components whose bytes changed, for a look
 //!   previous/<id>/                 the version that the last one replaced
 //!   compiled/<digest>-<engine>.cwasm   the same files, for components with the same bytes
+//!   catalogs.json                  the catalogs besides the bundled one
+//!   catalogs/<digest>.json         what was fetched of them
 //!   names.json                     which tool each tool name means
 //!   locks/<id>.lock                held while the component is changed
 //!   secrets/<id>.json              secrets of a component, installed or not
@@ -47,6 +49,16 @@ impl Layout {
 
     pub fn config(&self) -> PathBuf {
         self.root.join("config.toml")
+    }
+
+    /// Where the catalogs besides the bundled one are from.
+    pub fn catalogs(&self) -> PathBuf {
+        self.root.join("catalogs.json")
+    }
+
+    /// What was fetched of them.
+    pub fn catalog_copies(&self) -> PathBuf {
+        self.root.join("catalogs")
     }
 
     /// Staging directories of loads under way.

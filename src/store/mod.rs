@@ -5,6 +5,7 @@
 //! metadata alone; a component's bytes are only hashed when its stamp no
 //! longer fits.
 
+mod catalogs;
 mod change;
 mod check;
 mod compiled;
@@ -41,6 +42,7 @@ use crate::verify::Verified;
 use disk::sync;
 use staging::Removed;
 
+pub use catalogs::LARGEST_CATALOG;
 pub use change::{Change, Grants};
 pub use compiled::UnusedCode;
 pub use disk::ours_alone;

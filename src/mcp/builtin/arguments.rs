@@ -126,14 +126,16 @@ impl Builtin {
     pub(super) fn load_request(
         self,
         offer: Offer,
+        catalog: &Catalog,
         arguments: LoadArguments,
     ) -> Result<LoadRequest, Failure> {
         let uri = arguments.uri.or(arguments.path);
         let uri = uri.ok_or_else(|| self.invalid("missing field `uri`"))?;
         let parse_name = |name: String| ComponentId::parse(&name);
         let parse_digest = |digest: String| digest.parse::<Digest>();
+        let located = catalog.locate(&uri, &working_directory())?;
         Ok(LoadRequest {
-            reference: Catalog::bundled().locate(&uri, &working_directory())?,
+            reference: located.reference,
             name: arguments
                 .name
                 .map(parse_name)
@@ -143,7 +145,8 @@ impl Builtin {
                 .digest
                 .map(parse_digest)
                 .transpose()
-                .map_err(|fault| self.invalid(fault))?,
+                .map_err(|fault| self.invalid(fault))?
+                .or(located.digest),
             locked: None,
             verification: Verification::Required,
             // The tools are there at once; the first call waits for its code.
@@ -170,8 +173,8 @@ impl Builtin {
                 None => {
                     let uri = text("uri").or_else(|| text("path"))?;
                     let catalog = Catalog::bundled();
-                    let reference = catalog.locate(uri, &working_directory()).ok()?;
-                    return reference.default_id().ok();
+                    let located = catalog.locate(uri, &working_directory()).ok()?;
+                    return located.reference.default_id().ok();
                 }
             },
             Builtin::Unload

@@ -14,7 +14,7 @@ use std::sync::{Arc, LazyLock};
 use rmcp::model::{CallToolResult, InputRequiredResult, Tool};
 use serde_json::{Map, Value, json};
 
-use crate::catalog::{Catalog, Match};
+use crate::catalog::Match;
 use crate::fetch::Progress;
 use crate::reference::ComponentId;
 use crate::service::{FreedNames, Origin, Service};
@@ -157,7 +157,8 @@ impl Builtin {
                 structured(&json!({ "components": service.list().await? }))
             }
             Builtin::Load => {
-                let request = self.load_request(offer, self.parse(arguments)?)?;
+                let catalog = service.catalog().await?;
+                let request = self.load_request(offer, &catalog, self.parse(arguments)?)?;
                 let loading = service.load_for_agent(request, progress, elicitation);
                 let outcome = loading.await?;
                 structured(&Loaded::of(outcome, service.toolbox(), elicitation.fault()))
@@ -165,7 +166,8 @@ impl Builtin {
             Builtin::Search => {
                 let SearchArguments { query } = self.parse(arguments)?;
                 let query = query.unwrap_or_default();
-                let found = Catalog::bundled().search(&[query], Match::Ranked);
+                let catalog = service.catalog().await?;
+                let found = catalog.search(&[query], Match::Ranked);
                 structured(&json!({ "components": service.with_installed(found).await? }))
             }
             Builtin::Unload => {

@@ -1,5 +1,6 @@
 //! Catalogs: what is found in them, and whether they are sound.
 
+mod added;
 mod known;
 mod script;
 mod validate;

@@ -78,12 +78,15 @@ fn codes_in(source: &str) -> Vec<String> {
 }
 
 /// Commands of documents that need the internet, or do not end.
-const NOT_RUN: [&str; 5] = [
+const NOT_RUN: [&str; 8] = [
     "oci://ghcr.io",
     "wassette load get-weather-js",
     "wassette doctor",
     "serve --",
     "registry validate",
+    "registry add",
+    "registry update",
+    "registry remove",
 ];
 
 /// Runs the commands of a document one after the other, with a fresh home.

@@ -1,0 +1,136 @@
+//! The catalogs that are searched, and in which names are looked up.
+
+use std::path::Path;
+use std::sync::Arc;
+
+use serde::Serialize;
+
+use crate::catalog::{Catalog, InvalidCatalog};
+use crate::error::Report;
+use crate::install;
+use crate::reference::{Reference, Shown};
+use crate::store::{LARGEST_CATALOG, Store, StoreError};
+
+use super::{Error, Service};
+
+/// A catalog besides the bundled one.
+#[derive(Debug, Clone, Serialize)]
+pub struct AddedCatalog {
+    pub source: Shown,
+    #[serde(flatten)]
+    pub state: CatalogState,
+}
+
+#[derive(Debug, Clone, Serialize)]
+#[serde(tag = "status", rename_all = "kebab-case")]
+pub enum CatalogState {
+    Read {
+        components: usize,
+        /// Entries that are not what an entry should be.
+        left_out: usize,
+    },
+    Failed {
+        error: Report,
+    },
+}
+
+/// The bundled catalog and those that were added to a root, as one.
+///
+/// # Errors
+///
+/// When the list of catalogs cannot be read; one that cannot is passed over
+/// with a warning.
+pub fn catalog_of(root: &Path) -> Result<Catalog, Error> {
+    merged(&Store::new(root))
+}
+
+fn merged(store: &Store) -> Result<Catalog, Error> {
+    let mut catalog = Catalog::bundled().clone();
+    for source in store.catalogs()? {
+        match store.catalog_text(&source) {
+            Ok(text) => match Catalog::foreign(&text, &source) {
+                Ok((more, _)) => catalog.extend(more),
+                Err(error) => tracing::warn!("the catalog `{}`: {error}", source.shown()),
+            },
+            Err(error) => tracing::warn!(
+                "the catalog `{}` is not here ({error}): `wassette registry update` fetches it",
+                source.shown()
+            ),
+        }
+    }
+    Ok(catalog)
+}
+
+impl Service {
+    /// The bundled catalog and those that were added, as one.
+    ///
+    /// # Errors
+    ///
+    /// As [`catalog_of`].
+    pub async fn catalog(&self) -> Result<Catalog, Error> {
+        self.disk.run(merged).await?
+    }
+
+    /// Fetches a catalog and adds it as the last one.
+    ///
+    /// # Errors
+    ///
+    /// When it cannot be had, or is no catalog.
+    pub async fn add_catalog(self: &Arc<Self>, source: Reference) -> Result<AddedCatalog, Error> {
+        let fetcher = &self.installer.fetcher;
+        let fetched = fetcher.document(&source, LARGEST_CATALOG).await;
+        let bytes = fetched.map_err(install::Error::from)?;
+        let text = String::from_utf8(bytes.to_vec()).map_err(|_| InvalidCatalog::NotText)?;
+        let (catalog, left_out) = Catalog::foreign(&text, &source)?;
+        let added = AddedCatalog {
+            source: source.shown(),
+            state: CatalogState::Read {
+                components: catalog.entries().len(),
+                left_out,
+            },
+        };
+        let write = move |store: &Store| store.add_catalog(&source, text.as_bytes());
+        self.disk.run(write).await??;
+        Ok(added)
+    }
+
+    /// Takes a catalog away that was added.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::UnknownCatalog`] when it was not.
+    pub async fn remove_catalog(&self, source: Reference) -> Result<(), Error> {
+        let source_shown = source.shown();
+        let remove = move |store: &Store| store.remove_catalog(&source);
+        match self.disk.run(remove).await?? {
+            true => Ok(()),
+            false => Err(Error::UnknownCatalog { source_shown }),
+        }
+    }
+
+    /// Fetches every added catalog anew. What cannot be had stays as it was.
+    ///
+    /// # Errors
+    ///
+    /// When the list of catalogs cannot be read.
+    pub async fn update_catalogs(self: &Arc<Self>) -> Result<Vec<AddedCatalog>, Error> {
+        let listed = self
+            .disk
+            .run(|store: &Store| -> Result<_, StoreError> { store.catalogs() });
+        let mut updated = Vec::new();
+        for source in listed.await?? {
+            let shown = source.shown();
+            updated.push(
+                self.add_catalog(source)
+                    .await
+                    .unwrap_or_else(|error| AddedCatalog {
+                        source: shown,
+                        state: CatalogState::Failed {
+                            error: Report::new(&error),
+                        },
+                    }),
+            );
+        }
+        Ok(updated)
+    }
+}

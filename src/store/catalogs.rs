@@ -1,0 +1,138 @@
+//! The catalogs of a root besides the bundled one: `catalogs.json` lists their
+//! sources in order, `catalogs/` has what was fetched of them.
+
+use std::fs;
+use std::io::{self, ErrorKind, Write};
+use std::path::{Path, PathBuf};
+
+use serde::{Deserialize, Serialize};
+
+use super::{Layout, Store, StoreError};
+use crate::digest::Digest;
+use crate::file::{Links, read_text};
+use crate::reference::Reference;
+
+const FORMAT: u32 = 1;
+/// Bytes of `catalogs.json`, at most.
+const LARGEST_LIST: u64 = 1 << 20;
+/// Bytes of one catalog, at most.
+pub const LARGEST_CATALOG: usize = 16 << 20;
+
+#[derive(Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Written {
+    format: u32,
+    /// References, in the order in which names are looked up.
+    catalogs: Vec<String>,
+}
+
+impl Store {
+    /// Where the catalogs are from, in their order.
+    ///
+    /// # Errors
+    ///
+    /// When the list cannot be read, or a newer version wrote it.
+    pub fn catalogs(&self) -> Result<Vec<Reference>, StoreError> {
+        let path = self.layout().catalogs();
+        let read = || {
+            let text = match read_text(&path, LARGEST_LIST, Links::Refuse) {
+                Err(error) if error.kind() == ErrorKind::NotFound => return Ok(Vec::new()),
+                text => text?,
+            };
+            let written: Written = serde_json::from_str(&text)?;
+            if written.format != FORMAT {
+                return Err(io::Error::other("another version of the program wrote it"));
+            }
+            let sources = written.catalogs.iter();
+            sources
+                .map(|source| source.parse().map_err(io::Error::other))
+                .collect()
+        };
+        read().map_err(StoreError::io("read", &path))
+    }
+
+    /// The text of a catalog: a file's own, and the copy of what was fetched.
+    ///
+    /// # Errors
+    ///
+    /// When it cannot be read, or was never fetched.
+    pub fn catalog_text(&self, source: &Reference) -> io::Result<String> {
+        match source {
+            Reference::File(path) => read_text(path, LARGEST_CATALOG as u64, Links::Follow),
+            _ => read_text(&self.copy(source), LARGEST_CATALOG as u64, Links::Refuse),
+        }
+    }
+
+    /// Lists a catalog as the last one, unless it is listed, and keeps its text.
+    ///
+    /// # Errors
+    ///
+    /// When the root cannot be written.
+    pub fn add_catalog(&self, source: &Reference, text: &[u8]) -> Result<(), StoreError> {
+        let root = self.layout().root();
+        fs::create_dir_all(root).map_err(StoreError::io("create", root))?;
+        let _lock = self.lock()?;
+        if !matches!(source, Reference::File(_)) {
+            write_whole(&self.copy(source), text)?;
+        }
+        let mut sources = self.catalogs()?;
+        if sources.contains(source) {
+            return Ok(());
+        }
+        sources.push(source.clone());
+        self.write_catalogs(&sources)
+    }
+
+    /// Takes a catalog off the list; whether it was on it.
+    ///
+    /// # Errors
+    ///
+    /// When the root cannot be written.
+    pub fn remove_catalog(&self, source: &Reference) -> Result<bool, StoreError> {
+        if !self.catalogs()?.contains(source) {
+            return Ok(false);
+        }
+        let _lock = self.lock()?;
+        let mut sources = self.catalogs()?;
+        sources.retain(|listed| listed != source);
+        self.write_catalogs(&sources)?;
+        // A copy that stays is of no use and no harm.
+        let _ = fs::remove_file(self.copy(source));
+        Ok(true)
+    }
+
+    fn write_catalogs(&self, sources: &[Reference]) -> Result<(), StoreError> {
+        let path = self.layout().catalogs();
+        let written = Written {
+            format: FORMAT,
+            catalogs: sources.iter().map(ToString::to_string).collect(),
+        };
+        let text = serde_json::to_vec_pretty(&written).map_err(io::Error::from);
+        write_whole(&path, &text.map_err(StoreError::io("write", &path))?)
+    }
+
+    fn copy(&self, source: &Reference) -> PathBuf {
+        copy_of(self.layout(), source)
+    }
+}
+
+fn copy_of(layout: &Layout, source: &Reference) -> PathBuf {
+    let digest = Digest::of(source.to_string().as_bytes());
+    layout
+        .catalog_copies()
+        .join(format!("{}.json", digest.hex()))
+}
+
+/// The old content or the new one is there at any moment.
+fn write_whole(path: &Path, text: &[u8]) -> Result<(), StoreError> {
+    let write = || {
+        let directory = path.parent().unwrap_or(path);
+        fs::create_dir_all(directory)?;
+        let mut file = tempfile::NamedTempFile::new_in(directory)?;
+        file.write_all(text)?;
+        file.as_file().sync_all()?;
+        file.persist(path)?;
+        Ok(())
+    };
+    write().map_err(StoreError::io("write", path))
+}

@@ -1,0 +1,175 @@
+//! Catalogs besides the bundled one.
+
+use serde_json::{Value, json};
+
+use super::{document, entry, registry};
+use crate::support::artifact::Artifact;
+use crate::support::certificates::Certificates;
+use crate::support::cli::Cli;
+use crate::support::mcp::{CALC, Place};
+use crate::support::tls::SecureServer;
+
+fn names(found: &Value) -> Vec<&str> {
+    let found = found["components"].as_array().unwrap().iter();
+    found.map(|one| one["name"].as_str().unwrap()).collect()
+}
+
+#[test]
+fn a_file_is_searched_and_its_names_are_loaded() {
+    let cli = Cli::new();
+    let component = cli.file("calc.wat", CALC);
+    let uri = format!("file://{}", component.display());
+    let ours = [
+        entry("our-calculator", &uri),
+        // The bundled catalog has this name first.
+        entry("github-js", &uri),
+    ];
+    cli.file("ours.json", document(&ours));
+    let added = cli.json(["registry", "add", "ours.json"]);
+    assert_eq!(added["catalogs"][0]["components"], 2, "{added}");
+    // Once, however often it is added.
+    cli.json(["registry", "add", "./ours.json"]);
+    let updated = cli.json(["registry", "update"]);
+    assert_eq!(updated["catalogs"].as_array().unwrap().len(), 1);
+
+    let found = cli.json(["registry", "search", "calculater"]);
+    assert_eq!(names(&found), ["our-calculator"]);
+    let catalog = found["components"][0]["catalog"].as_str().unwrap();
+    assert!(catalog.ends_with("/ours.json"), "{catalog}");
+    let shown = cli.run(["registry", "search", "calculator"]).stdout;
+    assert!(shown.contains("is not verified"), "{shown}");
+    let got = cli.json(["registry", "get", "github-js"]);
+    assert_eq!(got["components"][0]["catalog"], "bundled");
+    let loaded = cli.json(["load", "our-calculator"]);
+    assert_eq!(loaded["component_id"], "calc", "{loaded}");
+
+    // What the catalog promises of the content is held.
+    let mut pinned = entry("pinned", &uri);
+    pinned["digest"] = json!(format!("sha256:{}", "0".repeat(64)));
+    cli.file("ours.json", document(&[pinned]));
+    let refused = cli.run(["load", "pinned"]);
+    assert_eq!(refused.code, 5, "{}", refused.stderr);
+    // It is read each time.
+    cli.file("ours.json", document(&[entry("another", &uri)]));
+    assert_eq!(
+        names(&cli.json(["registry", "search", "another"])),
+        ["another"]
+    );
+    let removed = cli.json(["registry", "remove", "ours.json"]);
+    assert!(removed["removed"].is_string(), "{removed}");
+    assert_eq!(cli.run(["load", "another"]).code, 3);
+    let unknown = cli.run(["registry", "remove", "ours.json", "-o", "json"]);
+    assert_eq!(unknown.code, 3);
+    assert!(
+        unknown.stderr.contains("unknown-catalog"),
+        "{}",
+        unknown.stderr
+    );
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_artifact_is_one_that_agents_search_too() {
+    let registry = registry().await;
+    let catalog = document(&[entry("our-calculator", &registry.reference("calc:v1"))]);
+    let artifact = Artifact::new(&[("application/json", catalog.as_bytes())]);
+    registry.push("catalog", "v1", &artifact).await;
+    let place = Place::new();
+    let reference = registry.reference("catalog:v1");
+    let add = place.wassette(&["registry", "add", &reference]);
+    assert!({ add }.output().await.unwrap().status.success());
+    let client = place.stdio().await;
+    let query = json!({ "query": "our calculator" });
+    let found = client.call("search-components", query).await;
+    let found = found.structured_content.unwrap();
+    assert_eq!(found["components"][0]["catalog"], json!(reference));
+    let loaded = client.load("our-calculator").await;
+    assert_eq!(loaded["component_id"], "calc", "{loaded}");
+    // It is here although its registry is not.
+    drop(registry);
+    let found = client.call("search-components", json!({})).await;
+    let found = found.structured_content.unwrap();
+    assert!(names(&found).contains(&"our-calculator"));
+
+    // An artifact with several layers is none.
+    let registry = super::registry().await;
+    let two = Artifact::new(&[("application/json", b"[]"), ("text/plain", b"x")]);
+    registry.push("catalog", "v2", &two).await;
+    let reference = registry.reference("catalog:v2");
+    let add = place.wassette(&["registry", "add", &reference]);
+    let failed = { add }.output().await.unwrap();
+    assert_eq!(failed.status.code(), Some(6));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_copy_of_an_address_is_used_until_it_is_fetched_anew() {
+    let certificates = Certificates::self_signed();
+    let uri = "oci://registry.example/tool:v1";
+    let catalog = document(&[entry("remote-tool", uri)]);
+    let server = SecureServer::of(&certificates, catalog.into_bytes()).await;
+    let cli = Cli::new();
+    std::fs::create_dir_all(cli.root()).unwrap();
+    let ca = certificates.file("server.pem");
+    let config = format!("[network]\nca = [{ca:?}]\nretries = 0\n");
+    std::fs::write(cli.root().join("config.toml"), config).unwrap();
+    let url = server.url("/catalog.json");
+    let run = async |args: &[&str]| {
+        let mut command = cli.command();
+        command.args(args);
+        let work = move || crate::support::cli::ended(command);
+        tokio::task::spawn_blocking(work).await.unwrap()
+    };
+    let added = run(&["registry", "add", &url]).await;
+    assert_eq!(added.code, 0, "{}", added.stderr);
+    let wrong = format!("{url}#sha256={}", "0".repeat(64));
+    let wrong = run(&["registry", "add", &wrong]).await;
+    assert_eq!(wrong.code, 5, "{}", wrong.stderr);
+    let offline = run(&["--offline", "registry", "update"]).await;
+    assert_eq!(offline.code, 4, "{}", offline.stderr);
+    assert!(
+        offline.stdout.contains("catalog.json"),
+        "{}",
+        offline.stdout
+    );
+    let found = run(&["--offline", "registry", "search", "remote-tool"]).await;
+    assert!(found.stdout.contains(uri), "{}", found.stdout);
+    let updated = run(&["registry", "update"]).await;
+    assert_eq!(updated.code, 0, "{}", updated.stderr);
+}
+
+#[test]
+fn what_a_catalog_says_is_made_harmless() {
+    let cli = Cli::new();
+    let mut odd = entry("odd", "oci://registry.example/odd:v1");
+    odd["description"] = json!(format!("a\u{202e}\u{1b}[31mb{}", "x".repeat(5000)));
+    let entries = [
+        odd,
+        entry("unseen\u{200b}", "oci://registry.example/a:v1"),
+        entry("no uri", "a.wasm"),
+        json!({ "name": "nothing" }),
+        json!(7),
+    ];
+    cli.file("odd.json", format!("\u{feff}{}", document(&entries)));
+    let added = cli.json(["registry", "add", "odd.json"]);
+    assert_eq!(added["catalogs"][0]["components"], 1, "{added}");
+    assert_eq!(added["catalogs"][0]["left_out"], 4, "{added}");
+    let got = cli.json(["registry", "get", "odd"]);
+    let description = got["components"][0]["description"].as_str().unwrap();
+    assert!(description.starts_with("a[31mb"), "{description}");
+    assert_eq!(description.chars().count(), 1000);
+
+    for (text, code) in [("<html>", "invalid-catalog"), ("[", "invalid-catalog")] {
+        cli.file("bad.json", text);
+        let error = cli.run(["registry", "add", "bad.json", "-o", "json"]);
+        assert_eq!(error.code, 2, "{}", error.stderr);
+        assert!(error.stderr.contains(code), "{}", error.stderr);
+    }
+    cli.file("large.json", vec![b' '; (16 << 20) + 1]);
+    assert_ne!(cli.run(["registry", "add", "large.json"]).code, 0);
+    assert_eq!(cli.run(["registry", "add", "absent.json"]).code, 3);
+    // A list that is none is told, and one that is gone is none.
+    std::fs::write(cli.root().join("catalogs.json"), "{").unwrap();
+    let error = cli.run(["registry", "list"]);
+    assert!(error.stderr.contains("catalogs.json"), "{}", error.stderr);
+    std::fs::remove_file(cli.root().join("catalogs.json")).unwrap();
+    assert_eq!(cli.run(["registry", "list"]).code, 0);
+}
