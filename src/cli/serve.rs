@@ -127,6 +127,7 @@ impl Serve {
             ..Opening::default()
         })?;
         let max_body = self.max_body.or(service.server().max_body);
+        http.memory = Some(service.memory().clone());
         http.limits.body_bytes = max_body.map_or(http.limits.body_bytes, NonZeroUsize::get);
         if !service.agents().call_tool {
             settings.offer.call_tool = CallTool::Off;
@@ -266,6 +267,7 @@ impl Serve {
                 requests: self.max_requests.unwrap_or(limits.requests),
                 ..limits
             },
+            memory: None,
         })
     }
 

@@ -2,6 +2,7 @@
 //! large their bodies are and what they become in memory, how long these may
 //! take to arrive, and how much of the answers may wait to be read.
 
+use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use axum::body::{Body, Bytes};
@@ -12,16 +13,20 @@ use axum::response::{IntoResponse, Response};
 use bytes::BytesMut;
 use futures_util::StreamExt;
 use http_body::Body as _;
-use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tokio::sync::Semaphore;
 
-use super::answers::{Answers, Reservation};
 use super::auth::Auth;
 use super::held::hold;
+use super::in_flight::{InFlight, Taken};
 use super::limits::HttpLimits;
-use super::places::{Owner, Place, Places};
+use super::places::{Owner, Places};
+use crate::runtime::{Answers, NoRoom, Reader, TotalMemory};
 
-/// Bodies up to this many bytes are as many as there are requests.
-const SMALL: usize = 64 * 1024;
+/// Bodies up to this many bytes are not counted: there are as many as requests.
+const SMALL: usize = 4 * 1024;
+
+/// The part of a request that is no message of a batch.
+const THE_RESPONSE: usize = usize::MAX;
 
 /// Seconds after which a client may try again.
 const RETRY: &str = "1";
@@ -34,36 +39,14 @@ pub struct Intake {
     requests: Arc<Places>,
     downloads: Arc<Places>,
     memory: RequestMemory,
-    answers: Answers,
+    answers: Arc<Answers>,
+    /// Those who have requests or sessions, and perhaps some who had.
+    readers: Mutex<HashMap<Owner, Reader>>,
 }
 
-/// A request's place among those worked on. It travels with the request, and
-/// is given up with its last copy or when it is [released](InFlight::release).
-#[derive(Clone, Debug, Default)]
-pub struct InFlight(Arc<Mutex<Vec<Taken>>>);
-
-/// What a request takes up; each is given back when it is dropped.
-#[derive(Debug)]
-enum Taken {
-    Place { _place: Place },
-    Memory { _memory: OwnedSemaphorePermit },
-}
-
-impl InFlight {
-    /// Gives the place up, for a request that has become a stream.
-    pub fn release(&self) {
-        self.taken().clear();
-    }
-
-    fn add(&self, taken: Taken) {
-        self.taken().push(taken);
-    }
-
-    fn taken(&self) -> std::sync::MutexGuard<'_, Vec<Taken>> {
-        let InFlight(taken) = self;
-        taken.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-}
+/// Marks a response whose size its request is charged already.
+#[derive(Clone, Copy)]
+pub struct Charged;
 
 /// Why a request was not taken in.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -77,20 +60,29 @@ pub enum IntakeRefusal {
 }
 
 impl Intake {
-    pub(super) fn new(limits: HttpLimits, auth: Arc<Auth>) -> Self {
+    pub(super) fn new(limits: HttpLimits, auth: Arc<Auth>, total: &Arc<TotalMemory>) -> Self {
         Intake {
             auth,
             requests: Places::new(limits.requests),
             downloads: Places::new(limits.downloads),
-            memory: RequestMemory::new(limits.request_memory),
-            answers: Answers::new(limits.answer_memory),
+            memory: RequestMemory::new(limits.request_memory, total),
+            answers: Answers::new(total, limits.answer_memory as u64),
+            readers: Mutex::default(),
             limits,
         }
     }
 
-    /// The budget of answers that wait to be read.
-    pub fn answers(&self) -> &Answers {
-        &self.answers
+    /// Who reads what this owner is answered.
+    pub fn reader(&self, owner: Owner) -> Reader {
+        // The map is whole between any two statements.
+        let mut readers = self.readers.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(reader) = readers.get(&owner) {
+            return reader.clone();
+        }
+        readers.retain(|_, reader| !reader.is_unused());
+        let reader = self.answers.reader();
+        readers.insert(owner, reader.clone());
+        reader
     }
 
     /// How many of `total` places `owner` may have.
@@ -123,6 +115,7 @@ impl Intake {
         let (mut parts, body) = request.into_parts();
         if let Some(owner) = parts.extensions.get::<Owner>() {
             place.add(self.place(&self.requests, *owner)?);
+            place.read_by(self.reader(*owner));
         }
         let announced = parts
             .headers
@@ -165,71 +158,81 @@ impl Intake {
         }
         Ok(taken.freeze())
     }
+}
 
-    /// The response, which keeps its place until it is sent.
-    async fn send(&self, mut response: Response, place: InFlight) -> Response {
-        let reservation = match response.extensions_mut().remove::<Reservation>() {
-            Some(reservation) => reservation,
-            None => {
-                let size = response.body().size_hint().exact().unwrap_or(0);
-                let size = usize::try_from(size).unwrap_or(usize::MAX);
-                match self.answers.reserve(size).await {
-                    Ok(reservation) => reservation,
-                    Err(unread) => return unavailable(RETRY, &unread.to_string()),
-                }
-            }
-        };
-        hold(response, (place, reservation))
+/// The response, which keeps its request's place until it is sent.
+fn send(mut response: Response, place: InFlight) -> Response {
+    let is_charged = response.extensions_mut().remove::<Charged>().is_some();
+    // A stream is charged for each of its messages.
+    let size = response.body().size_hint().exact().filter(|_| !is_charged);
+    if let Some(size) = size
+        && place
+            .part(THE_RESPONSE)
+            .answer(usize::try_from(size).unwrap_or(usize::MAX))
+            .is_err()
+    {
+        return IntakeRefusal::Overloaded.into_response();
     }
+    hold(response, place)
 }
 
 /// A budget of memory for requests that are read, parsed and worked on.
 #[derive(Clone, Debug)]
 pub struct RequestMemory {
     units: Arc<Semaphore>,
-    total: usize,
+    most: usize,
+    total: Arc<TotalMemory>,
 }
 
 impl RequestMemory {
     const UNIT: usize = 1024;
 
-    pub fn new(bytes: usize) -> Self {
+    /// So many bytes of those that are for everything.
+    pub fn new(bytes: usize, total: &Arc<TotalMemory>) -> Self {
         let units = (bytes / Self::UNIT).clamp(1, Semaphore::MAX_PERMITS);
         RequestMemory {
             units: Arc::new(Semaphore::new(units)),
-            total: units,
+            most: units,
+            total: Arc::clone(total),
         }
     }
 
-    /// Waits until there is room for what this JSON becomes. One beyond the
-    /// whole budget waits until it is alone.
-    pub async fn take(&self, json: &[u8]) -> InFlight {
-        let place = InFlight::default();
+    /// Waits until there is room for what this JSON becomes, and adds it to what
+    /// the request takes. One beyond the whole budget waits until it is alone.
+    ///
+    /// # Errors
+    ///
+    /// [`NoRoom::Total`], when other things take the memory.
+    pub async fn take(&self, json: &[u8], place: &InFlight) -> Result<(), NoRoom> {
         if json.len() > SMALL {
-            let units = weigh(json).div_ceil(Self::UNIT);
-            let units = u32::try_from(units.min(self.total)).unwrap_or(u32::MAX);
+            let bytes = weigh(json);
+            let units = bytes.div_ceil(Self::UNIT).min(self.most);
+            let units = u32::try_from(units).unwrap_or(u32::MAX);
             // The semaphore is never closed.
-            if let Ok(_memory) = self.units.clone().acquire_many_owned(units).await {
-                place.add(Taken::Memory { _memory });
+            if let Ok(_permit) = self.units.clone().acquire_many_owned(units).await {
+                let mut _memory = self.total.share();
+                _memory.take(bytes as u64).map_err(NoRoom::Total)?;
+                place.add(Taken::Memory { _permit, _memory });
             }
         }
-        place
+        Ok(())
     }
 
     fn try_take(&self, bytes: usize) -> Option<Taken> {
         let units = u32::try_from(bytes.div_ceil(Self::UNIT)).ok()?;
-        let _memory = self.units.clone().try_acquire_many_owned(units).ok()?;
-        Some(Taken::Memory { _memory })
+        let _permit = self.units.clone().try_acquire_many_owned(units).ok()?;
+        let mut _memory = self.total.share();
+        _memory.take(bytes as u64).ok()?;
+        Some(Taken::Memory { _permit, _memory })
     }
 }
 
 /// The bytes that JSON becomes at most when it is parsed: each value is an
-/// object of its own, and each follows one of these characters.
+/// object of its own, and all but the first follow one of these characters.
 fn weigh(json: &[u8]) -> usize {
     /// A value in a list that has just grown, so that the old list is there too.
     const VALUE: usize = 128;
-    let values = json.iter().filter(|byte| b",[{:".contains(byte)).count();
-    json.len() + values * VALUE
+    json.len() + memchr::memchr3_iter(b',', b'[', b':', json).count() * VALUE
 }
 
 /// Middleware: takes the whole of each posted request, or answers why not.
@@ -244,7 +247,7 @@ pub(super) async fn take(
     match intake.admit(request).await {
         Ok((request, place)) => {
             let response = next.run(request).await;
-            intake.send(response, place).await
+            send(response, place)
         }
         Err(refusal) => {
             tracing::warn!(?refusal, "refused a request");

@@ -20,11 +20,11 @@ pub struct HttpLimits {
     pub requests: usize,
     /// Bytes of a request's body.
     pub body_bytes: usize,
-    /// Bytes of memory for what requests of more than 64 KiB become when they
+    /// Bytes of memory for what requests of more than 4 KiB become when they
     /// are parsed, all together.
     pub request_memory: usize,
-    /// Bytes of answers that clients have not read yet, all together; half as
-    /// many may wait besides.
+    /// Bytes of answers that clients have not read yet, all together; results of
+    /// as many may wait besides. Beyond it, calls wait before they begin.
     pub answer_memory: usize,
     /// Requests for what is shared among those worked on.
     pub downloads: usize,

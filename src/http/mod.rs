@@ -9,13 +9,13 @@
 //!        '-> cors -> auth (bearer token) -> intake (places, memory, body) -> routers
 //! ```
 
-mod answers;
 mod auth;
 mod connections;
 mod cors;
 mod error;
 mod guard;
 mod held;
+mod in_flight;
 mod intake;
 mod limits;
 mod listen;
@@ -24,10 +24,10 @@ mod server;
 mod stalled;
 mod tokens;
 
-pub use answers::{Answers, Reservation, Unread};
 pub use auth::{Auth, AuthRefusal, AuthScheme};
 pub use error::HttpError;
-pub use intake::{InFlight, Intake, IntakeRefusal, RequestMemory, unavailable};
+pub use in_flight::InFlight;
+pub use intake::{Charged, Intake, IntakeRefusal, RequestMemory, unavailable};
 pub use limits::HttpLimits;
 pub use places::{Owner, Place, Places};
 pub use server::{HttpOptions, HttpServer};

@@ -16,6 +16,7 @@ use super::auth::{self, Auth};
 use super::guard::{self, Guard};
 use super::intake::{self, Intake};
 use super::{HttpError, HttpLimits, connections, cors, listen};
+use crate::runtime::TotalMemory;
 
 /// How the HTTP server is set up.
 #[derive(Debug, Clone, Default)]
@@ -28,6 +29,9 @@ pub struct HttpOptions {
     /// `Origin` header may name.
     pub allowed_origins: Vec<String>,
     pub limits: HttpLimits,
+    /// The memory that requests and answers share with all else; half of this
+    /// machine's without one.
+    pub memory: Option<Arc<TotalMemory>>,
 }
 
 /// A listener, and the routers that answer its requests.
@@ -57,11 +61,14 @@ impl HttpServer {
             source,
         })?;
         let auth = Arc::new(options.auth);
+        let memory = options
+            .memory
+            .unwrap_or_else(|| TotalMemory::of_this_machine(0));
         Ok(HttpServer {
             listener,
             address,
             guard: Arc::new(guard),
-            intake: Arc::new(Intake::new(options.limits.clone(), auth.clone())),
+            intake: Arc::new(Intake::new(options.limits.clone(), auth.clone(), &memory)),
             auth,
             limits: options.limits,
             router: Router::new(),

@@ -15,13 +15,14 @@ use rmcp::model::{
 };
 use rmcp::service::{NotificationContext, RequestContext, RoleServer, SubscriptionContext};
 use serde_json::{Map, Value, json};
+use tokio::time::Instant;
 use tokio_util::sync::{CancellationToken, DropGuard};
 use tokio_util::task::TaskTracker;
 
 use crate::error::Diagnose;
 use crate::http::InFlight;
 use crate::reference::ComponentId;
-use crate::runtime::{CallError, Returned};
+use crate::runtime::{CallError, Client, NoRoom, Returned};
 use crate::schema::Reach;
 use crate::service::{Error, Service};
 
@@ -33,7 +34,11 @@ use super::extras::{PassOver, pass_over};
 use super::listing::Listing;
 use super::offer::Offer;
 use super::progress::Reporter;
+use super::transport::refusal;
 use super::{Settings, changes, convert, instructions};
+
+/// How long a request waits for its client to read other answers.
+const PATIENCE: Duration = Duration::from_secs(30);
 
 /// What all connections share.
 pub(super) struct Server {
@@ -159,7 +164,16 @@ impl Handler {
         call: &mut Call,
     ) -> Result<CallToolResult, Failure> {
         let server = &self.server;
-        let report = server.service.call(tool, arguments, &context.ct).await;
+        let place = in_flight(context);
+        let reader = place.as_ref().and_then(InFlight::reader);
+        let client = Client {
+            stop: &context.ct,
+            reader: reader.as_ref(),
+        };
+        let report = server.service.call(tool, arguments, client).await;
+        if let (Some(place), Some(kept)) = (place, report.kept) {
+            place.keep(kept);
+        }
         if let Some(id) = report.component_id {
             call.component = Some(id);
         }
@@ -195,6 +209,9 @@ impl Handler {
         call: &mut Call,
     ) -> CallToolResponse {
         let server = &self.server;
+        if room(context).await.is_err() {
+            return failed(&CallError::NotBegun, call).into();
+        }
         let reporter = Reporter::of(context);
         let work = builtin.call(
             server.offer,
@@ -230,6 +247,21 @@ impl Handler {
     }
 }
 
+/// What the request takes up, where its transport counts that.
+fn in_flight(context: &RequestContext<RoleServer>) -> Option<InFlight> {
+    let head = context.extensions.get::<Parts>();
+    let in_head = head.and_then(|head| head.extensions.get::<InFlight>());
+    in_head.or(context.extensions.get::<InFlight>()).cloned()
+}
+
+/// Waits until the client has read enough to be answered more.
+async fn room(context: &RequestContext<RoleServer>) -> Result<(), NoRoom> {
+    match in_flight(context).and_then(|place| place.reader()) {
+        Some(reader) => reader.room(Instant::now() + PATIENCE).await,
+        None => Ok(()),
+    }
+}
+
 fn failed(failure: &dyn Diagnose, call: &mut Call) -> CallToolResult {
     call.code = Some(failure.code());
     convert::failure(failure)
@@ -252,10 +284,15 @@ impl ServerHandler for Handler {
     async fn list_tools(
         &self,
         request: Option<PaginatedRequestParams>,
-        _context: RequestContext<RoleServer>,
+        context: RequestContext<RoleServer>,
     ) -> Result<ListToolsResult, ErrorData> {
+        room(&context).await.map_err(no_room)?;
         let cursor = request.and_then(|request| request.cursor);
         let tools = self.server.listing.tools(self.server.service.toolbox());
+        if let Some(place) = in_flight(&context) {
+            // Before it is made: many may be asked for at once.
+            place.answer(tools.page_bytes()).map_err(no_room)?;
+        }
         self.server.service.make_missing_code();
         tools
             .page(cursor.as_deref())
@@ -363,14 +400,17 @@ impl ServerHandler for Handler {
 
     async fn listen(&self, subscription: SubscriptionContext) -> Result<(), ErrorData> {
         // It lasts as long as the client likes, and is no work meanwhile.
-        let head = subscription.request_context().extensions.get::<Parts>();
-        if let Some(place) = head.and_then(|head| head.extensions.get::<InFlight>()) {
+        if let Some(place) = in_flight(subscription.request_context()) {
             place.release();
         }
         let changes = self.server.service.toolbox().changes();
         changes::publish(&subscription, changes, &self.closing).await;
         Ok(())
     }
+}
+
+fn no_room(no_room: NoRoom) -> ErrorData {
+    refusal(None, no_room).error
 }
 
 /// `-32602`, as the specification has it for a tool that does not exist.

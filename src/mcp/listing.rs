@@ -5,7 +5,7 @@
 //! APIs take 128), so that the many clients that never ask for a second page
 //! see all a model could be given, and the tools to change the selection.
 
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
@@ -63,13 +63,29 @@ impl Listing {
 }
 
 /// All tools in the order of the listing.
-pub(super) struct Tools(Vec<Tool>);
+pub(super) struct Tools {
+    tools: Vec<Tool>,
+    /// Bytes of the JSON of the first page, once one was asked for.
+    page_bytes: OnceLock<usize>,
+}
 
 impl Tools {
     fn new(tools: impl Iterator<Item = Tool>) -> Self {
         let mut tools: Vec<Tool> = tools.collect();
         tools.sort_by(|a, b| order(&a.name).cmp(&order(&b.name)));
-        Tools(tools)
+        Tools {
+            tools,
+            page_bytes: OnceLock::new(),
+        }
+    }
+
+    /// About how many bytes of JSON a page has.
+    pub(super) fn page_bytes(&self) -> usize {
+        *self.page_bytes.get_or_init(|| {
+            let first = &self.tools[..self.tools.len().min(PAGE)];
+            // Our own types serialise.
+            serde_json::to_vec(first).map_or(0, |json| json.len())
+        })
     }
 
     /// The page after the cursor.
@@ -77,7 +93,7 @@ impl Tools {
     /// A cursor holds the last name of the page before, so it keeps its place
     /// when tools come and go.
     pub(super) fn page(&self, cursor: Option<&str>) -> Result<ListToolsResult, InvalidCursor> {
-        let Tools(tools) = self;
+        let tools = &self.tools;
         let start = match cursor {
             None => 0,
             Some(cursor) => {

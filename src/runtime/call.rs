@@ -10,8 +10,8 @@ use wasmtime_wasi::I32Exit;
 use super::code::{Code, Export};
 use super::error::CallError;
 use super::limits::{
-    CallLimits, Exceeded, GUEST_STACK, HANDLES, INSTANCES_OF_ONE, JSON, LimitMet, Limiter,
-    MEMORIES, MemoryShare, Pace, Pieces, RESOURCES, Refused, SetAside, TABLES, TotalMemory, VALUES,
+    CallLimits, Exceeded, GUEST_STACK, HANDLES, INSTANCES_OF_ONE, JSON, Kept, LimitMet, Limiter,
+    MEMORIES, Pace, Pieces, RESOURCES, Reader, Refused, SetAside, TABLES, TotalMemory, VALUES,
 };
 use super::printed::Flood;
 use super::sandbox::{Denials, Guest, Host, Sandbox};
@@ -25,7 +25,7 @@ const SMALL: usize = 64 << 10;
 
 /// What becomes of the text of a result: it stands in the answer as text and,
 /// escaped, in the message, which has the JSON once more.
-const COPIES: u64 = 4;
+const COPIES: u64 = 3;
 
 /// Everything a call needs, ready to move to a guest thread.
 #[derive(Clone)]
@@ -42,12 +42,16 @@ pub(super) struct Call {
     /// The memory of all calls.
     pub total: Arc<TotalMemory>,
     pub pace: Arc<Pace>,
+    pub reader: Option<Reader>,
 }
 
-/// What a call ended with, and the server's memory that it takes.
+/// What a call ended with.
 pub(super) struct Answer {
     pub returned: Returned,
-    pub memory: MemoryShare,
+    /// The server's memory that it takes.
+    pub kept: Kept,
+    /// Bytes that the answer made of it takes besides.
+    pub copies: u64,
 }
 
 impl Call {
@@ -57,6 +61,14 @@ impl Call {
     }
 
     async fn run_unpaced(self) -> Result<Answer, CallError> {
+        // Asked here once more, since others have returned since it was asked.
+        if self
+            .reader
+            .as_ref()
+            .is_some_and(|reader| !reader.has_room())
+        {
+            return Err(CallError::NotBegun);
+        }
         let mut limiter = Limiter::new(self.limits.memory.value, &self.total);
         let params = self.params(&mut limiter).await?;
         let crossing = self.export.crossing;
@@ -159,9 +171,11 @@ impl Call {
                 message: error.to_string(),
             },
         })?;
-        let copies = memory.take((text - left).saturating_mul(COPIES));
-        copies.map_err(|limit| self.met(Exceeded::TotalMemory(limit)))?;
-        Ok(Answer { returned, memory })
+        Ok(Answer {
+            returned,
+            kept: Kept::waiting(self.reader.clone(), memory),
+            copies: (text - left).saturating_mul(COPIES),
+        })
     }
 
     fn refused(&self, refused: Refused) -> Exceeded {

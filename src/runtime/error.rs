@@ -173,6 +173,13 @@ pub enum CallError {
          outside the pool are taken"
     )]
     Busy,
+    #[error("The call was not begun: too many answers wait for this client to read them")]
+    NotBegun,
+    #[error(
+        "The call has run, but there is no room for its result: too many answers wait for \
+         this client to read them"
+    )]
+    ResultDropped,
     #[error("The call was cancelled")]
     Cancelled,
     #[error("The call failed inside the server: {message}")]
@@ -201,6 +208,8 @@ impl CallError {
             | CallError::Arguments(_)
             | CallError::Limit(_)
             | CallError::Busy
+            | CallError::NotBegun
+            | CallError::ResultDropped
             | CallError::Cancelled => {}
         }
     }
@@ -217,6 +226,7 @@ impl Diagnose for CallError {
             CallError::Limit(met) => met.code(),
             CallError::InvalidResult { .. } => "invalid-result",
             CallError::Busy => "busy",
+            CallError::NotBegun | CallError::ResultDropped => "answers-unread",
             CallError::Cancelled => "cancelled",
             CallError::Internal { .. } => "internal",
         }
@@ -242,6 +252,7 @@ impl Diagnose for CallError {
                  completes; report it to whoever makes the component"
             }
             CallError::Busy => "try again when some have ended",
+            CallError::NotBegun | CallError::ResultDropped => "read them, then try again",
             _ => return None,
         };
         Some(hint.to_owned())

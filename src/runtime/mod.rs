@@ -9,6 +9,7 @@
 
 mod cache;
 mod call;
+mod client;
 mod code;
 mod compile;
 mod config_store;
@@ -33,9 +34,13 @@ use std::time::Duration;
 
 use tokio::sync::Semaphore;
 
+pub use client::Client;
 pub use engine::Tier;
 pub use error::{CallError, CompileError};
-pub use limits::{Exceeded, LimitMet, MemoryShare, SetBy, TotalMemory, machine_memory};
+pub use limits::{
+    Answers, Exceeded, Kept, LimitMet, MemoryShare, NoRoom, Reader, SetBy, TotalMemory,
+    machine_memory,
+};
 pub use program::{Called, CodeSource, CompileReport, Force, Program};
 pub use sandbox::{
     Denial, DenialKind, Environment, NetworkOptions, Resolve, Sandbox, SandboxOptions,

@@ -1,5 +1,6 @@
 //! One component as something that can be called.
 
+mod calls;
 mod work;
 
 use std::path::PathBuf;
@@ -7,29 +8,20 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use serde::Serialize;
-use serde_json::{Map, Value};
 use tokio::sync::watch;
 use tokio::task::AbortHandle;
-use tokio_util::sync::CancellationToken;
 
+pub use calls::Called;
 use work::Working;
 
 use super::Runtime;
-use super::call::{Answer, Call};
 use super::code::Code;
 use super::demand::Demand;
-use super::engine::{APART_OF_ONE, Allocation, Tier};
-use super::error::{CallError, CompileError};
-use super::guests::Start;
-use super::limits::{CallLimits, Exceeded, Gate, LimitMet, MemoryShare, Pace, Turns};
-use super::sandbox::{Denial, Denials, Host, Sandbox};
+use super::engine::Tier;
+use super::error::CompileError;
+use super::limits::{Gate, Turns};
+use super::sandbox::Host;
 use crate::digest::Digest;
-use crate::schema::ExportPath;
-use crate::schema::value::Returned;
-use crate::secret::Redactor;
-
-/// As good as no limit; the end of a longer time may not be a time.
-const LONGEST: Duration = Duration::from_secs(365 * 24 * 3600);
 
 /// Where one component's code lives.
 #[derive(Clone, Debug)]
@@ -62,18 +54,6 @@ pub struct CompileReport {
     pub compile_ms: u64,
     /// Bytes of code on disk.
     pub code_bytes: u64,
-}
-
-/// How a call ended.
-#[derive(Debug)]
-pub struct Called {
-    pub outcome: Result<Returned, CallError>,
-    /// The server's memory that the result takes, for as long as it is kept.
-    pub memory: MemoryShare,
-    /// What the guest asked for and was not granted.
-    pub denials: Vec<Denial>,
-    /// Whether the guest read its environment, and may have missed something.
-    pub looked_at_environment: bool,
 }
 
 /// A component as something that can be called. Nothing is loaded or compiled
@@ -137,133 +117,6 @@ impl Program {
             }),
             work: Mutex::default(),
         }
-    }
-
-    /// Calls an exported function in a fresh instance.
-    ///
-    /// Waits for code of the first tier if there is none yet; that wait does
-    /// not count against the call's time limit. Cancelling `stop` ends the
-    /// call, and dropping the future does, without telling what was denied.
-    /// Needs a tokio runtime with timers.
-    ///
-    /// The outcome is a [`CallError`] when the component cannot be run, the
-    /// arguments do not fit, or the guest traps, exits, is stopped or meets a limit. An
-    /// error *value* the function returns is an [`Returned::Err`].
-    pub async fn call(
-        &self,
-        export: &ExportPath,
-        arguments: impl Into<Arc<Map<String, Value>>>,
-        sandbox: &Sandbox,
-        stop: &CancellationToken,
-    ) -> Called {
-        // Kept here too, so that a call that is stopped tells its denials.
-        let denials = Denials::new(sandbox);
-        let arguments = arguments.into();
-        let outcome = tokio::select! {
-            biased;
-            () = stop.cancelled() => Err(CallError::Cancelled),
-            outcome = self.attempt(export, arguments, sandbox, &denials) => outcome,
-        };
-        let (outcome, memory) = match outcome {
-            Ok(answer) => (Ok(answer.returned), answer.memory),
-            Err(error) => (Err(error), self.inner.runtime.total.share()),
-        };
-        Called {
-            memory,
-            outcome: redacted(outcome, &denials.look().redactor()),
-            denials: denials.take(),
-            looked_at_environment: denials.look().was_listed(),
-        }
-    }
-
-    async fn attempt(
-        &self,
-        export: &ExportPath,
-        arguments: Arc<Map<String, Value>>,
-        sandbox: &Sandbox,
-        denials: &Denials,
-    ) -> Result<Answer, CallError> {
-        self.inner.note_call();
-        let code = self.code().await.map_err(CallError::Compile)?;
-        let path = export;
-        let export = code.export(path)?;
-        let runtime = &self.inner.runtime;
-        let limits = CallLimits::new(sandbox.limits(), &runtime.options);
-        let pace = Pace::new(&self.inner.turns, limits.cpu);
-        let allocation = code.allocation;
-        let call = Call {
-            code,
-            export,
-            arguments,
-            sandbox: sandbox.clone(),
-            denials: denials.clone(),
-            host: self.inner.host.clone(),
-            component: Arc::clone(&self.inner.name),
-            limits,
-            total: Arc::clone(&runtime.total),
-            pace: Arc::clone(&pace),
-        };
-        let met = |exceeded: Exceeded| {
-            CallError::Limit(LimitMet {
-                set_by: limits.set_by(&exceeded),
-                exceeded,
-                component: Arc::clone(&self.inner.name),
-            })
-        };
-        // The timer is the server's: guests that loop cannot delay it. Waiting
-        // for other calls counts, since the client waits as well.
-        let limit = limits.time.value;
-        let end = tokio::time::Instant::now() + limit.min(LONGEST);
-        let calls = match allocation {
-            Allocation::Pooled => limits.instances.value,
-            Allocation::OnDemand => limits.instances.value.min(APART_OF_ONE),
-        };
-        let place = tokio::time::timeout_at(end, self.inner.gate.enter(calls)).await;
-        let _place = place.map_err(|_| {
-            met(Exceeded::Instances {
-                limit: calls,
-                waited: limit,
-            })
-        })?;
-        match tokio::time::timeout_at(end, self.run(path, call)).await {
-            Ok(returned) => returned,
-            Err(_) => Err(met(Exceeded::Time {
-                limit,
-                held: pace.held(),
-            })),
-        }
-    }
-
-    /// Runs a call in the pool, or outside it where the pool is full.
-    async fn run(&self, export: &ExportPath, mut call: Call) -> Result<Answer, CallError> {
-        if call.code.allocation == Allocation::Pooled {
-            match self.run_guest(call.clone()).await {
-                Err(CallError::Busy) => {}
-                answer => return answer,
-            }
-            tracing::debug!(component = &*self.inner.name, "the pool is full");
-            call.code = self.inner.code_apart().await.ok_or(CallError::Busy)?;
-            // An export's index is good for the code that it was looked up in.
-            call.export = call.code.export(export)?;
-        }
-        let place = self.inner.runtime.apart.try_acquire();
-        let _place = place.map_err(|_| CallError::Busy)?;
-        self.run_guest(call).await
-    }
-
-    async fn run_guest(&self, call: Call) -> Result<Answer, CallError> {
-        let runtime = &self.inner.runtime;
-        let ticking = runtime.ticker.start();
-        let start = if ticking.is_alone() {
-            Start::Here
-        } else {
-            Start::Apart
-        };
-        let guest = async move {
-            let _ticking = ticking;
-            call.run().await
-        };
-        runtime.guests.run(start, guest).await
     }
 
     /// Lets go of code that was not called for `idle` and is on disk, where the
@@ -382,19 +235,6 @@ impl Drop for Program {
     }
 }
 
-/// Takes the secrets out of what a call ended with. What a guest prints and what
-/// it is denied goes other ways, each with its redactor.
-fn redacted(
-    mut outcome: Result<Returned, CallError>,
-    redactor: &Redactor,
-) -> Result<Returned, CallError> {
-    match &mut outcome {
-        Ok(Returned::Ok(value) | Returned::Err(value)) => redactor.value(value),
-        Err(error) => error.redact(redactor),
-    }
-    outcome
-}
-
 /// The state when the runtime that did the work went away.
 fn stopped() -> CompileError {
     CompileError::Load {
@@ -403,25 +243,6 @@ fn stopped() -> CompileError {
 }
 
 impl Inner {
-    fn note_call(&self) {
-        *self
-            .last_call
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner) = Instant::now();
-    }
-
-    /// Code for instances outside the pool. There is none before the optimised
-    /// code is on disk.
-    async fn code_apart(&self) -> Option<Arc<Code>> {
-        if let Some(code) = &self.state.borrow().apart {
-            return Some(Arc::clone(code));
-        }
-        let code = Arc::new(self.runtime.apart(&self.source).await?);
-        self.state
-            .send_modify(|state| state.apart = Some(Arc::clone(&code)));
-        Some(code)
-    }
-
     fn rest(&self, idle: Duration) {
         let last = *self
             .last_call

@@ -4,12 +4,11 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use serde_json::{Map, Value};
-use tokio_util::sync::CancellationToken;
 
 use crate::install::Request;
 use crate::reference::ComponentId;
 use crate::runtime::{
-    CallError, CompileError, Denial, DenialKind, MemoryShare, Returned, TotalMemory,
+    CallError, Client, CompileError, Denial, DenialKind, Kept, Returned, TotalMemory,
 };
 use crate::store::Store;
 use crate::text::nearest;
@@ -31,8 +30,9 @@ pub struct CallReport {
     /// What the component asked for and was not granted.
     pub denied: Vec<Denied>,
     pub took: Duration,
-    /// The server's memory that the result takes, for as long as it is kept.
-    pub memory: Option<MemoryShare>,
+    /// The server's memory that the result takes, for as long as it is kept;
+    /// none for an error.
+    pub kept: Option<Kept>,
 }
 
 impl CallReport {
@@ -42,7 +42,7 @@ impl CallReport {
             outcome: Err(error),
             denied: Vec::new(),
             took: Duration::ZERO,
-            memory: None,
+            kept: None,
         }
     }
 
@@ -78,16 +78,17 @@ impl Service {
         self.runtime.memory()
     }
 
-    /// Calls a tool. Cancelling `stop` ends the call.
-    pub async fn call(
+    /// Calls a tool.
+    pub async fn call<'c>(
         self: &Arc<Self>,
         tool: &str,
         args: impl Into<Arc<Map<String, Value>>>,
-        stop: &CancellationToken,
+        client: impl Into<Client<'c>>,
     ) -> CallReport {
         let started = Instant::now();
+        let client = client.into();
         let args = &args.into();
-        let mut report = self.call_named(tool, args, stop).await;
+        let mut report = self.call_named(tool, args, client).await;
         for _ in 0..REPLACED {
             let Some(id) = report.outdated() else { break };
             // Another process may have replaced or unloaded the component a
@@ -95,7 +96,7 @@ impl Service {
             if self.sync_from_disk(id).await.is_err() {
                 break;
             }
-            report = self.call_named(tool, args, stop).await;
+            report = self.call_named(tool, args, client).await;
         }
         if let Some(id) = report.changed() {
             // The file was modified although its stamp is unchanged.
@@ -111,10 +112,10 @@ impl Service {
         self: &Arc<Self>,
         tool: &str,
         args: &Arc<Map<String, Value>>,
-        stop: &CancellationToken,
+        client: Client<'_>,
     ) -> CallReport {
         match self.toolbox.get(tool) {
-            Some(tool) => self.call_offered(&tool, args, stop).await,
+            Some(tool) => self.call_offered(&tool, args, client).await,
             None => CallReport::failed(None, self.unknown_tool(tool)),
         }
     }
@@ -123,7 +124,7 @@ impl Service {
         self: &Arc<Self>,
         tool: &Tool,
         args: &Arc<Map<String, Value>>,
-        stop: &CancellationToken,
+        client: Client<'_>,
     ) -> CallReport {
         let id = &tool.component;
         let program = match self.program(id).await {
@@ -136,7 +137,7 @@ impl Service {
             Err(error) => return CallReport::failed(Some(id.clone()), error),
         };
         let called = program
-            .call(&tool.record.export, Arc::clone(args), &sandbox, stop)
+            .call(&tool.record.export, Arc::clone(args), &sandbox, client)
             .await;
         let failed = !matches!(called.outcome, Ok(Returned::Ok(_)));
         let mut denials = called.denials;
@@ -157,7 +158,7 @@ impl Service {
             outcome: called.outcome.map_err(Error::from),
             denied: denials.map(|denial| Denied::new(id, denial)).collect(),
             took: Duration::ZERO,
-            memory: Some(called.memory),
+            kept: called.kept,
         }
     }
 

@@ -28,7 +28,7 @@ impl InProcess {
         InProcess::start_sharing(options, None).await
     }
 
-    pub async fn start_sharing(options: HttpOptions, scope: Option<Scope>) -> Self {
+    pub async fn start_sharing(mut options: HttpOptions, scope: Option<Scope>) -> Self {
         let root = tempfile::tempdir().unwrap();
         let service = Service::open(ServiceOptions {
             settings: None,
@@ -43,6 +43,7 @@ impl InProcess {
             audience: Default::default(),
         })
         .unwrap();
+        options.memory = Some(service.memory().clone());
         let mut server = HttpServer::bind("127.0.0.1:0", options).await.unwrap();
         let url = format!("http://{}", server.address());
         if let Some(scope) = scope {

@@ -40,7 +40,7 @@ impl<R: AsyncRead + Unpin> Lines<R> {
             if part.is_empty() {
                 return Ok(None);
             }
-            let end = part.iter().position(|byte| *byte == b'\n');
+            let end = memchr::memchr(b'\n', part);
             let taken = &part[..end.unwrap_or(part.len())];
             if line.len() + taken.len() > self.limit {
                 is_too_long = true;

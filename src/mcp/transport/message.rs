@@ -27,7 +27,7 @@ const SHORT: usize = 256;
 
 /// Why a message is not taken, for the client that sent it.
 #[derive(Debug)]
-pub(super) struct Unreadable {
+pub(in crate::mcp) struct Unreadable {
     pub id: Option<RequestId>,
     pub error: ErrorData,
 }
@@ -95,7 +95,7 @@ impl<'a> Incoming<'a> {
         // Some clients begin with a byte order mark.
         let bytes = bytes.strip_prefix(b"\xef\xbb\xbf").unwrap_or(bytes);
         let text = std::str::from_utf8(bytes).map_err(|fault| Unreadable {
-            id: id_in(&String::from_utf8_lossy(bytes)),
+            id: id_in(bytes),
             error: error(ErrorCode::PARSE_ERROR, format!("not UTF-8: {fault}")),
         })?;
         if !text.trim_start().starts_with('[') {
@@ -125,7 +125,8 @@ impl<'a> Incoming<'a> {
 impl<'a> Envelope<'a> {
     fn read(text: &'a str) -> Result<Self, Unreadable> {
         let read = serde_json::from_str(text);
-        let envelope: Envelope = read.map_err(|fault| Unreadable::of(id_in(text), &fault))?;
+        let envelope: Envelope =
+            read.map_err(|fault| Unreadable::of(id_in(text.as_bytes()), &fault))?;
         Ok(Envelope { text, ..envelope })
     }
 
@@ -279,12 +280,13 @@ fn keep_what_is_used(params: &mut InitializeRequestParams) {
 }
 
 /// The id of a request that is not valid otherwise.
-fn id_in(text: &str) -> Option<RequestId> {
+pub(super) fn id_in(message: &[u8]) -> Option<RequestId> {
     #[derive(Deserialize)]
     struct OnlyId {
         id: Option<RequestId>,
     }
-    serde_json::from_str::<OnlyId>(text).ok()?.id
+    let text = String::from_utf8_lossy(message);
+    serde_json::from_str::<OnlyId>(&text).ok()?.id
 }
 
 pub(super) fn invalid(id: Option<RequestId>, reason: impl Into<Cow<'static, str>>) -> Unreadable {
@@ -303,143 +305,4 @@ fn short(text: &str) -> String {
 }
 
 #[cfg(test)]
-mod tests {
-    use serde_json::json;
-
-    use super::*;
-
-    fn read(bytes: &[u8]) -> Result<ClientJsonRpcMessage, Value> {
-        let answer = |unreadable: Unreadable| serde_json::from_str(&unreadable.encode()).unwrap();
-        match Incoming::read(bytes, None).map_err(answer)? {
-            Incoming::One(envelope) => envelope.message().map_err(answer),
-            Incoming::Batch(_) => unreachable!("no revision was negotiated"),
-        }
-    }
-
-    fn parsed(message: Value) -> ClientRequest {
-        match read(message.to_string().as_bytes()).unwrap() {
-            ClientJsonRpcMessage::Request(request) => request.request,
-            other => panic!("{other:?}"),
-        }
-    }
-
-    #[test]
-    fn a_call_is_read_as_rmcp_reads_it() {
-        let text = json!({ "jsonrpc": "2.0", "id": "a", "method": "tools/call", "params": {
-            "name": "add", "arguments": { "a": 1, "b": [2, { "c": "é" }] },
-            "_meta": { "progressToken": 7, "x": 1 }, "requestState": "s", "unknown": true } });
-        let ours = read(text.to_string().as_bytes()).unwrap();
-        let theirs: ClientJsonRpcMessage = serde_json::from_value(text).unwrap();
-        assert_eq!(
-            serde_json::to_value(ours).unwrap(),
-            serde_json::to_value(theirs).unwrap()
-        );
-    }
-
-    #[test]
-    fn absent_arguments_are_none() {
-        for params in [
-            json!({ "name": "x" }),
-            json!({ "name": "x", "arguments": null }),
-        ] {
-            let request = json!({
-                "jsonrpc": "2.0", "id": 1, "method": "tools/call", "params": params
-            });
-            let ClientRequest::CallToolRequest(call) = parsed(request) else {
-                panic!("not a call");
-            };
-            assert_eq!(call.params.arguments, None);
-        }
-    }
-
-    #[test]
-    fn what_cannot_be_read_is_answered_with_its_id() {
-        let head = r#"{"jsonrpc":"2.0","id":77,"method":"#;
-        let large = "y".repeat(SMALL);
-        for (text, id, code) in [
-            (
-                format!(
-                    r#"{head}"tools/call","params":{{"name":"x","arguments":{{"q":"a\ud83d"}}}}}}"#
-                ),
-                json!(77),
-                -32602,
-            ),
-            (format!(r#"{head}"x\ud83d"}}"#), json!(77), -32700),
-            (format!(r#"{head}"ping""#), Value::Null, -32700),
-            (
-                format!(r#"{head}"tools/call","params":{{}}}}"#),
-                json!(77),
-                -32602,
-            ),
-            (
-                format!(r#"{head}"tools/call","params":{{"name":"x","arguments":[1]}}}}"#),
-                json!(77),
-                -32602,
-            ),
-            (
-                format!(r#"{head}"ping","params":{{"x":"{large}"}}}}"#),
-                json!(77),
-                -32600,
-            ),
-            (
-                format!(
-                    r#"{head}"tools/call","params":{{"name":"x","_meta":{{"x":"{large}"}}}}}}"#
-                ),
-                json!(77),
-                -32600,
-            ),
-            (r#"{"jsonrpc":"2.0","id":77}"#.into(), json!(77), -32600),
-            (r#"{"id":1.5,"method":"ping"}"#.into(), Value::Null, -32600),
-            ("[]".into(), Value::Null, -32600),
-            ("7".into(), Value::Null, -32600),
-            (String::new(), Value::Null, -32700),
-        ] {
-            let answer = read(text.as_bytes()).unwrap_err();
-            let found = (&answer["id"], answer["error"]["code"].as_i64());
-            assert_eq!(found, (&id, Some(code)), "{text:.90}: {answer}");
-        }
-        let not_utf8 = read(b"{\"id\":77,\"method\":\"ping\",\"params\":{\"x\":\"\xff\"}}");
-        let answer = not_utf8.unwrap_err();
-        assert_eq!(answer["id"], 77);
-        assert_eq!(answer["error"]["code"], -32700);
-    }
-
-    #[test]
-    fn of_a_client_only_what_is_used_is_kept() {
-        let long = "n".repeat(1000);
-        let initialize = json!({ "jsonrpc": "2.0", "id": 1, "method": "initialize", "params": {
-            "protocolVersion": "2025-06-18", "_meta": { "x": 1 },
-            "capabilities": { "elicitation": {}, "experimental": { "x": {} }, "sampling": {} },
-            "clientInfo": { "name": long, "version": long, "title": long } } });
-        let ClientRequest::InitializeRequest(initialize) = parsed(initialize) else {
-            panic!("not an initialize");
-        };
-        let kept = serde_json::to_value(initialize.params).unwrap();
-        let short = "n".repeat(SHORT);
-        assert_eq!(kept["capabilities"], json!({ "elicitation": {} }));
-        assert_eq!(
-            kept["clientInfo"],
-            json!({ "name": short, "version": short })
-        );
-    }
-
-    #[test]
-    fn batches_exist_in_one_revision() {
-        let ping = json!({ "jsonrpc": "2.0", "id": 1, "method": "ping" });
-        let batch = json!([ping, { "id": 2 }, 3]).to_string();
-        let revision = Some(&ProtocolVersion::V_2025_03_26);
-        let Ok(Incoming::Batch(parts)) = Incoming::read(batch.as_bytes(), revision) else {
-            panic!("not a batch");
-        };
-        let read: Vec<bool> = parts
-            .into_iter()
-            .map(|part| part.and_then(Envelope::message).is_ok())
-            .collect();
-        assert_eq!(read, [true, false, false]);
-        let revision = Some(&ProtocolVersion::V_2025_06_18);
-        assert!(Incoming::read(batch.as_bytes(), revision).is_err());
-        let many = json!(vec![ping; BATCH + 1]).to_string();
-        let revision = Some(&ProtocolVersion::V_2025_03_26);
-        assert!(Incoming::read(many.as_bytes(), revision).is_err());
-    }
-}
+mod tests;

@@ -24,6 +24,7 @@ use std::time::Duration;
 pub(super) use caller::Caller;
 pub use error::ServeError;
 pub use http::serve_http;
+pub(super) use outgoing::refusal;
 pub use stdio::serve_stdio;
 
 /// How long calls may run on after the server was told to stop. The same as

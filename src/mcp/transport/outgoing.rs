@@ -8,7 +8,8 @@ use rmcp::model::{
 };
 use serde_json::json;
 
-use crate::http::{Answers, InFlight, Reservation, Unread};
+use crate::http::InFlight;
+use crate::runtime::{Kept, NoRoom, Reader};
 
 use super::message::{Envelope, Unreadable};
 
@@ -22,7 +23,8 @@ pub(super) struct Outgoing {
     pub is_answer: bool,
     /// The request that it answers.
     pub answers: Option<RequestId>,
-    pub reservation: Reservation,
+    /// What it takes, unless its request is charged for it.
+    pub _kept: Option<Kept>,
     /// The places of the requests that it answers.
     pub places: Vec<InFlight>,
 }
@@ -39,14 +41,14 @@ pub(super) enum SendError {
 }
 
 impl Outgoing {
-    /// Encodes the message once there is room for it among those that clients
-    /// have yet to read. An answer without room is an error instead.
-    pub async fn of(message: ServerJsonRpcMessage, budget: &Answers) -> Result<Self, SendError> {
-        let answers = match &message {
-            ServerJsonRpcMessage::Response(response) => Some(response.id.clone()),
-            ServerJsonRpcMessage::Error(error) => error.id.clone(),
-            _ => None,
-        };
+    /// Encodes the message, and charges it to the request that it answers, or
+    /// else to its reader. Without memory for it, it becomes an error.
+    pub fn of(
+        message: ServerJsonRpcMessage,
+        place: Option<InFlight>,
+        reader: &Reader,
+    ) -> Result<Self, SendError> {
+        let answers = answered(&message).cloned();
         let is_answer = matches!(
             &message,
             ServerJsonRpcMessage::Response(_) | ServerJsonRpcMessage::Error(_)
@@ -54,27 +56,23 @@ impl Outgoing {
         let text = serde_json::to_string(&message).map_err(SendError::Serialise)?;
         // Its text alone takes up memory while it waits.
         drop(message);
-        match budget.reserve(text.len()).await {
-            Ok(reservation) => Ok(Outgoing {
+        let charged = match &place {
+            Some(place) => place.answer(text.len()).map(|()| None),
+            None => reader.keep(text.len() as u64).map(Some),
+        };
+        match charged {
+            Ok(_kept) => Ok(Outgoing {
                 text,
                 is_answer,
                 answers,
-                reservation,
-                places: Vec::new(),
+                _kept,
+                places: place.into_iter().collect(),
             }),
-            Err(unread) => {
-                tracing::warn!("dropped a message of {} bytes: {unread}", text.len());
-                Ok(Outgoing::refusal(answers, unread))
+            Err(no_room) => {
+                tracing::warn!("dropped a message of {} bytes: {no_room}", text.len());
+                Ok(Outgoing::unreadable(&refusal(answers, no_room)))
             }
         }
-    }
-
-    fn refusal(id: Option<RequestId>, unread: Unread) -> Self {
-        let data = json!({ "code": "answers-unread" });
-        Outgoing::unreadable(&Unreadable {
-            id,
-            error: ErrorData::new(SERVER_ERROR, unread.to_string(), Some(data)),
-        })
     }
 
     /// The answer to what cannot be read.
@@ -83,9 +81,27 @@ impl Outgoing {
             text: unreadable.encode(),
             is_answer: true,
             answers: unreadable.id.clone(),
-            reservation: Reservation::none(),
+            _kept: None,
             places: Vec::new(),
         }
+    }
+}
+
+/// The request that a message answers.
+pub(super) fn answered(message: &ServerJsonRpcMessage) -> Option<&RequestId> {
+    match message {
+        ServerJsonRpcMessage::Response(response) => Some(&response.id),
+        ServerJsonRpcMessage::Error(error) => error.id.as_ref(),
+        _ => None,
+    }
+}
+
+/// The answer to a request without memory for the answer itself.
+pub(in crate::mcp) fn refusal(id: Option<RequestId>, no_room: NoRoom) -> Unreadable {
+    let data = json!({ "code": no_room.code() });
+    Unreadable {
+        id,
+        error: ErrorData::new(SERVER_ERROR, no_room.to_string(), Some(data)),
     }
 }
 
@@ -162,14 +178,23 @@ impl Requests {
         (messages, None)
     }
 
-    /// The message with the place of the request that it answers; none when
-    /// it is part of a batch that is not complete.
-    pub fn pass(&self, mut message: Outgoing) -> Option<Outgoing> {
+    /// The message as it goes out, with the place of the request that it answers;
+    /// none when it is part of a batch that is not complete.
+    pub fn pass(
+        &self,
+        message: ServerJsonRpcMessage,
+        reader: &Reader,
+    ) -> Result<Option<Outgoing>, SendError> {
+        let place = answered(&message).and_then(|id| self.open().places.remove(id));
+        let message = Outgoing::of(message, place, reader)?;
+        Ok(self.in_batch(message))
+    }
+
+    fn in_batch(&self, message: Outgoing) -> Option<Outgoing> {
         let mut open = self.open();
         let Some(id) = message.answers.clone() else {
             return Some(message);
         };
-        message.places.extend(open.places.remove(&id));
         if !open.batches.iter().any(|batch| batch.missing.contains(&id)) {
             return Some(message);
         }
@@ -200,7 +225,6 @@ pub(super) fn join(answers: Vec<Outgoing>) -> Option<Outgoing> {
         joined.text.push(',');
         joined.text.push_str(&answer.text);
         joined.places.extend(answer.places);
-        joined.reservation.add(answer.reservation);
     }
     joined.text.push(']');
     Some(joined)

@@ -10,10 +10,11 @@ use rmcp::model::{
 use rmcp::service::OriginatingRequestId;
 use tokio::sync::mpsc;
 
-use crate::http::Answers;
+use crate::http::InFlight;
+use crate::runtime::Reader;
 
 use super::channel::Outbox;
-use super::outgoing::{Outgoing, SendError};
+use super::outgoing::{Outgoing, SendError, answered};
 
 /// Messages that wait for their reader, on each stream.
 const QUEUE: usize = 16;
@@ -23,7 +24,7 @@ const UNHEARD: usize = 64;
 const STREAMS: usize = 4;
 
 pub(super) struct Routes {
-    budget: Answers,
+    reader: Reader,
     table: Mutex<Table>,
 }
 
@@ -38,8 +39,14 @@ struct Table {
 
 struct Waiting {
     to: mpsc::Sender<Outgoing>,
-    progress: Option<ProgressToken>,
-    takes: Takes,
+    expected: Expected,
+}
+
+/// A request whose answer is expected.
+pub(super) struct Expected {
+    pub progress: Option<ProgressToken>,
+    pub takes: Takes,
+    pub place: Option<InFlight>,
 }
 
 /// Which messages a request can take besides its answer.
@@ -52,9 +59,9 @@ pub(super) enum Takes {
 }
 
 impl Routes {
-    pub fn new(budget: Answers) -> Arc<Self> {
+    pub fn new(reader: Reader) -> Arc<Self> {
         Arc::new(Routes {
-            budget,
+            reader,
             table: Mutex::default(),
         })
     }
@@ -66,23 +73,13 @@ impl Routes {
 
     /// The messages for a request, up to its answer; none when the session has
     /// ended, or another request by this id is being answered.
-    pub fn expect(
-        &self,
-        id: RequestId,
-        progress: Option<ProgressToken>,
-        takes: Takes,
-    ) -> Option<mpsc::Receiver<Outgoing>> {
+    pub fn expect(&self, id: RequestId, expected: Expected) -> Option<mpsc::Receiver<Outgoing>> {
         let mut table = self.table();
         if table.is_closed || table.waiting.contains_key(&id) {
             return None;
         }
         let (to, messages) = mpsc::channel(QUEUE);
-        let waiting = Waiting {
-            to,
-            progress,
-            takes,
-        };
-        table.waiting.insert(id, waiting);
+        table.waiting.insert(id, Waiting { to, expected });
         Some(messages)
     }
 
@@ -118,18 +115,22 @@ impl Routes {
 
     /// The request to which a message belongs, unless it belongs to none or is
     /// gone; an answer is the last.
-    fn reader_of(&self, message: &ServerJsonRpcMessage) -> Reader {
+    fn way_of(&self, message: &ServerJsonRpcMessage) -> Way {
         let mut table = self.table();
         let of = |found: Option<&Waiting>| match found {
-            Some(waiting) if waiting.takes == Takes::AllOfIt => Reader::One(waiting.to.clone()),
-            _ => Reader::Stream,
+            Some(waiting) if waiting.expected.takes == Takes::AllOfIt => {
+                Way::Request(waiting.to.clone(), None)
+            }
+            _ => Way::Stream,
         };
         match message {
-            ServerJsonRpcMessage::Response(response) => table.answered(&response.id),
-            ServerJsonRpcMessage::Error(error) => match &error.id {
-                Some(id) => table.answered(id),
-                None => Reader::Stream,
-            },
+            ServerJsonRpcMessage::Response(_) | ServerJsonRpcMessage::Error(_) => {
+                match answered(message).map(|id| table.waiting.remove(id)) {
+                    Some(Some(waiting)) => Way::Request(waiting.to, waiting.expected.place),
+                    Some(None) => Way::Nowhere,
+                    None => Way::Stream,
+                }
+            }
             ServerJsonRpcMessage::Request(request) => {
                 let origin = request.request.extensions().get::<OriginatingRequestId>();
                 of(origin.and_then(|origin| table.waiting.get(&origin.0)))
@@ -137,11 +138,11 @@ impl Routes {
             ServerJsonRpcMessage::Notification(notification) => {
                 let ServerNotification::ProgressNotification(progress) = &notification.notification
                 else {
-                    return Reader::Stream;
+                    return Way::Stream;
                 };
                 let token = Some(&progress.params.progress_token);
                 let mut waiting = table.waiting.values();
-                of(waiting.find(|waiting| waiting.progress.as_ref() == token))
+                of(waiting.find(|waiting| waiting.expected.progress.as_ref() == token))
             }
         }
     }
@@ -153,32 +154,24 @@ impl Routes {
     }
 }
 
-enum Reader {
-    One(mpsc::Sender<Outgoing>),
+enum Way {
+    /// With what the request takes, for its answer.
+    Request(mpsc::Sender<Outgoing>, Option<InFlight>),
     Stream,
-    /// Its client is gone.
-    Nobody,
-}
-
-impl Table {
-    fn answered(&mut self, id: &RequestId) -> Reader {
-        match self.waiting.remove(id) {
-            Some(waiting) => Reader::One(waiting.to),
-            None => Reader::Nobody,
-        }
-    }
+    /// The client has given the request up.
+    Nowhere,
 }
 
 impl Outbox for Routes {
     async fn send(self: Arc<Self>, message: ServerJsonRpcMessage) -> Result<(), SendError> {
-        let reader = self.reader_of(&message);
-        if matches!(&reader, Reader::One(to) if to.is_closed() && !is_request(&message)) {
+        let way = self.way_of(&message);
+        if matches!(&way, Way::Request(to, _) if to.is_closed() && !is_request(&message)) {
             return Ok(());
         }
-        let mut message = match reader {
-            Reader::Nobody => return Ok(()),
-            Reader::One(to) => {
-                let message = Outgoing::of(message, &self.budget).await?;
+        let mut message = match way {
+            Way::Nowhere => return Ok(()),
+            Way::Request(to, place) => {
+                let message = Outgoing::of(message, place, &self.reader)?;
                 match to.send(message).await {
                     Ok(()) => return Ok(()),
                     Err(unsent) if unsent.0.answers.is_some() => return Ok(()),
@@ -186,7 +179,7 @@ impl Outbox for Routes {
                     Err(unsent) => unsent.0,
                 }
             }
-            Reader::Stream => Outgoing::of(message, &self.budget).await?,
+            Way::Stream => Outgoing::of(message, None, &self.reader)?,
         };
         while let Some(stream) = self.stream() {
             match stream.send(message).await {

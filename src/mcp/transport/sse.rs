@@ -23,7 +23,8 @@ use rmcp::service::serve_server_with_ct;
 use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 
-use crate::http::{Answers, HttpServer, InFlight, Intake, Owner};
+use crate::http::{HttpServer, InFlight, Intake, Owner};
+use crate::runtime::Reader;
 
 use super::super::handler::{Handler, Server};
 use super::caller::Caller;
@@ -98,7 +99,7 @@ async fn open(State(endpoint): State<Arc<Endpoint>>, request: Request) -> Respon
     let (to_client, messages) = mpsc::channel(QUEUE);
     let session = Session {
         to_server,
-        stream: EventStream::new(to_client, endpoint.intake.answers().clone()),
+        stream: EventStream::new(to_client, endpoint.intake.reader(owner).session()),
         revision: Revision::default(),
     };
     let end = endpoint.end.child_token();
@@ -187,7 +188,10 @@ struct Ended;
 impl Session {
     async fn take(&self, envelope: Envelope<'_>, head: Parts) -> Result<Response, Ended> {
         match envelope.message() {
-            Ok(message) => self.pass(message, head).await.map(|()| accepted()),
+            Ok(message) => {
+                let place = in_flight(&head);
+                self.pass(message, head, place).await.map(|()| accepted())
+            }
             Err(unreadable) => Ok(self.refuse(&unreadable)),
         }
     }
@@ -200,19 +204,23 @@ impl Session {
         let requests = &self.stream.requests;
         let (messages, complete) = requests.begin_batch(parts);
         self.stream.push(complete).await;
-        for message in messages {
-            self.pass(message, head.clone()).await?;
+        let place = in_flight(&head);
+        for (part, message) in messages.into_iter().enumerate() {
+            self.pass(message, head.clone(), place.part(part)).await?;
         }
         Ok(accepted())
     }
 
-    async fn pass(&self, mut message: ClientJsonRpcMessage, head: Parts) -> Result<(), Ended> {
-        let place = head.extensions.get::<InFlight>().cloned();
-        let complete = self
-            .stream
-            .requests
-            .note(&message, place.unwrap_or_default());
+    async fn pass(
+        &self,
+        mut message: ClientJsonRpcMessage,
+        mut head: Parts,
+        place: InFlight,
+    ) -> Result<(), Ended> {
+        place.read_by(self.stream.reader.clone());
+        let complete = self.stream.requests.note(&message, place.clone());
         self.stream.push(complete).await;
+        head.extensions.insert(place);
         message.insert_extension(head);
         self.to_server.send(message).await.map_err(|_| Ended)
     }
@@ -228,6 +236,12 @@ impl Session {
     }
 }
 
+/// Each posted request has one: the intake notes it.
+fn in_flight(head: &Parts) -> InFlight {
+    let place = head.extensions.get::<InFlight>();
+    place.cloned().unwrap_or_default()
+}
+
 fn accepted() -> Response {
     (StatusCode::ACCEPTED, "Accepted").into_response()
 }
@@ -235,15 +249,15 @@ fn accepted() -> Response {
 /// The stream of a session, to which all its messages go.
 struct EventStream {
     to_client: Mutex<Option<mpsc::Sender<Outgoing>>>,
-    budget: Answers,
+    reader: Reader,
     requests: Requests,
 }
 
 impl EventStream {
-    fn new(to_client: mpsc::Sender<Outgoing>, budget: Answers) -> Arc<Self> {
+    fn new(to_client: mpsc::Sender<Outgoing>, reader: Reader) -> Arc<Self> {
         Arc::new(EventStream {
             to_client: Mutex::new(Some(to_client)),
-            budget,
+            reader,
             requests: Requests::default(),
         })
     }
@@ -264,8 +278,7 @@ impl EventStream {
 impl Outbox for EventStream {
     async fn send(self: Arc<Self>, message: ServerJsonRpcMessage) -> Result<(), SendError> {
         let sender = self.sender().ok_or(SendError::Closed)?;
-        let message = Outgoing::of(message, &self.budget).await?;
-        let Some(message) = self.requests.pass(message) else {
+        let Some(message) = self.requests.pass(message, &self.reader)? else {
             return Ok(());
         };
         sender.send(message).await.map_err(|_| SendError::Closed)

@@ -12,7 +12,8 @@ use tokio::io::{AsyncRead, AsyncWrite, AsyncWriteExt, BufReader};
 use tokio::sync::{Mutex, mpsc, watch};
 use tokio_util::sync::CancellationToken;
 
-use crate::http::{Answers, HttpLimits, InFlight, RequestMemory};
+use crate::http::{HttpLimits, InFlight, RequestMemory};
+use crate::runtime::{Answers, Reader as AnswerReader};
 use crate::service::Service;
 
 use super::super::Settings;
@@ -20,8 +21,8 @@ use super::super::handler::Server;
 use super::ServeError;
 use super::channel::{Channel, INBOX, Outbox, Revision};
 use super::lines::{Line, Lines};
-use super::message::{Incoming, Unreadable, invalid};
-use super::outgoing::{Outgoing, Requests, SendError};
+use super::message::{Incoming, Unreadable, id_in, invalid};
+use super::outgoing::{Outgoing, Requests, SendError, refusal};
 
 /// Answers that may wait to be read before no more requests are.
 const UNREAD: usize = 32;
@@ -37,18 +38,20 @@ pub async fn serve_stdio(
     limits: HttpLimits,
     cancel: CancellationToken,
 ) -> Result<(), ServeError> {
+    let memory = service.memory().clone();
     let server = Server::new(service, settings);
     let stop = server.closing().clone();
     let handler = server.connection();
     let (input, output) = stdio_pipes();
     let (to_server, inbox) = mpsc::channel(INBOX);
-    let output = Output::new(output, Answers::new(limits.answer_memory));
+    let answers = Answers::new(&memory, limits.answer_memory as u64);
+    let output = Output::new(output, answers.reader());
     let revision = Revision::default();
     let reader = Reader {
         lines: Lines::new(BufReader::new(input), limits.body_bytes),
         output: output.clone(),
         revision: revision.clone(),
-        memory: RequestMemory::new(limits.request_memory),
+        memory: RequestMemory::new(limits.request_memory, &memory),
         to_server,
     };
     tokio::spawn(reader.run());
@@ -125,7 +128,11 @@ where
     }
 
     async fn take(&self, line: &[u8]) -> Result<(), Ended> {
-        let place = self.memory.take(line).await;
+        let place = InFlight::of(self.output.reader.clone());
+        if let Err(no_room) = self.memory.take(line, &place).await {
+            self.refuse(&refusal(id_in(line), no_room)).await;
+            return Ok(());
+        }
         match Incoming::read(line, self.revision.get()) {
             Ok(Incoming::One(envelope)) => match envelope.message() {
                 Ok(message) => self.pass(message, place).await,
@@ -137,8 +144,8 @@ where
             Ok(Incoming::Batch(parts)) => {
                 let (messages, complete) = self.output.requests.begin_batch(parts);
                 self.output.write(complete).await;
-                for message in messages {
-                    self.pass(message, place.clone()).await?;
+                for (part, message) in messages.into_iter().enumerate() {
+                    self.pass(message, place.part(part)).await?;
                 }
                 Ok(())
             }
@@ -167,17 +174,17 @@ where
 /// What the client is told: one message a line.
 struct Output<W> {
     writer: Mutex<Option<W>>,
-    budget: Answers,
+    reader: AnswerReader,
     requests: Requests,
     /// Messages that are not written yet.
     unread: watch::Sender<usize>,
 }
 
 impl<W: AsyncWrite + Unpin + Send + 'static> Output<W> {
-    fn new(writer: W, budget: Answers) -> Arc<Self> {
+    fn new(writer: W, reader: AnswerReader) -> Arc<Self> {
         Arc::new(Output {
             writer: Mutex::new(Some(writer)),
-            budget,
+            reader,
             requests: Requests::default(),
             unread: watch::Sender::new(0),
         })
@@ -232,8 +239,7 @@ impl<W: AsyncWrite + Unpin + Send + 'static> Outbox for Output<W> {
         let counted = Counted::new(self);
         async move {
             let output = &counted.0;
-            let message = Outgoing::of(message, &output.budget).await?;
-            match output.requests.pass(message) {
+            match output.requests.pass(message, &output.reader)? {
                 Some(message) => output.write_line(message).await,
                 None => Ok(()),
             }

@@ -5,39 +5,42 @@
 //! unless another message comes before it or it takes longer than [`SOON`]:
 //! then it is a stream of events, which proxies do not close.
 
+mod refusal;
+mod session;
+mod stateless;
+
 use std::sync::Arc;
 use std::time::Duration;
 
 use axum::Router;
-use axum::body::{Body, Bytes};
+use axum::body::Bytes;
 use axum::extract::{Request, State};
 use axum::http::request::Parts;
 use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{MethodRouter, post};
-use futures_util::future::BoxFuture;
 use futures_util::stream::{self, StreamExt};
-use http_body_util::BodyExt;
-use rmcp::model::{
-    ClientJsonRpcMessage, ClientNotification, GetMeta as _, ProtocolVersion, RequestId,
-};
+use rmcp::model::ProtocolVersion;
 use rmcp::service::serve_server_with_ct;
 use rmcp::transport::streamable_http_server::session::never::NeverSessionManager;
 use rmcp::transport::{StreamableHttpServerConfig, StreamableHttpService};
 use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 
-use crate::http::{Auth, HttpServer, Intake, Owner, Place, Places, unavailable};
+use crate::http::{Auth, HttpServer, Intake, Owner, Place, Places};
 
 use super::super::handler::{Handler, Server};
 use super::accept::Accepted;
 use super::caller::Caller;
 use super::channel::{Channel, INBOX, Revision, Silence};
 use super::events::{self, Event};
-use super::message::{Envelope, Incoming, Unreadable, invalid};
-use super::outgoing::{Outgoing, join};
-use super::routes::{Routes, Takes};
-use super::sessions::{Link, Sessions};
+use super::message::{Envelope, Incoming};
+use super::routes::Routes;
+use super::sessions::Sessions;
+
+use refusal::Refusal;
+pub(super) use refusal::too_many_sessions;
+use session::Session;
 
 /// How long an answer may take before a stream begins without it.
 const SOON: Duration = Duration::from_secs(10);
@@ -60,20 +63,6 @@ struct Endpoint {
     stateless: StreamableHttpService<Handler, NeverSessionManager>,
     /// Cancelled to end all streams and sessions.
     end: CancellationToken,
-}
-
-/// How to reach a session.
-#[derive(Clone)]
-struct Session {
-    to_server: mpsc::Sender<ClientJsonRpcMessage>,
-    routes: Arc<Routes>,
-    revision: Revision,
-}
-
-impl Link for Session {
-    fn is_active(&self) -> bool {
-        self.routes.is_active()
-    }
 }
 
 /// The endpoint. When `end` is cancelled, all its streams and sessions end.
@@ -126,23 +115,6 @@ async fn take(State(endpoint): State<Arc<Endpoint>>, request: Request) -> Respon
     answer.unwrap_or_else(Refusal::into_response)
 }
 
-/// Why a request of this transport is refused.
-enum Refusal {
-    MediaType,
-    Revision,
-    NoSessionNamed(Option<RequestId>),
-    NoSuchSession,
-    TooManySessions,
-    Unreadable(Unreadable),
-    Failed,
-}
-
-impl From<Unreadable> for Refusal {
-    fn from(unreadable: Unreadable) -> Self {
-        Refusal::Unreadable(unreadable)
-    }
-}
-
 impl Endpoint {
     async fn answer(self: &Arc<Self>, head: Parts, body: Bytes) -> Result<Response, Refusal> {
         if !is_json(&head.headers) {
@@ -193,9 +165,11 @@ impl Endpoint {
         }
         let message = envelope.message()?;
         let (to_server, inbox) = mpsc::channel(INBOX);
+        let reader = self.intake.reader(owner).session();
         let session = Session {
             to_server,
-            routes: Routes::new(self.intake.answers().clone()),
+            routes: Routes::new(reader.clone()),
+            reader,
             revision: Revision::default(),
         };
         let end = self.end.child_token();
@@ -231,48 +205,6 @@ impl Endpoint {
         }
         Ok(response)
     }
-
-    /// Answers a request of a revision without sessions.
-    async fn stateless(&self, mut head: Parts, body: Bytes, accepted: Accepted) -> Response {
-        // `rmcp` insists on both; what it answers is changed to what was asked for.
-        let both = HeaderValue::from_static("application/json, text/event-stream");
-        head.headers.insert(header::ACCEPT, both);
-        let caller = Caller::over_http("streamable-http", None, credential(&head));
-        head.extensions.insert(caller);
-        let request = Request::from_parts(head, Body::from(body));
-        let service = self.stateless.clone();
-        let mut answering: BoxFuture<'static, Response> =
-            Box::pin(async move { service.handle(request).await.map(Body::new) });
-        let answer = match accepted {
-            Accepted::Json => return answering.await,
-            Accepted::Events | Accepted::Either => {
-                tokio::time::timeout(SOON, answering.as_mut()).await
-            }
-        };
-        match answer {
-            Ok(answer) if accepted == Accepted::Either || !answer.status().is_success() => answer,
-            Ok(answer) => events::response(as_events(answer).await),
-            Err(_) => events::response(stream::once(answering).then(as_events).flatten()),
-        }
-    }
-}
-
-/// The events of an answer: its own, or one with its JSON.
-async fn as_events(answer: Response) -> stream::BoxStream<'static, Event> {
-    let is_stream = media_type(answer.headers()).is_some_and(|kind| kind == "text/event-stream");
-    let body = answer.into_body();
-    if is_stream {
-        let chunks = body.into_data_stream();
-        return chunks
-            .take_while(|chunk| std::future::ready(chunk.is_ok()))
-            .filter_map(|chunk| std::future::ready(chunk.ok().map(Event::raw)))
-            .boxed();
-    }
-    let text = match body.collect().await {
-        Ok(body) => String::from_utf8_lossy(&body.to_bytes()).into_owned(),
-        Err(_) => return stream::empty().boxed(),
-    };
-    stream::once(async move { Event::named("message", &text) }).boxed()
 }
 
 /// Runs one session to its end.
@@ -292,138 +224,6 @@ async fn serve(
     }
     super::channel::Outbox::close(&*routes);
     sessions.remove(&id);
-}
-
-impl Session {
-    /// Passes a message on, and answers it if it is a request.
-    async fn deliver(
-        &self,
-        mut message: ClientJsonRpcMessage,
-        head: Parts,
-        accepted: Accepted,
-    ) -> Result<Response, Refusal> {
-        let takes = match accepted {
-            Accepted::Json => Takes::TheAnswer,
-            Accepted::Events | Accepted::Either => Takes::AllOfIt,
-        };
-        let messages = self.expect(&message, takes)?;
-        message.insert_extension(head);
-        self.pass(message).await?;
-        match messages {
-            Some(messages) => match respond(messages, accepted).await {
-                Some(response) => Ok(response),
-                None if self.routes.is_closed() => Err(Refusal::NoSuchSession),
-                None => Ok(StatusCode::ACCEPTED.into_response()),
-            },
-            None => Ok(StatusCode::ACCEPTED.into_response()),
-        }
-    }
-
-    async fn deliver_batch(
-        &self,
-        parts: Vec<Result<Envelope<'_>, Unreadable>>,
-        head: Parts,
-        accepted: Accepted,
-    ) -> Result<Response, Refusal> {
-        let (mut answers, mut waiting) = (Vec::new(), Vec::new());
-        for part in parts {
-            let message = match part.and_then(Envelope::message) {
-                Ok(message) => message,
-                Err(unreadable) => {
-                    answers.push(Outgoing::unreadable(&unreadable));
-                    continue;
-                }
-            };
-            match self.expect(&message, Takes::TheAnswer) {
-                Ok(messages) => waiting.extend(messages),
-                Err(Refusal::Unreadable(unreadable)) => {
-                    answers.push(Outgoing::unreadable(&unreadable));
-                    continue;
-                }
-                Err(refusal) => return Err(refusal),
-            }
-            let mut message = message;
-            message.insert_extension(head.clone());
-            self.pass(message).await?;
-        }
-        let (to, messages) = mpsc::channel(1);
-        if answers.is_empty() && waiting.is_empty() {
-            return Ok(StatusCode::ACCEPTED.into_response());
-        }
-        tokio::spawn(async move {
-            for mut messages in waiting {
-                answers.extend(messages.recv().await);
-            }
-            if let Some(joined) = join(answers) {
-                // The client may be gone.
-                let _ = to.send(joined).await;
-            }
-        });
-        let response = respond(messages, accepted).await;
-        Ok(response.unwrap_or_else(|| StatusCode::ACCEPTED.into_response()))
-    }
-
-    /// Where the answer to a request comes; none for what is no request.
-    fn expect(
-        &self,
-        message: &ClientJsonRpcMessage,
-        takes: Takes,
-    ) -> Result<Option<mpsc::Receiver<Outgoing>>, Refusal> {
-        match message {
-            ClientJsonRpcMessage::Request(request) => {
-                let progress = request.request.get_meta().get_progress_token();
-                let messages = self.routes.expect(request.id.clone(), progress, takes);
-                let taken = || invalid(Some(request.id.clone()), "another request has this id");
-                messages.ok_or_else(|| taken().into()).map(Some)
-            }
-            ClientJsonRpcMessage::Notification(notification) => {
-                if let ClientNotification::CancelledNotification(cancelled) =
-                    &notification.notification
-                    && let Some(id) = &cancelled.params.request_id
-                {
-                    self.routes.forget(id);
-                }
-                Ok(None)
-            }
-            _ => Ok(None),
-        }
-    }
-
-    async fn pass(&self, message: ClientJsonRpcMessage) -> Result<(), Refusal> {
-        let passed = self.to_server.send(message).await;
-        passed.map_err(|_| Refusal::NoSuchSession)
-    }
-}
-
-/// The answer as JSON, if it is the first message and comes soon, and the
-/// client takes that; else a stream of all messages. `None` when no answer comes:
-/// the request was cancelled, or the session has ended.
-async fn respond(mut messages: mpsc::Receiver<Outgoing>, accepted: Accepted) -> Option<Response> {
-    let first = match accepted {
-        Accepted::Json => Ok(messages.recv().await),
-        Accepted::Events | Accepted::Either => tokio::time::timeout(SOON, messages.recv()).await,
-    };
-    let first = match first {
-        Ok(None) => return None,
-        Ok(Some(answer)) if answer.is_answer && accepted != Accepted::Events => {
-            return Some(json(answer));
-        }
-        Ok(first) => first,
-        Err(_) => None,
-    };
-    let rest = stream::unfold(messages, |mut messages| async move {
-        let message = messages.recv().await?;
-        Some((message, messages))
-    });
-    let messages = stream::iter(first).chain(rest);
-    Some(events::response(messages.map(Event::message)))
-}
-
-fn json(answer: Outgoing) -> Response {
-    let headers = [(header::CONTENT_TYPE, "application/json")];
-    let mut response = (headers, answer.text).into_response();
-    response.extensions_mut().insert(answer.reservation);
-    response
 }
 
 /// The stream of a session for what belongs to no request.
@@ -527,41 +327,4 @@ fn with_caller(mut head: Parts, session: &str) -> Parts {
     let caller = Caller::over_http("streamable-http", Some(session), credential(&head));
     head.extensions.insert(caller);
     head
-}
-
-pub(super) fn too_many_sessions() -> Response {
-    unavailable("60", "too many sessions")
-}
-
-impl IntoResponse for Refusal {
-    fn into_response(self) -> Response {
-        let text = |status: StatusCode, text: &'static str| (status, text).into_response();
-        match self {
-            Refusal::MediaType => text(
-                StatusCode::UNSUPPORTED_MEDIA_TYPE,
-                "Unsupported Media Type: the Content-Type must be application/json\n",
-            ),
-            Refusal::Revision => text(
-                StatusCode::BAD_REQUEST,
-                "Bad Request: this MCP-Protocol-Version is not known\n",
-            ),
-            Refusal::NoSuchSession => text(
-                StatusCode::NOT_FOUND,
-                "Not Found: no such session; begin a new one with `initialize`\n",
-            ),
-            Refusal::TooManySessions => too_many_sessions(),
-            Refusal::Failed => StatusCode::INTERNAL_SERVER_ERROR.into_response(),
-            Refusal::NoSessionNamed(id) => bad_request(&invalid(
-                id,
-                "no `Mcp-Session-Id` header: begin a session with `initialize`",
-            )),
-            Refusal::Unreadable(unreadable) => bad_request(&unreadable),
-        }
-    }
-}
-
-fn bad_request(unreadable: &Unreadable) -> Response {
-    tracing::warn!("refused a message: {}", unreadable.error.message);
-    let headers = [(header::CONTENT_TYPE, "application/json")];
-    (StatusCode::BAD_REQUEST, headers, unreadable.encode()).into_response()
 }

@@ -1,5 +1,6 @@
 //! What one call may take of the machine, and who said so.
 
+mod answers;
 mod crossing;
 mod gate;
 mod memory;
@@ -15,6 +16,7 @@ use super::RuntimeOptions;
 use super::sandbox::Guest;
 use crate::policy::{CpuShare, Limits};
 
+pub use answers::{Answers, Kept, NoRoom, Reader};
 pub(super) use crossing::{Crossing, JSON, VALUES};
 pub(super) use gate::Gate;
 pub(super) use memory::{

@@ -46,7 +46,7 @@ impl TotalMemory {
     }
 
     /// Half of what this process may have of the machine, but enough for one call.
-    pub(in crate::runtime) fn of_this_machine(one_call: u64) -> Arc<Self> {
+    pub fn of_this_machine(one_call: u64) -> Arc<Self> {
         static HALF: OnceLock<u64> = OnceLock::new();
         let half = *HALF.get_or_init(|| machine_memory().map_or(FALLBACK, |bytes| bytes / 2));
         TotalMemory::new(half.max(one_call))

@@ -1,0 +1,408 @@
+//! The memory of answers, from the end of a call until its client has read it.
+//!
+//! Those who read are told apart: sessions, and the credentials that they belong
+//! to. Each may have as much as is free, so that one that does not read gets
+//! half, and leaves room to the next. A request begins only while its reader has
+//! room. Calls that have begun may return more than there is room for: what they
+//! return waits, and is dropped when too much of it does.
+
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+
+use tokio::sync::Notify;
+use tokio::time::{Instant, timeout_at};
+
+use super::total::{MemoryShare, TotalMemory};
+use crate::policy::Bytes;
+
+/// A reader with fewer bytes to read may always begin another request, and
+/// an answer of fewer bytes never waits: the number of requests bounds them.
+const SMALL: u64 = 64 << 10;
+
+/// The budget of all answers, within the [`TotalMemory`].
+#[derive(Debug)]
+pub struct Answers {
+    total: Arc<TotalMemory>,
+    limit: u64,
+    counts: Counts,
+    /// Told when there is more room.
+    more: Notify,
+    /// Held while a result that waited is let in.
+    letting_in: Mutex<()>,
+}
+
+/// Bytes.
+#[derive(Debug, Default)]
+struct Counts {
+    /// Of answers on their way to their readers.
+    under_way: AtomicU64,
+    /// Of results that have no room among these.
+    waiting: AtomicU64,
+}
+
+impl Counts {
+    fn all(&self) -> u64 {
+        let [under_way, waiting] = [&self.under_way, &self.waiting];
+        under_way.load(Ordering::Relaxed) + waiting.load(Ordering::Relaxed)
+    }
+}
+
+/// Whoever reads answers: a credential, or one of its sessions.
+#[derive(Clone, Debug)]
+pub struct Reader(Arc<Level>);
+
+#[derive(Debug)]
+struct Level {
+    answers: Arc<Answers>,
+    /// The credential, for a session.
+    within: Option<Reader>,
+    /// How many times as much as is free it may have.
+    share: u64,
+    counts: Counts,
+}
+
+/// Memory of an answer, given back when this is dropped.
+#[derive(Debug)]
+pub struct Kept {
+    memory: MemoryShare,
+    reader: Option<Reader>,
+    /// Bytes that the reader is charged.
+    charged: u64,
+    is_waiting: bool,
+}
+
+/// There is no room for an answer, or for what a request becomes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum NoRoom {
+    /// Other answers were not read.
+    #[error("Too many answers wait for this client to read them")]
+    Unread,
+    /// Bytes that everything may take together, and does.
+    #[error("All calls together need more than {} of the server's memory", Bytes(*.0))]
+    Total(u64),
+}
+
+impl NoRoom {
+    /// The stable code of the error.
+    pub fn code(&self) -> &'static str {
+        match self {
+            NoRoom::Unread => "answers-unread",
+            NoRoom::Total(_) => "server-memory-limit",
+        }
+    }
+}
+
+impl Answers {
+    /// A budget of `limit` bytes.
+    pub fn new(total: &Arc<TotalMemory>, limit: u64) -> Arc<Self> {
+        Arc::new(Answers {
+            total: Arc::clone(total),
+            limit,
+            counts: Counts::default(),
+            more: Notify::new(),
+            letting_in: Mutex::default(),
+        })
+    }
+
+    /// A reader with a share of its own.
+    pub fn reader(self: &Arc<Self>) -> Reader {
+        Reader(Arc::new(Level {
+            answers: Arc::clone(self),
+            within: None,
+            share: 2,
+            counts: Counts::default(),
+        }))
+    }
+
+    /// Waits until `is_so`, which may change whenever there is more room.
+    async fn until(&self, is_so: impl Fn() -> bool) {
+        loop {
+            let more = self.more.notified();
+            tokio::pin!(more);
+            more.as_mut().enable();
+            if is_so() {
+                return;
+            }
+            more.await;
+        }
+    }
+}
+
+impl Reader {
+    /// A session of this credential.
+    pub fn session(&self) -> Reader {
+        Reader(Arc::new(Level {
+            answers: Arc::clone(&self.0.answers),
+            within: Some(self.clone()),
+            share: 1,
+            counts: Counts::default(),
+        }))
+    }
+
+    /// Whether nobody else has this reader, and nothing of it is kept.
+    pub fn is_unused(&self) -> bool {
+        Arc::strong_count(&self.0) == 1
+    }
+
+    /// Whether another request may begin.
+    pub fn has_room(&self) -> bool {
+        let answers = &self.0.answers;
+        let free = answers.limit.saturating_sub(answers.counts.all());
+        let is_within = |level: &Level| level.counts.all() <= free.saturating_mul(level.share);
+        self.0.counts.all() < SMALL || self.levels().all(is_within)
+    }
+
+    /// Waits until another request may begin.
+    ///
+    /// # Errors
+    ///
+    /// [`NoRoom::Unread`], when that is not before `until`.
+    pub async fn room(&self, until: Instant) -> Result<(), NoRoom> {
+        if self.has_room() {
+            return Ok(());
+        }
+        let room = self.0.answers.until(|| self.has_room());
+        timeout_at(until, room).await.map_err(|_| NoRoom::Unread)
+    }
+
+    /// Charges an answer of so many bytes, which is there already.
+    ///
+    /// # Errors
+    ///
+    /// [`NoRoom::Total`].
+    pub fn keep(&self, bytes: u64) -> Result<Kept, NoRoom> {
+        let mut kept = Kept {
+            memory: self.0.answers.total.share(),
+            reader: Some(self.clone()),
+            charged: 0,
+            is_waiting: false,
+        };
+        kept.resize(bytes)?;
+        Ok(kept)
+    }
+
+    /// Whether there is room for a result of so many bytes. One beyond half of
+    /// the budget counts as half, so that its turn comes.
+    fn fits(&self, bytes: u64) -> bool {
+        let answers = &self.0.answers;
+        let of = |counts: &Counts| counts.under_way.load(Ordering::Relaxed);
+        let free = answers.limit.saturating_sub(of(&answers.counts));
+        let is_within = |level: &Level| of(&level.counts) <= free.saturating_mul(level.share);
+        bytes <= SMALL || (bytes.min(answers.limit / 2) <= free && self.levels().all(is_within))
+    }
+
+    fn levels(&self) -> impl Iterator<Item = &Level> {
+        let first: &Level = &self.0;
+        std::iter::successors(Some(first), |level| {
+            level.within.as_ref().map(|reader| &*reader.0)
+        })
+    }
+
+    fn counts(&self) -> impl Iterator<Item = &Counts> {
+        let levels = self.levels().map(|level| &level.counts);
+        levels.chain([&self.0.answers.counts])
+    }
+}
+
+impl Kept {
+    /// What a call has returned, which is charged already. Nobody reads it
+    /// anywhere else where there is no reader.
+    pub(in crate::runtime) fn waiting(reader: Option<Reader>, memory: MemoryShare) -> Self {
+        let mut kept = Kept {
+            charged: 0,
+            memory,
+            reader,
+            is_waiting: true,
+        };
+        kept.charge(kept.memory.bytes());
+        kept
+    }
+
+    /// Waits until there is room for what was returned and `more` bytes, which
+    /// its answer takes.
+    ///
+    /// # Errors
+    ///
+    /// [`NoRoom`] when too much waits already, or there is none before `until`.
+    pub(in crate::runtime) async fn enter(
+        &mut self,
+        more: u64,
+        until: Instant,
+    ) -> Result<(), NoRoom> {
+        let bytes = self.memory.bytes().saturating_add(more);
+        if let Some(reader) = self.reader.clone()
+            && !self.try_enter(&reader, bytes)
+        {
+            let answers = &reader.0.answers;
+            let waiting = answers.counts.waiting.load(Ordering::Relaxed);
+            if waiting > answers.limit && waiting > self.charged {
+                return Err(NoRoom::Unread);
+            }
+            let entered = Mutex::new(&mut *self);
+            let enter = || {
+                let mut kept = entered.lock().unwrap_or_else(PoisonError::into_inner);
+                kept.try_enter(&reader, bytes)
+            };
+            let entering = timeout_at(until, answers.until(enter)).await;
+            entering.map_err(|_| NoRoom::Unread)?;
+        }
+        self.resize(bytes)
+    }
+
+    fn try_enter(&mut self, reader: &Reader, bytes: u64) -> bool {
+        let letting_in = reader.0.answers.letting_in.lock();
+        let _letting_in = letting_in.unwrap_or_else(PoisonError::into_inner);
+        let fits = reader.fits(bytes);
+        if fits {
+            self.charge(0);
+            self.is_waiting = false;
+            self.charge(bytes);
+        }
+        fits
+    }
+
+    /// Charges so many bytes from now on.
+    ///
+    /// # Errors
+    ///
+    /// [`NoRoom::Total`], and as many as before.
+    pub fn resize(&mut self, bytes: u64) -> Result<(), NoRoom> {
+        match bytes.checked_sub(self.memory.bytes()) {
+            Some(more) => self.memory.take(more).map_err(NoRoom::Total)?,
+            None => self.memory.give_back(self.memory.bytes() - bytes),
+        }
+        self.charge(bytes);
+        Ok(())
+    }
+
+    fn charge(&mut self, bytes: u64) {
+        let Some(reader) = &self.reader else { return };
+        let before = std::mem::replace(&mut self.charged, bytes);
+        for counts in reader.counts() {
+            let count = match self.is_waiting {
+                true => &counts.waiting,
+                false => &counts.under_way,
+            };
+            // Wraps around to less.
+            count.fetch_add(bytes.wrapping_sub(before), Ordering::Relaxed);
+        }
+        if bytes < before {
+            reader.0.answers.more.notify_waiters();
+        }
+    }
+}
+
+impl Drop for Kept {
+    fn drop(&mut self) {
+        // So that whoever is woken finds the memory free as well.
+        self.memory.give_back(self.memory.bytes());
+        self.charge(0);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::task::{Context, Waker};
+    use std::time::Duration;
+
+    use super::*;
+
+    const MIB: u64 = 1 << 20;
+
+    fn answers(limit: u64) -> Arc<Answers> {
+        Answers::new(&TotalMemory::new(1 << 40), limit)
+    }
+
+    fn later() -> Instant {
+        Instant::now() + Duration::from_secs(3600)
+    }
+
+    fn returned(reader: &Reader, bytes: u64) -> Kept {
+        let mut memory = reader.0.answers.total.share();
+        memory.take(bytes).unwrap();
+        Kept::waiting(Some(reader.clone()), memory)
+    }
+
+    #[test]
+    fn who_does_not_read_leaves_half_to_others() {
+        let answers = answers(16 * MIB);
+        let credential = answers.reader();
+        let (slow, quick) = (credential.session(), credential.session());
+        let mut unread = Vec::new();
+        while slow.has_room() {
+            unread.push(slow.keep(MIB).unwrap());
+        }
+        assert_eq!(unread.len(), 9);
+        let mut read = Vec::new();
+        while quick.has_room() {
+            read.push(quick.keep(MIB).unwrap());
+        }
+        // Together they have two thirds, and other credentials find room still.
+        assert_eq!(read.len(), 2);
+        assert!(answers.reader().session().has_room());
+        drop(read);
+        assert!(quick.has_room() && !slow.has_room());
+        drop(unread);
+        assert!(slow.has_room());
+        assert_eq!(answers.counts.all(), 0);
+        assert_eq!(answers.total.used(), 0);
+    }
+
+    #[test]
+    fn whoever_has_read_all_may_ask_for_more() {
+        let answers = answers(MIB);
+        let slow = answers.reader();
+        let _unread = slow.keep(10 * MIB).unwrap();
+        assert!(!slow.has_room());
+        assert!(answers.reader().has_room());
+    }
+
+    #[tokio::test]
+    async fn a_request_begins_when_there_is_room() {
+        let answers = answers(MIB);
+        let reader = answers.reader();
+        let unread = reader.keep(MIB).unwrap();
+        let now = Instant::now();
+        assert_eq!(reader.room(now).await, Err(NoRoom::Unread));
+        let mut room = Box::pin(reader.room(later()));
+        let mut context = Context::from_waker(Waker::noop());
+        assert!(room.as_mut().poll(&mut context).is_pending());
+        drop(unread);
+        room.await.unwrap();
+    }
+
+    #[tokio::test]
+    async fn results_wait_for_room_and_too_many_are_dropped() {
+        let answers = answers(8 * MIB);
+        let reader = answers.reader();
+        let mut first = returned(&reader, MIB);
+        first.enter(5 * MIB, later()).await.unwrap();
+        assert_eq!(answers.total.used(), 6 * MIB);
+        let mut second = returned(&reader, 2 * MIB);
+        let mut third = returned(&reader, 8 * MIB);
+        assert_eq!(third.enter(0, later()).await, Err(NoRoom::Unread));
+        drop(third);
+        {
+            let mut waiting = Box::pin(second.enter(6 * MIB, later()));
+            let mut context = Context::from_waker(Waker::noop());
+            assert!(waiting.as_mut().poll(&mut context).is_pending());
+            first.resize(2 * MIB).unwrap();
+            waiting.await.unwrap();
+        }
+        assert_eq!(answers.total.used(), 10 * MIB);
+        // A small one never waits.
+        returned(&reader, 100).enter(0, later()).await.unwrap();
+        drop((first, second));
+        assert_eq!(answers.counts.all(), 0);
+    }
+
+    #[test]
+    fn answers_are_within_the_memory_of_all() {
+        let answers = Answers::new(&TotalMemory::new(MIB), 100 * MIB);
+        let reader = answers.reader();
+        let mut kept = reader.keep(MIB / 2).unwrap();
+        assert_eq!(reader.keep(MIB).unwrap_err(), NoRoom::Total(MIB));
+        assert_eq!(kept.resize(2 * MIB), Err(NoRoom::Total(MIB)));
+        assert_eq!(answers.counts.all(), MIB / 2);
+    }
+}

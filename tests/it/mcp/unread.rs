@@ -1,0 +1,243 @@
+//! Clients that ask and do not read.
+
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
+
+use reqwest::StatusCode;
+use serde_json::{Value, json};
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::TcpStream;
+use wassette::http::{HttpLimits, HttpOptions};
+
+use crate::support::http::{InProcess, Mcp};
+use crate::support::wait::within;
+
+/// `big(n)` returns a text of `n` bytes.
+pub const BIG: &str = r#"
+(component
+  (core module $m
+    (memory (export "mem") 400)
+    (func (export "big") (param i32) (result i32)
+      (memory.fill (i32.const 64) (i32.const 120) (local.get 0))
+      (i32.store (i32.const 0) (i32.const 64))
+      (i32.store (i32.const 4) (local.get 0))
+      (i32.const 0)))
+  (core instance $i (instantiate $m))
+  (func (export "big") (param "n" u32) (result string)
+    (canon lift (core func $i "big") (memory (core memory $i "mem")))))
+"#;
+
+/// Posts a call of `big`, whose answer is not read.
+async fn ask(server: &str, client: &Mcp, n: u32) -> TcpStream {
+    static ID: AtomicU64 = AtomicU64::new(1_000_000);
+    let id = ID.fetch_add(1, Ordering::Relaxed);
+    let body = json!({ "jsonrpc": "2.0", "id": id, "method": "tools/call",
+        "params": { "name": "big", "arguments": { "n": n } } })
+    .to_string();
+    let session = client.session.as_ref().unwrap();
+    let request = format!(
+        "POST /mcp HTTP/1.1\r\nhost: localhost\r\ncontent-type: application/json\r\n\
+         mcp-session-id: {session}\r\ncontent-length: {}\r\n\r\n{body}",
+        body.len()
+    );
+    let address = server.strip_prefix("http://").unwrap();
+    let mut stream = TcpStream::connect(address).await.unwrap();
+    stream.write_all(request.as_bytes()).await.unwrap();
+    stream
+}
+
+async fn first_bytes(stream: &mut TcpStream) -> [u8; 12] {
+    let mut first = [0; 12];
+    let read = stream.read_exact(&mut first);
+    within("an answer begins", read).await.unwrap();
+    first
+}
+
+/// One session with many calls, and many sessions with one each: most calls are
+/// told that answers wait, and others find room meanwhile.
+#[cfg(target_os = "linux")]
+#[tokio::test]
+async fn slow_readers_take_a_bounded_part_of_the_memory() {
+    use crate::support::mcp::{CALC, Place};
+
+    let cores = std::thread::available_parallelism().map_or(1, usize::from) as u64;
+    // Answers, results that wait for room among them, and what is being made.
+    let most = (384 + 64 * cores) << 20;
+    let place = Place::new();
+    let log = place.path("audit.jsonl");
+    let (limit, path) = (["--call-timeout", "3s"], log.to_str().unwrap());
+    let server = place
+        .http(&[&limit[..], &["--audit-log", path]].concat())
+        .await;
+    let honest = Mcp::open(&server.url, None).await;
+    for (name, wat) in [("big.wat", BIG), ("calc.wat", CALC)] {
+        let uri = place.component(name, wat);
+        honest.call("load-component", json!({ "uri": uri })).await;
+    }
+    let whole = honest.call("big", json!({ "n": 15_000_000 })).await;
+    assert_eq!(whole["result"]["isError"], false);
+    let before = server.peak_memory();
+    let mut unread = Vec::new();
+    let slow = Mcp::open(&server.url, None).await;
+    for _ in 0..40 {
+        unread.push(ask(&server.url, &slow, 15_000_000).await);
+    }
+    for _ in 0..20 {
+        let slow = Mcp::open(&server.url, None).await;
+        unread.push(ask(&server.url, &slow, 15_000_000).await);
+    }
+    for stream in &mut unread {
+        first_bytes(stream).await;
+    }
+    let sum = honest.call("add", json!({ "a": 1, "b": 2 })).await;
+    assert_eq!(sum["result"]["structuredContent"]["result"], 3, "{sum}");
+    let grown = server.peak_memory() - before;
+    assert!(grown < most, "{} MiB", grown >> 20);
+    let calls = std::fs::read_to_string(&log).unwrap();
+    assert!(calls.contains(r#""code":"answers-unread""#), "{calls}");
+    drop(unread);
+    let room = async {
+        while honest.call("big", json!({ "n": 15_000_000 })).await["result"]["isError"] != false {}
+    };
+    within("room for the next", room).await;
+}
+
+#[tokio::test]
+async fn calls_wait_until_answers_are_read() {
+    let server = InProcess::start(HttpOptions {
+        limits: HttpLimits {
+            answer_memory: 1024 * 1024,
+            ..HttpLimits::default()
+        },
+        ..HttpOptions::default()
+    })
+    .await;
+    server.load("big.wat", BIG).await;
+    let client = Mcp::open(&server.url, None).await;
+    // One that is read, at whatever size, is whole.
+    let whole = client.call("big", json!({ "n": 3_000_000 })).await;
+    assert_eq!(whole["result"]["isError"], false);
+    let unread = client.send("big", json!({ "n": 15_000_000 })).await;
+    // Others go on, in sessions of their own.
+    let other = Mcp::open(&server.url, None).await;
+    let small = other.call("big", json!({ "n": 10 })).await;
+    assert_eq!(small["result"]["isError"], false);
+    let second = client.call("big", json!({ "n": 2_000_000 }));
+    let (second, first) = tokio::join!(second, unread.text());
+    assert!(first.unwrap().len() > 30_000_000);
+    let text = &second["result"]["structuredContent"]["result"];
+    assert_eq!(text.as_str().unwrap().len(), 2_000_000);
+}
+
+/// Each part of a batch is charged for itself, until all are sent.
+#[tokio::test]
+async fn a_batch_of_large_results_is_whole() {
+    let server = InProcess::start(HttpOptions::default()).await;
+    server.load("big.wat", BIG).await;
+    let mut first = crate::support::http::initialize();
+    first["params"]["protocolVersion"] = json!("2025-03-26");
+    let mut client = Mcp::new(&server.url, None);
+    let opened = client.post(&first).await;
+    let session = opened.headers()["mcp-session-id"].to_str().unwrap();
+    client.session = Some(session.to_owned());
+    let used = server.service.memory().used();
+    for _ in 0..2 {
+        let batch: Vec<Value> = (0..4)
+            .map(|id| {
+                json!({ "jsonrpc": "2.0", "id": id, "method": "tools/call",
+                    "params": { "name": "big", "arguments": { "n": 1_000_000 } } })
+            })
+            .collect();
+        let answer = client.post(&json!(batch)).await;
+        let answers: Value = answer.json().await.unwrap();
+        let answers = answers.as_array().unwrap();
+        assert_eq!(answers.len(), 4);
+        for answer in answers {
+            let text = &answer["result"]["structuredContent"]["result"];
+            assert_eq!(text.as_str().unwrap().len(), 1_000_000);
+        }
+    }
+    let given_back = async {
+        while server.service.memory().used() > used {
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
+    };
+    within("the memory is given back", given_back).await;
+}
+
+/// Answers that nobody reads keep their requests' places.
+#[tokio::test]
+async fn a_place_is_kept_until_the_answer_is_sent() {
+    let server = InProcess::start(HttpOptions {
+        limits: HttpLimits {
+            requests: 2,
+            ..HttpLimits::default()
+        },
+        ..HttpOptions::default()
+    })
+    .await;
+    server.load("big.wat", BIG).await;
+    let client = Mcp::open(&server.url, None).await;
+    let mut unread = Vec::new();
+    for _ in 0..2 {
+        // A request may keep its place for a moment after its answer.
+        let answered = async {
+            loop {
+                let mut stream = ask(&server.url, &client, 15_000_000).await;
+                if first_bytes(&mut stream).await == *b"HTTP/1.1 200" {
+                    return stream;
+                }
+            }
+        };
+        unread.push(within("an answer", answered).await);
+    }
+    let ping = json!({ "jsonrpc": "2.0", "id": 5, "method": "ping" });
+    let refused = client.post(&ping).await;
+    assert_eq!(refused.status(), StatusCode::SERVICE_UNAVAILABLE);
+    drop(unread);
+    let free = async {
+        while client.post(&ping).await.status() != StatusCode::OK {
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+    };
+    within("a place", free).await;
+}
+
+/// Over standard input and output, the next request is not read either.
+#[cfg(target_os = "linux")]
+#[tokio::test]
+async fn requests_are_not_read_while_their_answers_are_not() {
+    use crate::support::mcp::Place;
+    use crate::support::processor;
+
+    let place = Place::new();
+    let mut raw = super::raw::Raw::start(&place, "2025-06-18").await;
+    let server = raw.child.id().unwrap();
+    // Lines are what this client waits for, so it writes until it must wait.
+    let mut sent = 0_u32;
+    let mut is_held = false;
+    while sent < 200_000 && !is_held {
+        let list = format!("{{\"jsonrpc\":\"2.0\",\"id\":{sent},\"method\":\"tools/list\"}}\n");
+        let writing = raw.input.write_all(list.as_bytes());
+        tokio::pin!(writing);
+        let mut used = None;
+        while tokio::time::timeout(Duration::from_millis(200), &mut writing)
+            .await
+            .is_err()
+        {
+            // Held back, if the server does nothing meanwhile.
+            let now = processor::of_process(server);
+            is_held = used.replace(now) == Some(now);
+            if is_held {
+                break;
+            }
+        }
+        sent += 1;
+    }
+    assert!(is_held, "{sent} requests were read");
+    // Reading goes on with the client's.
+    for _ in 0..20 {
+        assert!(raw.hear().await["result"].is_object());
+    }
+    raw.child.start_kill().unwrap();
+}
