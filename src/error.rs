@@ -87,6 +87,11 @@ pub trait Layered: Error {
     fn own_hint(&self) -> Option<String> {
         None
     }
+
+    /// As [`Diagnose::facts`], of an error that is this layer's own.
+    fn own_facts(&self) -> Vec<(&'static str, String)> {
+        Vec::new()
+    }
 }
 
 impl<E: Layered> Diagnose for E {
@@ -113,7 +118,7 @@ impl<E: Layered> Diagnose for E {
 
     fn facts(&self) -> Vec<(&'static str, String)> {
         match self.diagnosis() {
-            Diagnosis::Own(..) => Vec::new(),
+            Diagnosis::Own(..) => self.own_facts(),
             Diagnosis::Below(error) => error.facts(),
         }
     }

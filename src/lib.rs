@@ -10,6 +10,7 @@
 //! | [`catalog`] | known components: parse and search |
 //! | [`policy`] | the permissions document |
 //! | [`schema`] | WIT to JSON Schema, values, tool names |
+//! | [`manifest`] | the manifest of `apply`, and its lock |
 //! | [`net`] | the HTTP client: TLS, proxies, retries, limits; no word of OCI |
 //! | [`registry`] | the OCI client: hosts, credentials, sessions by scope, reading and writing |
 //! | [`fetch`] | a reference's bytes on disk |
@@ -31,7 +32,8 @@
 //! 2. Every blob is checked against its own descriptor, and nothing unverified
 //!    is ever visible under `components/`: the types `Fetched`, `Verified`,
 //!    `Prepared` and `Installed` are each made from the one before.
-//! 3. A component directory appears, changes and vanishes in one rename.
+//! 3. A component directory appears, changes and vanishes in one rename; several
+//!    change together or not at all.
 //! 4. Native code is loaded only if this program wrote it; there is one
 //!    `unsafe` block.
 //! 5. What an artifact says of itself grants nothing.
@@ -60,6 +62,8 @@ pub mod catalog;
 pub mod policy;
 
 pub mod schema;
+
+pub mod manifest;
 
 pub mod net;
 

@@ -29,18 +29,24 @@ impl Consent for Prompt<'_> {
                 return Answer::Unavailable;
             }
             self.bar.pause();
-            eprint!("{}", text(question));
-            let (tell, told) = oneshot::channel();
-            // On a thread of its own: an interrupt ends the program without
-            // waiting for a line.
-            thread::spawn(move || tell.send(terminal::line()));
-            match told.await {
-                Ok(Ok(line)) if ["y", "yes"].contains(&line.trim().to_lowercase().as_str()) => {
-                    Answer::Granted
-                }
-                _ => Answer::Refused,
+            match confirmed(&text(question)).await {
+                true => Answer::Granted,
+                false => Answer::Refused,
             }
         })
+    }
+}
+
+/// Whether the person at the terminal answers yes.
+pub async fn confirmed(question: &str) -> bool {
+    eprint!("{question}");
+    let (tell, told) = oneshot::channel();
+    // On a thread of its own: an interrupt ends the program without waiting for
+    // a line.
+    thread::spawn(move || tell.send(terminal::line()));
+    match told.await {
+        Ok(Ok(line)) => ["y", "yes"].contains(&line.trim().to_lowercase().as_str()),
+        _ => false,
     }
 }
 

@@ -6,7 +6,7 @@ use crate::text::{Foreign, nearest};
 use super::{Failure, output};
 
 /// The pages of `docs/`, by their names.
-const PAGES: [(&str, &str); 18] = [
+const PAGES: [(&str, &str); 19] = [
     ("architecture", include_str!("../../docs/architecture.md")),
     ("authors", include_str!("../../docs/authors.md")),
     ("benchmarks", include_str!("../../docs/benchmarks.md")),
@@ -18,6 +18,7 @@ const PAGES: [(&str, &str); 18] = [
     ("configuration", include_str!("../../docs/configuration.md")),
     ("errors", include_str!("../../docs/errors.md")),
     ("faq", include_str!("../../docs/faq.md")),
+    ("fleets", include_str!("../../docs/fleets.md")),
     ("permissions", include_str!("../../docs/permissions.md")),
     ("policies", include_str!("../../docs/policy.md")),
     ("sandbox", include_str!("../../docs/sandbox.md")),

@@ -11,6 +11,7 @@ mod completions;
 mod consent;
 mod credentials;
 mod doctor;
+mod fleet;
 mod help;
 mod inspect;
 mod interrupt;
@@ -75,6 +76,7 @@ Examples:
   wassette load oci://ghcr.io/microsoft/time-server-js:latest
   wassette tools get-current-time
   wassette call get-current-time
+  wassette apply -f fleet.yaml
   wassette serve --transport sse --bind 127.0.0.1:8089";
 
 /// Any WebAssembly component as tools for an AI agent: verified, sandboxed, in one call
@@ -132,6 +134,11 @@ enum Command {
     Outdated(outdated::Outdated),
     Update(update::Update),
     Rollback(rollback::Rollback),
+    Apply(fleet::apply::Apply),
+    Diff(fleet::diff::Diff),
+    Export(fleet::export::Export),
+    Lock(fleet::lock::Lock),
+    Manifest(fleet::manifest::Manifest),
     Inspect(inspect::Inspect),
     Tools(tools::Tools),
     Call(call::Call),
@@ -205,6 +212,11 @@ impl Cli {
             Command::Outdated(command) => command.run(global),
             Command::Update(command) => command.run(global),
             Command::Rollback(command) => command.run(global),
+            Command::Apply(command) => command.run(global),
+            Command::Diff(command) => command.run(global),
+            Command::Export(command) => command.run(global),
+            Command::Lock(command) => command.run(global),
+            Command::Manifest(command) => command.run(),
             Command::Inspect(command) => command.run(global),
             Command::Tools(command) => command.run(global),
             Command::Call(command) => command.run(global),

@@ -5,7 +5,7 @@ use std::io::{self, ErrorKind, Write};
 use clap::ValueEnum;
 use serde::Serialize;
 
-use super::screen::{CYAN, RED, Stream, bold};
+use super::screen::{CYAN, RED, Stream, YELLOW, bold};
 use crate::error::{Class, Diagnose, Report};
 use crate::text::json_pretty;
 
@@ -86,6 +86,16 @@ pub fn write(text: &str) -> Result<(), OutputError> {
         Err(error) if error.kind() != ErrorKind::BrokenPipe => Err(OutputError(error)),
         _ => Ok(()),
     }
+}
+
+/// Says on stderr what a person should look at.
+pub fn warn(text: &str) {
+    let warning = bold(Stream::Stderr, YELLOW, "warning:");
+    let _ = writeln!(
+        io::stderr().lock(),
+        "{warning} {}",
+        Stream::Stderr.fit(text)
+    );
 }
 
 /// Prints why the command failed.

@@ -2,13 +2,17 @@
 
 use std::time::Duration;
 
-use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
+use indicatif::{MultiProgress, ProgressBar, ProgressDrawTarget, ProgressStyle};
 
 use super::screen::{Stream, is_utf8};
 use crate::fetch::{Progress, Step};
 
 /// Draws on stderr, and only on a terminal that takes escape sequences.
-pub struct Bar(ProgressBar);
+pub struct Bar {
+    bar: ProgressBar,
+    /// Whose progress it is, among several.
+    name: Option<String>,
+}
 
 impl Bar {
     pub fn new() -> Self {
@@ -20,39 +24,54 @@ impl Bar {
         });
         bar.set_style(spinner());
         bar.enable_steady_tick(Duration::from_millis(100));
-        Bar(bar)
+        Bar { bar, name: None }
+    }
+
+    /// A line among those of others.
+    pub fn among(bars: &MultiProgress, name: &str) -> Self {
+        let bar = bars.add(ProgressBar::no_length().with_style(spinner()));
+        if !bar.is_hidden() {
+            bar.enable_steady_tick(Duration::from_millis(100));
+        }
+        Bar {
+            bar,
+            name: Some(name.to_owned()),
+        }
     }
 
     /// Leaves the line to others.
     pub fn pause(&self) {
-        self.0.disable_steady_tick();
-        self.0.set_draw_target(ProgressDrawTarget::hidden());
+        self.bar.disable_steady_tick();
+        self.bar.set_draw_target(ProgressDrawTarget::hidden());
     }
 }
 
 impl Drop for Bar {
     fn drop(&mut self) {
-        self.0.finish_and_clear();
+        self.bar.finish_and_clear();
     }
 }
 
 impl Progress for Bar {
     fn step(&self, step: Step) {
-        self.0.set_style(spinner());
-        self.0.set_message(step.to_string());
+        self.bar.set_style(spinner());
+        self.bar.set_message(match &self.name {
+            Some(name) => format!("{name}: {step}"),
+            None => step.to_string(),
+        });
     }
 
     fn bytes(&self, done: u64, total: Option<u64>) {
         if let Some(total) = total
-            && self.0.length() != Some(total)
+            && self.bar.length() != Some(total)
         {
-            self.0.set_length(total);
-            self.0.set_style(download());
-            self.0.set_position(done);
+            self.bar.set_length(total);
+            self.bar.set_style(download());
+            self.bar.set_position(done);
             // What is soon done is seen as well.
-            self.0.force_draw();
+            self.bar.force_draw();
         }
-        self.0.set_position(done);
+        self.bar.set_position(done);
     }
 }
 

@@ -16,6 +16,8 @@ use crate::share::{self, Scope};
 use crate::store::Store;
 
 use super::authorities::AuthorityArgs;
+use super::fleet::NeedsFile;
+use super::fleet::provision::{follow, provision};
 use super::{Failure, Global, Opening, Root, SetupError, interrupted, parse_timeout, usage};
 
 /// Where the HTTP transports listen by default.
@@ -28,6 +30,7 @@ Examples:
   wassette serve
   wassette serve --transport sse              # also /mcp, on http://127.0.0.1:8089
   wassette serve --transport streamable-http --bind 127.0.0.1:9000
+  wassette serve --transport sse --manifest fleet.yaml
   wassette serve --transport sse --share      # other nodes list this one as a mirror
   wassette serve --transport sse --bind 0.0.0.0:8089 --auth-token-file token \\
     --allowed-host mcp.example.com --read-only --audit-log audit.jsonl")]
@@ -91,6 +94,14 @@ pub struct Serve {
     #[arg(long, requires = "share")]
     share_private: bool,
 
+    /// Make the root as this manifest wants it, as `apply` does, before the server is ready
+    #[arg(long, value_name = "FILE|URL")]
+    manifest: Option<String>,
+
+    /// Apply the manifest again when one of its files, or its lock, changes
+    #[arg(long, requires = "manifest")]
+    watch: bool,
+
     /// Append a line of JSON for every call to this file
     #[arg(long, value_name = "FILE")]
     audit_log: Option<PathBuf>,
@@ -114,6 +125,14 @@ impl Serve {
     pub(super) fn run(self, global: &Global) -> Result<(), Failure> {
         // What is wrong with the options is said before anything is done.
         self.check_transport()?;
+        if self.watch
+            && self
+                .manifest
+                .as_ref()
+                .is_some_and(|one| one.contains("://"))
+        {
+            return Err(NeedsFile { option: "--watch" }.into());
+        }
         let mut settings = self.settings()?;
         let mut http = self.http()?;
         self.scope()?;
@@ -165,6 +184,12 @@ impl Serve {
                 Some(HttpServer::bind(self.bind.as_deref().unwrap_or(BIND), http).await?)
             }
         };
+        if let Some(manifest) = &self.manifest {
+            let provisioned = provision(&service, manifest).await?;
+            if self.watch {
+                tokio::spawn(follow(service.clone(), manifest.clone(), provisioned));
+            }
+        }
         let watch = Watch::begin(service.clone())?;
         service.offer_installed()?;
         tokio::spawn(watch.run());

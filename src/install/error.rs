@@ -1,9 +1,9 @@
 use std::sync::Arc;
 
-use crate::error::{Class, Diagnosis, Layered};
+use crate::error::{Class, Diagnose, Diagnosis, Layered, Report};
 use crate::fetch::FetchError;
 use crate::policy::PolicyError;
-use crate::reference::InvalidComponentId;
+use crate::reference::{ComponentId, InvalidComponentId};
 use crate::runtime::CompileError;
 use crate::schema::SchemaError;
 use crate::store::StoreError;
@@ -31,6 +31,11 @@ pub enum Error {
         "Components from web servers are loaded by digest only (`require_digest` in config.toml)"
     )]
     DigestRequired,
+    /// Some of several components; nothing was done for the others either.
+    #[error("{}", not_all(failed))]
+    NotAll { failed: Vec<(ComponentId, Error)> },
+    #[error("It is not what was locked")]
+    LockDiffers { differences: Vec<String> },
     #[error("A worker thread panicked")]
     Worker(#[from] tokio::task::JoinError),
 }
@@ -47,12 +52,59 @@ impl Layered for Error {
             Error::Store(error) => Below(error),
             Error::Compile(error) => Below(error.as_ref()),
             Error::DigestRequired => Own("digest-required", Class::Verification),
+            Error::NotAll { failed } => match failed.as_slice() {
+                [(_, error)] => Below(error),
+                [(_, first), ..] => Own("apply-failed", first.class()),
+                [] => Own("apply-failed", Class::Other),
+            },
+            Error::LockDiffers { .. } => Own("lock-differs", Class::Verification),
             Error::Worker(_) => Own("internal", Class::Other),
         }
     }
 
     fn own_hint(&self) -> Option<String> {
-        matches!(self, Error::DigestRequired)
-            .then(|| "give the digest with `--digest`, or as `#sha256=…` in the address".into())
+        let hint = match self {
+            Error::DigestRequired => {
+                "give the digest with `--digest`, or as `#sha256=…` in the address"
+            }
+            Error::LockDiffers { .. } => {
+                "if this change is wanted, take it into the lock with `wassette lock --upgrade`"
+            }
+            Error::NotAll { failed } if failed.len() > 1 => {
+                "everything is as it was; `--continue-on-error` does what can be"
+            }
+            _ => return None,
+        };
+        Some(hint.into())
     }
+
+    fn own_facts(&self) -> Vec<(&'static str, String)> {
+        match self {
+            Error::LockDiffers { differences } => {
+                let lines = differences.iter();
+                lines.map(|line| ("differs", line.clone())).collect()
+            }
+            Error::NotAll { failed } => failed.iter().map(told).collect(),
+            _ => Vec::new(),
+        }
+    }
+}
+
+fn not_all(failed: &[(ComponentId, Error)]) -> String {
+    match failed {
+        [(id, error)] => format!("`{id}`: {error}"),
+        failed => format!("{} components cannot be installed", failed.len()),
+    }
+}
+
+/// One of several failures: what, why, and what differs.
+fn told((id, error): &(ComponentId, Error)) -> (&'static str, String) {
+    let report = Report::new(error);
+    let facts = report
+        .facts
+        .iter()
+        .map(|(label, fact)| format!("{label}: {fact}"));
+    let parts = std::iter::once(format!("`{id}`: {}", report.message));
+    let parts: Vec<String> = parts.chain(facts).chain(report.causes.clone()).collect();
+    ("failed", parts.join("; "))
 }

@@ -8,6 +8,7 @@
 //! Nothing here knows tools by their offered names, MCP or the command line:
 //! [`crate::service`] offers what was committed.
 
+mod apply;
 mod candidate;
 mod changes;
 mod consent;
@@ -19,6 +20,7 @@ mod examine;
 mod lock;
 mod outcome;
 mod outdated;
+mod plan;
 mod request;
 mod settle;
 mod stage;
@@ -31,6 +33,10 @@ use crate::net::Network;
 use crate::policy::Limits;
 use crate::runtime::Runtime;
 
+pub use apply::{
+    Applied, Check, Failures, ManyProgress, Order, Proposal, Surplus, Unreachable, Wanted,
+    content_digest, content_of,
+};
 pub use candidate::{Candidate, Committed, Part};
 pub use changes::{Change, Changes, ToolChange};
 pub use consent::{Answer, Consent, NobodyToAsk, Question};
@@ -41,6 +47,7 @@ pub use examine::{Examined, describe};
 pub use lock::{ComponentLock, ComponentLocks};
 pub use outcome::{LoadOutcome, LoadReceipt, LoadStatus, Loaded};
 pub use outdated::{Asked, Freshness, Outdated, SourceAnswer};
+pub use plan::{Action, GrantChanges, NotPlanned, Plan, Planned};
 pub use request::{Compile, LoadRequest, PolicyChoice};
 pub use settle::{Request, Settled, Settlement, is_the_one};
 pub use stage::{Staged, Unchanged};

@@ -4,7 +4,7 @@
 //! grants nothing. What the operator approved is the policy in force. Every
 //! part of the language is enforced or refused; docs/policy.md describes it.
 
-mod document;
+pub(crate) mod document;
 mod environment;
 mod error;
 mod grants;

@@ -2,6 +2,7 @@ use crate::catalog::InvalidCatalog;
 use crate::config::ConfigError;
 use crate::error::{Class, Diagnosis, Layered};
 use crate::install;
+use crate::manifest::ManifestError;
 use crate::policy::Permission;
 use crate::reference::{ComponentId, InvalidComponentId, InvalidReference, Shown};
 use crate::registry::LoginError;
@@ -20,6 +21,8 @@ pub enum Error {
     Id(#[from] InvalidComponentId),
     #[error(transparent)]
     Install(#[from] install::Error),
+    #[error(transparent)]
+    Manifest(#[from] ManifestError),
     #[error(transparent)]
     Login(#[from] LoginError),
     #[error(transparent)]
@@ -65,6 +68,7 @@ impl Layered for Error {
             Error::Reference(error) => Below(error),
             Error::Id(error) => Below(error),
             Error::Install(error) => Below(error),
+            Error::Manifest(error) => Below(error),
             Error::Login(error) => Below(error),
             Error::Store(error) => Below(error),
             Error::Secret(error) => Below(error),

@@ -9,6 +9,7 @@
 //! nothing of each other.
 
 mod agents;
+mod apply;
 mod cache;
 mod call;
 mod catalogs;

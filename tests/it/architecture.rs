@@ -15,6 +15,7 @@ const ORDER: &[&str] = &[
     "catalog",
     "policy",
     "schema",
+    "manifest",
     "net",
     "registry",
     "fetch",

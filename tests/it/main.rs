@@ -7,6 +7,7 @@ mod cli;
 mod client;
 mod escape;
 mod fetch;
+mod fleet;
 mod grants;
 mod mcp;
 mod publish;

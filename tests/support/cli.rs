@@ -35,9 +35,14 @@ impl Cli {
 
     /// Writes a file of the test and returns its path.
     pub fn file(&self, name: &str, content: impl AsRef<[u8]>) -> PathBuf {
-        let path = self.dir.path().join("files").join(name);
+        let path = self.file_path(name);
         fs::write(&path, content).unwrap();
         path
+    }
+
+    /// Where a file of the test is.
+    pub fn file_path(&self, name: &str) -> PathBuf {
+        self.dir.path().join("files").join(name)
     }
 
     /// The command, for tests that need more than its end.

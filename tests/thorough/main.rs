@@ -1,6 +1,7 @@
 //! The tests that take minutes: commands killed at any moment, and before each
 //! step on disk.
 
+mod apply;
 mod crash;
 mod steps;
 #[path = "../support/mod.rs"]

@@ -14,7 +14,7 @@ use crate::support::wat::versioned;
 
 /// What a change of directories is made of; those that a machine does not have
 /// are passed over.
-const CALLS: [&str; 10] = [
+pub const CALLS: [&str; 10] = [
     "?rename",
     "?renameat",
     "renameat2",
@@ -27,13 +27,13 @@ const CALLS: [&str; 10] = [
     "fsync",
 ];
 /// A system call, and which one of its kind in a thread.
-type Step = (&'static str, usize);
+pub type Step = (&'static str, usize);
 /// More calls of a kind than any change makes.
-const MOST: usize = 100;
+pub const MOST: usize = 100;
 
 /// Whether the filesystem lets two directories change places.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Disk {
+pub enum Disk {
     Exchanges,
     /// As of some network filesystems and old kernels.
     Renames,
@@ -163,7 +163,7 @@ impl Root {
 }
 
 /// A command whose system calls are watched, or meddled with.
-fn traced(cli: &Cli, args: &[&str], options: &[String]) -> Command {
+pub fn traced(cli: &Cli, args: &[&str], options: &[String]) -> Command {
     let whole = cli.command();
     let mut command = Command::new("strace");
     command.args(["-qq", "-f", "-y", "--seccomp-bpf", "-o"]);
@@ -182,7 +182,7 @@ fn traced(cli: &Cli, args: &[&str], options: &[String]) -> Command {
     command
 }
 
-fn copy(from: &Path, to: &Path) {
+pub fn copy(from: &Path, to: &Path) {
     let copied = Command::new("cp").arg("-a").arg(from).arg(to).status();
     assert!(copied.unwrap().success());
 }

@@ -12,8 +12,9 @@ use serde_saphyr::options::MergeKeyPolicy;
 use super::Policy;
 use super::error::{Place, PolicyError, excerpt};
 use crate::text::without_bom;
-use node::Placed;
-use reader::Reader;
+pub use keys::Keys;
+pub use node::{Node, Placed};
+pub use reader::{Fields, Reader, Spot};
 
 /// The one version of the document there is.
 const VERSION: &str = "1.0";
@@ -31,9 +32,17 @@ pub fn parse(text: &str) -> Result<Policy, PolicyError> {
             limit: LARGEST,
         });
     }
-    let root: Placed =
-        serde_saphyr::from_str_with_options(without_bom(text), options()).map_err(malformed)?;
-    document(Reader::new(root))
+    document(Reader::new(tree(text)?))
+}
+
+/// Reads YAML, in which every value knows its place.
+///
+/// # Errors
+///
+/// [`PolicyError::Malformed`], also for what YAML can do and no document of this
+/// program needs.
+pub fn tree(text: &str) -> Result<Placed, PolicyError> {
+    serde_saphyr::from_str_with_options(without_bom(text), options()).map_err(malformed)
 }
 
 /// Everything that YAML can do and a policy has no need of is refused or
@@ -85,7 +94,7 @@ fn document(root: Reader) -> Result<Policy, PolicyError> {
         ..Policy::default()
     };
     if let Some(permissions) = fields.take("permissions").and_then(Reader::unless_null) {
-        read_permissions(permissions, &mut policy)?;
+        self::permissions(permissions, &mut policy)?;
     }
     Ok(policy)
 }
@@ -100,7 +109,12 @@ fn describe(reader: Reader) -> Result<String, PolicyError> {
     }
 }
 
-fn read_permissions(reader: Reader, policy: &mut Policy) -> Result<(), PolicyError> {
+/// Reads the value of `permissions` into a policy.
+///
+/// # Errors
+///
+/// [`PolicyError::Invalid`], which names the place and the key.
+pub fn permissions(reader: Reader, policy: &mut Policy) -> Result<(), PolicyError> {
     let mut fields = reader.fields(&keys::PERMISSIONS)?;
     let mut section = |name| fields.take(name).and_then(Reader::unless_null);
     if let Some(reader) = section("network") {

@@ -85,9 +85,7 @@ fn untagged<T, E: Error>(Tagged(value, tag): Tagged<T>) -> Result<T, E> {
         None | Some("tag:yaml.org,2002:str") => Ok(value),
         Some(tag) => {
             let tag = tag.replacen("tag:yaml.org,2002:", "!!", 1);
-            Err(E::custom(format!(
-                "the tag `{tag}` has no place in a policy"
-            )))
+            Err(E::custom(format!("the tag `{tag}` has no place here")))
         }
     }
 }

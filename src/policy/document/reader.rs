@@ -14,6 +14,10 @@ pub struct Spot {
 }
 
 impl Spot {
+    pub fn place(&self) -> Place {
+        self.at
+    }
+
     pub fn wrong(&self, problem: impl Into<String>) -> PolicyError {
         PolicyError::Invalid {
             at: self.at,

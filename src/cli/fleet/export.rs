@@ -1,0 +1,42 @@
+use clap::Args;
+use serde::Serialize;
+use serde_json::Value;
+
+use crate::cli::output::{self, Format, Present};
+use crate::cli::{Failure, Global, Opening, block_on};
+use crate::manifest::export;
+
+/// Print a manifest of what is installed, with digests and grants
+#[derive(Args)]
+#[command(after_help = "\
+Examples:
+  wassette export > fleet.yaml
+  wassette export -o json
+  wassette export | wassette --root /srv/wassette apply -f -")]
+pub struct Export {}
+
+/// The manifest is YAML for people, too.
+#[derive(Serialize)]
+#[serde(transparent)]
+struct Document(Value);
+
+impl Present for Document {
+    fn table(&self) -> String {
+        // Plain data, written to memory.
+        serde_saphyr::to_string(&self.0).unwrap_or_default()
+    }
+}
+
+impl Export {
+    pub(in crate::cli) fn run(self, global: &Global) -> Result<(), Failure> {
+        let service = global.open(Opening::default())?;
+        let exported = block_on(async { Ok(service.export().await?) })?;
+        let document = Document(export(&exported));
+        // A manifest is read by programs: nothing in it is fit for terminals.
+        match global.output {
+            Format::Table => output::print_text(&document.table())?,
+            format => output::print(&document, format)?,
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,14 @@
+//! Roots as manifests want them: `apply`, `diff`, `export`, `lock` and
+//! `manifest`.
+
+pub mod apply;
+pub mod diff;
+pub mod export;
+pub mod lock;
+pub mod manifest;
+mod plan;
+mod progress;
+pub mod provision;
+mod source;
+
+pub use source::NeedsFile;

@@ -1,0 +1,127 @@
+//! `serve --manifest`: the root is as the manifest wants it before the server
+//! is ready.
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::Duration;
+
+use crate::cli::Failure;
+use crate::error::Report;
+use crate::fetch::{Progress, Silent};
+use crate::install::{Action, ManyProgress, Unreachable};
+use crate::reference::ComponentId;
+use crate::service::Service;
+use crate::store::FileStamp;
+
+use super::source::{ManifestArgs, Strictness};
+
+/// How often the files of a manifest are looked at.
+const POLL: Duration = Duration::from_secs(1);
+
+struct Unseen;
+
+impl ManyProgress for Unseen {
+    fn of(&self, _: &ComponentId) -> Box<dyn Progress> {
+        Box::new(Silent)
+    }
+}
+
+/// Does what `apply` does. Where a source cannot be reached, what is installed
+/// from it stands for it, and the log says so.
+///
+/// # Errors
+///
+/// As for `apply`; the root is then as it was. A lock that cannot be written is
+/// only told.
+pub async fn provision(service: &Arc<Service>, manifest: &str) -> Result<Provisioned, Failure> {
+    let arguments = ManifestArgs {
+        file: manifest.to_owned(),
+        lock: None,
+    };
+    let mut provisioned = Provisioned::default();
+    let first = arguments.load(service).await?;
+    let files = first.manifest.files.iter().chain(&first.lock_path);
+    provisioned.files = files
+        .map(|file| (file.clone(), FileStamp::of(file)))
+        .collect();
+    // Read after the stamps were taken: what changes from then on is seen.
+    let loaded = arguments.load(service).await?;
+    loaded.check_lock(Strictness::MayGrow)?;
+    if !loaded.pinned {
+        return Err(super::apply::NotPinned::of(manifest).into());
+    }
+    let mut order = loaded.order();
+    order.unreachable = Unreachable::TakesInstalled;
+    let proposal = service.propose(&order, &Unseen).await?;
+    let (plan, lock) = (proposal.plan.clone(), loaded.lock_of(&proposal.metadata));
+    for planned in &plan.components {
+        if let Some(note) = &planned.note {
+            tracing::warn!("`{}`: {note}", planned.component_id);
+        }
+    }
+    service.apply(proposal, &Unseen).await?;
+    tracing::info!(
+        "`{manifest}`: {} installed, {} replaced, {} granted other permissions, {} as they were",
+        plan.count(Action::Install),
+        plan.count(Action::Replace),
+        plan.count(Action::Regrant),
+        plan.count(Action::Keep)
+    );
+    match loaded.write_lock(&lock) {
+        Ok(_) => provisioned.note_lock(loaded.lock_path.as_deref()),
+        Err(error) => tracing::warn!("{}", Report::new(&error)),
+    }
+    Ok(provisioned)
+}
+
+/// The files that a root was provisioned from, as they were.
+#[derive(Default)]
+pub struct Provisioned {
+    files: Vec<(PathBuf, Option<FileStamp>)>,
+}
+
+impl Provisioned {
+    /// The lock was written by ourselves.
+    fn note_lock(&mut self, lock: Option<&Path>) {
+        for (file, stamp) in &mut self.files {
+            if Some(file.as_path()) == lock {
+                *stamp = FileStamp::of(file);
+            }
+        }
+    }
+
+    /// Looks at the files again, and says whether one changed.
+    fn look(&mut self) -> bool {
+        let mut changed = false;
+        for (file, stamp) in &mut self.files {
+            let now = FileStamp::of(file);
+            changed |= now != *stamp;
+            *stamp = now;
+        }
+        changed
+    }
+}
+
+/// Provisions the root again whenever a file of the manifest, or its lock,
+/// changes, until the future is dropped. What cannot be applied is told, and
+/// leaves everything as it is.
+pub async fn follow(service: Arc<Service>, manifest: String, mut provisioned: Provisioned) {
+    loop {
+        tokio::time::sleep(POLL).await;
+        let look = tokio::task::spawn_blocking(move || (provisioned.look(), provisioned));
+        // Only a panic or the end of the program keeps it from ending.
+        let Ok((changed, looked)) = look.await else {
+            return;
+        };
+        provisioned = looked;
+        if !changed {
+            continue;
+        }
+        match provision(&service, &manifest).await {
+            Ok(anew) => provisioned = anew,
+            Err(error) => {
+                tracing::error!("everything stays as it is: {}", Report::new(error.as_ref()));
+            }
+        }
+    }
+}

@@ -1,0 +1,567 @@
+//! Bringing a root to what a manifest says.
+//!
+//! ```text
+//! lock all -> stage all -> plan -> (shown) -> commit all or none
+//! ```
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use futures_util::future::BoxFuture;
+use futures_util::{FutureExt, StreamExt, stream};
+
+use crate::digest::Digest;
+use crate::error::{Class, Diagnose, Report};
+use crate::fetch::{Identity, Progress};
+use crate::manifest::Retry;
+use crate::manifest::lock::{Content, Locked};
+use crate::net::Network;
+use crate::policy::Policy;
+use crate::reference::{ComponentId, Reference};
+use crate::store::{
+    Change, Entry, Grantor, Grants, Installed, Metadata, Origin, Store, StoreError,
+};
+use crate::verify::Verification;
+
+use super::plan::{Action, GrantChanges, NotPlanned, Plan, Planned};
+use super::{
+    Candidate, Changes, Committed, Compile, ComponentLock, Error, Installer, LoadRequest, Part,
+    PolicyChoice, Request, Staged, described,
+};
+
+/// One component that is to be installed.
+#[derive(Debug, Clone)]
+pub struct Wanted {
+    pub id: ComponentId,
+    pub reference: Reference,
+    pub digest: Option<Digest>,
+    /// All that it is to be granted; its grants stay as they are without.
+    pub permissions: Option<Policy>,
+    pub retry: Retry,
+    /// What it must be, where that is known.
+    pub locked: Option<Locked>,
+}
+
+/// What is to be installed, and how.
+#[derive(Debug, Clone)]
+pub struct Order {
+    pub wanted: Vec<Wanted>,
+    /// Where the manifest is; none for one that has no place.
+    pub manifest: Option<String>,
+    pub surplus: Surplus,
+    pub check: Check,
+    pub unreachable: Unreachable,
+    pub failures: Failures,
+    pub compile: Compile,
+    /// Components that are staged at once.
+    pub jobs: usize,
+}
+
+/// What becomes of components that the manifest does not want any more.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Surplus {
+    Stays,
+    /// Those that an earlier `apply` of the same manifest installed are
+    /// removed.
+    Removed,
+}
+
+/// What is taken for a sign that what is installed is unchanged.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Check {
+    Stamp,
+    /// All its bytes are read.
+    Hash,
+}
+
+/// What counts when a source cannot be asked.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Unreachable {
+    Fails,
+    /// What is installed from the same reference stands for it.
+    TakesInstalled,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Failures {
+    /// Nothing is done when anything cannot be.
+    Stop,
+    /// What can be done is done, all of it or nothing.
+    Continue,
+}
+
+/// Gives each component a place to show its progress in.
+pub trait ManyProgress: Send + Sync {
+    fn of(&self, id: &ComponentId) -> Box<dyn Progress>;
+}
+
+/// What an order comes to: all is staged, nothing is done.
+pub struct Proposal {
+    pub plan: Plan,
+    /// What every wanted component will be.
+    pub metadata: Vec<Metadata>,
+    parts: Vec<Part>,
+    compile: Compile,
+    jobs: usize,
+    /// Nobody else changes the components meanwhile.
+    locks: BTreeMap<ComponentId, ComponentLock>,
+}
+
+/// What was done.
+#[derive(Default)]
+pub struct Applied {
+    pub installed: Vec<Installed>,
+    pub regranted: Vec<ComponentId>,
+    pub removed: Vec<ComponentId>,
+    /// Nobody else changes the components until this is dropped.
+    pub locks: BTreeMap<ComponentId, ComponentLock>,
+}
+
+/// What one entry comes to.
+enum Found {
+    Kept {
+        installed: Box<Installed>,
+        note: Option<String>,
+    },
+    Candidate(Box<Candidate>),
+}
+
+impl Found {
+    fn metadata(&self) -> &Metadata {
+        match self {
+            Found::Kept { installed, .. } => &installed.metadata,
+            Found::Candidate(candidate) => candidate.metadata(),
+        }
+    }
+}
+
+impl Installer {
+    /// Stages all that is wanted and not installed, several at once, and says
+    /// what there is to do. Nothing that is in place is touched.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::NotAll`] when something cannot be done and failures stop
+    /// everything.
+    pub async fn propose(
+        &self,
+        order: &Order,
+        progress: &dyn ManyProgress,
+    ) -> Result<Proposal, Error> {
+        let surplus = self.surplus(order).await?;
+        let ids = order.wanted.iter().map(|wanted| wanted.id.clone());
+        let locks = self.lock_all(ids.chain(surplus)).await?;
+        // Boxed, since the compiler cannot see that closures over references are
+        // `Send` for every lifetime.
+        let found: Vec<BoxFuture<'_, Result<Found, Error>>> = order
+            .wanted
+            .iter()
+            .map(|wanted| {
+                self.find(&locks[&wanted.id], wanted, order, progress)
+                    .boxed()
+            })
+            .collect();
+        let found = stream::iter(found).buffered(order.jobs.max(1));
+        let found: Vec<_> = found.collect().await;
+        let mut proposal = Proposal {
+            plan: Plan::default(),
+            metadata: Vec::new(),
+            parts: Vec::new(),
+            compile: order.compile,
+            jobs: order.jobs,
+            locks,
+        };
+        let mut failed = Vec::new();
+        for (wanted, found) in order.wanted.iter().zip(found) {
+            match found {
+                Ok(found) => self.take(&mut proposal, wanted, found).await?,
+                Err(error) => failed.push((wanted.id.clone(), error)),
+            }
+        }
+        if order.failures == Failures::Stop && !failed.is_empty() {
+            return Err(Error::NotAll { failed });
+        }
+        let failures = failed.iter().map(|(id, error)| NotPlanned {
+            component_id: id.clone(),
+            error: Report::new(error),
+        });
+        proposal.plan.failures = failures.collect();
+        // Looked at again, now that nobody else changes them.
+        for installed in self.surplus_metadata(order).await? {
+            if proposal.locks.contains_key(&installed.component_id) {
+                proposal.remove(&installed);
+            }
+        }
+        Ok(proposal)
+    }
+
+    /// Does what was proposed, all of it or nothing.
+    ///
+    /// # Errors
+    ///
+    /// When code cannot be compiled, or as [`Installer::commit`]; everything is
+    /// then as it was.
+    pub async fn carry_out(
+        &self,
+        proposal: Proposal,
+        progress: &dyn ManyProgress,
+    ) -> Result<Applied, Error> {
+        let mut applied = Applied {
+            locks: proposal.locks,
+            ..Applied::default()
+        };
+        let mut codes = Vec::new();
+        for part in &proposal.parts {
+            match part {
+                Part::Install { candidate, .. } => {
+                    let id = candidate.metadata().component_id.clone();
+                    codes.push((id, candidate.code()));
+                }
+                Part::Change(Change::Regrant { id, .. }) => applied.regranted.push(id.clone()),
+                Part::Change(Change::Remove { id }) => applied.removed.push(id.clone()),
+                Part::Change(Change::Install { .. }) => {}
+            }
+        }
+        let compiled = codes.into_iter().map(|(id, code)| {
+            async move {
+                let progress = progress.of(&id);
+                let compiled = self.compile(code, proposal.compile, &*progress).await;
+                compiled.map_err(|error| (id, error))
+            }
+            .boxed()
+        });
+        let compiled: Vec<BoxFuture<'_, _>> = compiled.collect();
+        let compiled = stream::iter(compiled).buffered(proposal.jobs.max(1));
+        let compiled: Vec<_> = compiled.collect().await;
+        let failed: Vec<_> = compiled.into_iter().filter_map(Result::err).collect();
+        if !failed.is_empty() {
+            return Err(Error::NotAll { failed });
+        }
+        if proposal.parts.is_empty() {
+            return Ok(applied);
+        }
+        let committed = self.commit(proposal.parts).await?;
+        applied.installed = committed
+            .into_iter()
+            .map(|Committed { installed, .. }| installed)
+            .collect();
+        Ok(applied)
+    }
+
+    /// The ids of what is to be removed, as far as can be told without a lock.
+    async fn surplus(&self, order: &Order) -> Result<Vec<ComponentId>, Error> {
+        let surplus = self.surplus_metadata(order).await?.into_iter();
+        Ok(surplus.map(|metadata| metadata.component_id).collect())
+    }
+
+    async fn surplus_metadata(&self, order: &Order) -> Result<Vec<Metadata>, Error> {
+        let (Surplus::Removed, Some(manifest)) = (order.surplus, &order.manifest) else {
+            return Ok(Vec::new());
+        };
+        let wanted: BTreeSet<&ComponentId> = order.wanted.iter().map(|one| &one.id).collect();
+        let mut installed = self.installed().await?;
+        installed.retain(|metadata| {
+            metadata.manifest.as_ref() == Some(manifest) && !wanted.contains(&metadata.component_id)
+        });
+        Ok(installed)
+    }
+
+    /// What one entry comes to: what is installed, or a candidate.
+    async fn find(
+        &self,
+        lock: &ComponentLock,
+        wanted: &Wanted,
+        order: &Order,
+        progress: &dyn ManyProgress,
+    ) -> Result<Found, Error> {
+        let progress = progress.of(&wanted.id);
+        let before = self.in_place(wanted, order.check).await?;
+        let found = match before {
+            Some(installed) if wanted.is_named_by(&installed.metadata) => Found::Kept {
+                installed: Box::new(installed),
+                note: None,
+            },
+            before => {
+                self.stage_wanted(lock, wanted, order, before, &*progress)
+                    .await?
+            }
+        };
+        wanted.hold_to_lock(found.metadata())?;
+        Ok(found)
+    }
+
+    async fn in_place(&self, wanted: &Wanted, check: Check) -> Result<Option<Installed>, Error> {
+        let (id, reference) = (wanted.id.clone(), wanted.reference.clone());
+        let look = move |store: &Store| {
+            store.owned_by(&id, &reference)?;
+            match check {
+                Check::Stamp => Ok(store.get(&id).unwrap_or_default()),
+                Check::Hash => match store.entry_hashed(&id)? {
+                    None => Ok(None),
+                    Some(Entry::Sound(installed)) => Ok(Some(*installed)),
+                    Some(Entry::Damaged { id, reason, .. }) => {
+                        Err(StoreError::Damaged { id, reason })
+                    }
+                },
+            }
+        };
+        Ok(self.disk.run(look).await??)
+    }
+
+    async fn stage_wanted(
+        &self,
+        lock: &ComponentLock,
+        wanted: &Wanted,
+        order: &Order,
+        before: Option<Installed>,
+        progress: &dyn Progress,
+    ) -> Result<Found, Error> {
+        let request = wanted.request(order);
+        let mut tries = 0;
+        loop {
+            let error = match Box::pin(self.stage(lock, &request, progress)).await {
+                Ok(Staged::Changed(candidate)) => {
+                    return Ok(Found::Candidate(Box::new(candidate)));
+                }
+                Ok(Staged::Unchanged(same)) => {
+                    return Ok(Found::Kept {
+                        installed: Box::new(same.installed),
+                        note: None,
+                    });
+                }
+                Err(error) => error,
+            };
+            let class = error.class();
+            // What the tag names is not what is wanted, and perhaps it was before.
+            let elsewhere = matches!(class, Class::NotFound | Class::Verification);
+            if elsewhere
+                && let Some(candidate) = self.by_digest(lock, wanted, order, progress).await
+            {
+                return Ok(Found::Candidate(Box::new(candidate)));
+            }
+            let again = class == Class::Network
+                && self.rules.network == Network::On
+                && tries < wanted.retry.max;
+            if again {
+                tries += 1;
+                tracing::info!("`{}` is tried again: {error}", wanted.id);
+                tokio::time::sleep(wanted.retry.delay).await;
+                continue;
+            }
+            let stands_in = class == Class::Network
+                && order.unreachable == Unreachable::TakesInstalled
+                && wanted.digest.is_none()
+                && wanted.locked.is_none();
+            return match before {
+                Some(installed) if stands_in && installed.metadata.source == wanted.reference => {
+                    let note = format!("its source cannot be reached ({error}): it stays as it is");
+                    Ok(Found::Kept {
+                        installed: Box::new(installed),
+                        note: Some(note),
+                    })
+                }
+                _ => Err(error),
+            };
+        }
+    }
+
+    /// The artifact of the digest that an entry gives, if its source has it.
+    /// The digest may also be a component's, by which no artifact is found.
+    async fn by_digest(
+        &self,
+        lock: &ComponentLock,
+        wanted: &Wanted,
+        order: &Order,
+        progress: &dyn Progress,
+    ) -> Option<Candidate> {
+        let digest = wanted.digest.filter(|_| wanted.locked.is_none())?;
+        let request = LoadRequest {
+            locked: Some(digest),
+            ..wanted.request(order)
+        };
+        match Box::pin(self.stage(lock, &request, progress)).await {
+            Ok(Staged::Changed(candidate)) => Some(candidate),
+            // It would have been known by its digest.
+            Ok(Staged::Unchanged(_)) => None,
+            Err(error) => {
+                tracing::debug!(%error, "`{}` is not found by its digest", wanted.id);
+                None
+            }
+        }
+    }
+
+    /// Adds to a proposal what one entry comes to.
+    async fn take(
+        &self,
+        proposal: &mut Proposal,
+        wanted: &Wanted,
+        found: Found,
+    ) -> Result<(), Error> {
+        let metadata = found.metadata().clone();
+        let before = match &found {
+            Found::Kept { installed, .. } => Some(&installed.metadata),
+            Found::Candidate(candidate) => candidate.before.as_ref().map(|old| &old.metadata),
+        };
+        let id = wanted.id.clone();
+        let granted = match before {
+            None => Some(Policy::default()),
+            // One that cannot be read grants nothing, and is written anew.
+            Some(_) => {
+                let granted = self.disk.run(move |store| store.granted(&id)).await?;
+                granted.ok().map(|granted| granted.policy)
+            }
+        };
+        let now = wanted.permissions.clone();
+        let changed = now.is_some() && now.as_ref().map(rules_of) != granted.as_ref().map(rules_of);
+        let before_policy = granted.unwrap_or_default();
+        let in_force = now.as_ref().unwrap_or(&before_policy);
+        let asked = Request::of(&metadata).policy;
+        let planned = Planned {
+            component_id: wanted.id.clone(),
+            action: match (&found, before) {
+                (Found::Candidate(_), None) => Action::Install,
+                (Found::Candidate(_), Some(_)) => Action::Replace,
+                (Found::Kept { .. }, _) if changed => Action::Regrant,
+                (Found::Kept { .. }, _) => Action::Keep,
+            },
+            source: metadata.source.shown(),
+            digest: content_digest(&metadata),
+            tools: metadata
+                .tools
+                .iter()
+                .map(|tool| tool.normalized_name.clone())
+                .collect(),
+            changes: match (&found, before) {
+                (Found::Candidate(_), Some(before)) => Some(Changes::between(before, &metadata)),
+                _ => None,
+            },
+            not_granted: match &found {
+                Found::Candidate(_) => described(self.beyond(&asked, in_force)),
+                Found::Kept { .. } => Vec::new(),
+            },
+            grants: GrantChanges::between(&before_policy, in_force),
+            note: match &found {
+                Found::Kept { note, .. } => note.clone(),
+                Found::Candidate(_) => None,
+            },
+        };
+        let grantor = Grantor::from(Origin::Manifest);
+        let given = now.filter(|_| changed).map(Box::new);
+        match (found, given) {
+            (Found::Candidate(candidate), given) => proposal.parts.push(Part::Install {
+                candidate: *candidate,
+                grants: match given {
+                    None => Grants::Kept,
+                    Some(policy) => Grants::Given { policy, grantor },
+                },
+            }),
+            (Found::Kept { .. }, Some(policy)) => {
+                proposal.parts.push(Part::Change(Change::Regrant {
+                    id: wanted.id.clone(),
+                    policy,
+                    grantor,
+                }));
+            }
+            (Found::Kept { .. }, None) => {}
+        }
+        proposal.plan.components.push(planned);
+        proposal.metadata.push(metadata);
+        Ok(())
+    }
+}
+
+impl Proposal {
+    fn remove(&mut self, installed: &Metadata) {
+        let id = &installed.component_id;
+        self.parts
+            .push(Part::Change(Change::Remove { id: id.clone() }));
+        self.plan.components.push(Planned {
+            component_id: id.clone(),
+            action: Action::Remove,
+            source: installed.source.shown(),
+            digest: content_digest(installed),
+            tools: installed
+                .tools
+                .iter()
+                .map(|tool| tool.normalized_name.clone())
+                .collect(),
+            changes: None,
+            grants: GrantChanges::default(),
+            not_granted: Vec::new(),
+            note: None,
+        });
+    }
+}
+
+impl Wanted {
+    fn request(&self, order: &Order) -> LoadRequest {
+        let locked = self.locked.as_ref().map(|locked| locked.digest);
+        LoadRequest {
+            reference: self.reference.clone(),
+            name: Some(self.id.clone()),
+            digest: self.digest,
+            locked,
+            verification: Verification::Required,
+            compile: order.compile,
+            policy: PolicyChoice::Leave,
+            origin: Origin::Manifest,
+            manifest: order.manifest.clone(),
+        }
+    }
+
+    /// Whether what is installed is known by its digest to be what is wanted,
+    /// so that its source need not be asked.
+    fn is_named_by(&self, installed: &Metadata) -> bool {
+        let names = names_of(installed);
+        let locked = self.locked.as_ref().map(|locked| locked.digest);
+        let mut digests = self.digest.into_iter().chain(locked).peekable();
+        installed.source == self.reference
+            && !installed.trust.skipped
+            && digests.peek().is_some()
+            && digests.all(|digest| names.contains(&digest))
+    }
+
+    fn hold_to_lock(&self, metadata: &Metadata) -> Result<(), Error> {
+        let Some(locked) = &self.locked else {
+            return Ok(());
+        };
+        let differences = locked.differences(&content_of(metadata));
+        match differences.is_empty() {
+            true => Ok(()),
+            false => Err(Error::LockDiffers { differences }),
+        }
+    }
+}
+
+/// What of a component a lock holds.
+pub fn content_of(metadata: &Metadata) -> Content<'_> {
+    Content {
+        digest: content_digest(metadata),
+        signer: metadata.trust.signer.as_deref(),
+        imports: &metadata.component_info.imports,
+        tools: &metadata.tools,
+    }
+}
+
+/// What names a component's content at its source: the digest that a tag stood
+/// for, or that of its bytes.
+pub fn content_digest(metadata: &Metadata) -> Digest {
+    match metadata.identity {
+        Identity::Oci { manifest_digest } => manifest_digest,
+        Identity::File { .. } | Identity::Https { .. } => metadata.digests.component,
+    }
+}
+
+/// Every digest that a component goes by.
+fn names_of(metadata: &Metadata) -> Vec<Digest> {
+    let mut names = vec![content_digest(metadata), metadata.digests.component];
+    names.extend(metadata.digests.manifest);
+    names
+}
+
+/// A policy without its description, which grants nothing.
+fn rules_of(policy: &Policy) -> Policy {
+    Policy {
+        description: None,
+        ..policy.clone()
+    }
+}

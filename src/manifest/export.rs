@@ -1,0 +1,41 @@
+//! A manifest of what is installed.
+
+use serde_json::{Value, json};
+
+use crate::digest::Digest;
+use crate::policy::Policy;
+use crate::reference::{ComponentId, Reference};
+
+/// One installed component.
+#[derive(Debug, Clone)]
+pub struct Exported {
+    pub id: ComponentId,
+    pub source: Reference,
+    pub digest: Digest,
+    pub granted: Policy,
+}
+
+/// The manifest as data; an `apply` of it elsewhere installs the same.
+pub fn export(components: &[Exported]) -> Value {
+    let entries = components.iter().map(|one| {
+        let mut permissions = json!(one.granted)["permissions"].take();
+        literal(&mut permissions);
+        json!({
+            "uri": one.source.to_string().replace("${", "$${"),
+            "name": one.id,
+            "digest": one.digest,
+            "permissions": permissions,
+        })
+    });
+    json!({ "version": 1, "components": entries.collect::<Value>() })
+}
+
+/// Nothing in the values is a variable.
+fn literal(value: &mut Value) {
+    match value {
+        Value::String(text) => *text = text.replace("${", "$${"),
+        Value::Array(items) => items.iter_mut().for_each(literal),
+        Value::Object(entries) => entries.values_mut().for_each(literal),
+        Value::Null | Value::Bool(_) | Value::Number(_) => {}
+    }
+}

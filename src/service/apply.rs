@@ -1,0 +1,126 @@
+//! `apply`: the root as a manifest wants it.
+
+use std::sync::Arc;
+
+use url::Url;
+
+use crate::install::{self, Applied, Compile, ManyProgress, Order, Proposal};
+use crate::manifest::{Exported, ManifestError};
+use crate::reference::Reference;
+use crate::store::{Entry, Store};
+
+use super::{Error, Service};
+
+/// Bytes of a manifest on the web, at most.
+const LARGEST: usize = 1 << 20;
+
+impl Service {
+    /// Stages all that is wanted and not installed, and says what there is to
+    /// do. Nothing that is in place is touched.
+    ///
+    /// # Errors
+    ///
+    /// [`install::Error::NotAll`] when something cannot be done and failures
+    /// stop everything.
+    pub async fn propose(
+        &self,
+        order: &Order,
+        progress: &dyn ManyProgress,
+    ) -> Result<Proposal, Error> {
+        Ok(Box::pin(self.installer.propose(order, progress)).await?)
+    }
+
+    /// Does what was proposed, all of it or nothing, and offers the tools that
+    /// there are now.
+    ///
+    /// # Errors
+    ///
+    /// As [`install::Installer::carry_out`]; everything is then as it was.
+    pub async fn apply(
+        self: &Arc<Self>,
+        proposal: Proposal,
+        progress: &dyn ManyProgress,
+    ) -> Result<(), Error> {
+        let carried_out = self.installer.carry_out(proposal, progress);
+        let Applied {
+            installed,
+            regranted,
+            removed,
+            locks,
+        } = Box::pin(carried_out).await?;
+        for installed in &installed {
+            self.sandboxes.forget(&installed.metadata.component_id);
+            // The code is made when it is called, or after the first list.
+            self.offer(installed, Compile::Wait).await?;
+        }
+        for id in &regranted {
+            self.sandboxes.forget(id);
+            let installed = self.installed(id).await?;
+            self.follow_reach(&installed.metadata).await?;
+        }
+        for id in &removed {
+            self.withdraw(id);
+        }
+        drop(locks);
+        Ok(())
+    }
+
+    /// What is installed, with its grants, in the order of the ids.
+    ///
+    /// # Errors
+    ///
+    /// When a component or its policy is damaged: an export without it would
+    /// be of another root.
+    pub async fn export(&self) -> Result<Vec<Exported>, Error> {
+        let look = |store: &Store| {
+            let mut exported = Vec::new();
+            for entry in store.list()? {
+                match entry {
+                    Entry::Sound(installed) => {
+                        let metadata = installed.metadata;
+                        exported.push(Exported {
+                            granted: store.granted(&metadata.component_id)?.policy,
+                            digest: install::content_digest(&metadata),
+                            id: metadata.component_id,
+                            source: metadata.source,
+                        });
+                    }
+                    Entry::Damaged { id, reason, .. } => {
+                        return Err(crate::store::StoreError::Damaged { id, reason });
+                    }
+                }
+            }
+            exported.sort_by(|a, b| a.id.cmp(&b.id));
+            Ok(exported)
+        };
+        Ok(self.disk.run(look).await??)
+    }
+
+    /// The text of a manifest at a web address, held to the digest in it.
+    ///
+    /// # Errors
+    ///
+    /// When it cannot be fetched, is too large, or is not what the digest says.
+    pub async fn manifest_at(&self, url: &Url) -> Result<String, Error> {
+        let reference = Reference::Https(url.clone());
+        let fetcher = &self.installer.fetcher;
+        let fetched = fetcher.document(&reference, LARGEST).await;
+        let bytes = fetched.map_err(install::Error::from)?;
+        let file = reference.shown().to_string();
+        let computed = crate::digest::Digest::of(&bytes);
+        if let Some(expected) = reference.content_digest()
+            && expected != computed
+        {
+            return Err(ManifestError::Digest {
+                file,
+                expected,
+                computed,
+            }
+            .into());
+        }
+        String::from_utf8(bytes.into()).map_err(|error| {
+            let source = std::io::Error::new(std::io::ErrorKind::InvalidData, error);
+            ManifestError::Read { file, source }.into()
+        })
+    }
+}
