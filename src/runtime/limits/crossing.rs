@@ -6,9 +6,11 @@
 //! a flag with a name of one letter counts for one byte, and takes 80. So the
 //! count that a call gets is its memory divided by the worst factor of its type.
 
+mod worst;
+
 use wasmtime::component::{Type, Val};
 
-use crate::schema::value::heap;
+use worst::{Piece, Worst, worst};
 
 /// Bytes for the values of a result.
 pub(in crate::runtime) const VALUES: u64 = 64 << 20;
@@ -24,17 +26,6 @@ const LEAST_COUNT: u64 = 64 << 10;
 const USUAL_COUNT: u64 = 16 << 20;
 /// wasmtime's count for a value.
 const VALUE: usize = size_of::<Val>();
-/// A list grows by doubling, so that it may have twice the room it needs, and
-/// starts with room for four.
-const LIST_VALUE: usize = 2 * VALUE;
-const LIST: usize = 4 * VALUE + 16;
-/// Bytes for each of a text's: one of Latin-1 can become two, and two of UTF-16
-/// become three in a buffer that grows by doubling.
-const TEXT_BYTE: f64 = 3.0;
-/// A flag's name: two places for it, since the list doubles.
-const FLAG: usize = 2 * size_of::<String>();
-const FLAGS: usize = 4 * size_of::<String>() + 16;
-
 /// What results of some types may take.
 #[derive(Clone, Copy, Debug)]
 pub(in crate::runtime) struct Crossing {
@@ -148,201 +139,13 @@ fn is_plain(ty: &Type) -> bool {
     )
 }
 
-/// Bytes that some values take, and wasmtime's count for them.
-#[derive(Clone, Copy)]
-struct Piece {
-    taken: usize,
-    counted: usize,
-    /// Whether there is one of it, however large the result is.
-    once: bool,
-}
-
-impl Piece {
-    const ONCE: Piece = Piece {
-        taken: 0,
-        counted: VALUE,
-        once: true,
-    };
-
-    fn and(self, taken: usize, counted: usize) -> Self {
-        Piece {
-            taken: self.taken.saturating_add(taken),
-            counted: self.counted.saturating_add(counted),
-            ..self
-        }
-    }
-
-    fn name(self, name: &str) -> Self {
-        self.and(heap(name.len()), name.len())
-    }
-
-    fn boxed(self) -> Self {
-        self.and(heap(VALUE), VALUE)
-    }
-
-    /// The place of each of so many fields of a value that is here.
-    fn fields(self, fields: usize, field: usize) -> Self {
-        Piece {
-            taken: room(fields, field).div_ceil(fields.max(1)),
-            counted: VALUE,
-            ..self
-        }
-    }
-
-    /// A value that is here.
-    fn value(self) -> Worst {
-        let factor = self.taken as f64 / self.counted as f64;
-        Worst {
-            factor: if self.once { 0.0 } else { factor },
-            ..Worst::default()
-        }
-    }
-}
-
-#[derive(Clone, Copy, Debug, Default, PartialEq)]
-struct Worst {
-    /// Bytes taken for each that wasmtime counts, where there may be many.
-    factor: f64,
-    /// Bytes that do not depend on lengths.
-    fixed: u64,
-    /// Whether there is something that has a length.
-    endless: bool,
-}
-
-impl Worst {
-    /// Both values at once.
-    fn beside(self, other: Self) -> Self {
-        Worst {
-            fixed: self.fixed.saturating_add(other.fixed),
-            ..self.or(other)
-        }
-    }
-
-    /// One value or the other.
-    fn or(self, other: Self) -> Self {
-        Worst {
-            factor: self.factor.max(other.factor),
-            fixed: self.fixed.max(other.fixed),
-            endless: self.endless || other.endless,
-        }
-    }
-
-    fn and(self, taken: usize) -> Self {
-        Worst {
-            fixed: self.fixed.saturating_add(taken as u64),
-            ..self
-        }
-    }
-}
-
-/// The worst value of a type, in a place that takes and counts as `place` says.
-fn worst(ty: &Type, place: Piece) -> Worst {
-    match ty {
-        Type::String => {
-            let text = place.and(heap(1), 0).value();
-            Worst {
-                factor: text.factor.max(TEXT_BYTE),
-                fixed: heap(1) as u64,
-                endless: true,
-            }
-        }
-        Type::List(list) => {
-            let items = [(list.ty(), LIST_VALUE)];
-            several(place.and(LIST, 0), LIST, &items)
-        }
-        Type::Map(map) => {
-            let room = VALUE + VALUE / 8;
-            let items = [(map.key(), room), (map.value(), room)];
-            several(place.and(heap(1), 0), heap(1), &items)
-        }
-        Type::FixedLengthList(list) => {
-            let length = list.len() as usize;
-            let one = worst(&list.ty(), place.fields(length, VALUE));
-            let fixed = one.fixed.saturating_mul(length as u64);
-            Worst { fixed, ..one }.and(room(length, VALUE))
-        }
-        Type::Tuple(tuple) => {
-            let length = tuple.types().len();
-            let place = place.fields(length, VALUE);
-            let all = tuple.types().map(|ty| worst(&ty, place));
-            all.fold(Worst::default(), Worst::beside)
-                .and(room(length, VALUE))
-        }
-        Type::Record(record) => {
-            const FIELD: usize = size_of::<(String, Val)>();
-            let length = record.fields().len();
-            let place = place.fields(length, FIELD);
-            let all = record
-                .fields()
-                .map(|field| worst(&field.ty, place.name(field.name)).and(heap(field.name.len())));
-            all.fold(Worst::default(), Worst::beside)
-                .and(room(length, FIELD))
-        }
-        Type::Variant(variant) => {
-            let cases = variant.cases().map(|case| {
-                let named = place.name(case.name);
-                payload(case.ty, named).and(heap(case.name.len()))
-            });
-            cases.fold(Worst::default(), Worst::or)
-        }
-        Type::Option(option) => payload(None, place).or(payload(Some(option.ty()), place)),
-        Type::Result(result) => payload(result.ok(), place).or(payload(result.err(), place)),
-        Type::Enum(ty) => {
-            let names = ty.names();
-            let names = names.map(|name| place.name(name).value().and(heap(name.len())));
-            names.fold(Worst::default(), Worst::or)
-        }
-        Type::Flags(flags) => {
-            // Short names first: each of them makes it worse, until longer ones do not.
-            let mut names: Vec<usize> = flags.names().map(str::len).collect();
-            names.sort_unstable();
-            let mut piece = place.and(FLAGS, 0);
-            let mut worst = piece.value().and(FLAGS);
-            for length in names {
-                let taken = FLAG + heap(length);
-                piece = piece.and(taken, length);
-                worst = worst.beside(piece.value().and(taken));
-            }
-            worst
-        }
-        _ => place.value(),
-    }
-}
-
-fn payload(ty: Option<Type>, place: Piece) -> Worst {
-    match ty {
-        Some(ty) => worst(&ty, place.boxed()).and(heap(VALUE)),
-        None => place.value(),
-    }
-}
-
-/// A value at `place` that holds any number of `items`, each with its own room.
-fn several(place: Piece, fixed: usize, items: &[(Type, usize)]) -> Worst {
-    let all = items.iter().map(|(ty, room)| {
-        let item = Piece {
-            taken: *room,
-            counted: VALUE,
-            once: false,
-        };
-        worst(ty, item)
-    });
-    Worst {
-        fixed: fixed as u64,
-        endless: true,
-        ..all.fold(place.value(), Worst::or)
-    }
-}
-
-/// Bytes of the list that so many fields are in: it grows by doubling.
-fn room(fields: usize, field: usize) -> usize {
-    heap(fields.next_power_of_two().max(4).saturating_mul(field))
-}
-
 #[cfg(test)]
 mod tests {
     use wasmtime::component::types::ComponentItem;
 
+    use super::worst::room;
     use super::*;
+    use crate::schema::value::heap;
 
     const MIB: u64 = 1 << 20;
 

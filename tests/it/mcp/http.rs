@@ -1,7 +1,5 @@
 //! Streamable HTTP, and what guards both HTTP transports.
 
-use std::time::{Duration, Instant};
-
 use reqwest::{Client as Http, StatusCode};
 use rmcp::ClientServiceExt;
 use rmcp::model::{ProtocolVersion, ServerNotification, SubscriptionFilter};
@@ -130,7 +128,8 @@ async fn other_hosts_and_origins_are_forbidden_everywhere() {
 #[tokio::test]
 async fn a_terminated_server_ends_streams_and_exits() {
     let place = Place::new();
-    let mut server = place.http(&[]).await;
+    // Nothing but the end of the server ends the call while the test waits.
+    let mut server = place.http(&["--call-timeout", "3600"]).await;
     let client = server.client(ProtocolVersion::V_2025_11_25).await;
     let stream = Http::new().get(server.at("/sse")).send().await.unwrap();
     assert_eq!(stream.status(), StatusCode::OK);
@@ -142,12 +141,9 @@ async fn a_terminated_server_ends_streams_and_exits() {
         #[cfg(target_os = "linux")]
         processor::until_running(before, || server.cpu_time()).await;
         server.terminate();
-        let started = Instant::now();
         assert_eq!(server.ended().await, Some(0));
-        started.elapsed()
     };
-    let (_, took) = tokio::join!(tokio::time::timeout(PATIENCE, spinning), stop);
-    assert!(took < Duration::from_secs(15), "{took:?}");
+    let _ = tokio::join!(tokio::time::timeout(PATIENCE, spinning), stop);
     drop(stream);
 }
 
