@@ -1,7 +1,6 @@
 use std::fmt;
 use std::io;
 
-use crate::digest::Digest;
 use crate::error::{Class, Diagnose};
 use crate::policy::{Place, PolicyError};
 use crate::text::line;
@@ -16,12 +15,6 @@ pub enum ManifestError {
     Read { file: String, source: io::Error },
     #[error("The manifest `{file}` has more than {} bytes", super::LARGEST)]
     TooLarge { file: String },
-    #[error("The manifest `{file}` is {computed}, not {expected}")]
-    Digest {
-        file: String,
-        expected: Digest,
-        computed: Digest,
-    },
     #[error("{file}:{}:{}: {problem}{excerpt}", at.line, at.column)]
     Wrong {
         file: String,
@@ -111,7 +104,6 @@ impl Diagnose for ManifestError {
             ManifestError::Read { source, .. } if source.kind() == io::ErrorKind::NotFound => {
                 "manifest-not-found"
             }
-            ManifestError::Digest { .. } => "digest-mismatch",
             _ => "invalid-manifest",
         }
     }
@@ -121,7 +113,6 @@ impl Diagnose for ManifestError {
             ManifestError::Read { source, .. } if source.kind() == io::ErrorKind::NotFound => {
                 Class::NotFound
             }
-            ManifestError::Digest { .. } => Class::Verification,
             _ => Class::Usage,
         }
     }
@@ -131,11 +122,6 @@ impl Diagnose for ManifestError {
             ManifestError::Read { .. } => "`wassette apply -f FILE` takes a file, an https \
                                            address, or `-` for standard input"
                 .into(),
-            ManifestError::Digest { .. } => {
-                "nothing was changed; if the manifest was meant to change, give the new digest \
-                 after `#sha256=`"
-                    .into()
-            }
             _ => "docs/fleets.md describes every key; `wassette manifest schema` prints the JSON \
                   Schema"
                 .into(),

@@ -106,19 +106,8 @@ impl Service {
         let fetcher = &self.installer.fetcher;
         let fetched = fetcher.document(&reference, LARGEST).await;
         let bytes = fetched.map_err(install::Error::from)?;
-        let file = reference.shown().to_string();
-        let computed = crate::digest::Digest::of(&bytes);
-        if let Some(expected) = reference.content_digest()
-            && expected != computed
-        {
-            return Err(ManifestError::Digest {
-                file,
-                expected,
-                computed,
-            }
-            .into());
-        }
         String::from_utf8(bytes.into()).map_err(|error| {
+            let file = reference.shown().to_string();
             let source = std::io::Error::new(std::io::ErrorKind::InvalidData, error);
             ManifestError::Read { file, source }.into()
         })
