@@ -9,7 +9,7 @@ use crate::error::{Class, Diagnose, Report};
 use crate::reference::ComponentId;
 use crate::service::{
     Compile, Described, LoadOutcome, LoadRequest, LoadStatus, Origin, PolicyChoice, Service,
-    Uncallable,
+    SignerRequest, Uncallable,
 };
 use crate::text::Foreign;
 use crate::verify::Verification;
@@ -19,6 +19,7 @@ use super::consent::Prompt;
 use super::credentials::CredentialArgs;
 use super::output::{self, Format, Present};
 use super::progress::Bar;
+use super::signers::{self, SignerArgs};
 use super::table::{listed, pairs};
 use super::{Failure, Global, Opening, Root, block_on, parse_source, policy, usage};
 
@@ -34,7 +35,8 @@ Examples:
   wassette load oci://ghcr.io/microsoft/time-server-js:latest --name time
   wassette load https://example.com/tool.wasm --digest sha256:9f2c...
   wassette load https://registry.lan/tool.wasm --ca ./company-ca.pem
-  wassette load oci://ghcr.io/acme/weather:1.2 --policy weather.yaml")]
+  wassette load oci://ghcr.io/acme/weather:1.2 --policy weather.yaml
+  wassette load oci://ghcr.io/acme/weather:1.2 --key acme.pub")]
 pub struct Load {
     /// oci://, https:// (a `#sha256=...` pins it), file://, oci-layout://, a path or a catalog name
     #[arg(value_name = "SOURCE", required_unless_present = "uri")]
@@ -68,6 +70,12 @@ pub struct Load {
     #[arg(long, value_name = "FILE", conflicts_with = "grant_requested")]
     policy: Option<PathBuf>,
 
+    /// Take a version that another signed than the one before, or nobody
+    #[arg(long)]
+    accept_signer: bool,
+
+    #[command(flatten)]
+    signers: SignerArgs,
     #[command(flatten)]
     credentials: CredentialArgs,
     #[command(flatten)]
@@ -183,6 +191,10 @@ impl Load {
                 (Some(file), _) => PolicyChoice::Given(Box::new(policy::read(file)?)),
                 (None, true) => PolicyChoice::GrantRequested,
                 (None, false) => PolicyChoice::Bundled,
+            },
+            signers: SignerRequest {
+                expected: self.signers.expectation()?,
+                change: signers::change(self.accept_signer),
             },
             origin: Origin::Cli,
             manifest: None,

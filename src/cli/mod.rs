@@ -30,6 +30,7 @@ mod rollback;
 mod screen;
 mod secret;
 mod serve;
+mod signers;
 mod table;
 mod terminal;
 mod tools;
@@ -37,6 +38,7 @@ mod unload;
 mod update;
 mod usage;
 mod validate;
+mod verify;
 
 use std::ffi::OsString;
 use std::future::Future;
@@ -140,6 +142,7 @@ enum Command {
     Lock(fleet::lock::Lock),
     Manifest(fleet::manifest::Manifest),
     Inspect(inspect::Inspect),
+    Verify(verify::Verify),
     Tools(tools::Tools),
     Call(call::Call),
     Cache(cache::Cache),
@@ -218,6 +221,7 @@ impl Cli {
             Command::Lock(command) => command.run(global),
             Command::Manifest(command) => command.run(),
             Command::Inspect(command) => command.run(global),
+            Command::Verify(command) => command.run(global),
             Command::Tools(command) => command.run(global),
             Command::Call(command) => command.run(global),
             Command::Cache(command) => command.run(global),

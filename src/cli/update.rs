@@ -9,7 +9,7 @@ use super::authorities::AuthorityArgs;
 use super::changes;
 use super::output::{self, Present};
 use super::progress::Bar;
-use super::{Failure, Global, Opening, block_on};
+use super::{Failure, Global, Opening, block_on, signers};
 
 /// Replace components by what their sources have now
 ///
@@ -41,6 +41,10 @@ pub struct Update {
     #[arg(long, value_name = "DIGEST", num_args = 0..=1, require_equals = true)]
     accept: Option<Option<Digest>>,
 
+    /// Take a version that another signed than the one before, or nobody
+    #[arg(long)]
+    accept_signer: bool,
+
     #[command(flatten)]
     authorities: AuthorityArgs,
 }
@@ -53,6 +57,7 @@ impl Update {
             (_, Some(None)) => Review::Accepted,
             (_, None) => Review::CodeOnly,
         };
+        let how = (review, signers::change(self.accept_signer));
         let service = global.open(Opening {
             ca: self.authorities.ca.clone(),
             ..Opening::default()
@@ -62,10 +67,10 @@ impl Update {
         let updates = block_on(async {
             match &self.id {
                 Some(id) => Ok(Updates {
-                    components: vec![service.update(id, review, &bar).await?],
+                    components: vec![service.update(id, how, &bar).await?],
                     failures: Vec::new(),
                 }),
-                None => Ok(service.update_all(review, &bar).await?),
+                None => Ok(service.update_all(how, &bar).await?),
             }
         })?;
         drop(bar);

@@ -3,6 +3,7 @@
 
 mod agents;
 mod quantity;
+mod trust;
 
 use std::collections::BTreeMap;
 use std::io;
@@ -18,6 +19,7 @@ use crate::registry::{Host, RegistryName};
 use crate::schema::NameLength;
 
 pub use agents::{AgentsConfig, InvalidSourcePattern, SourcePattern};
+pub use trust::{Identity, InvalidRule, Required, Scope, Text, TrustConfig, TrustRule};
 
 /// What the operator set. Every key may be left out; an unknown one is an error.
 #[derive(Debug, Default, Deserialize)]
@@ -30,6 +32,7 @@ pub struct Config {
     pub server: ServerConfig,
     pub agents: AgentsConfig,
     pub tools: ToolsConfig,
+    pub trust: TrustConfig,
 }
 
 /// How the tools of components are offered.

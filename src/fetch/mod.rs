@@ -265,6 +265,29 @@ impl Fetcher {
         }
     }
 
+    /// A small file of a web server; none where it has none.
+    ///
+    /// # Errors
+    ///
+    /// When the server does not answer, or the file is larger than `limit` bytes.
+    pub(crate) async fn small_file(
+        &self,
+        url: &url::Url,
+        limit: usize,
+    ) -> Result<Option<String>, net::Error> {
+        let transfer = Transfer::default();
+        let request = net::Request::new(http::Method::GET, url.clone());
+        let response = self.client.http().send(request, &transfer.meter).await?;
+        match response.status() {
+            http::StatusCode::OK => {
+                let bytes = response.bytes(limit, "the file", &transfer.meter).await?;
+                Ok(Some(String::from_utf8_lossy(&bytes).into_owned()))
+            }
+            http::StatusCode::NOT_FOUND | http::StatusCode::GONE => Ok(None),
+            _ => Err(response.refused("the file").await),
+        }
+    }
+
     fn web_file<'a>(&'a self, url: &'a url::Url, transfer: &'a Transfer) -> WebFile<'a> {
         WebFile {
             http: self.client.http(),

@@ -62,7 +62,10 @@ impl Changes {
             imports_removed: unmet(imports.0, imports.1),
             permissions_added: described(asks.beyond(&asked)),
             permissions_removed: described(asked.beyond(&asks)),
-            trust: change(&before.trust, &now.trust),
+            trust: (!before.trust.is_like(&now.trust)).then(|| Change {
+                before: before.trust.clone(),
+                now: now.trust.clone(),
+            }),
         }
     }
 

@@ -7,7 +7,7 @@ use crate::reference::{ComponentId, InvalidComponentId};
 use crate::runtime::CompileError;
 use crate::schema::SchemaError;
 use crate::store::StoreError;
-use crate::verify::VerifyError;
+use crate::verify::{TrustError, VerifyError};
 
 /// Why a component could not be brought into its place: the error of the stage
 /// that failed.
@@ -19,6 +19,8 @@ pub enum Error {
     Fetch(#[from] FetchError),
     #[error(transparent)]
     Verify(#[from] VerifyError),
+    #[error(transparent)]
+    Trust(#[from] Box<TrustError>),
     #[error(transparent)]
     Schema(#[from] SchemaError),
     #[error(transparent)]
@@ -40,6 +42,12 @@ pub enum Error {
     Worker(#[from] tokio::task::JoinError),
 }
 
+impl From<TrustError> for Error {
+    fn from(error: TrustError) -> Self {
+        Error::Trust(Box::new(error))
+    }
+}
+
 impl Layered for Error {
     fn diagnosis(&self) -> Diagnosis<'_> {
         use Diagnosis::{Below, Own};
@@ -47,6 +55,7 @@ impl Layered for Error {
             Error::Id(error) => Below(error),
             Error::Fetch(error) => Below(error),
             Error::Verify(error) => Below(error),
+            Error::Trust(error) => Below(error.as_ref()),
             Error::Schema(error) => Below(error),
             Error::Policy(error) => Below(error),
             Error::Store(error) => Below(error),

@@ -11,7 +11,7 @@ use crate::schema::{self, Description};
 use crate::store::StoreError;
 use crate::verify::{self, Requirements, Verified};
 
-use super::Error;
+use super::{Error, Found};
 
 /// A component that was verified, with what its bytes and its artifact say.
 pub struct Examined {
@@ -29,8 +29,12 @@ impl Examined {
     ///
     /// When it is not what was asked for, not a component, or carries a policy
     /// that is not one.
-    pub fn new(fetched: Fetched, requirements: &Requirements, name: &str) -> Result<Self, Error> {
-        let verified = verify::verify(fetched, requirements)?;
+    pub(crate) fn new(
+        (fetched, found): (Fetched, &Found),
+        requirements: &Requirements,
+        name: &str,
+    ) -> Result<Self, Error> {
+        let verified = verify::verify(fetched, requirements, found.signature.clone())?;
         let fetched = verified.fetched();
         Ok(Examined {
             description: describe(&fetched.component.path, name)?,

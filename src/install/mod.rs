@@ -21,8 +21,10 @@ mod lock;
 mod outcome;
 mod outdated;
 mod plan;
+mod report;
 mod request;
 mod settle;
+mod signature;
 mod stage;
 
 use std::sync::Arc;
@@ -32,6 +34,7 @@ use crate::fetch::Fetcher;
 use crate::net::Network;
 use crate::policy::Limits;
 use crate::runtime::Runtime;
+use crate::verify::TrustRules;
 
 pub use apply::{
     Applied, Check, Failures, ManyProgress, Order, Proposal, Surplus, Unreachable, Wanted,
@@ -48,12 +51,13 @@ pub use lock::{ComponentLock, ComponentLocks};
 pub use outcome::{LoadOutcome, LoadReceipt, LoadStatus, Loaded};
 pub use outdated::{Asked, Freshness, Outdated, SourceAnswer};
 pub use plan::{Action, GrantChanges, NotPlanned, Plan, Planned};
-pub use request::{Compile, LoadRequest, PolicyChoice};
+pub use report::{FoundSignature, SignatureReport, VerifyRequest};
+pub use request::{Compile, LoadRequest, PolicyChoice, SignerChange, SignerRequest};
 pub use settle::{Request, Settled, Settlement, is_the_one};
+pub(crate) use signature::{Enforcement, Found, TrustQuestion};
 pub use stage::{Staged, Unchanged};
 
 /// What the operator set for everything that is installed.
-#[derive(Debug)]
 pub struct Rules {
     pub network: Network,
     /// Whether components from web servers need a digest.
@@ -61,6 +65,8 @@ pub struct Rules {
     pub bundled: BundledPolicy,
     /// What holds where policies set no limit.
     pub limits: Limits,
+    /// Which components must be signed, and by whom.
+    pub trust: TrustRules,
 }
 
 /// Brings components into one root.

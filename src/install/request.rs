@@ -5,7 +5,7 @@ use crate::fetch::{Fetched, Identity};
 use crate::policy::Policy;
 use crate::reference::{ComponentId, Reference};
 use crate::store::{Digests, Installed, Origin};
-use crate::verify::{Requirements, Verification};
+use crate::verify::{Expectation, Requirements, Verification};
 
 /// What to load, and under which conditions.
 #[derive(Debug, Clone)]
@@ -21,10 +21,28 @@ pub struct LoadRequest {
     pub verification: Verification,
     pub compile: Compile,
     pub policy: PolicyChoice,
+    pub signers: SignerRequest,
     /// By what means what the load grants is granted.
     pub origin: Origin,
     /// The manifest that wants it to be installed.
     pub manifest: Option<String>,
+}
+
+/// What is asked of a component's signature, beside what rules ask.
+#[derive(Debug, Clone, Default)]
+pub struct SignerRequest {
+    pub expected: Option<Expectation>,
+    pub change: SignerChange,
+}
+
+/// Whether what was signed by one may be replaced by what is signed by
+/// another, or not at all.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum SignerChange {
+    #[default]
+    Refuse,
+    /// `--accept-signer`.
+    Accept,
 }
 
 /// When native code is made.

@@ -1,13 +1,17 @@
 //! Staging: from a reference to a candidate on disk, verified.
 
-use crate::config::Digests;
+use crate::config::{Digests, Required};
 use crate::fetch::{Fetched, Progress, Receipt, Resolved, Step};
 use crate::net::Network;
 use crate::reference::{ComponentId, Reference};
 use crate::store::{Installation, Installed, Prepared, Staging, Store};
+use crate::verify::Signature;
 
 use super::outcome::unchanged;
-use super::{Candidate, ComponentLock, Error, Examined, Installer, LoadRequest};
+use super::{
+    Candidate, ComponentLock, Enforcement, Error, Examined, Found, Installer, LoadRequest,
+    TrustQuestion,
+};
 
 /// What a source had, before anything changed for it.
 #[allow(clippy::large_enum_variant, reason = "there is one for each load")]
@@ -40,7 +44,9 @@ impl Installer {
         let before = self.before(lock.id(), &request.reference).await?;
         match before {
             Some(installed)
-                if self.rules.network == Network::Off && request.satisfied_offline(&installed) =>
+                if self.rules.network == Network::Off
+                    && request.satisfied_offline(&installed)
+                    && self.still_trusts(&installed, request).await? =>
             {
                 Ok(Staged::Unchanged(Unchanged {
                     transfer: unchanged(&installed.metadata.receipt, None),
@@ -119,7 +125,10 @@ impl Installer {
         progress: &dyn Progress,
     ) -> Result<Staged, Error> {
         let before = match before {
-            Some(installed) if request.satisfied_by(&installed, resolved.identity()) => {
+            Some(installed)
+                if request.satisfied_by(&installed, resolved.identity())
+                    && self.still_trusts(&installed, request).await? =>
+            {
                 return Ok(Staged::Unchanged(Unchanged {
                     transfer: unchanged(&installed.metadata.receipt, Some(&resolved)),
                     installed,
@@ -129,24 +138,55 @@ impl Installer {
         };
         let staging = self.disk.run(|store| store.stage()).await??;
         progress.step(Step::Fetching);
-        let fetched = self
-            .fetcher
-            .fetch(resolved.pinned_to(request.digest), staging.path(), progress)
-            .await?;
+        let question = TrustQuestion {
+            reference: &request.reference,
+            digest: request.digest,
+            expected: request.signers.expected.as_ref(),
+            before: before.as_ref().map(|installed| &installed.metadata.trust),
+            change: request.signers.change,
+            enforcement: Enforcement::Enforce,
+        };
+        let resolved = resolved.pinned_to(request.digest);
+        let fetching = self.fetch_trusted(resolved, staging.path(), question, progress);
+        let (fetched, found) = Box::pin(fetching).await?;
         progress.step(Step::Verifying);
         match before {
             Some(installed) if request.same(&installed, &fetched) => self
-                .refresh(installed, fetched)
+                .refresh(installed, fetched, found)
                 .await
                 .map(Staged::Unchanged),
             before => {
-                let prepared = self.prepare(lock.id().clone(), staging, fetched, request);
+                let prepared = self.prepare(lock.id().clone(), staging, (fetched, found), request);
                 Ok(Staged::Changed(Candidate {
                     prepared: prepared.await?,
                     before,
                 }))
             }
         }
+    }
+
+    /// Whether what is installed is what the rules and the request would
+    /// take now. Otherwise its signature is looked for anew.
+    async fn still_trusts(
+        &self,
+        installed: &Installed,
+        request: &LoadRequest,
+    ) -> Result<bool, Error> {
+        let rules = &self.rules.trust;
+        let digests = &installed.metadata.digests;
+        rules.admit(digests.manifest.into_iter().chain([digests.component]))?;
+        let rule = self.rule(&request.reference).await?;
+        let by_digest = request.digest.is_some() || request.reference.is_pinned();
+        if rule
+            .as_ref()
+            .is_some_and(|rule| rule.require == Some(Required::Digest))
+            && !by_digest
+        {
+            return Ok(false);
+        }
+        let expected = request.signers.expected.as_ref();
+        let trust = &installed.metadata.trust;
+        Ok(rules.still_trust(trust, rule.as_ref(), expected)?)
     }
 
     /// Web servers, unlike registries, name nothing by its content.
@@ -166,11 +206,15 @@ impl Installer {
         &self,
         mut installed: Installed,
         fetched: Fetched,
+        found: Found,
     ) -> Result<Unchanged, Error> {
+        if found.signature != Signature::NotSought {
+            installed.metadata.trust.signature = found.signature;
+        }
         installed.metadata.identity = fetched.identity;
         installed.metadata.source = fetched.reference;
         let work = move |store: &Store| {
-            store.refresh(&installed)?;
+            store.refresh(&installed, found.evidence.as_ref())?;
             Ok::<_, Error>(installed)
         };
         Ok(Unchanged {
@@ -184,13 +228,13 @@ impl Installer {
         &self,
         id: ComponentId,
         staging: Staging,
-        fetched: Fetched,
+        (fetched, found): (Fetched, Found),
         request: &LoadRequest,
     ) -> Result<Prepared, Error> {
         let requirements = request.requirements();
         let manifest = request.manifest.clone();
         let work = move |store: &Store| {
-            let examined = Examined::new(fetched, &requirements, id.as_str())?;
+            let examined = Examined::new((fetched, &found), &requirements, id.as_str())?;
             let tools = examined.description.tools()?;
             let installation = Installation {
                 id,
@@ -199,6 +243,7 @@ impl Installer {
                 description: examined.description,
                 requested_permissions: examined.requested_permissions,
                 manifest,
+                evidence: found.evidence,
             };
             Ok(store.prepare(staging, installation)?)
         };

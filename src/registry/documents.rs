@@ -15,6 +15,19 @@ pub(super) const DIGEST_HEADER: &str = "docker-content-digest";
 pub(crate) const MANIFEST: &str = "the OCI manifest";
 
 impl Remote<'_> {
+    /// The document of a tag that may not be there.
+    pub async fn tagged(&self, tag: &str) -> Result<Option<Bytes>, Error> {
+        let ask = || async {
+            let answer = self.read(Method::GET, Item::Manifest(tag), None).await?;
+            match answer.response.status() {
+                StatusCode::OK => Ok(Some(self.read_document(answer.response).await?)),
+                StatusCode::NOT_FOUND => Ok(None),
+                _ => Err(answer.refused(MANIFEST).await),
+            }
+        };
+        self.whole(ask).await
+    }
+
     /// What the host says a tag stands for: the digest, and the document where
     /// the digest could not be had without it.
     pub async fn look_up(&self, tag: &str) -> Result<(Digest, Option<Bytes>), Error> {

@@ -68,6 +68,11 @@ impl Endpoint {
         })
     }
 
+    /// The same, whose faults are waited out as `retry` says.
+    pub fn retried(self, retry: RetryMode) -> Self {
+        Endpoint { retry, ..self }
+    }
+
     fn of(reference: &OciReference, host: Host, http: &net::Client) -> Result<Self, Error> {
         let registry = reference.registry();
         let role = match host.is(registry) {

@@ -137,6 +137,46 @@ impl Client {
 }
 
 impl<'a> Repository<'a> {
+    /// The repository at each host that may be asked about tags and referrers,
+    /// one after the other. One who `insists` on an answer also asks the
+    /// registry itself, last, and waits its faults out.
+    ///
+    /// # Errors
+    ///
+    /// When the configuration of the hosts cannot be read.
+    pub(crate) fn each_host(
+        client: &'a Client,
+        reference: &OciReference,
+        insists: bool,
+        transfer: &'a Transfer,
+    ) -> Result<Vec<Repository<'a>>, Error> {
+        let mut endpoints = match Endpoint::all(reference, Capability::Resolve, client) {
+            Err(Error::NoHost { .. }) => Vec::new(),
+            endpoints => endpoints?,
+        };
+        if let Some(upstream) = endpoints.iter().position(Endpoint::is_upstream) {
+            // Its answer is final.
+            endpoints.truncate(upstream + 1);
+        } else if insists {
+            endpoints.push(Endpoint::upstream(reference, client)?);
+        }
+        let retry = match insists {
+            true => RetryMode::Repeat,
+            false => RetryMode::Once,
+        };
+        let alone = |endpoint: Endpoint| Repository {
+            client,
+            transfer,
+            endpoints: vec![endpoint.retried(retry)],
+        };
+        Ok(endpoints.into_iter().map(alone).collect())
+    }
+
+    /// Whether the registry itself is among its hosts.
+    pub(crate) fn is_upstream(&self) -> bool {
+        self.endpoints.iter().any(Endpoint::is_upstream)
+    }
+
     fn remote<'s>(&'s self, endpoint: &'s Endpoint) -> Remote<'s>
     where
         'a: 's,

@@ -8,7 +8,7 @@ use serde::Serialize;
 use serde_json::Value;
 
 use crate::fetch::{Fetched, Progress, Receipt};
-use crate::install::{self, Examined, describe};
+use crate::install::{self, Enforcement, Examined, Found, SignerChange, TrustQuestion, describe};
 use crate::reference::{ComponentId, Reference, Shown};
 use crate::schema::{ToolRecord, Uncallable};
 use crate::store::{Digests, Installed, Store, StoreError, ToolName};
@@ -77,10 +77,19 @@ impl Service {
                 let place = std::env::temp_dir();
                 let staging =
                     tempfile::tempdir().map_err(StoreError::io("create a directory in", place))?;
-                let fetched = fetcher
-                    .fetch(resolved, staging.path(), progress)
-                    .await
-                    .map_err(install::Error::from)?;
+                let question = TrustQuestion {
+                    reference: &reference,
+                    digest: None,
+                    expected: None,
+                    before: None,
+                    change: SignerChange::Refuse,
+                    // Nothing comes of it.
+                    enforcement: Enforcement::Report,
+                };
+                let fetching =
+                    self.installer
+                        .fetch_trusted(resolved, staging.path(), question, progress);
+                let fetched = Box::pin(fetching).await?;
                 tokio::task::spawn_blocking(move || inspect_fetched(fetched, staging.path()))
                     .await?
             }
@@ -117,7 +126,10 @@ fn inspect_installed(installed: Installed, names: &[ToolName]) -> Result<Inspect
 }
 
 /// `_staging` holds the fetched file for as long as it is read.
-fn inspect_fetched(fetched: Fetched, _staging: &Path) -> Result<Inspection, Error> {
+fn inspect_fetched(
+    (fetched, found): (Fetched, Found),
+    _staging: &Path,
+) -> Result<Inspection, Error> {
     let requirements = Requirements {
         digest: None,
         verification: Verification::Required,
@@ -127,7 +139,7 @@ fn inspect_fetched(fetched: Fetched, _staging: &Path) -> Result<Inspection, Erro
         verified,
         description,
         requested_permissions,
-    } = Examined::new(fetched, &requirements, component_id.as_str())?;
+    } = Examined::new((fetched, &found), &requirements, component_id.as_str())?;
     let (fetched, trust) = verified.into_parts();
     let artifact = fetched.artifact;
     Ok(Inspection {

@@ -30,6 +30,7 @@ mod reach;
 mod secrets;
 mod update;
 mod validate;
+mod verify;
 mod watch;
 
 use std::collections::HashMap;
@@ -45,8 +46,9 @@ use crate::reference::ComponentId;
 use crate::registry::{self, CredentialOptions, LoginFile};
 use crate::runtime::{CodeSource, Program, Runtime, RuntimeOptions};
 use crate::schema::Reach;
-use crate::store::{Damage, Entry, Installed, Layout, Store, StoreError};
+use crate::store::{Damage, Entry, Installed, Layout, Metadata, Store, StoreError};
 use crate::toolbox::Toolbox;
+use crate::verify::{TrustError, TrustRules};
 
 use grants::Sandboxes;
 use last_call::LastCalls;
@@ -73,7 +75,8 @@ pub use watch::Watch;
 pub use crate::config::{AgentsConfig, ServerConfig};
 pub use crate::install::{
     Answer, Change, Changes, Compile, Consent, Described, Freshness, LoadOutcome, LoadReceipt,
-    LoadRequest, LoadStatus, NobodyToAsk, Outdated, PolicyChoice, Question, ToolChange,
+    LoadRequest, LoadStatus, NobodyToAsk, Outdated, PolicyChoice, Question, SignatureReport,
+    SignerChange, SignerRequest, ToolChange, VerifyRequest,
 };
 pub use crate::schema::Uncallable;
 pub use crate::store::{FreedNames, Origin};
@@ -189,6 +192,7 @@ impl Service {
             digests: config.network.require_digest,
             bundled: config.policy.bundled,
             limits: runtime.limits(),
+            trust: TrustRules::new(config.trust.0, directory),
         };
         let (disk, runtime) = (Disk::new(store), Runtime::new(runtime));
         Ok(Arc::new(Service {
@@ -223,7 +227,13 @@ impl Service {
         let mut sound = Vec::new();
         for entry in store.list()? {
             match entry {
-                Entry::Sound(installed) => sound.push(installed.metadata),
+                Entry::Sound(installed) => match self.denial(&installed.metadata) {
+                    None => sound.push(installed.metadata),
+                    Some(reason) => {
+                        let id = &installed.metadata.component_id;
+                        tracing::warn!("component `{id}` is not served: {reason}");
+                    }
+                },
                 Entry::Damaged { id, damage, reason } => self.set_aside(&id, damage, &reason),
             }
         }
@@ -237,6 +247,13 @@ impl Service {
                 .insert(&metadata.component_id, metadata.tools, &own);
         }
         Ok(())
+    }
+
+    /// Why what is installed may not be served, if a rule denies it.
+    fn denial(&self, metadata: &Metadata) -> Option<TrustError> {
+        let digests = &metadata.digests;
+        let digests = digests.manifest.into_iter().chain([digests.component]);
+        self.installer.rules.trust.admit(digests).err()
     }
 
     /// Says why a component is not served, and keeps it from being so again.

@@ -10,7 +10,7 @@ use crate::error::{Class, Diagnose, Report};
 use crate::fetch::{Progress, Resolved};
 use crate::install::{
     self, Asked, Changes, Compile, Described, LoadRequest, NobodyToAsk, Outdated, PolicyChoice,
-    Settlement, SourceAnswer, Staged,
+    Settlement, SignerChange, SignerRequest, SourceAnswer, Staged,
 };
 use crate::reference::ComponentId;
 use crate::store::{Digests, Metadata, Origin, Store};
@@ -111,10 +111,10 @@ impl Service {
     pub async fn update(
         self: &Arc<Self>,
         id: &ComponentId,
-        review: Review,
+        (review, signer): (Review, SignerChange),
         progress: &dyn Progress,
     ) -> Result<Updated, Error> {
-        self.update_to(None, id, review, progress).await
+        self.update_to(None, id, (review, signer), progress).await
     }
 
     /// As [`Service::update`]; `resolved` is what the source has, where it has
@@ -123,12 +123,12 @@ impl Service {
         self: &Arc<Self>,
         resolved: Option<Resolved>,
         id: &ComponentId,
-        review: Review,
+        (review, signer): (Review, SignerChange),
         progress: &dyn Progress,
     ) -> Result<Updated, Error> {
         let lock = self.installer.lock(id).await?;
         let installed = self.installed(id).await?.metadata;
-        let request = again(&installed);
+        let request = again(&installed, signer);
         let installer = &self.installer;
         let staged = Box::pin(installer.stage_update(&lock, &request, resolved, progress)).await?;
         let candidate = match staged {
@@ -191,7 +191,7 @@ impl Service {
     /// report.
     pub async fn update_all(
         self: &Arc<Self>,
-        review: Review,
+        (review, signer): (Review, SignerChange),
         progress: &dyn Progress,
     ) -> Result<Updates, Error> {
         let mut updates = Updates::default();
@@ -205,7 +205,8 @@ impl Service {
                     continue;
                 }
                 SourceAnswer::Found(resolved) => {
-                    self.update_to(Some(*resolved), &id, review, progress).await
+                    let how = (review, signer);
+                    self.update_to(Some(*resolved), &id, how, progress).await
                 }
                 SourceAnswer::Failed(error) => Err(install::Error::from(error).into()),
             };
@@ -245,7 +246,7 @@ impl Service {
 
 /// The load that brought what is installed, once more. Its verification is not
 /// skipped again.
-fn again(installed: &Metadata) -> LoadRequest {
+fn again(installed: &Metadata, change: SignerChange) -> LoadRequest {
     LoadRequest {
         reference: installed.source.clone(),
         name: Some(installed.component_id.clone()),
@@ -255,6 +256,10 @@ fn again(installed: &Metadata) -> LoadRequest {
         // Tools of what is up to date need no code yet.
         compile: Compile::Background,
         policy: PolicyChoice::Bundled,
+        signers: SignerRequest {
+            expected: None,
+            change,
+        },
         origin: Origin::Cli,
         manifest: installed.manifest.clone(),
     }

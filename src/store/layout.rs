@@ -11,6 +11,7 @@
 //!     <id>.wasm                    the component
 //!     <id>.metadata.json           tools, schemas, stamp, source, digests, receipt
 //!     <id>.metadata.copy.json      the same, for when that is damaged
+//!     <id>.evidence.json           what proves its signature, where it has one
 //!     <id>.cwasm                   compiled for this engine
 //!     <id>.used                    its time is that of the last call
 //!     <id>.blob-<digits>           what the registry had besides the component:
@@ -133,6 +134,8 @@ pub struct ComponentFiles {
     pub metadata: PathBuf,
     /// A second copy of the metadata.
     pub metadata_copy: PathBuf,
+    /// What proves the signature; there where one was verified.
+    pub evidence: PathBuf,
     pub cwasm: PathBuf,
     /// Empty; its time is that of the last call.
     pub used: PathBuf,
@@ -147,6 +150,7 @@ impl ComponentFiles {
             wasm: file("wasm"),
             metadata: file("metadata.json"),
             metadata_copy: file("metadata.copy.json"),
+            evidence: file("evidence.json"),
             cwasm: file("cwasm"),
             used: file("used"),
             policy: file("policy.yaml"),
@@ -162,11 +166,12 @@ impl ComponentFiles {
 
     /// Every file that belongs into the directory, besides those
     /// [kept](Self::kept).
-    pub fn all(&self) -> [PathBuf; 7] {
+    pub fn all(&self) -> [PathBuf; 8] {
         [
             &self.wasm,
             &self.metadata,
             &self.metadata_copy,
+            &self.evidence,
             &self.cwasm,
             &self.used,
             &self.policy,

@@ -11,6 +11,7 @@ mod check;
 mod compiled;
 mod disk;
 mod error;
+mod evidence;
 mod hold;
 mod journal;
 mod kept;
@@ -37,7 +38,7 @@ use serde_json::Value;
 use crate::file::create_private;
 use crate::reference::{ComponentId, Reference};
 use crate::schema::{Description, NameLength, ToolRecord};
-use crate::verify::Verified;
+use crate::verify::{Evidence, Verified};
 
 use disk::sync;
 use staging::Removed;
@@ -47,6 +48,7 @@ pub use change::{Change, Grants};
 pub use compiled::UnusedCode;
 pub use disk::ours_alone;
 pub use error::{StoreError, UnreadablePolicy};
+pub use evidence::read_evidence;
 pub use hold::Hold;
 pub use kept::KeptFile;
 pub use layout::{ComponentFiles, Layout};
@@ -110,6 +112,8 @@ pub struct Installation {
     pub requested_permissions: Option<Value>,
     /// The manifest that wants it to be installed.
     pub manifest: Option<String>,
+    /// What proves its signature, where it has one.
+    pub evidence: Option<Evidence>,
 }
 
 /// A component directory that is complete but not yet in its place.
@@ -239,6 +243,9 @@ impl Store {
         let kept = kept::keep(fetched.artifact.as_ref(), &files)?;
         let stamp = ValidationStamp::of(&files.wasm, fetched.component.digest)
             .map_err(StoreError::io("read", &files.wasm))?;
+        if let Some(evidence) = &installation.evidence {
+            evidence::write(evidence, &files)?;
+        }
         let metadata = installation.metadata(stamp, kept);
         metadata
             .write_both(&files)
@@ -289,10 +296,23 @@ impl Store {
         }
     }
 
-    /// Notes that the same bytes were found at their source again.
-    pub fn refresh(&self, installed: &Installed) -> Result<(), StoreError> {
+    /// Notes that the same bytes were found at their source again, with what
+    /// proves their signature, where that was looked at anew.
+    pub fn refresh(
+        &self,
+        installed: &Installed,
+        evidence: Option<&Evidence>,
+    ) -> Result<(), StoreError> {
         let files = &installed.files;
         let _lock = self.lock()?;
+        match evidence {
+            Some(evidence) => evidence::write(evidence, files)?,
+            None if installed.metadata.trust.signer().is_none() => {
+                // That of a signature which the component no longer has.
+                let _ = fs::remove_file(&files.evidence);
+            }
+            None => {}
+        }
         installed
             .metadata
             .write_both(files)

@@ -4,12 +4,20 @@
 //! nothing can switch off. Here the parts are held to each other, and to what
 //! the operator asked for.
 
+mod evidence;
+mod rules;
+mod signature;
 #[cfg(test)]
 mod tests;
+mod trust;
 
-use std::fmt;
-
-use serde::{Deserialize, Serialize};
+pub use evidence::Evidence;
+pub use rules::{Expectation, TrustRules};
+pub use signature::{
+    Answer, Attempt, Demand, InvalidKey, InvalidRoot, Look, Material, Proof, PublicKey, Rejected,
+    Root, Signers, Subject, TrustError, Wanted,
+};
+pub use trust::{Signature, Signer, SignerId, Trust};
 
 use crate::digest::Digest;
 use crate::error::{Class, Diagnose};
@@ -44,82 +52,6 @@ impl Requirements {
     }
 }
 
-/// Why a component is trusted to be the one meant, beyond that its content
-/// matches the digests of its source.
-///
-/// Serialized as a word, `digest`, `pinned` or `skipped`; with a signer, as an
-/// object.
-#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
-#[serde(from = "Written", into = "Written")]
-pub struct Trust {
-    /// It matches a digest that the operator gave.
-    pub pinned: bool,
-    /// Who signed it, where a signature was checked.
-    pub signer: Option<String>,
-    /// The operator asked not to check its parts against each other.
-    pub skipped: bool,
-}
-
-#[derive(Clone, Copy, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-enum Word {
-    Digest,
-    Pinned,
-    Skipped,
-}
-
-#[derive(Serialize, Deserialize)]
-#[serde(untagged)]
-enum Written {
-    Word(Word),
-    Signed { trust: Word, signer: String },
-}
-
-impl From<Written> for Trust {
-    fn from(written: Written) -> Self {
-        let (word, signer) = match written {
-            Written::Word(word) => (word, None),
-            Written::Signed { trust, signer } => (trust, Some(signer)),
-        };
-        Trust {
-            pinned: matches!(word, Word::Pinned),
-            skipped: matches!(word, Word::Skipped),
-            signer,
-        }
-    }
-}
-
-impl From<Trust> for Written {
-    fn from(trust: Trust) -> Self {
-        let word = match (trust.skipped, trust.pinned) {
-            (true, _) => Word::Skipped,
-            (false, true) => Word::Pinned,
-            (false, false) => Word::Digest,
-        };
-        match trust.signer {
-            None => Written::Word(word),
-            Some(signer) => Written::Signed {
-                trust: word,
-                signer,
-            },
-        }
-    }
-}
-
-impl fmt::Display for Trust {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match (self.skipped, self.pinned) {
-            (true, _) => "skipped",
-            (false, true) => "pinned",
-            (false, false) => "digest",
-        })?;
-        match &self.signer {
-            Some(signer) => write!(f, ", signed by {}", signer.escape_debug()),
-            None => Ok(()),
-        }
-    }
-}
-
 /// A fetched component that passed, or whose check was skipped on request.
 #[derive(Debug)]
 pub struct Verified {
@@ -141,20 +73,26 @@ impl Verified {
     }
 }
 
-/// Holds a fetched component to the requirements.
+/// Holds a fetched component to the requirements. `signature` is what was found
+/// for the digest that was fetched.
 ///
 /// # Errors
 ///
 /// A [`VerifyError`]; the fetched files stay in staging for their owner to
 /// remove.
-pub fn verify(fetched: Fetched, requirements: &Requirements) -> Result<Verified, VerifyError> {
-    let trust = match requirements.verification {
+pub fn verify(
+    fetched: Fetched,
+    requirements: &Requirements,
+    signature: Signature,
+) -> Result<Verified, VerifyError> {
+    let mut trust = match requirements.verification {
         Verification::Skipped => Trust {
             skipped: true,
             ..Trust::default()
         },
         Verification::Required => check(&fetched, requirements.digest)?,
     };
+    trust.signature = signature;
     Ok(Verified { fetched, trust })
 }
 

@@ -56,7 +56,7 @@ fn trust(fetched: Fetched, required: Option<Digest>) -> Result<Trust, VerifyErro
         digest: required,
         verification: Verification::Required,
     };
-    verify(fetched, &requirements).map(|verified| verified.trust().clone())
+    verify(fetched, &requirements, Signature::NotSought).map(|verified| verified.trust().clone())
 }
 
 fn pinned_trust() -> Trust {
@@ -109,7 +109,12 @@ fn skipping_leaves_a_mark() {
         digest: Some(digest("other")),
         verification: Verification::Skipped,
     };
-    let verified = verify(fetched(TAGGED, Some(&[])), &requirements).expect("skipped");
+    let verified = verify(
+        fetched(TAGGED, Some(&[])),
+        &requirements,
+        Signature::NotSought,
+    )
+    .expect("skipped");
     assert!(verified.into_parts().1.skipped);
 }
 
@@ -132,22 +137,55 @@ fn receipts_of_older_versions_are_read() {
 }
 
 #[test]
-fn trust_is_one_word_until_there_is_a_signer() {
+fn trust_is_one_word_where_one_says_all() {
     let skipped = Trust {
         skipped: true,
         ..Trust::default()
     };
-    let signed = Trust {
-        signer: Some("a@x.io".to_owned()),
-        ..pinned_trust()
+    let signer = Signer {
+        id: SignerId::Identity {
+            subject: "a@x.io".to_owned(),
+            issuer: "https://x.io".to_owned(),
+        },
+        signed_at: None,
+        log_index: Some(7),
     };
-    for (trust, written) in [
-        (Trust::default(), r#""digest""#),
-        (pinned_trust(), r#""pinned""#),
-        (skipped, r#""skipped""#),
-        (signed, r#"{"trust":"pinned","signer":"a@x.io"}"#),
+    let with = |trust: &Trust, signature: Signature| Trust {
+        signature,
+        ..trust.clone()
+    };
+    let plain = Trust::default();
+    for (trust, written, shown) in [
+        (plain.clone(), r#""digest""#, "digest"),
+        (pinned_trust(), r#""pinned""#, "pinned"),
+        (skipped, r#""skipped""#, "skipped"),
+        (
+            with(&plain, Signature::Unsigned),
+            r#""unsigned""#,
+            "unsigned",
+        ),
+        (with(&plain, Signature::Unknown), r#""unknown""#, "unknown"),
+        (
+            with(&pinned_trust(), Signature::Unsigned),
+            r#"{"trust":"pinned","signature":"unsigned"}"#,
+            "pinned, unsigned",
+        ),
+        (
+            with(&plain, Signature::Signed(signer.clone())),
+            r#"{"trust":"digest","signature":"signed","signer":{"kind":"identity","subject":"a@x.io","issuer":"https://x.io","log_index":7}}"#,
+            "signed by a@x.io (https://x.io)",
+        ),
     ] {
         assert_eq!(serde_json::to_string(&trust).unwrap(), written);
         assert_eq!(serde_json::from_str::<Trust>(written).unwrap(), trust);
+        assert_eq!(trust.to_string(), shown);
     }
+    let later = Signer {
+        log_index: Some(8),
+        ..signer.clone()
+    };
+    let by = |signer| with(&plain, Signature::Signed(signer));
+    assert!(by(signer.clone()).is_like(&by(later)));
+    assert!(!by(signer).is_like(&plain));
+    assert!(plain.is_like(&with(&plain, Signature::Unsigned)));
 }

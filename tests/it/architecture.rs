@@ -39,6 +39,8 @@ const CONFINED: &[(&str, &[&str])] = &[
     ("clap", &["cli"]),
     ("reqwest", &["net"]),
     ("wasmtime", &["runtime", "schema"]),
+    ("sigstore_verify", &["verify"]),
+    ("regex", &["config"]),
     ("axum", &["http", "share", "mcp"]),
     ("tower", &["http", "share", "mcp"]),
 ];

@@ -238,7 +238,7 @@ fn peak_memory(pid: Option<u32>) -> u64 {
 
 /// reqwest asks for a crypto provider even where no TLS is spoken.
 pub fn install_tls() {
-    let _ = rustls::crypto::ring::default_provider().install_default();
+    let _ = rustls::crypto::aws_lc_rs::default_provider().install_default();
 }
 
 /// What a server says unasked.

@@ -34,6 +34,7 @@ pub mod relay;
 #[cfg(unix)]
 pub mod script;
 pub mod server;
+pub mod signing;
 #[path = "../../src/schema/tests/strict.rs"]
 pub mod strict;
 #[cfg(unix)]

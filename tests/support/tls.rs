@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use axum::Router;
 use axum::serve::Listener;
-use rustls::crypto::ring;
+use rustls::crypto::aws_lc_rs;
 use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use rustls::server::WebPkiClientVerifier;
@@ -86,7 +86,7 @@ impl Listener for Secure {
 fn config(certificates: &Certificates, clients: Clients) -> ServerConfig {
     let pem = |name: &str| CertificateDer::from_pem_file(certificates.file(name));
     let key = PrivateKeyDer::from_pem_file(certificates.file("server.key")).expect("a key");
-    let provider = Arc::new(ring::default_provider());
+    let provider = Arc::new(aws_lc_rs::default_provider());
     let builder = ServerConfig::builder_with_provider(provider.clone())
         .with_safe_default_protocol_versions()
         .expect("versions");

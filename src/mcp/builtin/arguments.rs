@@ -10,7 +10,7 @@ use serde_json::{Map, Value};
 use crate::catalog::Catalog;
 use crate::digest::Digest;
 use crate::reference::ComponentId;
-use crate::service::{Compile, LoadRequest, Origin, PolicyChoice};
+use crate::service::{Compile, LoadRequest, Origin, PolicyChoice, SignerRequest};
 use crate::verify::Verification;
 
 use super::super::offer::{Effect, Offer};
@@ -155,6 +155,8 @@ impl Builtin {
                 Ok(()) => PolicyChoice::Bundled,
                 Err(_) => PolicyChoice::Leave,
             },
+            // Only the operator accepts another signer.
+            signers: SignerRequest::default(),
             origin: Origin::Elicitation,
             manifest: None,
         })

@@ -33,7 +33,7 @@ impl Examination<'_> {
             let installed = Installed { metadata, files };
             let suffix = file.extension().unwrap_or_default().to_string_lossy();
             self.fault(&suffix, kind, reason, || {
-                let forgotten = store.refresh(&installed).is_ok();
+                let forgotten = store.refresh(&installed, None).is_ok();
                 forgotten && paths.iter().all(is_removed)
             });
         }

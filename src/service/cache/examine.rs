@@ -6,12 +6,14 @@ use std::io;
 use std::path::PathBuf;
 
 use crate::digest::Digest;
+use crate::fetch::Identity;
 use crate::file::{Links, read_regular};
 use crate::reference::ComponentId;
 use crate::runtime::CodeState;
 use crate::schema;
 use crate::service::{Service, code_source};
-use crate::store::{self, ComponentFiles, Installed, Metadata, ValidationStamp};
+use crate::store::{self, ComponentFiles, Installed, Metadata, ValidationStamp, read_evidence};
+use crate::verify::Evidence;
 
 use super::verify::{Fault, FaultKind, Repair};
 
@@ -65,6 +67,9 @@ impl Examination<'_> {
             drop(bytes);
             self.code(metadata.clone());
         }
+        if let Some(metadata) = &metadata {
+            self.evidence(metadata);
+        }
         if self.version == Version::InPlace {
             self.policy();
         }
@@ -116,7 +121,7 @@ impl Examination<'_> {
         };
         let reason = format!("it cannot be read: {error}");
         self.fault(suffix, FaultKind::Unreadable, reason, || {
-            store.refresh(&installed).is_ok()
+            store.refresh(&installed, None).is_ok()
         });
         Some(sound)
     }
@@ -142,6 +147,55 @@ impl Examination<'_> {
                 error.kind() != io::ErrorKind::Other && store.set_aside(&path).is_ok()
             });
         }
+    }
+
+    /// What proves the signature, verified again without the network. Only
+    /// another load can find it anew.
+    fn evidence(&mut self, metadata: &Metadata) {
+        let (kind, reason) = match (read_evidence(&self.files), metadata.trust.signer()) {
+            (Ok(None), None) => return,
+            (Ok(None), Some(signer)) => {
+                let reason = format!("nothing proves that {} signed it", signer.id);
+                (FaultKind::Unreadable, reason)
+            }
+            (Ok(Some(_)), None) => {
+                let reason = "it proves a signature that the component is not known to have";
+                (FaultKind::Inconsistent, reason.to_owned())
+            }
+            (Ok(Some(evidence)), Some(_)) => match self.prove(&evidence, metadata) {
+                Ok(()) => return,
+                Err(reason) => (FaultKind::Changed, reason),
+            },
+            (Err(error), _) => {
+                let reason = format!("it cannot be read: {error}");
+                (FaultKind::Unreadable, reason)
+            }
+        };
+        self.fault("evidence.json", kind, reason, || false);
+    }
+
+    fn prove(&self, evidence: &Evidence, metadata: &Metadata) -> Result<(), String> {
+        let signed = match &metadata.identity {
+            Identity::Oci { manifest_digest } => *manifest_digest,
+            Identity::File { .. } | Identity::Https { .. } => metadata.digests.component,
+        };
+        if metadata.trust.signer() != Some(&evidence.signer) || evidence.digest != signed {
+            return Err("it proves another signature than the component's".into());
+        }
+        let root = self
+            .service
+            .installer
+            .rules
+            .trust
+            .root(evidence.trusted_root.as_deref());
+        let root = root.map_err(|error| error.to_string())?;
+        let at_hand = match metadata.identity {
+            Identity::Oci { .. } => self.files.kept(&signed),
+            _ => self.files.wasm.clone(),
+        };
+        let bytes = read_regular(&at_hand, u64::MAX, Links::Follow).ok();
+        let proven = evidence.prove(bytes.as_deref(), &root);
+        proven.map_err(|error| format!("it does not prove the signature: {error}"))
     }
 
     /// The component's bytes, if they are those that were installed.
@@ -183,7 +237,7 @@ impl Examination<'_> {
         let installed = Installed { metadata, files };
         let kind = FaultKind::Inconsistent;
         self.fault("metadata.json", kind, wrong.join("; "), || {
-            store.refresh(&installed).is_ok()
+            store.refresh(&installed, None).is_ok()
         });
     }
 

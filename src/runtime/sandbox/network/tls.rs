@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use rustls::ClientConfig;
-use rustls::crypto::ring;
+use rustls::crypto::aws_lc_rs;
 use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, InvalidDnsNameError, ServerName};
 use rustls_platform_verifier::Verifier;
@@ -30,7 +30,7 @@ pub(super) fn config(ca_files: &[PathBuf]) -> Result<ClientConfig, String> {
         roots.extend(certificates(file)?);
     }
     // Named rather than installed for the process, which may have another.
-    let provider = Arc::new(ring::default_provider());
+    let provider = Arc::new(aws_lc_rs::default_provider());
     let unusable = |error: rustls::Error| error.to_string();
     let verifier =
         Verifier::new_with_extra_roots(roots, Arc::clone(&provider)).map_err(unusable)?;

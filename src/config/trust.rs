@@ -1,0 +1,468 @@
+//! `[[trust]]`: which components must be signed, and by whom.
+
+use std::path::{Path, PathBuf};
+
+use regex::{Regex, RegexBuilder};
+use regex_syntax::hir::Look;
+use serde::Deserialize;
+
+use crate::digest::Digest;
+use crate::reference::Reference;
+
+/// Bytes of a compiled pattern: an identity needs no more.
+const MAX_PATTERN: usize = 1 << 20;
+
+/// All rules, no two of which decide about the same scope.
+#[derive(Debug, Clone, Default, Deserialize)]
+#[serde(try_from = "Vec<TrustRule>")]
+pub struct TrustConfig(pub Vec<TrustRule>);
+
+impl TryFrom<Vec<TrustRule>> for TrustConfig {
+    type Error = InvalidRule;
+
+    fn try_from(rules: Vec<TrustRule>) -> Result<Self, Self::Error> {
+        let deciding: Vec<&TrustRule> = rules.iter().filter(|one| one.require.is_some()).collect();
+        for (at, rule) in deciding.iter().enumerate() {
+            if deciding[..at]
+                .iter()
+                .any(|one| one.scope.is_same(&rule.scope))
+            {
+                return Err(InvalidRule::Twice(rule.scope.text.clone()));
+            }
+        }
+        Ok(TrustConfig(rules))
+    }
+}
+
+/// What is asked of the components of one scope.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(try_from = "Written")]
+pub struct TrustRule {
+    pub scope: Scope,
+    /// None for a rule that only denies digests: another rule then says what
+    /// is required.
+    pub require: Option<Required>,
+    /// Signers with a certificate, any of which will do.
+    pub identities: Vec<Identity>,
+    /// PEM files of public keys, any of which will do; relative ones are beside
+    /// the configuration.
+    pub keys: Vec<PathBuf>,
+    /// In place of Sigstore's own; a relative one is beside the configuration.
+    pub trusted_root: Option<PathBuf>,
+    /// Digests that are never loaded.
+    pub deny: Vec<Digest>,
+}
+
+/// What a component needs to be loaded.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Required {
+    None,
+    /// It was asked for by digest.
+    Digest,
+    /// One of the rule's signers signed it.
+    Signature,
+}
+
+/// A rule as it is written.
+#[derive(Deserialize)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields)]
+struct Written {
+    scope: Scope,
+    require: Option<Required>,
+    #[serde(default)]
+    identities: Vec<Identity>,
+    #[serde(default)]
+    keys: Vec<PathBuf>,
+    #[serde(alias = "trusted_root")]
+    trusted_root: Option<PathBuf>,
+    #[serde(default)]
+    deny: Vec<Digest>,
+}
+
+/// Why a rule makes no sense.
+#[derive(Debug, thiserror::Error)]
+pub enum InvalidRule {
+    #[error(
+        "`{0}` is no scope: it is `*`, or a registry and the beginning of a repository such as \
+         `ghcr.io/acme/*`, or an address such as `https://example.com/tools/*`; whole segments \
+         may be `*`, which may begin the name of a host"
+    )]
+    Scope(String),
+    #[error("two rules decide about the scope `{0}`")]
+    Twice(String),
+    #[error("a rule names what it requires (`require`), or what it denies (`deny`)")]
+    Nothing,
+    #[error("`{pattern}` is no pattern: {reason}")]
+    Pattern { pattern: String, reason: String },
+    #[error(
+        "the pattern `{0}` is not anchored, so that it also matches texts that only contain what \
+         it means: begin it with `^` and end it with `$`, around every alternative"
+    )]
+    Unanchored(String),
+    #[error("an identity has either `{0}` or `{0}-regex`")]
+    Identity(&'static str),
+}
+
+impl TryFrom<Written> for TrustRule {
+    type Error = InvalidRule;
+
+    fn try_from(rule: Written) -> Result<Self, Self::Error> {
+        let names_signers = !rule.identities.is_empty() || !rule.keys.is_empty();
+        let require = match rule.require {
+            None if names_signers => Some(Required::Signature),
+            None if rule.deny.is_empty() => return Err(InvalidRule::Nothing),
+            require => require,
+        };
+        Ok(TrustRule {
+            scope: rule.scope,
+            require,
+            identities: rule.identities,
+            keys: rule.keys,
+            trusted_root: rule.trusted_root,
+            deny: rule.deny,
+        })
+    }
+}
+
+/// A signer with a certificate: both texts must match.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(try_from = "WrittenIdentity")]
+pub struct Identity {
+    /// Who vouched for the subject: an OpenID Connect issuer.
+    pub issuer: Text,
+    /// Whom the certificate names: an address of mail or of a workflow.
+    pub subject: Text,
+}
+
+/// A text that must be met.
+#[derive(Debug, Clone)]
+pub enum Text {
+    Exact(String),
+    Pattern(Regex),
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields)]
+struct WrittenIdentity {
+    issuer: Option<String>,
+    #[serde(alias = "issuer_regex")]
+    issuer_regex: Option<String>,
+    subject: Option<String>,
+    #[serde(alias = "subject_regex")]
+    subject_regex: Option<String>,
+}
+
+impl TryFrom<WrittenIdentity> for Identity {
+    type Error = InvalidRule;
+
+    fn try_from(written: WrittenIdentity) -> Result<Self, Self::Error> {
+        let text = |what, exact, pattern| match (exact, pattern) {
+            (Some(exact), None) => Ok(Text::Exact(exact)),
+            (None, Some(pattern)) => Text::anchored(pattern),
+            _ => Err(InvalidRule::Identity(what)),
+        };
+        Ok(Identity {
+            issuer: text("issuer", written.issuer, written.issuer_regex)?,
+            subject: text("subject", written.subject, written.subject_regex)?,
+        })
+    }
+}
+
+impl Text {
+    /// A pattern that must match the whole text.
+    ///
+    /// # Errors
+    ///
+    /// [`InvalidRule::Unanchored`] when it may match a part of one.
+    pub fn anchored(pattern: String) -> Result<Self, InvalidRule> {
+        let text = Text::pattern(&pattern)?;
+        match is_anchored(&pattern) {
+            true => Ok(text),
+            false => Err(InvalidRule::Unanchored(pattern)),
+        }
+    }
+
+    /// A pattern that may match a part of the text.
+    ///
+    /// # Errors
+    ///
+    /// [`InvalidRule::Pattern`] when it is no regular expression.
+    pub fn pattern(pattern: &str) -> Result<Self, InvalidRule> {
+        let compiled = RegexBuilder::new(pattern).size_limit(MAX_PATTERN).build();
+        compiled
+            .map(Text::Pattern)
+            .map_err(|error| InvalidRule::Pattern {
+                pattern: pattern.to_owned(),
+                reason: error.to_string(),
+            })
+    }
+
+    pub fn matches(&self, text: &str) -> bool {
+        match self {
+            Text::Exact(exact) => exact == text,
+            Text::Pattern(pattern) => pattern.is_match(text),
+        }
+    }
+
+    /// A pattern that may match a part of a text.
+    pub fn is_unanchored(&self) -> bool {
+        matches!(self, Text::Pattern(pattern) if !is_anchored(pattern.as_str()))
+    }
+
+    /// As it is written.
+    pub fn as_str(&self) -> &str {
+        match self {
+            Text::Exact(exact) => exact,
+            Text::Pattern(pattern) => pattern.as_str(),
+        }
+    }
+}
+
+/// Whether every match is of a whole text: in `^a|b$` neither branch is.
+fn is_anchored(pattern: &str) -> bool {
+    regex_syntax::parse(pattern).is_ok_and(|parsed| {
+        let properties = parsed.properties();
+        properties.look_set_prefix().contains(Look::Start)
+            && properties.look_set_suffix().contains(Look::End)
+    })
+}
+
+/// The components of a rule: those of a registry or host, or below a path.
+///
+/// `ghcr.io/acme`, `ghcr.io/acme/*` and `ghcr.io/acme/**` are the same: the
+/// repository and all below it. A `*` before the end stands for one segment;
+/// one that begins a host stands for any characters.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(try_from = "String")]
+pub struct Scope {
+    /// As it is written.
+    text: String,
+    scheme: Scheme,
+    segments: Vec<String>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Scheme {
+    Any,
+    Oci,
+    Https,
+    File,
+    Layout,
+}
+
+const SCHEMES: [(&str, Scheme); 4] = [
+    ("oci://", Scheme::Oci),
+    ("https://", Scheme::Https),
+    ("file:///", Scheme::File),
+    ("oci-layout:///", Scheme::Layout),
+];
+
+impl TryFrom<String> for Scope {
+    type Error = InvalidRule;
+
+    fn try_from(text: String) -> Result<Self, Self::Error> {
+        if matches!(&*text, "*" | "**") {
+            return Ok(Scope {
+                text,
+                scheme: Scheme::Any,
+                segments: Vec::new(),
+            });
+        }
+        let known = SCHEMES.iter().find(|(name, _)| text.starts_with(name));
+        let (scheme, path) = match known {
+            Some((name, scheme)) => (*scheme, &text[name.len()..]),
+            None => (Scheme::Oci, &*text),
+        };
+        let below = path
+            .strip_suffix("/**")
+            .or_else(|| path.strip_suffix("/*"))
+            .unwrap_or(path);
+        let mut segments: Vec<String> = below.split('/').map(str::to_owned).collect();
+        if matches!(scheme, Scheme::Oci | Scheme::Https) {
+            segments[0].make_ascii_lowercase();
+        }
+        let odd = |(at, segment): (usize, &String)| {
+            let stars = segment.matches('*').count();
+            let begins_host = at == 0 && segment.starts_with("*.") && stars == 1;
+            segment.is_empty()
+                || [".", ".."].contains(&&**segment)
+                || segment.contains([':', '?', '#', '@']) && (at > 0 || segment.contains("://"))
+                || segment.contains(char::is_whitespace)
+                || stars > 0 && segment != "*" && !begins_host
+        };
+        if segments.iter().enumerate().any(odd) {
+            return Err(InvalidRule::Scope(text));
+        }
+        Ok(Scope {
+            scheme,
+            segments,
+            text,
+        })
+    }
+}
+
+impl Scope {
+    pub fn as_str(&self) -> &str {
+        &self.text
+    }
+
+    /// Whether both cover the same components.
+    pub fn is_same(&self, other: &Scope) -> bool {
+        self.scheme == other.scheme && self.segments == other.segments
+    }
+
+    /// Whether the component of this reference is in the scope. The path of a
+    /// file must be canonical.
+    pub fn covers(&self, reference: &Reference) -> bool {
+        let (scheme, text) = match reference {
+            Reference::Oci(oci) => {
+                let name = format!("{}/{}", oci.registry(), oci.repository());
+                (Scheme::Oci, name)
+            }
+            Reference::Https(url) => {
+                let authority = &url[url::Position::BeforeHost..url::Position::AfterPort];
+                (Scheme::Https, format!("{authority}{}", url.path()))
+            }
+            Reference::File(path) => (Scheme::File, below_root(path)),
+            Reference::Layout(layout) => (Scheme::Layout, below_root(layout.path())),
+        };
+        if self.scheme == Scheme::Any {
+            return true;
+        }
+        let parts: Vec<&str> = text.split('/').collect();
+        self.scheme == scheme
+            && self.segments.len() <= parts.len()
+            && self.segments.iter().zip(&parts).all(covers_segment)
+    }
+
+    /// Orders the scopes that cover one reference: the greatest is the most
+    /// specific.
+    pub fn specificity(&self) -> (bool, usize, usize) {
+        let literal = self.segments.iter().map(|one| one.len());
+        let stars = self.segments.iter().filter(|one| one.contains('*'));
+        (
+            self.scheme != Scheme::Any,
+            self.segments.len() - stars.count(),
+            literal.sum(),
+        )
+    }
+}
+
+fn covers_segment((pattern, segment): (&String, &&str)) -> bool {
+    match pattern.strip_prefix('*') {
+        Some(rest) => segment.ends_with(rest),
+        None => pattern == segment,
+    }
+}
+
+/// The path after its first slash; what is not Unicode is in no scope but `*`.
+fn below_root(path: &Path) -> String {
+    let text = path.to_str().unwrap_or("\0");
+    text.strip_prefix('/').unwrap_or(text).to_owned()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn scope(text: &str) -> Scope {
+        Scope::try_from(text.to_owned()).unwrap()
+    }
+
+    fn covers(text: &str, reference: &str) -> bool {
+        scope(text).covers(&Reference::parse(reference, Path::new("/")).unwrap())
+    }
+
+    #[test]
+    fn a_scope_covers_what_it_names_and_all_below_it() {
+        for (text, reference, is_covered) in [
+            ("*", "oci://ghcr.io/a/b:1", true),
+            ("*", "file:///srv/x.wasm", true),
+            ("ghcr.io", "oci://ghcr.io/a/b:1", true),
+            ("ghcr.io/*", "oci://ghcr.io/a/b/c:1", true),
+            ("ghcr.io/acme/*", "oci://ghcr.io/acme/weather:1", true),
+            ("ghcr.io/acme/*", "oci://ghcr.io/acme/a/b:1", true),
+            ("ghcr.io/acme", "oci://ghcr.io/acme/a/b:1", true),
+            ("GHCR.io/acme/*", "oci://ghcr.io/acme/a:1", true),
+            ("ghcr.io/acme/*", "oci://ghcr.io/acme-evil/a:1", false),
+            ("ghcr.io/acme/*", "oci://ghcr.io.evil/acme/a:1", false),
+            ("ghcr.io/*/tools/*", "oci://ghcr.io/acme/tools/a:1", true),
+            ("ghcr.io/*/tools/*", "oci://ghcr.io/acme/other/a:1", false),
+            ("*.acme.io/*", "oci://reg.acme.io/a:1", true),
+            ("*.acme.io/*", "oci://acme.io.evil/a:1", false),
+            ("*.acme.io/*", "oci://evilacme.io/a:1", false),
+            ("localhost:5000/*", "oci://localhost:5000/a:1", true),
+            ("localhost:5000/*", "oci://localhost:5001/a:1", false),
+            ("https://a.io/x/*", "https://a.io/x/y.wasm?z=1", true),
+            ("https://a.io/x/*", "https://a.io/y.wasm", false),
+            ("a.io/*", "https://a.io/y.wasm", false),
+            ("file:///srv/*", "file:///srv/a/b.wasm", true),
+            ("file:///srv/*", "file:///srv2/b.wasm", false),
+        ] {
+            assert_eq!(covers(text, reference), is_covered, "{text} {reference}");
+        }
+    }
+
+    #[test]
+    fn what_is_no_scope_is_refused() {
+        for text in [
+            "",
+            "/a",
+            "a//b",
+            "ghcr.io/a*",
+            "ghcr.io/../b",
+            "g*.io/a",
+            "ftp://a/b",
+            "ghcr.io/a:1",
+            "ghcr.io/a@sha256",
+            "https://a/b?c",
+            "ghcr.io/a b",
+        ] {
+            Scope::try_from(text.to_owned()).expect_err(text);
+        }
+    }
+
+    #[test]
+    fn the_longer_scope_is_the_more_specific() {
+        let ladder = [
+            "*",
+            "*.io/*",
+            "ghcr.io/*",
+            "ghcr.io/*/tools",
+            "ghcr.io/acme/tools",
+        ];
+        for pair in ladder.windows(2) {
+            let [less, more] = [scope(pair[0]), scope(pair[1])];
+            assert!(less.specificity() < more.specificity(), "{pair:?}");
+        }
+        assert!(scope("a.io/b/*").is_same(&scope("oci://a.io/b")));
+    }
+
+    #[test]
+    fn only_a_pattern_of_whole_texts_is_anchored() {
+        for (pattern, anchored) in [
+            (r"^https://github\.com/acme/.*$", true),
+            (r"^(a|b)$", true),
+            (r"^a$|^b$", true),
+            (r"^a|b$", false),
+            (r"^a$|b", false),
+            (r"https://github\.com/acme/", false),
+            (r"^a", false),
+            (r"a$", false),
+            (r"(?m)^a$", false),
+            (r"^a\$", false),
+            (r"\Aa\z", true),
+        ] {
+            let built = Text::anchored(pattern.to_owned());
+            assert_eq!(built.is_ok(), anchored, "{pattern}");
+        }
+        assert!(matches!(
+            Text::pattern("("),
+            Err(InvalidRule::Pattern { .. })
+        ));
+        // Catastrophic elsewhere, linear here.
+        let evil = Text::anchored("^(a+)+$".into()).unwrap();
+        assert!(!evil.matches(&format!("{}b", "a".repeat(50_000))));
+    }
+}

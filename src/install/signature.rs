@@ -1,0 +1,354 @@
+//! Who signed what is fetched: looked for beside the download, for the digest
+//! that is downloaded, and decided before anything is laid out.
+
+use std::path::Path;
+use std::time::Duration;
+
+use tokio::time::timeout;
+use url::Url;
+
+use crate::config::{Required, TrustRule};
+use crate::digest::Digest;
+use crate::fetch::{Fetched, Identity, Progress, Resolved};
+use crate::file::{Links, read_regular, read_text};
+use crate::reference::{OciReference, Reference};
+use crate::verify::{
+    Answer, Attempt, Demand, Evidence, Expectation, Look, Material, Root, Signature, Signers,
+    Trust, TrustError, Wanted,
+};
+
+use super::{Error, Installer, SignerChange};
+
+/// What follows the name of a file that is signed.
+const BESIDE: &str = ".sigstore.json";
+/// Of such a file, in bytes.
+pub(super) const MAX_BUNDLES: u64 = 16 << 20;
+/// How long a signature is looked for that nobody requires.
+const REPORT_TIME: Duration = Duration::from_secs(10);
+
+/// What is asked of the signature of something that is about to be fetched.
+#[derive(Clone, Copy)]
+pub(crate) struct TrustQuestion<'a> {
+    pub reference: &'a Reference,
+    /// A digest that was given beside the reference.
+    pub digest: Option<Digest>,
+    pub expected: Option<&'a Expectation>,
+    /// Of the version that it would replace.
+    pub before: Option<&'a Trust>,
+    pub change: SignerChange,
+    pub enforcement: Enforcement,
+}
+
+/// Whether what is asked must be met.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Enforcement {
+    Enforce,
+    /// What is only looked at may be anything.
+    Report,
+}
+
+/// What was found of a signature.
+#[derive(Debug, Default)]
+pub(crate) struct Found {
+    pub signature: Signature,
+    pub evidence: Option<Evidence>,
+}
+
+/// The demands on one component, with their trust roots.
+pub(super) type Demands = Vec<(Demand, Root)>;
+
+impl Installer {
+    /// Fetches what was resolved, and finds out meanwhile who signed it.
+    ///
+    /// # Errors
+    ///
+    /// When the transfer fails, or the signature is not what is asked for.
+    pub(crate) async fn fetch_trusted(
+        &self,
+        resolved: Resolved,
+        staging: &Path,
+        question: TrustQuestion<'_>,
+        progress: &dyn Progress,
+    ) -> Result<(Fetched, Found), Error> {
+        let resolved_digest = match resolved.identity() {
+            Identity::Oci { manifest_digest } => Some(*manifest_digest),
+            Identity::File { .. } | Identity::Https { .. } => None,
+        };
+        let rules = &self.rules.trust;
+        let enforces = question.enforcement == Enforcement::Enforce;
+        if enforces {
+            rules.admit(resolved_digest)?;
+        }
+        let rule = self.rule(question.reference).await?;
+        let demands = self.demands(rule.as_ref(), question)?;
+        let fetch = async {
+            let fetched = self.fetcher.fetch(resolved, staging, progress);
+            fetched.await.map_err(Error::from)
+        };
+        let (fetched, found) = match (question.reference, resolved_digest) {
+            (Reference::Oci(reference), Some(digest)) => {
+                let look = self.look(reference, digest, &demands, question);
+                tokio::try_join!(fetch, look)?
+            }
+            _ => {
+                let fetched = fetch.await?;
+                let found = self.look_beside(&fetched, &demands, question).await?;
+                (fetched, found)
+            }
+        };
+        if enforces {
+            let manifest = fetched.artifact.as_ref().map(|one| one.manifest_digest);
+            rules.admit(manifest.into_iter().chain([fetched.component.digest]))?;
+        }
+        Ok((fetched, found))
+    }
+
+    /// The rule that decides about the component of this reference.
+    pub(crate) async fn rule(&self, reference: &Reference) -> Result<Option<TrustRule>, Error> {
+        let canonical = match reference {
+            Reference::File(path) => {
+                let path = path.clone();
+                let canonical = move || std::fs::canonicalize(path);
+                let path = tokio::task::spawn_blocking(canonical).await?;
+                // What is not there fails where it is fetched.
+                path.ok().map(Reference::File)
+            }
+            _ => None,
+        };
+        let rules = &self.rules.trust;
+        Ok(rules
+            .governing(canonical.as_ref().unwrap_or(reference))
+            .cloned())
+    }
+
+    pub(super) fn demands(
+        &self,
+        rule: Option<&TrustRule>,
+        question: TrustQuestion<'_>,
+    ) -> Result<Demands, TrustError> {
+        let rules = &self.rules.trust;
+        let enforces = question.enforcement == Enforcement::Enforce;
+        if let Some(rule) = rule
+            && rule.require == Some(Required::Digest)
+            && enforces
+            && question.digest.is_none()
+            && !question.reference.is_pinned()
+        {
+            return Err(TrustError::DigestRequired {
+                scope: rule.scope.as_str().to_owned(),
+            });
+        }
+        let mut demands = Vec::new();
+        demands.extend(rule.map(|rule| rules.demand(rule)).transpose()?.flatten());
+        let expected = question.expected;
+        demands.extend(expected.map(Expectation::demand).transpose()?);
+        if let Some(nobody) = demands.iter().find(|demand| demand.signers.is_nobody())
+            && enforces
+        {
+            return Err(TrustError::Nobody {
+                reference: question.reference.to_string(),
+                by: nobody.wanted.clone(),
+            });
+        }
+        let trusted_root = demands.last().and_then(|one| one.trusted_root.clone());
+        let signer = question.before.and_then(Trust::signer);
+        if let Some(signer) = signer
+            && question.change == SignerChange::Refuse
+        {
+            demands.push(Demand {
+                signers: Signers::Same(signer.id.clone()),
+                trusted_root,
+                wanted: Wanted::Before,
+            });
+        }
+        if demands.is_empty() {
+            demands.push(Demand {
+                signers: Signers::Anyone,
+                trusted_root: None,
+                wanted: Wanted::Report,
+            });
+        }
+        let with_root = |demand: Demand| {
+            let root = rules.root(demand.trusted_root.as_deref())?;
+            Ok((demand, root))
+        };
+        demands.into_iter().map(with_root).collect()
+    }
+
+    /// Looks in the registry of the reference.
+    async fn look(
+        &self,
+        reference: &OciReference,
+        digest: Digest,
+        demands: &Demands,
+        question: TrustQuestion<'_>,
+    ) -> Result<Found, Error> {
+        let required = demands.iter().any(|(one, _)| one.wanted != Wanted::Report)
+            && question.enforcement == Enforcement::Enforce;
+        let look = Look {
+            registries: self.fetcher.registries(),
+            reference,
+            digest,
+            insists: required,
+        };
+        let answer = match required {
+            true => look.run(demands).await,
+            // What nobody requires, nobody waits for.
+            false => match timeout(REPORT_TIME, look.run(demands)).await {
+                Ok(answer) => answer,
+                Err(_) => Answer {
+                    unanswered: vec!["the registry took too long".into()],
+                    ..Answer::to(demands)
+                },
+            },
+        };
+        Ok(settle(answer, digest, demands, question)?)
+    }
+
+    /// Looks at the bundles beside a file, where a signature is required.
+    async fn look_beside(
+        &self,
+        fetched: &Fetched,
+        demands: &Demands,
+        question: TrustQuestion<'_>,
+    ) -> Result<Found, Error> {
+        if demands.iter().all(|(one, _)| one.wanted == Wanted::Report) {
+            return Ok(Found::default());
+        }
+        let text = self.beside(question.reference).await?;
+        let digest = fetched.component.digest;
+        let (path, for_check) = (fetched.component.path.clone(), demands.clone());
+        let check = move || {
+            let mut answer = Answer::to(&for_check);
+            for material in Material::of_file(&text.unwrap_or_default()) {
+                let found = ("the bundle beside the file", &material);
+                answer.consider(found, digest, &for_check, || {
+                    read_regular(&path, u64::MAX, Links::Refuse).ok()
+                });
+            }
+            answer
+        };
+        let answer = tokio::task::spawn_blocking(check).await?;
+        Ok(settle(answer, digest, demands, question)?)
+    }
+
+    /// The text of the bundles beside a file; none where there are none.
+    pub(super) async fn beside(&self, reference: &Reference) -> Result<Option<String>, Error> {
+        let unanswered = |reason: String| TrustError::Unanswered {
+            reference: reference.to_string(),
+            by: Wanted::Command,
+            reason,
+        };
+        match reference {
+            Reference::File(path) => {
+                let mut path = path.clone().into_os_string();
+                path.push(BESIDE);
+                let read = move || read_text(Path::new(&path), MAX_BUNDLES, Links::Follow);
+                match tokio::task::spawn_blocking(read).await? {
+                    Ok(text) => Ok(Some(text)),
+                    Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(None),
+                    Err(error) => Err(unanswered(error.to_string()).into()),
+                }
+            }
+            Reference::Https(url) => {
+                let url = beside(url);
+                let got = self.fetcher.small_file(&url, MAX_BUNDLES as usize);
+                Ok(got.await.map_err(|error| unanswered(error.chain()))?)
+            }
+            Reference::Oci(_) | Reference::Layout(_) => Ok(None),
+        }
+    }
+}
+
+/// The address of the bundles of a file: the suffix goes before the query.
+fn beside(url: &Url) -> Url {
+    let mut beside = url.clone();
+    beside.set_path(&format!("{}{BESIDE}", url.path()));
+    beside.set_fragment(None);
+    beside
+}
+
+/// What an answer means for those who asked.
+fn settle(
+    mut answer: Answer,
+    digest: Digest,
+    demands: &Demands,
+    question: TrustQuestion<'_>,
+) -> Result<Found, TrustError> {
+    let proofs = std::mem::take(&mut answer.proofs);
+    if question.enforcement == Enforcement::Enforce {
+        for ((demand, _), proof) in demands.iter().zip(&proofs) {
+            if proof.is_none() && demand.wanted != Wanted::Report {
+                return Err(refusal(demand, &answer, question.reference));
+            }
+        }
+    }
+    let proven = demands.iter().zip(proofs);
+    let proven = proven.filter_map(|(demand, proof)| Some((&demand.0, proof?)));
+    let Some((demand, proof)) = proven.into_iter().next() else {
+        let reasons = answer.unanswered.iter().cloned();
+        let rejected = answer.rejected.iter();
+        let mut reasons =
+            reasons.chain(rejected.map(|one| format!("{}: {}", one.what, one.reason)));
+        return Ok(Found {
+            signature: match reasons.next() {
+                None => Signature::Unsigned,
+                Some(reason) => {
+                    let reference = question.reference;
+                    tracing::warn!("the signature of `{reference}` is not known: {reason}");
+                    Signature::Unknown
+                }
+            },
+            evidence: None,
+        });
+    };
+    let evidence = Evidence {
+        rule: match &demand.wanted {
+            Wanted::Rule(scope) => Some(scope.clone()),
+            _ => None,
+        },
+        trusted_root: demand.trusted_root.clone(),
+        ..Evidence::new(digest, proof.signer.clone(), proof.material)
+    };
+    Ok(Found {
+        signature: Signature::Signed(proof.signer),
+        evidence: Some(evidence),
+    })
+}
+
+/// Why a demand is not met.
+pub(super) fn refusal(demand: &Demand, answer: &Answer, reference: &Reference) -> TrustError {
+    let reference = reference.to_string();
+    let by = demand.wanted.clone();
+    // No answer is no "unsigned".
+    if let Some(reason) = answer.unanswered.first() {
+        return TrustError::Unanswered {
+            reference,
+            by,
+            reason: reason.clone(),
+        };
+    }
+    let mut attempts = answer.rejected.clone();
+    if answer.left_out > 0 {
+        attempts.push(Attempt {
+            what: format!("{} more", answer.left_out),
+            reason: "they were not looked at".into(),
+        });
+    }
+    match &demand.signers {
+        Signers::Same(before) => TrustError::SignerChanged {
+            reference,
+            before: before.clone(),
+            now: match attempts.first() {
+                None => "unsigned".into(),
+                Some(attempt) => format!("{}: {}", attempt.what, attempt.reason),
+            },
+        },
+        _ if attempts.is_empty() => TrustError::Unsigned { reference, by },
+        _ => TrustError::Rejected {
+            reference,
+            by,
+            attempts,
+        },
+    }
+}

@@ -1,0 +1,144 @@
+//! The rules of the configuration, in force.
+
+use std::path::{Path, PathBuf};
+
+use crate::config::{Identity, Required, TrustRule};
+use crate::digest::Digest;
+use crate::reference::Reference;
+
+use super::Trust;
+use super::signature::{Demand, PublicKey, Root, Roots, Signers, TrustError, Wanted};
+
+/// Which rule is about which component, and what its signers are.
+#[derive(Default)]
+pub struct TrustRules {
+    rules: Vec<TrustRule>,
+    /// Where relative paths begin.
+    directory: PathBuf,
+    roots: Roots,
+}
+
+/// Whose signature a command asks for.
+#[derive(Debug, Clone, Default)]
+pub struct Expectation {
+    pub identity: Option<Identity>,
+    /// PEM files of public keys.
+    pub keys: Vec<PathBuf>,
+    /// A `trusted_root.json` in place of Sigstore's public one.
+    pub trusted_root: Option<PathBuf>,
+}
+
+impl Expectation {
+    /// # Errors
+    ///
+    /// When a key cannot be read.
+    pub fn demand(&self) -> Result<Demand, TrustError> {
+        let keys = self.keys.iter().map(|file| PublicKey::read(file));
+        Ok(Demand {
+            signers: Signers::Of {
+                identities: self.identity.clone().into_iter().collect(),
+                keys: keys.collect::<Result<_, _>>()?,
+            },
+            trusted_root: self.trusted_root.clone(),
+            wanted: Wanted::Command,
+        })
+    }
+}
+
+impl TrustRules {
+    /// The rules of the configuration in `directory`. Files are read when a
+    /// component needs them.
+    pub fn new(rules: Vec<TrustRule>, directory: &Path) -> Self {
+        TrustRules {
+            rules,
+            directory: directory.to_owned(),
+            roots: Roots::default(),
+        }
+    }
+
+    pub fn all(&self) -> &[TrustRule] {
+        &self.rules
+    }
+
+    /// The rule that decides about a component: the most specific, and of
+    /// equals the strictest. The path of a file must be canonical.
+    pub fn governing(&self, reference: &Reference) -> Option<&TrustRule> {
+        let covering = self.rules.iter().filter(|rule| {
+            // One that only denies leaves the decision to others.
+            rule.require.is_some() && rule.scope.covers(reference)
+        });
+        covering.max_by_key(|rule| (rule.scope.specificity(), rule.require))
+    }
+
+    /// # Errors
+    ///
+    /// When a rule denies one of the digests, whatever its scope: the bytes are
+    /// the same wherever they come from.
+    pub fn admit(&self, digests: impl IntoIterator<Item = Digest>) -> Result<(), TrustError> {
+        for digest in digests {
+            let mut rules = self.rules.iter();
+            if let Some(rule) = rules.find(|rule| rule.deny.contains(&digest)) {
+                return Err(TrustError::Denied {
+                    digest,
+                    scope: rule.scope.as_str().to_owned(),
+                });
+            }
+        }
+        Ok(())
+    }
+
+    /// The signature that a rule requires, if it requires one.
+    ///
+    /// # Errors
+    ///
+    /// When a key of it cannot be read.
+    pub fn demand(&self, rule: &TrustRule) -> Result<Option<Demand>, TrustError> {
+        if rule.require != Some(Required::Signature) {
+            return Ok(None);
+        }
+        let keys = rule
+            .keys
+            .iter()
+            .map(|file| PublicKey::read(&self.directory.join(file)));
+        Ok(Some(Demand {
+            signers: Signers::Of {
+                identities: rule.identities.clone(),
+                keys: keys.collect::<Result<_, _>>()?,
+            },
+            trusted_root: rule
+                .trusted_root
+                .as_ref()
+                .map(|file| self.directory.join(file)),
+            wanted: Wanted::Rule(rule.scope.as_str().to_owned()),
+        }))
+    }
+
+    /// # Errors
+    ///
+    /// When the demand's own trust root cannot be used.
+    pub fn root(&self, trusted_root: Option<&Path>) -> Result<Root, TrustError> {
+        Ok(self.roots.get(trusted_root)?)
+    }
+
+    /// Whether a component that was trusted before still is.
+    ///
+    /// # Errors
+    ///
+    /// When a key cannot be read.
+    pub fn still_trust(
+        &self,
+        trust: &Trust,
+        rule: Option<&TrustRule>,
+        expected: Option<&Expectation>,
+    ) -> Result<bool, TrustError> {
+        let demands = [
+            rule.map(|rule| self.demand(rule)).transpose()?.flatten(),
+            expected.map(Expectation::demand).transpose()?,
+        ];
+        let mut demands = demands.iter().flatten();
+        Ok(demands.all(|demand| {
+            let signer = trust.signer();
+            signer.is_some_and(|signer| demand.signers.include(&signer.id))
+        }))
+    }
+}

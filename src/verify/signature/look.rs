@@ -1,0 +1,449 @@
+//! Looks for signatures where they are stored beside an artifact: manifests
+//! that refer to it, and cosign's tag.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use http::StatusCode;
+use serde::Deserialize;
+
+use crate::digest::{Digest, Expected};
+use crate::net;
+use crate::reference::OciReference;
+use crate::registry::{self, Descriptor, Document, Referrer, Repository, Transfer, Tried};
+
+use super::super::Signer;
+use super::{Attempt, Demand, Material, Rejected, Root, Subject};
+
+/// Of an artifact, in order of promise; more are not looked at.
+const MOST_REFERRERS: usize = 32;
+/// Of cosign's tag.
+const MOST_LAYERS: usize = 64;
+/// Of the manifest of a referrer, in bytes.
+const MAX_MANIFEST: u64 = 256 << 10;
+/// Of a bundle or payload, in bytes.
+const MAX_MATERIAL: u64 = 4 << 20;
+/// Of all that one look reads, in bytes.
+const MAX_READ: u64 = 32 << 20;
+
+const BUNDLE: &str = "application/vnd.dev.sigstore.bundle";
+const SIMPLE_SIGNING: &str = "application/vnd.dev.cosign.simplesigning.v1+json";
+/// Of artifacts that say nothing of what they are.
+const EMPTY: &str = "application/vnd.oci.empty.v1+json";
+
+/// Where to look, for which digest.
+pub struct Look<'a> {
+    pub registries: &'a registry::Client,
+    pub reference: &'a OciReference,
+    /// What was resolved, and is pulled.
+    pub digest: Digest,
+    /// Whether faults of the registry are waited out.
+    pub insists: bool,
+}
+
+/// What was found.
+#[derive(Debug, Default)]
+pub struct Answer {
+    /// One for each demand, in their order.
+    pub proofs: Vec<Option<Proof>>,
+    /// The signatures that no demand accepted.
+    pub rejected: Vec<Attempt>,
+    /// Why something could not be looked at.
+    pub unanswered: Vec<String>,
+    /// Referrers and layers that were too many to be looked at.
+    pub left_out: usize,
+}
+
+/// A signature that counts.
+#[derive(Debug, Clone)]
+pub struct Proof {
+    pub signer: Signer,
+    pub material: Material,
+    /// Which one it is, for messages.
+    pub what: String,
+}
+
+/// What one demand says to one signature.
+type Verdict = Result<Signer, Rejected>;
+
+impl Answer {
+    /// To these demands, none of which is met yet.
+    pub fn to(demands: &[(Demand, Root)]) -> Self {
+        Answer {
+            proofs: demands.iter().map(|_| None).collect(),
+            ..Answer::default()
+        }
+    }
+
+    /// Holds one signature for a file to the demands that are not met yet;
+    /// `read` gives the file. Takes processor time, and reads the file where
+    /// the key signs bytes.
+    pub fn consider(
+        &mut self,
+        (what, material): (&str, &Material),
+        digest: Digest,
+        demands: &[(Demand, Root)],
+        read: impl FnOnce() -> Option<Vec<u8>>,
+    ) {
+        let open = self.open();
+        let bytes = None;
+        let mut found = verdicts(material, Subject { digest, bytes }, (demands, &open));
+        if needs_bytes(&found)
+            && let Some(bytes) = read()
+        {
+            let bytes = Some(&*bytes);
+            found = verdicts(material, Subject { digest, bytes }, (demands, &open));
+        }
+        self.record(what, material, (open, found));
+    }
+
+    /// The demands that are not met yet.
+    fn open(&self) -> Vec<usize> {
+        let all = 0..self.proofs.len();
+        all.filter(|&at| self.proofs[at].is_none()).collect()
+    }
+
+    fn record(
+        &mut self,
+        what: &str,
+        material: &Material,
+        (open, verdicts): (Vec<usize>, Vec<Verdict>),
+    ) {
+        let mut reason = None;
+        for (at, verdict) in open.into_iter().zip(verdicts) {
+            match verdict {
+                Ok(signer) => {
+                    self.proofs[at] = Some(Proof {
+                        signer,
+                        material: material.clone(),
+                        what: what.to_owned(),
+                    });
+                }
+                Err(rejected) => {
+                    reason.get_or_insert(rejected);
+                }
+            }
+        }
+        if let Some(reason) = reason {
+            self.rejected.push(Attempt {
+                what: format!("{what} ({})", material.format()),
+                reason: reason.to_string(),
+            });
+        }
+    }
+}
+
+fn verdicts(
+    material: &Material,
+    subject: Subject<'_>,
+    (demands, open): (&[(Demand, Root)], &[usize]),
+) -> Vec<Verdict> {
+    let check = |&at: &usize| {
+        let (demand, root) = &demands[at];
+        material.check(subject, &demand.signers, root)
+    };
+    open.iter().map(check).collect()
+}
+
+fn needs_bytes(verdicts: &[Verdict]) -> bool {
+    verdicts.contains(&Err(Rejected::NeedsBytes))
+}
+
+/// Something that may be a signature.
+enum Candidate {
+    Referrer(Referrer),
+    Layer(Layer),
+}
+
+/// A layer of cosign's tag.
+#[derive(Clone, Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct Layer {
+    media_type: String,
+    digest: Digest,
+    size: u64,
+    #[serde(default)]
+    annotations: BTreeMap<String, String>,
+}
+
+impl Look<'_> {
+    /// Looks until every demand is met, or nothing is left to look at. What
+    /// fails is in the answer.
+    pub async fn run(&self, demands: &[(Demand, Root)]) -> Answer {
+        let mut answer = Answer::to(demands);
+        let transfer = Transfer::default();
+        let hosts = Repository::each_host(self.registries, self.reference, self.insists, &transfer);
+        let hosts = match hosts {
+            Ok(hosts) => hosts,
+            Err(error) => {
+                answer.unanswered.push(chain(&error));
+                return answer;
+            }
+        };
+        if !hosts.iter().any(Repository::is_upstream) {
+            let registry = self.reference.registry();
+            answer
+                .unanswered
+                .push(format!("`{registry}` itself is not asked"));
+        }
+        for repository in &hosts {
+            if repository.is_upstream() {
+                // Mirrors have nothing of their own to say.
+                answer.unanswered.clear();
+            }
+            let search = Search {
+                repository,
+                digest: self.digest,
+                demands: Arc::from(demands),
+                read: 0,
+                document: None,
+            };
+            answer = search.run(answer).await;
+            if answer.open().is_empty() {
+                break;
+            }
+        }
+        answer
+    }
+}
+
+/// A look under way.
+struct Search<'a> {
+    repository: &'a Repository<'a>,
+    digest: Digest,
+    demands: Arc<[(Demand, Root)]>,
+    /// Bytes so far.
+    read: u64,
+    /// What was signed, once a signature needs it.
+    document: Option<Arc<[u8]>>,
+}
+
+impl Search<'_> {
+    async fn run(mut self, mut answer: Answer) -> Answer {
+        for candidate in self.candidates(&mut answer).await {
+            if answer.open().is_empty() {
+                break;
+            }
+            let what = match &candidate {
+                Candidate::Referrer(referrer) => format!("referrer {}", referrer.digest),
+                Candidate::Layer(layer) => format!("cosign signature {}", layer.digest),
+            };
+            match self.materials(candidate).await {
+                Ok(materials) => {
+                    for material in materials {
+                        self.judge(&what, material, &mut answer).await;
+                    }
+                }
+                Err(Skipped::Rejected(reason)) => answer.rejected.push(Attempt { what, reason }),
+                Err(Skipped::Unanswered(reason)) => {
+                    answer.unanswered.push(format!("{what}: {reason}"));
+                }
+            }
+        }
+        answer
+    }
+
+    /// Both places are asked at once.
+    async fn candidates(&self, answer: &mut Answer) -> Vec<Candidate> {
+        let digest = self.digest;
+        let tag = format!("sha256-{}.sig", digest.hex());
+        let (referrers, signatures) = tokio::join!(
+            self.repository
+                .first(async |remote| remote.referrers(digest).await),
+            self.repository
+                .first(async |remote| remote.tagged(&tag).await),
+        );
+        let mut candidates = Vec::new();
+        match referrers {
+            Ok(mut referrers) => {
+                referrers.sort_by_key(promise);
+                answer.left_out += referrers.len().saturating_sub(MOST_REFERRERS);
+                referrers.truncate(MOST_REFERRERS);
+                candidates.extend(referrers.into_iter().map(Candidate::Referrer));
+            }
+            Err(error) => answer.unanswered.push(chain(&error.error)),
+        }
+        match signatures.map(|bytes| bytes.map(|bytes| layers(&bytes))) {
+            Ok(None) => {}
+            Ok(Some(Ok(mut layers))) => {
+                answer.left_out += layers.len().saturating_sub(MOST_LAYERS);
+                layers.truncate(MOST_LAYERS);
+                candidates.extend(layers.into_iter().map(Candidate::Layer));
+            }
+            Ok(Some(Err(error))) => answer.rejected.push(Attempt {
+                what: format!("tag {tag}"),
+                reason: format!("it cannot be read: {error}"),
+            }),
+            Err(error) => answer.unanswered.push(chain(&error.error)),
+        }
+        candidates
+    }
+
+    async fn materials(&mut self, candidate: Candidate) -> Result<Vec<Material>, Skipped> {
+        match candidate {
+            Candidate::Referrer(referrer) => {
+                let bytes = self.manifest(&referrer).await?;
+                let document = Document::parse(&bytes).map_err(Skipped::rejected)?;
+                let Document::Manifest(manifest) = document else {
+                    return Ok(Vec::new());
+                };
+                let bundles = manifest.layers.iter();
+                let mut materials = Vec::new();
+                for layer in bundles.filter(|layer| layer.media_type.starts_with(BUNDLE)) {
+                    let bundle = self.text(layer).await?;
+                    materials.push(Material::Bundle { bundle });
+                }
+                Ok(materials)
+            }
+            Candidate::Layer(layer) => {
+                let descriptor = Descriptor {
+                    media_type: layer.media_type,
+                    digest: layer.digest,
+                    size: layer.size,
+                    platform: None,
+                };
+                let payload = self.text(&descriptor).await?;
+                Ok(vec![Material::SimpleSigning {
+                    payload,
+                    annotations: layer.annotations,
+                }])
+            }
+        }
+    }
+
+    async fn manifest(&mut self, referrer: &Referrer) -> Result<bytes::Bytes, Skipped> {
+        self.admit(referrer.size, MAX_MANIFEST)?;
+        let expected = Expected {
+            digest: Some(referrer.digest),
+            size: Some(referrer.size),
+            ..Expected::default()
+        };
+        let asked = self
+            .repository
+            .first(async |remote| remote.document(referrer.digest, expected).await);
+        asked.await.map_err(Skipped::of)
+    }
+
+    async fn text(&mut self, descriptor: &Descriptor) -> Result<String, Skipped> {
+        self.admit(descriptor.size, MAX_MATERIAL)?;
+        let asked = self
+            .repository
+            .first(async |remote| remote.small_blob(descriptor, "the signature").await);
+        let bytes = asked.await.map_err(Skipped::of)?;
+        String::from_utf8(bytes.into()).map_err(Skipped::rejected)
+    }
+
+    /// Refuses to read what is too large.
+    fn admit(&mut self, size: u64, limit: u64) -> Result<(), Skipped> {
+        self.read = self.read.saturating_add(size);
+        match size <= limit && self.read <= MAX_READ {
+            true => Ok(()),
+            false => {
+                self.read = self.read.saturating_sub(size);
+                Err(Skipped::Rejected(format!(
+                    "it has {size} bytes, which is too many"
+                )))
+            }
+        }
+    }
+
+    /// Holds a signature to the demands that are not met yet.
+    async fn judge(&mut self, what: &str, material: Material, answer: &mut Answer) {
+        let open = answer.open();
+        let mut verdicts = self.verdicts(&material, &open).await;
+        if needs_bytes(&verdicts) && self.fetch_document().await {
+            verdicts = self.verdicts(&material, &open).await;
+        }
+        answer.record(what, &material, (open, verdicts));
+    }
+
+    async fn verdicts(&self, material: &Material, open: &[usize]) -> Vec<Verdict> {
+        let (material, open, demands) = (material.clone(), open.to_vec(), self.demands.clone());
+        let (digest, document) = (self.digest, self.document.clone());
+        let work = move || {
+            let bytes = document.as_deref();
+            verdicts(&material, Subject { digest, bytes }, (&demands, &open))
+        };
+        // A signature over which a library fails does not count.
+        let checked = tokio::task::spawn_blocking(work).await;
+        checked.unwrap_or_else(|error| vec![Err(Rejected::Unreadable(error.to_string()))])
+    }
+
+    async fn fetch_document(&mut self) -> bool {
+        let digest = self.digest;
+        let expected = Expected {
+            digest: Some(digest),
+            ..Expected::default()
+        };
+        let asked = self
+            .repository
+            .first(async |remote| remote.document(digest, expected).await);
+        match asked.await {
+            Ok(bytes) => {
+                self.document = Some(bytes.to_vec().into());
+                true
+            }
+            Err(_) => false,
+        }
+    }
+}
+
+/// Why a candidate was passed over.
+enum Skipped {
+    Rejected(String),
+    Unanswered(String),
+}
+
+impl Skipped {
+    fn rejected(error: impl std::error::Error) -> Self {
+        Skipped::Rejected(format!("it cannot be read: {error}"))
+    }
+
+    /// What is not there, or not what it should be, is no signature; of all
+    /// else nothing is known.
+    fn of(tried: Tried<registry::Error>) -> Self {
+        let error = tried.error;
+        match error.net() {
+            Some(net) if !is_missing(net) => Skipped::Unanswered(chain(&error)),
+            _ => Skipped::Rejected(chain(&error)),
+        }
+    }
+}
+
+/// Likely signatures come first; older tools and some registries leave the
+/// type out, or put another in its place.
+fn promise(referrer: &Referrer) -> u8 {
+    match referrer.artifact_type.as_deref() {
+        Some(kind) if kind.starts_with(BUNDLE) => 0,
+        None | Some("" | EMPTY) => 1,
+        Some(_) => 2,
+    }
+}
+
+fn layers(bytes: &[u8]) -> serde_json::Result<Vec<Layer>> {
+    #[derive(Deserialize)]
+    struct Signatures {
+        layers: Vec<Layer>,
+    }
+    let mut layers = serde_json::from_slice::<Signatures>(bytes)?.layers;
+    layers.retain(|layer| layer.media_type == SIMPLE_SIGNING);
+    Ok(layers)
+}
+
+/// An error and its causes, on one line.
+fn chain(error: &dyn std::error::Error) -> String {
+    let mut text = error.to_string();
+    let mut source = error.source();
+    while let Some(cause) = source {
+        let cause_text = cause.to_string();
+        if !text.ends_with(&cause_text) {
+            text = format!("{text}: {cause_text}");
+        }
+        source = cause.source();
+    }
+    text
+}
+
+fn is_missing(error: &net::Error) -> bool {
+    matches!(error, net::Error::Refused { status, .. } if *status == StatusCode::NOT_FOUND)
+}

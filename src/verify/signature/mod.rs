@@ -1,0 +1,28 @@
+//! Signatures: the [Sigstore bundles] and [cosign signatures] of an artifact,
+//! and whether someone whose signature counts made one of them.
+//!
+//! The cryptography is `sigstore-verify`'s: certificate chains, signed
+//! certificate timestamps, transparency logs, timestamps and signatures. What
+//! is decided here is which digest a signature must be for, and whose counts.
+//!
+//! [Sigstore bundles]: https://docs.sigstore.dev/about/bundle/
+//! [cosign signatures]: https://github.com/sigstore/cosign/blob/main/specs/SIGNATURE_SPEC.md
+
+mod check;
+mod error;
+mod key;
+mod legacy;
+mod look;
+mod material;
+mod roots;
+mod signers;
+#[cfg(test)]
+mod tests;
+
+pub use check::{Rejected, Subject};
+pub use error::{Attempt, TrustError};
+pub use key::{InvalidKey, PublicKey};
+pub use look::{Answer, Look, Proof};
+pub use material::Material;
+pub use roots::{InvalidRoot, Root, Roots};
+pub use signers::{Demand, Signers, Wanted};
