@@ -15,7 +15,7 @@
 //! | [`registry`] | the OCI client: hosts, credentials, sessions by scope, reading and writing |
 //! | [`fetch`] | a reference's bytes on disk |
 //! | [`config`] | `config.toml` |
-//! | [`verify`] | the only maker of `Verified` |
+//! | [`verify`] | digests, signatures, trust rules; the only maker of `Verified` |
 //! | [`store`] | what is on disk, and how it changes |
 //! | [`runtime`] | engines, compiled code, sandbox, limits, one call |
 //! | [`toolbox`] | the live table of tools |

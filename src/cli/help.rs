@@ -29,6 +29,7 @@ const PAGES: [(&str, &str); 19] = [
         "troubleshooting",
         include_str!("../../docs/troubleshooting.md"),
     ),
+    ("trust", include_str!("../../docs/trust.md")),
     ("tutorial", include_str!("../../docs/tutorial.md")),
     ("updates", include_str!("../../docs/updates.md")),
     ("values", include_str!("../../docs/values.md")),

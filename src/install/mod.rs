@@ -66,7 +66,7 @@ pub struct Rules {
     /// What holds where policies set no limit.
     pub limits: Limits,
     /// Which components must be signed, and by whom.
-    pub trust: TrustRules,
+    pub trust: Arc<TrustRules>,
 }
 
 /// Brings components into one root.

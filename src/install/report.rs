@@ -84,7 +84,7 @@ impl Installer {
             enforcement: Enforcement::Report,
         };
         let rule = self.rule(reference).await?;
-        let demands = self.demands(rule.as_ref(), question)?;
+        let demands = self.demands(rule, question).await?;
         let resolved = self.fetcher.resolve(reference).await?;
         let named = match resolved.identity() {
             Identity::Oci { manifest_digest } => Some(*manifest_digest),

@@ -80,7 +80,7 @@ impl Installer {
             rules.admit(resolved_digest)?;
         }
         let rule = self.rule(question.reference).await?;
-        let demands = self.demands(rule.as_ref(), question)?;
+        let demands = self.demands(rule, question).await?;
         let fetch = async {
             let fetched = self.fetcher.fetch(resolved, staging, progress);
             fetched.await.map_err(Error::from)
@@ -121,58 +121,56 @@ impl Installer {
             .cloned())
     }
 
-    pub(super) fn demands(
+    /// What is asked of the signature: keys and trust roots are files.
+    pub(super) async fn demands(
         &self,
-        rule: Option<&TrustRule>,
+        rule: Option<TrustRule>,
         question: TrustQuestion<'_>,
-    ) -> Result<Demands, TrustError> {
-        let rules = &self.rules.trust;
+    ) -> Result<Demands, Error> {
         let enforces = question.enforcement == Enforcement::Enforce;
-        if let Some(rule) = rule
+        if let Some(rule) = &rule
             && rule.require == Some(Required::Digest)
             && enforces
             && question.digest.is_none()
             && !question.reference.is_pinned()
         {
-            return Err(TrustError::DigestRequired {
-                scope: rule.scope.as_str().to_owned(),
-            });
+            let scope = rule.scope.as_str().to_owned();
+            return Err(TrustError::DigestRequired { scope }.into());
         }
-        let mut demands = Vec::new();
-        demands.extend(rule.map(|rule| rules.demand(rule)).transpose()?.flatten());
-        let expected = question.expected;
-        demands.extend(expected.map(Expectation::demand).transpose()?);
-        if let Some(nobody) = demands.iter().find(|demand| demand.signers.is_nobody())
-            && enforces
-        {
-            return Err(TrustError::Nobody {
-                reference: question.reference.to_string(),
-                by: nobody.wanted.clone(),
-            });
-        }
-        let trusted_root = demands.last().and_then(|one| one.trusted_root.clone());
-        let signer = question.before.and_then(Trust::signer);
-        if let Some(signer) = signer
-            && question.change == SignerChange::Refuse
-        {
-            demands.push(Demand {
-                signers: Signers::Same(signer.id.clone()),
+        let rules = self.rules.trust.clone();
+        let (reference, expected) = (question.reference.to_string(), question.expected.cloned());
+        let signer = question.before.and_then(Trust::signer).cloned();
+        let signer = signer.filter(|_| question.change == SignerChange::Refuse);
+        let read = move || {
+            let mut demands = rules.demands(rule.as_ref(), expected.as_ref())?;
+            if let Some(nobody) = demands.iter().find(|demand| demand.signers.is_nobody())
+                && enforces
+            {
+                return Err(TrustError::Nobody {
+                    reference,
+                    by: nobody.wanted.clone(),
+                });
+            }
+            let trusted_root = demands.last().and_then(|one| one.trusted_root.clone());
+            demands.extend(signer.map(|signer| Demand {
+                signers: Signers::Same(signer.id),
                 trusted_root,
                 wanted: Wanted::Before,
-            });
-        }
-        if demands.is_empty() {
-            demands.push(Demand {
-                signers: Signers::Anyone,
-                trusted_root: None,
-                wanted: Wanted::Report,
-            });
-        }
-        let with_root = |demand: Demand| {
-            let root = rules.root(demand.trusted_root.as_deref())?;
-            Ok((demand, root))
+            }));
+            if demands.is_empty() {
+                demands.push(Demand {
+                    signers: Signers::Anyone,
+                    trusted_root: None,
+                    wanted: Wanted::Report,
+                });
+            }
+            let with_root = |demand: Demand| {
+                let root = rules.root(demand.trusted_root.as_deref())?;
+                Ok((demand, root))
+            };
+            demands.into_iter().map(with_root).collect()
         };
-        demands.into_iter().map(with_root).collect()
+        Ok(tokio::task::spawn_blocking(read).await??)
     }
 
     /// Looks in the registry of the reference.

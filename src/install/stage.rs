@@ -184,9 +184,10 @@ impl Installer {
         {
             return Ok(false);
         }
-        let expected = request.signers.expected.as_ref();
-        let trust = &installed.metadata.trust;
-        Ok(rules.still_trust(trust, rule.as_ref(), expected)?)
+        let (rules, expected) = (rules.clone(), request.signers.expected.clone());
+        let trust = installed.metadata.trust.clone();
+        let read = move || rules.still_trust(&trust, rule.as_ref(), expected.as_ref());
+        Ok(tokio::task::spawn_blocking(read).await??)
     }
 
     /// Web servers, unlike registries, name nothing by its content.

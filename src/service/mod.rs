@@ -192,7 +192,7 @@ impl Service {
             digests: config.network.require_digest,
             bundled: config.policy.bundled,
             limits: runtime.limits(),
-            trust: TrustRules::new(config.trust.0, directory),
+            trust: Arc::new(TrustRules::new(config.trust.0, directory)),
         };
         let (disk, runtime) = (Disk::new(store), Runtime::new(runtime));
         Ok(Arc::new(Service {

@@ -29,10 +29,7 @@ pub struct Expectation {
 }
 
 impl Expectation {
-    /// # Errors
-    ///
-    /// When a key cannot be read.
-    pub fn demand(&self) -> Result<Demand, TrustError> {
+    fn demand(&self) -> Result<Demand, TrustError> {
         let keys = self.keys.iter().map(|file| PublicKey::read(file));
         Ok(Demand {
             signers: Signers::Of {
@@ -54,10 +51,6 @@ impl TrustRules {
             directory: directory.to_owned(),
             roots: Roots::default(),
         }
-    }
-
-    pub fn all(&self) -> &[TrustRule] {
-        &self.rules
     }
 
     /// The rule that decides about a component: the most specific, and of
@@ -87,30 +80,38 @@ impl TrustRules {
         Ok(())
     }
 
-    /// The signature that a rule requires, if it requires one.
+    /// The signatures that a rule and a command require.
     ///
     /// # Errors
     ///
-    /// When a key of it cannot be read.
-    pub fn demand(&self, rule: &TrustRule) -> Result<Option<Demand>, TrustError> {
-        if rule.require != Some(Required::Signature) {
-            return Ok(None);
-        }
+    /// When a key cannot be read.
+    pub fn demands(
+        &self,
+        rule: Option<&TrustRule>,
+        expected: Option<&Expectation>,
+    ) -> Result<Vec<Demand>, TrustError> {
+        let rule = rule.filter(|rule| rule.require == Some(Required::Signature));
+        let demands = [
+            rule.map(|rule| self.demand(rule)).transpose()?,
+            expected.map(Expectation::demand).transpose()?,
+        ];
+        Ok(demands.into_iter().flatten().collect())
+    }
+
+    fn demand(&self, rule: &TrustRule) -> Result<Demand, TrustError> {
         let keys = rule
             .keys
             .iter()
             .map(|file| PublicKey::read(&self.directory.join(file)));
-        Ok(Some(Demand {
+        let root = rule.trusted_root.as_ref();
+        Ok(Demand {
             signers: Signers::Of {
                 identities: rule.identities.clone(),
                 keys: keys.collect::<Result<_, _>>()?,
             },
-            trusted_root: rule
-                .trusted_root
-                .as_ref()
-                .map(|file| self.directory.join(file)),
+            trusted_root: root.map(|file| self.directory.join(file)),
             wanted: Wanted::Rule(rule.scope.as_str().to_owned()),
-        }))
+        })
     }
 
     /// # Errors
@@ -131,12 +132,8 @@ impl TrustRules {
         rule: Option<&TrustRule>,
         expected: Option<&Expectation>,
     ) -> Result<bool, TrustError> {
-        let demands = [
-            rule.map(|rule| self.demand(rule)).transpose()?.flatten(),
-            expected.map(Expectation::demand).transpose()?,
-        ];
-        let mut demands = demands.iter().flatten();
-        Ok(demands.all(|demand| {
+        let demands = self.demands(rule, expected)?;
+        Ok(demands.iter().all(|demand| {
             let signer = trust.signer();
             signer.is_some_and(|signer| demand.signers.include(&signer.id))
         }))

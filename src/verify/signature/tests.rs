@@ -47,15 +47,11 @@ fn identity(subject: &str, issuer: &str) -> Signers {
     }
 }
 
-/// A message, and statements logged by both versions of the log.
-const PUBLIC: [(&str, &str); 3] = [
+/// A message and a statement.
+const PUBLIC: [(&str, &str); 2] = [
     ("cosign-v3-blob.sigstore.json", "cosign-v3-blob.txt"),
     (
         "conda-attestation.sigstore.json",
-        "signed-package-2.1.0-hb0f4dca_0.conda",
-    ),
-    (
-        "conda-attestation-rekor2.sigstore.json",
         "signed-package-2.1.0-hb0f4dca_0.conda",
     ),
 ];

@@ -269,11 +269,12 @@ async fn another_trust_is_shown_and_waits_to_be_accepted() {
         for before in ["pinned", "skipped"] {
             let held = cli.run(["update", before]);
             assert_eq!(held.code, 5, "{}", held.stderr);
-            let change = format!("~ trust: {before} before, digest now");
+            let change = format!("~ trust: {before}, unsigned before, unsigned now");
             assert!(held.stdout.contains(&change), "{}", held.stdout);
             let taken = cli.json(["update", before, "--accept"]);
             let change = &taken["components"][0]["changes"]["trust"];
-            assert_eq!(*change, json!({"before": before, "now": "digest"}));
+            let before = json!({"trust": before, "signature": "unsigned"});
+            assert_eq!(*change, json!({"before": before, "now": "unsigned"}));
         }
     })
     .await;

@@ -204,3 +204,51 @@ async fn rules_that_make_no_sense_are_refused_at_once() {
         assert!(told.contains(words), "{rule}: {told}");
     }
 }
+
+/// What looks like a signature, and cannot be had.
+fn listed(count: usize, size: u64) -> String {
+    let one = |at: usize| {
+        serde_json::json!({
+            "mediaType": crate::support::artifact::MANIFEST,
+            "artifactType": crate::support::signing::BUNDLE,
+            "digest": wassette::digest::Digest::of(at.to_string().as_bytes()).to_string(),
+            "size": size,
+        })
+    };
+    let manifests: Vec<_> = (0..count).map(one).collect();
+    serde_json::json!({ "schemaVersion": 2, "manifests": manifests }).to_string()
+}
+
+#[tokio::test]
+async fn however_many_signatures_are_listed_few_are_looked_at() {
+    let key = Key::new("P-256");
+    let rule = format!(
+        "[[trust]]\nscope = '*'\nrequire = 'signature'\nkeys = ['{}']\n",
+        text(&key.public())
+    );
+    for (count, size, words) in [
+        (10_000, 500, "were not looked at"),
+        (1, 1 << 30, "which is too many"),
+    ] {
+        let honest = Honest::new(&component());
+        let list = listed(count, size);
+        let server = Faults::start(move |seen| {
+            if seen.target.contains("/referrers/") {
+                return list.clone().into_response();
+            }
+            match seen.target.contains("/manifests/sha256-") {
+                true => StatusCode::NOT_FOUND.into_response(),
+                false => honest.answer(seen),
+            }
+        })
+        .await;
+        let node = Node::new();
+        write_config(&node, &rule);
+        let tagged = server.reference("acme/answer:v1");
+        let (code, told) = refused(&node, &["verify", &tagged]).await;
+        assert_eq!(code, "signature-rejected", "{told}");
+        assert!(told.contains(words), "{told}");
+        let asked = server.seen().len();
+        assert!(asked < 50, "{asked} requests");
+    }
+}
