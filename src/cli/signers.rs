@@ -11,39 +11,43 @@ use crate::verify::Expectation;
 
 use super::Failure;
 
+/// Over these options in the help.
+const HEADING: &str = "Whose signature counts";
+
 #[derive(Args)]
-#[command(next_help_heading = "Whose signature counts")]
 pub(super) struct SignerArgs {
     /// PEM file of a public key
-    #[arg(long, value_name = "FILE")]
+    #[arg(long, help_heading = HEADING, value_name = "FILE")]
     key: Vec<PathBuf>,
 
     /// Whom the certificate names
-    #[arg(long, value_name = "TEXT", conflicts_with = "key")]
+    #[arg(long, help_heading = HEADING, value_name = "TEXT", conflicts_with = "key")]
     certificate_identity: Option<String>,
 
     /// The same as a regular expression
     #[arg(
         long,
+        help_heading = HEADING,
         value_name = "REGEXP",
         conflicts_with_all = ["key", "certificate_identity"]
     )]
     certificate_identity_regexp: Option<String>,
 
     /// Who vouched for that
-    #[arg(long, value_name = "URL", conflicts_with = "key")]
+    #[arg(long, help_heading = HEADING, value_name = "URL", conflicts_with = "key")]
     certificate_oidc_issuer: Option<String>,
 
     /// The same as a regular expression
     #[arg(
         long,
+        help_heading = HEADING,
         value_name = "REGEXP",
         conflicts_with_all = ["key", "certificate_oidc_issuer"]
     )]
     certificate_oidc_issuer_regexp: Option<String>,
 
     /// trusted_root.json of another Sigstore than the public one
-    #[arg(long, value_name = "FILE")]
+    #[arg(long, help_heading = HEADING, value_name = "FILE")]
     trusted_root: Option<PathBuf>,
 }
 

@@ -328,10 +328,11 @@ pub(super) fn refusal(demand: &Demand, answer: &Answer, reference: &Reference) -
     }
     let mut attempts = answer.rejected.clone();
     if answer.left_out > 0 {
-        attempts.push(Attempt {
+        let left_out = Attempt {
             what: format!("{} more", answer.left_out),
             reason: "they were not looked at".into(),
-        });
+        };
+        attempts.insert(0, left_out);
     }
     match &demand.signers {
         Signers::Same(before) => TrustError::SignerChanged {

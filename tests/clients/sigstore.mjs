@@ -106,7 +106,7 @@ async function bundle(request) {
   // Version 0.3 has the one certificate that counts.
   const { x509CertificateChain: chain, ...material } = json.verificationMaterial;
   json.mediaType = 'application/vnd.dev.sigstore.bundle.v0.3+json';
-  json.verificationMaterial = { certificate: chain.certificates[0], ...material };
+  json.verificationMaterial = chain ? { certificate: chain.certificates[0], ...material } : material;
   return json;
 }
 

@@ -50,14 +50,14 @@ async fn each_kind_of_key_in_each_format_at_each_registry() {
 #[tokio::test]
 async fn a_load_asks_for_the_key_that_is_given_and_remembers_it() {
     let registries = Registries::start().await;
-    let (key, other) = (Key::new("P-256"), Key::new("P-256"));
+    let [key, other, stranger] = ["P-256"; 3].map(Key::new);
     for reference in registries.references("acme/answer") {
         let (node, tagged) = (Node::new(), format!("{reference}:v1"));
         let artifact = component();
         let digest = push(&reference, &artifact).await;
-        let (public, other_public) = (key.public(), other.public());
+        let (public, strangers) = (key.public(), stranger.public());
         let with_key = ["load", &tagged, "--key", text(&public)];
-        let with_other = ["load", &tagged, "--key", text(&other_public)];
+        let with_stranger = ["load", &tagged, "--key", text(&strangers)];
         let (code, _) = refused(&node, &with_key).await;
         assert_eq!(code, "signature-required");
         assert!(!node.component("answer").exists(), "it was installed");
@@ -92,8 +92,8 @@ async fn a_load_asks_for_the_key_that_is_given_and_remembers_it() {
         // What is there is loaded again for its own signer alone.
         let again = done(&node, &with_key).await;
         assert_eq!(again["status"], "already-loaded");
-        let (code, _) = refused(&node, &with_other).await;
-        assert_eq!(code, "signer-changed");
+        let (code, _) = refused(&node, &with_stranger).await;
+        assert_eq!(code, "signature-rejected");
 
         // The next version is by another, or by nobody.
         let next = other_component();
