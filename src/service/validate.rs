@@ -6,7 +6,7 @@ use std::sync::Arc;
 use crate::catalog::CheckedEntry;
 use crate::error::{Class, Diagnosis, Layered};
 use crate::fetch::Silent;
-use crate::install::{Compile, LoadRequest, NobodyToAsk, PolicyChoice};
+use crate::install::{Compile, LoadRequest, NobodyToAsk, PolicyChoice, SignerRequest};
 use crate::schema::ListedTool;
 use crate::store::Origin;
 use crate::verify::Verification;
@@ -56,6 +56,7 @@ impl Service {
             verification: Verification::Required,
             compile: Compile::Wait,
             policy: PolicyChoice::Leave,
+            signers: SignerRequest::default(),
             origin: Origin::Cli,
             locked: None,
             manifest: None,

@@ -95,8 +95,7 @@ impl PublicKey {
     }
 
     fn parse(text: &str) -> Result<Self, KeyFault> {
-        let bytes = without_bom(text.as_bytes());
-        let text = std::str::from_utf8(bytes).unwrap_or_default().trim();
+        let text = without_bom(text).trim();
         if text.contains("-----BEGIN CERTIFICATE") {
             return Err(KeyFault::Certificate);
         }
