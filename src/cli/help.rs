@@ -6,7 +6,7 @@ use crate::text::{Foreign, nearest};
 use super::{Failure, output};
 
 /// The pages of `docs/`, by their names.
-const PAGES: [(&str, &str); 19] = [
+const PAGES: [(&str, &str); 20] = [
     ("architecture", include_str!("../../docs/architecture.md")),
     ("authors", include_str!("../../docs/authors.md")),
     ("benchmarks", include_str!("../../docs/benchmarks.md")),

@@ -25,7 +25,7 @@ use crate::verify::Verification;
 use super::plan::{Action, GrantChanges, NotPlanned, Plan, Planned};
 use super::{
     Candidate, Changes, Committed, Compile, ComponentLock, Error, Installer, LoadRequest, Part,
-    PolicyChoice, Request, Staged, described,
+    PolicyChoice, Request, SignerRequest, Staged, described,
 };
 
 /// One component that is to be installed.
@@ -276,10 +276,17 @@ impl Installer {
         let progress = progress.of(&wanted.id);
         let before = self.in_place(wanted, order.check).await?;
         let found = match before {
-            Some(installed) if wanted.is_named_by(&installed.metadata) => Found::Kept {
-                installed: Box::new(installed),
-                note: None,
-            },
+            Some(installed)
+                if wanted.is_named_by(&installed.metadata)
+                    && self
+                        .still_trusts(&installed, &wanted.request(order))
+                        .await? =>
+            {
+                Found::Kept {
+                    installed: Box::new(installed),
+                    note: None,
+                }
+            }
             before => {
                 self.stage_wanted(lock, wanted, order, before, &*progress)
                     .await?
@@ -503,6 +510,8 @@ impl Wanted {
             verification: Verification::Required,
             compile: order.compile,
             policy: PolicyChoice::Leave,
+            // Only a person accepts another signer.
+            signers: SignerRequest::default(),
             origin: Origin::Manifest,
             manifest: order.manifest.clone(),
         }
@@ -536,7 +545,7 @@ impl Wanted {
 pub fn content_of(metadata: &Metadata) -> Content<'_> {
     Content {
         digest: content_digest(metadata),
-        signer: metadata.trust.signer.as_deref(),
+        signer: metadata.trust.signer().map(|signer| signer.id.to_string()),
         imports: &metadata.component_info.imports,
         tools: &metadata.tools,
     }

@@ -140,7 +140,7 @@ impl Installer {
         progress.step(Step::Fetching);
         let question = TrustQuestion {
             reference: &request.reference,
-            digest: request.digest,
+            digest: request.digest.or(request.locked),
             expected: request.signers.expected.as_ref(),
             before: before.as_ref().map(|installed| &installed.metadata.trust),
             change: request.signers.change,
@@ -167,7 +167,7 @@ impl Installer {
 
     /// Whether what is installed is what the rules and the request would
     /// take now. Otherwise its signature is looked for anew.
-    async fn still_trusts(
+    pub(super) async fn still_trusts(
         &self,
         installed: &Installed,
         request: &LoadRequest,
@@ -176,7 +176,8 @@ impl Installer {
         let digests = &installed.metadata.digests;
         rules.admit(digests.manifest.into_iter().chain([digests.component]))?;
         let rule = self.rule(&request.reference).await?;
-        let by_digest = request.digest.is_some() || request.reference.is_pinned();
+        let digest = request.digest.or(request.locked);
+        let by_digest = digest.is_some() || request.reference.is_pinned();
         if rule
             .as_ref()
             .is_some_and(|rule| rule.require == Some(Required::Digest))

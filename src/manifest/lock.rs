@@ -56,7 +56,8 @@ pub struct Locked {
 /// What is known of a component's content.
 pub struct Content<'a> {
     pub digest: Digest,
-    pub signer: Option<&'a str>,
+    /// As it is shown.
+    pub signer: Option<String>,
     pub imports: &'a [String],
     pub tools: &'a [ToolRecord],
 }
@@ -70,7 +71,7 @@ impl Locked {
             uri: entry.written.uri.clone(),
             entry: entry.written.hash,
             digest: content.digest,
-            signer: content.signer.map(str::to_owned),
+            signer: content.signer.clone(),
             imports,
             tools: content.tools.iter().map(tool).collect(),
             permissions: entry.written.permissions.clone(),
@@ -93,15 +94,15 @@ impl Locked {
         if self.digest != content.digest {
             lines.push(format!("~ digest {}, now {}", self.digest, content.digest));
         }
-        if self.signer.as_deref() != content.signer {
-            let shown = |signer: Option<&str>| match signer {
+        if self.signer != content.signer {
+            let shown = |signer: &Option<String>| match signer {
                 Some(signer) => format!("`{}`", signer.escape_debug()),
                 None => "nobody".into(),
             };
             lines.push(format!(
                 "~ signed by {}, now by {}",
-                shown(self.signer.as_deref()),
-                shown(content.signer)
+                shown(&self.signer),
+                shown(&content.signer)
             ));
         }
         let tools: BTreeMap<String, Digest> = content.tools.iter().map(tool).collect();
