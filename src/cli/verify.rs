@@ -67,7 +67,7 @@ impl Diagnose for NobodyNamed {
 
 impl Verify {
     pub(super) fn run(self, global: &Global) -> Result<(), Failure> {
-        let reference = parse_source(&self.source)?;
+        let reference = parse_source(&self.source, global)?.reference;
         let service = global.open(Opening {
             root: Root::MayBeNew,
             given: self.credentials.given(&reference)?,
