@@ -23,7 +23,7 @@ pub struct CheckedEntry {
 /// Why an entry is not one.
 #[derive(Debug, thiserror::Error)]
 pub enum InvalidEntry {
-    #[error("The entry is no object")]
+    #[error("The entry is not an object")]
     NotAnObject,
     #[error("The entry has no text `{key}`")]
     Missing { key: &'static str },
@@ -31,9 +31,9 @@ pub enum InvalidEntry {
     Text { key: &'static str, fault: String },
     #[error("Another entry has the name `{name}`")]
     Twice { name: Foreign },
-    #[error("The entry's `uri` is no reference")]
+    #[error("The entry's `uri` is not a reference")]
     Uri(#[source] InvalidReference),
-    #[error("The entry's `digest` is none")]
+    #[error("The entry's `digest` is not a digest")]
     Digest,
 }
 
@@ -182,7 +182,7 @@ mod tests {
             (with("name", json!("x".repeat(101))), "more than 100"),
             (with("description", json!("")), "`description` is empty"),
             (with("description", json!("a\u{202e}b")), "cannot be seen"),
-            (with("uri", json!("a.wasm")), "is no reference"),
+            (with("uri", json!("a.wasm")), "is not a reference"),
             (with("digest", json!("sha256:0")), "`digest` is none"),
             (with("digest", json!(7)), "`digest` is none"),
         ] {

@@ -29,14 +29,14 @@ pub struct Cache {
 enum CacheCommand {
     /// Show what each component takes, and when it was last called
     List,
-    /// Remove what can be made again; never components, policies or secrets
+    /// Remove files that can be rebuilt; never components, policies or secrets
     Clear {
         /// Only of this component
         id: Option<ComponentId>,
         /// Only compiled code
         #[arg(long)]
         compiled: bool,
-        /// Only what downloads left that were killed or broke off
+        /// Clear only what interrupted downloads left
         #[arg(long, conflicts_with_all = ["compiled", "id"])]
         downloads: bool,
     },
@@ -44,7 +44,7 @@ enum CacheCommand {
     Verify {
         /// Only this component
         id: Option<ComponentId>,
-        /// Make again what can be; move what was changed to `quarantine/`
+        /// Rebuild what can be rebuilt, and move changed files to `quarantine/`
         #[arg(long)]
         repair: bool,
     },
@@ -54,7 +54,7 @@ enum CacheCommand {
         /// Bytes to keep of them at most, such as `512Mi`, or `0`
         #[arg(long, value_name = "SIZE", value_parser = parse_bytes, group = "bounds")]
         max_size: Option<u64>,
-        /// Keep what was called, loaded or replaced within this time, such as `12h`, `30d` or `4w`
+        /// Keep components that were called, loaded or replaced within this time, such as `12h`, `30d` or `4w`
         #[arg(long, value_name = "TIME", value_parser = parse_span, group = "bounds")]
         unused_for: Option<Duration>,
     },

@@ -351,7 +351,7 @@ enum SetupError {
     NoRoot { root: PathBuf },
     #[error("The program cannot find itself or its working directory")]
     Executable(#[source] std::io::Error),
-    #[error("There is no room for a root to try components in")]
+    #[error("Cannot create a temporary root to try components in")]
     Scratch(#[source] std::io::Error),
     #[error("Failed to start the asynchronous runtime")]
     Runtime(#[source] std::io::Error),

@@ -34,7 +34,7 @@ enum Verb {
         #[command(subcommand)]
         what: What,
     },
-    /// Take a grant back, named as it was given
+    /// Take a grant back; name it as it was granted
     Revoke {
         #[command(subcommand)]
         what: What,

@@ -109,7 +109,7 @@ enum SecretInputError {
     Read(#[source] io::Error),
     #[error("Standard input has {found} lines for {wanted} secrets")]
     Lines { wanted: usize, found: usize },
-    #[error("The values are not shown without a yes")]
+    #[error("Showing the values needs a confirmation")]
     NotConfirmed,
 }
 

@@ -38,7 +38,7 @@ pub struct SourcePattern {
 /// Why a text is no pattern of sources.
 #[derive(Debug, thiserror::Error)]
 #[error(
-    "`{0}` is no source pattern: it begins with one of `oci://`, `https://`, `file:///` and \
+    "`{0}` is not a source pattern: a pattern begins with one of `oci://`, `https://`, `file:///` and \
      `oci-layout:///`, and has neither empty segments, nor `.` or `..`, nor a query or fragment"
 )]
 pub struct InvalidSourcePattern(String);

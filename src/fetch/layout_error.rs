@@ -9,7 +9,7 @@ use crate::error::{Class, Diagnose};
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum LayoutError {
-    #[error("the directory is no OCI image layout: there is no readable `oci-layout` in it")]
+    #[error("the directory is not an OCI image layout: there is no readable `oci-layout` in it")]
     Unmarked,
     #[error("the layout is of a version that is not known")]
     Version,

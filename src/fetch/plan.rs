@@ -196,7 +196,7 @@ pub enum InvalidArtifact {
     Platform(String),
     #[error("no layer is WebAssembly; the layers: {0}")]
     NoWasm(String),
-    #[error("the layers are several file systems, as container tools make them")]
+    #[error("the layers are the file systems of a container image")]
     Layered,
     #[error("{1} layers are of the {0} kind; one is expected")]
     Several(&'static str, usize),

@@ -50,7 +50,7 @@ pub enum Error {
         connect: Duration,
         idle: Duration,
     },
-    #[error("`{host}` fell silent in the middle of the transfer")]
+    #[error("`{host}` stopped sending in the middle of the transfer")]
     Stalled { host: String },
     #[error("`{host}` sends too slowly")]
     Slow { host: String },

@@ -18,7 +18,7 @@ pub enum Error {
         error: net::Error,
         credentials: CredentialSource,
     },
-    #[error("`{host}` wants a login this program does not know: {reason}")]
+    #[error("`{host}` asks for a kind of login that is not supported: {reason}")]
     Challenge { host: String, reason: &'static str },
     /// A token server answered with something that is no token.
     #[error("`{host}` gave no token: {reason}")]

@@ -12,10 +12,10 @@ use crate::net::{Client, may_lead};
 /// registry. A token fetched in the clear is anyone's, so only a registry that
 /// is itself spoken to in the clear may ask for that.
 pub(super) fn check(bearer: &Bearer, registry: &Url, http: &Client) -> Result<Url, &'static str> {
-    let url = Url::parse(&bearer.realm).map_err(|_| "its realm is no address")?;
+    let url = Url::parse(&bearer.realm).map_err(|_| "its realm is not a URL")?;
     let has_user = !url.username().is_empty() || url.password().is_some();
     if has_user || url.host_str().is_none() {
-        return Err("its realm is no address");
+        return Err("its realm names a user or no host");
     }
     let allowed = || url.host() == registry.host() || http.allows_plain_url(&url);
     let clear = url.scheme() == "http" && registry.scheme() == "http" && allowed();

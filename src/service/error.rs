@@ -40,7 +40,7 @@ pub enum Error {
         /// What it is granted.
         granted: Vec<Permission>,
     },
-    #[error("It would allow `{id}` nothing to grant it to {permission}: {reason}")]
+    #[error("A grant to {permission} would have no effect for `{id}`: {reason}")]
     FutileGrant {
         id: ComponentId,
         permission: Box<Permission>,

@@ -29,7 +29,7 @@ pub enum StoreError {
     IdTaken { id: ComponentId, owner: Shown },
     #[error("Component `{id}` is damaged: {reason}")]
     Damaged { id: ComponentId, reason: String },
-    #[error("Of `{id}` no previous version is kept")]
+    #[error("No previous version of `{id}` is kept")]
     NoPrevious { id: ComponentId },
     #[error("The previous version of `{id}` is damaged: {reason}")]
     PreviousDamaged { id: ComponentId, reason: String },

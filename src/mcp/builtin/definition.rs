@@ -71,7 +71,7 @@ impl Builtin {
                  In force at the next call."
             }
             Builtin::Revoke(_) => {
-                "Take a grant back, named as it was given. In force at the next call."
+                "Take a grant back; name it as it was granted. In force at the next call."
             }
             Builtin::Reset => "Take all grants of a component back. In force at the next call.",
         }

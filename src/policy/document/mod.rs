@@ -82,7 +82,7 @@ fn document(root: Reader) -> Result<Policy, PolicyError> {
     let version = fields.need("version")?;
     let spot = version.spot.clone();
     if version.text()? != VERSION {
-        return Err(spot.wrong(format!("the one version there is is `\"{VERSION}\"`")));
+        return Err(spot.wrong(format!("the only version is `\"{VERSION}\"`")));
     }
     if let Some(schema) = fields.take("$schema") {
         // An address for editors; nothing is fetched from it.

@@ -138,7 +138,7 @@ pub fn environment_rule(reader: Reader) -> Result<(EnvironmentRule, Spot), Polic
             let spot = from.spot.clone();
             match from.text()?.as_str() {
                 "secret" => ValueSource::Secret,
-                _ => return Err(spot.wrong("the one source there is is `secret`")),
+                _ => return Err(spot.wrong("the only source is `secret`")),
             }
         }
         (Some(_), Some(_)) => {

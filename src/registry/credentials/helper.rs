@@ -41,7 +41,7 @@ pub(super) struct Question<'a> {
 /// half of a secret.
 #[derive(Debug, thiserror::Error)]
 pub enum HelperError {
-    #[error("`{}` is no name of a credential helper", .name.escape_debug())]
+    #[error("`{}` is not the name of a credential helper", .name.escape_debug())]
     Name { name: String },
     #[error("the credential helper `{program}` is not installed")]
     Missing { program: String },

@@ -268,7 +268,7 @@ impl Examination<'_> {
             self.faults.push(Fault {
                 file: format!("{}{}", self.beginning(), name.escape_debug()),
                 kind: FaultKind::Foreign,
-                reason: "it is no part of a component".into(),
+                reason: "it is not part of a component".into(),
                 repaired: false,
             });
         }

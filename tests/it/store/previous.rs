@@ -35,7 +35,7 @@ fn load_from_another_source(cli: &Cli) {
 
 fn assert_no_way_back(cli: &Cli) {
     let back = cli.failure(["rollback", "tool"]);
-    assert!(back.contains("no previous version is kept"), "{back}");
+    assert!(back.contains("No previous version of"), "{back}");
     assert_eq!(cli.json(["call", "tool_version"])["result"], 3);
 }
 
