@@ -1,8 +1,8 @@
-//! Content digests, and the one place that hashes.
+//! Content digests. All hashing of content happens in this module.
 //!
-//! The text form is that of the [OCI image specification][spec]:
-//! `sha256:` and 64 lower-case hexadecimal digits. Other algorithms are
-//! refused, so that nothing is ever taken for verified that was not.
+//! The text form is that of the [OCI image specification][spec]: `sha256:` and
+//! 64 lower-case hexadecimal digits. Other algorithms are rejected, because
+//! they could not be verified.
 //!
 //! [spec]: https://github.com/opencontainers/image-spec/blob/main/descriptor.md#digests
 
@@ -19,7 +19,7 @@ use crate::error::Class;
 use crate::file::{Links, open_regular};
 
 const PREFIX: &str = "sha256:";
-/// Large enough to amortise system calls, small enough for any stack-shy thread.
+/// Large enough to amortise system calls.
 const CHUNK: usize = 256 * 1024;
 
 /// A SHA-256 digest.
@@ -32,13 +32,13 @@ impl Digest {
         Digest(Sha256::digest(bytes).into())
     }
 
-    /// Hashes a regular file in chunks and returns its digest and its size in
+    /// Hashes a regular file in chunks and returns its digest and size in
     /// bytes.
     pub fn of_file(path: &Path) -> io::Result<(Self, u64)> {
         Digest::of_reader(open_regular(path, Links::Follow)?)
     }
 
-    /// Hashes all that is left to read, in chunks.
+    /// Hashes a stream to its end and returns its digest and size in bytes.
     pub fn of_reader(mut reader: impl Read) -> io::Result<(Self, u64)> {
         let mut verifier = Verifier::new(Expected::default());
         let mut chunk = vec![0; CHUNK];
@@ -96,7 +96,7 @@ impl FromStr for Digest {
         }
         let mut bytes = [0; 32];
         let decoded = hex::decode_to_slice(digits, &mut bytes);
-        // Two texts of one digest would be two names of one file.
+        // Digests name files: two spellings of one digest would be two files.
         if decoded.is_err() || digits.contains(|c: char| c.is_ascii_uppercase()) {
             return Err(invalid("the digits are 0-9 and a-f, in lower case"));
         }
@@ -118,7 +118,7 @@ impl<'de> Deserialize<'de> for Digest {
     }
 }
 
-/// A digest that is not written as `sha256:` and 64 lower-case digits.
+/// A text that is not `sha256:` and 64 lower-case hexadecimal digits.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("`{text}` is not a digest: {reason}")]
 pub struct InvalidDigest {
@@ -126,18 +126,18 @@ pub struct InvalidDigest {
     reason: &'static str,
 }
 
-/// What the bytes of a stream were promised to be.
+/// The expected digest and size of a stream.
 #[derive(Debug, Clone, Copy)]
 pub struct Expected {
     pub digest: Option<Digest>,
-    /// Exact length in bytes.
+    /// Exact size in bytes.
     pub size: Option<u64>,
-    /// The most bytes to accept when the length is not known, or is not believed.
+    /// Upper bound in bytes, for streams whose size is unknown or untrusted.
     pub limit: u64,
 }
 
 impl Default for Expected {
-    /// Accepts anything.
+    /// Expects nothing: accepts any stream.
     fn default() -> Self {
         Expected {
             digest: None,
@@ -147,7 +147,7 @@ impl Default for Expected {
     }
 }
 
-/// Hashes a stream chunk by chunk and stops at the first byte too many.
+/// Hashes a stream chunk by chunk; fails as soon as it is too long.
 pub struct Verifier {
     expected: Expected,
     hasher: Sha256,
@@ -168,12 +168,12 @@ impl Verifier {
         self.seen
     }
 
-    /// Takes the next chunk.
+    /// Hashes the next chunk.
     ///
     /// # Errors
     ///
-    /// [`Mismatch::Size`] or [`Mismatch::TooLarge`] as soon as more bytes came
-    /// than were promised or allowed.
+    /// [`Mismatch::Size`] or [`Mismatch::TooLarge`] as soon as the stream
+    /// exceeds the expected size or the limit.
     pub fn update(&mut self, chunk: &[u8]) -> Result<(), Mismatch> {
         self.seen = self.seen.saturating_add(chunk.len() as u64);
         if let Some(expected) = self.expected.size
@@ -193,12 +193,12 @@ impl Verifier {
         Ok(())
     }
 
-    /// Ends the stream and returns its digest and its size in bytes.
+    /// Returns the digest and the size in bytes of the whole stream.
     ///
     /// # Errors
     ///
-    /// A [`Mismatch`] when the stream is shorter than promised or hashes to
-    /// something else.
+    /// [`Mismatch::Size`] if the stream is too short, [`Mismatch::Digest`] if
+    /// the digest differs.
     pub fn finish(self) -> Result<(Digest, u64), Mismatch> {
         if let Some(expected) = self.expected.size
             && self.seen != expected
@@ -216,7 +216,7 @@ impl Verifier {
     }
 }
 
-/// How bytes differ from what was promised.
+/// How a stream differs from what was expected.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum Mismatch {
     #[error("the digest is {computed}, not {expected}")]

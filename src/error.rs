@@ -1,8 +1,8 @@
-//! What an error says beyond its message, and how an error is shown.
+//! Error codes, exit codes, hints, and the display of errors.
 //!
-//! Every stage has its own `thiserror` enum; this module holds no domain
-//! variants. A message says *what*, the source chain says *why*, and the hint
-//! says *what to do next*.
+//! Each module has its own `thiserror` enum; this module has no domain
+//! variants. The message says *what* failed, the source chain *why*, and the
+//! hint *what to do next*.
 
 use std::error::Error;
 use std::fmt;
@@ -11,7 +11,7 @@ use serde::Serialize;
 
 use crate::text::printable;
 
-/// The classes of failure a script can tell apart by exit code.
+/// Classes of failure, which scripts distinguish by exit code.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Class {
     /// Anything without a class of its own.
@@ -20,13 +20,14 @@ pub enum Class {
     Usage,
     /// A component, tool, file or artifact does not exist.
     NotFound,
-    /// A host could not be reached, or refused.
+    /// A host could not be reached or refused the request.
     Network,
-    /// Bytes differ from what was promised, or are not trusted.
+    /// Content does not match its digest or size, or is not trusted.
     Verification,
-    /// The bytes are not a component this program can run.
+    /// The content is not a component that this program can run.
     InvalidComponent,
-    /// The component ran and failed: an error value, a trap or a limit.
+    /// A call failed: the component returned an error, trapped or exceeded a
+    /// limit.
     Call,
     /// The user interrupted the command (SIGINT).
     Interrupted,
@@ -51,12 +52,13 @@ impl Class {
     }
 }
 
-/// An error with a stable code and a way out.
+/// An error with a stable code and a hint for the user.
 pub trait Diagnose: Error {
-    /// Stable, kebab-case, the same in JSON, over MCP and in the documentation.
+    /// A stable code in kebab-case, the same in JSON, over MCP and in the
+    /// documentation.
     fn code(&self) -> &'static str;
 
-    /// Decides the exit code.
+    /// The class, which determines the exit code.
     fn class(&self) -> Class;
 
     /// What the user can do about it.
@@ -64,7 +66,8 @@ pub trait Diagnose: Error {
         None
     }
 
-    /// Labelled facts shown under the message, such as the expected digest.
+    /// Labelled facts that are shown below the message, such as the expected
+    /// digest.
     fn facts(&self) -> Vec<(&'static str, String)> {
         Vec::new()
     }
@@ -126,8 +129,8 @@ impl<E: Layered> Diagnose for E {
 
 /// An error flattened for display: as text for people, as JSON for programs.
 ///
-/// Whatever its parts quote from outside, they contain nothing that controls a
-/// terminal or that a reader cannot see, and none is longer than 8,192 characters.
+/// Untrusted text in it is made safe: control and invisible characters are
+/// escaped, and each part is cut to 8,192 characters.
 #[derive(Debug, Clone, Serialize, PartialEq, Eq)]
 pub struct Report {
     pub code: &'static str,
@@ -139,13 +142,14 @@ pub struct Report {
 }
 
 impl Report {
+    /// Collects message, facts, causes and hint, without repeated causes.
     pub fn new(error: &dyn Diagnose) -> Self {
         let message = error.to_string();
         let mut causes: Vec<String> = Vec::new();
         let mut source = error.source();
         while let Some(cause) = source {
             let text = cause.to_string();
-            // Wrappers often repeat the text of what they wrap.
+            // Wrappers often repeat the message of the wrapped error.
             if text != message && causes.last() != Some(&text) {
                 causes.push(text);
             }
@@ -162,7 +166,7 @@ impl Report {
     }
 }
 
-/// Characters of one part of a report.
+/// Characters of one part of a report, at most.
 const LONGEST: usize = 8_192;
 
 fn shown(text: &str) -> String {
@@ -172,8 +176,9 @@ fn shown(text: &str) -> String {
     }
 }
 
-/// The text with its further lines indented, in step with each other: only this
-/// program's own words begin a line of a report.
+/// Indents all lines but the first, so that quoted text cannot imitate a line
+/// of the report such as `hint:`. Text whose further lines are already indented
+/// stays as it is.
 fn indented(text: &str) -> String {
     let text = text.trim_end();
     let at_margin = |line: &str| !line.is_empty() && !line.starts_with(' ');

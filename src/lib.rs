@@ -1,13 +1,13 @@
-//! Wassette: any WebAssembly component as tools for an AI agent.
+//! Wassette serves WebAssembly components as tools to AI agents over MCP.
 //!
-//! Modules in the order in which they may depend on each other: each sees only
-//! those before it (a test asserts this).
+//! Each module depends only on modules above it in this table (a test asserts
+//! this).
 //!
 //! | module | role |
 //! |---|---|
-//! | `text`, [`error`], [`file`](mod@file), [`digest`], [`secret`] | text from outside made safe to show; codes, hints and reports; files opened without waiting; digests; redaction |
+//! | `text`, [`error`], [`file`](mod@file), [`digest`], [`secret`] | untrusted text made safe to show; error codes, hints and reports; files opened without blocking, and locks; digests; secrets and their redaction |
 //! | [`reference`](mod@reference) | the grammar of references, component ids |
-//! | [`catalog`] | known components: parse and search |
+//! | [`catalog`] | lists of known components: parsing and search |
 //! | [`policy`] | the permissions document |
 //! | [`schema`] | WIT to JSON Schema, values, tool names |
 //! | [`manifest`] | the manifest of `apply`, and its lock |
@@ -19,14 +19,14 @@
 //! | [`store`] | what is on disk, and how it changes |
 //! | [`runtime`] | engines, compiled code, sandbox, limits, one call |
 //! | [`toolbox`] | the live table of tools |
-//! | [`install`] | stage, commit, settle grants |
-//! | [`service`] | the verbs |
-//! | [`http`] | the HTTP server; routers plug in |
-//! | [`share`] | a router: what is installed, as a read-only registry |
+//! | [`install`] | stages and commits a component, and settles its grants |
+//! | [`service`] | the operations behind the CLI and MCP, such as load and unload |
+//! | [`http`] | the HTTP server, into which other modules plug routers |
+//! | [`share`] | a router that serves the installed components as a read-only OCI registry |
 //! | [`mcp`] | the MCP server: handler, built-in tools, transports |
-//! | [`cli`] | arguments in, exit code out |
+//! | [`cli`] | the command line |
 //!
-//! What always holds:
+//! Invariants:
 //!
 //! 1. A tag is resolved once; after that only digests are used.
 //! 2. Every blob is checked against its own descriptor, and nothing unverified

@@ -1,6 +1,6 @@
 use std::process::ExitCode;
 
-/// Gives memory back to the system after large calls; glibc's allocator keeps it.
+/// Returns memory to the system after large calls; glibc's allocator keeps it.
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 

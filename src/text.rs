@@ -1,11 +1,11 @@
-//! Text from outside, made fit for terminals, log lines and agents.
+//! Makes untrusted text safe for terminals, log lines and agents.
 //!
-//! A component, a registry, a client or a file can put escape sequences into a
-//! text, characters that reorder or hide what stands beside them, and line
-//! breaks after which a line looks like one of this program. [`Foreign`] holds
-//! such a text and shows it escaped, on one line, and cut. What is assembled
-//! from several texts goes through [`printable`] once more on its way out:
-//! errors in [`crate::error::Report`], log lines and data in `cli`.
+//! Text from a component, a registry, a client or a file can contain escape
+//! sequences, characters that reorder or hide other text, and line breaks that
+//! imitate output of this program. [`Foreign`] holds such a text and displays
+//! it escaped, on one line, and cut. Text that is assembled from several parts
+//! is also passed through [`printable`] when it is output: errors in
+//! [`crate::error::Report`], log lines and data in `cli`.
 
 use std::borrow::Cow;
 use std::fmt;
@@ -14,18 +14,18 @@ use std::io;
 use serde::{Serialize, Serializer};
 use serde_json::ser::{Formatter, PrettyFormatter};
 
-/// Characters of a foreign text that are shown.
+/// Characters of an untrusted text that are shown, at most.
 const SHOWN: usize = 400;
-/// Known words that are offered for one that is not known.
+/// Suggestions for an unknown word, at most.
 const SUGGESTIONS: usize = 3;
-/// Bytes of the longest word that is compared: a longer one is no slip of a
-/// name, and slow to compare.
+/// Bytes of a word for which suggestions are computed, at most. A longer one is
+/// not a typo, and slow to compare.
 const COMPARED: usize = 128;
 
-/// A text that somebody else wrote.
+/// An untrusted text.
 ///
-/// `Display` and `Serialize` give it as one line of at most 400 characters in
-/// which control characters and invisible ones are escaped (`\u{202e}`).
+/// `Display` and `Serialize` give one line of at most 400 characters, with
+/// control and invisible characters escaped (`\u{202e}`).
 #[derive(Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Foreign(String);
 
@@ -34,7 +34,8 @@ impl Foreign {
         Foreign(text.into())
     }
 
-    /// The text as it came, for decisions; never for a person or an agent.
+    /// The original text, for comparisons. Never show it to a person or an
+    /// agent.
     pub fn raw(&self) -> &str {
         &self.0
     }
@@ -58,7 +59,7 @@ impl Serialize for Foreign {
     }
 }
 
-/// The text on one line of at most 400 characters, escaped.
+/// Escapes the text to one line and cuts it to 400 characters.
 pub fn line(text: &str) -> String {
     let (shown, rest) = match text.char_indices().nth(SHOWN) {
         Some((end, _)) => (&text[..end], "…"),
@@ -69,8 +70,7 @@ pub fn line(text: &str) -> String {
     line + rest
 }
 
-/// The text with its line breaks and tabs; all else that controls a terminal
-/// or cannot be seen is escaped.
+/// Escapes control and invisible characters, except line breaks and tabs.
 pub fn printable(text: &str) -> Cow<'_, str> {
     if !text.chars().any(is_unprintable) {
         return Cow::Borrowed(text);
@@ -83,7 +83,7 @@ pub fn printable(text: &str) -> Cow<'_, str> {
 fn escape(text: &str, also: impl Fn(char) -> bool, escaped: &mut String) {
     let mut before = ' ';
     for c in text.chars() {
-        // The selector that makes a picture of a sign hides nothing there.
+        // After a symbol, U+FE0F selects its emoji form and hides nothing.
         let pictured = c == '\u{fe0f}' && !before.is_alphanumeric() && !before.is_ascii();
         if also(c) {
             escaped.extend(c.escape_default());
@@ -96,16 +96,17 @@ fn escape(text: &str, also: impl Fn(char) -> bool, escaped: &mut String) {
     }
 }
 
-/// Whether a character does something else than be seen, apart from line feed
-/// and tab.
+/// Whether a character is a control or an invisible character, other than line
+/// feed and tab.
 pub fn is_unprintable(c: char) -> bool {
     let breaks = matches!(c, '\u{2028}' | '\u{2029}');
     (c.is_control() && !matches!(c, '\n' | '\t')) || breaks || is_invisible(c)
 }
 
-/// Whether a character shows nothing, or turns the text around it: Unicode's
-/// `Cf`, `Co` and `Cn` where they hide text, and the letters that are drawn as
-/// nothing. Control characters, of which some are white space, are not among them.
+/// Whether a character is invisible or changes the direction of text: those of
+/// Unicode's categories `Cf`, `Co` and `Cn` that can hide text, and letters
+/// that are drawn as nothing. Control characters are not included, since some
+/// of them are white space.
 pub fn is_invisible(c: char) -> bool {
     matches!(c,
         '\u{ad}' | '\u{34f}' | '\u{61c}' | '\u{600}'..='\u{605}' | '\u{6dd}' | '\u{70f}'
@@ -117,8 +118,8 @@ pub fn is_invisible(c: char) -> bool {
         | '\u{1bca0}'..='\u{1bca3}' | '\u{1d159}' | '\u{1d173}'..='\u{1d17a}' | '\u{e0000}'..='\u{10ffff}')
 }
 
-/// JSON on several lines, in which unprintable characters are written as JSON's
-/// own escapes: the same data for a program, and harmless on a terminal.
+/// JSON on several lines, with unprintable characters as JSON escapes: the data
+/// is unchanged and safe to print on a terminal.
 pub fn json_pretty(data: &impl Serialize) -> serde_json::Result<String> {
     json(data, PrettyFormatter::new())
 }
@@ -147,10 +148,10 @@ fn json(data: &impl Serialize, formatter: impl Formatter) -> serde_json::Result<
     Ok(String::from_utf8_lossy(&bytes).into_owned())
 }
 
-/// A formatter of JSON that escapes more than JSON asks for.
+/// A JSON formatter that also escapes unprintable characters.
 struct Escaping<F>(F);
 
-/// Hands a method on to the formatter inside.
+/// Delegates methods to the wrapped formatter.
 macro_rules! inner {
     ($($name:ident($($arg:ident: $kind:ty)?)),* $(,)?) => {$(
         fn $name<W: ?Sized + io::Write>(&mut self, writer: &mut W $(, $arg: $kind)?) -> io::Result<()> {
@@ -184,7 +185,8 @@ impl<F: Formatter> Formatter for Escaping<F> {
     }
 }
 
-/// The known words that were probably meant, nearest first, at most three.
+/// The known words most similar to an unknown one, nearest first, at most
+/// three. For suggestions such as "did you mean".
 pub fn nearest<'a>(word: &str, known: impl IntoIterator<Item = &'a str>) -> Vec<&'a str> {
     if word.is_empty() || word.len() > COMPARED {
         return Vec::new();

@@ -1,9 +1,9 @@
 //! The live table of tools.
 //!
-//! The store records which tool each name means. While the process lives, a name
-//! keeps its meaning even where the record changed: once a component has
-//! answered to it, no other component gets it, and a newcomer is offered under
-//! its component id.
+//! The store records which tool each name means. Within one process, a name
+//! never changes its meaning, even if the record changes: once a component has
+//! used a name, no other component gets it. A conflicting tool is offered with
+//! its component id as a prefix.
 
 use std::collections::{BTreeMap, HashMap};
 use std::sync::{Arc, OnceLock, PoisonError, RwLock};
@@ -15,13 +15,13 @@ use crate::reference::ComponentId;
 use crate::schema::{NameLength, Reach, ToolRecord, shorten_name};
 use crate::store::ToolName;
 
-/// One exported function, under the name by which agents call it.
+/// A tool: one exported function under the name by which agents call it.
 #[derive(Debug)]
 pub struct Tool {
     pub name: String,
     pub component: ComponentId,
     pub record: ToolRecord,
-    /// What a call of it can change or reach now.
+    /// What a call can change or reach with the current grants.
     pub reach: Reach,
 }
 
@@ -39,7 +39,7 @@ impl Tool {
     }
 }
 
-/// The tools of all components, and the news of every change.
+/// The tools of all components, with notification of changes.
 #[derive(Debug)]
 pub struct Toolbox {
     state: RwLock<State>,
@@ -48,16 +48,17 @@ pub struct Toolbox {
 
 #[derive(Debug, Default)]
 struct State {
-    /// What the tool list shows.
+    /// The tools in the tool list, by name.
     tools: BTreeMap<String, Arc<Tool>>,
-    /// What can be called, too, by names from before.
+    /// Tools by former names, which can still be called but are not listed.
     unlisted: HashMap<String, Arc<Tool>>,
-    /// Of each component, the listed names in the order of its tools.
+    /// The listed names of each component, in the order of its tools.
     names: HashMap<ComponentId, Vec<String>>,
     reach: HashMap<ComponentId, Reach>,
-    /// Who first answered to a name; entries outlive their component.
+    /// The first owner of each name. Entries are never removed, even when their
+    /// component is.
     owners: HashMap<String, Owner>,
-    /// The tools in order of name, made at the first look after a change.
+    /// The tools sorted by name; computed on first use after a change.
     sorted: OnceLock<Arc<Vec<Arc<Tool>>>>,
 }
 
@@ -68,7 +69,7 @@ enum Owner {
 }
 
 impl Toolbox {
-    /// An empty table in which the `reserved` names are never given away.
+    /// An empty table. Components cannot use the `reserved` names.
     pub fn new(reserved: impl IntoIterator<Item = impl Into<String>>) -> Self {
         let owners = reserved
             .into_iter()
@@ -83,9 +84,8 @@ impl Toolbox {
         }
     }
 
-    /// Offers a component's tools by these names, in place of those that it
-    /// offered before, and returns the names that are listed. A tool without a
-    /// name is not offered.
+    /// Replaces a component's tools, and returns the names that are listed. A
+    /// tool without an entry in `names` is not offered.
     pub fn insert(
         &self,
         component: &ComponentId,
@@ -123,9 +123,8 @@ impl Toolbox {
         listed
     }
 
-    /// Notes what a component's tools can change or reach, which clients are
-    /// told, and returns whether that is another than before. [`Reach::ANY`] is
-    /// assumed until then.
+    /// Sets what a component's tools can change or reach, and notifies clients.
+    /// Returns whether it changed. The default is [`Reach::ANY`].
     pub fn set_reach(&self, component: &ComponentId, reach: Reach) -> bool {
         if self.read(|state| state.reach.get(component) == Some(&reach)) {
             return false;
@@ -153,7 +152,7 @@ impl Toolbox {
         true
     }
 
-    /// Withdraws a component's tools and returns their names.
+    /// Removes a component's tools and returns their listed names.
     pub fn remove(&self, component: &ComponentId) -> Vec<String> {
         let names = self.change(|state| {
             state.reach.remove(component);
@@ -165,7 +164,7 @@ impl Toolbox {
         names
     }
 
-    /// All tools in order of name.
+    /// All listed tools, sorted by name.
     pub fn list(&self) -> Arc<Vec<Arc<Tool>>> {
         self.read(|state| {
             let sorted = || Arc::new(state.tools.values().cloned().collect());
@@ -173,6 +172,7 @@ impl Toolbox {
         })
     }
 
+    /// The tool with this name, listed or not.
     pub fn get(&self, name: &str) -> Option<Arc<Tool>> {
         self.read(|state| {
             let listed = state.tools.get(name);
@@ -180,12 +180,13 @@ impl Toolbox {
         })
     }
 
-    /// The names under which a component's tools are offered.
+    /// The listed names of a component's tools.
     pub fn names_of(&self, component: &ComponentId) -> Vec<String> {
         self.read(|state| state.names.get(component).cloned().unwrap_or_default())
     }
 
-    /// Whether a component offers just these tools, by as many names.
+    /// Whether the component's listed tools are exactly `records`, in this
+    /// order, and all unlisted `names` can be called.
     pub fn offers(
         &self,
         component: &ComponentId,
@@ -203,13 +204,13 @@ impl Toolbox {
         })
     }
 
-    /// A counter that grows with each change.
+    /// A counter that is incremented at each change.
     pub fn changes(&self) -> watch::Receiver<u64> {
         self.version.subscribe()
     }
 
     fn read<T>(&self, look: impl FnOnce(&State) -> T) -> T {
-        // Every change leaves the state whole, so a poisoned lock is sound.
+        // Every change leaves the state consistent, so ignore poisoning.
         look(&self.state.read().unwrap_or_else(PoisonError::into_inner))
     }
 
@@ -230,8 +231,8 @@ impl State {
         names
     }
 
-    /// The wanted name, or one that has never meant anything else; kept from
-    /// now on.
+    /// Reserves the wanted name for the component. If it belongs to another
+    /// component, reserves a prefixed or numbered one instead.
     fn claim(&mut self, component: &ComponentId, wanted: &ToolName) -> String {
         let owner = Owner::Component(component.clone());
         let prefixed = format!("{component}_{}", wanted.tool);

@@ -1,7 +1,7 @@
-//! Catalogs: JSON lists of known components. Pure.
+//! Catalogs: JSON lists of known components. Parsing and search only, no I/O.
 //!
-//! The documents are `{"components": [{"name", "description", "uri"}, …]}`, or
-//! the bare array.
+//! A catalog is `{"components": [{"name", "description", "uri"}, …]}`, or the
+//! array alone.
 
 mod entry;
 mod search;
@@ -22,12 +22,12 @@ use search::Text;
 
 const BUNDLED: &str = include_str!("../../component-registry.json");
 
-/// One known component. Field names are those of the document.
+/// One known component. The JSON has the same field names.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct CatalogEntry {
     pub name: String,
     pub description: String,
-    /// Where the component comes from; parses as a [`Reference`].
+    /// The reference of the component; parses as a [`Reference`].
     pub uri: String,
     /// What the component, or its OCI manifest, must have.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -50,7 +50,7 @@ pub struct Located {
     pub digest: Option<Digest>,
 }
 
-/// A list of known components, in the order of its document.
+/// A list of known components, in document order.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Catalog {
     entries: Vec<CatalogEntry>,
@@ -85,11 +85,12 @@ impl Catalog {
         &CATALOG
     }
 
-    /// Reads a catalog document.
+    /// Parses a catalog.
     ///
     /// # Errors
     ///
-    /// When it is not JSON of either form, or holds a URI that is no reference.
+    /// [`InvalidCatalog`] if it is not JSON, has neither form, or has an
+    /// invalid URI.
     pub fn parse(json: &str) -> Result<Self, InvalidCatalog> {
         // Parsing in two steps keeps line and column of a syntax error, which
         // an untagged enum loses.
@@ -143,7 +144,6 @@ impl Catalog {
         !text.is_empty() && !text.contains(['/', '\\', '.', ':'])
     }
 
-    /// All entries.
     pub fn entries(&self) -> &[CatalogEntry] {
         &self.entries
     }
@@ -172,7 +172,7 @@ impl Catalog {
     ///
     /// # Errors
     ///
-    /// [`UnknownName`], with the names that were probably meant.
+    /// [`UnknownName`], which suggests similar names.
     pub fn get(&self, name: &str) -> Result<&CatalogEntry, UnknownName> {
         let found = self
             .entries
@@ -272,7 +272,7 @@ impl Diagnose for UnknownName {
     }
 }
 
-/// A document that is not a catalog.
+/// A document that is not a valid catalog.
 #[derive(Debug, thiserror::Error)]
 pub enum InvalidCatalog {
     #[error("The catalog is not text")]

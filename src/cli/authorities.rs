@@ -1,4 +1,4 @@
-//! Whom a command trusts besides those whom the system trusts.
+//! The option for additional certificate authorities.
 
 use std::path::PathBuf;
 

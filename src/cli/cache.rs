@@ -103,7 +103,7 @@ impl Cache {
     }
 }
 
-/// What `verify` found and did not mend.
+/// `verify` found faults that it did not repair.
 #[derive(Debug, thiserror::Error)]
 #[error("{faults} of the files on disk are not as they were installed")]
 struct Unsound {

@@ -14,7 +14,7 @@ use super::arguments;
 use super::output::{self, Format, Present};
 use super::{Failure, Global, Opening, block_on, parse_timeout, usage};
 
-/// The most bytes of arguments to read from standard input.
+/// Most bytes of arguments to read from standard input.
 const ARGS_LIMIT: u64 = 64 * 1024 * 1024;
 
 /// Call one tool, without a server
@@ -57,11 +57,10 @@ struct Answer {
 }
 
 impl Call {
-    /// Takes the options of the command from among the words after the tool's
-    /// name.
+    /// Takes the command's own options from the words after the tool's name.
     pub(super) fn take_options(&mut self, global: &mut Global) -> Result<(), Failure> {
         let is_args = |word: &String| word == "--args" || word.starts_with("--args=");
-        // With all arguments in one, no option is the tool's.
+        // With `--args`, the tool has no options of its own.
         let has_args = self.args.is_some() || self.words.iter().skip(1).any(is_args);
         let mut words = std::mem::take(&mut self.words).into_iter();
         self.words.extend(words.next());
@@ -91,7 +90,7 @@ impl Call {
                     let told = |_| wrong(format!("invalid value '{name}' for '{option}'"));
                     global.output = format.map_err(told)?;
                 }
-                // The log has begun already.
+                // The log was set up before this.
                 "-v" | "-vv" => {}
                 _ => self.words.push(word),
             }
@@ -139,7 +138,7 @@ fn wrong(message: String) -> Failure {
     usage::conflict("call", message)
 }
 
-/// The arguments as a JSON object, which may come from standard input.
+/// Parses the arguments as a JSON object; `-` reads it from standard input.
 fn object(text: &str) -> Result<Map<String, Value>, BadArguments> {
     let mut read = String::new();
     let text = match text {
@@ -155,7 +154,7 @@ fn object(text: &str) -> Result<Map<String, Value>, BadArguments> {
     serde_json::from_str(crate::text::without_bom(text)).map_err(BadArguments::NotAnObject)
 }
 
-/// The error, and what the component was denied before it.
+/// The error together with what the component was denied.
 fn failure<E: Diagnose + 'static>(error: E, denied: Vec<Denied>) -> Failure {
     Box::new(DeniedCall { error, denied })
 }

@@ -1,4 +1,4 @@
-//! What another version changes, as lines for people.
+//! Formats the changes of another version as text.
 
 use crate::service::{Change, Changes, ToolChange};
 
@@ -48,7 +48,7 @@ fn tool(change: &ToolChange) -> Vec<String> {
     lines
 }
 
-/// Agents read descriptions: people see all of what they will.
+/// Shown in full, since agents read descriptions.
 fn quoted(sign: char, text: &str) -> impl Iterator<Item = String> {
     text.lines().map(move |line| format!("      {sign} {line}"))
 }

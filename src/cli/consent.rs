@@ -1,4 +1,4 @@
-//! The question whether a component may have what it asks for, on a terminal.
+//! Asks on a terminal whether a component may have the permissions that it requests.
 
 use std::io::IsTerminal;
 use std::pin::Pin;
@@ -13,9 +13,9 @@ use super::screen::{Stream, YELLOW, bold};
 use super::terminal;
 use crate::text::line;
 
-/// Asks the person at the terminal; without a terminal there is nobody to ask.
+/// Asks the person at the terminal; without a terminal nobody can be asked.
 pub struct Prompt<'a> {
-    /// Steps back while the question is on the screen.
+    /// Paused while the question is shown.
     pub bar: &'a Bar,
 }
 

@@ -1,4 +1,4 @@
-//! Credentials on the command line.
+//! The options for credentials, and how they are read.
 
 use std::io::{self, IsTerminal, Read};
 
@@ -12,7 +12,7 @@ use crate::secret::Secret;
 
 use super::terminal::{line, unseen_line};
 
-/// A password or token is not longer than this, in bytes.
+/// Most bytes of a password or token.
 const MAX_SECRET: u64 = 64 * 1024;
 
 #[derive(Args)]
@@ -40,7 +40,7 @@ pub struct CredentialArgs {
     password: Option<Secret>,
 }
 
-/// Why there are no credentials to use.
+/// Why the credentials cannot be used.
 #[derive(Debug, thiserror::Error)]
 pub enum CredentialError {
     #[error("There is no user name")]
@@ -77,12 +77,12 @@ impl Diagnose for CredentialError {
 }
 
 impl CredentialArgs {
-    /// Whether the command was given any; the password needs the user name.
+    /// Whether credentials were given; a password is only accepted with a user name.
     pub fn are_given(&self) -> bool {
         self.username.is_some()
     }
 
-    /// The credentials for one reference, if the command was given any.
+    /// The credentials for one reference, if any were given.
     pub fn given(&self, reference: &Reference) -> Result<Option<Given>, CredentialError> {
         let Some(username) = self.username.clone() else {
             return Ok(None);
@@ -99,7 +99,7 @@ impl CredentialArgs {
         }))
     }
 
-    /// User name and password; what is missing is asked for on a terminal.
+    /// User name and password; asks for missing ones on a terminal.
     pub fn ask(&self) -> Result<(String, Secret), CredentialError> {
         let username = match &self.username {
             Some(username) => username.clone(),
@@ -139,7 +139,7 @@ impl CredentialArgs {
     }
 }
 
-/// All of standard input but the newline at its end.
+/// All of standard input except a final newline.
 fn from_stdin() -> Result<Secret, CredentialError> {
     let mut text = String::new();
     let stdin = io::stdin().lock();
@@ -152,7 +152,7 @@ fn from_stdin() -> Result<Secret, CredentialError> {
     Ok(text.trim_end_matches(['\r', '\n']).into())
 }
 
-/// What a person types; nothing where there is none.
+/// Asks on the terminal; empty without one.
 fn prompted(ask: impl FnOnce(&Term) -> io::Result<String>) -> Result<String, CredentialError> {
     let terminal = Term::stderr();
     if !io::stdin().is_terminal() || !terminal.is_term() {

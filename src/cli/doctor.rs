@@ -62,7 +62,7 @@ impl Present for Diagnosis {
     }
 }
 
-/// Some checks found what does not work.
+/// Some checks found a problem.
 #[derive(Debug, thiserror::Error)]
 #[error("Checks that found a problem: {problems}")]
 struct Unwell {

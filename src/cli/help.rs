@@ -44,7 +44,7 @@ pub struct Help {
 }
 
 impl Help {
-    /// Names of commands win over names of pages.
+    /// Shows the help of a command, or else the page with this name.
     pub(super) fn run(self, program: &mut Command) -> Result<(), Failure> {
         program.build();
         let mut command = Some(program);
@@ -56,7 +56,7 @@ impl Help {
             return Ok(output::write(&format!("{text}"))?);
         }
         let topic = self.words.join(" ");
-        // Messages name pages as `docs/policy.md`.
+        // Messages refer to pages as `docs/policy.md`.
         let name = topic.strip_prefix("docs/").unwrap_or(&topic);
         let name = name.strip_suffix(".md").unwrap_or(name);
         let name = if name == "policy" { "policies" } else { name };
@@ -71,7 +71,7 @@ impl Help {
     }
 }
 
-/// The names of the pages, for the end of the program's help.
+/// The list of pages, for the end of the program's help.
 pub fn topics() -> String {
     let names: Vec<&str> = PAGES.iter().map(|(name, _)| *name).collect();
     format!(
@@ -80,7 +80,7 @@ pub fn topics() -> String {
     )
 }
 
-/// Neither a command nor a page.
+/// There is no such command or page.
 #[derive(Debug, thiserror::Error)]
 #[error("There is no command and no page `{topic}`")]
 struct UnknownTopic {

@@ -33,7 +33,7 @@ pub struct Inspect {
     authorities: AuthorityArgs,
 }
 
-/// What is shown of a component.
+/// A component, as it is shown.
 #[derive(Serialize)]
 struct Shown {
     #[serde(flatten)]
@@ -42,7 +42,7 @@ struct Shown {
     wit: Wit,
 }
 
-/// The WIT for people; programs get all of it.
+/// How much of the WIT people are shown; programs get all of it.
 enum Wit {
     Whole,
     WithoutWasi,
@@ -89,7 +89,8 @@ impl Inspect {
         }
     }
 
-    /// What reads as an id is one; an address or a path has a `:`, `/` or `.`.
+    /// A text that parses as an id is one; references and paths contain a `:`, `/` or
+    /// `.`.
     fn target(&self) -> Result<Target, Failure> {
         if let Ok(id) = ComponentId::parse(&self.target) {
             return Ok(Target::Installed(id));
@@ -98,7 +99,7 @@ impl Inspect {
     }
 }
 
-/// An option for fetching, where nothing is fetched.
+/// An option for fetching was given with an installed component.
 #[derive(Debug, thiserror::Error)]
 #[error("`{option}` is for addresses, and `{id}` is an installed component")]
 struct NeedlessOption {
@@ -130,7 +131,7 @@ impl Present for Shown {
     }
 }
 
-/// The packages of a WIT text that are not WASI's, which is published elsewhere.
+/// The WIT without the packages of WASI, which are published elsewhere.
 fn without_wasi(wit: &str) -> String {
     let mut kept = String::new();
     let mut left_out = 0;
@@ -138,7 +139,7 @@ fn without_wasi(wit: &str) -> String {
     while let Some(line) = lines.next() {
         if line.starts_with("package wasi:") && line.ends_with('{') {
             left_out += 1;
-            // A package ends with the first brace that is not indented.
+            // A package ends at the first unindented closing brace.
             lines.by_ref().find(|line| *line == "}");
         } else {
             kept.extend([line, "\n"]);

@@ -1,11 +1,11 @@
-//! SIGINT and SIGTERM: a command's work is dropped, which undoes it, and then
-//! the process dies of the signal.
+//! Handles SIGINT and SIGTERM: dropping a command's future undoes its work; then the
+//! process ends itself by the same signal.
 
 use std::process::ExitCode;
 
 use crate::error::{Class, Diagnose};
 
-/// A signal that asks a command to end.
+/// A signal that ends a command.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Signal {
     Interrupt,
@@ -29,7 +29,7 @@ impl Diagnose for Interrupted {
     }
 }
 
-/// Returns the first SIGINT or SIGTERM.
+/// Waits for SIGINT or SIGTERM.
 pub async fn interrupted() -> Signal {
     #[cfg(unix)]
     {
@@ -41,7 +41,7 @@ pub async fn interrupted() -> Signal {
             };
         }
     }
-    // Without a handler the signal ends the process by itself.
+    // If no handler can be installed, the signal ends the process anyway.
     if tokio::signal::ctrl_c().await.is_err() {
         std::future::pending::<()>().await;
     }
@@ -50,10 +50,10 @@ pub async fn interrupted() -> Signal {
 
 /// Ends the process by the signal that `class` stands for.
 ///
-/// A shell leaves a loop on Ctrl-C only when the command in it died of SIGINT;
-/// one that exits with 130 is run again. Signal handlers cannot be taken back
-/// in safe Rust, but `exec` resets them: a shell takes the place of this process
-/// and sends itself the signal.
+/// A shell leaves a loop on Ctrl-C only if the command in it died of SIGINT; after an
+/// exit with code 130 it runs the next iteration. Safe Rust cannot remove a signal
+/// handler, but `exec` resets them: a shell replaces this process and sends itself
+/// the signal.
 pub fn end(class: Class) -> ExitCode {
     let code = class.exit_code();
     #[cfg(unix)]
@@ -65,7 +65,7 @@ pub fn end(class: Class) -> ExitCode {
             "INT"
         };
         let script = format!("kill -{signal} $$; exit {code}");
-        // It returns only when there is no shell.
+        // `exec` returns only if there is no shell.
         let _ = std::process::Command::new("/bin/sh")
             .args(["-c", &script])
             .exec();

@@ -25,11 +25,11 @@ struct Listing {
     length: Length,
 }
 
-/// What is shown of each component.
+/// How much is shown of each component.
 enum Length {
-    /// A line.
+    /// One line.
     Line,
-    /// All there is.
+    /// Everything.
     Whole,
 }
 

@@ -82,7 +82,7 @@ pub struct Load {
     authorities: AuthorityArgs,
 }
 
-/// What became of several sources.
+/// The outcome for several sources.
 #[derive(Serialize)]
 struct Loads {
     components: Vec<LoadOutcome>,
@@ -201,7 +201,7 @@ impl Load {
         })
     }
 
-    /// Refuses what can be meant of one source alone.
+    /// Refuses options that can apply to only one source.
     fn takes_several(&self) -> Result<(), Failure> {
         let given = [
             ("--name", self.name.is_some()),
@@ -232,7 +232,7 @@ impl Present for Loads {
 struct NotLoaded {
     failed: usize,
     all: usize,
-    /// That of the first.
+    /// The class of the first error.
     class: Class,
 }
 

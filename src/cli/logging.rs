@@ -1,4 +1,4 @@
-//! The log on standard error.
+//! Logs to standard error.
 
 use tracing::{Level, Metadata};
 use tracing_subscriber::EnvFilter;
@@ -11,9 +11,9 @@ use tracing_subscriber::util::SubscriberInitExt;
 use super::screen::Stream;
 use crate::text::{line, printable};
 
-/// Libraries that guests speak through. Their traces repeat paths, headers and
-/// file names as guests gave them, with the secrets in them, and the queries of
-/// signed addresses: nothing that asks for those traces gets them.
+/// Libraries that handle guests' data. Their trace messages repeat paths, headers and
+/// file names with secrets in them, and the queries of signed URLs, so their traces
+/// are never logged.
 const REPEATING: [&str; 7] = [
     "wasmtime",
     "hyper",
@@ -24,19 +24,19 @@ const REPEATING: [&str; 7] = [
     "rmcp",
 ];
 
-/// Which names of modules are shown, beside levels and messages.
+/// Whether log lines show the names of modules.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub enum Targets {
     Shown,
     Hidden,
 }
 
-/// Logs to stderr, since stdout carries data or the MCP stream. `levels` holds
-/// unless RUST_LOG says otherwise.
+/// Starts logging to stderr; stdout carries data or the MCP stream. RUST_LOG
+/// overrides `levels`.
 pub fn start(levels: &str, targets: Targets) {
     let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new(levels));
-    // Clients, guests and registries choose parts of what is logged: it stays
-    // in its line, and does nothing to the terminal.
+    // Clients, guests and registries influence the logged texts: each is kept on its
+    // line, without control characters for the terminal.
     let fields = debug_fn(|writer, field, value| match field.name() {
         "message" => {
             let message = format!("{value:?}").replace('\n', "\n    ");

@@ -1,5 +1,5 @@
-//! The command line: one file per command, each a thin face of a verb of
-//! [`crate::service`].
+//! The command line: one file per command, which calls an operation of
+//! [`crate::service`] and prints the outcome.
 
 mod arguments;
 mod authorities;
@@ -158,7 +158,7 @@ enum Command {
     Help(help::Help),
 }
 
-/// Why a command ended without success.
+/// Why a command failed.
 type Failure = Box<dyn Diagnose>;
 
 impl<E: Diagnose + 'static> From<E> for Box<dyn Diagnose> {
@@ -170,7 +170,7 @@ impl<E: Diagnose + 'static> From<E> for Box<dyn Diagnose> {
 /// Runs the program and returns its exit code.
 pub fn main() -> ExitCode {
     let args: Vec<OsString> = std::env::args_os().collect();
-    // No command for people: it is in no help, completion or suggestion.
+    // Handled before clap, so that it is in no help, completion or suggestion.
     if args.get(1).is_some_and(|name| name == compile::NAME) {
         logging::start("warn", Targets::Hidden);
         let compile = compile::Compile::parse_from(&args[1..]);
@@ -193,7 +193,7 @@ pub fn main() -> ExitCode {
     end(cli.run(), format)
 }
 
-/// Says why a command failed, and returns the exit code.
+/// Prints why a command failed, and returns the exit code.
 fn end(result: Result<(), Failure>, format: Format) -> ExitCode {
     let Err(error) = result else {
         return ExitCode::SUCCESS;
@@ -242,7 +242,8 @@ impl Cli {
         let debug = matches!(&self.command, Command::Login(login) if login.debug);
         let verbose = self.global.verbose.max(debug.into());
         let levels = match (verbose, &self.command) {
-            // Protocol faults of clients are answered: not logged by default.
+            // The server answers violations of the protocol; by default it does not
+            // log them.
             (0, Command::Serve(_)) => "wassette=info,rmcp=error,warn",
             (0, _) => "warn",
             (1, _) => "wassette=debug,warn",
@@ -256,7 +257,7 @@ impl Cli {
     }
 }
 
-/// Whether a command has something to do in a root that does not exist.
+/// Whether a command may run in a root that does not exist.
 #[derive(Clone, Copy, Default, PartialEq, Eq)]
 enum Root {
     MayBeNew,
@@ -264,7 +265,7 @@ enum Root {
     Exists,
 }
 
-/// What commands want of a root in different ways.
+/// What a command needs of the root and the service.
 #[derive(Default)]
 struct Opening {
     root: Root,
@@ -274,19 +275,19 @@ struct Opening {
     call_timeout: Option<Duration>,
     /// Credentials for one registry.
     given: Option<Given>,
-    /// CAs to trust as well.
+    /// Certificate authorities to trust in addition.
     ca: Vec<PathBuf>,
-    /// The server's own files, which no grant reaches.
+    /// The server's own files, which no grant includes.
     withheld: Vec<PathBuf>,
-    /// From where agents reach the server.
+    /// From where agents can reach the server.
     audience: Audience,
 }
 
 impl Global {
-    /// Opens the root as the command wants it.
+    /// Opens the service on the root.
     fn open(&self, opening: Opening) -> Result<Arc<Service>, Failure> {
         let root = self.root()?;
-        // A root from the environment may be there for later.
+        // A root from the environment may be created later.
         if opening.root == Root::Exists && self.root_is_typed() && !root.is_dir() {
             return Err(SetupError::NoRoot { root }.into());
         }
@@ -333,8 +334,8 @@ impl Global {
     }
 }
 
-/// This program, to be run again as a compiler. On Linux the running image
-/// itself, even after an upgrade has put another file in its place.
+/// The program to run as a compiler: this one. On Linux this is the running image,
+/// even after an upgrade has replaced its file.
 fn compiler() -> Result<PathBuf, SetupError> {
     if cfg!(target_os = "linux") {
         return Ok("/proc/self/exe".into());
@@ -342,7 +343,7 @@ fn compiler() -> Result<PathBuf, SetupError> {
     std::env::current_exe().map_err(SetupError::Executable)
 }
 
-/// Why the program could not even begin.
+/// Why the program could not start.
 #[derive(Debug, thiserror::Error)]
 enum SetupError {
     #[error("There is no home directory to keep components in")]
@@ -381,7 +382,7 @@ impl Diagnose for SetupError {
     }
 }
 
-/// Runs one command's future; an interrupt drops it, which undoes its work.
+/// Runs one command's future; an interrupt drops the future, which undoes its work.
 fn block_on<T>(work: impl Future<Output = Result<T, Failure>>) -> Result<T, Failure> {
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
@@ -395,7 +396,7 @@ fn block_on<T>(work: impl Future<Output = Result<T, Failure>>) -> Result<T, Fail
     })
 }
 
-/// How long a call may take; a bare number is seconds.
+/// Parses how long a call may take; a number without a unit means seconds.
 fn parse_timeout(text: &str) -> Result<Duration, InvalidPermission> {
     match text.parse::<u64>() {
         Ok(seconds @ 1..) => Ok(Duration::from_secs(seconds)),
@@ -403,7 +404,7 @@ fn parse_timeout(text: &str) -> Result<Duration, InvalidPermission> {
     }
 }
 
-/// Takes a reference from the command line: an address or a path.
+/// Parses a reference or path from the command line.
 fn parse_reference(text: &str) -> Result<Reference, Failure> {
     let cwd = std::env::current_dir().map_err(SetupError::Executable)?;
     Ok(Reference::parse(text, &cwd).map_err(service::Error::from)?)

@@ -1,4 +1,5 @@
-//! Data to stdout, errors to stderr, each as the reader can use it.
+//! Prints data to stdout and errors to stderr, in the format for people or for
+//! programs.
 
 use std::io::{self, ErrorKind, Write};
 
@@ -24,7 +25,7 @@ pub trait Present: Serialize {
     fn table(&self) -> String;
 }
 
-/// What was to be printed could not be written.
+/// The output could not be written.
 #[derive(Debug, thiserror::Error)]
 #[error("The output could not be written")]
 pub struct OutputError(#[source] io::Error);
@@ -43,8 +44,7 @@ impl Diagnose for OutputError {
 ///
 /// # Errors
 ///
-/// [`OutputError`] when not all of it could be written; a reader that has gone
-/// away is no error.
+/// [`OutputError`] when not all of it could be written; a closed pipe is no error.
 pub fn print(data: &impl Present, format: Format) -> Result<(), OutputError> {
     let text = match format {
         Format::Table => Stream::Stdout.fit(&data.table()).into_owned(),
@@ -60,8 +60,8 @@ pub fn print(data: &impl Present, format: Format) -> Result<(), OutputError> {
     write(&format!("{}\n", text.trim_end()))
 }
 
-/// Prints a text of a component: exactly as it is into a pipe or a file, and
-/// without what controls terminals on one.
+/// Prints a text from a component: unchanged to a pipe or file, and without control
+/// characters to a terminal.
 ///
 /// # Errors
 ///
@@ -104,7 +104,7 @@ pub fn print_error(report: &Report, format: Format) {
         Format::Table => {
             let text = report.to_string();
             let hint = bold(Stream::Stderr, CYAN, "hint:");
-            // Only the hint of the report itself begins a line.
+            // Only the report's own hint starts a line.
             let text = text.replacen("\n\nhint: ", &format!("\n\n{hint} "), 1);
             let text = format!("{} {text}", bold(Stream::Stderr, RED, "error:"));
             match super::screen::is_utf8() || !Stream::Stderr.is_terminal() {
@@ -115,12 +115,12 @@ pub fn print_error(report: &Report, format: Format) {
         Format::Json => json(report),
         Format::Yaml => yaml(report),
     };
-    // There is nowhere left to say that this failed.
+    // If this fails, it cannot be reported anywhere.
     let _ = writeln!(io::stderr().lock(), "{}", text.trim_end());
 }
 
 fn json(data: &impl Serialize) -> String {
-    // Everything printed has string keys and plain values.
+    // Everything printed has string keys and plain values, so this does not fail.
     json_pretty(data).unwrap_or_else(|error| error.to_string())
 }
 

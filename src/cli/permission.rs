@@ -98,7 +98,7 @@ enum Mode {
     Write,
 }
 
-/// A network with a prefix length is a CIDR, all else a host.
+/// An address with a prefix length is a CIDR; anything else is a host.
 fn parse_network(text: &str) -> Result<NetworkRule, InvalidPermission> {
     let rest = text.split_once("://").map_or(text, |(_, rest)| rest);
     if rest.len() == text.len() && text.contains('/') {

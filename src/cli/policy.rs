@@ -13,7 +13,7 @@ use super::output::{self, Present};
 use super::table::{Cell, grid, time};
 use super::{Failure, Global, Opening, block_on};
 
-/// More is not read of a policy file, in bytes.
+/// Largest policy file, in bytes.
 const MAX_FILE: u64 = 1 << 20;
 
 /// Show and replace what components are granted
@@ -75,7 +75,7 @@ impl Policy {
     }
 }
 
-/// Reads a policy file from the command line.
+/// Reads a policy file that was named on the command line.
 pub(super) fn read(path: &Path) -> Result<Document, Failure> {
     let failed = |fault: PolicyFault| PolicyFileError {
         path: path.to_owned(),

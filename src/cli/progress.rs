@@ -1,4 +1,4 @@
-//! Progress on a terminal: bytes while fetching, a spinner for the rest.
+//! Shows progress on a terminal: bytes while fetching, otherwise a spinner.
 
 use std::time::Duration;
 
@@ -39,7 +39,7 @@ impl Bar {
         }
     }
 
-    /// Leaves the line to others.
+    /// Hides the progress, so that others can use the line.
     pub fn pause(&self) {
         self.bar.disable_steady_tick();
         self.bar.set_draw_target(ProgressDrawTarget::hidden());

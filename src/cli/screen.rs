@@ -1,4 +1,4 @@
-//! What a stream can show: colours, characters beyond ASCII, and how wide it is.
+//! What a stream can display: colours, non-ASCII characters, and its width.
 
 use std::borrow::Cow;
 use std::env;
@@ -8,7 +8,7 @@ use console::Term;
 
 use crate::text::printable;
 
-/// One of the streams that people read.
+/// An output stream that people read.
 #[derive(Clone, Copy, Debug)]
 pub enum Stream {
     Stdout,
@@ -23,7 +23,7 @@ impl Stream {
         }
     }
 
-    /// Whether escape sequences may be written: to a terminal that knows them,
+    /// Whether escape sequences may be written: to a terminal that supports them,
     /// unless the user sets [`NO_COLOR`](https://no-color.org).
     pub fn takes_escapes(self) -> bool {
         let refused = env::var_os("NO_COLOR").is_some_and(|value| !value.is_empty());
@@ -31,7 +31,7 @@ impl Stream {
         self.is_terminal() && !refused && !(dumb && cfg!(unix))
     }
 
-    /// Columns of the terminal; none of anything else.
+    /// The terminal's width in columns; `None` if this is no terminal.
     pub fn width(self) -> Option<usize> {
         let terminal = match self {
             Stream::Stdout => Term::stdout(),
@@ -42,8 +42,8 @@ impl Stream {
             .filter(|columns| *columns > 0)
     }
 
-    /// The text as the stream can show it: without control characters, and
-    /// without this program's own `…` where the terminal knows ASCII alone.
+    /// The text as the stream can display it: without control characters, and with
+    /// `...` for `…` on a terminal without UTF-8.
     pub fn fit(self, text: &str) -> Cow<'_, str> {
         match printable(text) {
             text if self.is_terminal() && !is_utf8() => text.replace('…', "...").into(),
@@ -52,7 +52,7 @@ impl Stream {
     }
 }
 
-/// Whether the locale says that terminals show UTF-8.
+/// Whether the locale uses UTF-8.
 pub fn is_utf8() -> bool {
     if cfg!(windows) {
         return true;
@@ -63,12 +63,12 @@ pub fn is_utf8() -> bool {
     locale.contains("utf-8") || locale.contains("utf8")
 }
 
-/// What stands for the rest of a text that was cut.
+/// The mark for the rest of a text that was cut.
 pub fn ellipsis() -> &'static str {
     if is_utf8() { "…" } else { "..." }
 }
 
-/// Bold, coloured text on a terminal that takes it.
+/// Bold, coloured text if the stream supports it.
 pub fn bold(stream: Stream, colour: &str, text: &str) -> String {
     match stream.takes_escapes() {
         true => format!("\x1b[1;{colour}m{text}\x1b[0m"),
@@ -76,7 +76,7 @@ pub fn bold(stream: Stream, colour: &str, text: &str) -> String {
     }
 }
 
-/// Colours of [`bold`].
+/// The colours for [`bold`].
 pub const RED: &str = "31";
 pub const YELLOW: &str = "33";
 pub const CYAN: &str = "36";

@@ -78,7 +78,7 @@ struct Delete {
     keys: Vec<SecretKey>,
 }
 
-/// `KEY` or `KEY=VALUE`. Takes any text: clap's errors would show the value.
+/// `KEY` or `KEY=VALUE`. Parsed later, because clap's errors would show the value.
 #[derive(Clone)]
 struct Assignment {
     key: String,
@@ -100,7 +100,7 @@ impl From<String> for Assignment {
     }
 }
 
-/// Why a command about secrets did nothing.
+/// Why a command about secrets failed.
 #[derive(Debug, thiserror::Error)]
 enum SecretInputError {
     #[error(transparent)]
@@ -215,7 +215,7 @@ impl Delete {
     }
 }
 
-/// The values given, and those of the other keys from standard input.
+/// The given values, and those of the other keys from standard input.
 fn values(assignments: Vec<Assignment>) -> Result<Vec<(SecretKey, Value)>, SecretInputError> {
     let named = assignments.into_iter().map(|Assignment { key, value }| {
         let key: SecretKey = key.parse()?;
@@ -237,7 +237,7 @@ fn values(assignments: Vec<Assignment>) -> Result<Vec<(SecretKey, Value)>, Secre
     }
     .into_iter();
     let filled = assignments.into_iter().map(|(key, value)| {
-        // One was read for each key without a value.
+        // `read` has one value for each key without one.
         let value = value.or_else(|| read.next()).unwrap_or_default();
         (key, value)
     });
@@ -269,7 +269,7 @@ fn piped(wanted: usize) -> Result<Vec<Value>, SecretInputError> {
     }
 }
 
-/// Asks on a terminal; elsewhere nobody can say yes.
+/// Asks on a terminal; without one the answer is no.
 fn confirmed() -> Result<bool, SecretInputError> {
     let terminal = Term::stderr();
     if !io::stdin().is_terminal() || !terminal.is_term() {
@@ -281,7 +281,7 @@ fn confirmed() -> Result<bool, SecretInputError> {
     Ok(matches!(answer.trim(), "y" | "Y" | "yes"))
 }
 
-/// What became of secrets.
+/// The outcome of setting or deleting secrets.
 #[derive(serde::Serialize)]
 struct Done {
     #[serde(skip)]

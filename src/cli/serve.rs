@@ -123,7 +123,7 @@ enum Transport {
 
 impl Serve {
     pub(super) fn run(self, global: &Global) -> Result<(), Failure> {
-        // What is wrong with the options is said before anything is done.
+        // Wrong options are reported before anything is done.
         self.check_transport()?;
         if self.watch
             && self
@@ -156,7 +156,7 @@ impl Serve {
             .build()
             .map_err(SetupError::Runtime)?;
         let result = runtime.block_on(self.serve(service, settings, http));
-        // A guest that blocks a thread must not hold up the exit.
+        // A guest that blocks a thread must not delay the exit.
         runtime.shutdown_background();
         result
     }
@@ -217,7 +217,8 @@ impl Serve {
         Ok(())
     }
 
-    /// Whatever is not surely a loopback address can be reached by others.
+    /// From where agents can reach the server: any address that does not parse as a
+    /// loopback address counts as reachable from other machines.
     fn audience(&self) -> Audience {
         let bind = self.bind.as_deref().unwrap_or(BIND);
         let host = bind.rsplit_once(':').map_or("", |(host, _)| host);
@@ -230,7 +231,8 @@ impl Serve {
         }
     }
 
-    /// Refuses options of the HTTP transports where they would be ignored.
+    /// Refuses options of the HTTP transports with a transport that would ignore
+    /// them.
     fn check_transport(&self) -> Result<(), Failure> {
         let given = [
             ("--bind", self.bind.is_some()),
@@ -296,7 +298,7 @@ impl Serve {
         })
     }
 
-    /// What other nodes may have.
+    /// Which components are shared with other nodes.
     fn scope(&self) -> Result<Option<Scope>, Failure> {
         match (self.share, self.share_private) {
             (true, _) if self.transport == Transport::Stdio => Err(ShareTransport.into()),
@@ -307,9 +309,9 @@ impl Serve {
     }
 }
 
-/// Keeps a server without a terminal running at SIGHUP, which says there that
-/// files have changed; it follows them anyway. With a terminal, the signal says
-/// that this is gone, and ends the server.
+/// Keeps a server without a terminal running on SIGHUP, which then conventionally
+/// asks it to reread its files; it follows them anyway. With a terminal, the signal
+/// means that the terminal was closed, and ends the server.
 #[cfg(unix)]
 async fn outlive_hangups() {
     use tokio::signal::unix::{SignalKind, signal};

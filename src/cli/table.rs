@@ -1,26 +1,26 @@
-//! Texts for people: columns, and pairs of labels and values.
+//! Formats text for people: tables, and pairs of labels and values.
 
 use console::{measure_text_width, truncate_str};
 use jiff::Timestamp;
 
 use super::screen::{Stream, ellipsis};
 
-/// Columns between two columns of a table.
+/// Space between two columns of a table.
 const GAP: &str = "  ";
-/// Prose is not cut to less than this.
+/// Prose is never cut to fewer columns than this.
 const LEAST_PROSE: usize = 16;
 
 /// One field of a table.
 ///
-/// On a terminal that is too narrow prose is cut first, then lists of names,
-/// between names. What is copied is never cut or broken: then lines are longer
-/// than the terminal is wide. Into a pipe everything is written whole.
+/// On a narrow terminal prose is cut first, then lists, between names. Text that
+/// people copy is never cut or wrapped, even if lines become longer than the
+/// terminal. Into a pipe everything is written in full.
 pub enum Cell {
-    /// An id, a URI, a digest, a number.
+    /// Text that people copy: an id, a URI, a digest, a number.
     Whole(String),
     /// Sentences.
     Prose(String),
-    /// Names, of which the first is always shown.
+    /// Names; the first one is always shown.
     Names(Vec<String>),
 }
 
@@ -35,7 +35,7 @@ impl Cell {
         Cell::Prose(text.into())
     }
 
-    /// The text in at most `width` columns, if that can be.
+    /// The text in at most `width` columns, if possible.
     fn fit(&self, width: usize) -> String {
         match self {
             Cell::Whole(text) => one_line(text),
@@ -77,7 +77,7 @@ fn some_of(names: &[String], shown: usize) -> String {
     }
 }
 
-/// Aligned columns under a header, one line for each row.
+/// A table of aligned columns under a header, one line per row.
 pub fn grid(header: &[&str], rows: Vec<Vec<Cell>>) -> String {
     lay_out(header, &rows, Stream::Stdout.width())
 }
@@ -108,7 +108,7 @@ fn joined(row: &[String], widths: &[usize]) -> String {
     line
 }
 
-/// Of each column, narrowed from its whole width until all fit the terminal.
+/// The width of each column, narrowed until all fit the terminal.
 fn widths(header: &[&str], rows: &[Vec<Cell>], terminal: Option<usize>) -> Vec<usize> {
     let column = |index: usize, of: fn(&Cell) -> usize| {
         let cells = rows.iter().filter_map(|row| row.get(index)).map(of);
@@ -137,7 +137,7 @@ fn widths(header: &[&str], rows: &[Vec<Cell>], terminal: Option<usize>) -> Vec<u
     widths
 }
 
-/// Labels and values, one pair to a line.
+/// Pairs of a label and a value, one pair per line.
 pub fn pairs(pairs: &[(&str, String)]) -> String {
     let labels = pairs.iter().map(|(label, _)| label.len());
     let width = labels.max().unwrap_or(0);
@@ -150,7 +150,7 @@ pub fn pairs(pairs: &[(&str, String)]) -> String {
     text
 }
 
-/// A list for people; a dash when there is nothing.
+/// A list, one item per line; a dash if it is empty.
 pub fn listed(items: &[String]) -> String {
     if items.is_empty() {
         "-".into()
@@ -159,7 +159,7 @@ pub fn listed(items: &[String]) -> String {
     }
 }
 
-/// Bytes in the largest binary unit that keeps a digit before the point.
+/// The size in the largest binary unit in which it is at least 1.
 pub fn size(bytes: u64) -> String {
     const UNITS: [&str; 4] = ["KiB", "MiB", "GiB", "TiB"];
     if bytes < 1024 {
@@ -174,7 +174,7 @@ pub fn size(bytes: u64) -> String {
     format!("{value:.1} {}", UNITS[unit])
 }
 
-/// A point in time, to the minute.
+/// A time in UTC, to the minute.
 pub fn time(at: Timestamp) -> String {
     at.strftime("%F %H:%M UTC").to_string()
 }

@@ -1,16 +1,16 @@
-//! What is typed at a terminal, by the line.
+//! Reads lines from the terminal.
 //!
-//! The terminal is left to do the editing, as the user has set it up: then an
-//! interrupt, whenever it comes, leaves little to be put in order.
+//! The terminal does the line editing, as the user has configured it, so an interrupt
+//! leaves little to restore.
 
 use std::io::{self, BufRead, Read};
 
 use console::Term;
 
-/// Bytes of a line, at most.
+/// Most bytes of a line.
 const LONGEST: u64 = 64 * 1024;
 
-/// A line without its end; empty at the end of the input.
+/// Reads a line without its line end; empty at the end of the input.
 pub(super) fn line() -> io::Result<String> {
     let mut line = String::new();
     io::stdin().lock().take(LONGEST).read_line(&mut line)?;
@@ -18,8 +18,8 @@ pub(super) fn line() -> io::Result<String> {
     Ok(line)
 }
 
-/// Asks for a line on the terminal that standard input is, which does not show
-/// what is typed meanwhile. However this ends, it does again.
+/// Asks for a line on the terminal at standard input, without echoing what is typed.
+/// The echo is restored however this ends.
 #[cfg(unix)]
 pub(super) fn unseen_line(prompt: &str) -> io::Result<String> {
     let runtime = tokio::runtime::Builder::new_current_thread()
@@ -49,7 +49,7 @@ mod unix {
 
     use crate::cli::interrupted;
 
-    /// While this lives, the terminal does not show what is typed.
+    /// Turns off the terminal's echo until it is dropped.
     struct Unseen {
         before: Termios,
     }
@@ -72,7 +72,7 @@ mod unix {
 
     pub async fn unseen_line(prompt: &str) -> io::Result<String> {
         let mut interrupt = pin!(interrupted());
-        // It is listened for before there is something to put in order.
+        // Install the signal handlers before changing the terminal.
         tokio::select! {
             biased;
             _ = &mut interrupt => return Err(io::ErrorKind::Interrupted.into()),
@@ -81,7 +81,7 @@ mod unix {
         let _unseen = Unseen::begin()?;
         Term::stderr().write_str(prompt)?;
         let (tell, told) = oneshot::channel();
-        // On a thread of its own, which an interrupt does not wait for.
+        // On a thread of its own, so that an interrupt need not wait for it.
         thread::spawn(move || tell.send(super::line()));
         tokio::select! {
             line = told => line.map_err(io::Error::other)?,

@@ -30,7 +30,7 @@ pub struct Tools {
     name: Option<String>,
 }
 
-/// Several tools, a line for each.
+/// Several tools, one per line.
 #[derive(Serialize)]
 struct Listing {
     tools: Vec<Shown>,
@@ -76,7 +76,7 @@ impl Tools {
         }
     }
 
-    /// The component without tools, or the tool that there is not.
+    /// The error for an unknown component or tool.
     fn unknown(&self, service: &Service, id: Option<ComponentId>) -> Failure {
         match (&self.name, &self.of, id) {
             (Some(_), _, Some(id)) if service.toolbox().names_of(&id).is_empty() => {

@@ -79,7 +79,7 @@ impl Update {
     }
 }
 
-/// Succeeds if every update was made that could be.
+/// Fails if an update could not be made or was not accepted.
 fn end(updates: &Updates) -> Result<(), Failure> {
     if let Some(first) = updates.failures.first() {
         return Err(NotUpdated {
@@ -130,7 +130,7 @@ fn told(updated: &Updated) -> String {
     text
 }
 
-/// What came would change more than code, or is not what was accepted.
+/// New versions that change more than code, or are not the accepted one.
 #[derive(Debug, thiserror::Error)]
 #[error("{} {} `--accept`", held.len(), if held.len() == 1 { "update needs" } else { "updates need" })]
 struct NotAccepted {

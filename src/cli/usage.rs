@@ -1,4 +1,4 @@
-//! Help, the version, and command lines that are wrong.
+//! Prints help and the version, and reports wrong command lines.
 
 use std::ffi::OsString;
 
@@ -9,7 +9,7 @@ use super::output::{self, Format};
 use super::{Cli, Failure};
 use crate::error::{Class, Diagnose};
 
-/// The command line is wrong, in clap's words.
+/// A wrong command line, with clap's message.
 #[derive(Debug, thiserror::Error)]
 #[error("{message}")]
 struct UsageError {
@@ -31,7 +31,7 @@ impl Diagnose for UsageError {
     }
 }
 
-/// The format that a command line asks for, also one that does not parse.
+/// The output format that a command line asks for, even if it does not parse.
 pub fn format(args: &[OsString]) -> Format {
     let mut args = args.iter().filter_map(|arg| arg.to_str());
     let mut format = Format::Table;
@@ -52,8 +52,8 @@ pub fn format(args: &[OsString]) -> Format {
     format
 }
 
-/// Shows what clap ends the program with: help or the version on stdout, or
-/// what is wrong with the command line.
+/// Prints help or the version to stdout, or reports what is wrong with the command
+/// line.
 pub fn end(error: Error) -> Result<(), Failure> {
     if matches!(
         error.kind(),
@@ -69,7 +69,7 @@ pub fn end(error: Error) -> Result<(), Failure> {
     Err(wrong(&error).into())
 }
 
-/// clap's text in parts: `error: MESSAGE`, tips, `Usage: …`, and where to read on.
+/// Splits clap's text into its message, tips and usage.
 fn wrong(error: &Error) -> UsageError {
     let text = error.render().to_string();
     let mut parts = text.trim_end().split("\n\n");
@@ -87,7 +87,7 @@ fn wrong(error: &Error) -> UsageError {
     }
 }
 
-/// An error like clap's own, found by a command after parsing.
+/// An error in clap's form that a command finds after parsing.
 pub fn conflict(command: &str, message: String) -> Failure {
     let mut root = Cli::command();
     root.build();

@@ -1,17 +1,19 @@
-//! `[agents]`: what agents may do by themselves.
+//! The `[agents]` section: what agents may do without the operator.
 
 use serde::Deserialize;
 
 use crate::reference::Reference;
 
-/// What agents may do over MCP.
+/// Permissions of agents over MCP.
 #[derive(Debug, Clone, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct AgentsConfig {
-    /// Whether `call-tool` is offered, which calls any tool of a component.
+    /// Whether to offer the built-in tool `call-tool`, which calls any
+    /// component tool by name.
     pub call_tool: bool,
-    /// What agents may load. Absent: any registry and web address, and files
-    /// where only this machine reaches the server.
+    /// Sources from which agents may load components. `None` means any registry
+    /// and URL, and also files if the server is reachable from this machine
+    /// only.
     pub sources: Option<Vec<SourcePattern>>,
 }
 
@@ -24,18 +26,18 @@ impl Default for AgentsConfig {
     }
 }
 
-/// Sources of components, such as `oci://ghcr.io/acme/*`: `*` stands for
-/// anything within one segment of the path, `**` for any number of segments.
-/// Tags, digests and queries play no part.
+/// A pattern for sources of components, such as `oci://ghcr.io/acme/*`. `*`
+/// matches anything within one path segment, `**` any number of segments. Tags,
+/// digests and queries are ignored.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 #[serde(try_from = "String")]
 pub struct SourcePattern {
-    /// With what ends it: `oci://`, `file:///`.
+    /// Including the separator: `oci://`, `file:///`.
     scheme: String,
     segments: Vec<String>,
 }
 
-/// Why a text is no pattern of sources.
+/// A text that is not a valid source pattern.
 #[derive(Debug, thiserror::Error)]
 #[error(
     "`{0}` is not a source pattern: a pattern begins with one of `oci://`, `https://`, `file:///` and \
@@ -67,7 +69,7 @@ impl TryFrom<String> for SourcePattern {
 }
 
 impl SourcePattern {
-    /// Whether the reference is of such a source. The path of a file must be
+    /// Whether the pattern matches the reference. The path of a file must be
     /// canonical.
     pub fn covers(&self, reference: &Reference) -> bool {
         let (scheme, text) = match reference {
@@ -110,7 +112,7 @@ fn covers(pattern: &[String], segments: &[&str]) -> bool {
         .is_some_and(|(segment, others)| covers_segment(first, segment) && covers(rest, others))
 }
 
-/// `*` stands for any characters.
+/// Matches one segment; `*` matches any characters.
 fn covers_segment(pattern: &str, segment: &str) -> bool {
     let Some((before, after)) = pattern.split_once('*') else {
         return pattern == segment;

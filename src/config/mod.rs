@@ -1,5 +1,5 @@
-//! `config.toml` of a root: text in, [`Config`] out. Reading the file is its
-//! user's work, and so is putting what it says in force.
+//! Parser of a root's `config.toml`. Callers read the file and apply the
+//! settings.
 
 mod agents;
 mod quantity;
@@ -21,7 +21,7 @@ use crate::schema::NameLength;
 pub use agents::{AgentsConfig, InvalidSourcePattern, SourcePattern};
 pub use trust::{Identity, InvalidRule, Required, Scope, Text, TrustConfig, TrustRule};
 
-/// What the operator set. Every key may be left out; an unknown one is an error.
+/// The operator's settings. All keys are optional; unknown keys are errors.
 #[derive(Debug, Default, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Config {
@@ -35,42 +35,44 @@ pub struct Config {
     pub trust: TrustConfig,
 }
 
-/// How the tools of components are offered.
+/// Settings of the tools of components.
 #[derive(Debug, Default, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct ToolsConfig {
-    /// The most characters of the names that tools get from now on.
+    /// The longest name, in characters, that new tools get.
     pub name_length: NameLength,
 }
 
-/// The limits of the server that `wassette serve` starts.
+/// Settings of the server that `wassette serve` starts.
 #[derive(Debug, Clone, Default, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct ServerConfig {
-    /// Bytes that one message of a client may have.
+    /// Bytes of one message of a client, over HTTP or stdio, at most.
     pub max_body: Option<NonZeroUsize>,
 }
 
+/// Settings for the policies in artifacts.
 #[derive(Debug, Default, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct PolicyConfig {
     pub bundled: BundledPolicy,
 }
 
-/// What becomes of the permissions that a component asks for.
+/// What to do with the permissions that a component requests.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum BundledPolicy {
-    /// The user is asked; without one, nothing is granted.
+    /// Ask the user; if there is none, grant nothing.
     #[default]
     Ask,
-    /// Granted when the component is first loaded.
+    /// Grant them when the component is first loaded.
     Apply,
-    /// Nobody is asked and nothing is granted.
+    /// Do not ask and grant nothing.
     Ignore,
 }
 
-/// What is left out has the default of the network options.
+/// Settings of the HTTP client. For `None`, the default of
+/// [`net::Options`](crate::net::Options) applies.
 #[derive(Debug, Default, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct NetworkConfig {
@@ -93,14 +95,15 @@ pub struct NetworkConfig {
     /// Bytes per second of the slowest transfer accepted.
     #[serde(deserialize_with = "quantity::bytes")]
     pub min_speed: Option<u64>,
-    /// PEM files; relative ones are beside the configuration.
+    /// PEM files of certificate authorities; relative to the configuration
+    /// file.
     pub ca: Vec<PathBuf>,
     /// Hosts whose certificates are not checked.
     pub insecure: Vec<Authority>,
     pub require_digest: Digests,
 }
 
-/// Whether components from web servers are loaded without a digest.
+/// Whether components from web servers need a digest to be loaded.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize)]
 #[serde(from = "bool")]
 pub enum Digests {
@@ -119,20 +122,22 @@ impl From<bool> for Digests {
     }
 }
 
+/// Settings of the registry client.
 #[derive(Debug, Default, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct RegistryConfig {
-    /// Hosts that may be spoken to without TLS.
+    /// Hosts to which plain HTTP is allowed.
     pub plain_http: Vec<Authority>,
-    /// The hosts asked for the content of a registry, in their order.
+    /// The mirrors of each registry, in the order in which they are asked.
     pub mirrors: BTreeMap<RegistryName, Vec<Host>>,
-    /// Directory of containerd's `hosts.toml` directories.
+    /// The directory with containerd's `<registry>/hosts.toml` files.
     pub certs_dir: Option<PathBuf>,
     /// How long a credential helper may take.
     #[serde(deserialize_with = "quantity::seconds")]
     pub helper_timeout: Option<Duration>,
 }
 
+/// Resource limits. For `None`, the server's default applies.
 #[derive(Debug, Default, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct LimitsConfig {
@@ -148,7 +153,7 @@ pub struct LimitsConfig {
     /// Bytes of memory all running instances together may use.
     #[serde(deserialize_with = "quantity::bytes")]
     pub total_memory: Option<u64>,
-    /// Compilers that run at once in the background.
+    /// Concurrent background compilations, at most.
     pub compile_jobs: Option<NonZeroUsize>,
     /// The largest component to accept, in bytes.
     #[serde(deserialize_with = "quantity::bytes")]
@@ -183,13 +188,13 @@ impl Diagnose for ConfigError {
 }
 
 impl Config {
-    /// Parses the text of the file at `path`, which errors name. A byte order
-    /// mark at its beginning is passed over.
+    /// Parses the text of a configuration file. `path` is used in errors. A
+    /// leading byte order mark is skipped.
     ///
     /// # Errors
     ///
-    /// [`ConfigError::Invalid`] when it is not TOML, or has an unknown key or a
-    /// wrong value.
+    /// [`ConfigError::Invalid`] if the text is not TOML, or has an unknown key
+    /// or an invalid value.
     pub fn parse(text: &str, path: &Path) -> Result<Self, ConfigError> {
         toml::from_str(text).map_err(|source| ConfigError::Invalid {
             path: path.into(),

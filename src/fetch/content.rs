@@ -1,4 +1,4 @@
-//! Where artifacts are, and how one is put together from its parts.
+//! Fetches an artifact: manifest, config, component and policy.
 
 use std::path::PathBuf;
 
@@ -18,28 +18,28 @@ use crate::registry::{Descriptor, Document, Manifest, expectation};
 
 const MAX_CONFIG_BYTES: u64 = 4 * 1024 * 1024;
 
-/// Something that has artifacts: a registry or an OCI image layout. Everything
-/// it gives was checked against its descriptor.
+/// A source of artifacts: a registry or an OCI image layout. Implementations
+/// check all content against its descriptor.
 pub(super) trait Content: Sync {
-    /// Whether what is installed from here can be shared under the name of its
-    /// registry. A layout has no registry, so it is not shared.
+    /// Whether components from this source can be shared under the name of
+    /// their registry. A layout has no registry.
     const IS_SHARED: bool;
 
-    /// An OCI manifest or image index.
+    /// Fetches an OCI manifest or image index.
     fn document(
         &self,
         digest: Digest,
         expected: Expected,
     ) -> impl Future<Output = Result<Bytes, Failed>> + Send;
 
-    /// A blob that is small enough for memory; `what` it is, for messages.
+    /// Fetches a blob into memory. `what` names it in errors.
     fn small(
         &self,
         descriptor: &Descriptor,
         what: &str,
     ) -> impl Future<Output = Result<Bytes, Failed>> + Send;
 
-    /// Brings the component to disk.
+    /// Writes the component to disk, unpacked.
     fn component(
         &self,
         layer: Layer<'_>,
@@ -47,7 +47,7 @@ pub(super) trait Content: Sync {
     ) -> impl Future<Output = Result<Blob, Failed>> + Send;
 }
 
-/// Where a component goes.
+/// Where to write a component.
 #[derive(Clone)]
 pub(super) struct Target<'a> {
     pub path: PathBuf,
@@ -57,9 +57,9 @@ pub(super) struct Target<'a> {
 
 /// What to assemble.
 pub(super) struct Assembly<'a> {
-    /// Of the OCI manifest or image index.
+    /// Digest of the OCI manifest or image index.
     pub digest: Digest,
-    /// The document of that digest, where it came with the resolution.
+    /// That document, if the resolution has already fetched it.
     pub document: Option<Bytes>,
     pub path: PathBuf,
     pub max_component_bytes: u64,
@@ -68,7 +68,7 @@ pub(super) struct Assembly<'a> {
     pub progress: &'a dyn Progress,
 }
 
-/// Brings an artifact: its component to disk, its config and policy to memory.
+/// Fetches an artifact: the component to disk, config and policy to memory.
 pub(super) async fn assemble<C: Content>(
     content: &C,
     assembly: Assembly<'_>,
@@ -115,7 +115,8 @@ pub(super) async fn assemble<C: Content>(
     })
 }
 
-/// The OCI manifest of an artifact, and the documents that led to it.
+/// The OCI manifest of an artifact, with all documents that were read to find
+/// it.
 struct Chosen {
     digest: Digest,
     manifest: Manifest,
@@ -128,7 +129,8 @@ pub(super) struct Assembler<'a, C> {
 }
 
 impl<C: Content> Assembler<'_, C> {
-    /// The manifest of the artifact, chosen from the index if there is one.
+    /// The manifest of the artifact, selected from the image index if there is
+    /// one.
     async fn manifest(&self) -> Result<Chosen, Failed> {
         let digest = self.assembly.digest;
         let expected = Expected {
@@ -195,7 +197,7 @@ impl<C: Content> Assembler<'_, C> {
         config: Option<(ConfigKind, &Descriptor)>,
     ) -> Result<Option<(WasmConfig, Bytes)>, Failed> {
         let Some((ConfigKind::Wasm, descriptor)) = config else {
-            // The config of an image describes a container, which this is not.
+            // The config of an image describes a container, not the component.
             return Ok(None);
         };
         let bytes = self.config_bytes(descriptor).await?;
@@ -203,7 +205,8 @@ impl<C: Content> Assembler<'_, C> {
         Ok(Some((config, bytes)))
     }
 
-    /// What an image's config says of the layer's unpacked bytes.
+    /// The digest of the unpacked layer (`diff_id`) from the config of an
+    /// image.
     async fn diff_id(&self, plan: &Plan<'_>) -> Result<Option<Digest>, Failed> {
         let Some((ConfigKind::Image, descriptor)) = plan.config else {
             return Ok(None);
@@ -217,7 +220,7 @@ impl<C: Content> Assembler<'_, C> {
         self.small(descriptor, &what, MAX_CONFIG_BYTES).await
     }
 
-    /// A blob that is kept in memory, as one of the downloads.
+    /// Fetches a small blob; it counts as one of the concurrent downloads.
     async fn small(
         &self,
         descriptor: &Descriptor,

@@ -1,4 +1,4 @@
-//! Downloads that survive broken connections.
+//! Downloads that resume after connection failures.
 
 use std::io;
 use std::path::{Path, PathBuf};
@@ -19,32 +19,33 @@ use crate::net::{
     Client, Error, Meter, Response, Resume, Retry, RetryBudget, RetryMode, validator,
 };
 
-/// A download that got this many bytes further, or this part of its length,
-/// may fail as often again.
+/// Progress after which all retries are available again: this many bytes, or
+/// `1/STRIDES` of the total if that is less.
 const STRIDE: u64 = 1024 * 1024;
 const STRIDES: u64 = 20;
 
-/// Where the bytes come from.
+/// What a download reads from.
 pub(super) trait Source: Sync {
-    /// Asks for all of it, or for the rest. Answers with a 200, or with a 206
-    /// or 416 where the rest was asked for; any other status is an error.
+    /// Requests the content, or the rest of it with `resume`. Returns a 200, or
+    /// with `resume` also a 206 or 416; any other status is an error.
     fn open(
         &self,
         resume: Option<&Resume>,
     ) -> impl Future<Output = Result<Response, ErrorKind>> + Send;
 }
 
-/// One download on its way to disk.
+/// The parameters of one download.
 #[derive(Clone)]
 pub(super) struct Download<'a> {
-    /// What it is, for messages: `layer 0 (`application/wasm`)`.
+    /// Name for messages, such as ``layer 0 (`application/wasm`)``.
     pub what: &'a str,
     pub path: PathBuf,
-    /// Of the bytes as they travel.
+    /// Digest and size of the bytes as transferred.
     pub expected: Expected,
-    /// How to unpack them, if they are packed.
+    /// How to unpack the bytes, if they are packed.
     pub unpack: Option<Unpack>,
-    /// Where a part is kept, should it break off. Not of what is unpacked.
+    /// Directory for the partial file of an interrupted download. Not used when
+    /// unpacking.
     pub parts: Option<&'a Path>,
     pub retry: RetryMode,
     pub http: &'a Client,
@@ -52,17 +53,18 @@ pub(super) struct Download<'a> {
     pub progress: &'a dyn Progress,
 }
 
-/// Whether a download that broke off may be continued.
+/// Whether range requests may be used to resume.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Ranges {
     Useful,
-    /// The source does not give them, or gave parts of different things.
+    /// The source does not support them, or sent parts that do not fit
+    /// together.
     Useless,
 }
 
-/// Brings a body to disk, and returns the headers it came with. A connection
-/// that breaks is made again, and the download continued where the source
-/// allows it; the digest over all of it decides.
+/// Downloads to disk and returns the response headers. After a connection
+/// failure it reconnects and resumes if the source supports that; the digest of
+/// the whole is checked at the end.
 pub(super) async fn download(
     source: &impl Source,
     download: Download<'_>,
@@ -70,13 +72,14 @@ pub(super) async fn download(
     let deadline = Instant::now() + download.http.options().transfer_timeout;
     let (resumed, first) = pass(source, download.clone(), (Ranges::Useful, deadline)).await;
     match first {
-        // Parts that do not belong together say nothing of the whole.
+        // The parts may come from different versions of the content, so
+        // download it once more without resuming.
         Err(
             ErrorKind::Mismatch {
                 mismatch: Mismatch::Digest { .. },
                 ..
             }
-            // Met before the digest was known.
+            // Unpacking fails before the digest is checked.
             | ErrorKind::Unpack(_),
         ) if resumed > 0 => {
             tracing::info!("the parts do not belong together: downloading anew");
@@ -86,9 +89,8 @@ pub(super) async fn download(
     }
 }
 
-/// One file from its beginning, and how many of its bytes continued a broken
-/// download. Hashing and writing run on a thread of their own, beside the
-/// network; the queue between them is short.
+/// Downloads one file, and returns how many of its bytes came from resuming. A
+/// separate thread hashes and writes; a short queue connects it to the network.
 async fn pass(
     source: &impl Source,
     download: Download<'_>,
@@ -122,13 +124,13 @@ async fn pass(
         Err(error) => return (0, Err(ErrorKind::disk(io::Error::other(error)))),
     };
     let result = match (written, received) {
-        // The writer stopped for want of pieces.
+        // The writer only stopped because the receiver failed.
         (_, Err(failure)) => Err(failure),
         (Ok(blob), Ok(())) => Ok((blob, transfer.headers)),
         (Err(stopped), Ok(())) => Err(transfer
             .encoded
             .take()
-            // Whatever is wrong with the bytes, the encoding is the reason.
+            // If the server compressed the body, that is why the bytes differ.
             .filter(|_| !matches!(stopped, Stopped::Disk(_)))
             .map_or_else(
                 || ErrorKind::stopped(stopped, download.what),
@@ -138,7 +140,8 @@ async fn pass(
     (transfer.resumed, result)
 }
 
-/// Starts the thread that writes, and tells how much there is to continue.
+/// Starts the writer thread, and returns the length of the partial file that is
+/// resumed.
 async fn writer(
     download: &Download<'_>,
     pieces: mpsc::Receiver<Piece>,
@@ -162,20 +165,20 @@ async fn writer(
     Ok((done, spawn_blocking(work)))
 }
 
-/// How far a download is.
+/// The receiving side of a download.
 struct Receiver<'a> {
     download: &'a Download<'a>,
     ranges: Ranges,
-    /// Bytes handed to the writer since the file was begun.
+    /// Bytes of the file so far, including a partial file of an earlier run.
     done: u64,
-    /// The most that was ever done.
+    /// `done` when the retries were last restored.
     best: u64,
     total: Option<u64>,
     resumed: u64,
     validator: Option<HeaderValue>,
-    /// Of the response that began the file.
+    /// Headers of the response with which the file began.
     headers: HeaderMap,
-    /// How that response was encoded, if it was.
+    /// The error to report if that response was compressed.
     encoded: Option<Error>,
     host: String,
 }
@@ -184,7 +187,7 @@ struct Receiver<'a> {
 enum Ended {
     Whole,
     Broken(Error),
-    /// The writer is gone, and says why when it is joined.
+    /// The writer stopped. Joining it gives the reason.
     Unwanted,
 }
 
@@ -207,7 +210,8 @@ impl Receiver<'_> {
                     self.pause(error, &mut budget).await?;
                     continue;
                 }
-                // All of it, asked for or not.
+                // The whole content, although perhaps only the rest was
+                // requested.
                 _ => {
                     self.check_length(&response)?;
                     if !self.begin(&response, &queue).await {
@@ -217,7 +221,7 @@ impl Receiver<'_> {
             }
             match self.body(response, &queue).await {
                 Ended::Whole => {
-                    // A writer that is gone says why when it is joined.
+                    // If the writer stopped, joining it gives the reason.
                     let _ = queue.end().await;
                     return Ok(());
                 }
@@ -227,7 +231,8 @@ impl Receiver<'_> {
         }
     }
 
-    /// From where to go on: only of something whose identity is sure.
+    /// The state to resume from. Resuming needs an entity tag or a digest, to
+    /// detect that the content has changed.
     fn resume(&self) -> Option<Resume> {
         let sure = self.validator.is_some() || self.download.expected.digest.is_some();
         (self.done > 0 && sure && self.ranges == Ranges::Useful).then(|| Resume {
@@ -237,7 +242,7 @@ impl Receiver<'_> {
         })
     }
 
-    /// Refuses a length above the limit before a byte of it is read.
+    /// Rejects a `Content-Length` above the limit before reading the body.
     fn check_length(&self, response: &Response) -> Result<(), ErrorKind> {
         let limit = self.download.expected.limit;
         match response.content_length() {
@@ -246,7 +251,8 @@ impl Receiver<'_> {
         }
     }
 
-    /// What an earlier run began takes its headers from the first response of this.
+    /// A file resumed from an earlier run has no headers yet, so take those of
+    /// this response.
     fn begun_by(&mut self, response: &Response) {
         if self.headers.is_empty() {
             self.headers = response.headers().clone();
@@ -254,8 +260,8 @@ impl Receiver<'_> {
         }
     }
 
-    /// Begins the file with this response, dropping what came before. False
-    /// when the writer is gone.
+    /// Starts the file anew with this response. Returns `false` if the writer
+    /// has stopped.
     async fn begin(&mut self, response: &Response, queue: &Queue) -> bool {
         if self.done > 0 && queue.restart().await.is_err() {
             return false;
@@ -288,8 +294,9 @@ impl Receiver<'_> {
                     }
                     self.download.progress.bytes(self.done, self.total);
                 }
-                // Only what came with its length, or in counted pieces, is
-                // known to have come to its end.
+                // Without framing, a connection that closes early looks like
+                // the end of the body, and a 206 may contain only part of the
+                // rest. So compare the length.
                 Ok(None) if self.is_short() && (partial || !framed) => {
                     return Ended::Broken(Error::cut(&url));
                 }
@@ -304,8 +311,8 @@ impl Receiver<'_> {
         self.total.is_some_and(|total| self.done < total)
     }
 
-    /// Pauses before the next attempt. A download that got much further may
-    /// fail as often again.
+    /// Pauses before the next attempt, or fails if no retries are left.
+    /// Sufficient progress restores all retries.
     async fn retry_or_fail(
         &mut self,
         error: Error,
@@ -322,7 +329,7 @@ impl Receiver<'_> {
         self.pause(error, budget).await
     }
 
-    /// Pauses before the next attempt, if there is one.
+    /// Pauses before the next attempt, or fails if no retries are left.
     async fn pause(&self, error: Error, budget: &mut RetryBudget<'_>) -> Result<(), Error> {
         if budget.is_spent() {
             return Err(error);

@@ -1,4 +1,4 @@
-//! Components from the local file system, binary or text (`.wat`).
+//! Copies components from local files, binary or text (`.wat`).
 
 use std::fs::{File, Metadata};
 use std::io::{self, Read};
@@ -16,18 +16,18 @@ use crate::digest::{Expected, Mismatch};
 use crate::file::{Links, open_regular};
 
 const CHUNK: usize = 512 * 1024;
-/// Text is converted in memory, so it is held smaller than binaries.
+/// Text is converted in memory, so its limit is lower than that of binaries.
 const MAX_TEXT_BYTES: u64 = 16 * 1024 * 1024;
 
-/// Stats the file.
+/// The identity of a file, from its metadata.
 pub(super) async fn resolve(path: &Path) -> Result<(Identity, Option<Bytes>), ErrorKind> {
     let metadata = tokio::fs::metadata(path).await.map_err(ErrorKind::file)?;
     regular(&metadata)?;
     Ok((identity(&metadata), None))
 }
 
-/// Copies the file; the stat is taken before the first byte is read, so that a
-/// change meanwhile shows up at the next look.
+/// Copies the file. The identity is taken before the first byte is read, so
+/// that a concurrent change is noticed at the next look-up.
 pub(super) async fn fetch(
     path: &Path,
     target: PathBuf,
@@ -99,7 +99,7 @@ fn transfer(
         }
         staged.write(&chunk[..n]).map_err(stopped)?;
         done += n as u64;
-        // Nobody waits any more: the load was cancelled.
+        // The receiver was dropped: the load was cancelled.
         if report.send((done, Some(size))).is_err() {
             return Err(ErrorKind::disk(io::ErrorKind::Interrupted.into()));
         }
@@ -136,7 +136,7 @@ fn regular(metadata: &Metadata) -> Result<(), ErrorKind> {
 }
 
 fn identity(metadata: &Metadata) -> Identity {
-    // Some file systems keep no time; then the size alone decides.
+    // On file systems without modification times, only the size is compared.
     let mtime_ns = metadata
         .modified()
         .map_or(0, |time| match time.duration_since(UNIX_EPOCH) {

@@ -1,4 +1,4 @@
-//! Components from web servers.
+//! Downloads of components from web servers.
 
 use std::path::{Path, PathBuf};
 
@@ -20,18 +20,17 @@ pub(super) struct WebFile<'a> {
     pub meter: &'a Meter,
 }
 
-/// Where the file goes, and what it is held to.
+/// Where to download to, and what is expected.
 pub(super) struct Target<'a> {
     pub path: PathBuf,
     pub expected: Expected,
-    /// Where a part is kept, should the download break off.
+    /// The directory for partial downloads.
     pub parts: Option<&'a Path>,
     pub progress: &'a dyn Progress,
 }
 
 impl WebFile<'_> {
-    /// Asks for the headers only, and only whether they changed where they are
-    /// `known`.
+    /// Requests the headers only, conditionally if an identity is `known`.
     pub async fn resolve(
         &self,
         known: Option<&Identity>,
@@ -45,8 +44,8 @@ impl WebFile<'_> {
             self.http.send(request, self.meter).await
         };
         let mut response = ask(Method::HEAD).await?;
-        // Some servers, and all presigned addresses, answer only to GET. The
-        // body is not read: this only asks whether there is a new one.
+        // Some servers, and all presigned URLs, accept only GET. The body is
+        // not read: the status tells whether the file has changed.
         let refused = response.status().is_client_error() && !is_missing(&response);
         if refused && condition.is_some() {
             response = ask(Method::GET).await?;
@@ -63,6 +62,7 @@ impl WebFile<'_> {
         Ok((identity, None))
     }
 
+    /// Downloads the file.
     pub async fn fetch(&self, target: Target<'_>) -> Result<Parts, ErrorKind> {
         let download = Download {
             what: "the file",
@@ -77,7 +77,8 @@ impl WebFile<'_> {
         };
         let (component, headers) = download::download(self, download).await?;
         Ok(Parts {
-            // Of this answer, not of the earlier HEAD: the file may have changed between.
+            // From this response rather than the earlier HEAD: the file may
+            // have changed in between.
             identity: identity(&headers),
             component,
             artifact: None,
@@ -120,7 +121,7 @@ fn identity(headers: &HeaderMap) -> Identity {
             .map(str::to_owned)
     };
     Identity::Https {
-        // A weak tag allows for bytes that differ.
+        // A weak tag may stay the same for different bytes.
         etag: text(header::ETAG).filter(|etag| !etag.starts_with("W/")),
         last_modified: text(header::LAST_MODIFIED),
     }

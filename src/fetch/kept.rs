@@ -1,5 +1,5 @@
-//! What is kept of an artifact besides its component, so that it can be shared
-//! whole: byte for byte, since others ask for it by its digests.
+//! Blobs of an artifact besides its component, kept so that the artifact can be
+//! shared. They are kept byte for byte, since clients request them by digest.
 
 use std::collections::BTreeSet;
 use std::time::Duration;
@@ -14,9 +14,9 @@ use super::plan::Plan;
 use crate::digest::Digest;
 use crate::registry::{Descriptor, Document, Manifest};
 
-/// The most bytes that are fetched only to be kept.
+/// Total bytes that are fetched only to be kept, at most.
 const MAX_BYTES: u64 = 1024 * 1024;
-/// How long a load may wait for them, once it is their turn.
+/// Time limit for fetching them, after the wait for a download slot.
 const PATIENCE: Duration = Duration::from_secs(5);
 /// The blob of [empty descriptors][spec].
 ///
@@ -24,8 +24,8 @@ const PATIENCE: Duration = Duration::from_secs(5);
 const EMPTY: &[u8] = b"{}";
 
 impl<C: Content> Assembler<'_, C> {
-    /// The blobs that are fetched only to be kept. None where the artifact
-    /// cannot be kept whole; that never fails a load.
+    /// Fetches the blobs that nothing else needs. `None` if the artifact cannot
+    /// be kept completely, which never fails the load.
     pub(super) async fn others(
         &self,
         manifest: &Manifest,
@@ -79,7 +79,8 @@ fn is_empty(descriptor: &Descriptor) -> bool {
     descriptor.size == EMPTY.len() as u64 && descriptor.digest == Digest::of(EMPTY)
 }
 
-/// The blobs that are not fetched for another reason, each once.
+/// The config and layers that are not fetched for another purpose, without
+/// duplicates.
 fn others<'a>(manifest: &'a Manifest, plan: &Plan<'_>) -> Vec<&'a Descriptor> {
     let mut seen: BTreeSet<Digest> = [plan.component.descriptor.digest].into();
     seen.extend(plan.policy.map(|policy| policy.descriptor.digest));
@@ -90,7 +91,7 @@ fn others<'a>(manifest: &'a Manifest, plan: &Plan<'_>) -> Vec<&'a Descriptor> {
     all.filter(|blob| seen.insert(blob.digest)).collect()
 }
 
-/// A config or layer, which was checked against its digest before.
+/// A kept config or layer. Its digest was checked when it was fetched.
 pub(super) fn blob(bytes: Bytes) -> KeptBlob {
     KeptBlob {
         digest: Digest::of(&bytes),
@@ -99,7 +100,7 @@ pub(super) fn blob(bytes: Bytes) -> KeptBlob {
     }
 }
 
-/// An OCI manifest or image index.
+/// A kept OCI manifest or image index.
 pub(super) fn document(digest: Digest, bytes: &Bytes, document: &Document) -> KeptBlob {
     KeptBlob {
         digest,

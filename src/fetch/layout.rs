@@ -1,5 +1,5 @@
-//! Artifacts in an [OCI image layout][spec]: a directory of blobs, as `skopeo
-//! copy` and `oras` write it to carry artifacts where no registry is.
+//! Artifacts from an [OCI image layout][spec]: a directory of blobs, as `skopeo
+//! copy` and `oras` write it to transport artifacts without a registry.
 //!
 //! ```text
 //! oci-layout                 {"imageLayoutVersion": "1.0.0"}
@@ -7,7 +7,7 @@
 //! blobs/sha256/<64 digits>   OCI manifests, configs and layers
 //! ```
 //!
-//! Documents and blobs are chosen and checked as those of a registry are.
+//! Documents and blobs are selected and checked like those of a registry.
 //!
 //! [spec]: https://github.com/opencontainers/image-spec/blob/main/image-layout.md
 
@@ -37,7 +37,7 @@ const INDEX: &str = "index.json";
 const REF_NAME: &str = "org.opencontainers.image.ref.name";
 const MAX_MARKER_BYTES: u64 = 4096;
 
-/// Finds the digest of what the tag names.
+/// Resolves a reference to the digest of its manifest or index.
 pub(super) async fn resolve(
     reference: &LayoutReference,
 ) -> Result<(Identity, Option<Bytes>), ErrorKind> {
@@ -60,10 +60,10 @@ async fn off_thread<T: Send + 'static>(
 
 type Report = watch::Sender<(u64, Option<u64>)>;
 
-/// A directory that says it is a layout.
+/// A directory with a valid `oci-layout` file.
 #[derive(Clone)]
 pub(super) struct Layout {
-    /// Without symbolic links.
+    /// The canonical path, without symbolic links.
     root: Arc<Path>,
 }
 
@@ -94,7 +94,7 @@ impl Content for Layout {
         let (digest, expected) = (descriptor.digest, expectation(descriptor));
         let most = descriptor.size.saturating_add(1);
         let work = move || {
-            // One byte more tells a longer file from the one promised.
+            // Read one byte more, to detect a file that is too long.
             let mut bytes = Vec::new();
             let file = layout.blob(digest)?;
             file.take(most)
@@ -137,6 +137,7 @@ impl Content for Layout {
 }
 
 impl Layout {
+    /// Opens a layout and checks its `oci-layout` file.
     pub async fn open(path: &Path) -> Result<Self, ErrorKind> {
         let path = path.to_owned();
         off_thread(move || Layout::open_now(&path)).await
@@ -165,7 +166,7 @@ impl Layout {
         }
     }
 
-    /// What the tag names; without one, the only artifact there is.
+    /// The digest for the tag; without a tag, that of the only artifact.
     fn tagged(&self, tag: Option<&str>) -> Result<Digest, ErrorKind> {
         #[derive(Deserialize)]
         struct Index {
@@ -195,7 +196,7 @@ impl Layout {
             .map_err(|failure| missing(failure, digest))
     }
 
-    /// A whole file of at most `limit` bytes.
+    /// Reads a whole file of at most `limit` bytes.
     fn read(&self, inside: &Path, limit: u64) -> Result<Vec<u8>, ErrorKind> {
         let mut bytes = Vec::new();
         let file = self.file(inside)?;
@@ -211,10 +212,11 @@ impl Layout {
         Ok(bytes)
     }
 
-    /// Opens a file of the layout. Symbolic links may not lead out of it: who
-    /// made the layout has no say in what else is read. A link that changes
-    /// between the look and the opening gains nothing, as blobs are held to
-    /// their digests and nothing of the other files is shown but tags.
+    /// Opens a file of the layout. Symbolic links out of it are rejected, so
+    /// that whoever made the layout cannot make this program read other files.
+    /// Replacing a link between the check and the open gains nothing: blobs are
+    /// checked against their digests, and of the other files only tags are
+    /// shown.
     fn file(&self, inside: &Path) -> Result<File, ErrorKind> {
         let real = self
             .root
@@ -234,7 +236,7 @@ impl Entry {
     }
 }
 
-/// Tells how far the reading is.
+/// A file that reports how much of it was read.
 struct Watched {
     file: File,
     done: u64,
@@ -246,7 +248,7 @@ impl Read for Watched {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
         let n = self.file.read(buffer)?;
         self.done += n as u64;
-        // Nobody waits any more: the load was cancelled.
+        // The receiver was dropped: the load was cancelled.
         if self.report.send((self.done, Some(self.total))).is_err() {
             return Err(io::Error::other("the load was cancelled"));
         }
@@ -267,7 +269,7 @@ fn missing(failure: ErrorKind, digest: Digest) -> ErrorKind {
     }
 }
 
-/// A few of the tags, printable.
+/// The first tags, for messages.
 fn tags(entries: &[Entry]) -> String {
     list(entries.iter().filter_map(Entry::tag).map(str::to_owned))
 }

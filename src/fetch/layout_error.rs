@@ -1,11 +1,12 @@
-//! Why a directory is not read as an OCI image layout.
+//! Errors of reading an OCI image layout.
 
 use std::path::PathBuf;
 
 use crate::digest::Digest;
 use crate::error::{Class, Diagnose};
 
-/// A directory that is not the layout asked for.
+/// A directory that cannot be read as an OCI image layout, or lacks the
+/// artifact.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum LayoutError {

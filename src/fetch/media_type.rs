@@ -1,6 +1,6 @@
-//! The media types artifacts are made of.
+//! Media types of layers and configs.
 //!
-//! Those of the [CNCF Wasm OCI Artifact][wasm] and the [OCI image
+//! From the [CNCF Wasm OCI Artifact][wasm] and the [OCI image
 //! specification][oci], and older ones still in use.
 //!
 //! [wasm]: https://tag-runtime.cncf.io/wgs/wasm/deliverables/wasm-oci-artifact/
@@ -9,16 +9,16 @@
 use super::unpack::{Form, Packing};
 use crate::registry::essence;
 
-/// What a layer is for.
+/// The purpose of a layer.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum LayerKind {
     Wasm(Packing),
     Policy,
-    /// A file system, as container tools make them.
+    /// A file system layer of a container image.
     Tar(Packing),
-    /// Compressed, and of no further kind.
+    /// Compressed content of unspecified type.
     Packed(Packing),
-    /// Also the layers "not to be distributed", which lie elsewhere.
+    /// Includes the non-distributable layers, whose content is elsewhere.
     Unknown,
 }
 
@@ -54,8 +54,9 @@ impl LayerKind {
         }
     }
 
-    /// How the component of such a layer is packed, and how little the type
-    /// tells of there being one: the least is taken first.
+    /// How a component in such a layer is packed, with a rank: the lower, the
+    /// more explicitly the type declares a component. The lowest rank is
+    /// preferred.
     pub fn component(self) -> Option<(u8, Form, Packing)> {
         match self {
             LayerKind::Wasm(packing) => Some((0, Form::Component, packing)),
@@ -66,7 +67,7 @@ impl LayerKind {
     }
 }
 
-/// What a config describes.
+/// The kind of a config.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum ConfigKind {
     Wasm,

@@ -1,8 +1,9 @@
-//! Bytes in: from files, web servers, OCI registries and OCI image layouts.
+//! Downloads components from files, web servers, OCI registries and OCI image
+//! layouts into a staging directory.
 //!
-//! Digests and sizes that a source gives for a blob are checked while the blob
-//! streams to disk, which cannot be switched off; nothing is held in memory
-//! that grows with the artifact. Dropping a future stops its transfer.
+//! The digest and size of a blob are checked while it streams to disk; this
+//! cannot be disabled. Memory use does not depend on the size of the component.
+//! Dropping a future cancels its transfer.
 
 mod content;
 mod document;
@@ -66,7 +67,8 @@ pub struct Fetcher {
 }
 
 impl Fetcher {
-    /// Costs nothing: the HTTP client and its certificates are made at first use.
+    /// Does no I/O: the HTTP client and its certificates are loaded at first
+    /// use.
     pub fn new(options: FetchOptions) -> Self {
         let http = net::Client::new(options.net.clone());
         Fetcher {
@@ -76,23 +78,23 @@ impl Fetcher {
         }
     }
 
-    /// The client that speaks to registries.
+    /// The registry client.
     pub fn registries(&self) -> &registry::Client {
         &self.client
     }
 
-    /// Finds out what the reference stands for now: one HEAD for a tag or a
-    /// web address, a stat for a file, nothing for a digest.
+    /// Resolves the reference to the identity of its current content: one HEAD
+    /// for a tag or URL, a `stat` for a file, no request for a digest.
     ///
     /// # Errors
     ///
-    /// When the source cannot be reached, or does not know the reference.
+    /// If the source cannot be reached or does not have the reference.
     pub async fn resolve(&self, reference: &Reference) -> Result<Resolved, FetchError> {
         self.resolve_again(reference, None).await
     }
 
-    /// As [`resolve`](Self::resolve), where the reference stood for `known`
-    /// before: a web server is asked only for what is new since.
+    /// Like [`resolve`](Self::resolve), with the identity to which the
+    /// reference resolved before: a web server is sent a conditional request.
     ///
     /// # Errors
     ///
@@ -104,7 +106,7 @@ impl Fetcher {
     ) -> Result<Resolved, FetchError> {
         let started = Instant::now();
         let transfer = Transfer::default();
-        // A digest needs no looking up; the caller sees whether it is installed.
+        // A digest needs no request; the caller checks whether it is installed.
         let asks = match reference {
             Reference::Oci(oci) => oci.digest().is_none(),
             Reference::Https(_) => true,
@@ -143,7 +145,7 @@ impl Fetcher {
         })
     }
 
-    /// Turns a tag into a digest, once; everything later asks for digests.
+    /// Resolves a tag to a digest. All later requests use the digest.
     async fn resolve_tag(
         &self,
         reference: &OciReference,
@@ -181,8 +183,8 @@ impl Fetcher {
     ///
     /// # Errors
     ///
-    /// When the transfer fails, when a blob differs from its descriptor, or
-    /// when the bytes do not start like a component.
+    /// If the transfer fails, a blob differs from its descriptor, or the file
+    /// does not start like a component.
     pub async fn fetch(
         &self,
         resolved: Resolved,
@@ -199,7 +201,8 @@ impl Fetcher {
             Ok(parts) => parts,
             Err(failed) => {
                 // Another blob of the artifact may fail after the component has
-                // arrived. What cannot be removed goes with the staging directory.
+                // been downloaded. If the removal fails, the caller removes the
+                // whole directory.
                 let _ = tokio::fs::remove_file(target).await;
                 return Err(failed.of(&resolved.reference));
             }
@@ -258,7 +261,8 @@ impl Fetcher {
                 let _slot = self.downloads.take().await;
                 Ok(file::fetch(path, target.to_owned(), limit, progress).await?)
             }
-            // `resolve` alone makes `Resolved`, and gives each kind its own identity.
+            // Only `resolve` constructs a `Resolved`, with the identity for its
+            // kind.
             (Reference::Oci(_) | Reference::Layout(_), _) => {
                 unreachable!("a registry or layout resolves to a digest")
             }
@@ -296,7 +300,7 @@ impl Fetcher {
         }
     }
 
-    /// Says at once that the network is off, where it is.
+    /// Fails early if network access is disabled.
     fn online(&self, reference: &Reference) -> Result<(), FetchError> {
         match self.options.net.network {
             Network::On => Ok(()),

@@ -1,4 +1,4 @@
-//! How fetching behaves.
+//! Settings of fetching.
 
 use std::path::{Path, PathBuf};
 
@@ -15,11 +15,11 @@ pub struct FetchOptions {
     pub max_component_bytes: u64,
     /// The largest bundled policy accepted, in bytes.
     pub max_policy_bytes: u64,
-    /// How many downloads run at once.
+    /// Concurrent downloads, at most.
     pub concurrency: usize,
-    /// A directory for parts of downloads that broke off, which later ones
-    /// continue. Used for staging directories beside it; without one, an
-    /// interrupted download starts anew.
+    /// A directory for partial downloads, which later ones resume. It is used
+    /// only for staging directories with the same parent. `None` means that an
+    /// interrupted download starts over.
     pub parts: Option<PathBuf>,
 }
 
@@ -37,7 +37,8 @@ impl Default for FetchOptions {
 }
 
 impl FetchOptions {
-    /// Where the part of this staged file is kept: on the same file system.
+    /// The directory for the partial file of `staged`, if it is beside the
+    /// staging directory and thus on the same file system.
     pub(super) fn parts_of(&self, staged: &Path) -> Option<&Path> {
         let parts = self.parts.as_deref()?;
         let beside = staged.parent()?.parent()?;

@@ -1,4 +1,4 @@
-//! What resolving and fetching hand on.
+//! Results of resolving and fetching.
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
@@ -12,12 +12,13 @@ use crate::digest::Digest;
 use crate::reference::Reference;
 use crate::registry::{Transfer, Visibility};
 
-/// What a reference stood for when it was looked up.
+/// A resolved reference.
 #[derive(Debug)]
 pub struct Resolved {
     pub(super) reference: Reference,
     pub(super) identity: Identity,
-    /// The OCI manifest, where finding its digest meant fetching it.
+    /// The OCI manifest or image index, if computing its digest required
+    /// fetching it.
     pub(super) document: Option<Bytes>,
     pub(super) pin: Option<Digest>,
     pub(super) transfer: Transfer,
@@ -43,15 +44,16 @@ impl Resolved {
         &self.reference
     }
 
-    /// Compare with the identity of what is installed:
-    /// [`Identity::same_content`] saves the download.
+    /// The identity of the current content. If it is the
+    /// [same](Identity::same_content) as that of the installed component, no
+    /// download is needed.
     pub fn identity(&self) -> &Identity {
         &self.identity
     }
 
-    /// With the digest that the operator wants, where the address has none. Web
-    /// servers name nothing by its content, so that this is what their files
-    /// are held to, and continued by.
+    /// Sets the digest of the content that the operator requires, unless the
+    /// reference has one. For web servers, which have no digests, it is used to
+    /// check the file and to resume its download.
     pub fn pinned_to(self, digest: Option<Digest>) -> Self {
         Resolved {
             pin: self.pin.or(digest),
@@ -59,30 +61,30 @@ impl Resolved {
         }
     }
 
-    /// HTTP requests so far.
+    /// HTTP requests sent so far.
     pub fn requests(&self) -> u32 {
         self.transfer.meter.requests()
     }
 
-    /// The hosts asked so far.
+    /// The hosts (`host[:port]`) asked so far.
     pub fn hosts_tried(&self) -> Vec<String> {
         self.transfer.meter.hosts_tried()
     }
 }
 
-/// What tells one content of a reference from the next. Kept with the
-/// installed component.
+/// Identifies one version of a reference's content. Stored with the installed
+/// component.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 #[serde(tag = "kind", rename_all = "kebab-case")]
 pub enum Identity {
     Oci {
-        /// Digest of what the tag names: an OCI manifest or an image index.
+        /// Digest of the OCI manifest or image index that the tag names.
         manifest_digest: Digest,
     },
     File {
-        /// In bytes.
+        /// Size in bytes.
         size: u64,
-        /// Nanoseconds since 1970.
+        /// Modification time in nanoseconds since 1970.
         mtime_ns: i64,
     },
     Https {
@@ -93,8 +95,8 @@ pub enum Identity {
 }
 
 impl Identity {
-    /// Whether both surely stand for the same bytes. Not reflexive: a web
-    /// server that tells nothing gives no assurance, even compared with itself.
+    /// Whether both certainly have the same bytes. Not reflexive: without
+    /// `ETag` and `Last-Modified`, even equal identities give no certainty.
     pub fn same_content(&self, other: &Identity) -> bool {
         use Identity::{File, Https, Oci};
         match (self, other) {
@@ -125,8 +127,8 @@ impl Identity {
     }
 }
 
-/// A component's bytes on disk and where they came from; not yet verified
-/// against what the operator asked for.
+/// A component on disk, with its origin. Not yet verified against the
+/// operator's requirements.
 #[derive(Debug)]
 pub struct Fetched {
     pub reference: Reference,
@@ -134,34 +136,36 @@ pub struct Fetched {
     pub component: Blob,
     /// Only for components from OCI registries.
     pub artifact: Option<Artifact>,
-    /// Text of the policy layer: what the component *requests*.
+    /// Text of the policy layer: the permissions that the component *requests*.
     pub policy: Option<String>,
     pub receipt: Receipt,
 }
 
-/// A file in staging.
+/// A file in the staging directory.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Blob {
     pub path: PathBuf,
-    /// Of the binary, also where the source was text.
+    /// Digest of the binary, even if the source was text.
     pub digest: Digest,
-    /// In bytes.
+    /// Size in bytes.
     pub size: u64,
 }
 
-/// What surrounded the component in the registry.
+/// The rest of the OCI artifact.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Artifact {
-    /// Of the OCI manifest that lists the layers (behind the image index, if any).
+    /// Digest of the OCI manifest that lists the layers, not of an image index
+    /// that leads to it.
     pub manifest_digest: Digest,
-    /// The config, where it is of the wasm kind.
+    /// The config, if it has the wasm media type.
     pub config: Option<WasmConfig>,
     /// Annotations of the OCI manifest.
     pub annotations: BTreeMap<String, String>,
-    /// Of all layers, also those not downloaded, in the manifest's order.
+    /// Digests of all layers, downloaded or not, in manifest order.
     pub layer_digests: Vec<Digest>,
-    /// All that it is made of besides the component, as it was fetched; none
-    /// where the component was packed, or something else is too large to keep.
+    /// All documents and blobs besides the component. `None` if the component
+    /// was packed, the source cannot be shared, or the rest is too large or
+    /// could not be fetched.
     pub kept: Option<Vec<KeptBlob>>,
 }
 
@@ -170,37 +174,38 @@ pub struct Artifact {
 pub struct KeptBlob {
     pub digest: Digest,
     pub bytes: Bytes,
-    /// Of an OCI manifest or image index; none for configs and layers.
+    /// Media type of an OCI manifest or image index; `None` for configs and
+    /// layers.
     pub media_type: Option<String>,
 }
 
-/// What one transfer did.
+/// Record of one fetch.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Receipt {
-    /// The registry (`host[:port]`) or host; none for a file.
+    /// The registry (`host[:port]`) or web host; `None` for files and layouts.
     pub source_host: Option<String>,
-    /// Every `host[:port]` that was asked, in the order in which each was first;
-    /// mirrors and redirects included.
+    /// Every host (`host[:port]`) in the order of the first request to each,
+    /// including mirrors and redirects.
     #[serde(default)]
     pub hosts_tried: Vec<String>,
     pub manifest_digest: Option<Digest>,
-    /// Of the component's binary.
+    /// Digest of the component's binary.
     pub content_digest: Digest,
-    /// Bytes of response bodies.
+    /// Bytes of response bodies received.
     pub bytes_downloaded: u64,
-    /// HTTP requests sent, redirects and tokens included.
+    /// HTTP requests sent, including redirects and token requests.
     pub requests: u32,
     pub retries: u32,
-    /// Of the bytes downloaded, those that continued a download that broke off.
+    /// The part of `bytes_downloaded` that resumed an interrupted download.
     #[serde(default)]
     pub bytes_resumed: u64,
     #[serde(default)]
     pub openness: Visibility,
-    /// Resolving and fetching, in milliseconds.
+    /// Duration of resolving and fetching, in milliseconds.
     pub fetch_ms: u64,
 }
 
-/// What each kind of source produces.
+/// The result of fetching from any kind of source.
 pub(super) struct Parts {
     pub identity: Identity,
     pub component: Blob,

@@ -1,8 +1,8 @@
-//! Parts of downloads that broke off, kept for the next run of the program.
+//! Partial downloads, kept so that a later run can resume them.
 //!
-//! A part has the name of the digest that the whole must have, and is locked
-//! for as long as it grows. What it holds is hashed again before it is
-//! continued, and counts for nothing until the digest of the whole agrees.
+//! A partial file is named after the expected digest of the whole, and locked
+//! while it grows. Its content is hashed again before it is resumed, and is not
+//! trusted until the digest of the whole matches.
 
 use std::fs::{self, File};
 use std::io;
@@ -14,20 +14,21 @@ use crate::file::{
     FileLock, Links, Unusable, create_private, is_at, open_regular, open_regular_with,
 };
 
-/// Parts nobody came back for.
+/// Age after which a partial file is deleted.
 const LIFETIME: Duration = Duration::from_secs(24 * 60 * 60);
-/// The newest are kept; a registry whose downloads never end fills no disk.
+/// Partial files to keep, at most, so that a registry that never completes a
+/// download cannot fill the disk.
 const KEPT: usize = 8;
 
-/// A file that is this process's alone until it is dropped.
+/// A locked partial file.
 pub(super) struct Part {
     pub file: File,
     pub lock: FileLock,
     pub path: PathBuf,
 }
 
-/// Opens the part of this digest, empty if there is none yet. None where
-/// another download has it.
+/// Opens the partial file for this digest, and creates it if missing. `None` if
+/// another download uses it.
 pub(super) fn open(directory: &Path, digest: &Digest) -> io::Result<Option<Part>> {
     create_private(directory)?;
     let path = directory.join(digest.hex());
@@ -41,12 +42,12 @@ pub(super) fn open(directory: &Path, digest: &Digest) -> io::Result<Option<Part>
     let Some(lock) = FileLock::try_on(file.try_clone()?)? else {
         return Ok(None);
     };
-    // The download that held the lock until now may have finished the part and
-    // moved it away.
+    // The previous holder of the lock may have completed the file and moved it
+    // away.
     Ok(is_at(&file, &path).then_some(Part { file, lock, path }))
 }
 
-/// Removes what is old, and the oldest of many, but never what is in use.
+/// Removes old partial files and all but the newest, except those in use.
 fn sweep(directory: &Path, wanted: &Path) -> io::Result<()> {
     let mut parts: Vec<(SystemTime, PathBuf)> = fs::read_dir(directory)?
         .flatten()
@@ -67,19 +68,19 @@ fn sweep(directory: &Path, wanted: &Path) -> io::Result<()> {
     Ok(())
 }
 
-/// Removes all parts that no download has, and returns how many.
+/// Removes all partial files that are not in use, and returns how many.
 pub fn clear_parts(directory: &Path) -> usize {
     let parts = fs::read_dir(directory).into_iter().flatten().flatten();
     parts.filter(|part| remove(&part.path())).count()
 }
 
-/// Whether the part is gone, which one in use is not.
+/// Removes a partial file unless it is in use; whether it was removed.
 fn remove(path: &Path) -> bool {
     let locked = || {
         let file = open_regular(path, Links::Refuse)?;
         Ok::<_, io::Error>((FileLock::try_on(file.try_clone()?)?, file))
     };
-    // What cannot be removed is tried again by the next sweep.
+    // The next sweep tries again.
     let Ok((Some(_lock), file)) = locked() else {
         return false;
     };

@@ -1,4 +1,4 @@
-//! Which parts of an artifact are fetched. Pure.
+//! Selects the parts of an artifact to fetch. Does no I/O.
 
 use serde::Deserialize;
 
@@ -12,13 +12,13 @@ use crate::registry::{Descriptor, Index, Manifest};
 #[derive(Debug)]
 pub(super) struct Plan<'a> {
     pub component: Layer<'a>,
-    /// How the component is packed; none for plain bytes.
+    /// How the component is packed; `None` if it is not.
     pub packed: Option<Packed>,
     pub policy: Option<Layer<'a>>,
     pub config: Option<(ConfigKind, &'a Descriptor)>,
 }
 
-/// A layer with its place among the layers.
+/// A layer with its index in the manifest.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Layer<'a> {
     pub index: usize,
@@ -33,8 +33,9 @@ pub(super) struct Packed {
 }
 
 impl<'a> Plan<'a> {
-    /// Chooses what to download: the one wasm layer, the policy and the
-    /// config, wherever they stand.
+    /// Selects the wasm layer, the policy and the config, in any order of
+    /// layers. Errors if there is not exactly one wasm layer, or more than one
+    /// policy.
     pub fn of(manifest: &'a Manifest) -> Result<Self, InvalidArtifact> {
         let config = manifest
             .config
@@ -65,8 +66,8 @@ impl<'a> Plan<'a> {
         })
     }
 
-    /// The digest of the component's layer, unpacked, as the [config of an
-    /// image][spec] gives it; none where it is silent.
+    /// The digest of the component's unpacked layer (`diff_id`) from the
+    /// [config of an image][spec]; `None` if it has none.
     ///
     /// [spec]: https://github.com/opencontainers/image-spec/blob/main/config.md#properties
     pub fn diff_id(&self, config: &[u8]) -> Result<Option<Digest>, serde_json::Error> {
@@ -90,7 +91,7 @@ impl Layer<'_> {
         LayerKind::of(&self.descriptor.media_type)
     }
 
-    /// How the layer is called in messages.
+    /// The name of the layer in messages.
     pub fn name(&self) -> String {
         let media_type = self.descriptor.media_type.escape_debug();
         format!("layer {} (`{media_type}`)", self.index)
@@ -102,8 +103,8 @@ fn layers(manifest: &Manifest) -> impl Iterator<Item = Layer<'_>> {
     layers.map(|(index, descriptor)| Layer { index, descriptor })
 }
 
-/// The one layer that holds the component. Where a type says so outright,
-/// compressed and file system layers beside it are something else.
+/// The layer that holds the component. If a layer has a wasm media type,
+/// compressed and file system layers are ignored.
 fn component(manifest: &Manifest) -> Result<(Layer<'_>, Option<Packed>), InvalidArtifact> {
     let mut best: Option<(u8, Layer<'_>, Packed)> = None;
     let mut count = 0;
@@ -135,9 +136,9 @@ fn component(manifest: &Manifest) -> Result<(Layer<'_>, Option<Packed>), Invalid
     }
 }
 
-/// The manifest for wasm in an index: `wasip2` before `wasip1` before any
-/// other; or the only one there is, as container tools wrap images of one
-/// platform.
+/// Selects the manifest for wasm in an index: `wasip2` before `wasip1` before
+/// any other; or the only manifest, since container tools wrap single-platform
+/// images in an index.
 pub(super) fn select(index: &Index) -> Result<&Descriptor, InvalidArtifact> {
     let platform = |entry: &Descriptor| entry.platform.clone();
     let find = |fits: &dyn Fn(&str, &str) -> bool| {
@@ -145,7 +146,8 @@ pub(super) fn select(index: &Index) -> Result<&Descriptor, InvalidArtifact> {
             platform(entry).is_some_and(|platform| fits(&platform.architecture, &platform.os))
         })
     };
-    // What `unknown` describes is about the image: attestations, signatures.
+    // Entries of architecture `unknown` are attestations and signatures of the
+    // image.
     let only = || {
         let about_image = |entry: &&Descriptor| {
             platform(entry).is_none_or(|platform| platform.architecture != "unknown")
@@ -166,7 +168,7 @@ pub(super) fn select(index: &Index) -> Result<&Descriptor, InvalidArtifact> {
         })
 }
 
-/// A few of the texts, printable.
+/// Joins the first texts for a message, without control characters.
 pub(super) fn list(texts: impl Iterator<Item = String>) -> String {
     const SHOWN: usize = 8;
     let mut texts: Vec<String> = texts.take(SHOWN + 1).collect();
@@ -186,7 +188,7 @@ const TAKEN: &str = "publish the component with a layer of media type `applicati
                      `+gzip` or `+zstd`, `application/gzip`, `application/zstd`, and \
                      `application/vnd.oci.image.layer.v1.tar` (plain, `+gzip` or `+zstd`)";
 
-/// An artifact that holds no component to take.
+/// An artifact without exactly one usable component.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum InvalidArtifact {

@@ -1,17 +1,17 @@
-//! What the first bytes of a file tell.
+//! Checks that a file starts like a component.
 //!
-//! The eight bytes are the [component preamble][spec]: `\0asm`, a version and
-//! a layer, the layer being 0 for core modules and 1 for components.
+//! The first eight bytes are the [component preamble][spec]: `\0asm`, a version
+//! and a layer, which is 0 for core modules and 1 for components.
 //!
 //! [spec]: https://github.com/WebAssembly/component-model/blob/main/design/mvp/Binary.md#component-definitions
 
 use super::error::ErrorKind;
 
-/// How many bytes [`check`] looks at.
+/// Bytes that [`check`] needs.
 pub(super) const LENGTH: usize = 8;
 
-/// Refuses what does not start like a component. Whether it is a valid one is
-/// for later stages.
+/// Rejects files that do not start like a component. Later stages validate the
+/// rest.
 pub(super) fn check(start: &[u8]) -> Result<(), ErrorKind> {
     match start {
         [0, b'a', b's', b'm', _, _, 1, 0, ..] => Ok(()),
@@ -20,8 +20,8 @@ pub(super) fn check(start: &[u8]) -> Result<(), ErrorKind> {
     }
 }
 
-/// What it is instead, as far as its kind is known. The bytes themselves are
-/// not told: the file may be a secret that somebody is probing for.
+/// Describes the kind of file. The bytes are not quoted, because a caller could
+/// otherwise use errors to read secret files.
 fn kind(start: &[u8]) -> &'static str {
     match start {
         [] => "it is empty",

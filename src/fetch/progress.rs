@@ -1,8 +1,8 @@
-//! Who wants to know how far a load is.
+//! Progress reports of a load.
 
 use std::fmt;
 
-/// The parts of a load, in their order.
+/// The steps of a load, in order.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Step {
     Resolving,
@@ -22,16 +22,17 @@ impl fmt::Display for Step {
     }
 }
 
-/// Is told how far a load is; called often, so it returns quickly.
+/// Receives progress reports. Called often, so implementations must return
+/// quickly.
 pub trait Progress: Send + Sync {
-    /// Bytes of the component so far, and in all where that is known.
+    /// Bytes of the component so far, and the total if known.
     fn bytes(&self, _done: u64, _total: Option<u64>) {}
 
-    /// The load enters a step.
+    /// The load begins a step.
     fn step(&self, _step: Step) {}
 }
 
-/// Nobody wants to know.
+/// Ignores progress.
 #[derive(Debug, Clone, Copy)]
 pub struct Silent;
 

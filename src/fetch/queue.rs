@@ -1,42 +1,43 @@
-//! The way from the network to the thread that writes: short in pieces, and
-//! short in bytes, which bounds the memory of a download whatever the disk does.
+//! The queue from the network to the writer thread. It is bounded in chunks and
+//! in bytes, which bounds the memory of a download even if the disk is slow.
 
 use std::sync::Arc;
 
 use bytes::Bytes;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc};
 
-/// Pieces that may wait.
+/// Capacity in chunks.
 const PIECES: usize = 32;
-/// Bytes that may wait. The network hands out up to 400 KiB at a time, so some
-/// pieces always can; eight downloads stay below 16 MiB.
+/// Capacity in bytes. Network chunks have up to 400 KiB, so several always fit;
+/// eight downloads stay below 16 MiB.
 const BYTES: u32 = 2 * 1024 * 1024;
 
-/// What the writer of a file is given.
+/// A message to the writer.
 pub(super) enum Piece {
     Data(Chunk),
-    /// What came so far does not count.
+    /// Discard all data so far.
     Restart,
     End,
 }
 
-/// Bytes, and their part of what may wait until they are dropped.
+/// Bytes with their share of the queue's capacity, which is released when they
+/// are dropped.
 pub(super) struct Chunk {
     pub bytes: Bytes,
     _place: Option<OwnedSemaphorePermit>,
 }
 
-/// The end that the network fills.
+/// The sending end of the queue.
 pub(super) struct Queue {
     pieces: mpsc::Sender<Piece>,
     budget: Arc<Semaphore>,
 }
 
-/// The reader is gone.
+/// The receiving end was dropped.
 #[derive(Debug)]
 pub(super) struct Gone;
 
-/// A queue, and the end that is read.
+/// A new queue: the sending and the receiving end.
 pub(super) fn queue() -> (Queue, mpsc::Receiver<Piece>) {
     let (pieces, reader) = mpsc::channel(PIECES);
     let budget = Arc::new(Semaphore::new(BYTES as usize));
@@ -44,9 +45,9 @@ pub(super) fn queue() -> (Queue, mpsc::Receiver<Piece>) {
 }
 
 impl Queue {
-    /// Waits until there is room for the bytes.
+    /// Sends bytes, waiting for capacity.
     pub async fn data(&self, bytes: Bytes) -> Result<(), Gone> {
-        // One larger than all that may wait, waits alone.
+        // A chunk larger than the capacity takes all of it.
         let length = u32::try_from(bytes.len()).unwrap_or(BYTES).min(BYTES);
         let place = tokio::select! {
             place = self.budget.clone().acquire_many_owned(length) => place.ok(),
@@ -59,10 +60,12 @@ impl Queue {
         self.send(Piece::Data(chunk)).await
     }
 
+    /// Tells the writer to discard the data so far.
     pub async fn restart(&self) -> Result<(), Gone> {
         self.send(Piece::Restart).await
     }
 
+    /// Tells the writer that the data is complete.
     pub async fn end(&self) -> Result<(), Gone> {
         self.send(Piece::End).await
     }

@@ -1,4 +1,4 @@
-//! Artifacts in registries.
+//! Artifacts from registries.
 
 use std::path::Path;
 
@@ -13,12 +13,12 @@ use crate::digest::{Digest, Expected};
 use crate::net::{Client, Meter, Response, Resume};
 use crate::registry::{Descriptor, Remote, Repository, expectation};
 
-/// A repository of a registry, at the hosts that may be asked.
+/// A repository, with the hosts that serve it.
 pub(super) struct Artifacts<'a> {
     pub repository: Repository<'a>,
     pub http: &'a Client,
     pub meter: &'a Meter,
-    /// Where parts of broken downloads are kept.
+    /// The directory for partial downloads.
     pub parts: Option<&'a Path>,
 }
 
@@ -65,7 +65,7 @@ impl Content for Artifacts<'_> {
     }
 }
 
-/// A blob as something to download.
+/// A blob as the source of a download.
 struct BlobSource<'a> {
     remote: Remote<'a>,
     descriptor: &'a Descriptor,

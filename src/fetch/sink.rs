@@ -1,4 +1,5 @@
-//! Where bytes go: a file in staging that hashes what it is given.
+//! Writes components to the staging directory, with their digest and preamble
+//! checked.
 
 use std::fs::File;
 use std::io::{self, BufWriter, Read, Seek, SeekFrom, Write};
@@ -15,15 +16,16 @@ use super::unpack::Unpack;
 use crate::digest::{Expected, Mismatch, Verifier};
 use crate::file::FileLock;
 
-/// Network chunks are often 8 KiB; the disk is given larger pieces.
+/// Buffer size. Network chunks are often 8 KiB, and larger writes are faster.
 const WRITE_SIZE: usize = 512 * 1024;
 
-/// A file that is checked while it is written, and removed unless finished.
+/// A file that is hashed while it is written, and removed unless finished.
 pub(super) struct StagedFile {
-    // Fields are dropped in this order: what is removed or flushed is still locked.
+    // Fields are dropped in this order: the lock must be released last, after
+    // the file has been removed or flushed.
     unfinished: Unfinished,
     file: BufWriter<File>,
-    /// Of a part.
+    /// The lock of a partial file.
     _lock: Option<FileLock>,
     expected: Expected,
     verifier: Verifier,
@@ -35,11 +37,12 @@ pub(super) struct StagedFile {
 pub(super) enum Stopped {
     Mismatch(Mismatch),
     Disk(io::Error),
-    /// It does not start like a component.
+    /// The content does not unpack or does not start like a component.
     Content(ErrorKind),
 }
 
 impl StagedFile {
+    /// Creates the file, or truncates an existing one.
     pub fn create(path: &Path, expected: Expected) -> io::Result<Self> {
         let file = File::create(path)?;
         let unfinished = Unfinished {
@@ -50,7 +53,7 @@ impl StagedFile {
         Ok(Self::over(file, None, unfinished, expected))
     }
 
-    /// Reopens the part of it that is kept in `parts`, or begins one.
+    /// Opens the partial file in `parts` to resume it, or creates one.
     pub fn reopen(path: &Path, expected: Expected, parts: &Path) -> io::Result<Self> {
         let Some(digest) = &expected.digest else {
             return Self::create(path, expected);
@@ -94,8 +97,9 @@ impl StagedFile {
         }
     }
 
-    /// Hashes what is there. The last byte is asked for in any case, so that
-    /// the source has its say on all of it.
+    /// Hashes the existing content. The last byte is always dropped and
+    /// requested again, so that the source is asked even if the file is
+    /// complete.
     fn resume(&mut self) -> io::Result<()> {
         let most = self
             .expected
@@ -118,11 +122,13 @@ impl StagedFile {
         self.file.seek(SeekFrom::Start(kept)).map(drop)
     }
 
-    /// Bytes so far.
+    /// Bytes written so far.
     pub fn length(&self) -> u64 {
         self.verifier.seen()
     }
 
+    /// Hashes and writes a chunk. Fails once the expected size or the limit is
+    /// exceeded.
     pub fn write(&mut self, chunk: &[u8]) -> Result<(), Stopped> {
         if let Err(mismatch) = self.check(chunk) {
             self.unfinished.kept = false;
@@ -139,7 +145,7 @@ impl StagedFile {
         Ok(())
     }
 
-    /// Forgets what came so far.
+    /// Discards all data so far.
     fn restart(&mut self) -> Result<(), Stopped> {
         self.verifier = Verifier::new(self.expected);
         self.start.clear();
@@ -150,11 +156,11 @@ impl StagedFile {
             .map_err(Stopped::Disk)
     }
 
-    /// Ends the file, which is kept if it is what was promised and starts like
-    /// a component.
+    /// Finishes the file: checks digest, size and preamble, and moves a partial
+    /// file to its target.
     pub fn finish(mut self) -> Result<Blob, Stopped> {
         self.file.flush().map_err(Stopped::Disk)?;
-        // From here on it is either the whole or of no use.
+        // From here on, the file is either complete or useless.
         self.unfinished.kept = false;
         let (digest, size) = self.verifier.finish().map_err(Stopped::Mismatch)?;
         preamble::check(&self.start).map_err(Stopped::Content)?;
@@ -163,12 +169,12 @@ impl StagedFile {
     }
 }
 
-/// Removes its file when dropped, unless it is a part to be continued.
+/// Removes the file when dropped, unless it is kept to be resumed.
 struct Unfinished {
     at: PathBuf,
-    /// Where it belongs when it is whole.
+    /// Where to move the finished file.
     target: PathBuf,
-    /// Whether what is there is for a later download to continue.
+    /// Whether to keep the file for a later download.
     kept: bool,
 }
 
@@ -185,13 +191,13 @@ impl Unfinished {
 impl Drop for Unfinished {
     fn drop(&mut self) {
         if !self.kept && !self.at.as_os_str().is_empty() {
-            // What cannot be removed goes with the staging directory.
+            // If this fails, the file is removed with the staging directory.
             let _ = std::fs::remove_file(&self.at);
         }
     }
 }
 
-/// Writes and hashes what comes through the queue.
+/// Writes and hashes the data from the queue.
 pub(super) fn write_pieces(
     mut file: StagedFile,
     mut pieces: mpsc::Receiver<Piece>,
@@ -201,13 +207,13 @@ pub(super) fn write_pieces(
             Some(Piece::Data(chunk)) => file.write(&chunk.bytes)?,
             Some(Piece::Restart) => file.restart()?,
             Some(Piece::End) => return file.finish(),
-            // The download was given up.
+            // The download was cancelled or has failed.
             None => return Err(Stopped::Disk(io::ErrorKind::UnexpectedEof.into())),
         }
     }
 }
 
-/// Unpacks, checks and writes what comes through the queue.
+/// Unpacks, checks and writes the data from the queue.
 pub(super) fn unpack_pieces(
     path: &Path,
     (expected, unpack): (Expected, Unpack),
@@ -225,7 +231,8 @@ pub(super) fn unpack_pieces(
             unpack: Some(unpack),
         };
         let copied = copy(source, path);
-        // Whatever came of the pieces before does not count; their file is gone.
+        // After a restart, discard the result: its data was incomplete and its
+        // file has been removed.
         if pieces.state != State::Restarted {
             return copied;
         }
@@ -233,23 +240,24 @@ pub(super) fn unpack_pieces(
     }
 }
 
-/// A component that is read from this machine.
+/// A component to copy from a stream.
 pub(super) struct Source<R> {
     pub bytes: R,
-    /// Of the bytes as they are stored.
+    /// Digest and size of the stored, possibly packed, bytes.
     pub expected: Expected,
     pub unpack: Option<Unpack>,
 }
 
-/// Brings a component to `target`.
+/// Writes a component to `target`, unpacked if necessary.
 pub(super) fn copy<R: Read>(source: Source<R>, target: &Path) -> Result<Blob, Stopped> {
     let Some(unpack) = &source.unpack else {
         return copy_plain(source, target);
     };
     let mut packed = Checked::new(source.bytes, source.expected);
     let unpacked = unpack.run(&mut packed, target);
-    // Bytes that differ from what was promised are the reason for whatever
-    // else is wrong with them. Behind a limit, nothing more is read.
+    // If the packed bytes do not match their digest, report that rather than an
+    // unpacking error that follows from it. After a limit was exceeded, do not
+    // read on to compute the digest.
     let limited = match &unpacked {
         Err(Stopped::Content(ErrorKind::Unpack(error))) => error.is_limit(),
         Err(Stopped::Mismatch(mismatch)) => matches!(mismatch, Mismatch::TooLarge { .. }),
@@ -261,7 +269,7 @@ pub(super) fn copy<R: Read>(source: Source<R>, target: &Path) -> Result<Blob, St
         false => packed.finish(),
     };
     checked.and(unpacked).inspect_err(|_| {
-        // It may be complete, and its source not what was promised.
+        // The unpacked file may be complete although its source does not match.
         let _ = std::fs::remove_file(target);
     })
 }
@@ -277,7 +285,7 @@ fn copy_plain<R: Read>(mut source: Source<R>, target: &Path) -> Result<Blob, Sto
     }
 }
 
-/// A stream that is held to its promise while it is read.
+/// A stream whose digest and size are checked while it is read.
 struct Checked<R> {
     inner: R,
     verifier: Verifier,
@@ -293,7 +301,7 @@ impl<R: Read> Checked<R> {
         }
     }
 
-    /// Reads what is left, and holds it all to its promise.
+    /// Reads to the end and checks the digest and size of the whole.
     fn finish(mut self) -> Result<(), Stopped> {
         let mut chunk = vec![0; WRITE_SIZE];
         while self.stopped.is_none() {
@@ -321,7 +329,7 @@ impl<R: Read> Read for Checked<R> {
     }
 }
 
-/// The pieces of a download, as a stream.
+/// The queue of a download as a `Read`.
 struct Pieces {
     queue: mpsc::Receiver<Piece>,
     current: Option<Chunk>,
@@ -331,7 +339,7 @@ struct Pieces {
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum State {
     Open,
-    /// What follows is the beginning of another stream.
+    /// The data so far was discarded; what follows is a new stream.
     Restarted,
     Ended,
 }
@@ -348,7 +356,7 @@ impl Read for Pieces {
                 Some(Piece::Data(chunk)) => self.current = Some(chunk),
                 Some(Piece::Restart) => self.state = State::Restarted,
                 Some(Piece::End) => self.state = State::Ended,
-                // The download was given up.
+                // The download was cancelled or has failed.
                 None => return Err(io::ErrorKind::UnexpectedEof.into()),
             }
         }

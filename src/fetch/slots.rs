@@ -1,8 +1,8 @@
-//! How many downloads run at once.
+//! Limits concurrent downloads.
 
 use tokio::sync::{Semaphore, SemaphorePermit};
 
-/// The places of all downloads of a program.
+/// A semaphore for the downloads of the process.
 pub(super) struct Slots(Semaphore);
 
 impl Slots {
@@ -10,9 +10,9 @@ impl Slots {
         Slots(Semaphore::new(count.max(1)))
     }
 
-    /// Waits for a place, which is held until the answer is dropped.
+    /// Waits for a permit, which is held until the result is dropped.
     pub async fn take(&self) -> Option<SemaphorePermit<'_>> {
-        // The semaphore is never closed, so this is always a permit.
+        // The semaphore is never closed, so this is always `Some`.
         self.0.acquire().await.ok()
     }
 }

@@ -1,29 +1,30 @@
-//! What an artifact's config says.
+//! The config of a wasm artifact.
 
 use serde::{Deserialize, Serialize};
 
 use crate::digest::Digest;
 
-/// The config of a wasm artifact, of the [CNCF Wasm OCI Artifact][spec].
+/// The config defined by the [CNCF Wasm OCI Artifact][spec].
 ///
 /// [spec]: https://tag-runtime.cncf.io/wgs/wasm/deliverables/wasm-oci-artifact/
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct WasmConfig {
-    /// RFC 3339.
+    /// Time of creation in RFC 3339.
     #[serde(default)]
     pub created: Option<String>,
     #[serde(default)]
     pub author: Option<String>,
     pub architecture: String,
     pub os: String,
-    /// In the manifest's order.
+    /// Digests of the layers, in manifest order.
     pub layer_digests: Vec<Digest>,
     #[serde(default)]
     pub component: Option<ConfigTarget>,
 }
 
-/// What the publisher says of the component; the component itself decides.
+/// The publisher's description of the component. Not trusted: the component
+/// itself is inspected.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ConfigTarget {
     #[serde(default)]

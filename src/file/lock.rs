@@ -1,10 +1,9 @@
 //! Locks between processes.
 //!
-//! A lock belongs to the open file and not to the process. A child that another
-//! thread starts shares all open files until it executes its program, so that
-//! closing the file here would leave it locked for that long. Hence a lock is
-//! released explicitly when it is dropped, and `clippy.toml` forbids locks of
-//! files elsewhere.
+//! A lock belongs to the open file, not to the process. A child process that
+//! another thread forks shares all open files until it calls `exec`, so closing
+//! the file here would leave it locked until then. Hence `Drop` unlocks
+//! explicitly, and `clippy.toml` forbids file locks elsewhere.
 #![expect(clippy::disallowed_methods, reason = "the one place that locks files")]
 
 use std::fs::{File, TryLockError};
@@ -13,25 +12,26 @@ use std::path::Path;
 
 use super::{Links, open_regular_with};
 
-/// An exclusive lock, released when this is dropped. Where the locked file is
-/// written to or removed, drop this after that.
+/// An exclusive lock, released when dropped. Drop it only after the locked file
+/// has been written or removed.
 #[derive(Debug)]
 pub struct FileLock(File);
 
 impl FileLock {
-    /// Waits until the lock file is free and locks it, creating it at first use.
+    /// Waits for the lock of the lock file, which is created if missing.
     ///
     /// # Errors
     ///
-    /// What the disk refuses; that there is no regular file.
+    /// I/O errors; [`Unusable`](super::Unusable) if the path is not a regular
+    /// file.
     pub fn take(path: &Path) -> io::Result<Self> {
         let file = open(path)?;
         file.lock()?;
         Ok(FileLock(file))
     }
 
-    /// Locks the lock file, creating it at first use; `None` while another has
-    /// it.
+    /// Tries to lock the lock file, which is created if missing; `None` if it
+    /// is locked.
     ///
     /// # Errors
     ///
@@ -40,12 +40,12 @@ impl FileLock {
         FileLock::try_on(open(path)?)
     }
 
-    /// Locks an open file; `None` while another has it. The clones of the file
+    /// Tries to lock an open file; `None` if it is locked. Clones of the file
     /// share the lock.
     ///
     /// # Errors
     ///
-    /// Of filesystems without locks.
+    /// If the file system does not support locks.
     pub fn try_on(file: File) -> io::Result<Option<Self>> {
         match file.try_lock() {
             Ok(()) => Ok(Some(FileLock(file))),
@@ -62,7 +62,7 @@ impl Drop for FileLock {
     }
 }
 
-/// For its owner alone: others could hold the lock for ever.
+/// Mode 0600, because other users could otherwise hold the lock for ever.
 fn open(path: &Path) -> io::Result<File> {
     let mut options = File::options();
     options.create(true).truncate(false).write(true);

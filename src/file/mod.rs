@@ -1,5 +1,4 @@
-//! Files of this machine: opening them without waiting, locking them, and
-//! telling them apart.
+//! Opening files without blocking, locking and comparing them.
 
 mod lock;
 mod open;
@@ -11,11 +10,11 @@ use std::path::Path;
 pub use lock::FileLock;
 pub use open::{Links, Unusable, open_regular, open_regular_with, read_regular, read_text};
 
-/// Creates a directory, and those above it, for this user alone.
+/// Creates a directory and its missing parents with mode 0700.
 ///
 /// # Errors
 ///
-/// What the disk refuses.
+/// I/O errors.
 pub fn create_private(dir: &Path) -> io::Result<()> {
     let mut builder = fs::DirBuilder::new();
     builder.recursive(true);
@@ -24,17 +23,18 @@ pub fn create_private(dir: &Path) -> io::Result<()> {
     builder.create(dir)
 }
 
-/// Forces a file's bytes, or a directory's entries, to disk.
+/// Flushes a file's content, or a directory's entries, to disk (`fsync`).
 ///
 /// # Errors
 ///
-/// What the disk refuses.
+/// I/O errors.
 #[cfg(unix)]
 pub fn sync(path: &Path) -> io::Result<()> {
     File::open(path)?.sync_all()
 }
 
-/// Windows flushes only what is open for writing, and no directories.
+/// Flushes a file's content to disk. Windows needs the file open for writing
+/// and cannot flush directories.
 #[cfg(not(unix))]
 pub fn sync(path: &Path) -> io::Result<()> {
     match path.is_dir() {
@@ -43,10 +43,11 @@ pub fn sync(path: &Path) -> io::Result<()> {
     }
 }
 
-/// Whether the open file is the one that `path` names; a link names itself.
+/// Whether the open file is the one at `path`. Symbolic links at `path` are not
+/// followed.
 ///
-/// The crate `same-file` opens the path to find out, which waits where a pipe
-/// is and fails where the file cannot be read.
+/// The crate `same-file` opens the path for this, which blocks on a pipe and
+/// fails if the file is not readable.
 #[cfg(unix)]
 pub fn is_at(file: &File, path: &Path) -> bool {
     use std::os::unix::fs::MetadataExt;
@@ -57,7 +58,7 @@ pub fn is_at(file: &File, path: &Path) -> bool {
     }
 }
 
-/// Without a way to tell files apart, none is taken for another.
+/// Always `false`: there is no portable way to compare files.
 #[cfg(not(unix))]
 pub fn is_at(_: &File, _: &Path) -> bool {
     false

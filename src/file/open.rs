@@ -1,21 +1,22 @@
-//! Opening what should be a regular file, and may be anything.
+//! Opening files that should be regular but may be anything.
 //!
-//! Opening a pipe waits until another process opens its other end, and a device
-//! may do whatever it is made for. So nothing is opened that is not a regular
-//! file, and what was put in its place meanwhile is opened without waiting.
+//! Opening a pipe blocks until another process opens the other end, and opening
+//! a device can have side effects. So the type is checked before opening, and
+//! again after, in case the file was replaced in between; the open itself is
+//! nonblocking.
 
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, Read};
 use std::path::Path;
 
-/// What to do where the last part of a path is a symbolic link.
+/// What to do if the last component of a path is a symbolic link.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Links {
     Follow,
     Refuse,
 }
 
-/// Why a file is not read; the source of an [`io::Error`].
+/// Why a file was refused; wrapped in an [`io::Error`].
 #[derive(Debug, thiserror::Error)]
 pub enum Unusable {
     #[error("it is not a regular file")]
@@ -27,7 +28,7 @@ pub enum Unusable {
 }
 
 impl Unusable {
-    /// The reason, where this is what the error is about.
+    /// The `Unusable` inside an `io::Error`, if any.
     pub fn of(error: &io::Error) -> Option<&Self> {
         error.get_ref()?.downcast_ref()
     }
@@ -39,17 +40,18 @@ impl From<Unusable> for io::Error {
     }
 }
 
-/// Opens a regular file for reading, never waiting for another process.
+/// Opens a regular file for reading without blocking.
 ///
 /// # Errors
 ///
 /// [`Unusable::NotRegular`] for directories, pipes, sockets and devices, and
-/// for links where they are refused; else what the disk says.
+/// for links with [`Links::Refuse`]; other I/O errors.
 pub fn open_regular(path: &Path, links: Links) -> io::Result<File> {
     open_regular_with(path, File::options().read(true), links)
 }
 
-/// The same with options of the caller's, except for the custom flags.
+/// Like [`open_regular`] with the caller's options. Custom flags are
+/// overwritten.
 ///
 /// # Errors
 ///
@@ -61,7 +63,7 @@ pub fn open_regular_with(path: &Path, options: &mut OpenOptions, links: Links) -
     };
     match named {
         Ok(found) if !found.is_file() => return Err(Unusable::NotRegular.into()),
-        // Opening creates it, or says what is wrong with it.
+        // Opening creates the file or reports the error.
         Ok(_) | Err(_) => {}
     }
     #[cfg(unix)]
@@ -79,7 +81,7 @@ pub fn open_regular_with(path: &Path, options: &mut OpenOptions, links: Links) -
     }
 }
 
-/// All bytes of a regular file.
+/// Reads a whole regular file of at most `limit` bytes.
 ///
 /// # Errors
 ///
@@ -94,11 +96,11 @@ pub fn read_regular(path: &Path, limit: u64, links: Links) -> io::Result<Vec<u8>
     }
 }
 
-/// The whole text of a regular file.
+/// Reads a whole regular file of at most `limit` bytes as UTF-8.
 ///
 /// # Errors
 ///
-/// As for [`read_regular`]; [`Unusable::NotText`].
+/// As for [`read_regular`]; [`Unusable::NotText`] if it is not UTF-8.
 pub fn read_text(path: &Path, limit: u64, links: Links) -> io::Result<String> {
     let bytes = read_regular(path, limit, links)?;
     String::from_utf8(bytes).map_err(|_| Unusable::NotText.into())

@@ -1,4 +1,4 @@
-//! Who may speak to the HTTP server: bearer tokens ([RFC 6750]).
+//! Authenticates requests by bearer tokens ([RFC 6750]).
 //!
 //! [RFC 6750]: https://www.rfc-editor.org/rfc/rfc6750
 
@@ -14,25 +14,25 @@ use super::connections::Peer;
 use super::places::Owner;
 use super::tokens::{Credential, Tokens};
 
-/// Who is served over HTTP.
+/// How clients authenticate.
 #[derive(Clone, Debug, Default)]
 pub enum Auth {
-    /// Everyone; the server listens on the loopback address only.
+    /// Not at all; the server listens only on the loopback address.
     #[default]
     Loopback,
-    /// Those who show one of these tokens.
+    /// By one of these tokens.
     Tokens(Tokens),
-    /// Everyone who can reach the address, whatever it is.
+    /// Not at all, on whatever address.
     Disabled,
 }
 
-/// The forms in which a request may show its token.
+/// The ways in which a request may carry its token.
 #[derive(Clone, Copy, Debug)]
 pub enum AuthScheme {
     /// `Authorization: Bearer TOKEN`.
     Bearer,
-    /// Also as the password of any user, which is what registry clients send
-    /// ([RFC 7617](https://www.rfc-editor.org/rfc/rfc7617)).
+    /// Also as the password of any user, as registry clients send it ([RFC
+    /// 7617](https://www.rfc-editor.org/rfc/rfc7617)).
     BearerOrBasic,
 }
 
@@ -44,13 +44,12 @@ pub enum AuthRefusal {
 }
 
 impl Auth {
-    /// The credential of a request with these headers; `None` where no token
-    /// is needed.
+    /// The credential in a request's headers; `None` where no token is needed.
     ///
     /// # Errors
     ///
-    /// [`AuthRefusal`] when a token is needed and the request shows none, two,
-    /// or one that is not known.
+    /// [`AuthRefusal`] when a token is needed and the request has none, two, or an
+    /// unknown one.
     pub fn admit(
         &self,
         headers: &HeaderMap,
@@ -75,8 +74,7 @@ impl Auth {
 }
 
 impl Auth {
-    /// Admits a request, and notes whose it is: its extensions have an
-    /// [`Owner`] then.
+    /// Authenticates a request and adds its [`Owner`] to its extensions.
     ///
     /// # Errors
     ///
@@ -103,8 +101,9 @@ impl Auth {
         Ok(())
     }
 
-    /// How many of `total` places `owner` may have: each token an equal part.
-    /// Without tokens, half of them from one other machine, and all from this.
+    /// How many of `total` places `owner` may have, at least one: an equal part for
+    /// each token. Without tokens, another machine may have half of them, and this
+    /// machine all.
     pub fn share(&self, owner: Owner, total: usize) -> usize {
         let share = match (self, owner) {
             (Auth::Tokens(tokens), Owner::Credential(_)) => total / tokens.count().max(1),
@@ -114,7 +113,7 @@ impl Auth {
         share.max(1)
     }
 
-    /// Whether the owner's token, if it has one, is valid still.
+    /// Whether the owner's token, if it has one, is still valid.
     pub fn is_valid(&self, owner: Owner) -> bool {
         match (self, owner) {
             (Auth::Tokens(tokens), Owner::Credential(credential)) => tokens.contains(&credential),
@@ -122,8 +121,7 @@ impl Auth {
         }
     }
 
-    /// Calls `react` whenever the valid tokens have changed, for as long as
-    /// there are any to change.
+    /// Calls `react` whenever the valid tokens have changed, for as long as they exist.
     pub fn on_change(&self, react: impl Fn() + Send + 'static) {
         if let Auth::Tokens(tokens) = self {
             let mut changes = tokens.changes();
@@ -154,8 +152,8 @@ impl AuthScheme {
     }
 }
 
-/// Middleware: 401 for requests without a token, where one is needed. Admitted
-/// requests carry their [`Owner`].
+/// Middleware: answers 401 to requests without a valid token, where one is needed.
+/// Adds their [`Owner`] to the others.
 pub(super) async fn check(
     State(auth): State<Arc<Auth>>,
     mut request: Request,

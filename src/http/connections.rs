@@ -1,11 +1,10 @@
-//! The connections of the HTTP server, each within limits: how long a request's
-//! headers may take and how large they may be, and how long a client may leave
-//! an answer unread.
+//! The connections of the HTTP server, with limits on the time and size of a
+//! request's headers, and on how long a client may leave an answer unread.
 //!
-//! There are so many at most. When all places are taken, a new connection takes
-//! that of an idle one: first of one that never showed a valid token, else of
-//! the credential that has the most. So a newcomer always gets to show its
-//! token. Only when every connection is at work on a request do more wait.
+//! The number of connections is limited, too. At the limit, a new connection replaces
+//! an idle one: first one that never showed a valid token, otherwise one of the
+//! credential with the most connections. So a new client can always show its token.
+//! It waits only while every connection is busy with a request.
 
 use std::collections::HashMap;
 use std::io;
@@ -34,20 +33,20 @@ use super::places::Owner;
 use super::stalled::Stalled;
 use super::tokens::Credential;
 
-/// Rest after a failure to accept, such as too many open files.
+/// Pause after a failure to accept, such as too many open files.
 const REST: Duration = Duration::from_secs(1);
 
-/// All connections, by a number of their own.
+/// All open connections, by number.
 pub(super) struct Connections {
     limit: usize,
     open: Mutex<HashMap<u64, Open>>,
-    /// Told when a connection has ended or become idle.
+    /// Notified when a connection has ended or become idle.
     room: Notify,
 }
 
-/// One connection, as the choice of the one to close sees it.
+/// One connection, with what decides whether it is closed for another.
 struct Open {
-    /// The last valid one that a request showed.
+    /// The last valid credential that a request showed.
     credential: Option<Credential>,
     /// Requests being answered.
     busy: usize,
@@ -55,7 +54,7 @@ struct Open {
     evict: CancellationToken,
 }
 
-/// The connection that a request came by; travels with the request.
+/// The connection of a request, in the request's extensions.
 #[derive(Clone)]
 pub(super) struct Peer {
     connections: Arc<Connections>,
@@ -63,7 +62,7 @@ pub(super) struct Peer {
     address: SocketAddr,
 }
 
-/// A request being answered, until its answer is sent.
+/// Counts a request as being answered, until its answer is sent.
 struct Busy(Peer);
 
 impl Connections {
@@ -76,11 +75,11 @@ impl Connections {
     }
 
     fn open(&self) -> MutexGuard<'_, HashMap<u64, Open>> {
-        // The map is whole between any two statements.
+        // No statement leaves the map half-changed.
         self.open.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Waits until there is a place, which may be taken from an idle connection.
+    /// Waits until there is room, for which an idle connection may be closed.
     async fn room(&self) {
         loop {
             let changed = self.room.notified();
@@ -115,13 +114,14 @@ impl Connections {
         true
     }
 
-    /// Whether a connection without a credential should not be kept open.
+    /// Whether there is little room, so that connections without a credential are not
+    /// kept open.
     fn is_short(&self) -> bool {
         self.open().len() >= self.limit / 2
     }
 
     fn change(&self, number: u64, change: impl FnOnce(&mut Open)) {
-        // An evicted connection is no longer there.
+        // An evicted connection is no longer in the map.
         if let Some(open) = self.open().get_mut(&number) {
             change(open);
         }
@@ -129,12 +129,12 @@ impl Connections {
 }
 
 impl Peer {
-    /// Whose place a request without a credential takes.
+    /// The owner of a request without a credential on this connection.
     pub fn owner(&self) -> Owner {
         Owner::Address(self.address.ip().to_canonical())
     }
 
-    /// Notes that a request on this connection showed a valid token.
+    /// Records that a request on this connection showed a valid token.
     pub fn admitted(&self, credential: Credential) {
         self.connections
             .change(self.number, |open| open.credential = Some(credential));
@@ -163,8 +163,8 @@ impl Drop for Busy {
     }
 }
 
-/// Serves connections until `closing` is cancelled, then waits for those there
-/// are to end.
+/// Serves connections until `closing` is cancelled, then waits for the open ones to
+/// end.
 pub(super) async fn serve(
     listener: TcpListener,
     router: Router,
@@ -226,7 +226,7 @@ pub(super) async fn serve(
     tasks.wait().await;
 }
 
-/// Answers one request of a connection, which is busy until the answer is sent.
+/// Answers one request; its connection is busy until the answer is sent.
 async fn answer(
     router: Router,
     peer: Peer,
@@ -250,12 +250,12 @@ fn protocol(limits: &HttpLimits) -> http1::Builder {
     http
 }
 
-/// The next connection.
+/// Accepts the next connection.
 async fn accept(listener: &TcpListener) -> (TcpStream, SocketAddr) {
     loop {
         match listener.accept().await {
             Ok((stream, address)) => {
-                // Small messages must not wait for one another's acknowledgement.
+                // Small messages must not wait for earlier ones to be acknowledged.
                 if let Err(error) = stream.set_nodelay(true) {
                     tracing::debug!(%error, "no TCP_NODELAY");
                 }

@@ -1,10 +1,10 @@
-//! The answers by which browsers let a page of another origin use the server
+//! CORS: the headers with which browsers let a page of another origin use the server
 //! ([CORS]).
 //!
-//! Only admitted origins come here, by the [check of hosts](super::guard), so
-//! each is answered with itself. A preflight carries no token and needs none:
-//! it does nothing. By hand, since `tower_http`'s layer answers every OPTIONS
-//! request, also those that are no preflight and lack a token.
+//! The [check of hosts](super::guard) runs before this and admits only allowed
+//! origins, so each answer allows the origin of its request. A preflight needs no
+//! token, since it does nothing. `tower_http`'s layer cannot be used: it answers
+//! every OPTIONS request without a token, even those that are no preflights.
 //!
 //! [CORS]: https://fetch.spec.whatwg.org/#http-cors-protocol
 
@@ -13,19 +13,19 @@ use axum::http::{HeaderMap, HeaderValue, Method, StatusCode, header};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 
-/// What a page may do.
+/// Methods that a page may use.
 const METHODS: HeaderValue = HeaderValue::from_static("GET, POST, DELETE");
-/// What it may send: all that MCP clients do.
+/// Headers that a page may send: all that MCP clients use.
 const SENT: HeaderValue = HeaderValue::from_static(
     "accept, authorization, content-type, last-event-id, mcp-method, mcp-name, \
      mcp-protocol-version, mcp-session-id",
 );
-/// What it may read, besides what any page may.
+/// Headers that a page may read, besides the safelisted ones.
 const READ: HeaderValue = HeaderValue::from_static("mcp-session-id");
-/// Seconds for which a browser need not ask again.
+/// Seconds for which a browser may cache the preflight.
 const REMEMBERED: HeaderValue = HeaderValue::from_static("600");
 
-/// Middleware: answers preflights, and lets pages read the other answers.
+/// Middleware: answers preflights, and adds the headers to other answers.
 pub(super) async fn answer(request: Request, next: Next) -> Response {
     let origin = request.headers().get(header::ORIGIN).cloned();
     let mut response = match is_preflight(&request) {

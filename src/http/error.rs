@@ -1,4 +1,4 @@
-//! Why the HTTP server could not start.
+//! The errors of starting the HTTP server.
 
 use std::io;
 

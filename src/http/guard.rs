@@ -1,8 +1,8 @@
-//! Who may speak to the HTTP server: the check against DNS rebinding.
+//! Protects against DNS rebinding.
 //!
-//! A page in a browser can make requests to a server on the same machine. It
-//! cannot choose the `Host` and `Origin` headers they carry, so requests that
-//! name another host than this one are refused.
+//! A web page in a browser can make requests to a server on the same machine, but
+//! cannot choose their `Host` and `Origin` headers. So requests that name another
+//! host than this server are refused.
 
 use std::net::{IpAddr, Ipv6Addr};
 use std::sync::Arc;
@@ -14,8 +14,8 @@ use axum::response::{IntoResponse, Response};
 
 use super::HttpError;
 
-/// The hosts by which the server may be called, besides the loopback ones, and
-/// the origins of pages that may call it, besides those of these hosts.
+/// The host names that requests may use besides the loopback ones, and the origins of
+/// pages that may call the server besides those hosts.
 #[derive(Debug)]
 pub(super) struct Guard {
     hosts: Vec<Host>,
@@ -31,23 +31,23 @@ struct Host {
 
 #[derive(Debug, PartialEq, Eq)]
 enum HostName {
-    /// An IPv4-mapped IPv6 address is the IPv4 one.
+    /// IPv4-mapped IPv6 addresses are stored as IPv4.
     Address(IpAddr),
     /// In lower case.
     Name(String),
 }
 
-/// Where a page is from. Browsers send `null` for pages without an origin of
-/// their own; that is none, and never admitted.
+/// The origin of a page. Browsers send `null` for pages without one; `null` is never
+/// admitted.
 #[derive(Debug, PartialEq, Eq)]
 struct Origin {
     /// In lower case.
     scheme: String,
-    /// With the port that the scheme implies, where it implies one.
+    /// With the scheme's default port, if it has one and no other is given.
     host: Host,
 }
 
-/// Why a request was turned away.
+/// Why a request was refused.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum HostRefusal {
     Host,
@@ -96,8 +96,8 @@ impl Guard {
 }
 
 impl Host {
-    /// `host` or `host:port`; IPv6 in brackets. None unless all of the text is
-    /// that.
+    /// Parses `host` or `host:port`, with IPv6 in brackets. `None` if anything else
+    /// is in the text.
     fn parse(text: &str) -> Option<Self> {
         let (name, port) = match text.strip_prefix('[') {
             Some(rest) => {
@@ -131,7 +131,7 @@ impl HostName {
         if let Ok(address) = text.parse::<IpAddr>() {
             return Some(HostName::Address(address));
         }
-        // A dot at the end only says that the name is complete.
+        // A trailing dot only marks the name as fully qualified.
         let name = text.strip_suffix('.').unwrap_or(text);
         let is_label = |label: &str| {
             let is_inner = |byte: u8| byte.is_ascii_alphanumeric() || b"-_".contains(&byte);
@@ -142,15 +142,14 @@ impl HostName {
     }
 }
 
-/// Digits alone: the standard library also takes a sign.
+/// Only digits: the standard library would also accept a sign.
 fn parse_port(text: &str) -> Option<u16> {
     let is_number = !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit());
     text.parse().ok().filter(|_| is_number)
 }
 
 impl Origin {
-    /// `SCHEME://HOST` with the port unless the scheme implies it, and at most
-    /// a slash after it.
+    /// Parses `SCHEME://HOST[:PORT]`, optionally with a slash at the end.
     fn parse(text: &str) -> Option<Self> {
         let (scheme, rest) = text.split_once("://")?;
         let mut bytes = scheme.bytes();
@@ -173,7 +172,7 @@ impl Origin {
     }
 }
 
-/// Middleware: 403 for requests the guard does not admit.
+/// Middleware: answers 403 to requests that the guard refuses.
 pub(super) async fn check(
     State(guard): State<Arc<Guard>>,
     request: Request,

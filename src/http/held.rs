@@ -1,4 +1,4 @@
-//! A response's body that keeps what it needs until it is sent.
+//! A response body that holds a guard until it is sent.
 
 use std::pin::Pin;
 use std::task::{Context, Poll};
@@ -7,19 +7,18 @@ use axum::body::{Body, Bytes};
 use axum::response::Response;
 use http_body::{Frame, SizeHint};
 
-/// What is handed to the connection at a time. It takes no more than a few of
-/// these before the peer has read them, so that the end of the body comes when
-/// all but that is sent.
+/// Bytes passed to the connection at a time. The connection buffers only a few such
+/// chunks before the peer reads them, so the body ends when nearly all of it is sent.
 const CHUNK: usize = 64 * 1024;
 
 struct Held<G> {
     body: Body,
-    /// Of the last frame, what has not been handed on.
+    /// The rest of the last frame.
     rest: Bytes,
     _guard: G,
 }
 
-/// The response, whose body drops `guard` when it has been sent, or cannot be.
+/// The response with a body that drops `guard` when it has been sent or has failed.
 pub(super) fn hold<G: Send + Unpin + 'static>(response: Response, guard: G) -> Response {
     response.map(|body| {
         Body::new(Held {

@@ -1,6 +1,6 @@
-//! Requests are taken in one place, within limits: how many are worked on, how
-//! large their bodies are and what they become in memory, how long these may
-//! take to arrive, and how much of the answers may wait to be read.
+//! Takes in requests within limits: how many are worked on, how large their bodies
+//! are and how much memory their JSON takes, how long they may take to arrive, and
+//! how many bytes of answers may be unread.
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -28,11 +28,10 @@ const SMALL: usize = 4 * 1024;
 /// The part of a request that is no message of a batch.
 const THE_RESPONSE: usize = usize::MAX;
 
-/// Seconds after which a client may try again.
+/// Seconds after which a client may retry.
 const RETRY: &str = "1";
 
-/// The places for requests, and the budgets of what they and their answers
-/// take up in memory.
+/// The places for requests, and the memory budgets for requests and their answers.
 pub struct Intake {
     limits: HttpLimits,
     auth: Arc<Auth>,
@@ -48,11 +47,11 @@ pub struct Intake {
 #[derive(Clone, Copy)]
 pub struct Charged;
 
-/// Why a request was not taken in.
+/// Why a request was refused.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum IntakeRefusal {
     Overloaded,
-    /// Larger than so many bytes.
+    /// The body is larger than this many bytes.
     TooLarge(usize),
     TooManyValues,
     TooSlow,
@@ -90,7 +89,8 @@ impl Intake {
         self.auth.share(owner, total)
     }
 
-    /// A place for a request for what is shared. They never take all there are.
+    /// A place for a download of shared content. Downloads never take all places for
+    /// requests.
     ///
     /// # Errors
     ///
@@ -136,7 +136,7 @@ impl Intake {
     async fn read(&self, body: Body, place: &InFlight) -> Result<Bytes, IntakeRefusal> {
         let mut chunks = body.into_data_stream();
         let mut taken = BytesMut::new();
-        // Charged while it is read, by what it is at least.
+        // Charged while reading, by a lower bound of the memory it takes.
         let mut charged = 0;
         while let Some(chunk) = chunks.next().await {
             let chunk = chunk.map_err(|_| IntakeRefusal::Broken)?;
@@ -146,7 +146,8 @@ impl Intake {
             taken.extend_from_slice(&chunk);
             if taken.len() > SMALL {
                 let weight = weigh(&chunk);
-                // The first chunks were not charged when they came.
+                // The first chunks were not charged, because the body still counted
+                // as small.
                 let weight = if charged == 0 { weigh(&taken) } else { weight };
                 if charged + weight > self.limits.request_memory {
                     return Err(IntakeRefusal::TooManyValues);
@@ -176,7 +177,7 @@ fn send(mut response: Response, place: InFlight) -> Response {
     hold(response, place)
 }
 
-/// A budget of memory for requests that are read, parsed and worked on.
+/// A memory budget for requests that are being read, parsed and worked on.
 #[derive(Clone, Debug)]
 pub struct RequestMemory {
     units: Arc<Semaphore>,
@@ -230,12 +231,13 @@ impl RequestMemory {
 /// The bytes that JSON becomes at most when it is parsed: each value is an
 /// object of its own, and all but the first follow one of these characters.
 fn weigh(json: &[u8]) -> usize {
-    /// A value in a list that has just grown, so that the old list is there too.
+    /// Bytes per value, in a list that has just grown while its old copy still
+    /// exists.
     const VALUE: usize = 128;
     json.len() + memchr::memchr3_iter(b',', b'[', b':', json).count() * VALUE
 }
 
-/// Middleware: takes the whole of each posted request, or answers why not.
+/// Middleware: reads the whole body of each POST request, or refuses it.
 pub(super) async fn take(
     State(intake): State<Arc<Intake>>,
     request: Request,
@@ -286,7 +288,7 @@ impl IntoResponse for IntakeRefusal {
     }
 }
 
-/// 503, with the seconds after which it may be otherwise.
+/// A 503 response that says after how many seconds to retry.
 pub fn unavailable(retry: &'static str, reason: &str) -> Response {
     let headers: [(HeaderName, &str); 1] = [(header::RETRY_AFTER, retry)];
     let text = format!("Service Unavailable: {reason}\n");

@@ -1,24 +1,22 @@
-//! What clients of the HTTP server may use up together.
+//! Limits on what clients of the HTTP server may use.
 
 use std::time::Duration;
 
-/// Limits that hold for all clients together, or for each of something.
+/// Limits for all clients together, or for each request or connection.
 #[derive(Debug, Clone)]
 pub struct HttpLimits {
-    /// Connections at once. When all are taken, a new one takes the place of
-    /// one that is idle.
+    /// Most connections. At the limit, a new one replaces an idle one.
     pub connections: usize,
-    /// Sessions that each of the transports may have open, and as many streams
-    /// of them.
+    /// Most sessions of each transport, and as many streams of all these sessions.
     pub sessions: usize,
     /// How long a session may be silent in both directions.
     ///
-    /// Long enough for an agent to be left alone overnight: many clients do
-    /// not begin a new session when theirs is gone.
+    /// Long enough for an agent to be left alone overnight: many clients do not start
+    /// a new session when theirs has expired.
     pub session_idle: Duration,
-    /// Requests being worked on; more are answered with 503.
+    /// Most requests being worked on; others are answered with 503.
     pub requests: usize,
-    /// Bytes of a request's body.
+    /// Largest request body, in bytes.
     pub body_bytes: usize,
     /// Bytes of memory for what requests of more than 4 KiB become when they
     /// are parsed, all together.
@@ -26,16 +24,16 @@ pub struct HttpLimits {
     /// Bytes of answers that clients have not read yet, all together; results of
     /// as many may wait besides. Beyond it, calls wait before they begin.
     pub answer_memory: usize,
-    /// Requests for what is shared among those worked on.
+    /// Most of those requests that may be downloads of shared content.
     pub downloads: usize,
     /// How long a request's body may take to arrive.
     pub body_time: Duration,
-    /// Bytes of a request's headers.
+    /// Largest request headers, in bytes.
     pub header_bytes: usize,
     /// How long a request's headers may take to arrive, and how long a
     /// connection may be idle between requests.
     pub header_time: Duration,
-    /// How long a client may take nothing of what it is sent.
+    /// How long a client may leave sent data unread.
     pub stall: Duration,
 }
 

@@ -1,5 +1,5 @@
-//! Where the HTTP server listens: on the loopback address, unless tokens are
-//! configured, or authentication is disabled explicitly.
+//! Opens the listener: on a loopback address, unless tokens are configured or
+//! authentication is disabled explicitly.
 
 use std::net::SocketAddr;
 
@@ -12,8 +12,8 @@ use super::error::HttpError;
 ///
 /// # Errors
 ///
-/// [`HttpError::Exposed`] when other machines could connect and `auth` admits
-/// everyone without saying so; [`HttpError::Bind`].
+/// [`HttpError::Exposed`] when other machines could connect and `auth` is
+/// [`Auth::Loopback`]; [`HttpError::Bind`].
 pub(super) async fn bind(address: &str, auth: &Auth) -> Result<TcpListener, HttpError> {
     let failed = |source| HttpError::Bind {
         address: address.to_owned(),
@@ -35,7 +35,7 @@ pub(super) async fn bind(address: &str, auth: &Auth) -> Result<TcpListener, Http
     Ok(listener)
 }
 
-/// What the operator should know of a server that others can reach.
+/// Warns about the risks of a server that other machines can reach.
 fn warn(listener: &TcpListener, auth: &Auth) {
     let Ok(address) = listener.local_addr() else {
         return;
@@ -52,7 +52,8 @@ fn warn(listener: &TcpListener, auth: &Auth) {
     }
 }
 
-/// Each connection is an open file, and many systems begin with 1,024.
+/// Raises the limit of open files: each connection takes one, and the default is
+/// often 1,024.
 #[cfg(unix)]
 fn allow_many_files() {
     use rustix::process::{Resource, getrlimit, setrlimit};

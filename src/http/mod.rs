@@ -1,5 +1,5 @@
-//! The HTTP server: what stands between a listener and the routers that plug
-//! into it. It knows neither MCP nor what is shared.
+//! The HTTP server: the layers between a listener and the routers that are mounted on
+//! it. It knows neither MCP nor the shared registry.
 //!
 //! ```text
 //! connection (places, header size and time, stalled peers)

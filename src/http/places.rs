@@ -1,5 +1,5 @@
-//! Places of one kind, such as sessions or requests being worked on, shared out
-//! among those who take them, so that none can take all.
+//! Limits a number of places, such as sessions or requests, and divides them among
+//! their owners, so that none can take all.
 
 use std::collections::HashMap;
 use std::net::IpAddr;
@@ -7,12 +7,11 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use super::tokens::Credential;
 
-/// Who takes a place.
+/// The owner of a place.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Owner {
     Credential(Credential),
-    /// The peer of a request without a credential. Behind a proxy, all have
-    /// the proxy's.
+    /// The address of a client without a credential; behind a proxy, the proxy's.
     Address(IpAddr),
 }
 
@@ -25,7 +24,7 @@ impl Owner {
     }
 }
 
-/// A number of places, of which each owner has a share.
+/// A number of places, of which each owner may take a share.
 #[derive(Debug)]
 pub struct Places {
     total: usize,
@@ -38,7 +37,7 @@ struct Taken {
     by_owner: HashMap<Owner, usize>,
 }
 
-/// A place that is taken, until this is dropped.
+/// A taken place, given back when this is dropped.
 #[derive(Debug)]
 pub struct Place {
     places: Arc<Places>,
@@ -53,8 +52,8 @@ impl Places {
         })
     }
 
-    /// A place for `owner`, who may have `share` of them; none when all places
-    /// or all of the share are taken.
+    /// A place for `owner`, who may have `share` of them; `None` when all places or
+    /// all of the share are taken.
     pub fn take(self: &Arc<Self>, owner: Owner, share: usize) -> Option<Place> {
         let mut taken = self.taken();
         let mine = taken.by_owner.get(&owner).copied().unwrap_or(0);
@@ -74,7 +73,7 @@ impl Places {
     }
 
     fn taken(&self) -> MutexGuard<'_, Taken> {
-        // The counts are right between any two statements that can panic.
+        // No statement that can panic leaves the counts wrong.
         self.taken.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

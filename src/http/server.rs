@@ -1,4 +1,4 @@
-//! One server, and the layers through which requests reach its routers.
+//! The server, and the layers through which requests reach its routers.
 
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -18,15 +18,15 @@ use super::intake::{self, Intake};
 use super::{HttpError, HttpLimits, connections, cors, listen};
 use crate::runtime::TotalMemory;
 
-/// How the HTTP server is set up.
+/// The settings of the HTTP server.
 #[derive(Debug, Clone, Default)]
 pub struct HttpOptions {
     pub auth: Auth,
-    /// Hosts (`name` or `name:port`), besides the loopback ones, that the
-    /// `Host` and `Origin` headers of a request may name.
+    /// Hosts (`name` or `name:port`) that the `Host` and `Origin` headers may name,
+    /// besides the loopback ones.
     pub allowed_hosts: Vec<String>,
-    /// Origins (`SCHEME://name[:port]`), besides those of these hosts, that the
-    /// `Origin` header may name.
+    /// Origins (`SCHEME://name[:port]`) that the `Origin` header may name, besides
+    /// those of the allowed hosts.
     pub allowed_origins: Vec<String>,
     pub limits: HttpLimits,
     /// The memory that requests and answers share with all else; half of this
@@ -46,9 +46,9 @@ pub struct HttpServer {
 }
 
 impl HttpServer {
-    /// Listens on `host:port`; nothing is answered before
-    /// [`serve`](Self::serve). Apart from it, so that a wrong option or a taken
-    /// port is an error before anything else is begun.
+    /// Listens on `host:port`; requests are answered from [`serve`](Self::serve) on.
+    /// A separate step, so that a wrong option or a taken port is reported before
+    /// anything else is started.
     ///
     /// # Errors
     ///
@@ -91,8 +91,8 @@ impl HttpServer {
         &self.intake
     }
 
-    /// Adds routes whose requests need a bearer token and are taken in within
-    /// the limits, and which pages of admitted origins may use.
+    /// Adds routes behind all layers: their requests need a bearer token, are
+    /// limited, and may come from pages of allowed origins.
     pub fn mount(&mut self, router: Router) {
         let layers = ServiceBuilder::new()
             .layer(from_fn(cors::answer))
@@ -101,14 +101,15 @@ impl HttpServer {
         self.mount_bare(router.layer(layers));
     }
 
-    /// Adds routes behind the guard alone: the router asks [`auth`](Self::auth)
-    /// and [`intake`](Self::intake) itself, since its protocol words refusals.
+    /// Adds routes behind the guard only. The router itself calls
+    /// [`auth`](Self::auth) and [`intake`](Self::intake), because its protocol has
+    /// its own format for refusals.
     pub fn mount_bare(&mut self, router: Router) {
         self.router = std::mem::take(&mut self.router).merge(router);
     }
 
-    /// Serves until `closing` is cancelled, then waits for the connections
-    /// there are to end.
+    /// Serves until `closing` is cancelled, then waits for the open connections to
+    /// end.
     pub async fn serve(self, closing: CancellationToken) {
         if let Auth::Tokens(tokens) = &*self.auth {
             let (following, closing) = (tokens.clone().follow(), closing.clone());
@@ -123,7 +124,7 @@ impl HttpServer {
     }
 }
 
-/// 200 while requests are taken, 503 after.
+/// 200 while requests are accepted, 503 after that.
 async fn ready(State(closing): State<CancellationToken>) -> (StatusCode, &'static str) {
     if closing.is_cancelled() {
         (StatusCode::SERVICE_UNAVAILABLE, "closing\n")

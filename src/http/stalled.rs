@@ -1,4 +1,4 @@
-//! A connection whose peer must keep taking what it is sent.
+//! A connection that fails when its peer stops reading.
 
 use std::io;
 use std::pin::Pin;
@@ -8,8 +8,8 @@ use std::time::Duration;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::time::{Instant, Sleep};
 
-/// Fails a write that has been waiting for the peer for too long: who asks and
-/// does not listen would otherwise keep its answers in memory for ever.
+/// Fails a write that has waited too long for the peer: a client that sends requests
+/// and never reads the answers would otherwise keep them in memory for ever.
 pub(super) struct Stalled<S> {
     stream: S,
     limit: Duration,

@@ -1,7 +1,7 @@
-//! The tokens that open the HTTP server, and the file that they come from.
+//! The tokens of the HTTP server, and the file that lists them.
 //!
-//! They are kept and compared as SHA-256 hashes, so that the time a comparison
-//! takes tells nothing of them, and no log can show one.
+//! Tokens are kept and compared as SHA-256 hashes, so that the time of a comparison
+//! reveals nothing about them, and no log can contain one.
 
 use std::fs::{File, OpenOptions};
 use std::io::{self, Read};
@@ -15,18 +15,18 @@ use tokio::sync::watch;
 
 use crate::error::{Class, Diagnose, Report};
 
-/// The fewest characters of a token: what cannot be guessed over a network.
+/// Fewest characters of a token, so that it cannot be guessed over a network.
 const MIN_LENGTH: usize = 16;
-/// The largest token file, in bytes.
+/// Largest token file, in bytes.
 const MAX_FILE: u64 = 64 * 1024;
-/// How often the file is read again. Its bytes are compared, not its times, so
-/// no way of replacing it goes unnoticed.
+/// How often the file is read again. Its bytes are compared, not its times, so that
+/// every replacement is noticed.
 const INTERVAL: Duration = Duration::from_secs(1);
-/// How long the last tokens stay valid when the file can no longer be read, as
-/// while it is being written.
+/// How long the last tokens stay valid while the file cannot be read, for example
+/// because it is being written.
 const GRACE: Duration = Duration::from_secs(60);
 
-/// The tokens that open the server, as hashes, and the file that lists them.
+/// The valid tokens, as hashes, and the file that lists them.
 #[derive(Clone, Debug)]
 pub struct Tokens(Arc<Shared>);
 
@@ -36,7 +36,7 @@ struct Shared {
     known: watch::Sender<Vec<Credential>>,
 }
 
-/// Whose request it is: the hash of the token that it showed.
+/// Identifies a client by the hash of its token.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Credential([u8; 32]);
 
@@ -45,7 +45,7 @@ impl Credential {
         Credential(Sha256::digest(token).into())
     }
 
-    /// Enough of the hash to tell credentials apart in a log.
+    /// The start of the hash, to tell credentials apart in a log.
     pub fn label(&self) -> String {
         let first = &self.0[..4];
         first.iter().map(|byte| format!("{byte:02x}")).collect()
@@ -100,14 +100,14 @@ impl Diagnose for TokenError {
 }
 
 impl Tokens {
-    /// Reads a file of tokens, one a line; empty lines are passed over.
+    /// Reads a file with one token per line; empty lines are ignored.
     ///
-    /// Warns when other users can read the file: mounted secrets often are so.
+    /// Warns when other users can read the file, which is common for mounted secrets.
     ///
     /// # Errors
     ///
-    /// [`TokenError`] when it cannot be read, other users can change it, or a
-    /// token is too short or none.
+    /// [`TokenError`] when it cannot be read, other users can change it, a token is
+    /// too short or invalid, or there is none.
     pub fn read(path: &Path) -> Result<Self, TokenError> {
         let (known, exposure) = read(path)?;
         if exposure == Exposure::Readable {
@@ -123,8 +123,8 @@ impl Tokens {
         }))
     }
 
-    /// Whether `shown` is one of these. All of them are compared, so that the
-    /// time tells nothing of the place of a match.
+    /// Whether `shown` is one of the tokens. Compares it with all of them, so that
+    /// the time does not depend on which one matches.
     pub(super) fn contains(&self, shown: &Credential) -> bool {
         let Tokens(shared) = self;
         let known = shared.known.borrow();
@@ -134,19 +134,18 @@ impl Tokens {
         found == 1
     }
 
-    /// How many there are.
+    /// How many tokens there are.
     pub(super) fn count(&self) -> usize {
         self.0.known.borrow().len()
     }
 
-    /// Told at each change.
+    /// Receives every change of the tokens.
     pub(super) fn changes(&self) -> watch::Receiver<Vec<Credential>> {
         self.0.known.subscribe()
     }
 
-    /// Follows the file, for as long as this is polled. While it cannot be read
-    /// or is not valid, the tokens stay those of before, but not for longer
-    /// than [`GRACE`]: then none is valid.
+    /// Reads the file again and again, while this is polled. If it cannot be read or
+    /// is invalid, the last tokens stay valid for [`GRACE`]; after that none is.
     pub(super) async fn follow(self) {
         let Tokens(shared) = self;
         let mut failing: Option<(Instant, String)> = None;
@@ -192,7 +191,7 @@ impl Shared {
     }
 }
 
-/// Who besides its owner may read the file.
+/// Whether other users may read the file.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Exposure {
     Private,
@@ -219,7 +218,7 @@ fn read(path: &Path) -> Result<(Vec<Credential>, Exposure), TokenError> {
     Ok((parse(&text, path)?, exposure))
 }
 
-/// Opens the file without waiting for the writer of a pipe.
+/// Opens the file; does not block on a pipe without a writer.
 fn open(path: &Path) -> io::Result<File> {
     let mut options = OpenOptions::new();
     options.read(true);
@@ -227,7 +226,7 @@ fn open(path: &Path) -> io::Result<File> {
     {
         use std::os::unix::fs::OpenOptionsExt;
 
-        // The flags of the system fit its type for them.
+        // The flag fits in the type that `custom_flags` takes.
         options.custom_flags(rustix::fs::OFlags::NONBLOCK.bits() as i32);
     }
     options.open(path)
@@ -263,7 +262,7 @@ fn is_token_byte(byte: u8) -> bool {
     byte.is_ascii_alphanumeric() || b"-._~+/=".contains(&byte)
 }
 
-/// None when other users can change the file.
+/// `None` when other users can change the file.
 #[cfg(unix)]
 fn exposure(metadata: &std::fs::Metadata) -> Option<Exposure> {
     use std::os::unix::fs::PermissionsExt;

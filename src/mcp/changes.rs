@@ -1,4 +1,4 @@
-//! News of changes to the tool list.
+//! Notifies clients of changes to the tool list.
 
 use rmcp::service::{Peer, RoleServer, SubscriptionContext};
 use tokio::sync::watch;
@@ -6,8 +6,8 @@ use tokio_util::sync::CancellationToken;
 
 /// Sends `notifications/tools/list_changed` after each change until `gone`.
 ///
-/// Changes that come faster than the client takes the news become one. One
-/// task per connection, so that a client that stalls keeps no other waiting.
+/// Changes that come faster than the client reads are merged into one notification.
+/// Each connection has its own task, so that a slow client does not delay others.
 pub(super) fn announce(
     peer: Peer<RoleServer>,
     mut changes: watch::Receiver<u64>,
@@ -23,8 +23,8 @@ pub(super) fn announce(
     tokio::spawn(async move { gone.run_until_cancelled_owned(news).await });
 }
 
-/// The same for one `subscriptions/listen` request (2026-07-28), until the
-/// client ends it or the connection is `closing`.
+/// The same for one `subscriptions/listen` request (2026-07-28), until the client
+/// ends it or the connection is `closing`.
 pub(super) async fn publish(
     subscription: &SubscriptionContext,
     mut changes: watch::Receiver<u64>,

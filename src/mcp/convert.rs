@@ -1,4 +1,4 @@
-//! Between the service's types and MCP's.
+//! Converts between the service's types and those of MCP.
 
 use std::sync::Arc;
 
@@ -15,11 +15,11 @@ use crate::toolbox;
 use super::denials;
 use super::offer::Offer;
 
-/// Keys of a result's `_meta`.
+/// Keys in a result's `_meta`.
 const DENIED: &str = "wassette/denied";
 const PASSED_OVER: &str = "wassette/ignored-arguments";
 
-/// How a component's export looks in `tools/list`.
+/// The `tools/list` entry of a component's export.
 pub(super) fn tool(tool: &toolbox::Tool) -> Tool {
     Tool::new(
         tool.name.clone(),
@@ -30,7 +30,8 @@ pub(super) fn tool(tool: &toolbox::Tool) -> Tool {
     .with_annotations(annotations(tool.reach))
 }
 
-/// Without hints, clients take every tool to be destructive and open to the world.
+/// Without hints, clients assume that every tool is destructive and reaches the
+/// network.
 fn annotations(reach: Reach) -> ToolAnnotations {
     let changes = reach != Reach::NONE;
     ToolAnnotations::new()
@@ -39,7 +40,7 @@ fn annotations(reach: Reach) -> ToolAnnotations {
         .open_world(reach.connects)
 }
 
-/// What a call was denied before it ended, and what agents may do about it.
+/// What a call was denied, and whether agents may grant it.
 #[derive(Clone, Copy)]
 pub(super) struct Denials<'a> {
     pub denied: &'a [Denied],
@@ -56,14 +57,14 @@ impl Denials<'_> {
     }
 }
 
-/// The result of a call that ran: `{"result": …}`, or the function's error
-/// value, `{"error": …}`, with what was denied before it.
+/// The result of a completed call: `{"result": …}`, or `{"error": …}` if the function
+/// returned an error, together with what was denied.
 pub(super) fn outcome(outcome: Returned, denials: Denials) -> CallToolResult {
     match outcome {
         Returned::Ok(value) => {
             let mut result = structured_value(json!({ "result": value }));
-            // A function may have its own words for a failure; the result stays
-            // what its schema says.
+            // A function may report a failure in its own way, so denials go to
+            // `_meta`, and the result stays as its schema says.
             if let Some(denied) = denials.told() {
                 note(&mut result, DENIED, denied);
             }
@@ -80,20 +81,20 @@ pub(super) fn outcome(outcome: Returned, denials: Denials) -> CallToolResult {
     }
 }
 
-/// Names the arguments that were passed over.
+/// Lists the ignored arguments in `_meta`.
 pub(super) fn note_passed_over(result: &mut CallToolResult, names: Vec<String>) {
     if !names.is_empty() {
         note(result, PASSED_OVER, names.into());
     }
 }
 
-/// Adds to what stands beside a result.
+/// Adds an entry to a result's `_meta`.
 fn note(result: &mut CallToolResult, key: &str, value: Value) {
     let meta = result.meta.get_or_insert_with(MetaObject::default);
     meta.0.insert(key.to_owned(), value);
 }
 
-/// The failure of a call: as [`failure`], with what was denied before it.
+/// The failure of a call: as [`failure`], with what was denied.
 pub(super) fn failed_call(failure: &dyn Diagnose, denials: Denials) -> CallToolResult {
     let mut report = Report::new(failure);
     report.hint = denials.hint(report.hint);
@@ -108,12 +109,14 @@ pub(super) fn failed_call(failure: &dyn Diagnose, denials: Denials) -> CallToolR
 pub(super) fn structured(data: &impl Serialize) -> CallToolResult {
     match serde_json::to_value(data) {
         Ok(value) => structured_value(value),
-        // Our own types serialise; say so rather than end the process if one day not.
+        // Our own types always serialise; if one ever did not, report it and do not
+        // panic.
         Err(fault) => error(json!({ "code": "internal", "message": fault.to_string() })),
     }
 }
 
-/// The text keeps numbers as they are; what is structured is read by programs.
+/// The text keeps numbers unchanged; in the structured content, [`make_exact`] adapts
+/// them for programs.
 fn structured_value(mut value: Value) -> CallToolResult {
     let text = ContentBlock::text(value.to_string());
     make_exact(&mut value);
@@ -122,14 +125,14 @@ fn structured_value(mut value: Value) -> CallToolResult {
     result
 }
 
-/// A failure the agent should read: `{code, message, causes, hint}`.
+/// A failure that the agent should read: `{code, message, causes, hint}`.
 pub(super) fn failure(failure: &dyn Diagnose) -> CallToolResult {
     error(json!(Report::new(failure)))
 }
 
-/// Text only. The TypeScript SDK checks structured content against the tool's
-/// output schema even when `isError` is set, and would turn the error into
-/// another one; neither it nor the Python SDK wants any there.
+/// Sent as text only. The TypeScript SDK checks structured content against the tool's
+/// output schema even when `isError` is set, and would replace the error by another
+/// one.
 fn error(value: Value) -> CallToolResult {
     CallToolResult::error(vec![ContentBlock::text(value.to_string())])
 }

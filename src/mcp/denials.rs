@@ -1,5 +1,5 @@
-//! What a call was denied, as agents are told: with the command, and the call
-//! of one of the server's own tools, that would grant it.
+//! Tells agents what a call was denied, with the shell command and the call of a
+//! built-in tool that would grant it.
 
 use serde_json::{Value, json};
 
@@ -9,12 +9,12 @@ use crate::service::denied::{self, Denied, Grant};
 use super::builtin::{Builtin, PermissionKind};
 use super::offer::{Effect, Offer};
 
-/// Each denial with the grant that would allow it, if there is one.
+/// Each denial, with the grant that would allow it if there is one.
 pub(super) fn told(denied: &[Denied], offer: Offer) -> Value {
     denied.iter().map(|denied| one(denied, offer)).collect()
 }
 
-/// What to do about an error and the denials before it.
+/// The hint for an error and the denials before it.
 pub(super) fn hint(of_error: Option<String>, denied: &[Denied], offer: Offer) -> Option<String> {
     let hint = denied::hint(of_error, denied)?;
     let first = denied.iter().find_map(|denied| denied.grant.as_ref());
@@ -36,7 +36,7 @@ fn one(denied: &Denied, offer: Offer) -> Value {
     told
 }
 
-/// The tool that grants this and its arguments, where agents may grant.
+/// The tool that gives this grant and its arguments, if agents may grant.
 fn call(grant: &Grant, offer: Offer) -> Option<(&'static str, Value)> {
     offer.admits(Effect::Grant).ok()?;
     let (kind, details) = match &grant.permission {

@@ -1,5 +1,5 @@
-//! Asking the user, through the client, whether a component may have what it
-//! asks for. What is not clearly a yes is a no.
+//! Asks the user, through the client, whether a component may have what it requests.
+//! Any answer but a clear yes counts as no.
 
 use std::pin::Pin;
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -16,56 +16,57 @@ use crate::digest::Digest;
 use crate::schema;
 use crate::service::{Answer, Consent, Question};
 
-/// How long the user may think.
+/// How long to wait for the user's answer.
 const PATIENCE: Duration = Duration::from_secs(300);
-/// Characters of a client's error that are shown.
+/// Most characters of a client's error that are shown.
 const MAX_ERROR: usize = 200;
 
-/// How the user can be asked during one call, and what came of it.
+/// How the user can be asked during one call, and the state of the questions.
 pub(super) struct Elicitation {
     way: Way,
     state: Mutex<State>,
 }
 
 enum Way {
-    /// Not at all: the client cannot.
+    /// The client cannot ask the user.
     Unavailable,
-    /// By a request of the server to the client.
+    /// By a request from the server to the client.
     Request(Peer<RoleServer>),
-    /// By a result that asks the client to call again with the answer. An answer
-    /// counts for the very question that it was given to, by the digest of its
-    /// form and of the component; nothing else is kept between the calls.
+    /// By a result that tells the client to repeat the call with the answer. An
+    /// answer is matched to its question by a digest of the form and of the
+    /// component; nothing else is kept between the calls.
     Result(InputResponses),
 }
 
 #[derive(Default)]
 struct State {
-    /// What the client is to ask before it calls again.
+    /// The questions that the client must ask before it repeats the call.
     open: InputRequests,
     /// Why the last question has no answer.
     fault: Option<String>,
 }
 
-/// What came back for a question.
+/// The reply to a question.
 #[derive(Debug, PartialEq, Eq)]
 enum Reply {
     Granted,
     Declined,
-    /// No answer of the user: what came instead.
+    /// There is no answer from the user; the text says why.
     Unanswered(String),
 }
 
 impl Elicitation {
-    /// What the client of this call can do, and has answered already.
+    /// What the client of this call supports, and the answers that came with the
+    /// call.
     pub fn of(context: &RequestContext<RoleServer>, answers: Option<InputResponses>) -> Self {
-        // A client that says with each request what it can speaks the
-        // protocol in which servers make no requests.
+        // A client that sends its capabilities with each request speaks the protocol
+        // revision in which servers send no requests.
         let inline = context.meta.client_capabilities();
         let takes_no_requests = inline.is_some();
         let shows_forms = inline
             .or_else(|| context.client_capabilities())
             .and_then(|capabilities| capabilities.elicitation)
-            // Neither mode named means forms.
+            // A client that names no mode supports forms.
             .is_some_and(|modes| modes.form.is_some() || modes.url.is_none());
         let way = match (shows_forms, takes_no_requests) {
             (true, false) => Way::Request(context.peer.clone()),
@@ -78,20 +79,19 @@ impl Elicitation {
         }
     }
 
-    /// The questions that the client is to ask before it calls again, if there
-    /// are any.
+    /// The questions that the client must ask before it repeats the call, if any.
     pub fn open(&self) -> Option<InputRequiredResult> {
         let open = std::mem::take(&mut self.state().open);
         (!open.is_empty()).then(|| InputRequiredResult::from_input_requests(open))
     }
 
-    /// What came instead of the user's answer to the last question.
+    /// Why the last question has no answer, if it has none.
     pub fn fault(&self) -> Option<String> {
         self.state().fault.clone()
     }
 
     fn state(&self) -> MutexGuard<'_, State> {
-        // The state is whole between any two statements.
+        // No statement leaves the state half-changed.
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
@@ -118,8 +118,8 @@ impl Elicitation {
         }
     }
 
-    /// The answer that came with this call. Without one, the question is left
-    /// for the client.
+    /// The answer that came with this call. If there is none, adds the question to
+    /// those that the client must ask.
     fn earlier(
         &self,
         answers: &InputResponses,
@@ -171,7 +171,7 @@ async fn request(peer: &Peer<RoleServer>, form: ElicitRequestParams) -> Reply {
     }
 }
 
-/// What the user said in a client's result.
+/// The user's reply in a client's result.
 fn reply(result: &ElicitResult) -> Reply {
     let content = result.content.as_ref();
     let ticked = content.and_then(|content| content.get("grant"));
@@ -191,11 +191,11 @@ fn reply(result: &ElicitResult) -> Reply {
     }
 }
 
-/// The question as a form with one box to tick.
+/// The question as a form with one checkbox.
 ///
 /// # Errors
 ///
-/// When the form is not one by the protocol's own types.
+/// When the form does not fit the protocol's types.
 fn params(question: &Question) -> Result<ElicitRequestParams, serde_json::Error> {
     let mut message = format!(
         "The component `{}` from {} asks to:\n",

@@ -1,16 +1,16 @@
-//! Arguments that clients add of their own, beside those that a tool declares.
+//! Ignores arguments that clients add to those that a tool declares.
 //!
-//! An argument that is passed over may have been meant as a restriction
-//! (`dry_run`, `port`, `checksum`). So only members at the top are passed over,
-//! and only those that clients are known to add, or any by a tool that can
-//! change nothing. The answer names them.
+//! An unknown argument may have been meant as a restriction (`dry_run`, `port`,
+//! `checksum`). So only members at the top level are ignored, and only those that
+//! clients are known to add, or any if the tool cannot change anything. The answer
+//! names them.
 
 use serde_json::{Map, Value};
 
 use crate::schema::property_name;
 
-/// What clients are known to add to the arguments of every call, or to those of
-/// a tool without parameters.
+/// Arguments that clients are known to add to every call, or to those of a tool
+/// without parameters.
 const KNOWN: [&str; 8] = [
     // n8n
     "toolCallId",
@@ -25,24 +25,24 @@ const KNOWN: [&str; 8] = [
     "task_progress",
 ];
 
-/// Which members that a tool does not declare are passed over.
+/// Which undeclared arguments are ignored.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum PassOver {
     Nothing,
     /// Those that clients are known to add.
     Known,
-    /// Any: the tool can change nothing.
+    /// Any, since the tool cannot change anything.
     Any,
 }
 
-/// Takes undeclared members out of the arguments of a tool, and returns their names.
+/// Removes undeclared arguments that may be ignored, and returns their names.
 pub(super) fn pass_over(
     arguments: &mut Map<String, Value>,
     input_schema: &Map<String, Value>,
     rule: PassOver,
 ) -> Vec<String> {
     let declared = input_schema.get("properties").and_then(Value::as_object);
-    // A long name has a short one in the schema.
+    // The schema may have a shortened form of a long name.
     let is_declared = |name: &str| {
         let short = property_name(name);
         declared.is_some_and(|declared| declared.contains_key(&*short))

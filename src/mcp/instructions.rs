@@ -1,15 +1,15 @@
-//! What the server tells a model about itself when a client connects.
+//! The instructions that the server gives a model when a client connects.
 //!
-//! Clients cut these instructions at 2 KB, and many read the tool list once:
-//! the first sentence says what to do when a capability is missing, and how a
-//! tool that was loaded later is called.
+//! Clients cut them at 2 KB, and many read the tool list only once. So the first
+//! sentence says what to do when a capability is missing, and how to call a tool that
+//! was loaded later.
 
 use super::offer::{Effect, Offer};
 
 const WHAT: &str = "Wassette runs WebAssembly components as tools, each in a sandbox that allows \
 nothing until it is granted.";
 
-/// The instructions for a server with this offer.
+/// The instructions of a server that offers these tools.
 pub(super) fn of(offer: Offer) -> String {
     let can = |effect| offer.admits(effect).is_ok();
     let mut parts: Vec<&str> = Vec::new();

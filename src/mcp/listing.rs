@@ -1,9 +1,9 @@
-//! `tools/list`: what is offered, in pages.
+//! `tools/list`: the offered tools, in pages.
 //!
-//! The built-in tools come first, then the components' in order of name. A
-//! page holds 256 tools: more than agents can use at once (the large model
-//! APIs take 128), so that the many clients that never ask for a second page
-//! see all a model could be given, and the tools to change the selection.
+//! The built-in tools come first, then the components' tools, sorted by name. A page
+//! holds 256 tools, more than agents can use at once (the large model APIs accept
+//! 128). So clients that never ask for a second page still see as many tools as a
+//! model can use, including those that change the selection.
 
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
@@ -19,12 +19,12 @@ use super::offer::Offer;
 
 const PAGE: usize = 256;
 
-/// The cursor was not one this server gives out.
+/// The cursor is not one that this server issued.
 #[derive(Debug, PartialEq, thiserror::Error)]
 #[error("Invalid cursor: pass `nextCursor` of the page before, unchanged")]
 pub(super) struct InvalidCursor;
 
-/// Remembers the tools in MCP's form until the toolbox changes.
+/// Caches the tools in MCP's form until the toolbox changes.
 pub(super) struct Listing {
     offer: Offer,
     cached: Mutex<Option<Cached>>,
@@ -45,7 +45,7 @@ impl Listing {
 
     pub(super) fn tools(&self, toolbox: &Toolbox) -> Arc<Tools> {
         let source = toolbox.list();
-        // The cache is replaced whole, so a poisoned lock is sound.
+        // The cache is replaced as a whole, so a poisoned lock can be used.
         let mut cached = self.cached.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(cached) = &*cached
             && Arc::ptr_eq(&cached.source, &source)
@@ -90,8 +90,8 @@ impl Tools {
 
     /// The page after the cursor.
     ///
-    /// A cursor holds the last name of the page before, so it keeps its place
-    /// when tools come and go.
+    /// A cursor holds the last name of the previous page, so it stays valid when
+    /// tools are added or removed.
     pub(super) fn page(&self, cursor: Option<&str>) -> Result<ListToolsResult, InvalidCursor> {
         let tools = &self.tools;
         let start = match cursor {
@@ -136,7 +136,7 @@ mod tests {
         Tools::new(Builtin::offered(Offer::default()).chain(components))
     }
 
-    /// Which of the components' tools leads the second page.
+    /// The index of the first component's tool on the second page.
     fn first_overleaf() -> usize {
         PAGE - Builtin::offered(Offer::default()).count()
     }

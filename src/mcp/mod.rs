@@ -1,4 +1,4 @@
-//! The MCP server: components' exports, and the tools of the server itself, for agents.
+//! The MCP server: offers components' exports and the server's own tools to agents.
 //!
 //! ```text
 //! transport/ (stdio, sse, streamable_http) -> handler -> service
@@ -11,9 +11,9 @@
 //!                                               '-> audit    (one line for each call)
 //! ```
 //!
-//! Every protocol revision `rmcp` knows is spoken, from 2024-11-05 to the
-//! stateless 2026-07-28. A domain failure is a result with `isError: true`; a
-//! JSON-RPC error means a fault in the protocol, such as an unknown tool.
+//! It supports every protocol revision that `rmcp` supports, from 2024-11-05 to the
+//! stateless 2026-07-28. An error of a tool is a result with `isError: true`; a
+//! JSON-RPC error means a violation of the protocol, such as an unknown tool.
 
 mod audit;
 mod builtin;
@@ -34,10 +34,10 @@ pub use builtin::RESERVED_NAMES;
 pub use offer::{Builtins, CallTool, Changes, Effect, Grants, Offer};
 pub use transport::{ServeError, serve_http, serve_stdio};
 
-/// How the server behaves, whichever way clients reach it.
+/// The settings of the server, independent of the transport.
 #[derive(Debug, Default)]
 pub struct Settings {
     pub offer: Offer,
-    /// Where each call is recorded, besides the log.
+    /// The audit log of calls, in addition to the log.
     pub audit: Option<AuditLog>,
 }

@@ -1,7 +1,7 @@
-//! Which of the server's own tools are offered: the one place that decides.
+//! Decides which of the server's own tools are offered.
 
-/// What the operator lets agents do with the server itself. Components' tools
-/// are offered in any case.
+/// What the operator lets agents do with the server itself. Components' tools are
+/// always offered.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Offer {
     pub builtins: Builtins,
@@ -10,7 +10,7 @@ pub struct Offer {
     pub call_tool: CallTool,
 }
 
-/// Whether the server's own tools are there at all.
+/// Whether the server's own tools are offered at all.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Builtins {
     #[default]
@@ -18,8 +18,7 @@ pub enum Builtins {
     Off,
 }
 
-/// Whether agents may load and unload components, and change what these are
-/// granted.
+/// Whether agents may load and unload components and change their grants.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Changes {
     #[default]
@@ -27,7 +26,7 @@ pub enum Changes {
     ReadOnly,
 }
 
-/// Whether agents may grant permissions; taking them back is a change only.
+/// Whether agents may grant permissions. Revoking only depends on [`Changes`].
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Grants {
     #[default]
@@ -35,7 +34,7 @@ pub enum Grants {
     Off,
 }
 
-/// Whether `call-tool` is there, which calls any tool of a component.
+/// Whether `call-tool` is offered, which calls any tool of a component.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum CallTool {
     #[default]
@@ -43,12 +42,12 @@ pub enum CallTool {
     Off,
 }
 
-/// What one of the server's own tools does.
+/// The kind of effect that one of the server's own tools has.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Effect {
-    /// It shows what is there.
+    /// It shows information.
     Look,
-    /// It changes what is installed, or takes permissions back.
+    /// It changes what is installed, or revokes permissions.
     Change,
     /// It grants a permission.
     Grant,

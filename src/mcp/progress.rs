@@ -1,4 +1,4 @@
-//! `notifications/progress` while a component is loaded.
+//! Sends `notifications/progress` while a component is loaded.
 
 use std::pin::pin;
 use std::time::Duration;
@@ -9,15 +9,15 @@ use tokio::sync::watch;
 
 use crate::fetch::{Progress, Step};
 
-/// A client hears of progress at most this often.
+/// Shortest time between two notifications.
 const INTERVAL: Duration = Duration::from_millis(100);
 
-/// Where a transfer of unknown size counts as half done.
+/// Bytes after which a transfer of unknown size is shown as half done.
 const HALF_WAY: f64 = 8.0 * 1024.0 * 1024.0;
 
 const STEPS: f64 = 4.0;
 
-/// Tells the client of a request how far its work is, if it asked to be told.
+/// Notifies the client of a request's progress, if it asked for that.
 pub(super) struct Reporter {
     client: Option<(Peer<RoleServer>, ProgressToken)>,
     state: watch::Sender<State>,
@@ -55,7 +55,7 @@ impl Reporter {
         }
     }
 
-    /// Runs `work` and reports meanwhile; a slow client does not slow the work.
+    /// Runs `work` and reports its progress; a slow client does not slow the work.
     pub(super) async fn during<T>(&self, work: impl Future<Output = T>) -> T {
         let mut work = pin!(work);
         let Some((peer, token)) = &self.client else {
@@ -70,7 +70,7 @@ impl Reporter {
     }
 }
 
-/// Sends the latest state, if it has moved on, until the client is gone.
+/// Sends the latest state whenever it has advanced, until the client is gone.
 async fn report(
     peer: &Peer<RoleServer>,
     token: &ProgressToken,
@@ -79,7 +79,7 @@ async fn report(
     let mut reached = -1.0;
     while states.changed().await.is_ok() {
         let state = *states.borrow_and_update();
-        // The specification wants every value above the one before.
+        // The specification requires increasing values.
         if state.progress() > reached {
             reached = state.progress();
             let news = ProgressNotificationParam::new(token.clone(), reached)
@@ -94,7 +94,7 @@ async fn report(
 }
 
 impl State {
-    /// Steps behind us, and the share of the present one, out of [`STEPS`].
+    /// The completed steps plus the done share of the present one, out of [`STEPS`].
     fn progress(&self) -> f64 {
         let behind = match self.step {
             None | Some(Step::Resolving) => 0.0,

@@ -1,4 +1,4 @@
-//! How one host is reached.
+//! Connection settings of one host.
 
 use std::path::{Path, PathBuf};
 
@@ -6,18 +6,19 @@ use serde::Deserialize;
 
 use super::DialTimeout;
 
-/// Certificates and patience for one host; by default those for all hosts.
+/// Certificates and connect timeout of one host. The default adds nothing to
+/// the settings for all hosts.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Hash)]
 pub struct Access {
-    /// PEM files of authorities trusted beside those of the system.
+    /// PEM files of certificate authorities trusted besides the system's.
     pub ca: Vec<PathBuf>,
-    /// What this program shows of itself.
+    /// The client certificate for mutual TLS.
     pub client_cert: Option<Certificate>,
-    /// How long a connection may take to come up.
+    /// Time limit for establishing a connection; replaces the general one.
     pub dial_timeout: Option<DialTimeout>,
 }
 
-/// PEM files of a certificate chain and of its key, which may be in one file.
+/// PEM files of a certificate chain and its private key; may be the same file.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, Deserialize)]
 #[serde(from = "Spelling")]
 pub struct Certificate {

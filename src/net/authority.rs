@@ -1,4 +1,4 @@
-//! The name of a host.
+//! Hosts as configured: `host` or `host:port`.
 
 use serde::Deserialize;
 use url::Url;
@@ -9,7 +9,7 @@ use url::Url;
 pub struct Authority(String);
 
 impl Authority {
-    /// The registry of a reference, whose grammar was checked before.
+    /// From the registry of a reference, whose syntax was checked before.
     pub(crate) fn of_registry(registry: &str) -> Self {
         Authority(registry.to_owned())
     }
@@ -18,13 +18,14 @@ impl Authority {
         &self.0
     }
 
-    /// Whether this is the host of `url`: at any port, unless it names one.
+    /// Whether `url` is on this host, and on its port if it has one.
     pub(super) fn covers(&self, url: &Url) -> bool {
         let own = |scheme| Url::parse(&format!("{scheme}://{}/", self.0)).ok();
         let (Some(secure), Some(plain)) = (own("https"), own("http")) else {
             return false;
         };
-        // Each leaves out the port that is its scheme's own.
+        // `Url` drops the default port of its scheme, so take the port from
+        // whichever of the two still has it.
         let port = secure.port().or(plain.port());
         secure.host() == url.host() && (port.is_none() || port == url.port_or_known_default())
     }

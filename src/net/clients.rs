@@ -1,4 +1,4 @@
-//! The clients, some of them for hosts with certificates or timeouts of their own.
+//! A cache of HTTP clients, keyed by certificates, trust and direction.
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -9,7 +9,7 @@ use tokio::sync::OnceCell;
 use super::tls::{self, Trust};
 use super::{Access, Error, Options};
 
-/// What tells one client from another.
+/// The settings in which clients differ.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub(super) struct Kind {
     pub access: Access,
@@ -17,24 +17,26 @@ pub(super) struct Kind {
     pub direction: Direction,
 }
 
-/// Where most of the bytes go.
+/// The direction of most of the bytes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub(super) enum Direction {
     Down,
-    /// The server is silent while it receives, for as long as that takes.
+    /// Uploads. The server sends nothing while it receives, so the idle timeout
+    /// is extended to the transfer timeout.
     Up,
 }
 
-/// One client for each way of access and trust, made at first use.
+/// One client per [`Kind`], built at first use.
 #[derive(Default)]
 pub(super) struct Clients {
     made: Mutex<HashMap<Kind, Arc<OnceCell<Client>>>>,
 }
 
 impl Clients {
+    /// The client of this kind, built at first use.
     pub async fn get(&self, kind: Kind, options: &Options) -> Result<Client, Error> {
         let cell = {
-            // The map is whole between any two statements.
+            // A panic leaves the map consistent, so ignore poisoning.
             let mut made = self.made.lock().unwrap_or_else(PoisonError::into_inner);
             made.entry(kind.clone()).or_default().clone()
         };
@@ -43,7 +45,7 @@ impl Clients {
             if kind.direction == Direction::Up {
                 options.idle_timeout = options.transfer_timeout;
             }
-            // Reads and parses a hundred certificates.
+            // Building blocks: it reads and parses over a hundred certificates.
             tokio::task::spawn_blocking(move || tls::client(kind.trust, &options, &kind.access))
                 .await
                 .map_err(Error::setup)?

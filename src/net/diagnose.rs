@@ -1,4 +1,4 @@
-//! Codes and hints for what goes wrong with a host.
+//! Error codes and hints for network errors.
 
 use http::StatusCode;
 

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use serde::Deserialize;
 
-/// How long a connection may take to come up; more than nothing, at most an hour.
+/// Time limit for establishing a connection; more than zero, at most an hour.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Deserialize)]
 #[serde(try_from = "String")]
 pub struct DialTimeout(Duration);
@@ -27,7 +27,7 @@ impl TryFrom<String> for DialTimeout {
     }
 }
 
-/// The sum of numbers, each followed by its unit.
+/// Parses a sum of numbers with units to seconds.
 fn seconds(text: &str) -> Option<f64> {
     let mut sum = 0.0;
     let mut rest = text;

@@ -1,4 +1,4 @@
-//! What goes wrong between this program and a host.
+//! Errors of HTTP requests.
 
 use std::error::Error as StdError;
 use std::io;
@@ -12,12 +12,12 @@ use super::resolver::Unresolved;
 use super::retry::may_pass;
 use super::{Options, host_and_port};
 
-/// In the words of the HTTP client, when a tunnel is refused.
+/// The message of `hyper-util` when the proxy answers CONNECT with 407.
 const PROXY_LOGIN: &str = "proxy authorization required";
 
 type Cause = Box<dyn StdError + Send + Sync>;
 
-/// A request that did not bring what it should.
+/// A failed HTTP request or transfer.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum Error {
@@ -35,7 +35,7 @@ pub enum Error {
         #[source]
         source: Cause,
     },
-    /// The name of the host, or of the proxy on the way to it, has no address.
+    /// DNS has no address for the host, or for the proxy.
     #[error("cannot reach `{host}`")]
     UnknownHost {
         host: String,
@@ -60,10 +60,11 @@ pub enum Error {
     Untrusted { host: String, reason: String },
     #[error("the CA file `{}` cannot be used: {reason}", file.display())]
     Authority { file: PathBuf, reason: String },
-    /// A server without TLS was addressed with it.
+    /// The server answered a TLS handshake in plain text.
     #[error("`{host}` speaks plain HTTP where TLS was expected")]
     PlainHttp { host: String },
-    /// The bytes are not those that were asked for, but an encoding of them.
+    /// The server compressed the body although `identity` was requested, so the
+    /// bytes do not match their digest.
     #[error("`{host}` sent it in the encoding `{encoding}`, which was not asked for")]
     Encoded { host: String, encoding: String },
     #[error("the connection to `{host}` broke")]
@@ -77,7 +78,7 @@ pub enum Error {
         host: String,
         what: &'static str,
         status: StatusCode,
-        /// The server's words, made safe to print; starts with `: `.
+        /// The server's message, made safe to print; starts with `: `.
         detail: String,
     },
     #[error("a redirect of `{host}` is not followed: {reason}")]
@@ -102,7 +103,7 @@ impl Error {
         }
     }
 
-    /// For a file that was given as one of authorities.
+    /// Converts a [`Error::Certificate`] of a CA file to [`Error::Authority`].
     pub(super) fn into_authority(self) -> Self {
         match self {
             Error::Certificate { path, source } => Error::Authority {
@@ -127,7 +128,7 @@ impl Error {
                 let reason = reason.to_string();
                 return Error::Untrusted { host, reason };
             }
-            // What came first is no TLS record.
+            // The first bytes were not a TLS record.
             Some(rustls::Error::InvalidMessage(rustls::InvalidMessage::InvalidContentType)) => {
                 return Error::PlainHttp { host };
             }
@@ -142,13 +143,15 @@ impl Error {
         }
     }
 
-    /// Whether the request may succeed over another connection.
+    /// Whether the connection failed, so that a retry may succeed.
     pub(crate) fn is_of_connection(&self) -> bool {
-        // A name that is not known is a typo rather than a fault that passes.
+        // `UnknownHost` is not retried: it is more likely a typo than
+        // temporary.
         matches!(self, Error::Unreachable { .. } | Error::Timeout { .. })
     }
 
-    /// Whether it is the host that fails, whatever it is asked for.
+    /// Whether the host itself fails, so that other requests to it would fail
+    /// too.
     pub(crate) fn is_of_host(&self) -> bool {
         match self {
             Error::Certificate { .. }
@@ -166,7 +169,7 @@ impl Error {
         }
     }
 
-    /// Whether a body began and did not come to its end.
+    /// Whether the body was interrupted, so that the download can be resumed.
     pub(crate) fn is_of_body(&self) -> bool {
         matches!(
             self,
@@ -186,7 +189,7 @@ impl Error {
         }
     }
 
-    /// For a body that ended before its announced length.
+    /// A body that is shorter than its announced length.
     pub(crate) fn cut(url: &Url) -> Self {
         Error::Broken {
             host: host_and_port(url),
@@ -212,7 +215,7 @@ impl Error {
         }
     }
 
-    /// The whole reason on one line.
+    /// The message with all its causes on one line.
     pub(crate) fn chain(&self) -> String {
         let mut text = self.to_string();
         let mut source = self.source();
@@ -224,8 +227,8 @@ impl Error {
     }
 }
 
-/// The innermost cause: the layers above only say that a request failed, with
-/// its whole address.
+/// The innermost cause. The outer layers only say that a request to a certain
+/// URL failed.
 fn root(error: reqwest::Error) -> Cause {
     let error = error.without_url();
     let mut cause: &dyn StdError = &error;
@@ -235,12 +238,12 @@ fn root(error: reqwest::Error) -> Cause {
     cause.to_string().into()
 }
 
-/// The error of a type among the causes of another.
+/// The first error of type `E` in the chain of causes.
 fn find<'a, E: StdError + 'static>(error: &'a (dyn StdError + 'static)) -> Option<&'a E> {
     if let Some(found) = error.downcast_ref() {
         return Some(found);
     }
-    // The source of such an error is the source of what is in it.
+    // `source()` of an `io::Error` skips the error that it wraps.
     let inner = error.downcast_ref().and_then(io::Error::get_ref);
     match inner {
         Some(inner) => find(inner),

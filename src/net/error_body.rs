@@ -1,4 +1,4 @@
-//! What a server says with a refusal, made fit to be shown.
+//! Extracts a printable message from the body of an error response.
 
 use http::HeaderValue;
 use serde_json::Value;
@@ -6,18 +6,18 @@ use serde_json::Value;
 use super::request::Sent;
 use crate::text::is_invisible;
 
-/// More of a server's words is not shown, in characters.
+/// Characters of the message, at most.
 const MAX_DETAIL: usize = 200;
 
-/// The words of an error body; starts with `: `. Pages for browsers say
-/// nothing, and what was `sent` in confidence is not repeated.
+/// The message in an error body, after `: `. HTML pages are ignored, and the
+/// secrets in `sent` are masked, because a server may echo them.
 pub(super) fn detail(body: &[u8], media_type: Option<&HeaderValue>, sent: &Sent) -> Option<String> {
     let words = match serde_json::from_slice(body) {
         Ok(json) => of_registry(&json).unwrap_or_else(|| strings(&json).join(": ")),
         Err(_) if is_text(media_type) => String::from_utf8_lossy(body).into_owned(),
         Err(_) => return None,
     };
-    // They end up on a terminal, and in logs.
+    // The message is printed on terminals and in logs.
     let safe = words.chars().filter_map(|c| match c {
         c if c.is_whitespace() => Some(' '),
         c => (!c.is_control() && !is_invisible(c)).then_some(c),
@@ -43,7 +43,7 @@ fn of_registry(body: &Value) -> Option<String> {
     (!words.is_empty()).then(|| words.join(": "))
 }
 
-/// The texts in any other JSON: token servers and proxies have forms of their own.
+/// All strings in JSON of any other form, as token servers and proxies send it.
 fn strings(json: &Value) -> Vec<&str> {
     match json {
         Value::String(text) => vec![text],

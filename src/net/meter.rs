@@ -1,4 +1,4 @@
-//! What requests cost.
+//! Counters of requests, retries and bytes.
 
 use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -7,7 +7,7 @@ use url::Url;
 
 use super::host_and_port;
 
-/// Counts what one fetch costs.
+/// Counters of one fetch.
 #[derive(Debug, Default)]
 pub struct Meter {
     requests: AtomicU32,
@@ -18,25 +18,28 @@ pub struct Meter {
 }
 
 impl Meter {
+    /// HTTP requests sent, including redirects and retries.
     pub fn requests(&self) -> u32 {
         self.requests.load(Ordering::Relaxed)
     }
 
+    /// Retries of requests and transfers.
     pub fn retries(&self) -> u32 {
         self.retries.load(Ordering::Relaxed)
     }
 
-    /// Bytes of bodies that were received.
+    /// Bytes of response bodies received.
     pub fn bytes(&self) -> u64 {
         self.bytes.load(Ordering::Relaxed)
     }
 
-    /// Of the bytes, those that continued a broken download.
+    /// The part of [`bytes`](Self::bytes) that came in 206 responses and
+    /// resumed an interrupted download.
     pub fn resumed(&self) -> u64 {
         self.resumed.load(Ordering::Relaxed)
     }
 
-    /// The hosts (`host[:port]`) in the order in which they were first asked.
+    /// The hosts (`host[:port]`) in the order of the first request to each.
     pub fn hosts_tried(&self) -> Vec<String> {
         self.hosts().clone()
     }
@@ -58,7 +61,7 @@ impl Meter {
         self.note_host(&host_and_port(url));
     }
 
-    /// Notes a host (`host[:port]`) that is about to be asked.
+    /// Records a host (`host[:port]`) before a request to it.
     pub(crate) fn note_host(&self, name: &str) {
         let mut hosts = self.hosts();
         if !hosts.iter().any(|known| known == name) {
@@ -67,7 +70,7 @@ impl Meter {
     }
 
     fn hosts(&self) -> MutexGuard<'_, Vec<String>> {
-        // A list of names is complete at any moment, so poison is ignored.
+        // A panic leaves the list consistent, so ignore poisoning.
         self.hosts.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

@@ -1,5 +1,6 @@
 //! The HTTP client: TLS, proxies, certificate authorities, redirects, retries,
-//! and bodies whose size and pace are bounded. It knows nothing of registries.
+//! and limits on the size and speed of bodies. It knows nothing about
+//! registries.
 
 mod access;
 mod authority;
@@ -47,8 +48,9 @@ use tls::Trust;
 
 const MAX_REDIRECTS: u32 = 8;
 
-/// Sends requests. Holds several HTTP clients, each made at first use: loading
-/// the system's certificates takes many times longer than a request to a local
+/// Sends HTTP requests. Holds one `reqwest` client per combination of
+/// certificates, trust and direction, each built at first use: loading the
+/// system's certificates takes many times longer than a request to a local
 /// registry.
 pub struct Client {
     options: Options,
@@ -67,21 +69,22 @@ impl Client {
         &self.options
     }
 
-    /// Whether plain HTTP may be spoken to this `host[:port]`.
+    /// Whether plain HTTP is allowed to this `host[:port]`.
     pub(crate) fn allows_plain(&self, authority: &str) -> bool {
         let url = Url::parse(&format!("http://{authority}/"));
         url.is_ok_and(|url| self.allows_plain_url(&url))
     }
 
-    /// How often one thing may be tried again.
+    /// A new budget of retries for one operation.
     pub(crate) fn retry_budget<'a>(&'a self, meter: &'a Meter, mode: RetryMode) -> RetryBudget<'a> {
         RetryBudget::new(&self.options, meter, mode)
     }
 
-    /// Sends the request and follows redirects. A connection that fails and a
-    /// server that is busy are tried again. Any status is an `Ok`.
+    /// Sends the request and follows redirects. Retries failed connections and
+    /// statuses such as 429 and 503. A response of any status is `Ok`.
     pub(crate) async fn send(&self, request: Request, meter: &Meter) -> Result<Response, Error> {
-        // The last check; `fetch` makes an earlier one, before any work is done.
+        // `fetch` checks this earlier, before it does any work; this is the
+        // last check.
         if self.options.network == Network::Off {
             return Err(Error::Offline {
                 host: host_and_port(&request.url),
@@ -128,7 +131,8 @@ impl Client {
             let mut builder = client
                 .request(request.method.clone(), url.clone())
                 .headers(request.headers.clone());
-            // Digests are those of the bytes as they are stored.
+            // Digests are computed over the bytes as stored, so refuse
+            // compression.
             builder = builder.header(header::ACCEPT_ENCODING, "identity");
             if let Some(accept) = request.accept {
                 builder = builder.header(header::ACCEPT, accept);
@@ -151,7 +155,7 @@ impl Client {
             if let Some(payload) = &request.payload {
                 return Err(Error::redirect(&url, payload.why_it_stays()));
             }
-            // Credentials are for the origin that they were looked up for.
+            // Do not send credentials to another origin.
             if next.origin() != url.origin() {
                 authorization = None;
                 access = &usual;
@@ -179,7 +183,8 @@ impl Client {
             .and_then(|location| location.to_str().ok())
             .and_then(|location| from.join(location).ok())
             .ok_or_else(|| Error::redirect(from, "it names no address"))?;
-        // The client would turn these into an Authorization header.
+        // `reqwest` would send user name and password as an Authorization
+        // header.
         let cleared = next.set_username("").and_then(|()| next.set_password(None));
         if cleared.is_err() || next.host_str().is_none() {
             return Err(Error::redirect(from, "it names no host"));
@@ -189,7 +194,8 @@ impl Client {
         Ok(Some(next))
     }
 
-    /// Whether a server at `from` may send this program to `next`, or why not.
+    /// Checks whether a server at `from` may redirect or refer this client to
+    /// `next`. The error is the reason why not.
     pub(crate) fn check_lead(&self, from: &Url, next: &Url) -> Result<(), &'static str> {
         if !may_lead(from, next) {
             return Err("it leads to this machine or its link");
@@ -203,12 +209,12 @@ impl Client {
         }
     }
 
-    /// Whether plain HTTP may be spoken to the host of `url`.
+    /// Whether plain HTTP is allowed to the host of `url`.
     pub(crate) fn allows_plain_url(&self, url: &Url) -> bool {
         is_loopback(host(url)) || listed(&self.options.plain_http, url)
     }
 
-    /// The options as they are for one host.
+    /// The options, with the dial timeout of one host if it has its own.
     fn options_for(&self, access: &Access) -> Cow<'_, Options> {
         match access.dial_timeout {
             None => Cow::Borrowed(&self.options),
@@ -219,7 +225,7 @@ impl Client {
         }
     }
 
-    /// Which certificates are accepted from the host of `url`.
+    /// How to verify the certificate of the host of `url`.
     fn trust(&self, url: &Url) -> Trust {
         if url.scheme() != "https" {
             return match is_loopback(host(url)) {
@@ -238,8 +244,8 @@ impl Client {
     }
 }
 
-/// Sends one request and reads the head of its response. The log leaves out the
-/// query, which holds the secrets of signed addresses.
+/// Sends one request and reads the response headers. The log leaves out the
+/// query, which holds the signature of a signed URL.
 async fn exchange(
     method: &Method,
     url: &Url,
@@ -263,17 +269,17 @@ async fn exchange(
     }
 }
 
-/// Whether a list has the host of `url`.
+/// Whether the list contains the host of `url`.
 fn listed(list: &[Authority], url: &Url) -> bool {
     list.iter().any(|one| one.covers(url))
 }
 
-/// Host of the URL; those of http and https always have one.
+/// The host of a URL; `http` and `https` URLs always have one.
 fn host(url: &Url) -> &str {
     url.host_str().unwrap_or_default()
 }
 
-/// With the port where it is not the scheme's own.
+/// `host`, or `host:port` if the port is not the default of the scheme.
 pub(crate) fn host_and_port(url: &Url) -> String {
     match url.port() {
         Some(port) => format!("{}:{port}", host(url)),

@@ -1,16 +1,16 @@
-//! How hosts are spoken to.
+//! Settings of the HTTP client.
 
 use std::path::PathBuf;
 use std::time::Duration;
 
 use super::Authority;
 
-/// Whether hosts may be asked at all.
+/// Whether network access is allowed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum Network {
     #[default]
     On,
-    /// Files and OCI image layouts only.
+    /// No requests; only files and OCI image layouts can be loaded.
     Off,
 }
 
@@ -18,24 +18,26 @@ pub enum Network {
 #[derive(Debug, Clone)]
 pub struct Options {
     pub network: Network,
-    /// Hosts that may be spoken to in plain HTTP, besides loopback hosts.
+    /// Hosts to which plain HTTP is allowed, besides loopback hosts.
     pub plain_http: Vec<Authority>,
-    /// How long a connection may take to come up.
+    /// Time limit for establishing a connection.
     pub connect_timeout: Duration,
-    /// How long a server may stay silent; not a limit on the whole transfer.
+    /// Time limit for waiting for the next bytes of a response. Not a limit on
+    /// the whole transfer.
     pub idle_timeout: Duration,
-    /// How long one transfer may take, pauses and retries included.
+    /// Time limit for one transfer, including pauses and retries.
     pub transfer_timeout: Duration,
     /// The slowest transfer accepted, in bytes per second on average; checked
     /// once a body takes longer than `idle_timeout`.
     pub min_speed: u64,
-    /// How often a request, or a transfer that gets no further, is tried again.
+    /// Retries of one request, or of one transfer without progress.
     pub retries: u32,
     /// The pause before the first retry; it doubles with each further one.
     pub retry_base: Duration,
-    /// The longest pause, whatever the server asks for.
+    /// The longest pause; also caps the server's `Retry-After`.
     pub retry_max: Duration,
-    /// PEM files of certificate authorities to trust besides the system's.
+    /// PEM files of certificate authorities that are trusted besides the
+    /// system's.
     pub ca_files: Vec<PathBuf>,
     /// Hosts whose certificates are not checked; each use logs a warning.
     pub insecure: Vec<Authority>,

@@ -1,4 +1,4 @@
-//! Continuing a download that broke off: [range requests][spec].
+//! Resuming interrupted downloads with [range requests][spec].
 //!
 //! [spec]: https://www.rfc-editor.org/rfc/rfc9110#name-range-requests
 
@@ -6,19 +6,19 @@ use http::{HeaderMap, HeaderValue, StatusCode, header};
 
 use super::Response;
 
-/// From where a download goes on.
+/// The state from which an interrupted download resumes.
 #[derive(Debug, Clone)]
 pub(crate) struct Resume {
-    /// Bytes that are there.
+    /// Bytes received so far.
     pub from: u64,
-    /// The strong entity tag of what they are part of.
+    /// The strong entity tag (`ETag`) of the interrupted response.
     pub validator: Option<HeaderValue>,
-    /// Length of the whole, where it is known.
+    /// Length of the complete content, if known.
     pub total: Option<u64>,
 }
 
 impl Resume {
-    /// What asks for the rest.
+    /// The headers that request the remaining bytes: `Range` and `If-Range`.
     pub fn headers(&self) -> HeaderMap {
         let mut headers = HeaderMap::new();
         if let Ok(range) = HeaderValue::try_from(format!("bytes={}-", self.from)) {
@@ -30,7 +30,9 @@ impl Resume {
         headers
     }
 
-    /// Whether the response brings the rest of the same thing.
+    /// Whether the response is a 206 with the remaining bytes of the same
+    /// content. Entity tags and total lengths are compared if both sides have
+    /// them.
     pub fn is_answered_by(&self, response: &Response) -> bool {
         let range = response.headers().get(header::CONTENT_RANGE);
         let Some((from, to, total)) = range.and_then(|value| value.to_str().ok()).and_then(parse)
@@ -53,13 +55,15 @@ impl Resume {
     }
 }
 
-/// The strong entity tag, if any: a weak one allows for bytes that differ.
+/// The strong entity tag, if any. A weak one may stay the same for different
+/// bytes.
 pub(crate) fn validator(headers: &HeaderMap) -> Option<HeaderValue> {
     let tag = headers.get(header::ETAG)?;
     tag.as_bytes().starts_with(b"\"").then(|| tag.clone())
 }
 
-/// Reads `bytes FROM-TO/TOTAL`, whose total may be `*`.
+/// Parses the `Content-Range` value `bytes FROM-TO/TOTAL`; the total may be
+/// `*`.
 fn parse(text: &str) -> Option<(u64, u64, Option<u64>)> {
     let (range, total) = text.strip_prefix("bytes ")?.split_once('/')?;
     let (from, to) = range.split_once('-')?;

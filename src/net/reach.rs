@@ -1,4 +1,4 @@
-//! Where a host may send this program.
+//! Restricts redirects and links to loopback and link-local addresses.
 
 use std::net::IpAddr;
 
@@ -6,9 +6,9 @@ use url::{Host, Url};
 
 use crate::reference::is_loopback;
 
-/// Whether what answers at `from` may lead to `to`. What listens on this
-/// machine or its link is for no other host to reach through this program; but
-/// one server of this machine may well have another beside it.
+/// Whether a response from `from` may redirect or refer to `to`. Prevents a
+/// remote host from using this program to reach services on this machine or its
+/// link (SSRF). A loopback server may refer to another one.
 pub(crate) fn may_lead(from: &Url, to: &Url) -> bool {
     let reach = reach(to);
     from.host() == to.host()
@@ -19,7 +19,8 @@ pub(crate) fn may_lead(from: &Url, to: &Url) -> bool {
 #[derive(PartialEq, Eq)]
 enum Reach {
     Machine,
-    /// Where clouds keep the credentials of their machines.
+    /// Link-local, where clouds serve metadata and credentials of their
+    /// machines.
     Link,
     Far,
 }
@@ -29,7 +30,7 @@ fn reach(url: &Url) -> Reach {
         Some(Host::Ipv4(address)) => IpAddr::V4(address),
         Some(Host::Ipv6(address)) => address.to_canonical(),
         Some(Host::Domain(name)) => {
-            // With a dot at its end it is the same name.
+            // A trailing dot makes no difference to a name.
             let name = name.strip_suffix('.').unwrap_or(name);
             let here = is_loopback(name) || name.ends_with(".localhost");
             return if here { Reach::Machine } else { Reach::Far };

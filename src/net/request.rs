@@ -1,4 +1,4 @@
-//! What is sent.
+//! Requests and their bodies.
 
 use std::io;
 use std::path::PathBuf;
@@ -17,22 +17,22 @@ use super::{Access, Error, RetryMode};
 use crate::file::{Links, open_regular};
 use crate::secret::Secret;
 
-/// How much of a file is read at a time.
+/// Bytes of a file read at a time.
 const CHUNK: usize = 256 * 1024;
 
-/// One request; redirects are followed.
+/// One request.
 pub(crate) struct Request {
     pub method: Method,
     pub url: Url,
     pub accept: Option<&'static str>,
     /// Only ever sent to the origin of `url`.
     pub authorization: Option<HeaderValue>,
-    /// Only for the origin of `url`.
+    /// Connection settings; used only for the origin of `url`.
     pub access: Access,
     pub retry: RetryMode,
-    /// Conditions and ranges.
+    /// Additional headers, such as conditions and ranges.
     pub headers: HeaderMap,
-    /// The body; it goes to `url` and nowhere else.
+    /// The body; it is never sent to the target of a redirect.
     pub payload: Option<Payload>,
 }
 
@@ -68,20 +68,20 @@ pub(crate) enum Payload {
         bytes: Bytes,
         media_type: HeaderValue,
     },
-    /// `length` bytes of a file, read while they are sent.
+    /// `length` bytes of a file, streamed.
     File {
         path: PathBuf,
-        /// Where the first of them stands in the file.
+        /// Offset of the first byte.
         from: u64,
         length: u64,
     },
 }
 
-/// A body in the form of `application/x-www-form-urlencoded`.
+/// An `application/x-www-form-urlencoded` body.
 #[derive(Clone)]
 pub(crate) struct Form {
     pub body: Bytes,
-    /// What in it must not be shown.
+    /// The secret in the body, to be masked in messages.
     pub secret: Secret,
 }
 
@@ -124,10 +124,13 @@ impl Payload {
     }
 }
 
-/// The secrets of a request: a server may repeat them in what it says.
+/// The secrets in a request, to be masked because a server may echo them in an
+/// error.
 pub(super) struct Sent(pub(super) Vec<Secret>);
 
 impl Sent {
+    /// Collects the secrets in an authorization header (also decoded from
+    /// `Basic`) and in a form.
     pub fn of(authorization: Option<&HeaderValue>, payload: Option<&Payload>) -> Self {
         let mut secrets = Vec::new();
         if let Some(Payload::Form(form)) = payload {

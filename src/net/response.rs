@@ -1,4 +1,4 @@
-//! What comes back, and bodies that must keep a pace.
+//! Responses, and reading of their bodies with limits on size, time and speed.
 
 use std::time::Duration;
 
@@ -10,25 +10,25 @@ use url::Url;
 use super::request::Sent;
 use super::{Error, Meter, Options, error_body, host_and_port};
 
-/// More of an error body is not read.
+/// Bytes of an error body that are read, at most.
 const MAX_ERROR_BODY: usize = 64 * 1024;
-/// How long an error body may take.
+/// Time limit for reading an error body.
 const ERROR_BODY_TIME: Duration = Duration::from_secs(5);
 
-/// The head of a response, and the body that is still to be read.
+/// A response whose headers were received and whose body is still unread.
 pub(crate) struct Response {
     pub(super) inner: reqwest::Response,
     pub(super) sent: Sent,
     pub(super) pace: Pace,
 }
 
-/// How slow a body may be.
+/// Limits on the speed and duration of a body.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Pace {
-    /// Bytes per second on average, once the body is past `grace`.
+    /// Minimum average speed in bytes per second, checked after `grace`.
     min_speed: u64,
     grace: Duration,
-    /// The longest that one body takes.
+    /// Time limit for the whole body.
     limit: Duration,
 }
 
@@ -51,18 +51,18 @@ impl Response {
         self.inner.headers()
     }
 
-    /// The text of a header; none where it is missing or is not text.
+    /// The text of a header; `None` if it is missing or not text.
     pub fn header(&self, name: impl header::AsHeaderName) -> Option<&str> {
         self.headers().get(name)?.to_str().ok()
     }
 
-    /// Where the response came from, after all redirects.
+    /// The URL of the response, after all redirects.
     pub fn url(&self) -> &Url {
         self.inner.url()
     }
 
-    /// The error for bytes that are not what they should be, where the server
-    /// encoded them although no encoding was asked for.
+    /// The error to report for a digest mismatch if the server compressed the
+    /// body although `identity` was requested; else `None`.
     pub fn encoded(&self) -> Option<Error> {
         let encoding = self.header(header::CONTENT_ENCODING)?;
         let encoding = encoding.trim();
@@ -74,23 +74,25 @@ impl Response {
         })
     }
 
-    /// `host[:port]` that sent it.
+    /// The host (`host[:port]`) that sent the response.
     pub fn host(&self) -> String {
         host_and_port(self.url())
     }
 
+    /// Length of the body in bytes, if announced.
     pub fn content_length(&self) -> Option<u64> {
         self.inner.content_length()
     }
 
-    /// Whether the end of the body can be told from the end of the connection.
+    /// Whether a truncated body is recognized: the protocol marks its end, so
+    /// that it is not taken from the end of the connection.
     pub fn is_framed(&self) -> bool {
         self.inner.version() >= http::Version::HTTP_2
             || self.headers().contains_key(header::CONTENT_LENGTH)
             || self.headers().contains_key(header::TRANSFER_ENCODING)
     }
 
-    /// The body, piece by piece.
+    /// The body, in chunks.
     pub fn body(self, meter: &Meter) -> Body<'_> {
         Body {
             response: self.inner,
@@ -101,7 +103,7 @@ impl Response {
         }
     }
 
-    /// The whole body, of at most `limit` bytes; `what` it is, for messages.
+    /// The whole body, of at most `limit` bytes. `what` names it in errors.
     pub async fn bytes(
         self,
         limit: usize,
@@ -119,8 +121,8 @@ impl Response {
         Ok(bytes.freeze())
     }
 
-    /// The error for a status that is not a success; reads what the server
-    /// says. `what` it refused, for messages.
+    /// The error for a status that is not a success, with the message from the
+    /// body. `what` names the refused request.
     pub async fn refused(self, what: &'static str) -> Error {
         let (host, status) = (self.host(), self.status());
         let media_type = self.headers().get(header::CONTENT_TYPE).cloned();
@@ -144,7 +146,7 @@ impl Response {
     }
 }
 
-/// A response's body, read piece by piece; one that is too slow is given up.
+/// The body of a response, read in chunks. Reading fails if it is too slow.
 pub(crate) struct Body<'a> {
     response: reqwest::Response,
     meter: &'a Meter,
@@ -156,7 +158,7 @@ pub(crate) struct Body<'a> {
 impl Body<'_> {
     /// # Errors
     ///
-    /// When the connection breaks, falls silent, or is too slow.
+    /// If the connection breaks, is idle for too long, or is too slow.
     pub async fn next(&mut self) -> Result<Option<Bytes>, Error> {
         let deadline = self.started + self.pace.limit;
         let chunk = match timeout_at(deadline, self.response.chunk()).await {

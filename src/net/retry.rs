@@ -1,4 +1,4 @@
-//! When to try again, and after how long.
+//! Retry policy: which failures are retried, how often, and after which pause.
 
 use std::hash::{BuildHasher, RandomState};
 use std::time::{Duration, SystemTime};
@@ -7,7 +7,7 @@ use http::{HeaderMap, StatusCode, header};
 
 use super::{Meter, Options};
 
-/// Whether a status describes a state that may pass.
+/// Whether a status means a temporary failure.
 pub(super) fn may_pass(status: StatusCode) -> bool {
     matches!(
         status,
@@ -20,25 +20,25 @@ pub(super) fn may_pass(status: StatusCode) -> bool {
     )
 }
 
-/// Whether the faults of a host are waited out.
+/// Whether temporary failures of a host are retried.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub(crate) enum RetryMode {
-    /// They are not: another host can be asked instead.
+    /// No retries, because another host can be asked instead.
     Once,
     #[default]
     Repeat,
 }
 
-/// Why something is tried again.
+/// The reason for a retry.
 pub(crate) struct Retry<'a> {
     /// `host[:port]`.
     pub host: &'a str,
     pub reason: &'a str,
-    /// How long the server asked to wait.
+    /// The server's `Retry-After`.
     pub after: Option<Duration>,
 }
 
-/// How often, and after which pauses, one thing is tried again.
+/// The remaining retries of one operation, and the next pause.
 pub(crate) struct RetryBudget<'a> {
     options: &'a Options,
     meter: &'a Meter,
@@ -62,22 +62,23 @@ impl<'a> RetryBudget<'a> {
         }
     }
 
+    /// Whether no retries are left.
     pub fn is_spent(&self) -> bool {
         self.left == 0
     }
 
-    /// Starts anew, once enough was achieved since the last failure.
+    /// Restores all retries and the first pause, after progress since the last
+    /// failure.
     pub fn restore(&mut self) {
         self.left = self.retries;
         self.pause = self.options.retry_base;
     }
 
-    /// Says that something is tried again and why, and pauses before the next
-    /// attempt.
+    /// Logs the retry and its reason, uses up one retry, and sleeps.
     pub async fn pause(&mut self, retry: Retry<'_>) {
         let pause = self.next(retry.after);
         self.meter.count_retry();
-        // A warning, so that whoever waits sees why.
+        // Warn, so that a waiting user sees the reason.
         tracing::warn!(
             "`{}`: {}; retry {} of {} in {:.1} s",
             retry.host,
@@ -99,17 +100,17 @@ impl<'a> RetryBudget<'a> {
     }
 }
 
-/// Between half of the pause and all of it, so that many clients do not come
-/// back at the same moment.
+/// A random time between half the pause and the whole, so that many clients do
+/// not retry at the same moment.
 fn jittered(pause: Duration) -> Duration {
-    // Each of these has random keys of its own.
+    // Each `RandomState` has its own random keys.
     let random = RandomState::new().hash_one(0_u8) % 1000;
     let half = pause / 2;
     half + half.mul_f64(random as f64 / 1000.0)
 }
 
-/// The pause a server asks for ([`Retry-After`][spec], in seconds or as a
-/// date); what cannot be read or has passed asks for none.
+/// The pause that the server asks for ([`Retry-After`][spec], in seconds or as
+/// a date); `None` if it cannot be parsed or the date has passed.
 ///
 /// [spec]: https://www.rfc-editor.org/rfc/rfc9110#field.retry-after
 pub(super) fn after(headers: &HeaderMap) -> Option<Duration> {
@@ -120,7 +121,7 @@ pub(super) fn after(headers: &HeaderMap) -> Option<Duration> {
 fn read(text: &str, now: SystemTime) -> Option<Duration> {
     let text = text.trim();
     if !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit()) {
-        // More digits than fit are a very long time.
+        // Overflow means a very long time.
         return Some(Duration::from_secs(text.parse().unwrap_or(u64::MAX)));
     }
     let date = httpdate::parse_http_date(text).ok()?;

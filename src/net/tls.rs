@@ -1,4 +1,4 @@
-//! How clients are built.
+//! Builds HTTP clients with their TLS configuration.
 
 use std::path::Path;
 use std::sync::Arc;
@@ -21,27 +21,26 @@ use super::{Access, Certificate, Error, Options};
 use crate::file::{Links, read_regular};
 use crate::text::bytes_without_bom;
 
-/// Of a file of certificates or a key, in bytes.
+/// Bytes of a PEM file, at most.
 const MAX_PEM: u64 = 16 << 20;
 const USER_AGENT: &str = concat!("wassette/", env!("CARGO_PKG_VERSION"));
 
-/// Which certificates a client accepts.
+/// How a client verifies the server's certificate.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub(super) enum Trust {
-    /// `http` within this machine: goes past proxies, which cannot reach
-    /// loopback hosts.
+    /// `http` to loopback. Bypasses proxies, which cannot reach this machine's
+    /// loopback.
     Loopback,
     /// `http` to other hosts.
     Plain,
-    /// `https`, with what the system trusts and the CAs of the options and of
-    /// the host.
+    /// `https`, verified against the system's roots and the CA files of the
+    /// options and the host.
     Authorities,
-    /// `https`, to the hosts whose certificates the operator does not want
-    /// checked.
+    /// `https` without verification, for hosts listed as `insecure`.
     Anyone,
 }
 
-/// The client for hosts that are reached as `access` says.
+/// Builds the client for a kind of trust and the settings of a host.
 pub(super) fn client(trust: Trust, options: &Options, access: &Access) -> Result<Client, Error> {
     let provider = provider();
     let verifier: Arc<dyn ServerCertVerifier> = match trust {
@@ -93,7 +92,8 @@ fn https(
     builder.build().map_err(Error::setup)
 }
 
-/// Reads no certificates, which saves most of the time a client takes to make.
+/// A client without root certificates, for plain HTTP. Not loading them saves
+/// most of the time to build a client.
 fn trusting_none(builder: ClientBuilder) -> Result<Client, Error> {
     let config = ClientConfig::builder_with_provider(provider())
         .with_safe_default_protocol_versions()
@@ -104,13 +104,12 @@ fn trusting_none(builder: ClientBuilder) -> Result<Client, Error> {
     builder.build().map_err(Error::setup)
 }
 
-/// Named rather than installed for the whole process, which may already have
-/// another.
+/// Passed explicitly, because the process-wide default may be set to another.
 fn provider() -> Arc<CryptoProvider> {
     Arc::new(aws_lc_rs::default_provider())
 }
 
-/// The certificates of a PEM file, which has at least one.
+/// The certificates of a PEM file; an error if there are none.
 fn certificates(file: &Path) -> Result<Vec<CertificateDer<'static>>, Error> {
     let pem = read_pem(file)?;
     let found: Vec<_> = CertificateDer::pem_slice_iter(bytes_without_bom(&pem))
@@ -130,17 +129,18 @@ fn builder(options: &Options) -> ClientBuilder {
     Client::builder()
         .user_agent(USER_AGENT)
         .dns_resolver(Arc::new(SystemResolver))
-        // Followed by hand, to decide what may follow where.
+        // `Client` follows redirects itself, to decide where credentials may
+        // go.
         .redirect(reqwest::redirect::Policy::none())
-        // Counted and spaced out by hand.
+        // `Client` retries itself, to count retries and pause between them.
         .retry(reqwest::retry::never())
         .connect_timeout(options.connect_timeout)
         .read_timeout(options.idle_timeout)
 }
 
-/// Takes what the authorities vouch for, and a certificate that the operator
-/// listed himself: one made with `openssl req -x509` is its own authority, and
-/// servers show it as their own.
+/// Accepts certificates issued by a trusted authority, and certificates that
+/// the operator listed: a self-signed certificate made with `openssl req -x509`
+/// is marked as an authority, and verifiers reject it as a server certificate.
 #[derive(Debug)]
 struct Authorities {
     verifier: Verifier,
@@ -160,8 +160,9 @@ impl ServerCertVerifier for Authorities {
             .verifier
             .verify_server_cert(end_entity, intermediates, name, ocsp, now);
         match verified {
-            // That an authority is no server has no variant of its own; the
-            // time of validity was checked before, and has.
+            // `CaUsedAsEndEntity` has no variant in rustls and arrives as
+            // `Other`. Validity dates have their own variants and are checked
+            // before it.
             Err(rustls::Error::InvalidCertificate(CertificateError::Other(_)))
                 if self.listed.iter().any(|one| one == end_entity) =>
             {
@@ -197,7 +198,7 @@ impl ServerCertVerifier for Authorities {
     }
 }
 
-/// Takes any certificate; its signatures are still checked.
+/// Accepts any certificate; handshake signatures are still checked.
 #[derive(Debug)]
 struct Anyone(Arc<CryptoProvider>);
 

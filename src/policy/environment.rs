@@ -1,10 +1,10 @@
-//! Which environment variables a component sees.
+//! Permissions for environment variables.
 
 use std::fmt;
 
 use super::error::InvalidPermission;
 
-/// Characters of a key, at most.
+/// Bytes of a key, at most.
 const LONGEST: usize = 256;
 
 /// Bytes of a value, at most.
@@ -13,20 +13,22 @@ const LONGEST_VALUE: usize = 32 * 1024;
 /// Where a variable's value comes from.
 #[derive(Clone, PartialEq, Eq, Hash)]
 pub enum ValueSource {
-    /// The component's secret of this name, else the server's own variable.
+    /// The component's secret of this name, else the variable in the server's
+    /// own environment.
     Inherit,
-    /// The value stands in the policy.
+    /// A value given in the policy itself.
     Value(String),
-    /// The component's secret of this name alone.
+    /// The component's secret of this name, never the server's variable.
     Secret,
 }
 
 impl ValueSource {
-    /// A value that stands in the policy.
+    /// A [`ValueSource::Value`].
     ///
     /// # Errors
     ///
-    /// [`InvalidPermission`] when it cannot be the value of a variable.
+    /// [`InvalidPermission`] if the value holds a null byte or is longer than
+    /// 32 KiB. The error does not repeat the value.
     pub fn value(value: String) -> Result<Self, InvalidPermission> {
         let reason = match value {
             value if value.contains('\0') => "it holds a null byte",
@@ -37,7 +39,7 @@ impl ValueSource {
     }
 }
 
-/// Values may be confidential.
+/// Leaves values out because they may be confidential.
 impl fmt::Debug for ValueSource {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
@@ -58,7 +60,7 @@ pub struct EnvironmentRule {
 impl EnvironmentRule {
     /// # Errors
     ///
-    /// [`InvalidPermission`] when `key` is not a variable's name.
+    /// [`InvalidPermission`] when `key` is not a valid name of a variable.
     pub fn new(key: &str, source: ValueSource) -> Result<Self, InvalidPermission> {
         let wrong = |reason: &str| InvalidPermission::new("an environment variable", key, reason);
         let first = key.chars().next().ok_or_else(|| wrong("it has no name"))?;
@@ -78,7 +80,7 @@ impl EnvironmentRule {
     }
 }
 
-/// The variables that the component sees; it sees no other.
+/// The environment variables that the component sees. All others are hidden.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct EnvironmentPermissions {
     pub allow: Vec<EnvironmentRule>,

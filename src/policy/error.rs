@@ -1,14 +1,14 @@
-//! Why a permissions document, or one permission, was refused.
+//! Errors of a permissions document and of single permissions.
 
 use std::fmt;
 
 use crate::error::{Class, Diagnose};
 use crate::text::is_unprintable;
 
-/// The widest excerpt of a bad text that a message shows, in characters.
+/// Characters of an invalid text that a message shows, at most.
 const WIDTH: usize = 200;
 
-/// Where in a document: line and column, both from 1.
+/// Position in a document: line and column, both counted from 1.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Place {
     pub line: u64,
@@ -25,15 +25,15 @@ impl fmt::Display for Place {
     }
 }
 
-/// Why a permissions document was refused.
+/// A permissions document that was rejected.
 #[derive(Debug, thiserror::Error)]
 pub enum PolicyError {
     #[error("The policy has {size} bytes; at most {limit} are read")]
     TooLarge { size: usize, limit: usize },
     #[error("The policy cannot be read as YAML at {at}: {problem}")]
     Malformed { at: Place, problem: String },
-    /// `path` is the key's place in the document, such as
-    /// `permissions.network.allow[0].host`; empty for the document itself.
+    /// `path` leads to the value, such as `permissions.network.allow[0].host`;
+    /// it is empty for the whole document.
     #[error("The policy is wrong at {at}{}: {problem}", shown(path))]
     Invalid {
         at: Place,
@@ -66,8 +66,8 @@ impl Diagnose for PolicyError {
     }
 }
 
-/// A text that is not what a permission is made of: a host, a network, a
-/// storage URI, a size and so on.
+/// A value that does not parse: a host, a network, a storage URI, a size and
+/// so on.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("`{text}` is not {kind}: {reason}")]
 pub struct InvalidPermission {
@@ -77,7 +77,7 @@ pub struct InvalidPermission {
 }
 
 impl InvalidPermission {
-    /// `kind` with its article, such as `a host`.
+    /// `kind` is what was expected, with its article, such as `a host`.
     pub(super) fn new(kind: &'static str, text: &str, reason: impl Into<String>) -> Self {
         InvalidPermission {
             kind,
@@ -101,7 +101,8 @@ impl Diagnose for InvalidPermission {
     }
 }
 
-/// A text from outside, cut and without control characters.
+/// Shortens untrusted text for a message and replaces control and invisible
+/// characters.
 pub(super) fn excerpt(text: &str) -> String {
     let mut shown: String = text
         .chars()

@@ -1,19 +1,19 @@
-//! Permissions one by one: listed, compared, given and taken.
+//! Listing, comparing, granting and revoking single permissions of a policy.
 
 use super::network::NetworkRule;
 use super::storage::{Access, StorageRule};
 use super::{Permission, Policy};
 
-/// What came of a [`Policy::revoke`].
+/// The result of [`Policy::revoke`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Revoked {
     Removed,
-    /// Nothing in the policy is written like this.
+    /// The policy has no such entry.
     NotGranted,
 }
 
 impl Policy {
-    /// Every single allow, and every limit that is set.
+    /// All allow rules, and all limits that are set.
     pub fn permissions(&self) -> Vec<Permission> {
         let network = self.network.allow.iter().cloned().map(Permission::Network);
         let storage = self.storage.allow.iter().cloned().map(Permission::Storage);
@@ -31,26 +31,27 @@ impl Policy {
             .collect()
     }
 
-    /// Every single deny; each takes its part from what is allowed.
+    /// All deny rules.
     pub fn denials(&self) -> Vec<Permission> {
         let network = self.network.deny.iter().cloned().map(Permission::Network);
         let storage = self.storage.deny.iter().cloned().map(Permission::Storage);
         network.chain(storage).collect()
     }
 
-    /// Whether nothing is allowed and no limit is set.
+    /// Whether the policy has neither an allow rule nor a limit.
     pub fn grants_nothing(&self) -> bool {
         self.permissions().is_empty()
     }
 
-    /// What `self` asks for that `granted` does not cover.
+    /// The permissions of `self` that `granted` does not cover.
     pub fn beyond(&self, granted: &Policy) -> Vec<Permission> {
         let mut beyond = self.permissions();
         beyond.retain(|permission| !granted.covers(permission));
         beyond
     }
 
-    /// Whether a permission adds nothing to what is allowed.
+    /// Whether the allow rules and limits already include `permission`. Deny
+    /// rules are not considered.
     pub fn covers(&self, permission: &Permission) -> bool {
         match permission {
             Permission::Network(asked) => self.network.allow.iter().any(|rule| rule.covers(asked)),
@@ -76,7 +77,7 @@ impl Policy {
         covered.contains(asked.access) && (asked.quota.is_none() || quota >= asked.quota)
     }
 
-    /// The deny, as the policy writes it, that takes all of a permission away.
+    /// The deny rule, in policy syntax, that covers `permission` completely.
     pub fn denied_by(&self, permission: &Permission) -> Option<String> {
         match permission {
             Permission::Network(asked) => {
@@ -96,8 +97,8 @@ impl Policy {
         }
     }
 
-    /// Allows `permission`; what is there already is not added again. A deny
-    /// stays and still wins.
+    /// Adds `permission`, or merges it into the entry for the same host, URI,
+    /// variable or limit. Deny rules stay and still take precedence.
     pub fn grant(&mut self, permission: Permission) {
         match permission {
             Permission::Network(rule) => {
@@ -134,9 +135,9 @@ impl Policy {
         }
     }
 
-    /// Takes back what is written in the policy like this: the same host, the
-    /// access modes of the same URI, the variable by its key, the limit by its
-    /// kind. A wider grant stays.
+    /// Removes the entry that equals `permission`: a network rule by its text,
+    /// access modes by their URI, a variable by its key, a limit by its kind. A
+    /// wider grant that also covers `permission` stays.
     pub fn revoke(&mut self, permission: &Permission) -> Revoked {
         let before = self.clone();
         match permission {

@@ -1,4 +1,4 @@
-//! How much a component may use.
+//! Resource limits of a component.
 
 use std::fmt;
 use std::str::FromStr;
@@ -7,12 +7,12 @@ use std::time::Duration;
 use super::error::InvalidPermission;
 use super::quantity;
 
-/// Thousandths of one processor; never zero.
+/// A CPU share in thousandths of one processor; never zero.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct CpuShare(u32);
 
 impl CpuShare {
-    /// More than any call can use.
+    /// The largest share, 1024 processors: in effect no limit.
     pub const MOST: CpuShare = CpuShare(quantity::MOST_CPU);
 
     pub fn millicores(self) -> u32 {
@@ -34,16 +34,16 @@ impl fmt::Display for CpuShare {
     }
 }
 
-/// Limits that the policy sets; where it is silent, the server's own hold.
+/// The limits that a policy sets. For `None`, the server's default applies.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Limits {
     /// Bytes of memory of one instance.
     pub memory: Option<u64>,
-    /// The share of a processor over the wall time of a call.
+    /// CPU time of a call divided by its wall time, at most.
     pub cpu: Option<CpuShare>,
     /// The wall time of one call, at most.
     pub time: Option<Duration>,
-    /// Calls in flight at once.
+    /// Concurrent calls, at most.
     pub instances: Option<u32>,
     /// Bytes of a result, and of what the guest prints during a call.
     pub output: Option<u64>,
@@ -75,6 +75,7 @@ impl Limits {
         .flatten()
     }
 
+    /// Sets the limit of this kind.
     pub fn set(&mut self, rule: LimitRule) {
         match rule {
             LimitRule::Memory(bytes) => self.memory = Some(bytes),
@@ -85,7 +86,7 @@ impl Limits {
         }
     }
 
-    /// Unsets the limit of this kind, whatever its value.
+    /// Unsets the limit of this kind, whatever value `rule` has.
     pub fn unset(&mut self, rule: LimitRule) {
         match rule {
             LimitRule::Memory(_) => self.memory = None,
@@ -96,7 +97,7 @@ impl Limits {
         }
     }
 
-    /// These, and where they are silent, those of `other`.
+    /// These limits, with those of `other` for the ones that are not set.
     pub fn or(&self, other: &Limits) -> Limits {
         Limits {
             memory: self.memory.or(other.memory),
@@ -107,7 +108,7 @@ impl Limits {
         }
     }
 
-    /// Whether a limit of this kind is set, at least as high.
+    /// Whether a limit of the same kind is set and is at least as high.
     pub fn covers(&self, asked: LimitRule) -> bool {
         match asked {
             LimitRule::Memory(bytes) => self.memory >= Some(bytes),
@@ -131,7 +132,7 @@ impl LimitRule {
         }
     }
 
-    /// The value as a policy writes it.
+    /// The value in policy syntax.
     pub fn value(&self) -> String {
         match self {
             LimitRule::Memory(bytes) | LimitRule::Output(bytes) => quantity::format_size(*bytes),
@@ -141,7 +142,7 @@ impl LimitRule {
         }
     }
 
-    /// Reads a limit from its key and value, as in `memory` and `512Mi`.
+    /// Parses a limit from its key and value, such as `memory` and `512Mi`.
     pub fn parse(key: &str, value: &str) -> Result<Self, InvalidPermission> {
         match key {
             "memory" => quantity::parse_size(value).map(LimitRule::Memory),

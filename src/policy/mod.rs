@@ -1,8 +1,9 @@
-//! The permissions document: what a component may do.
+//! The permissions document of a component.
 //!
-//! What an artifact carries is a request: it is shown to the operator and
-//! grants nothing. What the operator approved is the policy in force. Every
-//! part of the language is enforced or refused; docs/policy.md describes it.
+//! The policy in an artifact is only a request: it is shown to the operator
+//! and grants nothing. The policy that the operator approved is in force. Every
+//! key of the document is either enforced or rejected; docs/policy.md describes
+//! the language.
 
 pub(crate) mod document;
 mod environment;
@@ -33,7 +34,7 @@ pub use storage::{
     Access, Base, Quota, StoragePermissions, StorageRoot, StorageRule, StorageRules, StorageUri,
 };
 
-/// The JSON Schema of the document, for editors.
+/// The JSON Schema of the permissions document, for editors.
 pub const SCHEMA: &str = include_str!("../../schemas/policy-1.0.schema.json");
 
 /// A permissions document. The default grants nothing.
@@ -47,29 +48,30 @@ pub struct Policy {
 }
 
 impl Policy {
-    /// Reads a document, strictly.
+    /// Parses a YAML document. Unknown keys are errors.
     ///
     /// # Errors
     ///
-    /// [`PolicyError`], which names the place and the key.
+    /// [`PolicyError`] with line, column and key.
     pub fn parse(text: &str) -> Result<Self, PolicyError> {
         document::parse(text)
     }
 
-    /// The document as text; [`Policy::parse`] reads it back as it was.
+    /// The policy as YAML, which [`Policy::parse`] parses to an equal policy.
     pub fn to_yaml(&self) -> String {
-        // Maps of text and numbers only, written to memory: nothing can fail.
+        // Serializing maps of text and numbers to memory cannot fail.
         serde_saphyr::to_string(self).expect("a policy is plain data")
     }
 
-    /// Plain sentences on what is asked for and cannot be made use of, as the
-    /// component imports no interface for it.
+    /// One English sentence for each section of the policy that the component
+    /// cannot use, because it imports none of the interfaces (`imports`) for
+    /// it.
     pub fn unexpected(&self, imports: &[String]) -> Vec<String> {
         unexpected::unexpected(self, imports)
     }
 }
 
-/// The answer to a question about a permission.
+/// Whether an access is allowed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[must_use]
 pub enum Decision {
@@ -77,20 +79,21 @@ pub enum Decision {
     Denied(Reason),
 }
 
-/// Why something is denied, which tells whether a grant would help.
+/// Why an access is denied. Only for [`Reason::NotGranted`] would a grant
+/// help.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Reason {
     /// No rule allows it.
     NotGranted,
-    /// A rule denies it, which wins over every grant.
+    /// A deny rule matches. It takes precedence over every allow rule.
     DeniedByRule,
-    /// Nothing can allow it.
+    /// No rule can allow it, such as a connection to `0.0.0.0`.
     Never,
 }
 
 impl Decision {
-    /// What is allowed when some rule allows it.
+    /// Allowed if an allow rule matched, else [`Reason::NotGranted`].
     fn granted(some_rule: bool) -> Self {
         if some_rule {
             Decision::Allowed
@@ -104,7 +107,7 @@ impl Decision {
     }
 }
 
-/// Reads what a bundled policy asks for: the value of `permissions`.
+/// The value of `permissions` in a policy document, as JSON.
 ///
 /// # Errors
 ///

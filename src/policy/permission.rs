@@ -1,4 +1,4 @@
-//! One single permission, and what it means in plain words.
+//! One permission, and its description for people.
 
 use std::fmt;
 
@@ -8,7 +8,7 @@ use super::network::{Host, Hosts, NetworkRule};
 use super::quantity;
 use super::storage::{Base, StorageRule};
 
-/// One thing that a component is, or asks to be, permitted.
+/// A single permission, requested or granted.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub enum Permission {
     Network(NetworkRule),
@@ -17,7 +17,7 @@ pub enum Permission {
     Limit(LimitRule),
 }
 
-/// In plain words, for people: what the component could do.
+/// A description for people of what the component could do.
 impl fmt::Display for Permission {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {

@@ -1,12 +1,11 @@
-//! Sizes, shares of a processor and durations, as the policy writes them and as
-//! people read them.
+//! Parsing and formatting of sizes, CPU shares and durations.
 
 use std::fmt;
 use std::time::Duration;
 
 use super::error::InvalidPermission;
 
-/// Units of sizes; the ones with `i` are powers of 1024.
+/// Units of sizes in bytes; the units with `i` are powers of 1024.
 const SIZES: &[(&str, u64)] = &[
     ("Ki", 1 << 10),
     ("Mi", 1 << 20),
@@ -30,16 +29,17 @@ const TIMES: &[(&str, u64)] = &[
     ("w", 7 * 24 * 3_600_000),
 ];
 
-/// Those in which the time of a call is written.
+/// The units that the time limit of a call may have: `ms` to `h`.
 const CALL_TIMES: &[(&str, u64)] = TIMES.split_at(4).0;
 
-/// The longest time a call can be given: a day.
+/// Upper bound of the time limit of a call: one day.
 const LONGEST: Duration = Duration::from_secs(24 * 3600);
 
-/// The most processors, in thousandths.
+/// Upper bound of a CPU share, in thousandths of a processor.
 pub const MOST_CPU: u32 = 1_024_000;
 
-/// Bytes that something can run with: `512Mi`, `1Gi`, `64M`, `1048576`.
+/// Parses a number of bytes greater than zero: `512Mi`, `1Gi`, `64M`,
+/// `1048576`.
 pub fn parse_size(text: &str) -> Result<u64, InvalidPermission> {
     match parse_bytes(text)? {
         0 => Err(wrong_size(text, "nothing can run with zero")),
@@ -47,7 +47,7 @@ pub fn parse_size(text: &str) -> Result<u64, InvalidPermission> {
     }
 }
 
-/// As [`parse_size`], where nothing is a size, too.
+/// Like [`parse_size`], but accepts zero.
 pub fn parse_bytes(text: &str) -> Result<u64, InvalidPermission> {
     let wrong = |reason| wrong_size(text, reason);
     let (number, unit) = split_unit(text);
@@ -62,7 +62,7 @@ fn wrong_size(text: &str, reason: &str) -> InvalidPermission {
     InvalidPermission::new("a size", text, reason)
 }
 
-/// The largest unit that gives a whole number.
+/// Formats with the largest unit that gives a whole number.
 pub fn format_size(bytes: u64) -> String {
     SIZES[..4]
         .iter()
@@ -74,7 +74,8 @@ pub fn format_size(bytes: u64) -> String {
         )
 }
 
-/// The time that a call may take: `30s`, `500ms`, `2m`, `1h`; at most a day.
+/// Parses the time limit of a call: `30s`, `500ms`, `2m`, `1h`; more than
+/// zero, at most a day.
 pub fn parse_duration(text: &str) -> Result<Duration, InvalidPermission> {
     let wrong = |reason| wrong_duration(text, reason);
     match span(text, CALL_TIMES, "as in `30s`, `500ms` or `2m`")? {
@@ -84,7 +85,8 @@ pub fn parse_duration(text: &str) -> Result<Duration, InvalidPermission> {
     }
 }
 
-/// Any time, also none: as [`parse_duration`], and `30d` or `4w`.
+/// Like [`parse_duration`], but accepts zero, any length, and the units `d`
+/// and `w`: `30d`, `4w`.
 pub fn parse_span(text: &str) -> Result<Duration, InvalidPermission> {
     span(text, TIMES, "as in `30m`, `12h`, `30d` or `4w`")
 }
@@ -104,7 +106,7 @@ fn wrong_duration(text: &str, reason: &str) -> InvalidPermission {
     InvalidPermission::new("a duration", text, reason)
 }
 
-/// The largest unit that gives a whole number.
+/// Formats with the largest unit that gives a whole number.
 pub fn format_duration(time: Duration) -> String {
     let ms = u64::try_from(time.as_millis()).unwrap_or(u64::MAX);
     CALL_TIMES
@@ -117,7 +119,7 @@ pub fn format_duration(time: Duration) -> String {
         )
 }
 
-/// Thousandths of a processor: `500m`, `0.5`, `2`.
+/// Parses a CPU share, `500m`, `0.5` or `2`, to thousandths of a processor.
 pub fn parse_cpu(text: &str) -> Result<u32, InvalidPermission> {
     let wrong = |reason: &str| InvalidPermission::new("a share of a processor", text, reason);
     let form = "as in `500m`, `0.5` or `2`";
@@ -141,7 +143,7 @@ pub fn format_cpu(millis: u32) -> String {
     }
 }
 
-/// `1.25` as 1250; at most three decimals.
+/// Parses `1.25` to 1250; at most three decimals.
 fn decimal_thousandths(text: &str) -> Option<u64> {
     let (units, decimals) = text.split_once('.').unwrap_or((text, "0"));
     if decimals.is_empty() || decimals.len() > 3 {
@@ -151,7 +153,7 @@ fn decimal_thousandths(text: &str) -> Option<u64> {
     whole(units)?.checked_mul(1000)?.checked_add(decimals)
 }
 
-/// For people: a time in whole seconds, or else in milliseconds.
+/// Displays a time in seconds if it is whole seconds, else in milliseconds.
 pub struct Span(pub Duration);
 
 impl fmt::Display for Span {
@@ -163,7 +165,8 @@ impl fmt::Display for Span {
     }
 }
 
-/// For people: bytes in the largest unit that fits them exactly.
+/// Displays bytes in the largest unit that divides them: `512 MiB`, `1000
+/// bytes`.
 pub struct Bytes(pub u64);
 
 impl fmt::Display for Bytes {
@@ -189,7 +192,7 @@ fn unit_of(units: &[(&str, u64)], unit: &str) -> Option<u64> {
         .map(|(_, factor)| *factor)
 }
 
-/// ASCII digits only: no sign, no space.
+/// Parses ASCII digits only; `str::parse` would accept a sign.
 fn whole(text: &str) -> Option<u64> {
     if text.is_empty() || !text.bytes().all(|byte| byte.is_ascii_digit()) {
         return None;

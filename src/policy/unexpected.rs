@@ -1,9 +1,10 @@
-//! Requests that a component's own imports do not explain.
+//! Finds permissions that a component asks for but cannot use.
 
 use super::Policy;
 
-/// A part of the policy, the packages or interfaces that make use of it, and
-/// what to say when none is imported.
+/// For network, storage and environment, in this order: prefixes of the
+/// imports that use the permission, and the message when none of them is
+/// imported.
 const USES: [(&[&str], &str); 3] = [
     (
         &["wasi:http/", "wasi:sockets/"],

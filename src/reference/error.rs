@@ -1,4 +1,4 @@
-//! A reference that does not parse, with the place marked.
+//! The error of a reference that does not parse.
 
 use std::fmt;
 
@@ -6,28 +6,28 @@ use super::GRAMMAR;
 use crate::error::{Class, Diagnose};
 use crate::text::is_unprintable;
 
-/// The widest excerpt shown, in characters.
+/// Characters of the reference that a message shows, at most.
 const WIDTH: usize = 100;
 
-/// A text that is not a reference.
+/// A text that is not a valid reference.
 ///
-/// Its message shows the text with a caret under the place.
+/// The message shows the text and a caret under the position of the error.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct InvalidReference {
     excerpt: String,
-    /// Characters of the excerpt before the place.
+    /// Characters of the excerpt before the position of the error.
     column: usize,
     reason: String,
 }
 
 impl InvalidReference {
-    /// `at` is the byte offset of the place in `text`.
+    /// `at` is the byte offset of the error in `text`.
     pub(super) fn new(text: &str, at: usize, reason: impl Into<String>) -> Self {
         let place = text
             .char_indices()
             .take_while(|(offset, _)| *offset < at)
             .count();
-        // A long text is cut so that the place stays in sight.
+        // Cut a long text so that the position stays visible.
         let start = (place + WIDTH / 4).saturating_sub(WIDTH);
         let excerpt = text
             .chars()
@@ -48,12 +48,12 @@ impl InvalidReference {
         }
     }
 
-    /// What is wrong at the place.
+    /// What is wrong at the position.
     pub fn reason(&self) -> &str {
         &self.reason
     }
 
-    /// Where it is wrong: characters of the shown text before the place.
+    /// The position: characters of the shown text before it.
     pub fn column(&self) -> usize {
         self.column
     }

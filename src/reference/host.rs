@@ -1,9 +1,9 @@
-//! Hosts that never leave this machine.
+//! Recognizes loopback hosts.
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
-/// Whether `host` (without a port; IPv6 with or without brackets) is this
-/// machine: `localhost`, `127.0.0.0/8` or `::1`.
+/// Whether `host` is loopback: `localhost`, `127.0.0.0/8` or `::1`. `host` has
+/// no port; IPv6 may have brackets.
 pub fn is_loopback(host: &str) -> bool {
     let bare = host
         .strip_prefix('[')

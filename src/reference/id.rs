@@ -1,4 +1,4 @@
-//! The name of an installed component.
+//! Ids of installed components.
 
 use std::fmt;
 use std::str::FromStr;
@@ -10,18 +10,19 @@ use crate::error::{Class, Diagnose};
 /// The longest id, in characters.
 const MAX_LENGTH: usize = 64;
 
-/// The name of an installed component: 1 to 64 of `[a-z0-9-]`, no `-` at
-/// either end. Safe as a file name, and as the prefix of a tool name.
+/// The id of an installed component: 1 to 64 characters of `[a-z0-9-]`,
+/// without `-` at either end. Safe as a file name and as the prefix of a tool
+/// name.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(into = "String", try_from = "String")]
 pub struct ComponentId(String);
 
 impl ComponentId {
-    /// Takes an id as it is.
+    /// Parses an id without changing it.
     ///
     /// # Errors
     ///
-    /// When the text is not an id; nothing is folded.
+    /// If the text is not a valid id.
     pub fn parse(text: &str) -> Result<Self, InvalidComponentId> {
         let invalid = |reason| InvalidComponentId::new(text, reason);
         if text.is_empty() {
@@ -42,12 +43,12 @@ impl ComponentId {
         Ok(ComponentId(text.to_owned()))
     }
 
-    /// Makes an id of any name: letters in lower case, every run of other
-    /// characters as one `-`, cut at 64.
+    /// Makes an id from any name: letters become lower case, each run of other
+    /// characters becomes one `-`, and the result is cut to 64 characters.
     ///
     /// # Errors
     ///
-    /// When the name holds no letter or digit of ASCII.
+    /// If the name has no ASCII letter or digit.
     pub fn fold(name: &str) -> Result<Self, InvalidComponentId> {
         let mut id = String::new();
         for c in name.chars() {
@@ -110,7 +111,7 @@ impl From<ComponentId> for String {
     }
 }
 
-/// A text that cannot name a component.
+/// A text that is not a component id.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("`{text}` is not a component id: {reason}")]
 pub struct InvalidComponentId {

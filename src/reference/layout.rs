@@ -9,7 +9,7 @@ use super::{InvalidReference, file_path, oci};
 use crate::digest::Digest;
 
 /// `oci-layout:///absolute/path[:tag][@digest]`. Without tag and digest it
-/// stands for the only artifact of the layout.
+/// means the only artifact of the layout.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct LayoutReference {
     path: PathBuf,
@@ -18,17 +18,17 @@ pub struct LayoutReference {
 }
 
 impl LayoutReference {
-    /// The directory: absolute, without `.` and `..`.
+    /// The directory of the layout: absolute, without `.` and `..`.
     pub fn path(&self) -> &Path {
         &self.path
     }
 
-    /// The tag; only a label where there is a digest too.
+    /// The tag; ignored for resolution if there is a digest.
     pub fn tag(&self) -> Option<&str> {
         self.tag.as_deref()
     }
 
-    /// The digest of the OCI manifest, where the reference is pinned.
+    /// The digest of the OCI manifest, if the reference is pinned.
     pub fn digest(&self) -> Option<Digest> {
         self.digest
     }
@@ -37,12 +37,13 @@ impl LayoutReference {
 impl fmt::Display for LayoutReference {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match Url::from_file_path(&self.path) {
-            // These mark tag and digest.
+            // Escape the separators of tag and digest.
             Ok(url) => {
                 let path = url.path().replace(':', "%3A").replace('@', "%40");
                 write!(f, "oci-layout://{path}")?;
             }
-            // The parser makes absolute paths only.
+            // The parser only makes absolute paths; this is for hand-made
+            // values.
             Err(()) => write!(f, "oci-layout://{}", self.path.display())?,
         }
         if let Some(tag) = &self.tag {
@@ -55,7 +56,7 @@ impl fmt::Display for LayoutReference {
     }
 }
 
-/// Parses `text` from byte `start`, which follows `oci-layout://`.
+/// Parses the rest of `text` from byte `start`, behind `oci-layout://`.
 pub(super) fn parse(text: &str, start: usize) -> Result<LayoutReference, InvalidReference> {
     if !text[start..].starts_with('/') {
         let reason = "the path is absolute: `oci-layout:///…`";

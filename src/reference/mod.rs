@@ -1,5 +1,5 @@
-//! Where a component comes from: the grammar of references. Pure: nothing here
-//! touches the network or the disk.
+//! References: where a component comes from. Parsing is pure: it touches
+//! neither the network nor the disk.
 //!
 //! ```text
 //! oci://HOST[:PORT]/REPOSITORY[:TAG][@sha256:DIGEST]
@@ -32,16 +32,17 @@ pub use layout::LayoutReference;
 pub use oci::OciReference;
 pub(crate) use oci::is_tag;
 
-/// The grammar in words, for hints.
+/// The grammar as a sentence, for the hints of errors.
 pub const GRAMMAR: &str = "a component comes from `oci://host[:port]/repository[:tag][@sha256:digest]`, \
      `https://host/path[#sha256=digest]`, `file:///absolute/path`, `oci-layout:///absolute/path[:tag]` or a plain path";
 
-/// No published reference comes near; keeps error texts and headers small.
+/// Bytes of a reference, at most. Far above any real reference; keeps error
+/// messages and headers small.
 const MAX_LENGTH: usize = 4096;
 
-/// The address of a component.
+/// The reference of a component.
 ///
-/// Its text form, also in JSON, is the canonical URI.
+/// The text form, also in JSON, is the canonical URI.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(into = "String", try_from = "String")]
 pub enum Reference {
@@ -56,13 +57,13 @@ pub enum Reference {
 }
 
 impl Reference {
-    /// Reads a reference as typed on a command line, where a text without a
-    /// scheme is a path. Relative paths are taken from `cwd`; `..` is resolved
-    /// in the text, without following symbolic links.
+    /// Parses a reference as typed on a command line, where a text without a
+    /// scheme is a path. Relative paths are resolved against `cwd`; `..` is
+    /// resolved in the text, without following symbolic links.
     ///
     /// # Errors
     ///
-    /// An [`InvalidReference`] that shows the place.
+    /// An [`InvalidReference`], whose message marks the position.
     pub fn parse(text: &str, cwd: &Path) -> Result<Self, InvalidReference> {
         check_characters(text)?;
         if scheme_end(text).is_some() {
@@ -72,8 +73,8 @@ impl Reference {
         }
     }
 
-    /// Whether both name the same origin: the same file, web address, or
-    /// repository, whatever its tag.
+    /// Whether both references have the same source: the same file, layout,
+    /// URL without fragment, or repository, whatever the tag or digest.
     pub fn same_source(&self, other: &Reference) -> bool {
         match (self, other) {
             (Reference::Oci(a), Reference::Oci(b)) => {
@@ -87,7 +88,7 @@ impl Reference {
         }
     }
 
-    /// As it is shown to people and agents.
+    /// The form for people and agents: without the query of a URL.
     pub fn shown(&self) -> Shown {
         Shown(match self {
             Reference::Https(url) if url.query().is_some() => {
@@ -99,7 +100,7 @@ impl Reference {
         })
     }
 
-    /// The digest that a web address gives for its file: `#sha256=…`.
+    /// The digest in the fragment of a URL, `#sha256=…`.
     pub fn content_digest(&self) -> Option<Digest> {
         match self {
             Reference::Https(url) => url.fragment().and_then(fragment_digest),
@@ -107,8 +108,7 @@ impl Reference {
         }
     }
 
-    /// Whether it names its content by a digest, so that it can stand for
-    /// nothing else later.
+    /// Whether the reference has a digest, so that its content cannot change.
     pub fn is_pinned(&self) -> bool {
         match self {
             Reference::Oci(oci) => oci.digest().is_some(),
@@ -117,12 +117,13 @@ impl Reference {
         }
     }
 
-    /// The id a component gets when none is given: the file's stem, or the last
-    /// segment of the repository or of the layout's path, folded to `[a-z0-9-]`.
+    /// The component id to use when the user gives none: the file name without
+    /// its extension, or the last segment of the repository or of the layout's
+    /// path, folded to `[a-z0-9-]`.
     ///
     /// # Errors
     ///
-    /// When the name holds no letter or digit of ASCII.
+    /// If the name has no ASCII letter or digit.
     pub fn default_id(&self) -> Result<ComponentId, InvalidComponentId> {
         match self {
             Reference::Oci(oci) => ComponentId::fold(oci.name()),
@@ -142,8 +143,8 @@ impl Reference {
     }
 }
 
-/// A reference without the query of a web address, which may be a secret:
-/// signed addresses carry their signature there.
+/// A reference without the query of its URL, because the query of a signed URL
+/// is a secret.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[serde(transparent)]
 pub struct Shown(String);
@@ -154,7 +155,7 @@ impl fmt::Display for Shown {
     }
 }
 
-/// Reads a canonical URI; plain paths are refused.
+/// Parses a URI; plain paths are errors.
 impl FromStr for Reference {
     type Err = InvalidReference;
 
@@ -189,7 +190,8 @@ impl fmt::Display for Reference {
             Reference::Layout(layout) => layout.fmt(f),
             Reference::File(path) => match Url::from_file_path(path) {
                 Ok(url) => url.fmt(f),
-                // Paths of a `Reference` are absolute; this is for values built by hand.
+                // The parser only makes absolute paths; this is for a
+                // `Reference` that code built with a relative one.
                 Err(()) => path.display().fmt(f),
             },
         }
@@ -210,8 +212,8 @@ impl TryFrom<String> for Reference {
     }
 }
 
-/// The colon after a scheme: of any `scheme://`, and of a known scheme even
-/// where the slashes were forgotten.
+/// The offset of the colon after a scheme. Recognizes any `scheme://`, and the
+/// known schemes even without the slashes, which is then reported as an error.
 fn scheme_end(text: &str) -> Option<usize> {
     let colon = text.find(':')?;
     let scheme = &text[..colon];
@@ -245,7 +247,8 @@ fn check_characters(text: &str) -> Result<(), InvalidReference> {
 fn web(text: &str, start: usize) -> Result<Url, InvalidReference> {
     let url =
         Url::parse(text).map_err(|error| InvalidReference::new(text, start, error.to_string()))?;
-    // The URL parser forgives missing and extra slashes; a reference has one spelling.
+    // The URL parser accepts missing and extra slashes; a reference has only
+    // one spelling.
     if text[start..].starts_with('/') || text[start..].starts_with('\\') {
         return Err(InvalidReference::new(text, start, "the host is missing"));
     }
@@ -293,7 +296,7 @@ fn file(text: &str, start: usize) -> Result<PathBuf, InvalidReference> {
     file_path(text, start + host.len(), text.len())
 }
 
-/// The absolute path of `text` from `start` to `end`, percent-decoded.
+/// Parses `text[start..end]` as an absolute, percent-encoded path.
 fn file_path(text: &str, start: usize, end: usize) -> Result<PathBuf, InvalidReference> {
     let rest = &text[start..end];
     if let Some(at) = rest.find(['?', '#']) {
@@ -314,17 +317,18 @@ fn file_path(text: &str, start: usize, end: usize) -> Result<PathBuf, InvalidRef
             "a path holds no zero byte",
         ));
     }
-    // A percent-encoded separator may have brought in more of these.
+    // Decoding a percent-encoded separator may have produced more `.` and
+    // `..`.
     Ok(tidy(&path))
 }
 
-/// Removes `.` and resolves `..` in the text of an absolute path.
+/// Removes `.` and resolves `..` in an absolute path, without the disk.
 fn tidy(path: &Path) -> PathBuf {
     let mut tidy = PathBuf::new();
     for component in path.components() {
         match component {
             Component::CurDir => {}
-            // At the root, `..` is the root.
+            // `..` at the root stays at the root.
             Component::ParentDir => {
                 tidy.pop();
             }

@@ -34,7 +34,7 @@ impl OciReference {
     /// The registry without its port; IPv6 in brackets.
     pub fn host(&self) -> &str {
         match self.registry.rsplit_once(':') {
-            // The colons of `[::1]` are not followed by a port.
+            // The last colon of `[::1]` is part of the address.
             Some((host, port)) if !port.ends_with(']') => host,
             _ => &self.registry,
         }
@@ -45,8 +45,8 @@ impl OciReference {
         &self.repository
     }
 
-    /// The repository as hosts know it: Docker Hub files the names without an
-    /// owner under `library`.
+    /// The repository in requests to the registry: Docker Hub stores
+    /// repositories without an owner under `library`.
     pub fn hosted_repository(&self) -> Cow<'_, str> {
         if self.registry == DOCKER && !self.repository.contains('/') {
             format!("library/{}", self.repository).into()
@@ -62,12 +62,12 @@ impl OciReference {
             .map_or(&self.repository, |(_, name)| name)
     }
 
-    /// The tag; only a label where there is a digest too.
+    /// The tag; ignored for resolution if there is a digest.
     pub fn tag(&self) -> Option<&str> {
         self.tag.as_deref()
     }
 
-    /// The digest of the OCI manifest, where the reference is pinned.
+    /// The digest of the OCI manifest, if the reference is pinned.
     pub fn digest(&self) -> Option<Digest> {
         self.digest
     }
@@ -86,7 +86,7 @@ impl fmt::Display for OciReference {
     }
 }
 
-/// Parses `text` from byte `start`, which follows `oci://`.
+/// Parses the rest of `text` from byte `start`, behind `oci://`.
 pub(super) fn parse(text: &str, start: usize) -> Result<OciReference, InvalidReference> {
     let invalid = |at: usize, reason: &str| InvalidReference::new(text, at, reason);
     let Some(slash) = text[start..].find('/').map(|at| start + at) else {
@@ -149,7 +149,7 @@ fn registry(text: &str, start: usize, end: usize) -> Result<String, InvalidRefer
     match &registry[host_end..] {
         "" => Ok(host),
         port => match port.strip_prefix(':').map(str::parse::<u16>) {
-            // `parse` would take a sign.
+            // `parse` accepts a sign.
             Some(Ok(number)) if number > 0 && !port.contains('+') => Ok(format!("{host}:{number}")),
             _ => Err(invalid(start + host_end, "the port is `:1` to `:65535`")),
         },

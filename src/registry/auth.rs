@@ -1,10 +1,10 @@
-//! Answers to a registry's challenges.
+//! Authentication with registries.
 //!
-//! A registry is asked without credentials first; they are looked up when it
-//! answers 401. Some registries hide what a stranger may not see behind 404 or
-//! 403; where there are credentials for such a host, its `/v2/` is asked for
-//! the challenge. What opened a repository is kept for the next request, and
-//! made anew once when it has expired, however many requests wait for it.
+//! The first request has no credentials; they are looked up when the registry
+//! answers 401. Some registries answer 404 or 403 to hide what needs a login;
+//! if there are credentials for such a host, its `/v2/` is asked for the
+//! challenge. A working authorization is cached for later requests, and renewed
+//! once when it expires, even if several requests wait for it.
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -24,15 +24,15 @@ use super::token::{self, Token, TokenRequest};
 use super::{Error, Remote, realm};
 use crate::net::{Request, Response, RetryMode};
 
-/// How long a password is sent along without looking it up again.
+/// How long a password is reused before it is looked up again.
 const PASSWORD_KEPT: Duration = Duration::from_secs(300);
 
-/// The credentials and tokens of this process. Tokens are never written to disk.
+/// The credentials and tokens of the process. Tokens are never written to disk.
 pub(super) struct Auth {
     credentials: Credentials,
-    /// By the address of the repository and what is done there, so that a token
-    /// for uploads is never sent with a download; the address has the scheme,
-    /// so that what came over TLS does not go out in the clear.
+    /// Keyed by the repository's URL and the scope. The scope keeps tokens for
+    /// uploads out of downloads; the URL includes the scheme, so that a token
+    /// received over TLS is not sent over plain HTTP.
     sessions: Mutex<HashMap<(Url, Scope), Arc<Session>>>,
 }
 
@@ -40,12 +40,12 @@ pub(super) struct Auth {
 pub(super) struct Answer {
     pub response: Response,
     authorization: Option<Authorization>,
-    /// Source of the credentials, for the message of a refusal.
+    /// Source of the credentials, for the 401 message.
     credentials: Option<CredentialSource>,
 }
 
 impl Answer {
-    /// Of a host that was shown nothing.
+    /// From a host that received no credentials.
     pub fn of_stranger(response: Response) -> Self {
         Answer {
             response,
@@ -54,8 +54,8 @@ impl Answer {
         }
     }
 
-    /// The error for a status that is not a success. `what` was refused, for
-    /// messages.
+    /// The error for a status that is not a success. `what` names the refused
+    /// request.
     pub async fn refused(self, what: &'static str) -> Error {
         let error = self.response.refused(what).await;
         match self.credentials {
@@ -65,12 +65,12 @@ impl Answer {
     }
 }
 
-/// What there is to say to a challenge.
+/// The reply to a challenge.
 enum Reply {
     Authorization(Authorization),
-    /// There are credentials from here, of a kind that is no answer.
+    /// The credentials from this source cannot be used for this scheme.
     Unfit(CredentialSource),
-    /// The 401 stands.
+    /// There are no credentials, so the 401 is final.
     None,
 }
 
@@ -82,8 +82,9 @@ impl Auth {
         }
     }
 
-    /// Sends a request and answers the challenge it may meet. Credentials that
-    /// are refused do not close a repository that is open to anyone.
+    /// Sends a request and answers a challenge. If the credentials are refused,
+    /// it tries anonymous access, so that wrong credentials do not prevent
+    /// pulls of public components.
     pub async fn send(
         &self,
         remote: Remote<'_>,
@@ -96,7 +97,7 @@ impl Auth {
         let known = session.authorization();
         let first = request(known.as_ref().map(Authorization::header));
         let first = remote.send(first).await?;
-        // After a redirect, another host has no say in where credentials go.
+        // Do not answer a challenge of another host after a redirect.
         if !endpoint.owns(first.url()) {
             return Ok(remote.answer(first, known));
         }
@@ -138,7 +139,7 @@ impl Auth {
         Ok(remote.answer(second, Some(authorization)))
     }
 
-    /// Sends a request with what the one was sent with that brought `earlier`.
+    /// Sends a request with the same authorization as the request of `earlier`.
     pub async fn repeat(
         &self,
         remote: Remote<'_>,
@@ -155,9 +156,8 @@ impl Auth {
         })
     }
 
-    /// How the registry wants to be answered, where it wants that: as its 401
-    /// says, or as its `/v2/` does where the response tells nothing and there
-    /// are credentials to show.
+    /// The scheme that the registry requests, if any: from its 401, or from its
+    /// `/v2/` if the response has no challenge and there are credentials.
     async fn challenge(
         &self,
         remote: Remote<'_>,
@@ -179,7 +179,7 @@ impl Auth {
         let found = self.credentials.find(wanted(remote.endpoint)).await?;
         let scheme = match remote.challenge_of_root().await {
             Some(scheme) => scheme,
-            // It wants a login and does not say how; passwords have one usual way.
+            // A 401 without a challenge: assume the usual scheme for passwords.
             None if status == StatusCode::UNAUTHORIZED => AuthScheme::Basic,
             None => return None,
         };
@@ -192,7 +192,8 @@ impl Auth {
         Some(scheme)
     }
 
-    /// What to send in reply to a challenge. `sent` is what was sent before.
+    /// The reply to a challenge. `sent` is the authorization of the request
+    /// that was challenged.
     async fn reply(
         &self,
         session: &Session,
@@ -201,7 +202,7 @@ impl Auth {
         sent: Option<&Authorization>,
     ) -> Result<Reply, Error> {
         let _turn = session.turn.lock().await;
-        // Another request may have met the same challenge, and answered it.
+        // Another request may have answered the same challenge in the meantime.
         match session.authorization() {
             Some(known) if Some(known.header()) != sent.map(Authorization::header) => {
                 return Ok(Reply::Authorization(known));
@@ -227,14 +228,14 @@ impl Auth {
     }
 
     fn session(&self, repository: &Url, scope: &Scope) -> Arc<Session> {
-        // A map of sessions is complete at any moment, so poison is ignored.
+        // A panic leaves the map consistent, so ignore poisoning.
         let mut sessions = self.sessions.lock().unwrap_or_else(PoisonError::into_inner);
         let key = (repository.clone(), scope.clone());
         sessions.entry(key).or_default().clone()
     }
 }
 
-/// A challenge, and what was asked for when it came.
+/// A challenge and the scope of the request.
 struct Challenged {
     scheme: AuthScheme,
     scope: Scope,
@@ -246,7 +247,8 @@ impl Remote<'_> {
         Ok(sent?)
     }
 
-    /// How `/v2/` wants to be answered. Its scope is not that of a repository.
+    /// The challenge of `/v2/`, without its scope, which is not that of a
+    /// repository.
     async fn challenge_of_root(&self) -> Option<AuthScheme> {
         let request = Request {
             access: self.endpoint.access().clone(),
@@ -267,8 +269,8 @@ impl Remote<'_> {
         })
     }
 
-    /// Notes with what a response was had, for the hint of a refusal, and on
-    /// the transfer whether it took credentials.
+    /// Combines a response with its authorization, for the hint of a 401, and
+    /// marks the transfer as private if the user was authenticated.
     fn answer(&self, response: Response, authorization: Option<Authorization>) -> Answer {
         let by_user = authorization
             .as_ref()
@@ -294,7 +296,7 @@ fn basic(found: Option<Found>) -> Reply {
     };
     let header = match credential {
         Credential::Password { username, secret } => token::basic(&username, &secret),
-        // They are for token servers.
+        // These are only for token servers.
         Credential::IdentityToken(_) | Credential::RegistryToken(_) => None,
     };
     match header {
@@ -306,7 +308,8 @@ fn basic(found: Option<Found>) -> Reply {
     }
 }
 
-/// A token for the credential; one for anyone when it is refused, or there is none.
+/// Fetches a token for the credential, or an anonymous one if it is refused or
+/// there is none.
 async fn authorize(
     remote: Remote<'_>,
     wanted: &TokenRequest,
@@ -343,7 +346,7 @@ async fn authorize(
     })
 }
 
-/// What anyone gets; none where nobody gets in without credentials.
+/// An anonymous token; `None` if the registry gives none.
 async fn anonymous(remote: Remote<'_>, challenge: &Challenged) -> Option<Authorization> {
     let AuthScheme::Bearer(bearer) = &challenge.scheme else {
         return None;

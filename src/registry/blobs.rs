@@ -1,4 +1,4 @@
-//! Configs and layers.
+//! Reads blobs: configs and layers.
 
 use bytes::Bytes;
 use http::{Method, StatusCode};
@@ -8,7 +8,7 @@ use crate::digest::Verifier;
 use crate::net::{Response, Resume};
 
 impl Remote<'_> {
-    /// A blob that is small enough for memory; `what` it is, for messages.
+    /// Reads a blob into memory and checks it. `what` names it in errors.
     pub async fn small_blob(&self, descriptor: &Descriptor, what: &str) -> Result<Bytes, Error> {
         self.whole(|| self.small_blob_once(descriptor, what)).await
     }
@@ -20,7 +20,8 @@ impl Remote<'_> {
         let mut verifier = Verifier::new(expectation(descriptor));
         let mut body = Vec::new();
         while let Some(chunk) = stream.next().await? {
-            // Stops at the first byte too many, which is before the limit.
+            // Fails at the first byte above the declared size, so memory is
+            // bounded.
             if let Err(mismatch) = verifier.update(&chunk) {
                 return Err(encoded.map_or_else(|| Error::mismatch(what, mismatch), Error::Net));
             }
@@ -34,8 +35,8 @@ impl Remote<'_> {
         }
     }
 
-    /// Asks for a blob, or for the rest of it. Answers with a 200, or with a
-    /// 206 or 416 where the rest was asked for.
+    /// Requests a blob, or the rest of it with `resume`. Returns a 200, or with
+    /// `resume` also a 206 or 416. `what` names the blob in errors.
     pub async fn open_blob(
         &self,
         descriptor: &Descriptor,

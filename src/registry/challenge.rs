@@ -1,22 +1,22 @@
-//! The `WWW-Authenticate` header. Pure.
+//! Parser of the `WWW-Authenticate` header.
 //!
-//! The grammar is that of [RFC 9110][rfc]: one or more challenges, each a
-//! scheme with parameters, all separated by commas.
+//! The grammar is that of [RFC 9110][rfc]: one or more challenges separated by
+//! commas, each a scheme with parameters that are separated by commas too.
 //!
 //! [rfc]: https://www.rfc-editor.org/rfc/rfc9110#name-www-authenticate
 
 use http::{HeaderMap, header};
 
-/// How a registry wants to be answered.
+/// An authentication scheme that a registry requests.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum AuthScheme {
-    /// With a user name and a password.
+    /// User name and password.
     Basic,
-    /// With a token from a server it names.
+    /// A token from the token server that the challenge names.
     Bearer(Bearer),
 }
 
-/// A `Bearer` challenge, as registries give it.
+/// The parameters of a `Bearer` challenge.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub(super) struct Bearer {
     pub realm: String,
@@ -24,8 +24,8 @@ pub(super) struct Bearer {
     pub scope: Option<String>,
 }
 
-/// The challenge to answer: a token is worth less than a password to whoever
-/// gets hold of it, so `Bearer` goes first.
+/// Selects the challenge to answer. `Bearer` is preferred, because a stolen
+/// token does less harm than a stolen password.
 pub(super) fn read(headers: &HeaderMap) -> Option<AuthScheme> {
     let all = headers.get_all(header::WWW_AUTHENTICATE);
     let texts = || all.iter().filter_map(|value| value.to_str().ok());
@@ -47,8 +47,8 @@ fn bearer(header: &str) -> Option<Bearer> {
         .map(|(_, challenge)| challenge)
 }
 
-/// The challenges of a header up to the first that does not parse, each with
-/// its scheme in lower case and the parameters that `Bearer` has.
+/// The challenges of a header, up to the first that does not parse. Each has
+/// its scheme in lower case, and the parameters that `Bearer` uses.
 fn challenges(header: &str) -> Vec<(String, Bearer)> {
     let mut complete = Vec::new();
     let mut current: Option<(String, Bearer)> = None;
@@ -65,7 +65,7 @@ fn challenges(header: &str) -> Vec<(String, Bearer)> {
         let name = name.to_ascii_lowercase();
         let value = after.trim_start_matches([' ', '\t']);
         let Some(value) = value.strip_prefix('=') else {
-            // A new scheme ends the challenge before it.
+            // A new scheme ends the previous challenge.
             complete.extend(current.replace((name, Bearer::default())));
             rest = after_token68(after).unwrap_or(after);
             continue;
@@ -85,8 +85,9 @@ fn challenges(header: &str) -> Vec<(String, Bearer)> {
     }
 }
 
-/// What follows the one value, such as `YII=`, that some schemes have in place
-/// of parameters; none where there is no such value.
+/// Skips the single value (`token68`), such as `YII=`, that some schemes have
+/// instead of parameters, and returns the rest; `None` if there is no such
+/// value.
 fn after_token68(text: &str) -> Option<&str> {
     let value = text.trim_start_matches([' ', '\t']);
     let is_of_it = |c: char| c.is_ascii_alphanumeric() || "-._~+/".contains(c);

@@ -1,6 +1,6 @@
-//! OCI manifests and image indexes, as documents. Pure.
+//! Parser of OCI manifests and image indexes.
 //!
-//! Fields are those of the [OCI image specification][spec].
+//! The fields are those of the [OCI image specification][spec].
 //!
 //! [spec]: https://github.com/opencontainers/image-spec/blob/main/manifest.md
 
@@ -12,16 +12,17 @@ use super::media_type::{self, DocumentKind};
 use super::referrers::Referrer;
 use crate::digest::Digest;
 
-/// Container images have at most 127; artifacts have a few.
+/// Layers of a manifest, at most. Container images have at most 127, artifacts
+/// a few.
 const MAX_LAYERS: usize = 1000;
 
-/// A blob as its manifest promises it.
+/// A reference to a blob or manifest, with its digest and size.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub(crate) struct Descriptor {
     pub media_type: String,
     pub digest: Digest,
-    /// In bytes.
+    /// Size in bytes.
     pub size: u64,
     #[serde(default)]
     pub platform: Option<Platform>,
@@ -33,7 +34,7 @@ pub(crate) struct Platform {
     pub os: String,
 }
 
-/// A document under `/manifests/`.
+/// A document that a registry serves under `/manifests/`.
 #[derive(Debug)]
 pub(crate) enum Document {
     Manifest(Manifest),
@@ -54,18 +55,18 @@ pub(crate) struct Index {
     pub manifests: Vec<Descriptor>,
 }
 
-/// What manifests and indexes say of themselves alike.
+/// The fields that manifests and indexes have in common.
 #[derive(Debug)]
 struct About {
     media_type: Option<String>,
     artifact_type: Option<String>,
-    /// The manifest that this one is about.
+    /// Digest of the manifest that this one refers to, as a signature does.
     subject: Option<Digest>,
 }
 
 impl Document {
-    /// Parses a document. What it is, its own text decides, never the response
-    /// header: only the text is covered by the digest.
+    /// Parses a document. Its kind is determined by its content, never by the
+    /// `Content-Type` header, because the digest covers only the content.
     pub fn parse(bytes: &[u8]) -> Result<Self, InvalidManifest> {
         #[derive(Deserialize)]
         #[serde(rename_all = "camelCase")]
@@ -94,7 +95,8 @@ impl Document {
             subject: raw.subject.as_ref().and_then(digest_of),
         };
         let document = match (raw.layers, raw.manifests) {
-            // Two readers could take one document for two different things.
+            // Different readers could take such a document for a manifest or an
+            // index.
             (Some(_), Some(_)) => return Err(InvalidManifest::Ambiguous),
             (Some(layers), None) if fits(DocumentKind::Manifest) => Document::Manifest(Manifest {
                 about,
@@ -116,8 +118,8 @@ impl Document {
     }
 }
 
-/// The digest in a descriptor. One that cannot be read is of no use to us, and
-/// no reason to refuse the manifest.
+/// The digest in a descriptor. An unreadable one is ignored: it is not needed
+/// to use the manifest.
 fn digest_of(descriptor: &serde_json::Value) -> Option<Digest> {
     descriptor.get("digest")?.as_str()?.parse().ok()
 }
@@ -130,14 +132,15 @@ impl Document {
         }
     }
 
-    /// What it calls itself, or what it is where it does not say.
+    /// The declared media type without parameters, or else the OCI type of its
+    /// kind.
     pub fn media_type(&self) -> &str {
         let usual = match self {
             Document::Manifest(_) => media_type::MANIFEST,
             Document::Index(_) => media_type::INDEX,
         };
         let named = self.about().media_type.as_deref();
-        // Parameters say nothing here, and could be of any length.
+        // Parameters have no meaning here, and could be long.
         named
             .unwrap_or(usual)
             .split(';')
@@ -146,12 +149,13 @@ impl Document {
             .trim()
     }
 
-    /// The manifest that this one is about.
+    /// Digest of the manifest that this one refers to, as a signature does.
     pub fn subject(&self) -> Option<Digest> {
         self.about().subject
     }
 
-    /// Its entry in a list of referrers, by its own digest and size.
+    /// The entry of this document in a list of referrers; `digest` and `size`
+    /// are its own.
     pub fn as_referrer(&self, digest: Digest, size: u64) -> Referrer {
         let (config, annotations) = match self {
             Document::Manifest(manifest) => {
@@ -169,15 +173,15 @@ impl Document {
         }
     }
 
-    /// Refuses a document that was served as another kind: readers that go by
-    /// the header would see something else than this one.
+    /// Checks the `Content-Type` against the kind of document: clients that
+    /// trust the header would read the document differently.
     pub fn served_as(&self, content_type: &str) -> Result<(), InvalidManifest> {
         let kind = match self {
             Document::Manifest(_) => DocumentKind::Manifest,
             Document::Index(_) => DocumentKind::Index,
         };
         match DocumentKind::of(content_type) {
-            // Some servers call everything `application/json`.
+            // Some servers send `application/json` for everything.
             DocumentKind::Unknown => Ok(()),
             served if served == kind => Ok(()),
             _ => Err(InvalidManifest::ContentType(content_type.to_owned())),

@@ -1,4 +1,4 @@
-//! Manifests and indexes: looked up by tag, read by digest.
+//! Resolves tags, and reads manifests and indexes by digest.
 
 use bytes::Bytes;
 use http::{Method, StatusCode, header};
@@ -8,10 +8,10 @@ use super::{Document, Error, Item, Remote, check};
 use crate::digest::{Digest, Expected};
 use crate::net::{Request, Response, RetryMode};
 
-/// What registries themselves allow at most.
+/// The limit that registries have, too.
 pub(crate) const MAX_MANIFEST_BYTES: usize = 4 * 1024 * 1024;
 pub(super) const DIGEST_HEADER: &str = "docker-content-digest";
-/// How a manifest is called in messages.
+/// The name of a manifest in messages.
 pub(crate) const MANIFEST: &str = "the OCI manifest";
 
 impl Remote<'_> {
@@ -37,19 +37,19 @@ impl Remote<'_> {
                 Some(digest) => return Ok((digest, None)),
                 None => self.get_document(tag).await?,
             },
-            // Some registries and proxies know no HEAD.
+            // Some registries and proxies do not support HEAD.
             StatusCode::METHOD_NOT_ALLOWED | StatusCode::NOT_IMPLEMENTED => {
                 self.get_document(tag).await?
             }
             _ => self.after_refusal(tag, head).await?,
         };
-        // A page that is served for every address is no answer.
+        // Reject pages that a proxy serves for every URL.
         Document::parse(&bytes)?;
         Ok((Digest::of(&bytes), Some(bytes)))
     }
 
-    /// The document itself, whose HEAD was refused. Only the answer to a GET
-    /// has the registry's words in it; and it may be another one.
+    /// Repeats a refused HEAD as a GET: only its response has the registry's
+    /// message, and it may even succeed.
     async fn after_refusal(&self, tag: &str, head: Answer) -> Result<Bytes, Error> {
         let again = match self.endpoint.is_heard_out() {
             true => self.get_once_more(tag, &head).await.ok(),
@@ -65,8 +65,8 @@ impl Remote<'_> {
         Err(refusal.refused(MANIFEST).await)
     }
 
-    /// Asks with the same credentials as before, whose challenge was answered
-    /// as well as it can be.
+    /// Sends a GET with the authorization of the earlier request, whose
+    /// challenge has been answered.
     async fn get_once_more(&self, tag: &str, earlier: &Answer) -> Result<Answer, Error> {
         let item = Item::Manifest(tag);
         let request = |authorization| Request {
@@ -79,7 +79,7 @@ impl Remote<'_> {
         self.client.auth.repeat(*self, request, earlier).await
     }
 
-    /// The document of a digest.
+    /// Reads a document by digest and checks it.
     pub async fn document(&self, digest: Digest, expected: Expected) -> Result<Bytes, Error> {
         let bytes = self.get_document(&digest.to_string()).await?;
         check(&bytes, expected, MANIFEST)?;
@@ -106,7 +106,8 @@ impl Remote<'_> {
         if let (Some(error), Err(_)) = (encoded, Document::parse(&bytes)) {
             return Err(error.into());
         }
-        // One that does not parse is refused where it is used, after its digest is checked.
+        // A document that does not parse is rejected by the caller, after its
+        // digest is checked.
         if let (Some(kind), Ok(document)) = (&served_as, Document::parse(&bytes)) {
             document.served_as(kind.to_str().unwrap_or_default())?;
         }
@@ -114,7 +115,7 @@ impl Remote<'_> {
     }
 }
 
-/// The digest of its body that a response names.
+/// The digest in the `docker-content-digest` header.
 fn named_digest(response: &Response) -> Option<Digest> {
     response.header(DIGEST_HEADER)?.parse().ok()
 }

@@ -1,5 +1,4 @@
-//! Where the repository of a reference is reached: at the registry, and at the
-//! hosts that are asked in its place.
+//! The URLs of a repository at the registry and at its mirrors.
 
 use url::Url;
 
@@ -11,7 +10,7 @@ use crate::reference::OciReference;
 
 const API: &str = "/v2";
 
-/// One host's part in serving a repository.
+/// A repository at one host.
 pub(super) struct Endpoint {
     /// `https://host/v2/repository/`.
     base: Url,
@@ -25,12 +24,12 @@ pub(super) struct Endpoint {
 enum Role {
     /// The registry of the reference.
     Upstream,
-    /// Another host, which is told the registry it stands in for.
+    /// A mirror. Requests name the registry in the `ns` query parameter.
     Mirror { registry: String },
 }
 
 impl Endpoint {
-    /// The hosts that may be asked this, in their order; at least one.
+    /// The endpoints with the capability, in order; at least one.
     pub fn all(
         reference: &OciReference,
         capability: Capability,
@@ -45,7 +44,8 @@ impl Endpoint {
             .filter(|host| host.can(capability, registry))
             .map(|host| Endpoint::of(reference, host, &client.http))
             .collect::<Result<Vec<_>, _>>()?;
-        // Only the last host is retried: after the others, the next is asked.
+        // Only the last host is retried; after a failure of another, the next
+        // is asked.
         match endpoints.last_mut() {
             Some(last) => last.retry = RetryMode::Repeat,
             None => {
@@ -58,7 +58,7 @@ impl Endpoint {
         Ok(endpoints)
     }
 
-    /// The registry itself, which alone is written to.
+    /// The endpoint at the registry itself, for writing.
     pub fn upstream(reference: &OciReference, client: &Client) -> Result<Self, Error> {
         let host = client.options.mirrors.named(reference.registry())?;
         let endpoint = Endpoint::of(reference, host, &client.http)?;
@@ -81,7 +81,7 @@ impl Endpoint {
                 registry: registry.to_owned(),
             },
         };
-        // Docker Hub answers under another name.
+        // Docker Hub's API is at another host.
         let authority = match host.host.as_str() {
             hosts::DOCKER => hosts::DOCKER_HOST,
             other => other,
@@ -95,7 +95,8 @@ impl Endpoint {
             host: authority.to_owned(),
             source: error.into(),
         })?;
-        // What follows `/v2/` is the beginning of the name as the host knows it.
+        // The path after `/v2/` is a prefix of the repository's name at this
+        // host.
         let repository = match path.strip_prefix("/v2/") {
             Some(prefix) => format!("{prefix}/{name}"),
             None => name.into_owned(),
@@ -110,12 +111,12 @@ impl Endpoint {
         })
     }
 
-    /// The address of a manifest or blob.
+    /// The URL of a manifest or blob.
     pub fn url(&self, item: Item<'_>) -> Url {
         self.at(&item.path())
     }
 
-    /// An address of the repository, by what follows its name.
+    /// The URL of `path` below the repository.
     pub fn at(&self, path: &str) -> Url {
         let mut url = self.base.clone();
         url.set_path(&format!("{}{path}", self.base.path()));
@@ -125,12 +126,12 @@ impl Endpoint {
         url
     }
 
-    /// Names the repository at its host: what credentials are looked for by.
+    /// The repository's name at this host, for which credentials are looked up.
     pub fn repository(&self) -> &str {
         &self.repository
     }
 
-    /// `host[:port]`: whose credentials, certificates and faults these are.
+    /// The host (`host[:port]`), for credentials, certificates and errors.
     pub fn authority(&self) -> &str {
         &self.authority
     }
@@ -143,8 +144,8 @@ impl Endpoint {
         self.retry
     }
 
-    /// Whether its refusals are worth a further request: the word of the
-    /// registry itself counts, and of the last host nobody asks another.
+    /// Whether to send a further request for the reason of a refusal. Not for a
+    /// mirror that is followed by another host.
     pub fn is_heard_out(&self) -> bool {
         self.is_upstream() || self.retry == RetryMode::Repeat
     }
@@ -154,17 +155,18 @@ impl Endpoint {
         matches!(self.role, Role::Upstream)
     }
 
-    /// The address under which all of the repository lies.
+    /// The base URL of the repository.
     pub fn base(&self) -> &Url {
         &self.base
     }
 
-    /// Whether `url` belongs to the registry itself.
+    /// Whether `url` is on this host, with the same scheme and port.
     pub fn owns(&self, url: &Url) -> bool {
         self.base.origin() == url.origin()
     }
 
-    /// `…/v2/`, where a registry says whether it wants a login.
+    /// The URL of `/v2/`, where the host says whether it requires
+    /// authentication.
     pub fn root(&self) -> Url {
         let mut url = self.base.clone();
         url.set_path("/v2/");

@@ -1,4 +1,4 @@
-//! What goes wrong with a registry.
+//! Errors of requests to registries.
 
 use super::credentials::CredentialSource;
 use super::document::InvalidManifest;
@@ -6,13 +6,13 @@ use super::hosts::{Capability, InvalidHosts};
 use crate::digest::{Digest, Mismatch};
 use crate::net;
 
-/// A registry did not do what it was asked for.
+/// A failed request to a registry.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum Error {
     #[error(transparent)]
     Net(#[from] net::Error),
-    /// The registry refused although it was shown credentials.
+    /// The registry refused the request despite credentials.
     #[error("{error}")]
     Denied {
         error: net::Error,
@@ -20,10 +20,10 @@ pub enum Error {
     },
     #[error("`{host}` asks for a kind of login that is not supported: {reason}")]
     Challenge { host: String, reason: &'static str },
-    /// A token server answered with something that is no token.
+    /// The response of a token server has no usable token.
     #[error("`{host}` gave no token: {reason}")]
     Token { host: String, reason: &'static str },
-    /// A registry answered an upload in a way that makes no sense.
+    /// The response to an upload is invalid.
     #[error("`{host}` does not take the upload: {reason}")]
     Refusal { host: String, reason: &'static str },
     #[error("`{host}` accepted the blob {digest}, and does not have it")]
@@ -67,7 +67,7 @@ impl Error {
         }
     }
 
-    /// What happened on the network, if that is what failed.
+    /// The network error, if the cause is one.
     pub fn net(&self) -> Option<&net::Error> {
         match self {
             Error::Net(error) | Error::Denied { error, .. } => Some(error),
@@ -75,7 +75,7 @@ impl Error {
         }
     }
 
-    /// Whether a body began and did not come to its end.
+    /// Whether the body of a response was interrupted.
     pub(super) fn is_of_body(&self) -> bool {
         self.net().is_some_and(net::Error::is_of_body)
     }

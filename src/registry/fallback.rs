@@ -1,4 +1,4 @@
-//! Asking again, and asking the next host, when one fails.
+//! Falls back to the next host, and retries interrupted responses.
 
 use std::error::Error as StdError;
 use std::fmt;
@@ -7,16 +7,17 @@ use super::endpoint::Endpoint;
 use super::{Error, Remote, Repository};
 use crate::net::{self, Retry};
 
-/// Tells failures of one host from those that every host would have.
+/// Distinguishes failures of one host from failures that all hosts would have.
 pub(crate) trait HostFault: StdError {
-    /// Whether another host may do better: what it sends is the same wherever
-    /// its digest is right.
+    /// Whether another host may succeed. Any host's content is acceptable if
+    /// its digest matches.
     fn is_of_one_host(&self) -> bool;
 
-    /// Whether the host fails whatever it is asked for.
+    /// Whether the host itself fails, so that other requests to it would fail
+    /// too.
     fn is_of_host(&self) -> bool;
 
-    /// Whether the host sent something else than what its digest names.
+    /// Whether the content did not match its digest or size.
     fn is_wrong_content(&self) -> bool;
 }
 
@@ -37,13 +38,13 @@ impl HostFault for Error {
     }
 }
 
-/// What the hosts said together.
+/// The combined error of several hosts.
 #[derive(Debug)]
 pub(crate) struct Tried<E> {
-    /// Of the registry itself, wherever it stands; of the last host where the
-    /// registry was not asked.
+    /// The error of the registry itself, or of the last host if the registry
+    /// was not asked.
     pub error: E,
-    /// Each host and why it failed, where there was more than one.
+    /// Each host and its error, if several were asked.
     pub tried: Vec<String>,
 }
 
@@ -56,7 +57,7 @@ impl From<Error> for Tried<Error> {
     }
 }
 
-/// A host that was asked and failed.
+/// The failure of one host.
 struct Failed<E> {
     /// `host[:port]`.
     host: String,
@@ -65,7 +66,7 @@ struct Failed<E> {
 }
 
 impl<E: HostFault> Failed<E> {
-    /// The host and the whole reason, on one line.
+    /// The host and the error with all causes, on one line.
     fn line(&self) -> String {
         struct Chain<'a>(&'a dyn StdError);
         impl fmt::Display for Chain<'_> {
@@ -89,9 +90,9 @@ impl<E: HostFault> Failed<E> {
 }
 
 impl<'a> Repository<'a> {
-    /// Asks one host after the other until one answers. Only what may be
-    /// different at another host is asked again; a mirror that is down is left
-    /// alone for the rest of the transfer.
+    /// Asks the hosts in order until one succeeds. Stops at an error that every
+    /// host would have. A mirror that is down is skipped for the rest of the
+    /// transfer.
     pub async fn first<'s, T, E, F>(&'s self, ask: impl Fn(Remote<'s>) -> F) -> Result<T, Tried<E>>
     where
         'a: 's,
@@ -120,7 +121,7 @@ impl<'a> Repository<'a> {
         }
     }
 
-    /// Asks one host; the inner error is one that another host may not have.
+    /// Asks one host. The inner error is one that another host may not have.
     async fn one<'s, T, E, F>(
         &'s self,
         endpoint: &'s Endpoint,
@@ -132,7 +133,8 @@ impl<'a> Repository<'a> {
         F: Future<Output = Result<T, E>>,
     {
         let host = endpoint.authority();
-        // Also when it cannot even be asked, for want of a certificate.
+        // Recorded even if no request can be sent, such as for lack of a
+        // certificate.
         self.transfer.meter.note_host(host);
         match ask(self.remote(endpoint)).await {
             Ok(answer) => Ok(Ok(answer)),
@@ -172,7 +174,8 @@ fn together<E: HostFault>(mut earlier: Vec<Failed<E>>, last: Failed<E>) -> Tried
 }
 
 impl Remote<'_> {
-    /// Asks again when an answer breaks off, as often as this host is retried.
+    /// Repeats a request whose response body was interrupted, up to the host's
+    /// number of retries.
     pub(super) async fn whole<T, F>(&self, ask: impl Fn() -> F) -> Result<T, Error>
     where
         F: Future<Output = Result<T, Error>>,

@@ -1,4 +1,4 @@
-//! Whether a registry accepts a user's credentials.
+//! Checks credentials with a registry, for `wassette login`.
 
 use http::{HeaderValue, Method, StatusCode};
 use url::Url;
@@ -11,15 +11,16 @@ use crate::error::{Class, Diagnose};
 use crate::net::{self, Access, Meter, Request, RetryMode, host_and_port};
 use crate::secret::Secret;
 
-/// What a registry says of a login.
+/// The result of checking a login.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Checked {
     Accepted,
-    /// It lets everyone in, and so tells nothing of the credentials.
+    /// The registry allows anonymous access, so the credentials were not
+    /// checked.
     NotAsked,
 }
 
-/// Why a login failed; nothing was stored.
+/// A failed login. Nothing was stored.
 #[derive(Debug, thiserror::Error)]
 pub enum LoginError {
     #[error("`{}` is not the name of a registry", .text.escape_debug())]
@@ -49,7 +50,7 @@ pub enum LoginError {
 }
 
 impl LoginError {
-    /// What happened on the network, if that is what failed.
+    /// The network error, if the cause is one.
     fn net(&self) -> Option<&net::Error> {
         match self {
             LoginError::Failed { source, .. } | LoginError::Unreachable { source, .. } => {
@@ -126,7 +127,7 @@ impl Diagnose for LoginError {
     }
 }
 
-/// A user name and what proves it.
+/// A user name and a password or token.
 #[derive(Clone, Copy)]
 pub struct Login<'a> {
     pub username: &'a str,
@@ -134,11 +135,11 @@ pub struct Login<'a> {
 }
 
 impl Client {
-    /// Asks a registry (`host[:port]`) whether it accepts these credentials.
+    /// Checks whether a registry (`host[:port]`) accepts the credentials.
     ///
     /// # Errors
     ///
-    /// When it refuses them, or cannot be reached.
+    /// If the registry refuses them or cannot be reached.
     pub async fn check_login(
         &self,
         registry: &str,
@@ -223,7 +224,8 @@ impl Client {
         Ok(token.header)
     }
 
-    /// `…/v2/`, where a registry says whether it wants a login.
+    /// The URL of `/v2/`, where a registry says whether it requires
+    /// authentication.
     pub(super) fn root_of(&self, known: &Host, registry: &str) -> Result<Url, LoginError> {
         let host = match registry {
             hosts::DOCKER => hosts::DOCKER_HOST,
@@ -239,7 +241,7 @@ impl Client {
     }
 }
 
-/// Where a registry is asked for a login.
+/// The URL and connection settings for checking a login.
 #[derive(Clone, Copy)]
 struct Root<'a> {
     url: &'a Url,

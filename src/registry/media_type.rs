@@ -1,10 +1,10 @@
-//! The media types of documents.
+//! Media types of documents.
 //!
-//! Those of the [OCI image specification][oci], and Docker's older ones.
+//! From the [OCI image specification][oci], and Docker's older ones.
 //!
 //! [oci]: https://github.com/opencontainers/image-spec/blob/main/media-types.md
 
-/// The `Accept` header that gets manifests of every kind.
+/// The `Accept` header for all kinds of manifests.
 pub(super) const ACCEPT: &str = "application/vnd.oci.image.manifest.v1+json, \
      application/vnd.oci.image.index.v1+json, \
      application/vnd.docker.distribution.manifest.v2+json, \
@@ -13,7 +13,7 @@ pub(super) const ACCEPT: &str = "application/vnd.oci.image.manifest.v1+json, \
 pub(super) const MANIFEST: &str = "application/vnd.oci.image.manifest.v1+json";
 pub(super) const INDEX: &str = "application/vnd.oci.image.index.v1+json";
 
-/// What a document under `/manifests/` is.
+/// The kind of a document under `/manifests/`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum DocumentKind {
     Manifest,
@@ -33,7 +33,8 @@ impl DocumentKind {
     }
 }
 
-/// The type without parameters, in lower case: [RFC 9110][rfc] compares so.
+/// The media type without parameters, in lower case: [RFC 9110][rfc] compares
+/// types case-insensitively.
 ///
 /// [rfc]: https://www.rfc-editor.org/rfc/rfc9110#name-media-type
 pub(crate) fn essence(media_type: &str) -> String {

@@ -1,6 +1,6 @@
-//! A client of OCI registries, by the [distribution specification][spec]. It
-//! checks every document and blob against its digest and size, and bounds
-//! everything it keeps in memory.
+//! A client of OCI registries, following the [distribution
+//! specification][spec]. It checks every document and blob against its digest
+//! and size, and limits everything it keeps in memory.
 //!
 //! [spec]: https://github.com/opencontainers/distribution-spec/blob/main/spec.md
 
@@ -60,16 +60,16 @@ use auth::{Answer, Auth};
 use endpoint::Endpoint;
 use scope::Actions;
 
-/// Which hosts are asked, and as whom.
+/// Mirrors and credentials.
 #[derive(Debug, Clone, Default)]
 pub struct Options {
-    /// Which hosts are asked for the content of registries, and in which order.
+    /// The mirrors of registries.
     pub mirrors: Mirrors,
-    /// Where credentials for registries are looked for.
+    /// The sources of credentials.
     pub credentials: CredentialOptions,
 }
 
-/// Speaks to registries. One for the whole program: it keeps connections and
+/// A registry client. Use one instance per process: it keeps connections and
 /// tokens.
 pub struct Client {
     http: net::Client,
@@ -77,7 +77,7 @@ pub struct Client {
     options: Options,
 }
 
-/// A repository at the hosts that may be asked about it, at least one.
+/// A repository, with the hosts (at least one) that serve it.
 pub(crate) struct Repository<'a> {
     client: &'a Client,
     transfer: &'a Transfer,
@@ -105,23 +105,23 @@ impl Client {
         &self.http
     }
 
-    /// The registries for which other hosts are configured.
+    /// The registries with mirrors in `config.toml`.
     pub(crate) fn mirrored(&self) -> impl Iterator<Item = String> {
         let names = self.options.mirrors.hosts.keys();
         names.filter_map(|name| Some(name.registry()?.to_owned()))
     }
 
-    /// The files that may hold credentials, and how many registries each has
-    /// any for; the errors quote nothing of what is in them.
+    /// The credential files, with the number of registries for which each has
+    /// credentials. The errors do not quote the files.
     pub(crate) fn credential_files(&self) -> Vec<(PathBuf, io::Result<usize>)> {
         credentials::files(&self.options.credentials)
     }
 
-    /// The repository of a reference, at the hosts that have the capability.
+    /// The repository of a reference, at the hosts with the capability.
     ///
     /// # Errors
     ///
-    /// When no host has it, or the configuration of the hosts cannot be read.
+    /// If no host has the capability, or a `hosts.toml` is invalid.
     pub(crate) fn repository<'a>(
         &'a self,
         reference: &OciReference,
@@ -190,12 +190,13 @@ impl<'a> Repository<'a> {
 }
 
 impl Remote<'_> {
-    /// How often its faults are waited out.
+    /// Whether temporary failures of the host are retried.
     pub fn retry(&self) -> RetryMode {
         self.endpoint.retry()
     }
 
-    /// Reads a document or blob; a challenge is answered once.
+    /// Requests a document or blob, and answers an authentication challenge
+    /// once.
     async fn read(
         &self,
         method: Method,
@@ -214,7 +215,7 @@ impl Remote<'_> {
     }
 }
 
-/// What a repository has, by its name there.
+/// A document or blob of a repository, by name.
 #[derive(Debug, Clone, Copy)]
 pub(crate) enum Item<'a> {
     /// An OCI manifest or image index, by tag or digest.
@@ -224,7 +225,7 @@ pub(crate) enum Item<'a> {
 }
 
 impl Item<'_> {
-    /// The end of its address.
+    /// Its path below the repository.
     fn path(&self) -> String {
         match self {
             Item::Manifest(name) => format!("manifests/{name}"),
@@ -237,7 +238,7 @@ impl Item<'_> {
     }
 }
 
-/// What a blob is held to.
+/// The expected digest and size of a blob.
 pub(crate) fn expectation(descriptor: &Descriptor) -> Expected {
     Expected {
         digest: Some(descriptor.digest),
@@ -246,7 +247,7 @@ pub(crate) fn expectation(descriptor: &Descriptor) -> Expected {
     }
 }
 
-/// Checks bytes that are all there; `what` they are, for messages.
+/// Checks the digest and size of `bytes`. `what` names them in errors.
 pub(crate) fn check(bytes: &[u8], expected: Expected, what: &str) -> Result<(), Error> {
     let mut verifier = Verifier::new(expected);
     verifier

@@ -1,4 +1,4 @@
-//! Whether a registry answers at all.
+//! Checks whether a registry responds, for `wassette doctor`.
 
 use std::collections::BTreeSet;
 
@@ -9,20 +9,20 @@ use jiff::fmt::rfc2822;
 use super::{Client, LoginError};
 use crate::net::{Meter, Request, RetryMode};
 
-/// A registry that answered.
+/// A registry that responded.
 #[derive(Debug, Clone)]
 pub struct Reached {
     /// `host[:port]`.
     pub host: String,
-    /// What time it says it is.
+    /// The time in its `Date` header.
     pub date: Option<Timestamp>,
-    /// When it said so, by this machine's clock.
+    /// The time of the response by this machine's clock.
     pub at: Timestamp,
 }
 
 impl Client {
-    /// The mirrors (`host[:port]`) that may be asked in place of these
-    /// registries, and those that are configured for other registries.
+    /// The mirrors (`host[:port]`) of these registries, and those configured
+    /// for other registries.
     pub fn mirrors_of<'a>(&self, registries: impl Iterator<Item = &'a String>) -> Vec<String> {
         let mirrors = &self.options.mirrors;
         let asked = registries.flat_map(|registry| {
@@ -35,18 +35,18 @@ impl Client {
         names.into_iter().collect()
     }
 
-    /// Asks the `/v2/` of a registry or mirror (`host[:port]`); any answer will
-    /// do, also that a login is needed.
+    /// Requests `/v2/` of a registry or mirror (`host[:port]`). Any response is
+    /// a success, including a 401.
     ///
     /// # Errors
     ///
-    /// When it does not answer.
+    /// If there is no response.
     pub async fn reach(&self, registry: &str) -> Result<Reached, LoginError> {
         let host = self.options.mirrors.named(registry)?;
         let url = self.root_of(&host, registry)?;
         let request = Request {
             access: host.access.clone(),
-            // Whoever asks wants to know now.
+            // Report the current state without delay.
             retry: RetryMode::Once,
             ..Request::new(Method::GET, url)
         };
@@ -63,7 +63,7 @@ impl Client {
     }
 }
 
-/// The usual form of HTTP's dates is one of mail's:
+/// Parses a `Date` header. HTTP's preferred format is a subset of RFC 2822's:
 /// <https://www.rfc-editor.org/rfc/rfc9110#name-date-time-formats>.
 fn parse(date: &str) -> Option<Timestamp> {
     Some(rfc2822::parse(date).ok()?.timestamp())

@@ -1,16 +1,17 @@
-//! Which token servers a registry may send its users to.
+//! Checks the token server that a registry names.
 
 use url::Url;
 
 use super::challenge::Bearer;
 use crate::net::{Client, may_lead};
 
-/// The address of a token, or why none is asked for there.
+/// The URL of the token server, or the reason why it is not used.
 ///
-/// Registries keep their token servers on other hosts (`auth.docker.io`), so
-/// the name is theirs to choose; what goes there is what the user gave for this
-/// registry. A token fetched in the clear is anyone's, so only a registry that
-/// is itself spoken to in the clear may ask for that.
+/// Token servers are often on other hosts than the registry (`auth.docker.io`),
+/// so any host outside this machine is accepted; it receives only the
+/// credentials for this registry. Anyone on the network can read a token sent
+/// over plain HTTP, so that is accepted only if the registry itself uses plain
+/// HTTP, and only for the same host or hosts for which plain HTTP is allowed.
 pub(super) fn check(bearer: &Bearer, registry: &Url, http: &Client) -> Result<Url, &'static str> {
     let url = Url::parse(&bearer.realm).map_err(|_| "its realm is not a URL")?;
     let has_user = !url.username().is_empty() || url.password().is_some();

@@ -1,8 +1,9 @@
-//! What refers to an artifact: signatures, SBOMs and the like, whose manifests
-//! name it as their subject.
+//! Referrers of an artifact: signatures, SBOMs and other manifests that name it
+//! as their subject.
 //!
-//! Registries list them at [an address of its own][api]. For those that do not,
-//! whoever pushes a referrer keeps a list under the [fallback tag][tag].
+//! Registries list them in the [referrers API][api]. For registries without it,
+//! the client that pushes a referrer maintains a list under the [fallback
+//! tag][tag].
 //!
 //! [api]: https://github.com/opencontainers/distribution-spec/blob/main/spec.md#listing-referrers
 //! [tag]: https://github.com/opencontainers/distribution-spec/blob/main/spec.md#referrers-tag-schema
@@ -22,9 +23,9 @@ use super::{Error, InvalidManifest, Item, Remote};
 use crate::digest::Digest;
 use crate::net::{Request, Response};
 
-/// Pages of a list that are read at most.
+/// Pages of a list that are read, at most.
 const MAX_PAGES: usize = 32;
-/// Referrers that are read at most.
+/// Referrers that are read, at most.
 const MAX_REFERRERS: usize = 4096;
 
 /// A manifest that names another as its subject.
@@ -33,7 +34,7 @@ const MAX_REFERRERS: usize = 4096;
 pub struct Referrer {
     pub media_type: String,
     pub digest: Digest,
-    /// In bytes.
+    /// Size in bytes.
     pub size: u64,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub artifact_type: Option<String>,
@@ -52,11 +53,11 @@ struct Listing {
 }
 
 impl Writer<'_> {
-    /// What refers to `subject`.
+    /// The referrers of `subject`.
     ///
     /// # Errors
     ///
-    /// When the registry does not say.
+    /// If the request fails or the registry refuses it.
     pub async fn referrers(&self, subject: Digest) -> Result<Vec<Referrer>, Error> {
         self.remote().referrers(subject).await
     }
@@ -85,7 +86,7 @@ impl Writer<'_> {
 }
 
 impl Remote<'_> {
-    /// What refers to `subject`, by the registry's own list or the fallback tag.
+    /// The referrers of `subject`, from the referrers API or the fallback tag.
     pub async fn referrers(&self, subject: Digest) -> Result<Vec<Referrer>, Error> {
         let mut url = self.endpoint.at(&format!("referrers/{subject}"));
         let mut found = Vec::new();
@@ -101,7 +102,7 @@ impl Remote<'_> {
             let answer = auth.send(*self, Actions::Pull, request).await?;
             match answer.response.status() {
                 StatusCode::OK => {}
-                // It has no such lists.
+                // It does not support the referrers API.
                 StatusCode::NOT_FOUND | StatusCode::METHOD_NOT_ALLOWED if found.is_empty() => {
                     return self.fallback(subject).await;
                 }
@@ -109,7 +110,7 @@ impl Remote<'_> {
             }
             let next = next_page(&answer.response);
             for referrer in self.read_listing(answer.response).await? {
-                // Some registries list one that was pushed twice as two.
+                // Some registries list a referrer twice that was pushed twice.
                 if !found.contains(&referrer) {
                     found.push(referrer);
                 }
@@ -125,7 +126,7 @@ impl Remote<'_> {
         Ok(found)
     }
 
-    /// The list under the fallback tag; empty where there is no such tag.
+    /// The list under the fallback tag; empty if the tag does not exist.
     async fn fallback(&self, subject: Digest) -> Result<Vec<Referrer>, Error> {
         let tag = fallback_tag(subject);
         let answer = self.read(Method::GET, Item::Manifest(&tag), None).await?;

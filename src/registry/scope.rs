@@ -1,18 +1,18 @@
-//! What a token is for.
+//! Scopes of tokens.
 
 use std::fmt;
 
-/// What is done in a repository.
+/// The actions that a token allows.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub(crate) enum Actions {
     Pull,
-    /// Uploading; it includes looking at what is there.
+    /// Uploads, including checks of what exists.
     Push,
     Delete,
 }
 
-/// A repository at its host and what is done there, as [token servers][spec]
-/// write it: `repository:acme/weather:pull`.
+/// A repository at its host with the allowed actions, in the syntax of [token
+/// servers][spec]: `repository:acme/weather:pull`.
 ///
 /// [spec]: https://distribution.github.io/distribution/spec/auth/scope/
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]

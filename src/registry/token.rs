@@ -1,5 +1,6 @@
-//! Tokens from a registry's token server: the [token protocol][get] for
-//! passwords and for anyone, the [OAuth 2.0 one][post] for identity tokens.
+//! Fetches tokens from token servers: by the [token protocol][get] for
+//! passwords and anonymous access, and by the [OAuth 2.0 protocol][post] for
+//! identity tokens.
 //!
 //! [get]: https://distribution.github.io/distribution/spec/auth/token/
 //! [post]: https://distribution.github.io/distribution/spec/auth/oauth/
@@ -15,28 +16,28 @@ use super::{Credential, Error};
 use crate::net::{self, Access, Client, Form, Meter, Payload, Request, RetryMode, host_and_port};
 use crate::secret::Secret;
 
-/// Real tokens have a few KiB.
+/// Bytes of a token server's response, at most. Real tokens have a few KiB.
 const MAX_TOKEN_BODY: usize = 256 * 1024;
-/// What the protocol says of a token that does not say it itself.
+/// The lifetime that the protocol defines for tokens without `expires_in`.
 const DEFAULT_LIFE: Duration = Duration::from_secs(60);
-/// A tenth of a token's life, and no more than this, is left unused: it must
-/// still be good when it arrives.
+/// A token is not used in the last tenth of its life, at most this long, so
+/// that it is still valid when it reaches the registry.
 const MAX_MARGIN: Duration = Duration::from_secs(10);
 const CLIENT: &str = "wassette";
 
-/// What a token is wanted for, as the challenge said.
+/// A token request, from the parameters of the challenge.
 #[derive(Debug, Clone)]
 pub(super) struct TokenRequest {
-    /// The token server; checked before.
+    /// The URL of the token server, checked by `realm`.
     pub realm: Url,
     pub service: Option<String>,
     pub scope: Option<String>,
-    /// How the registry is reached, and so its token server.
+    /// Connection settings of the registry, used for its token server too.
     pub access: Access,
     pub retry: RetryMode,
 }
 
-/// A header that opens a repository for a while.
+/// An authorization header with its expiry.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Token {
     pub header: HeaderValue,
@@ -44,7 +45,7 @@ pub(super) struct Token {
 }
 
 impl Token {
-    /// A header that does not say how long it is good.
+    /// A header without an expiry of its own, to be used for `life`.
     pub fn lasting(header: HeaderValue, life: Duration) -> Self {
         Token {
             header,
@@ -53,7 +54,7 @@ impl Token {
     }
 }
 
-/// Fetches a token: for a credential, or without one as anyone may.
+/// Fetches a token for a credential, or an anonymous one.
 pub(super) async fn fetch(
     http: &Client,
     wanted: &TokenRequest,
@@ -101,7 +102,7 @@ pub(super) async fn fetch(
     })
 }
 
-/// Whether a token server's answer means that it does not like the credential.
+/// Whether the token server refused the credential.
 pub(super) fn is_refusal(error: &net::Error) -> bool {
     matches!(
         error,
@@ -112,7 +113,7 @@ pub(super) fn is_refusal(error: &net::Error) -> bool {
     )
 }
 
-/// The header of the `Basic` scheme; none when the user name cannot be in it.
+/// The `Basic` header; `None` if the user name cannot be encoded in it.
 pub(super) fn basic(username: &str, secret: &Secret) -> Option<HeaderValue> {
     use base64::Engine;
     if username.contains(':') {
@@ -129,7 +130,7 @@ fn bearer(token: &str) -> Option<HeaderValue> {
 
 fn sensitive(text: String) -> Option<HeaderValue> {
     let mut value = HeaderValue::try_from(text).ok()?;
-    // Keeps it out of logs.
+    // Keeps the value out of logs.
     value.set_sensitive(true);
     Some(value)
 }
@@ -143,7 +144,7 @@ impl TokenRequest {
                 query.append_pair(name, value);
             }
         }
-        // An empty query is no query.
+        // Drop an empty query.
         if url.query() == Some("") {
             url.set_query(None);
         }
@@ -184,21 +185,21 @@ impl TokenRequest {
 #[derive(Deserialize)]
 struct Body {
     token: Option<String>,
-    /// The same under its OAuth 2.0 name.
+    /// The token under its OAuth 2.0 name.
     access_token: Option<String>,
-    /// Seconds.
+    /// Lifetime in seconds.
     expires_in: Option<f64>,
     issued_at: Option<String>,
 }
 
 impl Body {
-    /// How long the token is good from now on.
+    /// The time from now during which the token is used.
     fn life(&self, now: Timestamp) -> Duration {
         let said = self.expires_in.filter(|seconds| *seconds > 0.0);
         let said = said.and_then(|seconds| Duration::try_from_secs_f64(seconds.min(1e6)).ok());
         let whole = said.unwrap_or(DEFAULT_LIFE);
         let issued: Option<Timestamp> = self.issued_at.as_ref().and_then(|at| at.parse().ok());
-        // Clocks differ: an age that cannot be is not believed.
+        // The server's clock may differ, so ignore an impossible age.
         let age = issued
             .and_then(|issued| Duration::try_from(now.duration_since(issued)).ok())
             .filter(|age| *age < whole)

@@ -1,4 +1,4 @@
-//! What is learnt while one artifact travels.
+//! State of one fetch or push.
 
 use std::collections::BTreeSet;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -8,21 +8,21 @@ use serde::{Deserialize, Serialize};
 
 use crate::net::Meter;
 
-/// Whether what was fetched is open to anyone.
+/// Whether the content can be fetched anonymously.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Visibility {
-    /// It came without credentials.
+    /// It was fetched without credentials.
     Public,
-    /// Credentials or a client certificate were shown to the host.
+    /// Credentials or a client certificate were used.
     Private,
     /// It was fetched before this was recorded.
     #[default]
     Unknown,
 }
 
-/// One fetch or push: what it cost, which hosts failed, and whether it needed
-/// credentials.
+/// State of one fetch or push: its counters, which hosts are down, and whether
+/// it used credentials.
 #[derive(Debug, Default)]
 pub struct Transfer {
     pub meter: Meter,
@@ -31,7 +31,7 @@ pub struct Transfer {
 }
 
 impl Transfer {
-    /// Whether everything so far was open to anyone.
+    /// Whether all requests so far succeeded without credentials.
     pub fn visibility(&self) -> Visibility {
         match self.is_private.load(Ordering::Relaxed) {
             true => Visibility::Private,
@@ -39,12 +39,12 @@ impl Transfer {
         }
     }
 
-    /// Notes that credentials opened something.
+    /// Records that a request succeeded with credentials.
     pub(super) fn note_private(&self) {
         self.is_private.store(true, Ordering::Relaxed);
     }
 
-    /// Notes a host (`host[:port]`) that failed whatever it was asked for.
+    /// Records that a host (`host[:port]`) is down.
     pub(super) fn note_down(&self, host: &str) {
         self.down().insert(host.to_owned());
     }
@@ -54,7 +54,7 @@ impl Transfer {
     }
 
     fn down(&self) -> MutexGuard<'_, BTreeSet<String>> {
-        // A set of names is complete at any moment, so poison is ignored.
+        // A panic leaves the set consistent, so ignore poisoning.
         self.down.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

@@ -1,9 +1,9 @@
 //! Uploads of blobs.
 //!
-//! A blob that is there is not sent again, and one that another repository of
-//! the registry has is mounted. Others are sent in one request; when that breaks
-//! off, the registry is asked how much it has, and the rest follows. A blob
-//! counts as uploaded when the registry says afterwards that it has it.
+//! A blob that exists is not sent again, and one in another repository of the
+//! registry is mounted. Other blobs are sent in one request. If that is
+//! interrupted, the registry is asked how much it has, and the rest is sent. An
+//! upload succeeds only if the registry then confirms that it has the blob.
 
 use std::path::PathBuf;
 
@@ -18,31 +18,32 @@ use super::{Error, Item};
 use crate::digest::Digest;
 use crate::net::{Access, Payload, Request, Response, Retry, RetryMode};
 
-/// How a registry is called that hands out no place for an upload.
+/// Error text if the registry returns no valid upload URL.
 const NO_PLACE: &str = "it gave no address for the upload";
 
-/// What is uploaded. The digest and size are those of the content.
+/// A blob to upload. Digest and size are those of the content.
 #[derive(Debug, Clone)]
 pub struct BlobUpload {
     pub digest: Digest,
-    /// In bytes.
+    /// Size in bytes.
     pub size: u64,
     pub content: BlobContent,
 }
 
+/// The content of a blob to upload.
 #[derive(Debug, Clone)]
 pub enum BlobContent {
     Bytes(Bytes),
-    /// A file, which is read while it is sent.
+    /// A file, streamed.
     File(PathBuf),
 }
 
-/// How a blob came to be in the repository.
+/// How a blob got into the repository.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Uploaded {
-    /// It was there before.
+    /// It existed before.
     Present,
-    /// Another repository of the registry had it.
+    /// It was mounted from another repository of the registry.
     Mounted,
     Sent,
 }
@@ -56,7 +57,7 @@ impl BlobUpload {
         }
     }
 
-    /// What follows the first `from` bytes.
+    /// The content from offset `from`.
     fn payload(&self, from: u64) -> Payload {
         let media_type = HeaderValue::from_static("application/octet-stream");
         match &self.content {
@@ -74,11 +75,11 @@ impl BlobUpload {
     }
 }
 
-/// An upload that the registry has begun.
+/// An upload session of the registry.
 struct Session {
-    /// Where the next bytes go.
+    /// The URL for the next request.
     location: Url,
-    /// Bytes that the registry has.
+    /// Bytes that the registry has received.
     done: u64,
 }
 
@@ -87,7 +88,7 @@ impl Writer<'_> {
     ///
     /// # Errors
     ///
-    /// When the registry does not say.
+    /// If the request fails or the registry refuses it.
     pub async fn has_blob(&self, digest: Digest) -> Result<bool, Error> {
         let path = Item::Blob(&digest.to_string()).path();
         let answer = self.write(Method::HEAD, &path, Actions::Push, None).await?;
@@ -98,13 +99,13 @@ impl Writer<'_> {
         }
     }
 
-    /// Uploads a blob unless it is there. `mount_from` is another repository of
+    /// Uploads a blob unless it exists. `mount_from` is another repository of
     /// the registry that may have it.
     ///
     /// # Errors
     ///
-    /// When the registry refuses the blob or does not have it afterwards, or
-    /// the connection breaks more often than is retried.
+    /// If the registry refuses the blob or does not have it afterwards, or if
+    /// the connection still breaks after all retries.
     pub async fn put_blob(
         &self,
         blob: &BlobUpload,
@@ -129,7 +130,7 @@ impl Writer<'_> {
         }
     }
 
-    /// Begins an upload; none where the blob was mounted instead.
+    /// Starts an upload session; `None` if the blob was mounted instead.
     async fn begin(
         &self,
         blob: &BlobUpload,
@@ -162,8 +163,7 @@ impl Writer<'_> {
         }
     }
 
-    /// Sends a blob in one request, and the rest of it in others where that
-    /// breaks off.
+    /// Sends a blob in one request, and resumes after an interruption.
     async fn send(&self, blob: &BlobUpload, mut session: Session) -> Result<(), Error> {
         let remote = self.remote();
         let (http, meter) = (&remote.client.http, &remote.transfer.meter);
@@ -188,7 +188,8 @@ impl Writer<'_> {
                 after: None,
             };
             budget.pause(retry).await;
-            // It may have taken all of it, and lost only its answer.
+            // The registry may have stored the blob although its response was
+            // lost.
             if self.has_blob(blob.digest).await.unwrap_or(false) {
                 return Ok(());
             }
@@ -196,14 +197,14 @@ impl Writer<'_> {
                 Some(session) => session,
                 None => match self.begin(blob, None).await {
                     Ok(Some(session)) => session,
-                    // The next round says why.
+                    // The next attempt reports the error.
                     Ok(None) | Err(_) => session,
                 },
             };
         }
     }
 
-    /// Sends what is missing, and ends the upload.
+    /// Sends the missing bytes and completes the upload.
     async fn send_rest(&self, blob: &BlobUpload, session: &mut Session) -> Result<(), Error> {
         if session.done < blob.size {
             let mut headers = HeaderMap::new();
@@ -227,7 +228,7 @@ impl Writer<'_> {
         self.finish(blob, session, None).await
     }
 
-    /// Ends an upload, with the bytes that are still to come.
+    /// Completes an upload, with `payload` as the remaining bytes.
     async fn finish(
         &self,
         blob: &BlobUpload,
@@ -250,7 +251,8 @@ impl Writer<'_> {
         }
     }
 
-    /// How much the registry has of an upload; none where it has lost it.
+    /// Asks the registry how much it has received; `None` if it has lost the
+    /// session.
     async fn status(&self, blob: &BlobUpload, session: &Session) -> Option<Session> {
         let upload = Upload {
             method: Method::GET,
@@ -262,8 +264,8 @@ impl Writer<'_> {
         if !answer.response.status().is_success() {
             return None;
         }
-        // `0-N`, the last byte included. An upload of nothing is `0-0` too, and
-        // is begun anew like one of a single byte.
+        // The range is `0-N` with N inclusive. An empty upload is `0-0` too,
+        // like one of one byte, so both start over.
         let range = answer.response.header(header::RANGE)?;
         let (_, last) = range.trim_start_matches("bytes=").split_once('-')?;
         let last: u64 = last.trim().parse().ok()?;
@@ -276,7 +278,7 @@ impl Writer<'_> {
         })
     }
 
-    /// Where the registry wants the next bytes.
+    /// The checked `Location` of a response.
     fn location(&self, response: &Response) -> Result<Url, Error> {
         let refused = |reason| Error::Refusal {
             host: self.host().to_owned(),
@@ -285,7 +287,8 @@ impl Writer<'_> {
         let text = response.header(header::LOCATION);
         let joined = text.and_then(|text| response.url().join(text).ok());
         let mut url = joined.ok_or_else(|| refused(NO_PLACE))?;
-        // The client would turn these into an Authorization header.
+        // `reqwest` would send user name and password as an Authorization
+        // header.
         let cleared = url.set_username("").and_then(|()| url.set_password(None));
         if cleared.is_err() || url.host_str().is_none() {
             return Err(refused(NO_PLACE));
@@ -296,8 +299,8 @@ impl Writer<'_> {
         Ok(url)
     }
 
-    /// One request of an upload. Credentials and certificates go along only
-    /// where the address is the registry's own.
+    /// Sends one request of an upload. Credentials and certificates are used
+    /// only if the URL is on the registry itself.
     async fn at_location(&self, upload: Upload) -> Result<Answer, Error> {
         let remote = self.remote();
         let own = self.endpoint().owns(&upload.url);
@@ -307,7 +310,8 @@ impl Writer<'_> {
                 true => self.endpoint().access().clone(),
                 false => Access::default(),
             },
-            // What was sent is not sent again before the registry is asked.
+            // `send` asks the registry for its state before it sends anything
+            // again.
             retry: RetryMode::Once,
             headers: upload.headers.clone(),
             payload: upload.payload.clone(),
@@ -334,7 +338,7 @@ struct Upload {
     payload: Option<Payload>,
 }
 
-/// Whether the rest of the upload may still succeed.
+/// Whether the upload may succeed when resumed.
 fn is_broken(error: &Error) -> bool {
     use crate::net::Error as Net;
     match error.net() {

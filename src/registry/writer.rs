@@ -1,4 +1,4 @@
-//! Writing to a registry: OCI manifests, tags and what is deleted.
+//! Writes to a registry: pushes manifests and tags, and deletes manifests.
 
 use bytes::Bytes;
 use http::{HeaderMap, HeaderValue, Method, StatusCode};
@@ -12,11 +12,12 @@ use crate::digest::Digest;
 use crate::net::{Payload, Request, RetryMode};
 use crate::reference::OciReference;
 
-/// How a registry says that it lists a manifest among the referrers of its
-/// subject.
+/// The header by which a registry confirms that it lists a manifest among the
+/// referrers of its subject.
 const SUBJECT_HEADER: &str = "oci-subject";
 
-/// A repository of a registry that is written to. Mirrors are never written to.
+/// A repository to write to, at the registry itself. Mirrors are never written
+/// to.
 pub struct Writer<'a> {
     client: &'a Client,
     transfer: &'a Transfer,
@@ -24,11 +25,11 @@ pub struct Writer<'a> {
 }
 
 impl Client {
-    /// The repository of a reference, to write to.
+    /// A writer for the repository of a reference.
     ///
     /// # Errors
     ///
-    /// When the configuration of the registry's hosts cannot be read.
+    /// If a `hosts.toml` cannot be read.
     pub fn writer<'a>(
         &'a self,
         reference: &OciReference,
@@ -55,20 +56,21 @@ impl Writer<'_> {
         &self.endpoint
     }
 
-    /// `host[:port]` that is written to.
+    /// The host (`host[:port]`) that is written to.
     pub fn host(&self) -> &str {
         self.endpoint.authority()
     }
 
     /// Stores an OCI manifest or image index under a tag, or under its digest
-    /// where there is none; its blobs must be there. The bytes are stored as
-    /// they are. Where it has a subject, it is then listed among its referrers:
-    /// by the registry, or else by us under the subject's fallback tag.
+    /// if there is none. Its blobs must have been uploaded before. The bytes
+    /// are stored unchanged. A manifest with a subject is then listed among the
+    /// referrers: by the registry, or else by this client under the fallback
+    /// tag of the subject.
     ///
     /// # Errors
     ///
-    /// When the document is not valid, the registry refuses it, or stores
-    /// something else.
+    /// If the document is invalid, or the registry refuses it or stores it
+    /// under another digest.
     pub async fn put_manifest(&self, bytes: &Bytes, tag: Option<&str>) -> Result<Digest, Error> {
         let document = Document::parse(bytes)?;
         let digest = Digest::of(bytes);
@@ -85,8 +87,8 @@ impl Writer<'_> {
         Ok(digest)
     }
 
-    /// Stores a document, and returns the subject that the registry says it
-    /// lists it for.
+    /// Stores a document, and returns the subject for which the registry lists
+    /// it as a referrer.
     pub(super) async fn put_document(
         &self,
         bytes: &Bytes,
@@ -121,12 +123,12 @@ impl Writer<'_> {
         }
     }
 
-    /// Deletes a manifest; one that is not there is no error. Tags that name it
-    /// go with it.
+    /// Deletes a manifest and its tags. It is no error if the manifest does not
+    /// exist.
     ///
     /// # Errors
     ///
-    /// When the registry refuses it; many do not delete at all.
+    /// If the registry refuses it; many do not support deletion.
     pub async fn delete_manifest(&self, digest: Digest) -> Result<(), Error> {
         let path = Item::Manifest(&digest.to_string()).path();
         let answer = self
@@ -139,7 +141,7 @@ impl Writer<'_> {
         }
     }
 
-    /// One request of a small body, or of none.
+    /// Sends one request, with a small body or none.
     pub(super) async fn write(
         &self,
         method: Method,

@@ -1,20 +1,19 @@
-//! Native code on disk, and the one place that trusts it.
+//! Stores native code on disk, and checks it before it is loaded.
 //!
-//! A `.cwasm` file is wasmtime's ELF image followed by one line of text, the
-//! seal:
+//! A `.cwasm` file is wasmtime's ELF image followed by one line of text, the seal:
 //!
 //! ```text
 //! wassette-cwasm-1 <component> <engine> <content> <modified>
 //! ```
 //!
-//! `component` is the digest of the component's bytes, `engine` that of the
-//! engine's compatibility, `content` that of the image, each 64 hexadecimal
-//! digits; `modified` is the file's own modification time in nanoseconds,
-//! 20 digits. A file whose time is that of its seal was not written since and
-//! is not hashed again: 33 MB are mapped in a millisecond.
+//! `component` is the digest of the component's bytes, `engine` that of the engine's
+//! compatibility, `content` that of the image, each as 64 hexadecimal digits;
+//! `modified` is the file's modification time in nanoseconds, as 20 digits. If the
+//! file still has that time, it was not written since and is not hashed again:
+//! mapping 33 MB takes a millisecond.
 //!
-//! Code is only loaded if the seal fits and the file could not have been
-//! written by another user. A failed check is a miss, never an error.
+//! Code is only loaded if the seal matches and no other user could have written the
+//! file. A failed check is a cache miss, never an error.
 
 use std::fs::{self, File};
 use std::hash::{Hash, Hasher};
@@ -29,21 +28,21 @@ use crate::digest::{Digest, Expected, Verifier};
 use crate::file::{Links, open_regular};
 use crate::store::ours_alone;
 
-/// Names the format; a change to the seal or to what it stands for raises it.
+/// The format's name. Change it whenever the seal or its meaning changes.
 const FORMAT: &str = "wassette-cwasm-1";
 const SEAL_LEN: usize = FORMAT.len() + 3 * (1 + 64) + 1 + 20 + 1;
 const CHUNK: usize = 256 << 10;
 
-/// What code must have been made from to be of use.
+/// The component and engine that code must have been compiled from and for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Key {
-    /// Of the component's bytes.
+    /// The digest of the component's bytes.
     pub component: Digest,
     /// See [`engine_hash`].
     pub engine: Digest,
 }
 
-/// Digest of everything about an engine that its code depends on: wasmtime's
+/// Digest of every property of an engine that its code depends on: wasmtime's
 /// version, the compiler, its flags, the CPU's features.
 pub(super) fn engine_hash(engine: &Engine) -> Digest {
     struct Collect(Vec<u8>);
@@ -60,9 +59,9 @@ pub(super) fn engine_hash(engine: &Engine) -> Digest {
     Digest::of(&collect.0)
 }
 
-/// Writes an image and its seal, for its owner alone.
+/// Writes an image and its seal to a file of this user.
 pub(super) fn write(file: &mut File, image: &[u8], key: &Key) -> io::Result<()> {
-    // Microseconds: finer parts do not survive every filesystem.
+    // Not every filesystem stores times finer than microseconds.
     let micros = SystemTime::now()
         .duration_since(UNIX_EPOCH)
         .map_or(0, |since| since.as_micros() as u64);
@@ -81,7 +80,7 @@ fn seal(key: &Key, content: &Digest, modified_ns: u128) -> String {
     )
 }
 
-/// Why code on disk was not used.
+/// Why the code on disk was not used.
 #[derive(Debug, thiserror::Error)]
 pub(super) enum Miss {
     #[error("there is none")]
@@ -104,16 +103,16 @@ pub(super) enum Miss {
     Refused(wasmtime::Error),
 }
 
-/// Maps code from disk after checking that this program wrote it, for `key`.
+/// Maps code from disk after checking that this program wrote it for `key`.
 pub(super) fn load(engine: &Engine, path: &Path, key: &Key) -> Result<Component, Miss> {
     let checked = check(path, key, Trust::Time)?;
-    // SAFETY: `deserialize_file` needs bytes that wasmtime's compiler made and
-    // that stay as they are while mapped. `check` found that the file and its
-    // directory belong to this user or root and no one else can write to them,
-    // that the seal names this component, this engine and this format, and
-    // that the bytes are those that were sealed. This program replaces such
-    // files by renaming and never writes to one that exists; what was renamed
-    // there since is code of the same compiler, and not used.
+    // SAFETY: `deserialize_file` needs bytes that wasmtime's compiler made and that
+    // do not change while they are mapped. `check` verified that this user or root
+    // owns the file and its directory, that no other user can write to them, that the
+    // seal names this component, this engine and this format, and that the bytes are
+    // those that were sealed. This program replaces such files by renaming and never
+    // writes to an existing one; a file renamed to this path since the check is code
+    // of the same compiler, and is refused below.
     #[allow(unsafe_code, reason = "the only way to load native code")]
     let component = unsafe { Component::deserialize_file(engine, path) };
     if !is_at(&checked, path) {
@@ -122,19 +121,19 @@ pub(super) fn load(engine: &Engine, path: &Path, key: &Key) -> Result<Component,
     component.map_err(Miss::Refused)
 }
 
-/// Checks code as [`load`] does, and hashes it even if its time is right.
+/// Runs the same checks as [`load`], and hashes the image even if its time matches.
 pub(super) fn examine(path: &Path, key: &Key) -> Result<(), Miss> {
     check(path, key, Trust::Nothing).map(drop)
 }
 
-/// What is taken for a sign that a file was not changed.
+/// What counts as proof that a file is unchanged.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Trust {
     Time,
     Nothing,
 }
 
-/// The file that was checked.
+/// Checks the code at `path` and returns the file that was checked.
 fn check(path: &Path, key: &Key, trust: Trust) -> Result<File, Miss> {
     let link = match fs::symlink_metadata(path) {
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Err(Miss::Absent),
@@ -148,7 +147,7 @@ fn check(path: &Path, key: &Key, trust: Trust) -> Result<File, Miss> {
         return Err(Miss::Foreign("its directory"));
     }
     let file = open_regular(path, Links::Refuse)?;
-    // Between the two another could have been put there.
+    // The path could have been replaced between `symlink_metadata` and `open`.
     if !is_same(&link, &file.metadata()?) {
         return Err(Miss::Replaced);
     }
@@ -156,7 +155,7 @@ fn check(path: &Path, key: &Key, trust: Trust) -> Result<File, Miss> {
     Ok(file)
 }
 
-/// Whether the path still leads to the open file.
+/// Whether the path still names the open file.
 fn is_at(file: &File, path: &Path) -> bool {
     match (file.metadata(), fs::symlink_metadata(path)) {
         (Ok(open), Ok(there)) => is_same(&open, &there),
@@ -172,7 +171,7 @@ fn is_same(one: &fs::Metadata, other: &fs::Metadata) -> bool {
 
 #[cfg(not(unix))]
 fn is_same(_: &fs::Metadata, _: &fs::Metadata) -> bool {
-    // A mapped or open file cannot be replaced there.
+    // These systems do not let a mapped or open file be replaced.
     true
 }
 
@@ -207,8 +206,8 @@ fn check_seal(mut file: &File, key: &Key, trust: Trust) -> Result<(), Miss> {
     }
 }
 
-/// The key, the content's digest and the time of a seal; `None` if it is not
-/// written exactly as [`seal`] writes it.
+/// The key, the content's digest and the time in a seal; `None` unless it is written
+/// exactly as [`seal`] writes it.
 fn parse(found: &[u8]) -> Option<(Key, Digest, u128)> {
     let mut words = str::from_utf8(found).ok()?.trim_end().split(' ').skip(1);
     let mut digest = || format!("sha256:{}", words.next()?).parse().ok();
@@ -266,7 +265,7 @@ mod tests {
             check(&self.path(), &self.key, Trust::Time).map(drop)
         }
 
-        /// Overwrites one byte and, like a failing disk, leaves the time alone or not.
+        /// Changes one byte.
         fn flip(&self, at: usize) {
             let mut bytes = fs::read(self.path()).unwrap();
             bytes[at] ^= 1;
@@ -304,7 +303,7 @@ mod tests {
         for at in 0..b"image".len() + SEAL_LEN {
             let sealed = Sealed::new();
             sealed.flip(at);
-            // A seal with another time is still a seal of the same content.
+            // With another time in its seal, the file is hashed again and still matches.
             let time = b"image".len() + SEAL_LEN - 21;
             if !(time..time + 20).contains(&at) {
                 assert!(sealed.check().is_err(), "byte {at}");
@@ -340,7 +339,7 @@ mod tests {
         let sealed = Sealed::new();
         let checked = check(&sealed.path(), &sealed.key, Trust::Time).unwrap();
         assert!(is_at(&checked, &sealed.path()));
-        // Of the same bytes and time: only the file is another.
+        // Another file with the same bytes and time.
         let other = sealed.directory.path().join("other");
         fs::copy(sealed.path(), &other).unwrap();
         fs::rename(&other, sealed.path()).unwrap();
@@ -379,7 +378,7 @@ mod tests {
     fn another_users_file_is_a_miss() {
         let sealed = Sealed::new();
         let other = rustix::fs::Uid::from_raw(65534);
-        // Only root can give files away.
+        // Only root can change a file's owner.
         if rustix::process::geteuid().is_root() {
             rustix::fs::chown(sealed.path(), Some(other), None).unwrap();
             assert!(matches!(sealed.check(), Err(Miss::Foreign(_))));

@@ -1,4 +1,4 @@
-//! One call in one fresh instance.
+//! Runs one call in one fresh instance.
 
 use std::sync::Arc;
 
@@ -20,7 +20,7 @@ use crate::schema::Outcome;
 use crate::schema::value::{self, Allowance, Returned, Room};
 use crate::text::Foreign;
 
-/// Bytes of arguments that are made on the caller's thread.
+/// Arguments up to this many bytes are converted on the caller's thread.
 const SMALL: usize = 64 << 10;
 
 /// What becomes of the text of a result: it stands in the answer as text and,
@@ -94,7 +94,7 @@ impl Call {
 
         match self.enter(&mut store, params).await {
             Ok(values) => {
-                // The instance's memory is free for the JSON.
+                // Frees the instance's memory before the JSON is made.
                 drop(store);
                 self.returned(values)
             }
@@ -102,8 +102,8 @@ impl Call {
         }
     }
 
-    /// The values of the arguments, which are charged to the call's memory. Where
-    /// they are large, they are made on a guest thread.
+    /// Converts the arguments to values and charges them to the call's memory. Large
+    /// arguments are converted on a guest thread.
     async fn params(&self, limiter: &mut Limiter) -> Result<Vec<Val>, CallError> {
         let (arguments, types) = (&self.arguments, &self.export.params);
         let mut small = Allowance(SMALL);
@@ -194,7 +194,7 @@ impl Call {
         })
     }
 
-    /// Turns wasmtime's error into ours.
+    /// Turns wasmtime's error into a [`CallError`].
     fn explain(&self, error: &Error, store: &Store<Guest>, aside: &SetAside) -> CallError {
         if error.is::<PoolConcurrencyLimitError>() {
             return CallError::Busy;
@@ -242,16 +242,16 @@ impl Call {
             Some(Watched::Parts(part)) => return Some(parts(part)),
             None => {}
         }
-        // Last, since a guest may go on after it was refused.
+        // Last, because a guest may go on after its memory was refused.
         Some(self.refused(store.data().limiter.refused()?))
     }
 
-    /// The limit of a result, or of what a guest passes to the host.
+    /// The limit that stopped a result, or a value that a guest passes to the host.
     fn too_much(&self, aside: &SetAside) -> Exceeded {
         let crossing = &self.export.crossing;
         let output = self.limits.output.value;
         if aside.bytes() < crossing.bytes(output) {
-            // Other calls have what this one would have had.
+            // Less was set aside than one call may have: other calls hold the rest.
             Exceeded::TotalMemory(self.total.limit())
         } else if crossing.is_long(output) {
             Exceeded::Result(output)
@@ -278,7 +278,7 @@ fn frames(backtrace: &WasmBacktrace) -> Vec<Foreign> {
         .map(|frame| {
             let module = frame.module().name().unwrap_or("<unnamed>");
             Foreign::new(match frame.func_name() {
-                // The alternate form leaves the hash off.
+                // The alternate form omits the hash.
                 Some(name) => format!("{module}!{:#}", rustc_demangle::demangle(name)),
                 None => format!("{module}!<function {}>", frame.func_index()),
             })

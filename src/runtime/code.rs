@@ -1,4 +1,4 @@
-//! Linked code of one component, and the exports calls have asked for.
+//! The linked code of one component, and a cache of its exports.
 
 use std::collections::HashMap;
 use std::sync::{Arc, PoisonError, RwLock};
@@ -21,7 +21,7 @@ pub(super) struct Code {
     exports: RwLock<HashMap<ExportPath, Arc<Export>>>,
 }
 
-/// An exported function: where it is and what it takes and gives.
+/// An exported function: its index, parameter and result types.
 pub(super) struct Export {
     pub index: ComponentExportIndex,
     pub params: Vec<(String, Type)>,
@@ -39,7 +39,7 @@ impl Code {
         })
     }
 
-    /// Looks an export up, by its names only the first time.
+    /// Looks an export up; by name only the first time.
     pub fn export(&self, path: &ExportPath) -> Result<Arc<Export>, CallError> {
         let exports = self.exports.read().unwrap_or_else(PoisonError::into_inner);
         if let Some(export) = exports.get(path) {

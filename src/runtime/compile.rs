@@ -1,9 +1,9 @@
-//! What the compiler process does.
+//! The compiler process.
 //!
-//! The server never compiles: it runs this program again with the hidden
-//! subcommand `compile`, so that a hostile component can take down neither the
-//! server nor its memory. A server starts one ahead, which waits for its task
-//! on its standard input; each compiles one component and ends.
+//! The server never compiles in its own process: it runs this program with the hidden
+//! subcommand `compile`, so that a hostile component can neither crash the server nor
+//! exhaust its memory. The server starts one such process ahead, which waits for its
+//! task on standard input. Each process compiles one component and ends.
 
 use std::fs;
 use std::io::{self, BufRead, Read, Write};
@@ -19,37 +19,37 @@ use super::engine::{self, Tier};
 use super::error::CompileError;
 use crate::digest::Digest;
 
-/// Bytes of data a compiler process may allocate; the largest known component
+/// Limit of a compiler process's data segment, in bytes; the largest known component
 /// takes a tenth.
 #[cfg(unix)]
 const MEMORY: u64 = 4 << 30;
-/// Seconds of each processor that a compiler process may take.
+/// CPU seconds per processor that a compiler process may take.
 #[cfg(unix)]
 const CPU: u64 = 600;
-/// How much a compiler whose result no call waits for steps back.
+/// Nice value of a compiler whose result no call waits for.
 #[cfg(unix)]
 const NICE: i32 = 10;
-/// Bytes of a task, at most: two paths and a little more.
+/// Largest task in bytes: two paths and some JSON.
 const LONGEST_TASK: u64 = 64 << 10;
-/// Exit code of a compiler whose server is gone; nobody sees it.
+/// Exit code of a compiler whose server has gone; nobody reads it.
 const ORPHANED: i32 = 1;
 
-/// One component to be compiled by one process, which reads this from its
-/// standard input as a line of JSON.
+/// One component to compile, sent to the compiler process as a line of JSON on
+/// standard input.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub(super) struct Task {
     pub tier: Tier,
     pub priority: Priority,
     pub component: PathBuf,
-    /// Where the code goes.
+    /// Where to write the code.
     pub code: PathBuf,
 }
 
-/// Whether a compiler steps back for others.
+/// Whether a call waits for the code; if not, the compiler lowers its priority.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Priority {
-    /// A call waits for it.
+    /// A call waits for the code.
     Awaited,
     Background,
 }
@@ -64,13 +64,13 @@ impl Priority {
     }
 }
 
-/// The whole of the compiler process: restrains itself, reads its task and
-/// compiles. It ends when its standard input does: whoever started it holds
-/// the other end, and lets go of it in whatever way it dies.
+/// Runs the compiler process: limits its own resources, reads its task and compiles.
+/// The process ends when its standard input is closed, which happens however the
+/// server that holds the other end dies.
 ///
 /// # Errors
 ///
-/// A [`CompileError`] whose message the process prints to its error stream.
+/// A [`CompileError`]; the process prints its message to standard error.
 pub(super) fn main() -> Result<(), CompileError> {
     restrain();
     let engines = [Tier::Baseline, Tier::Optimised].map(|tier| (tier, engine::compiling(tier)));
@@ -78,7 +78,7 @@ pub(super) fn main() -> Result<(), CompileError> {
     let read = io::stdin().lock().take(LONGEST_TASK).read_line(&mut line);
     let task = read.and_then(|_| serde_json::from_str(&line).map_err(io::Error::from));
     let task: Task = match task {
-        // Nobody had a task for it.
+        // The server ended before it had a task.
         _ if line.is_empty() => process::exit(ORPHANED),
         task => task.map_err(|source| CompileError::Io {
             path: "standard input".into(),
@@ -88,20 +88,20 @@ pub(super) fn main() -> Result<(), CompileError> {
     end_with_input();
     step_back(task.priority);
     let engine = engines.into_iter().find(|(tier, _)| *tier == task.tier);
-    // Both tiers are among them.
+    // `engines` has both tiers, so the fallback is never used.
     let engine = engine.map_or_else(|| engine::compiling(task.tier), |(_, engine)| engine);
     compile(&engine.map_err(CompileError::engine)?, &task)
 }
 
 fn end_with_input() {
     thread::spawn(|| {
-        // Nothing more is ever written to it.
+        // Nothing follows the task: this returns when the server closes the pipe.
         let _ = io::copy(&mut io::stdin().lock(), &mut io::sink());
         process::exit(ORPHANED);
     });
 }
 
-/// All this only makes the machine more pleasant; compiling works without.
+/// Resource limits protect the machine; compiling works without them.
 #[cfg(unix)]
 fn restrain() {
     use rustix::process::Resource;
@@ -134,7 +134,7 @@ fn restrain() {}
 #[cfg(not(unix))]
 fn step_back(_: Priority) {}
 
-/// Compiles a component and puts the sealed code in place, whole or not at all.
+/// Compiles a component and puts the sealed code in place with one rename.
 pub(super) fn compile(engine: &Engine, task: &Task) -> Result<(), CompileError> {
     let (input, output) = (&task.component, &task.code);
     let io = |path: &Path| {
@@ -154,12 +154,12 @@ pub(super) fn compile(engine: &Engine, task: &Task) -> Result<(), CompileError> 
     };
 
     let directory = output.parent().unwrap_or(Path::new("."));
-    // Made with mode 0600.
+    // `NamedTempFile` creates the file with mode 0600.
     let mut file = tempfile::NamedTempFile::new_in(directory).map_err(io(directory))?;
     cache::write(file.as_file_mut(), &image, &key).map_err(io(output))?;
     file.flush().map_err(io(output))?;
-    // It outlives the process: a crash of the machine must not leave a file of
-    // the right size and time with nothing in it.
+    // Without a sync, a crash of the machine could leave a file with the right size
+    // and time but without its bytes.
     file.as_file().sync_all().map_err(io(output))?;
     file.persist(output)
         .map_err(|error| io(output)(error.error))?;

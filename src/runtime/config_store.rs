@@ -1,5 +1,5 @@
-//! `wasi:config/store`, in the draft version that published JavaScript
-//! components import: the granted environment, read-only.
+//! `wasi:config/store` in the draft version that published JavaScript components
+//! import; it serves the granted environment, read-only.
 //!
 //! The interface is that of
 //! [wasi-config](https://github.com/WebAssembly/wasi-config/blob/main/wit/store.wit).
@@ -12,7 +12,7 @@ use crate::policy::Reason;
 
 const INTERFACE: &str = "wasi:config/store@0.2.0-draft";
 
-/// The interface's `error`; the environment never fails, so none is ever made.
+/// The interface's `error`; reading the environment never fails, so it is never made.
 #[derive(ComponentType, Lift, Lower, Debug)]
 #[component(variant)]
 enum StoreError {

@@ -1,4 +1,5 @@
-//! Whether a call waits for code, which then comes before what nobody waits for.
+//! Counts the calls that wait for a component's code, whose compilation then goes
+//! first.
 
 use tokio::sync::watch;
 
@@ -6,7 +7,7 @@ use tokio::sync::watch;
 #[derive(Default)]
 pub(super) struct Demand(watch::Sender<usize>);
 
-/// One call that waits, for as long as this lives.
+/// Counts one waiting call until it is dropped.
 pub(super) struct Waiting<'a>(&'a Demand);
 
 impl Demand {
@@ -15,10 +16,10 @@ impl Demand {
         Waiting(self)
     }
 
-    /// Returns once a call waits.
+    /// Returns once at least one call waits.
     pub async fn arises(&self) {
         let mut waiting = self.0.subscribe();
-        // The sender is `self`'s, so that it cannot be gone.
+        // Fails only when the sender is gone, and `self` holds it.
         let _ = waiting.wait_for(|waiting| *waiting > 0).await;
     }
 }

@@ -1,4 +1,4 @@
-//! The engines: one configuration per tier, made at first use.
+//! The wasmtime engines: one configuration per tier, created at first use.
 
 use std::num::NonZeroUsize;
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
@@ -17,41 +17,42 @@ use super::sandbox::Guest;
 use super::ticker::Ticker;
 use crate::digest::Digest;
 
-/// Frames kept of a trap's backtrace.
+/// Most frames in a trap's backtrace.
 const BACKTRACE_FRAMES: NonZeroUsize = NonZeroUsize::new(20).unwrap();
-/// Stack of the fiber a guest and the host functions it calls run on, in bytes.
+/// Stack of the fiber on which a guest and its host functions run, in bytes.
 const FIBER_STACK: usize = 2 << 20;
 
-/// Instances that can be alive at once in one engine.
+/// Most instances alive at once in one pooling engine.
 const POOL_INSTANCES: u32 = 1000;
-/// A component is linked from several core modules: its own and its adapters.
+/// A component is linked from several core modules: its own and its adapters'.
 const POOL_CORE_INSTANCES: u32 = 4 * POOL_INSTANCES;
 const POOL_TABLES: u32 = 4 * POOL_INSTANCES;
-/// What one instance of a component may take of the pool: the calls that a
-/// component may have in flight take no more than a quarter of it together.
-/// Components that need more get memory of their own.
+/// The most that one component instance may take of the pool. The calls that a
+/// component may have in flight take at most a quarter of it together. Larger
+/// components get memory of their own.
 const CORE_INSTANCES: u32 = 15;
 const TABLES: u32 = 15;
 const MEMORIES: u32 = 3;
-/// Calls at once outside the pools, and of one component.
+/// Most calls outside the pools at once: in total, and of one component.
 pub(super) const APART: usize = 256;
 pub(super) const APART_OF_ONE: u32 = 32;
 /// Heaps of garbage-collected languages; few components have one.
 const POOL_GC_HEAPS: u32 = 100;
-/// Bytes kept resident in a used slot, so that the next call takes no page faults.
+/// Bytes of a used slot that stay resident, so that the next call takes no page
+/// faults.
 const KEEP_MEMORY: usize = 1 << 20;
 const KEEP_TABLE: usize = 16 << 10;
 const KEEP_STACK: usize = 16 << 10;
-/// Used slots kept per component, beyond which their memory is given back.
+/// Used slots kept per component; the memory of further ones is given back.
 const WARM_SLOTS: u32 = 32;
 
 /// How a component is compiled.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, serde::Serialize, serde::Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Tier {
-    /// Winch: compiles in a fifth of the time, for the first calls.
+    /// Winch, for the first calls: it compiles in a fifth of the time.
     Baseline,
-    /// Cranelift: what is kept.
+    /// Cranelift, for the code that is kept.
     Optimised,
 }
 
@@ -64,7 +65,7 @@ impl Tier {
         }
     }
 
-    /// The tier of a name.
+    /// The tier with this name.
     pub fn from_name(name: &str) -> Option<Self> {
         [Tier::Baseline, Tier::Optimised]
             .into_iter()
@@ -72,10 +73,9 @@ impl Tier {
     }
 }
 
-/// The configuration of a tier, the same in the compiler process and in the server.
-///
-/// Everything set here is part of the engine's compatibility hash or does not
-/// change the code.
+/// The configuration of a tier, equal in the compiler process and in the server:
+/// every setting is either part of the engine's compatibility hash or does not affect
+/// the code.
 fn config(tier: Tier) -> Config {
     let mut config = Config::new();
     config
@@ -86,11 +86,11 @@ fn config(tier: Tier) -> Config {
         .async_stack_size(FIBER_STACK)
         .wasm_backtrace_details(WasmBacktraceDetails::Disable)
         .wasm_backtrace_max_frames(Some(BACKTRACE_FRAMES))
-        // Function names come from the name section; byte offsets would
-        // double the size of the code on disk.
+        // Function names come from the name section. An address map would double the
+        // size of the code on disk.
         .generate_address_map(false);
     match tier {
-        // Winch compiles no asynchronous component functions.
+        // Winch does not support asynchronous component functions.
         Tier::Baseline => config.strategy(Strategy::Winch).concurrency_support(false),
         Tier::Optimised => config
             .strategy(Strategy::Cranelift)
@@ -99,18 +99,18 @@ fn config(tier: Tier) -> Config {
     config
 }
 
-/// An engine that only compiles: it reserves no address space.
+/// An engine that can only compile: it reserves no address space.
 pub(super) fn compiling(tier: Tier) -> wasmtime::Result<Engine> {
     Engine::new(&config(tier))
 }
 
-/// Where the instances of an engine live.
+/// How an engine allocates its instances.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Allocation {
-    /// In reserved slots that are reused: a call takes microseconds.
+    /// In reserved slots that are reused, which takes microseconds per call.
     Pooled,
-    /// Each mapped anew, for components that need more than a slot, and where
-    /// the pool is full.
+    /// By mapping fresh memory, for components that exceed a slot and for when the
+    /// pool is full.
     OnDemand,
 }
 
@@ -136,7 +136,7 @@ fn pool() -> PoolingAllocationConfig {
     pool
 }
 
-/// An engine that runs code, and the host functions guests can link with.
+/// An engine that runs code, and the linker with the host functions.
 pub(super) struct Running {
     pub engine: Engine,
     pub linker: Linker<Guest>,
@@ -160,7 +160,7 @@ impl Running {
         })
     }
 
-    /// What code of a component must have been made from to run here.
+    /// The cache key of a component's code for this engine.
     pub fn key(&self, component: Digest) -> Key {
         Key {
             component,
@@ -169,16 +169,16 @@ impl Running {
     }
 }
 
-/// The engines made so far.
+/// The engines created so far.
 #[derive(Default)]
 pub(super) struct Engines {
     made: Mutex<Vec<(Tier, Allocation, Arc<Running>)>>,
-    /// Hash of the engine for optimised code, which needs no running one.
+    /// The hash of the optimising engine, computed without creating a running one.
     optimised: OnceLock<Digest>,
 }
 
 impl Engines {
-    /// What the optimised code of a component must have been made from.
+    /// The cache key of a component's optimised code.
     pub fn optimised_key(&self, component: Digest) -> Result<Key, CompileError> {
         let engine = match self.optimised.get() {
             Some(known) => *known,
@@ -190,7 +190,7 @@ impl Engines {
         Ok(Key { component, engine })
     }
 
-    /// The engine of a tier, made now if need be and then driven by `ticker`.
+    /// The engine of a tier, created at first use; `ticker` then advances its epoch.
     pub fn get(
         &self,
         tier: Tier,

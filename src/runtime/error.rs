@@ -1,4 +1,4 @@
-//! What can go wrong between a component's bytes and a call's result.
+//! The errors of compiling and calling components.
 
 use std::io;
 use std::path::PathBuf;
@@ -16,7 +16,7 @@ use crate::secret::Redactor;
 use crate::store::StoreError;
 use crate::text::Foreign;
 
-/// Why there is no code to run.
+/// Why a component has no code to run.
 #[derive(Debug, thiserror::Error)]
 pub enum CompileError {
     #[error("The compiler `{}` could not be run", compiler.display())]
@@ -34,7 +34,7 @@ pub enum CompileError {
     Crashed {
         tier: Tier,
         status: ExitStatus,
-        /// What it printed last.
+        /// The end of its error output.
         message: String,
     },
     #[error("Compiling was stopped after {} s", limit.as_secs())]
@@ -45,7 +45,7 @@ pub enum CompileError {
     OtherVersion { compiler: PathBuf },
     #[error("{}", link_message(import.as_deref(), message))]
     Link {
-        /// The import without a counterpart, where it could be told.
+        /// The import that the host does not have, if wasmtime's error names one.
         import: Option<String>,
         message: String,
     },
@@ -69,7 +69,7 @@ impl CompileError {
         }
     }
 
-    /// Whether trying again must end the same way.
+    /// Whether compiling again would fail in the same way.
     pub(super) fn is_final(&self) -> bool {
         matches!(
             self,
@@ -151,17 +151,17 @@ pub enum CallError {
     #[error("The tool trapped: {message}")]
     Trap {
         message: String,
-        /// The end of what it wrote to standard error.
+        /// The end of what the guest wrote to standard error.
         stderr: Option<String>,
         /// `module!function`, innermost first, at most 20.
         backtrace: Vec<Foreign>,
-        /// Whether it waits for what will never happen.
+        /// Whether the guest waits for something that can never happen.
         deadlock: bool,
     },
     #[error("The tool ended the component with exit code {status}")]
     Exit {
         status: i32,
-        /// The end of what it wrote to standard error.
+        /// The end of what the guest wrote to standard error.
         stderr: Option<String>,
     },
     #[error(transparent)]
@@ -187,7 +187,7 @@ pub enum CallError {
 }
 
 impl CallError {
-    /// Takes secrets out of what the guest had a hand in.
+    /// Removes secrets from all text that the guest could have influenced.
     pub(super) fn redact(&mut self, redactor: &Redactor) {
         match self {
             CallError::Trap {
@@ -202,7 +202,7 @@ impl CallError {
             CallError::InvalidResult { message } | CallError::Internal { message } => {
                 redactor.clean(message);
             }
-            // Names in a backtrace stand in the component's code.
+            // A backtrace only has names from the component's code.
             CallError::Compile(_)
             | CallError::UnknownExport { .. }
             | CallError::Arguments(_)
@@ -275,10 +275,10 @@ impl Diagnose for CallError {
     }
 }
 
-/// Between the lines of one fact, which stands below the message.
+/// Separates the lines of one fact, which is printed below the message.
 const NEXT_LINE: &str = "\n    ";
 
-/// What a guest wrote to standard error, as a fact.
+/// The guest's standard error, as a fact.
 fn said(stderr: Option<&str>) -> impl Iterator<Item = (&'static str, String)> {
     let stderr = stderr.map(|text| ("stderr", text.replace('\n', NEXT_LINE)));
     stderr.into_iter()

@@ -1,4 +1,4 @@
-//! The threads guests run on.
+//! The threads that guests run on.
 
 use std::future::poll_fn;
 use std::pin::Pin;
@@ -10,33 +10,33 @@ use tokio_util::task::AbortOnDropHandle;
 
 use super::error::CallError;
 
-/// Polls between two looks at timers and sockets. A looping guest takes a
-/// whole tick for each poll, so tokio's default of 61 would be over half a second.
+/// Polls between two checks of timers and sockets. A looping guest takes a whole tick
+/// for each poll, so tokio's default of 61 would delay them by over half a second.
 const EVENT_INTERVAL: u32 = 8;
 
-/// Guests of one component that loop take a thread for each processor, a whole
-/// tick at a time; on the others, calls of the next are answered at once.
+/// Looping guests of one component can keep one thread per processor busy, a tick at
+/// a time; the other threads answer calls of other components at once.
 const THREADS_PER_CORE: usize = 2;
 
-/// Where a guest starts.
+/// Where a guest's first poll happens.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Start {
-    /// On the caller's thread, until it first waits or has had its tick: a
-    /// short call is over before another thread would have woken up. One guest
-    /// at a time, and host functions that may block wait first.
+    /// On the caller's thread, until the guest first waits or has used up its tick: a
+    /// short call ends before another thread would have woken up. Only for one guest
+    /// at a time; host functions that may block first move to a guest thread.
     Here,
     /// On a guest thread.
     Apart,
 }
 
-/// A runtime of the guests' own, so that what they do never delays the server.
+/// A tokio runtime of its own, so that guests never delay the server.
 #[derive(Default)]
 pub(super) struct Guests {
     runtime: OnceLock<Option<Runtime>>,
 }
 
 impl Guests {
-    /// Runs a guest to its end; dropping the future cancels it.
+    /// Runs a guest to its end; dropping the future cancels the guest.
     pub async fn run<T: Send + 'static>(
         &self,
         start: Start,
@@ -76,7 +76,7 @@ impl Guests {
     }
 }
 
-/// Polls once, with the guests' timers and sockets rather than the caller's.
+/// Polls once, with the timers and sockets of the guests' runtime.
 async fn first_poll<F: Future>(handle: &Handle, mut guest: Pin<&mut F>) -> Poll<F::Output> {
     poll_fn(|context| {
         let _guests = handle.enter();
@@ -87,7 +87,7 @@ async fn first_poll<F: Future>(handle: &Handle, mut guest: Pin<&mut F>) -> Poll<
 
 impl Drop for Guests {
     fn drop(&mut self) {
-        // A runtime must not wait for its threads where blocking is forbidden.
+        // Dropping a runtime waits for its threads, which is forbidden in async code.
         if let Some(Some(runtime)) = self.runtime.take() {
             runtime.shutdown_background();
         }

@@ -1,5 +1,5 @@
-//! The server's side of compiling: one short-lived process per job, which may
-//! have been started before there was a job for it.
+//! The server's side of compiling: one short-lived process per component, of which
+//! one may be started ahead.
 
 use std::path::{Path, PathBuf};
 use std::process::{ExitStatus, Stdio};
@@ -19,20 +19,20 @@ use crate::store::{Layout, Staging};
 /// Bytes of a compiler's error output that are kept.
 const STDERR_LIMIT: u64 = 16 << 10;
 
-/// Runs compilers, a few at a time.
+/// Runs compiler processes, a few at a time.
 pub(super) struct Jobs {
     compiler: PathBuf,
     layout: Layout,
     timeout: Duration,
     background: Semaphore,
-    /// What a call waits for never queues behind what nobody waits for.
+    /// A separate queue, so that jobs that calls wait for never queue behind others.
     awaited: Semaphore,
     stays_ahead: AtomicBool,
-    /// A compiler without a task yet.
+    /// A compiler process that was started ahead and waits for its task.
     ahead: Mutex<Option<Waiting>>,
 }
 
-/// A compiler process; it ends when its input does.
+/// A compiler process; it ends when its standard input is closed.
 struct Waiting {
     process: Child,
     stdin: Option<ChildStdin>,
@@ -44,11 +44,11 @@ struct Waiting {
 pub(super) struct Job<'a> {
     pub tier: Tier,
     pub wasm: &'a Path,
-    /// Who waits for it.
+    /// Tells whether calls wait for the code.
     pub demand: &'a Demand,
 }
 
-/// Fresh code in a private directory, which goes when this is dropped.
+/// Fresh code in a private directory, which is removed when this is dropped.
 pub(super) struct Compiled {
     /// Held for its `Drop`.
     _directory: Staging,
@@ -98,9 +98,9 @@ impl Jobs {
         })
     }
 
-    /// Waits until the job may run; one that a call comes to wait for
-    /// meanwhile changes queues. The semaphores are never closed, and without
-    /// a permit all the job lacks is its turn.
+    /// Waits for a permit to run. A background job that a call begins to wait for
+    /// changes to the queue of awaited ones. The semaphores are never closed; without
+    /// a permit the job would just run unqueued.
     async fn turn(&self, demand: &Demand) -> (Option<SemaphorePermit<'_>>, Priority) {
         tokio::select! {
             biased;
@@ -130,15 +130,15 @@ impl Jobs {
                 Some(stderr) => read_bounded(stderr).await,
                 None => String::new(),
             };
-            // Until here its input stays open: should this process be killed,
-            // the pipe breaks and the child ends.
+            // The input stays open until here: if this process is killed, the pipe
+            // breaks and the child ends.
             (child.process.wait().await, message)
         };
         let timed_out = CompileError::Timeout {
             tier,
             limit: self.timeout,
         };
-        // On a timeout the future is dropped, and the child with it.
+        // A timeout drops the future, which kills the child.
         let finished = tokio::time::timeout(self.timeout, finish).await;
         let (status, message) = finished.map_err(|_| timed_out)?;
         self.start_ahead().await;
@@ -146,8 +146,8 @@ impl Jobs {
         outcome(tier, status, message)
     }
 
-    /// From now on, starts a compiler before there is something to compile: most
-    /// of the time that a small component takes is that of the start.
+    /// From now on keeps one compiler process started ahead: for small components,
+    /// most of the time is the process's start.
     pub async fn stay_ahead(&self) {
         self.stays_ahead.store(true, Ordering::Relaxed);
         self.start_ahead().await;
@@ -159,12 +159,12 @@ impl Jobs {
         }
         let mut ahead = self.ahead.lock().await;
         if ahead.is_none() {
-            // The next task tells what is wrong with the compiler.
+            // If starting fails, the next task reports why.
             *ahead = self.start().ok();
         }
     }
 
-    /// Gives the task to the compiler that waits, or to a fresh one.
+    /// Gives the task to the process that was started ahead, or to a fresh one.
     async fn begin(&self, waiting: Option<Waiting>, task: &Task) -> Result<Waiting, CompileError> {
         if let Some(mut child) = waiting {
             match child.give(task).await {
@@ -174,7 +174,7 @@ impl Jobs {
         }
         let mut child = self.start()?;
         if let Err(error) = child.give(task).await {
-            // Why it ended is told by its status and its error output.
+            // Its exit status and error output tell why it ended.
             tracing::debug!("the compiler does not take its task: {error}");
         }
         Ok(child)
@@ -230,14 +230,14 @@ fn outcome(tier: Tier, status: ExitStatus, message: String) -> Result<(), Compil
     }
 }
 
-/// The start of a compiler's error output, without the `error: ` before it.
+/// The start of a compiler's error output, without its prefix `error: `.
 async fn read_bounded(mut stderr: impl AsyncRead + Unpin) -> String {
     let mut bytes = Vec::new();
     let mut start = (&mut stderr).take(STDERR_LIMIT);
     if let Err(error) = start.read_to_end(&mut bytes).await {
         tracing::debug!("cannot read the compiler's error output: {error}");
     }
-    // Read on, or a compiler with more to say would wait for ever.
+    // Keep reading, or a compiler with more output would block on the full pipe.
     let _ = tokio::io::copy(&mut stderr, &mut tokio::io::sink()).await;
     let text = String::from_utf8_lossy(&bytes);
     let text = text.trim();

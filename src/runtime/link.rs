@@ -1,4 +1,4 @@
-//! The host functions a guest can link with, and which of its imports has none.
+//! The host functions that guests can import, and which imports are missing.
 
 use wasmtime::Engine;
 use wasmtime::component::{Component, InstancePre, Linker};
@@ -10,8 +10,8 @@ use super::sandbox::{
 };
 use super::sentences;
 
-/// WASI 0.2, `wasi:http` and `wasi:config`; what a guest may *do* with them is
-/// decided by its sandbox, at the call.
+/// Links WASI 0.2, `wasi:http` and `wasi:config`. Linking grants nothing: the sandbox
+/// decides at each host call.
 pub(super) fn linker(engine: &Engine) -> wasmtime::Result<Linker<Guest>> {
     let mut linker = Linker::new(engine);
     wasmtime_wasi::p2::add_to_linker_async(&mut linker)?;

@@ -1,11 +1,11 @@
-//! Running components: engines, code on disk, sandboxes, limits, calls.
+//! Runs components: engines, code on disk, sandboxes, limits, calls.
 //!
 //! ```text
 //! Runtime ── Program ── code: cached .cwasm, or baseline and then optimised
 //!                 └──── call: a fresh instance on a guest thread
 //! ```
 //!
-//! Nothing here is eager: engines, threads and code come with the first call.
+//! Engines, threads and code are created at the first call, not at the start.
 
 mod cache;
 mod call;
@@ -63,33 +63,32 @@ use sandbox::Host;
 use shared::Shared;
 use ticker::Ticker;
 
-/// How components are compiled and what a call may take.
+/// How components are compiled, and the default limits of calls.
 #[derive(Clone, Debug)]
 pub struct RuntimeOptions {
     /// This program, run with the hidden subcommand `compile`.
     pub compiler: PathBuf,
-    /// Compilers write to its staging directories, on the filesystem of the
-    /// components, so that finished code can be renamed into place.
+    /// Compilers write to its staging directories, which are on the same filesystem
+    /// as the components, so that finished code can be renamed into place.
     pub layout: Layout,
     /// The longest a call may take.
     pub call_timeout: Duration,
     /// Bytes of memory per call: arguments, linear memories and tables.
     pub memory_limit: u64,
-    /// Bytes of memory of all calls together, their results included; without
-    /// it, half of what this process can have of the machine. Never less than
-    /// `memory_limit`.
+    /// Bytes of memory of all calls together, including their results; by default
+    /// half of the memory available to this process. Never less than `memory_limit`.
     pub total_memory: Option<u64>,
-    /// Bytes of a result's JSON, and of what a guest prints during a call.
+    /// Bytes of a result's JSON, and separately of what a guest prints during a call.
     pub output_limit: u64,
-    /// Compilers that run at once in the background; as many again when calls
-    /// wait for them.
+    /// Most background compilers at once; as many more may run when calls wait for
+    /// them.
     pub compile_jobs: usize,
     /// The longest a compiler may take.
     pub compile_timeout: Duration,
-    /// The host's part in what guests do on the network.
+    /// Certificate authorities and the resolver for guests' connections.
     pub network: NetworkOptions,
-    /// Files and directories that no guest gets, whatever was granted; the
-    /// root of the layout is always one.
+    /// Files and directories that no guest gets, whatever it was granted; the root of
+    /// the layout is always added.
     pub withheld: Vec<PathBuf>,
 }
 
@@ -111,7 +110,7 @@ impl RuntimeOptions {
         }
     }
 
-    /// What holds where a policy sets no limit.
+    /// The limits that apply where a policy sets none.
     pub fn limits(&self) -> Limits {
         Limits {
             memory: Some(self.memory_limit),
@@ -123,19 +122,19 @@ impl RuntimeOptions {
     }
 }
 
-/// A component that needs more than a pool's slot is refused there.
+/// Tries the pool first; code that exceeds a pool's slot is refused there.
 const EITHER: &[Allocation] = &[Allocation::Pooled, Allocation::OnDemand];
 
-/// How the code of a component stands.
+/// The state of a component's code on disk.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum CodeState {
     Sound,
     Absent,
-    /// It would not be loaded; the reason is for people.
+    /// It could not be loaded; the reason is a message for users.
     Unusable(String),
 }
 
-/// What all programs share. Making one does nothing but note the options.
+/// What all programs share. Creating one only stores the options.
 pub struct Runtime {
     options: RuntimeOptions,
     jobs: Jobs,
@@ -144,7 +143,7 @@ pub struct Runtime {
     ticker: Ticker,
     guests: Guests,
     total: Arc<TotalMemory>,
-    /// Places for calls outside the pools.
+    /// Permits for calls outside the pools.
     apart: Semaphore,
     host: Host,
 }
@@ -178,29 +177,29 @@ impl Runtime {
         })
     }
 
-    /// The memory that everything done for clients shares: what the server keeps
-    /// of their requests and answers is charged here too.
+    /// The memory that all work for clients shares. The server charges the requests
+    /// and answers that it keeps here, too.
     pub fn memory(&self) -> &Arc<TotalMemory> {
         &self.total
     }
 
-    /// A component to call. Reads nothing yet.
+    /// A component to call. Reads nothing from disk yet.
     pub fn program(self: &Arc<Self>, source: CodeSource) -> Arc<Program> {
         Arc::new(Program::new(Arc::clone(self), source))
     }
 
-    /// The compiler process: reads a task from its standard input and compiles
-    /// one component. Restrains the process itself, so it is not for use inside
+    /// Runs the compiler process: reads a task from standard input and compiles one
+    /// component. Limits the resources of its own process, so it must not run inside
     /// a server.
     ///
     /// # Errors
     ///
-    /// A [`CompileError`], to be printed to the error stream.
+    /// A [`CompileError`], to be printed to standard error.
     pub fn compile_main() -> Result<(), CompileError> {
         compile::main()
     }
 
-    /// Keeps a compiler process waiting for the next component.
+    /// Keeps a compiler process started ahead for the next component.
     pub async fn stay_ahead(&self) {
         self.jobs.stay_ahead().await;
     }
@@ -213,14 +212,14 @@ impl Runtime {
         };
         match cache::examine(&source.cwasm, &key) {
             Ok(()) => CodeState::Sound,
-            // Left by another version of this program, or put here by a call of
-            // the version that was just replaced: the next call makes it anew.
+            // Code of another version of this program or of the previous version of
+            // the component: the next call recompiles.
             Err(Miss::Absent | Miss::Engine | Miss::Component) => CodeState::Absent,
             Err(miss) => CodeState::Unusable(miss.to_string()),
         }
     }
 
-    /// Compiles a component and loads its code, which is not kept.
+    /// Compiles a component, loads its code, and discards it.
     ///
     /// # Errors
     ///
@@ -239,7 +238,7 @@ impl Runtime {
             Ok(code) => code
                 .inspect_err(|miss| match miss {
                     Miss::Absent => {}
-                    // Worth a look: it costs a compile at every start.
+                    // A warning, because it costs a compilation at every start.
                     Miss::Foreign(_) => {
                         tracing::warn!("not using `{}`: {miss}", source.cwasm.display());
                     }
@@ -251,7 +250,7 @@ impl Runtime {
         }
     }
 
-    /// The code on disk for instances outside the pool, if it is valid.
+    /// The code on disk, loaded for instances outside the pool, if it is valid.
     async fn apart(self: &Arc<Self>, source: &CodeSource) -> Option<Code> {
         let only = &[Allocation::OnDemand];
         let path = source.cwasm.clone();
@@ -259,7 +258,7 @@ impl Runtime {
         loaded.await.ok()?.ok()
     }
 
-    /// The code of the first tier that an earlier compile left, if it is valid.
+    /// The baseline code that an earlier compilation left, if it is valid.
     async fn kept_baseline(self: &Arc<Self>, source: &CodeSource) -> Option<Code> {
         let path = self.shared.baseline(source.digest);
         if !path.exists() {
@@ -271,8 +270,8 @@ impl Runtime {
             .ok()
     }
 
-    /// Moves fresh code to where the next start of this program finds it;
-    /// without it, that start compiles.
+    /// Moves fresh code to its place on disk. If that fails, the next start compiles
+    /// again.
     async fn keep(self: &Arc<Self>, tier: Tier, compiled: Compiled, source: &CodeSource) {
         let (runtime, source) = (Arc::clone(self), source.clone());
         let keep = move || match tier {
@@ -289,7 +288,7 @@ impl Runtime {
         }
     }
 
-    /// Compiles in a process of its own, and loads the code.
+    /// Compiles in a process of its own and loads the code.
     async fn fresh(
         self: &Arc<Self>,
         tier: Tier,
@@ -315,7 +314,7 @@ impl Runtime {
         Ok((code, compiled))
     }
 
-    /// Maps and links code off the async workers.
+    /// Maps and links code on a blocking thread.
     async fn load(
         self: &Arc<Self>,
         tier: Tier,
@@ -356,8 +355,7 @@ impl Runtime {
             && let Err(miss) = &loaded
             && let Ok(shared) = cache::load(&running.engine, &self.shared.place(&key), &key)
         {
-            // Code of another component is that of a newer version, put there
-            // by another process: it stays.
+            // Another process put the code of a newer version there; leave it.
             if !matches!(miss, Miss::Component) {
                 self.shared.adopt(&key, path);
             }

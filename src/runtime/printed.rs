@@ -1,7 +1,8 @@
-//! What a guest prints: into the log at debug level, never to our own streams.
+//! What guests print: it goes to the log at debug level, never to the server's
+//! streams.
 //!
-//! The end of its standard error is kept for the error of a call that fails:
-//! languages write there why they give up.
+//! The end of standard error is kept for the error of a failed call, since language
+//! runtimes write the reason there.
 
 use std::io;
 use std::pin::Pin;
@@ -19,11 +20,11 @@ use crate::text::{is_invisible, printable};
 
 /// Bytes of one stream that are logged; the rest is only counted.
 const LOGGED: usize = 64 << 10;
-/// Bytes of a line that are logged at once.
+/// Bytes of a line that are logged as one entry.
 const LINE: usize = 4 << 10;
-/// Bytes at the end of standard error that an error shows.
+/// Bytes from the end of standard error that an error shows.
 const LAST_WORDS: usize = 2 << 10;
-/// Bytes that a guest may hand over at a time.
+/// Bytes that a guest may write in one host call.
 const PIECE: usize = 64 << 10;
 
 #[derive(Clone, Copy, Debug)]
@@ -32,12 +33,12 @@ pub(super) enum Channel {
     Stderr,
 }
 
-/// A guest printed more than it may; it ends the call.
+/// A guest printed more than its limit; this ends the call.
 #[derive(Clone, Copy, Debug, thiserror::Error)]
 #[error("printed too much")]
 pub(super) struct Flood;
 
-/// Who prints, and how much at most.
+/// The component that prints, and its limit.
 #[derive(Clone, Copy)]
 pub(super) struct Printing<'a> {
     /// The component's name, for the log.
@@ -73,7 +74,7 @@ impl Printing<'_> {
 /// One of a guest's output streams.
 #[derive(Clone)]
 pub(super) struct Printed {
-    /// Bytes that both streams may still take.
+    /// Bytes that both streams may still take together.
     left: Arc<AtomicU64>,
     log: Arc<Mutex<Option<Log>>>,
     last_words: Option<LastWords>,
@@ -85,7 +86,7 @@ impl Printed {
         self.left
             .fetch_update(Ordering::Relaxed, Ordering::Relaxed, less)
             .map_err(|_| Flood)?;
-        // Each step leaves the log whole, so a poisoned lock is sound.
+        // Each step leaves the log consistent, so a poisoned lock can be used.
         let mut log = self.log.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(log) = log.as_mut() {
             log.take(bytes);
@@ -97,8 +98,8 @@ impl Printed {
     }
 }
 
-/// The end of what a guest wrote to standard error, without secrets. Its
-/// clones share it.
+/// The end of what a guest wrote to standard error, with secrets removed. Clones
+/// share it.
 #[derive(Clone, Default)]
 pub(super) struct LastWords(Arc<Mutex<Tail>>);
 
@@ -111,16 +112,16 @@ struct Tail {
 }
 
 impl LastWords {
-    /// Ends the text and returns its last 2 KiB as lines that are safe to
-    /// show: control and invisible characters are left out, and the first line
-    /// begins with `…` if there was more. None if nothing was printed.
+    /// Ends the text and returns its last 2 KiB as lines that are safe to show:
+    /// without control and invisible characters, and with `…` at the start if there
+    /// was more. `None` if nothing was printed.
     pub fn take(&self) -> Option<String> {
         let mut tail = std::mem::take(&mut *self.lock());
         if let Some(mut secrets) = tail.secrets.take() {
             tail.add(&secrets.finish());
         }
         tail.shorten();
-        // The cut may be inside a character.
+        // The cut may be inside a UTF-8 sequence.
         let is_inside = |byte: &u8| tail.is_cut && (0x80..0xc0).contains(byte);
         let begin = tail.bytes.iter().take_while(|byte| is_inside(byte)).count();
         let text = String::from_utf8_lossy(&tail.bytes[begin..]);
@@ -136,7 +137,7 @@ impl LastWords {
         (!lines.is_empty()).then(|| format!("{more}{}", lines.join("\n")))
     }
 
-    /// Each step leaves the tail whole, so a poisoned lock is sound.
+    /// Each step leaves the tail consistent, so a poisoned lock can be used.
     fn lock(&self) -> MutexGuard<'_, Tail> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -174,7 +175,7 @@ struct Log {
     component: Arc<str>,
     left: usize,
     secrets: Option<StreamRedactor>,
-    /// The beginning of a line that has not ended yet.
+    /// The start of a line that has not ended yet.
     line: Vec<u8>,
 }
 
@@ -224,7 +225,7 @@ impl Log {
     }
 }
 
-/// With the call, its last words end too.
+/// Logs the rest when the call ends.
 impl Drop for Log {
     fn drop(&mut self) {
         if let Some(mut secrets) = self.secrets.take() {
@@ -295,7 +296,7 @@ mod tests {
     use super::*;
     use crate::secret::Secret;
 
-    /// What is left of pieces that a guest writes to standard error.
+    /// The last words of a guest that writes these pieces to standard error.
     fn left(redactor: &Redactor, pieces: &[&[u8]]) -> Option<String> {
         let last_words = LastWords::default();
         let (_, stderr) = Printing {

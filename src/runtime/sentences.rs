@@ -1,22 +1,22 @@
-//! What wasmtime says only in words.
+//! Errors that wasmtime reports only as text.
 //!
-//! It keeps the types of these errors to itself, so their texts are compared
-//! here, and nowhere else; a test provokes each.
+//! wasmtime does not export the types of these errors, so their messages are matched
+//! here and nowhere else; a test provokes each one.
 
 use wasmtime::Error;
 
-/// A limit that wasmtime watches over.
+/// A limit that wasmtime enforces.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum Watched {
-    /// Its count for values that come from a guest is spent.
+    /// Its fuel for values that come from a guest is spent.
     Crossing,
     /// Handles of a store.
     Handles,
-    /// How many of these a component may have.
+    /// The number of these in one component.
     Parts(Part),
 }
 
-/// What a component is made of.
+/// A part of a component instance.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Part {
     Instances,
@@ -24,7 +24,7 @@ pub(super) enum Part {
     Tables,
 }
 
-/// The limit behind an error, if wasmtime names one.
+/// The limit that an error is about, if any.
 pub(super) fn watched(error: &Error) -> Option<Watched> {
     let cause = error.root_cause().to_string();
     if cause.contains("fuel allocated for hostcalls") {
@@ -33,7 +33,7 @@ pub(super) fn watched(error: &Error) -> Option<Watched> {
     if cause.contains("store handle limit exceeded") {
         return Some(Watched::Handles);
     }
-    // As in `resource limit exceeded: memory count too high at 101`.
+    // For example `resource limit exceeded: memory count too high at 101`.
     let count = cause.strip_prefix("resource limit exceeded: ")?;
     match count.split_once(" count too high at ")?.0 {
         "instance" => Some(Watched::Parts(Part::Instances)),
@@ -43,7 +43,7 @@ pub(super) fn watched(error: &Error) -> Option<Watched> {
     }
 }
 
-/// What a trap is, without the words before it.
+/// The kind of a trap, without the prefix.
 pub(super) fn trap(error: &Error) -> String {
     let cause = error.root_cause().to_string();
     cause
@@ -52,8 +52,7 @@ pub(super) fn trap(error: &Error) -> String {
         .to_owned()
 }
 
-/// Which of `names` the error of linking is about: the longest that it quotes,
-/// since `a:b/c` is part of `a:b/cd`.
+/// Which of `names` a linking error is about: the longest that it quotes.
 pub(super) fn import<'n>(error: &Error, names: impl Iterator<Item = &'n str>) -> Option<&'n str> {
     let message = format!("{error:#}");
     names

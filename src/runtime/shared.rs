@@ -1,9 +1,9 @@
 //! Compiled code that components with the same bytes share.
 //!
-//! `compiled/<component>-<engine>.cwasm` and the `.cwasm` beside each such
-//! component are links to one file. A key never changes its meaning, and files
-//! are only ever put in place whole, so nothing here needs a lock. Whether the
-//! code can be trusted is judged where it is loaded, as for any other.
+//! `compiled/<component>-<engine>.cwasm` and the `.cwasm` of each such component are
+//! hard links to one file. The name determines the content and files appear only by
+//! rename, so no lock is needed. Shared code is verified when it is loaded, like any
+//! other.
 
 use std::fs;
 use std::io;
@@ -14,7 +14,7 @@ use crate::digest::Digest;
 use crate::file::create_private;
 use crate::store::Layout;
 
-/// Code by what it was made from and for.
+/// Shared code, found by its component and engine.
 pub(super) struct Shared {
     layout: Layout,
 }
@@ -24,28 +24,27 @@ impl Shared {
         Shared { layout }
     }
 
-    /// Where the code for this key is, if there is some.
+    /// The path of the shared code for this key, whether or not it exists.
     pub fn place(&self, key: &Key) -> PathBuf {
         self.layout.compiled_code(&key.component, &key.engine)
     }
 
-    /// Links code that another component has to `cwasm`, so that it counts as
-    /// in use.
+    /// Links the shared code to `cwasm`, so that it counts as in use.
     pub fn adopt(&self, key: &Key, cwasm: &Path) {
         if let Err(error) = link(&self.place(key), cwasm) {
             tracing::debug!("cannot link `{}`: {error}", cwasm.display());
         }
     }
 
-    /// Lets other components have the code at `cwasm`.
+    /// Shares the code at `cwasm` with other components.
     pub fn offer(&self, key: &Key, cwasm: &Path) -> io::Result<()> {
         create_private(&self.layout.compiled())?;
         link(cwasm, &self.place(key))
     }
 }
 
-/// Code of the first tier: one file for each component, whatever engine it is
-/// for, until there is optimised code.
+/// Baseline code: one file per component, for whichever engine, until there is
+/// optimised code.
 impl Shared {
     pub fn baseline(&self, component: Digest) -> PathBuf {
         self.layout.baseline_code(&component)
@@ -57,7 +56,7 @@ impl Shared {
         fs::rename(code, self.baseline(component))
     }
 
-    /// Nothing is read from it any more: running calls have it mapped.
+    /// Removes the baseline code. Running calls have it mapped and are not affected.
     pub fn forget_baseline(&self, component: Digest) {
         if let Err(error) = fs::remove_file(self.baseline(component))
             && error.kind() != io::ErrorKind::NotFound
@@ -67,7 +66,7 @@ impl Shared {
     }
 }
 
-/// Links `from` to `to`, over what may be there.
+/// Makes `to` a hard link to `from`, replacing an existing file.
 fn link(from: &Path, to: &Path) -> io::Result<()> {
     let directory = to.parent().unwrap_or(Path::new("."));
     let unfinished = tempfile::Builder::new()

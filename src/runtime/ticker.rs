@@ -1,8 +1,8 @@
 //! The clock that makes guests yield.
 //!
 //! Compiled code compares its engine's epoch with a deadline at every loop and
-//! function entry. One thread advances the epochs while calls are in flight,
-//! and parks otherwise, so that an idle server wakes up for nothing.
+//! function entry. One thread advances the epochs while calls are in flight and parks
+//! otherwise, so that an idle server does not wake up.
 
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
@@ -11,12 +11,12 @@ use std::time::Duration;
 
 use wasmtime::{Engine, EngineWeak};
 
-/// The longest a guest keeps a thread before others get their turn.
+/// How long a guest may keep a thread before it yields.
 pub(super) const TICK: Duration = Duration::from_millis(10);
-/// Ticks without a call before the thread parks: waking it for every one of a
-/// row of short calls would cost more than the calls.
+/// Ticks without a call before the thread parks. Waking it for each one of a series
+/// of short calls would cost more than the calls.
 const IDLE_TICKS: u32 = 50;
-/// How long it is parked before memory is given back.
+/// How long the thread is parked before the allocator is made to return memory.
 const QUIET: Duration = Duration::from_millis(2500);
 
 #[derive(Default)]
@@ -27,7 +27,8 @@ struct Shared {
     engines: Mutex<Vec<EngineWeak>>,
 }
 
-/// Handle to the clock; its thread starts with the first call and ends with it.
+/// Handle to the clock; its thread starts with the first call and ends with the
+/// handle.
 #[derive(Default)]
 pub(super) struct Ticker {
     shared: Arc<Shared>,
@@ -35,7 +36,7 @@ pub(super) struct Ticker {
 }
 
 impl Ticker {
-    /// Advances the epoch of this engine too from now on.
+    /// Also advances the epoch of this engine from now on.
     pub fn drive(&self, engine: &Engine) {
         self.shared.engines().push(engine.weak());
     }
@@ -112,8 +113,8 @@ impl Shared {
     fn park(&self) {
         let mut given_back = false;
         self.parked.store(true, Ordering::SeqCst);
-        // A call that started before the store did not see the flag, but is
-        // seen here; one that starts after it takes the flag back.
+        // A call that started before the flag was set is seen in `in_flight`; one
+        // that starts later clears the flag.
         while self.parked.load(Ordering::SeqCst)
             && self.in_flight.load(Ordering::SeqCst) == 0
             && !self.stopped.load(Ordering::SeqCst)
@@ -132,10 +133,10 @@ impl Shared {
     }
 }
 
-/// Makes the allocator give memory back to the system that large calls have freed.
+/// Makes the allocator return memory to the system that large calls have freed.
 ///
-/// It keeps what was freed for a second, and looks at it only when it is used again
-/// or when a thread ends; nothing else happens in an idle server.
+/// The allocator keeps freed memory for a second, and checks for that only on its
+/// next use or when a thread ends; neither happens in an idle server.
 fn give_memory_back() {
     if let Ok(thread) = thread::Builder::new().spawn(|| ()) {
         let _ = thread.join();
@@ -146,7 +147,7 @@ fn give_memory_back() {
 mod tests {
     use super::*;
 
-    /// Waits, since a loaded machine ticks late.
+    /// Waits for the state, since the thread may be delayed on a busy machine.
     fn comes_to(ticker: &Ticker, parked: bool) -> bool {
         (0..1000).any(|_| {
             thread::sleep(TICK);

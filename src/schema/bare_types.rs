@@ -1,9 +1,9 @@
-//! Types that a component exports beside its functions.
+//! Works around a limitation of the decoder with exported types.
 //!
-//! The decoder knows types of a world only as imports, and refuses a component
-//! that exports one by itself. Such a type is nothing that could be called, so the
-//! decoder is shown an import in its place: it has the same name, and takes the
-//! same place in the index space, so that all that refers to it stays right.
+//! `wit_component` rejects components that export a type directly from the
+//! world. Such a type cannot be called anyway, so this module replaces the
+//! export by an import with the same name. The import takes the same index in
+//! the type index space, so all references remain valid.
 
 use wasmparser::{BinaryReader, ComponentExportSectionReader, ComponentExternalKind};
 
@@ -12,8 +12,8 @@ const HEADER: usize = 8;
 const IMPORTS: u8 = 10;
 const EXPORTS: u8 = 11;
 
-/// The component with imports in place of the types that it exports; `None` if
-/// there are none.
+/// A copy of the component with type exports replaced by imports; `None` if
+/// there are no type exports.
 pub(super) fn as_imports(wasm: &[u8]) -> Option<Vec<u8>> {
     let mut copy = wasm.get(..HEADER)?.to_vec();
     let mut changed = false;
@@ -32,7 +32,7 @@ pub(super) fn as_imports(wasm: &[u8]) -> Option<Vec<u8>> {
     changed.then_some(copy)
 }
 
-/// The first section: its number, its contents, and what comes after it.
+/// Splits off the first section: its id, its content, and the rest.
 fn section(bytes: &[u8]) -> Option<(u8, &[u8], &[u8])> {
     let mut reader = BinaryReader::new(bytes, 0);
     let id = reader.read_u8().ok()?;
@@ -42,7 +42,8 @@ fn section(bytes: &[u8]) -> Option<(u8, &[u8], &[u8])> {
     Some((id, contents, after))
 }
 
-/// Sections that stand for one of exports, if there are types among them.
+/// Splits an export section into sections of one item, with imports for its
+/// types; `None` if it has no types.
 fn divided(contents: &[u8]) -> Option<Vec<u8>> {
     let exports = ComponentExportSectionReader::new(BinaryReader::new(contents, 0)).ok()?;
     let exports: Vec<_> = exports
@@ -68,7 +69,7 @@ fn divided(contents: &[u8]) -> Option<Vec<u8>> {
     changed.then_some(sections)
 }
 
-/// An import of a type that is equal to another.
+/// An import of a type that equals the type at `index`.
 fn import(name: &str, index: u32) -> Vec<u8> {
     const PLAIN_NAME: u8 = 0;
     const TYPE: u8 = 3;
@@ -81,7 +82,7 @@ fn import(name: &str, index: u32) -> Vec<u8> {
     import
 }
 
-/// A section of one item.
+/// Writes a section with one item.
 fn write_section(to: &mut Vec<u8>, id: u8, item: &[u8]) {
     to.push(id);
     write_number(to, 1 + item.len());
@@ -89,7 +90,7 @@ fn write_section(to: &mut Vec<u8>, id: u8, item: &[u8]) {
     to.extend(item);
 }
 
-/// LEB128, as all numbers in WebAssembly.
+/// Writes an unsigned LEB128 number.
 fn write_number(to: &mut Vec<u8>, mut number: usize) {
     while number >= 0x80 {
         to.push((number & 0x7f) as u8 | 0x80);

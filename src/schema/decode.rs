@@ -1,4 +1,4 @@
-//! The types of a component, from its bytes, without compiling it.
+//! Decodes the types of a component without compiling it.
 
 use std::borrow::Cow;
 use std::panic;
@@ -14,18 +14,18 @@ use super::error::SchemaError;
 use super::size;
 use super::validate::{DOCS_SECTION, Findings, validate};
 
-/// A component's world, with what its `package-docs` section says about it.
+/// A component's world, with the documentation of its `package-docs` section.
 pub(super) struct Decoded {
     pub(super) resolve: Resolve,
     pub(super) world: WorldId,
     pub(super) foreign_imports: Vec<String>,
 }
 
-/// Validates and decodes.
+/// Validates a component and decodes its types.
 ///
 /// # Errors
 ///
-/// See [`SchemaError`]; never [`SchemaError::UnknownImports`] or
+/// A [`SchemaError`] other than [`SchemaError::UnknownImports`] and
 /// [`SchemaError::NoTools`].
 pub(super) fn decode(wasm: &[u8]) -> Result<Decoded, SchemaError> {
     let findings = validate(wasm)?;
@@ -55,17 +55,18 @@ fn undescribable(reason: impl Into<String>) -> SchemaError {
     }
 }
 
-/// Enough for the types that [`validate`] lets through, 32 KiB a level.
+/// Stack in bytes. Enough for the deepest types that [`validate`] accepts, at
+/// 32 KiB per level.
 const STACK: usize = 64 << 20;
 
-/// Name of the threads that foreign types are read on.
+/// Name of the threads that decode untrusted types.
 pub(super) const THREAD: &str = "schema";
 
-/// Does work on foreign types where it can do no harm.
+/// Decodes untrusted types on a separate thread.
 ///
-/// Types are read by recursion, hence a stack of known size. The decoder
-/// asserts what it takes to be true of every valid component; where one proves
-/// it wrong, that is the component's end and not ours.
+/// Decoding recurses, so the thread has a stack of known size. The decoder
+/// asserts properties that valid components should have; if one does not hold,
+/// its panic is turned into an error.
 pub(super) fn contained<T: Send>(
     work: impl FnOnce() -> Result<T, SchemaError> + Send,
 ) -> Result<T, SchemaError> {
@@ -84,8 +85,8 @@ pub(super) fn contained<T: Send>(
     })
 }
 
-/// A decoder that panics says what it asserted, which is of no use to whoever
-/// loads the component; the error is.
+/// Logs panics of decoder threads instead of printing them: the message is of
+/// no use to the user, who gets an error.
 fn keep_panics_from_the_terminal() {
     let others = panic::take_hook();
     panic::set_hook(Box::new(move |info| {
@@ -97,12 +98,12 @@ fn keep_panics_from_the_terminal() {
     }));
 }
 
-/// Renames `package-docs` sections.
+/// Renames `package-docs` sections, so that the decoder ignores them.
 ///
-/// In a component the section is a copy of its WIT package's, whose worlds and
-/// interfaces are named as in the source. The decoder expects them named as in
-/// the component (`root`), and refuses a component over that. So it must not
-/// see the section; [`PackageDocs`] reads it.
+/// In a component, the section is a copy from the WIT package, with worlds
+/// named as in the source. The decoder expects the names in the component
+/// (`root`) and would reject the component. [`PackageDocs`] reads the section
+/// instead.
 fn hide_docs<'a>(wasm: &'a [u8], findings: &Findings) -> Cow<'a, [u8]> {
     if findings.docs_names.is_empty() {
         return Cow::Borrowed(wasm);
@@ -114,11 +115,11 @@ fn hide_docs<'a>(wasm: &'a [u8], findings: &Findings) -> Cow<'a, [u8]> {
     Cow::Owned(copy)
 }
 
-/// More than this is not printed: shared types make the text of a small
-/// component unboundedly long.
+/// Types that are printed, at most. With shared types, the WIT text of a small
+/// component can be arbitrarily long.
 const MAX_PRINTED_TYPES: u64 = 200_000;
 
-/// The WIT text of the world, for people.
+/// The world as WIT text, for display.
 pub(super) fn wit_text(decoded: &Decoded) -> String {
     let Decoded { resolve, world, .. } = decoded;
     let Some(package) = resolve.worlds[*world].package else {

@@ -1,10 +1,9 @@
-//! Doc comments, as the `package-docs` custom section carries them.
+//! Reads doc comments from the `package-docs` custom section.
 //!
-//! The section is the one [wit-parser][format] writes into WIT packages: a
-//! version byte and JSON. Toolchains do not copy it into components; where it
-//! was added afterwards, it still has the names of the source package, so it is
-//! matched by name here, and what does not match is left out. Documentation
-//! never makes a load fail.
+//! [wit-parser][format] defines the section for WIT packages: a version byte
+//! and JSON. Toolchains do not copy it into components. Where it was added
+//! afterwards, it has the names of the source package, so entries are matched
+//! by name and others are ignored. Documentation never makes a load fail.
 //!
 //! [format]: https://github.com/bytecodealliance/wasm-tools/blob/main/crates/wit-parser/src/metadata.rs
 
@@ -18,7 +17,7 @@ use wit_parser::{
 
 use super::text;
 
-/// The versions of the section that are read: 0 has plain strings for functions.
+/// The supported versions. Version 0 has plain strings for functions.
 const VERSIONS: std::ops::RangeInclusive<u8> = 0..=1;
 
 #[derive(Default, Deserialize)]
@@ -55,7 +54,7 @@ struct TypeDocs {
     items: Map<String, serde_json::Value>,
 }
 
-/// Reads one entry; one that has another shape is as good as none.
+/// Parses one entry; `None` if it is missing or malformed.
 fn entry<T: for<'de> Deserialize<'de>>(
     entries: &Map<String, serde_json::Value>,
     name: &str,
@@ -63,7 +62,7 @@ fn entry<T: for<'de> Deserialize<'de>>(
     T::deserialize(entries.get(name)?).ok()
 }
 
-/// A function's entry: text in version 0, an object since.
+/// The docs of a function: a string in version 0, an object since version 1.
 fn function_docs(entries: &Map<String, serde_json::Value>, name: &str) -> Option<Docs> {
     let entry = entries.get(name)?;
     let docs = entry.as_str().or_else(|| entry.get("docs")?.as_str())?;
@@ -84,7 +83,7 @@ fn set(target: &mut Docs, docs: Option<Docs>) {
 }
 
 impl PackageDocs {
-    /// Reads a section's contents; `None` if they are not documentation.
+    /// Parses a section; `None` if it is malformed.
     pub(super) fn parse(section: &[u8]) -> Option<Self> {
         let (version, json) = section.split_first()?;
         if !VERSIONS.contains(version) {
@@ -93,7 +92,7 @@ impl PackageDocs {
         serde_json::from_slice(json).ok()
     }
 
-    /// Writes the documentation to what it names.
+    /// Adds the documentation to the matching items.
     pub(super) fn inject(&self, resolve: &mut Resolve, world: WorldId) {
         let interfaces: Vec<InterfaceId> = resolve.interfaces.iter().map(|(id, _)| id).collect();
         for id in interfaces {
@@ -118,8 +117,9 @@ impl PackageDocs {
     }
 }
 
-/// The section does not say whose interfaces it documents. WASI's are not
-/// meant, and where two packages have an interface of that name, neither is.
+/// Whether the interface can be matched by name. The section does not name
+/// packages, so WASI's interfaces are excluded, and those whose name occurs in
+/// several packages.
 fn is_unambiguous(resolve: &Resolve, name: &str, id: InterfaceId) -> bool {
     let package = |id: InterfaceId| {
         let name = &resolve.packages[resolve.interfaces[id].package?].name;

@@ -1,33 +1,33 @@
-//! Why bytes are not a component that can serve tools.
+//! Errors of describing a component.
 
 use crate::error::{Class, Diagnose};
 
-/// What is wrong with a component, found without running any of it.
+/// A component that cannot be loaded, detected without running it.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum SchemaError {
     /// Neither a module nor a component.
     #[error("This is not WebAssembly: {reason}")]
     NotWasm { reason: String },
-    /// A core module: it has no types that could become schemas.
+    /// A core module, which has no types for schemas.
     #[error("This is a core WebAssembly module, not a component")]
     CoreModule,
-    /// A WIT package in its binary form: types without code.
+    /// A binary WIT package: types without code.
     #[error("This is a WIT package, not a component: it holds types and no code")]
     WitPackage,
-    /// The validator refused the bytes.
+    /// The validator rejected the bytes.
     #[error("The component is not valid: {reason} (at offset {offset:#x})")]
     Invalid {
         reason: String,
-        /// Where, in bytes from the start.
+        /// Offset in bytes.
         offset: usize,
     },
-    /// Valid, but its imports and exports have no WIT.
+    /// Valid, but its imports or exports cannot be expressed in WIT.
     #[error("The exports of the component cannot be described: {reason}")]
     Undescribable { reason: String },
     /// Imports that the runtime does not provide.
     #[error("The component imports what this runtime does not provide: {}", quoted(.names))]
     UnknownImports { names: Vec<String> },
-    /// Nothing to offer as a tool.
+    /// No function can be offered as a tool.
     #[error("The component has no function that can be called: {reason}")]
     NoTools { reason: String },
 }

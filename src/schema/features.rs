@@ -1,15 +1,15 @@
-//! The WebAssembly proposals in use.
+//! The enabled WebAssembly proposals.
 
 use wasmparser::WasmFeatures;
 
-/// The proposals that are accepted at load, and that the runtime enables.
+/// The proposals that the validator accepts and the runtime enables.
 ///
-/// This is what wasmtime 48 enables by itself with the crate features this
-/// program builds it with ([WebAssembly 3.0][wasm3] without shared-memory
-/// threads, the component model, and async functions), and the two proposals
-/// that only add value types: [maps and fixed-length lists][cm]. Whatever the
-/// validator lets through here, the optimising compiler must take; the baseline
-/// compiler may refuse more.
+/// These are the defaults of wasmtime 48 with the crate features of this
+/// program ([WebAssembly 3.0][wasm3] without shared-memory threads, the
+/// component model, and async functions), and two proposals that only add value
+/// types: [maps and fixed-length lists][cm]. The optimising compiler must
+/// support everything that is accepted here; the baseline compiler may reject
+/// more.
 ///
 /// [wasm3]: https://webassembly.github.io/spec/versions/core/WebAssembly-3.0-draft.pdf
 /// [cm]: https://github.com/WebAssembly/component-model/blob/main/design/mvp/Explainer.md#gated-features

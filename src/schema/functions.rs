@@ -1,4 +1,4 @@
-//! From exported functions to tools.
+//! Makes tools from exported functions.
 
 use wit_parser::{self as wit, Resolve, WorldItem};
 
@@ -8,9 +8,9 @@ use super::leftovers;
 use super::names::tool_names;
 use super::{Callable, ExportPath, Function, ToolRecord, text};
 
-/// The most tools of one component.
+/// Tools of one component, at most.
 const MAX_TOOLS: usize = 1_000;
-/// The most parts in the schemas of all functions of one component.
+/// Total nodes in the schemas of one component, at most.
 const MAX_NODES: usize = 100_000;
 
 /// Full names of exported interfaces and functions.
@@ -23,7 +23,7 @@ pub(super) fn export_names(decoded: &Decoded) -> Vec<String> {
         .collect()
 }
 
-/// Every exported function, callable or not.
+/// All exported functions, callable or not.
 pub(super) fn functions(decoded: &Decoded, wasm: &[u8], component: &str) -> Vec<Function> {
     let resolve = &decoded.resolve;
     let mut budget = Budget {
@@ -51,7 +51,8 @@ pub(super) fn functions(decoded: &Decoded, wasm: &[u8], component: &str) -> Vec<
                 Err(reason) => Callable::No { reason },
                 Ok(schemas) => fit(ToolRecord {
                     name: export.to_string(),
-                    // One name was made for each path with schemas.
+                    // `paths` has exactly the functions with schemas, in this
+                    // order.
                     normalized_name: names.next().unwrap_or_default(),
                     description: description.clone(),
                     input_schema: schemas.input,
@@ -122,7 +123,7 @@ fn callable(
     schemas(resolve, function)
 }
 
-/// What is left for the functions to come.
+/// The remaining limits of the component.
 struct Budget {
     tools: usize,
     nodes: usize,

@@ -1,11 +1,11 @@
-//! The imports that the runtime provides.
+//! Imports of components, and those that the runtime provides.
 
 use semver::Version;
 use wit_parser::{Resolve, TypeDefKind, WorldItem};
 
 use super::decode::Decoded;
 
-/// Interfaces of [WASI 0.2][wasi], any patch release of it.
+/// The provided interfaces of [WASI 0.2][wasi], in any patch release.
 ///
 /// [wasi]: https://github.com/WebAssembly/WASI/tree/main/wasip2
 const WASI_0_2: &[(&str, &[&str])] = &[
@@ -43,7 +43,7 @@ const WASI_0_2: &[(&str, &[&str])] = &[
     ("wasi:http/", &["types", "outgoing-handler"]),
 ];
 
-/// The draft that published JavaScript components import.
+/// A draft interface that published JavaScript components import.
 const CONFIG: &str = "wasi:config/store@0.2.0-draft";
 
 /// Whether the runtime provides an interface, given by its full name.
@@ -65,7 +65,7 @@ pub fn is_provided(import: &str) -> bool {
     known && (version.major, version.minor) == (0, 2) && version.pre.is_empty()
 }
 
-/// All imports of a world by their full names.
+/// Full names of all imports of a world.
 pub(super) fn names(decoded: &Decoded) -> Vec<String> {
     let world = &decoded.resolve.worlds[decoded.world];
     let described = world
@@ -78,7 +78,8 @@ pub(super) fn names(decoded: &Decoded) -> Vec<String> {
         .collect()
 }
 
-/// Imports that need an implementation, and have none here.
+/// Full names of imports that need an implementation but have none in the
+/// runtime.
 pub(super) fn unknown(decoded: &Decoded) -> Vec<String> {
     let Decoded {
         resolve,
@@ -96,7 +97,8 @@ pub(super) fn unknown(decoded: &Decoded) -> Vec<String> {
         .collect()
 }
 
-/// Interfaces of plain types are imported for the names alone.
+/// Whether an import needs an implementation. Interfaces with only plain types
+/// do not.
 fn needs_code(resolve: &Resolve, item: &WorldItem) -> bool {
     match item {
         WorldItem::Function(_) => true,

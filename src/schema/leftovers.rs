@@ -1,9 +1,9 @@
-//! Exports that toolchains leave behind.
+//! Recognizes exports that toolchains leave behind.
 //!
-//! Interpreters are prepared at build time by calling an export, which is then
-//! still there. Calling it again does harm at best, so it is no tool. It is told
-//! by its exact signature, since a component may well export an `init` of its
-//! own:
+//! Toolchains for interpreted languages call an export at build time to
+//! initialize the interpreter, and leave it in the component. Calling it again
+//! is useless or harmful, so it is not offered as a tool. It is recognized by
+//! its exact signature, since a component may have an `init` of its own:
 //!
 //! - [componentize-py][py]: an interface declared in the world under the plain
 //!   name `exports`, with the one function `init: func(app-name: string,
@@ -20,11 +20,11 @@ use wit_parser::{Function, FunctionKind, Resolve, Result_, Type, TypeDefKind};
 
 use super::ExportPath;
 
-/// All parameters any release of componentize-qjs gave its `init`.
+/// All parameters that `init` has had in any release of componentize-qjs.
 const QJS_PARAMS: &[&str] = &["shim", "script", "entry-path", "disable-gc"];
 const QJS_ENGINE: &[u8] = b"quickjs";
 
-/// The toolchain that left a function behind, if one did.
+/// The toolchain that left the function behind, if any.
 pub(super) fn toolchain(
     resolve: &Resolve,
     path: &ExportPath,

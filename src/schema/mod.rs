@@ -1,10 +1,10 @@
-//! Tools before code: what a component offers, from its types alone.
+//! Derives the tools of a component from its types, without running it.
 //!
-//! [`describe`] validates the bytes and decodes their types, which takes
-//! milliseconds where compiling takes seconds. Every exported function whose
-//! types are plain values becomes a [`ToolRecord`] with JSON Schemas; the rest
-//! is listed with the reason. [`value`] converts between JSON and component
-//! values in the encoding the schemas describe.
+//! [`describe`] validates a component and decodes its types, which takes
+//! milliseconds where compiling takes seconds. Each exported function whose
+//! types are plain values becomes a [`ToolRecord`] with JSON Schemas; the
+//! others are listed with the reason. [`value`] converts between JSON and
+//! component values as the schemas describe.
 
 mod bare_types;
 mod decode;
@@ -48,20 +48,21 @@ pub use shown::MAX_DEFINITION;
 pub use strict::ListedTool;
 pub use text::clean as clean_text;
 
-/// What is known of a component without running it.
+/// Description of a component, made without running it.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Description {
-    /// The name of the world. Components do not keep it, so it is `root`.
+    /// The name of the world. Components do not store it, so it is `root`.
     pub world: String,
-    /// Full names of everything imported, such as `wasi:io/poll@0.2.0`.
+    /// Full names of all imports, such as `wasi:io/poll@0.2.0`.
     pub imports: Vec<String>,
-    /// Those imports the runtime does not provide; see [`Description::tools`].
+    /// Full names of the imports that the runtime does not provide. If there
+    /// are any, [`Description::tools`] fails.
     pub unknown_imports: Vec<String>,
     /// Full names of exported interfaces and functions.
     pub exports: Vec<String>,
     /// The world as WIT text, with its documentation.
     pub wit: String,
-    /// Every exported function, in the component's order.
+    /// All exported functions, in the component's order.
     pub functions: Vec<Function>,
 }
 
@@ -81,7 +82,7 @@ pub enum Callable {
     No { reason: String },
 }
 
-/// A function as a tool, as stored in the metadata of a component.
+/// A tool, as stored in the metadata of a component.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct ToolRecord {
     /// The WIT path: `ns:pkg/iface@1.0.0#func`, or `func`.
@@ -89,7 +90,7 @@ pub struct ToolRecord {
     /// The MCP tool name, distinct within the component.
     pub normalized_name: String,
     pub description: String,
-    /// JSON Schema of the arguments, an object.
+    /// JSON Schema of the arguments object.
     pub input_schema: Map<String, Value>,
     /// JSON Schema of `{"result": …}`.
     pub output_schema: Map<String, Value>,
@@ -97,7 +98,7 @@ pub struct ToolRecord {
     pub outcome: Outcome,
 }
 
-/// An exported function that is no tool.
+/// An exported function that is not a tool, with the reason.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Uncallable {
     /// The WIT path.
@@ -105,17 +106,17 @@ pub struct Uncallable {
     pub reason: String,
 }
 
-/// How a call can end.
+/// The form of a function's outcome.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Outcome {
-    /// With the function's value, if it has one.
+    /// The call returns the function's value, if it has one.
     Plain,
-    /// The function returns a WIT `result`: with a value or with an error value.
+    /// The function returns a WIT `result`: a value or an error value.
     Result,
 }
 
-/// Where a function is found among the exports of its component.
+/// Path of a function in the exports of its component.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct ExportPath {
     /// `ns:pkg/iface@1.0.0`, or `None` for a function of the world itself.
@@ -133,15 +134,15 @@ impl fmt::Display for ExportPath {
     }
 }
 
-/// Describes a component. `component_name` appears in descriptions only.
+/// Describes a component. `component_name` is only used in descriptions.
 ///
-/// Succeeds for a component that cannot be loaded because of its imports or for
-/// want of callable functions; ask [`Description::tools`] for that. This is
-/// work for a blocking thread: about 10 ms per megabyte.
+/// Also succeeds for components that cannot be loaded because of unknown
+/// imports or because no function is callable; [`Description::tools`] reports
+/// that. Call it on a blocking thread: it takes about 10 ms per megabyte.
 ///
 /// # Errors
 ///
-/// A [`SchemaError`] when the bytes are not a valid component.
+/// A [`SchemaError`] if the bytes are not a valid component.
 pub fn describe(wasm: &[u8], component_name: &str) -> Result<Description, SchemaError> {
     decode::contained(|| {
         let decoded = decode::decode(wasm)?;
@@ -157,7 +158,7 @@ pub fn describe(wasm: &[u8], component_name: &str) -> Result<Description, Schema
 }
 
 impl Description {
-    /// The tools, if the component can be loaded.
+    /// The tools of a component that can be loaded.
     ///
     /// # Errors
     ///
@@ -177,8 +178,7 @@ impl Description {
         Ok(tools)
     }
 
-    /// The functions that can be called, whether or not the component can be
-    /// loaded.
+    /// The callable functions, even if the component cannot be loaded.
     pub fn callable(&self) -> Vec<ToolRecord> {
         let functions = self.functions.iter();
         functions
@@ -189,7 +189,7 @@ impl Description {
             .collect()
     }
 
-    /// The functions that are no tools, and why.
+    /// The functions that are not tools, with the reasons.
     pub fn uncallable(&self) -> Vec<Uncallable> {
         let functions = self.functions.iter();
         functions

@@ -1,7 +1,7 @@
-//! Names of tools.
+//! Tool names.
 //!
-//! MCP clients take `[A-Za-z0-9_-]`, and most no more than 64 characters. WIT
-//! names are kebab-case, so `_` is free to join the parts:
+//! MCP clients accept `[A-Za-z0-9_-]`, and most of them at most 64 characters.
+//! WIT names are kebab-case, so `_` is free to join the parts:
 //! `wasi:clocks/wall-clock@0.2.0#now` becomes `wasi_clocks_wall-clock_now`.
 
 use std::borrow::Cow;
@@ -12,17 +12,16 @@ use serde::Deserialize;
 use super::ExportPath;
 use crate::digest::Digest;
 
-/// The most characters of a tool's name within its component.
+/// Characters of a tool name within its component, at most.
 pub const MAX_LENGTH: usize = 64;
 
-/// The most characters of the names under which tools are offered, from 16 to
-/// 64: clients put their own before them, such as `mcp__wassette__`, and have
-/// room for 64 together.
+/// Characters of an offered tool name, at most; from 16 to 64. Clients add a
+/// prefix such as `mcp__wassette__` and limit the total to 64.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
 #[serde(try_from = "usize")]
 pub struct NameLength(usize);
 
-/// A length that names cannot have.
+/// A length outside of 16 to 64.
 #[derive(Debug, thiserror::Error)]
 #[error("names of tools can have from 16 to 64 characters, not {0}")]
 pub struct InvalidNameLength(usize);
@@ -44,15 +43,15 @@ impl TryFrom<usize> for NameLength {
     }
 }
 
-/// The most characters of a property's name.
+/// Characters of a property name, at most.
 const MAX_PROPERTY: usize = 64;
 
-/// Names for the functions of one component, in the same order, all distinct.
+/// Makes distinct names for the functions of one component, in the same order.
 ///
-/// The plain name has no version. Where that makes two the same, both get the
-/// version (`alpha_run` becomes `alpha_1-0-0_run` and `alpha_2-0-0_run`); what
-/// is then too long, or still the same, ends in a short hash of the full path.
-/// The names depend on nothing but the set of paths.
+/// Names have no version by default. If two are equal, both get the version
+/// (`alpha_run` becomes `alpha_1-0-0_run` and `alpha_2-0-0_run`). Names that
+/// are then too long or still equal end in a short hash of the full path. The
+/// names depend only on the set of paths.
 pub fn tool_names(exports: &[ExportPath]) -> Vec<String> {
     let plain: Vec<String> = exports
         .iter()
@@ -127,13 +126,13 @@ fn allowed(text: &str) -> String {
         .collect()
 }
 
-/// A name from elsewhere, made to fit: allowed characters, and a hash of the
-/// whole in place of what is too long.
+/// Converts any name to allowed characters and at most this length. The end of
+/// a longer name is replaced by a hash of the whole.
 pub fn shorten_name(name: &str, NameLength(length): NameLength) -> String {
     shorten_to(name, length)
 }
 
-/// A name as it is stored, made to fit.
+/// Converts a stored name to allowed characters and at most [`MAX_LENGTH`].
 pub(super) fn fit_stored_name(name: &str) -> String {
     shorten_to(name, MAX_LENGTH)
 }
@@ -147,9 +146,9 @@ fn shorten_to(name: &str, length: usize) -> String {
     format!("{}_{}", &name[..length - 9], &hex[..8])
 }
 
-/// The name of a property in schemas, arguments and results: providers refuse a
-/// whole list of tools for one name with more than 64 characters, or others than
-/// these. A name that does not fit ends in a hash of itself.
+/// The name of a property in schemas, arguments and results. Providers reject a
+/// whole list of tools for one property name with more than 64 or with other
+/// characters. Such a name is converted and ends in a hash of the original.
 pub fn property_name(name: &str) -> Cow<'_, str> {
     let allowed = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '.');
     if (1..=MAX_PROPERTY).contains(&name.len()) && name.chars().all(allowed) {
@@ -161,12 +160,13 @@ pub fn property_name(name: &str) -> Cow<'_, str> {
     Cow::Owned(format!("{head}_{}", &hex[..8]))
 }
 
-/// Eight digits of the hash do, unless someone made two paths collide.
+/// Appends a hash of the path. Eight digits suffice unless someone constructs a
+/// collision.
 fn hashed(name: &str, path: &ExportPath, taken: &HashSet<String>) -> String {
     let hex = Digest::of(path.to_string().as_bytes()).hex();
     let mut digits = 8;
     loop {
-        // Only ASCII is left in the name.
+        // The name is ASCII, so any byte offset is a character boundary.
         let head = &name[..name.len().min(MAX_LENGTH - digits - 1)];
         let candidate = format!("{}_{}", head.trim_end_matches(['-', '_']), &hex[..digits]);
         if digits >= 56 || !taken.contains(&candidate) {

@@ -1,16 +1,17 @@
-//! Schemas in the words that all their readers know.
+//! Rewrites schemas to keywords that all clients support.
 //!
 //! Tool schemas are read by validators of draft-07 and 2020-12, by clients that
-//! refuse a whole list for one schema, and by the providers' own dialects. What
-//! [`super::json_schema`] writes is turned into the words common to all of them:
+//! reject a whole list of tools for one schema, and by the dialects of the
+//! model providers. The output of [`super::json_schema`] is rewritten to what
+//! they have in common:
 //!
-//! - a tuple has `items` (VS Code refuses an array without them, and a reader of
-//!   draft-07 takes `items: false` to refuse every item);
-//! - `anyOf` and `enum` stand for `oneOf` and `const`;
-//! - an integer beyond 2^53 is a decimal text, since JavaScript reads numbers as
-//!   doubles, and no bound is beyond that either;
-//! - a property's name has up to 64 of the characters that providers allow
-//!   ([`super::value`] knows the short name of a long one).
+//! - a tuple has `items` (VS Code rejects arrays without them, and in draft-07
+//!   `items: false` rejects every item);
+//! - `anyOf` and `enum` replace `oneOf` and `const`;
+//! - an integer beyond 2^53 is a decimal string, and no bound is beyond that,
+//!   since JavaScript reads numbers as doubles;
+//! - a property name has up to 64 of the characters that providers allow
+//!   ([`super::value`] maps the short names back to the full ones).
 
 use serde_json::{Value, json};
 
@@ -21,7 +22,7 @@ use super::text::clean;
 /// Integers up to here are exact as doubles: 2^53 - 1.
 const MAX_EXACT: u64 = (1 << 53) - 1;
 
-/// Turns a schema into its portable form; one that has it stays as it is.
+/// Rewrites a schema to its portable form. Idempotent.
 pub(super) fn make_portable(schema: &mut Object) {
     spell_out_tuple(schema);
     for (keyword, value) in schema.iter_mut() {
@@ -47,7 +48,8 @@ fn make_value_portable(schema: &mut Value) {
     }
 }
 
-/// The order of the items is left to the description.
+/// Replaces `prefixItems` by `items`. The description gives the order of the
+/// items.
 fn spell_out_tuple(schema: &mut Object) {
     let Some(Value::Array(parts)) = schema.shift_remove("prefixItems") else {
         return;
@@ -70,7 +72,7 @@ fn spell_out_tuple(schema: &mut Object) {
     schema.insert("items".to_owned(), items);
 }
 
-/// What a schema is of, in one or two words.
+/// The type of a schema in one or two words, for the description.
 fn kind(schema: &Value) -> String {
     if let Some(Value::Array(choices)) = schema.get("anyOf").or_else(|| schema.get("oneOf")) {
         let mut kinds: Vec<String> = choices.iter().map(kind).collect();
@@ -89,7 +91,7 @@ fn spell_out_choice(schema: &mut Object) {
     let Some(Value::Array(choices)) = choices.or_else(|| schema.shift_remove("anyOf")) else {
         return;
     };
-    // A choice among choices is one among all of them.
+    // Flatten nested choices.
     let flat = choices.into_iter().flat_map(|choice| match choice {
         Value::Object(mut only) if only.len() == 1 && only.contains_key("anyOf") => {
             match only.shift_remove("anyOf") {
@@ -102,7 +104,7 @@ fn spell_out_choice(schema: &mut Object) {
     schema.insert("anyOf".to_owned(), flat.collect());
 }
 
-/// Beyond what doubles hold, the number is a text.
+/// Allows a decimal string for integers that doubles cannot represent.
 fn bound_integer(schema: &mut Object) {
     let integer = schema.get("type").is_some_and(|kind| kind == "integer");
     let bounds = (schema.get("minimum"), schema.get("maximum"));
@@ -128,8 +130,8 @@ fn bound_integer(schema: &mut Object) {
     schema.insert("anyOf".to_owned(), choices);
 }
 
-/// Makes the integers of a result survive clients that read numbers as doubles:
-/// one that would come out changed becomes a decimal text, as the schema says.
+/// Replaces integers that doubles cannot represent by decimal strings, as the
+/// portable schema allows, for clients that read numbers as doubles.
 pub fn make_exact(value: &mut Value) {
     match value {
         Value::Number(_) if !is_exact(value) => *value = value.to_string().into(),
@@ -139,7 +141,7 @@ pub fn make_exact(value: &mut Value) {
     }
 }
 
-/// Whether a number is read as the same one by JavaScript.
+/// Whether JavaScript reads the number without loss.
 fn is_exact(number: &Value) -> bool {
     match (number.as_u64(), number.as_i64()) {
         (Some(number), _) => number <= MAX_EXACT,

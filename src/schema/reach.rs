@@ -1,9 +1,9 @@
-//! What a component's tools can change or reach.
+//! Side effects of a component's tools, for MCP tool annotations.
 
 use crate::policy::{Access, Policy};
 
-/// Imports that neither change anything nor reach beyond the process. What a
-/// guest prints goes to the log.
+/// Imports without effects outside the process. The guest's output goes to the
+/// log.
 const HARMLESS: [&str; 5] = [
     "wasi:cli/",
     "wasi:clocks/",
@@ -12,7 +12,7 @@ const HARMLESS: [&str; 5] = [
     "wasi:random/",
 ];
 
-/// What calls of a component can do outside it, by its imports and its grants.
+/// What calls of a component can do, according to its imports and grants.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Reach {
     /// It can change files.
@@ -22,19 +22,20 @@ pub struct Reach {
 }
 
 impl Reach {
-    /// It can do neither.
+    /// Neither.
     pub const NONE: Reach = Reach {
         writes: false,
         connects: false,
     };
 
-    /// It may do both: what is assumed where nothing is known.
+    /// Both; the assumption for unknown components.
     pub const ANY: Reach = Reach {
         writes: true,
         connects: true,
     };
 
-    /// What the imports allow, whatever is granted.
+    /// What the imports allow, before grants. Unknown imports count as
+    /// [`Reach::ANY`].
     pub fn of_imports(imports: &[String]) -> Self {
         let mut reach = Reach::NONE;
         for import in imports {
@@ -49,7 +50,7 @@ impl Reach {
         reach
     }
 
-    /// What is left of it under these grants.
+    /// Restricts it to what the policy grants.
     #[must_use]
     pub fn granted(self, policy: &Policy) -> Self {
         let storage = policy.storage.allow.iter();

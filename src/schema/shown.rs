@@ -1,4 +1,4 @@
-//! A tool's definition as a whole, made fit to be shown to people and models.
+//! Sanitizes and bounds a tool's definition.
 
 use std::io;
 
@@ -10,21 +10,21 @@ use super::portable::make_portable;
 use super::text::{MAX_DESCRIPTION, clean};
 use super::{Reason, ToolRecord};
 
-/// The most bytes of a tool's description and schemas, as JSON.
+/// Bytes of a tool's description and schemas as JSON, at most.
 pub const MAX_DEFINITION: usize = 256 * 1024;
 
 impl ToolRecord {
-    /// Removes from all texts what cannot be seen, shortens them, and makes the
-    /// schemas portable. Where the whole is still too large, the schemas lose
-    /// their descriptions.
+    /// Removes invisible characters from all texts, shortens them, and makes
+    /// the schemas portable. If the definition is still too large, removes the
+    /// descriptions from the schemas.
     ///
-    /// Does nothing to a record it has been applied to; those read from disk
-    /// may have been written by an earlier version, or by something else.
+    /// Idempotent. Also apply it to records read from disk, which an earlier
+    /// version or another program may have written.
     ///
     /// # Errors
     ///
     /// The reason why the tool cannot be offered: it is larger than
-    /// [`MAX_DEFINITION`] even so.
+    /// [`MAX_DEFINITION`] even without descriptions.
     pub fn make_fit(&mut self) -> Result<(), Reason> {
         self.normalized_name = fit_stored_name(&self.normalized_name);
         self.name = clean(&self.name, usize::MAX);
@@ -96,7 +96,8 @@ fn clean_value(value: &mut Value) {
     }
 }
 
-/// A property may be called `description`; then it is a schema, not a text.
+/// Removes descriptions. A property named `description` is a schema and is
+/// kept.
 fn strip_members(members: &mut Map<String, Value>) {
     members.retain(|key, value| key != "description" || !value.is_string());
     members.values_mut().for_each(strip_value);

@@ -1,11 +1,11 @@
-//! How large types are when written out.
+//! Computes the size of types when printed.
 //!
-//! Types are a graph: a type of a hundred bytes can stand for millions of
-//! nodes once every use of every part is written in place.
+//! Types are a graph: a type of a hundred bytes can expand to millions of nodes
+//! when each use is printed in full.
 
 use wit_parser::{Resolve, Type, TypeDefKind, WorldItem};
 
-/// How many types the WIT text of everything names.
+/// The number of types that the WIT text of all packages would print.
 pub(super) fn printed(resolve: &Resolve) -> u64 {
     let mut sizes = vec![None; resolve.types.len()];
     let mut total = 0_u64;
@@ -48,7 +48,8 @@ fn one(resolve: &Resolve, ty: &Type, sizes: &mut [Option<u64>]) -> u64 {
     if let Some(size) = sizes[id.index()] {
         return size;
     }
-    // Depth is bounded: the validator refuses types nested more than 100 deep.
+    // The recursion is bounded: the validator rejects types nested more than
+    // 100 deep.
     let size = kind(resolve, &def.kind, sizes);
     sizes[id.index()] = Some(size);
     size
@@ -62,7 +63,7 @@ fn kind(resolve: &Resolve, kind: &TypeDefKind, sizes: &mut [Option<u64>]) -> u64
     total
 }
 
-/// The types a type is directly made of.
+/// The direct component types of a type.
 fn parts(kind: &TypeDefKind) -> Vec<Type> {
     match kind {
         TypeDefKind::Record(record) => record.fields.iter().map(|field| field.ty).collect(),

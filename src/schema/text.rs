@@ -1,14 +1,14 @@
-//! Text from a component, made fit to be shown to people and to models.
+//! Cleans text from components before people and models read it.
 
 use crate::text::is_invisible;
 
-/// The most characters of one description.
+/// Characters of a description, at most.
 pub(super) const MAX_DESCRIPTION: usize = 2_000;
 
-/// Removes what cannot be seen and shortens the rest to `limit` characters.
+/// Removes invisible characters and cuts the text to `limit` characters.
 ///
-/// A model reads what a person who reviews the text does not see: control and
-/// format characters, tags, and fillers carry hidden instructions.
+/// Models read characters that human reviewers cannot see, so control and
+/// format characters, tags and fillers can carry hidden instructions.
 pub fn clean(text: &str, limit: usize) -> String {
     let mut clean = String::new();
     let mut length = 0;

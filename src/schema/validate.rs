@@ -1,4 +1,4 @@
-//! The first look at foreign bytes: is this a valid component?
+//! Validates that untrusted bytes are a component.
 
 use std::sync::{Mutex, PoisonError};
 use std::thread;
@@ -12,36 +12,37 @@ use super::decode::THREAD;
 use super::error::SchemaError;
 use super::features::features;
 
-/// Function bodies checked by one thread before it asks for more.
+/// Function bodies that a thread takes from the queue at a time.
 const BATCH: usize = 64;
-/// Beyond two, memory bandwidth and the short list of large functions win.
+/// Validation threads, at most. More do not help: memory bandwidth and a few
+/// large functions limit the speed.
 const MAX_THREADS: usize = 2;
-/// Components with fewer functions are not worth a second thread.
+/// Functions from which a second thread is worth its cost.
 const PARALLEL_FROM: usize = 512;
 
-/// What the bytes say about themselves beside their types.
+/// What validation collects besides the result.
 #[derive(Debug, Default)]
 pub(super) struct Findings {
-    /// Imports of the component that are not functions, instances or types.
+    /// Imports that are not functions, instances or types, such as modules.
     pub(super) foreign_imports: Vec<String>,
-    /// Contents of the component's own `package-docs` section, the first one.
+    /// Content of the first `package-docs` section of the outermost component.
     pub(super) docs: Option<Vec<u8>>,
-    /// Where, at any depth, the *name* of a `package-docs` section starts.
+    /// Offsets of the *names* of all `package-docs` sections, at any depth.
     pub(super) docs_names: Vec<usize>,
 }
 
-/// The custom section that carries doc comments.
+/// The custom section with doc comments.
 pub(super) const DOCS_SECTION: &str = "package-docs";
-/// More documentation than this is not looked at.
+/// Bytes of a documentation section that is read, at most.
 const MAX_DOCS: usize = 1 << 20;
 
 type Body<'a> = (FuncToValidate<ValidatorResources>, FunctionBody<'a>);
 
-/// Validates every byte of a component.
+/// Validates a component completely.
 ///
 /// # Errors
 ///
-/// [`SchemaError::NotWasm`], [`SchemaError::CoreModule`] or
+/// [`SchemaError::NotWasm`], [`SchemaError::CoreModule`], or
 /// [`SchemaError::Invalid`] with the offset.
 pub(super) fn validate(wasm: &[u8]) -> Result<Findings, SchemaError> {
     if !Parser::is_component(wasm) {
@@ -101,9 +102,9 @@ impl Findings {
     }
 }
 
-/// Component and instance types may be declared within each other, a few bytes
-/// a level, and are read by recursion. The declarations of a section bound its
-/// depth, without reading it.
+/// Limit on nested component and instance types. Each level takes only a few
+/// bytes, and the validator recurses into it. The number of such declarations
+/// in a section is an upper bound of their depth that needs no parsing.
 const MAX_NESTED_TYPES: usize = 2_000;
 
 fn refuse_deep_types(payload: &Payload<'_>, wasm: &[u8]) -> Result<(), SchemaError> {
@@ -112,7 +113,7 @@ fn refuse_deep_types(payload: &Payload<'_>, wasm: &[u8]) -> Result<(), SchemaErr
     };
     let range = section.range();
     let offset = range.start;
-    // A type declaration (01) of a component (41) or of an instance (42).
+    // A type declaration (01) of a component (41) or an instance (42).
     let nested = wasm[range]
         .windows(2)
         .filter(|pair| matches!(pair, [0x01, 0x41 | 0x42]))
@@ -146,7 +147,8 @@ fn invalid(error: BinaryReaderError) -> SchemaError {
     }
 }
 
-/// Function bodies are most of the work and independent of each other.
+/// Validates function bodies on several threads: they are most of the work and
+/// independent of each other.
 fn validate_bodies(bodies: Vec<Body<'_>>) -> Result<(), BinaryReaderError> {
     let threads = match bodies.len() {
         ..PARALLEL_FROM => 1,
@@ -169,7 +171,8 @@ fn validate_bodies(bodies: Vec<Body<'_>>) -> Result<(), BinaryReaderError> {
         }
         found
     });
-    // The same damage gives the same message, whichever thread was faster.
+    // Report the first error by offset, so that the message does not depend on
+    // timing.
     match found.into_iter().min_by_key(BinaryReaderError::offset) {
         Some(error) => Err(error),
         None => Ok(()),
@@ -180,7 +183,7 @@ fn drain(queue: &Mutex<std::vec::IntoIter<Body<'_>>>) -> Result<(), BinaryReader
     let mut allocations = FuncValidatorAllocations::default();
     loop {
         let batch: Vec<_> = {
-            // A poisoned queue is still a queue: the panic itself is passed on.
+            // A panic leaves the queue consistent, and `join` propagates it.
             let mut queue = queue.lock().unwrap_or_else(PoisonError::into_inner);
             queue.by_ref().take(BATCH).collect()
         };

@@ -1,4 +1,5 @@
-//! The forms in which a secret turns up when a program handles it plainly.
+//! Encodings of a secret that ordinary programs produce, such as base64 and
+//! percent-encoding.
 
 use std::collections::BTreeSet;
 use std::fmt::Write as _;
@@ -10,12 +11,15 @@ use zeroize::Zeroizing;
 use super::Secret;
 use super::redactor::SHORTEST;
 
-/// Bytes; longer secrets are files such as certificates, which travel as they are.
+/// Bytes of a secret for which encodings are searched, at most. Longer secrets
+/// are files such as certificates, which are rarely re-encoded.
 const LONGEST_ENCODED: usize = 4 << 10;
-/// Bytes; what is shorter occurs by chance in the middle of a line of base64.
+/// Bytes of a line of a multi-line secret that is searched by itself, at least.
+/// Shorter text matches base64 by chance.
 const SHORTEST_LINE: usize = 16;
 
-/// All forms of one secret, none for one too short to be told from chance.
+/// All forms of a secret; empty if it is shorter than [`SHORTEST`], because
+/// short text matches by chance.
 pub(super) fn of(secret: &Secret) -> Vec<Zeroizing<String>> {
     let text = secret.expose();
     let mut forms = BTreeSet::new();
@@ -30,7 +34,7 @@ pub(super) fn of(secret: &Secret) -> Vec<Zeroizing<String>> {
     forms.map(Zeroizing::new).collect()
 }
 
-/// `-----BEGIN …-----` is the same in every key.
+/// `-----BEGIN …-----` lines are not secret: they are the same in every key.
 fn is_armour(line: &str) -> bool {
     line.starts_with("-----") && line.ends_with("-----")
 }
@@ -55,7 +59,7 @@ fn add(forms: &mut BTreeSet<String>, text: &str) {
     forms.extend(base64(text));
 }
 
-/// As `json.dumps` of Python has it: nothing but ASCII.
+/// JSON with all non-ASCII escaped, as Python's `json.dumps` writes it.
 fn ascii_json(text: &str) -> String {
     let json = serde_json::Value::from(text).to_string();
     let mut ascii = String::new();
@@ -88,7 +92,7 @@ fn hex(text: &str, case: Hex) -> String {
     text.bytes().map(|byte| case.of(byte)).collect()
 }
 
-/// As in a URL; in forms a space is a plus.
+/// Percent-encoding as in URLs; `space` is `+` in HTML forms.
 fn percent(text: &str, case: Hex, space: &str) -> String {
     let encode = |byte: u8| match byte {
         b'a'..=b'z' | b'A'..=b'Z' | b'0'..=b'9' | b'-' | b'_' | b'.' | b'~' => {
@@ -100,8 +104,9 @@ fn percent(text: &str, case: Hex, space: &str) -> String {
     text.bytes().map(encode).collect()
 }
 
-/// Within longer data, as in `Basic` credentials, a secret begins at any of
-/// three places of a group; what it shares with its neighbours is left out.
+/// The base64 of the secret inside longer data, such as `Basic` credentials. It
+/// can start at three offsets of a 3-byte group; characters that also encode
+/// neighbouring bytes are left out.
 fn base64(text: &str) -> impl Iterator<Item = String> {
     let bytes = text.as_bytes().to_vec();
     (0..3usize).flat_map(move |before| {

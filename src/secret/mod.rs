@@ -1,7 +1,7 @@
-//! What must not be seen, and how it is kept from being seen.
+//! Secrets, and their removal from output.
 //!
-//! A [`Secret`] shows itself to nobody by accident; a [`Redactor`] takes the
-//! secrets of a component out of whatever that component says.
+//! A [`Secret`] does not print or serialize its value. A [`Redactor`] replaces
+//! the secrets of a component in everything that the component outputs.
 
 mod forms;
 mod redactor;

@@ -1,4 +1,4 @@
-//! Takes secrets out of texts.
+//! Replaces secrets in text.
 
 use std::borrow::Cow;
 use std::fmt;
@@ -10,16 +10,18 @@ use zeroize::Zeroizing;
 
 use super::{Secret, StreamRedactor, forms};
 
-/// Bytes; a shorter secret would take harmless words out of every text.
+/// Bytes of a secret that is redacted, at least. A shorter one would match
+/// harmless words.
 pub const SHORTEST: usize = 4;
-/// What stands in the place of a secret.
+/// The replacement for a secret.
 const MASK: &str = "[redacted]";
 
-/// Finds the secrets of one component, plain and in the usual encodings.
+/// Replaces the secrets of one component, in plain text and in common
+/// encodings.
 ///
-/// Keeps accidents from showing a secret; no redactor can stop a component
-/// that wants to give away what it was trusted with. Without secrets it costs
-/// nothing. Cheap to clone.
+/// Guards against accidental leaks. A malicious component can always encode a
+/// secret so that no redactor finds it. Without secrets there is no cost.
+/// Cloning is cheap.
 #[derive(Clone, Default)]
 pub struct Redactor(Option<Arc<Patterns>>);
 
@@ -37,16 +39,17 @@ impl Redactor {
             return Redactor(None);
         };
         let finder = AhoCorasick::builder()
-            // Small, whatever the secrets' sizes.
+            // Keeps memory small, even for large secrets.
             .kind(Some(AhoCorasickKind::ContiguousNFA))
             .match_kind(MatchKind::LeftmostLongest)
             .build(patterns.iter().map(|form| form.as_bytes()));
-        // Fails beyond 2 GiB of patterns, a thousand times what a store holds.
+        // Fails only above 2 GiB of patterns, a thousand times what a store
+        // holds.
         let finder = finder.expect("the secrets are bounded");
         Redactor(Some(Arc::new(Patterns { finder, longest })))
     }
 
-    /// The text without secrets.
+    /// The text with secrets replaced.
     pub fn text<'t>(&self, text: &'t str) -> Cow<'t, str> {
         let Some(patterns) = &self.0 else {
             return text.into();
@@ -55,7 +58,8 @@ impl Redactor {
             return text.into();
         }
         let mut clean = String::new();
-        // A form is valid UTF-8, so that every match is at the borders of characters.
+        // Forms are valid UTF-8, so every match starts and ends at a character
+        // boundary.
         let mask = |_: &_, _: &str, clean: &mut String| {
             clean.push_str(MASK);
             true
@@ -64,14 +68,14 @@ impl Redactor {
         clean.into()
     }
 
-    /// Takes secrets out of a text in its place.
+    /// Replaces secrets in place.
     pub fn clean(&self, text: &mut String) {
         if let Cow::Owned(clean) = self.text(text) {
             *text = clean;
         }
     }
 
-    /// Takes secrets out of every text and name in a value.
+    /// Replaces secrets in all strings and member names of a JSON value.
     pub fn value(&self, value: &mut Value) {
         if self.0.is_none() {
             return;
@@ -97,15 +101,18 @@ impl Redactor {
         patterns.is_some_and(|patterns| patterns.finder.is_match(text))
     }
 
-    /// For text that comes in pieces; none without secrets.
+    /// A redactor for text that arrives in chunks; `None` if there are no
+    /// secrets.
     pub fn stream(&self) -> Option<StreamRedactor> {
         self.0.clone().map(StreamRedactor::new)
     }
 }
 
 impl Patterns {
-    /// Cleans the part of `bytes` in which no match can begin that needs more
-    /// bytes than are there, and returns how many bytes that was.
+    /// Appends `bytes[..decided]` to `clean` with secrets replaced, and returns
+    /// how many bytes were consumed. A match that starts before `decided` is
+    /// consumed whole, so this may be more than `decided`. The caller chooses
+    /// `decided` so that matches starting before it lie within `bytes`.
     pub(super) fn clean(&self, bytes: &[u8], decided: usize, clean: &mut Vec<u8>) -> usize {
         let mut done = 0;
         for found in self.finder.find_iter(bytes) {

@@ -1,11 +1,11 @@
-//! Takes secrets out of text that comes in pieces.
+//! Replaces secrets in text that arrives in chunks.
 
 use std::sync::Arc;
 
 use super::redactor::Patterns;
 
-/// Holds back the end of what came, for as long as it may be the beginning of
-/// a secret.
+/// Replaces secrets in a stream. Holds back the last bytes while they may be
+/// the beginning of a secret.
 pub struct StreamRedactor {
     patterns: Arc<Patterns>,
     held: Vec<u8>,
@@ -19,14 +19,14 @@ impl StreamRedactor {
         }
     }
 
-    /// Takes the next piece and returns what can be shown by now.
+    /// Adds a chunk and returns the redacted bytes that are certain by now.
     pub fn push(&mut self, piece: &[u8]) -> Vec<u8> {
         self.held.extend_from_slice(piece);
         let decided = (self.held.len() + 1).saturating_sub(self.patterns.longest);
         self.show(decided)
     }
 
-    /// Ends the text and returns the rest of it.
+    /// Ends the stream and returns the rest, redacted.
     pub fn finish(&mut self) -> Vec<u8> {
         self.show(self.held.len())
     }

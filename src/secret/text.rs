@@ -1,19 +1,19 @@
-//! A text that must not be seen.
+//! A string type for secrets.
 
 use std::fmt;
 
 use zeroize::Zeroizing;
 
-/// A password, token or value of a component's secret. Shows itself to nobody
-/// who does not [`expose`] it: not in logs, not in errors, and it does not
-/// serialise. Its memory is overwritten when it is dropped.
+/// A password, token or secret of a component. Only [`expose`] gives the value:
+/// `Debug` and `Display` print a placeholder, and it does not serialize. Its
+/// memory is overwritten when it is dropped.
 ///
 /// [`expose`]: Secret::expose
 #[derive(Clone, PartialEq, Eq, Default)]
 pub struct Secret(Zeroizing<String>);
 
 impl Secret {
-    /// The text itself, for where it has to be sent.
+    /// The secret text, for sending it.
     pub fn expose(&self) -> &str {
         &self.0
     }

@@ -1,4 +1,4 @@
-//! What agents may load, and what they are told of files.
+//! What agents may load, and how much they are told about local files.
 
 use std::path::Path;
 use std::sync::Arc;
@@ -10,24 +10,24 @@ use crate::reference::Reference;
 
 use super::{Error, Service};
 
-/// From where clients reach the server.
+/// From where clients can reach the server.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum Audience {
-    /// By standard input and output, or on a loopback address.
+    /// Over standard input and output, or on a loopback address.
     #[default]
     ThisMachine,
     Others,
 }
 
 impl Service {
-    /// What the configuration lets agents do.
+    /// The configuration's settings for agents.
     pub fn agents(&self) -> &AgentsConfig {
         &self.agents
     }
 
-    /// Whether agents may load this: as configured, else from any registry and
-    /// web address, and files for clients on this machine. Blocks: the links in
-    /// a path are resolved.
+    /// Whether agents may load this reference: what the configuration allows or,
+    /// without that setting, any registry and URL, and files for clients on this
+    /// machine. Blocks, because it resolves links in a path.
     fn admits(&self, reference: &Reference) -> bool {
         let Some(listed) = &self.agents.sources else {
             return !is_local(reference) || self.audience == Audience::ThisMachine;
@@ -36,14 +36,13 @@ impl Service {
             .is_some_and(|resolved| listed.iter().any(|pattern| pattern.covers(&resolved)))
     }
 
-    /// As [`Service::load`], for an agent: from the sources that agents may
-    /// load from. What of this machine's files is no component is told apart
-    /// neither in the error nor in the progress.
+    /// As [`Service::load`], for an agent, and only from the sources that agents may
+    /// use. Neither the error nor the progress reveals which local files exist.
     ///
     /// # Errors
     ///
     /// [`Error::SourceNotAllowed`]; [`Error::NotForAgents`] for a file that is
-    /// absent, cannot be read, may not be loaded or is no component; else as
+    /// missing, unreadable, not allowed or no component; otherwise as
     /// [`Service::load`].
     pub async fn load_for_agent(
         self: &Arc<Self>,
@@ -77,8 +76,8 @@ impl Service {
     }
 }
 
-/// Tells nothing before the file has been fetched: until then, progress would
-/// tell which files are there.
+/// Reports progress only from verification on: earlier steps would reveal which files
+/// exist.
 struct FromVerifying<'a>(&'a dyn Progress);
 
 impl Progress for FromVerifying<'_> {
@@ -93,13 +92,14 @@ fn is_local(reference: &Reference) -> bool {
     matches!(reference, Reference::File(_) | Reference::Layout(_))
 }
 
-/// The reference with no link left in its path; none where there is no file.
+/// The reference with all links in its path resolved; `None` if there is no such
+/// file.
 fn resolved(reference: &Reference) -> Option<Reference> {
     let canonical = |path: &Path| std::fs::canonicalize(path).ok();
     match reference {
         Reference::File(path) => canonical(path).map(Reference::File),
         Reference::Layout(layout) => {
-            // A link in the path is refused rather than followed.
+            // A link in a layout's path is refused, not followed.
             let is_canonical = canonical(layout.path()).as_deref() == Some(layout.path());
             is_canonical.then(|| reference.clone())
         }

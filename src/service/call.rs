@@ -1,4 +1,4 @@
-//! `call`: one tool, one fresh instance.
+//! `call`: runs one tool in one fresh instance.
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -17,13 +17,13 @@ use crate::toolbox::Tool;
 use super::denied::Denied;
 use super::{Error, Service};
 
-/// How often a call follows a component that is replaced under it.
+/// How many times a call is retried when another process replaces its component.
 const REPLACED: usize = 3;
 
-/// What one call came to.
+/// The outcome of one call.
 #[derive(Debug)]
 pub struct CallReport {
-    /// Whose tool it was; none when there is no such tool.
+    /// The tool's component; `None` when there is no such tool.
     pub component_id: Option<ComponentId>,
     /// [`Error::UnknownTool`], or the error of compiling or calling.
     pub outcome: Result<Returned, Error>,
@@ -46,7 +46,7 @@ impl CallReport {
         }
     }
 
-    /// The component, if its bytes may no longer be those that it was called by.
+    /// The component, if its file may have been replaced since this process read it.
     fn outdated(&self) -> Option<&ComponentId> {
         match self.no_code()? {
             CompileError::Changed { .. }
@@ -56,7 +56,7 @@ impl CallReport {
         }
     }
 
-    /// The component, if its bytes are not those that it was called by.
+    /// The component, if its bytes are not those that were installed.
     fn changed(&self) -> Option<&ComponentId> {
         match self.no_code()? {
             CompileError::Changed { .. } => self.component_id.as_ref(),
@@ -73,7 +73,7 @@ impl CallReport {
 }
 
 impl Service {
-    /// The memory that everything done for clients shares.
+    /// The memory that all work for clients shares.
     pub fn memory(&self) -> &Arc<TotalMemory> {
         self.runtime.memory()
     }
@@ -91,8 +91,8 @@ impl Service {
         let mut report = self.call_named(tool, args, client).await;
         for _ in 0..REPLACED {
             let Some(id) = report.outdated() else { break };
-            // Another process may have replaced or unloaded the component a
-            // moment ago. Code that is refused is not compiled again.
+            // Another process may just have replaced or unloaded the component. Code
+            // that the compiler refused is not compiled again.
             if self.sync_from_disk(id).await.is_err() {
                 break;
             }
@@ -162,8 +162,8 @@ impl Service {
         }
     }
 
-    /// The variables that a component asks for and is not granted. None where
-    /// that cannot be known: it is but a hint.
+    /// The variables that a component requests and is not granted, for a hint; empty
+    /// if they cannot be read.
     async fn missing_variables(self: &Arc<Self>, id: &ComponentId) -> Vec<String> {
         let id = id.clone();
         let find = move |store: &Store| {
@@ -184,8 +184,7 @@ impl Service {
         found.ok().flatten().unwrap_or_default()
     }
 
-    /// The error for a name that no tool has, with the names that were
-    /// probably meant.
+    /// The error for an unknown tool name, with similar names.
     pub fn unknown_tool(&self, name: &str) -> Error {
         let tools = self.toolbox.list();
         let near = nearest(name, tools.iter().map(|tool| tool.name.as_str()));

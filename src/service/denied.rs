@@ -1,4 +1,4 @@
-//! What a call was denied, in words, and the grant that would allow it.
+//! Describes what a call was denied, and the grants that would allow it.
 
 use std::fmt;
 
@@ -10,14 +10,14 @@ use crate::policy::{
 use crate::reference::ComponentId;
 use crate::runtime::{Denial, DenialKind};
 
-/// Denials whose grants a hint spells out.
+/// Most denials whose grants a hint spells out.
 const HINTED: usize = 3;
 
-/// Something a component asked for and was refused.
+/// One denial, and the grant that would lift it.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Denied {
     pub denial: Denial,
-    /// What would allow just this, if anything would.
+    /// The grant that allows exactly this, if there is one.
     pub grant: Option<Grant>,
 }
 
@@ -37,8 +37,8 @@ impl Denied {
     }
 }
 
-/// Whether a grant would be in force: a deny wins over it. Of a name that was
-/// cut, nobody knows what it would allow.
+/// Whether a grant would help: an explicit deny overrides it, and the full name must
+/// be known.
 fn can_be_granted(denial: &Denial) -> bool {
     denial.reason == Reason::NotGranted && denial.is_whole
 }
@@ -66,8 +66,8 @@ impl fmt::Display for Denied {
 }
 
 impl Grant {
-    /// The smallest grant that would allow it, if the language has one. What
-    /// is not a valid name by the policy's own rules is not offered.
+    /// The smallest grant that would allow it, if the policy language has one. None
+    /// for names that are not valid in a policy.
     fn of(id: &ComponentId, denial: &Denial) -> Option<Self> {
         let what = denial.what.raw();
         match denial.kind {
@@ -79,8 +79,8 @@ impl Grant {
                 let address = tcp.or_else(|| what.strip_prefix("UDP to "))?;
                 Grant::host(id, address)
             }
-            // A name that leads to a private address is odd: not to be granted
-            // with one stroke of a key.
+            // A public name that resolves to a private address is suspicious: do not
+            // offer a grant for it.
             DenialKind::Address => None,
             DenialKind::Read => Grant::storage(id, what, Access::READ),
             DenialKind::Write => Grant::storage(id, what, Access::WRITE),
@@ -98,7 +98,7 @@ impl Grant {
 
     fn storage(id: &ComponentId, path: &str, access: Access) -> Option<Self> {
         let uri: StorageUri = format!("fs://{path}").parse().ok()?;
-        // As a pattern, the name would cover others too.
+        // In a policy, `*` is a wildcard that would match other paths, too.
         if path.contains('*') {
             return None;
         }
@@ -122,7 +122,7 @@ impl Grant {
         }
     }
 
-    /// What a person types into a shell to grant it.
+    /// The shell command that gives this grant.
     pub fn command(&self) -> String {
         let id = self.component_id.as_str();
         match &self.permission {
@@ -150,13 +150,13 @@ impl Grant {
             Permission::Limit(rule @ LimitRule::Memory(_)) => {
                 command(&["memory", id, &rule.value()])
             }
-            // The other limits stand in a policy's file alone.
+            // Other limits can only be set in a policy file.
             Permission::Limit(_) => format!("wassette policy set {id} FILE"),
         }
     }
 }
 
-/// Scheme and host, with the port where it is not that of the scheme.
+/// Scheme and host, with the port unless it is the scheme's default.
 fn origin(url: &str) -> Option<String> {
     let url = url::Url::parse(url).ok()?;
     let (scheme, host) = (url.scheme(), url.host_str()?);
@@ -166,7 +166,7 @@ fn origin(url: &str) -> Option<String> {
     })
 }
 
-/// A command line that a shell reads as these words.
+/// The grant command with these arguments, quoted for a shell.
 fn command(words: &[&str]) -> String {
     let mut line = String::from("wassette permission grant");
     for word in words {
@@ -181,7 +181,7 @@ fn command(words: &[&str]) -> String {
     line
 }
 
-/// What to do about an error and the denials before it.
+/// The hint for an error and the denials before it.
 pub fn hint(of_error: Option<String>, denied: &[Denied]) -> Option<String> {
     let hints = [of_error, way_out(denied)].into_iter().flatten();
     hints.reduce(|first, second| format!("{first}; {second}"))
@@ -227,7 +227,7 @@ fn way_out(denied: &[Denied]) -> Option<String> {
     ))
 }
 
-/// An error together with what the call was denied before it.
+/// An error, together with the denials of the call.
 #[derive(Debug, thiserror::Error)]
 #[error("{error}")]
 pub struct DeniedCall<E: Diagnose> {

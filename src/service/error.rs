@@ -10,7 +10,7 @@ use crate::runtime::CallError;
 use crate::store::{SecretError, StoreError};
 use crate::text::Foreign;
 
-/// Why a verb failed: its own reason, or the error of the layer below.
+/// Why a command failed: a reason of its own, or the error of a lower layer.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
     #[error(transparent)]
@@ -37,7 +37,7 @@ pub enum Error {
     NotGranted {
         id: ComponentId,
         permission: Box<Permission>,
-        /// What it is granted.
+        /// The permissions it has.
         granted: Vec<Permission>,
     },
     #[error("A grant to {permission} would have no effect for `{id}`: {reason}")]

@@ -1,4 +1,4 @@
-//! Components that nobody calls take no memory.
+//! Removes the code of idle components from memory.
 
 use std::sync::{Arc, Weak};
 use std::time::Duration;
@@ -7,20 +7,20 @@ use crate::runtime::Program;
 
 use super::Service;
 
-/// How long code stays in memory after a call, unless configured otherwise.
+/// How long code stays in memory after a call, by default.
 pub(super) const IDLE: Duration = Duration::from_secs(300);
 
-/// The pause between two looks is at least this.
+/// The shortest pause between two checks.
 const SHORTEST: Duration = Duration::from_millis(500);
 
 impl Service {
-    /// Lets go of the code of idle components, until the service is dropped.
+    /// Unloads the code of idle components from memory, until the service is dropped.
     pub async fn let_idle_rest(service: Weak<Self>) {
         loop {
             let Some(idle) = service.upgrade().map(|service| service.idle) else {
                 return;
             };
-            // Often enough that none stays half as long again.
+            // Half the idle time, so that code stays at most half as long again.
             tokio::time::sleep((idle / 2).max(SHORTEST)).await;
             if let Some(service) = service.upgrade() {
                 let programs: Vec<Arc<Program>> =

@@ -1,4 +1,4 @@
-//! `inspect`: what a component is, installed or not.
+//! `inspect`: describes a component, installed or not.
 
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -16,11 +16,11 @@ use crate::verify::{Requirements, Trust, Verification};
 
 use super::{Error, Service};
 
-/// What to inspect.
+/// The component to inspect.
 #[derive(Debug, Clone)]
 pub enum Target {
     Installed(ComponentId),
-    /// Fetched to a temporary place; nothing is installed.
+    /// Fetched to a temporary directory; nothing is installed.
     Source(Reference),
 }
 
@@ -35,10 +35,10 @@ pub struct Inspection {
     pub world: String,
     pub exports: Vec<String>,
     pub imports: Vec<String>,
-    /// Those imports that nothing provides: with any, the component cannot be
-    /// loaded.
+    /// The imports that this program does not provide; with any, the component cannot
+    /// be loaded.
     pub unknown_imports: Vec<String>,
-    /// Those of an installed component under the names that agents call.
+    /// The tools, for an installed component under the names that agents call.
     pub tools: Vec<ToolRecord>,
     pub not_callable: Vec<Uncallable>,
     pub requested_permissions: Option<Value>,

@@ -1,4 +1,5 @@
-//! Notes when components are called, for those who make room.
+//! Records when components are called, so that the least recently used can be
+//! removed.
 
 use std::collections::HashMap;
 use std::sync::{Mutex, PoisonError};
@@ -9,15 +10,15 @@ use crate::store::usage;
 
 use super::Service;
 
-/// Calls within this time of a note are covered by it.
+/// Further calls within this time are not recorded.
 const GRAIN: Duration = Duration::from_secs(600);
 
-/// When a note was last made for each component.
+/// When a call of each component was last recorded.
 #[derive(Default)]
 pub(super) struct LastCalls(Mutex<HashMap<ComponentId, Instant>>);
 
 impl LastCalls {
-    /// Whether a note is due, which then counts as made.
+    /// Whether a call must be recorded; if so, it counts as recorded.
     fn is_due(&self, id: &ComponentId) -> bool {
         let mut noted = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         let due = noted.get(id).is_none_or(|at| at.elapsed() > GRAIN);
@@ -29,7 +30,7 @@ impl LastCalls {
 }
 
 impl Service {
-    /// Notes that the component is called now. Needs a tokio runtime.
+    /// Records that the component is called now. Needs a tokio runtime.
     pub(super) fn note_use(&self, id: &ComponentId) {
         if !self.last_calls.is_due(id) {
             return;

@@ -29,12 +29,12 @@ pub enum Health {
         size: u64,
         trust: Trust,
         created_at: Timestamp,
-        /// Whether native code is in the store.
+        /// Whether its native code is on disk.
         compiled: bool,
         /// The last call, to within ten minutes; absent when it was never called.
         last_used: Option<Timestamp>,
         tool_names: Vec<String>,
-        /// The functions that are no tools, and why.
+        /// The exported functions that cannot be tools, and why.
         #[serde(skip_serializing_if = "Vec::is_empty")]
         not_callable: Vec<Uncallable>,
     },
@@ -90,8 +90,8 @@ impl Service {
         }
     }
 
-    /// The names under which agents know a component's tools: those of this
-    /// process, where it offers them.
+    /// The names under which agents call a component's tools: those in this process's
+    /// toolbox, if it offers them.
     fn tool_names(&self, metadata: &Metadata, names: &Names) -> Vec<String> {
         let offered = self.toolbox.names_of(&metadata.component_id);
         if !offered.is_empty() {

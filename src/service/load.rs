@@ -1,4 +1,4 @@
-//! `load`: from a reference to tools.
+//! `load`: installs the component that a reference names, and offers its tools.
 
 use std::sync::{Arc, PoisonError};
 use std::time::Instant;
@@ -13,22 +13,21 @@ use crate::store::{Grants, Installed, Store};
 
 use super::{Error, Service, code_source};
 
-/// A load whose question to the user has no answer yet.
+/// A load whose question to the user was not answered yet.
 pub(super) struct Asked {
-    /// Of the component.
+    /// The digest of the component.
     digest: Digest,
     status: LoadStatus,
 }
 
 impl Service {
-    /// Fetches, verifies, describes and installs a component, offers its
-    /// tools, and grants what the user agrees to. Dropping the future leaves
-    /// nothing half-done behind.
+    /// Fetches, verifies, describes and installs a component, offers its tools, and
+    /// grants what the user agrees to. Dropping the future leaves nothing half-done.
     ///
     /// # Errors
     ///
-    /// The error of the stage that failed; what was installed before is then
-    /// still in place.
+    /// The error of the stage that failed; the previously installed version then
+    /// stays in place.
     pub async fn load(
         self: &Arc<Self>,
         request: LoadRequest,
@@ -41,7 +40,7 @@ impl Service {
             None => request.reference.default_id()?,
         };
         let lock = self.installer.lock(&id).await?;
-        // On the heap: fetching is deep, and so are those who call this.
+        // Boxed, because this future and those of its callers are large.
         let staged = Box::pin(self.installer.stage(&lock, &request, progress)).await?;
         let mut loaded = self.place(staged, request.compile, progress).await?;
         // Ask for consent after releasing the component's lock.
@@ -58,8 +57,8 @@ impl Service {
         Ok(loaded.outcome(settled, started))
     }
 
-    /// A client that answers a question makes the same load again: to the user
-    /// the two are one, whose status is that of the first.
+    /// The status to report. An MCP client that brings the user's answer repeats the
+    /// load; for the user both are one load, whose status is that of the first.
     fn status(&self, loaded: &Loaded, answer: Option<Answer>) -> LoadStatus {
         let mut asked = self.asked.lock().unwrap_or_else(PoisonError::into_inner);
         let id = &loaded.metadata.component_id;
@@ -75,8 +74,7 @@ impl Service {
         status
     }
 
-    /// Compiles what was staged where that is wanted, puts it in place, and
-    /// offers it.
+    /// Compiles a staged component if wanted, installs it, and offers its tools.
     pub(super) async fn place(
         &self,
         staged: Staged,
@@ -126,7 +124,7 @@ impl Service {
         }
     }
 
-    /// Settles grants; the next call sees them.
+    /// Settles the grants; the next call uses them.
     pub(super) async fn settle(&self, settlement: Settlement<'_>) -> Result<Settled, Error> {
         let metadata = settlement.metadata;
         let settled = self.installer.settle(settlement).await?;

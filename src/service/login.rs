@@ -1,4 +1,4 @@
-//! `login` and `logout`: what a root keeps of the user's credentials.
+//! `login` and `logout`: the credentials that a root stores for the user.
 
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -12,20 +12,20 @@ use crate::registry::{
 
 use super::{Error, Service};
 
-/// How long the keyring may take to tell that it is there.
+/// How long the keyring may take to answer.
 const PROBE: Duration = Duration::from_secs(5);
-/// A person may have to unlock it.
+/// Longer, because a person may have to unlock it.
 const UNLOCK: Duration = Duration::from_secs(60);
 
-/// Where a login is kept.
+/// Where to store a login.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum LoginStore {
-    /// The keyring where there is one that works, else the file.
+    /// In the keyring if there is a working one, otherwise in the file.
     #[default]
     Any,
-    /// `auth.json` in the root.
+    /// In `auth.json` in the root.
     File,
-    /// The keyring of the operating system, or nothing.
+    /// In the keyring of the operating system, or not at all.
     Keyring,
 }
 
@@ -34,12 +34,13 @@ pub enum LoginStore {
 pub struct LoggedIn {
     pub registry: String,
     pub username: String,
-    /// Whether the registry said that it accepts the credentials; one that is
-    /// open to all does not say.
+    /// Whether the registry confirmed the credentials; a registry that needs none
+    /// cannot.
     pub checked: bool,
-    /// `auth.json` of the root; of a login in the keyring it has a helper's name.
+    /// The root's `auth.json`; for a login in the keyring it names the helper
+    /// program.
     pub file: PathBuf,
-    /// The program that keeps them in the keyring.
+    /// The helper program that stores the login in the keyring.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub keyring: Option<String>,
 }
@@ -58,8 +59,7 @@ pub enum LogoutStatus {
 }
 
 impl Service {
-    /// Checks the credentials against the registry, and stores them if it
-    /// accepts them.
+    /// Checks the credentials with the registry, and stores them if it accepts them.
     ///
     /// # Errors
     ///
@@ -106,7 +106,7 @@ impl Service {
         })
     }
 
-    /// Forgets a login. Needs no network.
+    /// Removes a login. Needs no network.
     ///
     /// # Errors
     ///
@@ -132,7 +132,7 @@ impl Service {
     }
 }
 
-/// The keyring, if it is to be used and there is one.
+/// The keyring to use, if one is wanted and works.
 async fn place(wanted: LoginStore) -> Result<Option<Keyring>, LoginFileError> {
     match wanted {
         LoginStore::File => Ok(None),
@@ -144,7 +144,7 @@ async fn place(wanted: LoginStore) -> Result<Option<Keyring>, LoginFileError> {
     }
 }
 
-/// Reads `host[:port]` as references do; the address of a registry will do too.
+/// Parses `host[:port]`, or a registry's URL.
 fn registry_name(text: &str) -> Result<String, LoginError> {
     let bare = ["https://", "http://", "oci://"]
         .iter()
@@ -152,7 +152,7 @@ fn registry_name(text: &str) -> Result<String, LoginError> {
         .unwrap_or(text)
         .trim_end_matches('/');
     let bare = bare.strip_suffix("/v2").unwrap_or(bare);
-    // Any repository: the parser of references knows what a registry is.
+    // With any repository appended, the parser of references checks the registry.
     match Reference::parse(&format!("oci://{bare}/name"), Path::new("/")) {
         Ok(Reference::Oci(oci)) if oci.repository() == "name" => Ok(oci.registry().to_owned()),
         _ => Err(LoginError::Registry {

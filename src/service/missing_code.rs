@@ -1,8 +1,8 @@
-//! Optimised code that installed components lack.
+//! Compiles the optimised code that installed components lack.
 //!
-//! A load ends when its tools can be called, and a server may be stopped before
-//! its compilers are done: whichever server runs next makes the rest, after the
-//! first client has its list of tools, so that no start waits for a compiler.
+//! A load ends when its tools can be called, and a server may be stopped before its
+//! compilers are done. The next server compiles the rest, after the first client has
+//! its list of tools, so that no start waits for a compiler.
 
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
@@ -11,9 +11,9 @@ use super::Service;
 use crate::runtime::Program;
 
 impl Service {
-    /// Makes missing code in the background, once in the life of the service, and
-    /// from then on has a compiler waiting for the next component. Needs a tokio
-    /// runtime; returns at once.
+    /// Compiles missing code in the background, once in the life of the service, and
+    /// then keeps a compiler process started ahead. Needs a tokio runtime; returns at
+    /// once.
     pub fn make_missing_code(self: &Arc<Self>) {
         if self.missing_code_made.swap(true, Ordering::Relaxed) {
             return;
@@ -36,7 +36,8 @@ impl Service {
         });
     }
 
-    /// Blocks: it reads what is installed.
+    /// The programs without optimised code. Blocks, because it reads what is
+    /// installed.
     fn without_code(&self) -> Vec<Arc<Program>> {
         let tools = self.toolbox.list();
         let mut ids: Vec<_> = tools.iter().map(|tool| &tool.component).collect();

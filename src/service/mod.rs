@@ -1,12 +1,13 @@
-//! The verbs: the only code that knows the order of the pipeline.
+//! The operations that the command line and the MCP server offer. Only this module
+//! knows the order of the pipeline:
 //!
 //! ```text
 //! reference -> fetch -> verify -> schema -> store -> toolbox
 //!                                    \-> runtime (compile, call)
 //! ```
 //!
-//! The command line and the MCP server are two faces of these verbs and know
-//! nothing of each other.
+//! The command line and the MCP server call these operations and do not depend on
+//! each other.
 
 mod agents;
 mod apply;
@@ -81,9 +82,9 @@ pub use crate::install::{
 pub use crate::schema::Uncallable;
 pub use crate::store::{FreedNames, Origin};
 
-/// How a [`Service`] is set up.
+/// The settings of a [`Service`].
 pub struct ServiceOptions {
-    /// The directory that holds everything.
+    /// The directory that holds everything on disk.
     pub root: PathBuf,
     /// The directory whose configuration and logins are used, where it is
     /// another one than the root.
@@ -92,22 +93,22 @@ pub struct ServiceOptions {
     pub compiler: PathBuf,
     /// Tool names that no component may take.
     pub reserved: Vec<String>,
-    /// How long one call may take; otherwise what the configuration says.
+    /// The longest a call may take; by default what the configuration says.
     pub call_timeout: Option<Duration>,
     /// Whether components may be fetched from other hosts.
     pub network: Network,
-    /// Where credentials are looked for, beside the logins of the root.
+    /// Where to look for credentials besides the root's own logins.
     pub credentials: CredentialOptions,
-    /// PEM files of CAs to trust besides those of the system and the
-    /// configuration.
+    /// PEM files of certificate authorities to trust in addition to those of the
+    /// system and of the configuration.
     pub ca_files: Vec<PathBuf>,
-    /// Files of the server's own, besides its root, that no component gets.
+    /// Files of the server, in addition to its root, that no component gets.
     pub withheld: Vec<PathBuf>,
-    /// From where agents reach the server.
+    /// From where agents can reach the server.
     pub audience: Audience,
 }
 
-/// One root, its components and their tools.
+/// One root with its components and their tools.
 pub struct Service {
     disk: Disk,
     installer: Installer,
@@ -119,7 +120,7 @@ pub struct Service {
     idle: Duration,
     last_calls: LastCalls,
     missing_code_made: AtomicBool,
-    /// Loads whose question is on its way to the user.
+    /// Loads whose question was not answered yet.
     asked: Mutex<HashMap<ComponentId, load::Asked>>,
     /// What agents may do.
     agents: AgentsConfig,
@@ -127,7 +128,7 @@ pub struct Service {
     audience: Audience,
 }
 
-/// What was taken away by an unload.
+/// What an unload removed.
 #[derive(Debug, Clone, serde::Serialize)]
 pub struct Unloaded {
     pub component_id: ComponentId,
@@ -135,7 +136,7 @@ pub struct Unloaded {
 }
 
 impl Service {
-    /// Reads the configuration; touches neither network nor components.
+    /// Reads the configuration; touches neither the network nor components.
     ///
     /// # Errors
     ///
@@ -220,8 +221,8 @@ impl Service {
 
     /// Offers the tools of all installed components, from metadata alone.
     ///
-    /// A damaged component is passed over with a warning: it never keeps the
-    /// others from being served. One whose bytes changed is moved aside.
+    /// A damaged component is skipped with a warning, so that the others are still
+    /// served. One whose bytes changed is moved to the quarantine.
     pub fn offer_installed(&self) -> Result<(), Error> {
         let store = self.disk.blocking();
         let mut sound = Vec::new();
@@ -268,7 +269,7 @@ impl Service {
         }
     }
 
-    /// Clears away what killed processes left, and says so.
+    /// Removes what killed processes left, and logs it.
     pub fn sweep(&self) {
         match self.disk.blocking().sweep() {
             Ok(swept) => {
@@ -284,12 +285,12 @@ impl Service {
         }
     }
 
-    /// What the configuration says about serving.
+    /// The configuration's settings for serving.
     pub fn server(&self) -> &ServerConfig {
         &self.server
     }
 
-    /// The directory that holds everything.
+    /// The directory that holds everything on disk.
     pub fn root(&self) -> &Path {
         self.disk.layout().root()
     }
@@ -298,11 +299,12 @@ impl Service {
         &self.toolbox
     }
 
-    /// Takes a component, its tools and its grants away; calls under way end by themselves.
+    /// Removes a component with its tools and grants; running calls are not
+    /// interrupted.
     ///
     /// # Errors
     ///
-    /// [`StoreError::NotInstalled`] when there is none by this id.
+    /// [`StoreError::NotInstalled`] when it is not installed.
     pub async fn unload(
         self: &Arc<Self>,
         id: &ComponentId,
@@ -318,7 +320,7 @@ impl Service {
         })
     }
 
-    /// Offers a component's tools no longer, and returns their names.
+    /// Stops offering a component's tools, and returns their names.
     fn withdraw(&self, id: &ComponentId) -> Vec<String> {
         self.lock_programs().remove(id);
         self.sandboxes.forget(id);
@@ -331,7 +333,8 @@ impl Service {
         Ok(installed.ok_or_else(|| StoreError::NotInstalled { id: id.clone() })?)
     }
 
-    /// The code of an installed component; compiled or mapped when first called.
+    /// The code of an installed component; it is compiled or mapped at its first
+    /// call.
     async fn program(&self, id: &ComponentId) -> Result<Arc<Program>, Error> {
         if let Some(program) = self.lock_programs().get(id) {
             return Ok(program.clone());
@@ -347,7 +350,7 @@ impl Service {
     }
 
     fn lock_programs(&self) -> std::sync::MutexGuard<'_, HashMap<ComponentId, Arc<Program>>> {
-        // The map is whole between any two statements.
+        // No statement leaves the map half-changed.
         self.programs.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

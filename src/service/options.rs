@@ -1,4 +1,4 @@
-//! What the configuration sets, as the options of the parts that obey it.
+//! Turns the configuration into the options of the modules that it concerns.
 
 use std::io;
 use std::path::{Path, PathBuf};
@@ -9,10 +9,10 @@ use crate::file::{Links, read_text};
 use crate::net;
 use crate::registry::Mirrors;
 
-/// In bytes.
+/// Largest configuration file, in bytes.
 const MAX_CONFIG: u64 = 1 << 20;
 
-/// Reads the file; without one, every default holds.
+/// Reads the file; without one, the defaults apply.
 ///
 /// # Errors
 ///
@@ -29,7 +29,8 @@ pub(super) fn read_config(path: &Path) -> Result<Config, ConfigError> {
     }
 }
 
-/// The mirrors; relative paths begin at `directory`, that of the configuration.
+/// The configured mirrors; relative paths start at `directory`, where the
+/// configuration is.
 pub(super) fn mirrors(config: &RegistryConfig, directory: &Path) -> Mirrors {
     let mut mirrors = Mirrors {
         hosts: config.mirrors.clone(),
@@ -39,7 +40,8 @@ pub(super) fn mirrors(config: &RegistryConfig, directory: &Path) -> Mirrors {
     mirrors
 }
 
-/// Puts what is set into the options; `root` is where the configuration is.
+/// Copies the configured values into the options; `root` is where the configuration
+/// is.
 pub(super) fn apply(config: &NetworkConfig, options: &mut net::Options, root: &Path) {
     let set = |target: &mut Duration, value: Option<Duration>| {
         if let Some(value) = value {

@@ -1,4 +1,4 @@
-//! What each component's tools can change or reach, for the tool list.
+//! Computes what each component's tools can change or reach, for the tool list.
 
 use tokio::task::JoinError;
 
@@ -9,12 +9,12 @@ use crate::store::{Metadata, Store};
 use super::Service;
 
 impl Service {
-    /// Notes what a component's tools can change or reach now, by its imports
-    /// and its grants.
+    /// Updates what a component's tools can change or reach, from its imports and
+    /// grants.
     ///
     /// # Errors
     ///
-    /// When the work on the disk panicked.
+    /// When the disk task panicked.
     pub(super) async fn follow_reach(&self, metadata: &Metadata) -> Result<(), JoinError> {
         let id = &metadata.component_id;
         let imports = Reach::of_imports(&metadata.component_info.imports);
@@ -22,8 +22,8 @@ impl Service {
             let component = id.clone();
             let look = move |store: &Store| reach(store, &component, imports);
             let reach = self.disk.run(look).await?;
-            // Looked at again after a change, so that of two grants at once the
-            // later one counts.
+            // After a change, compute it again: another grant may have come
+            // meanwhile, and the latest must count.
             if !self.toolbox.set_reach(id, reach) {
                 return Ok(());
             }
@@ -31,8 +31,8 @@ impl Service {
     }
 }
 
-/// What is left, under a component's grants, of what its imports allow. Reads
-/// the policy only if that matters.
+/// The part of what the imports allow that is granted. Reads the policy only if that
+/// matters.
 pub(super) fn reach(store: &Store, id: &ComponentId, imports: Reach) -> Reach {
     if imports == Reach::NONE {
         return imports;

@@ -1,4 +1,4 @@
-//! `secret`: what a person lets a component know.
+//! `secret`: the values that a person gives to a component.
 
 use serde::Serialize;
 
@@ -24,7 +24,7 @@ pub struct SecretList {
 #[derive(Debug, Clone, Serialize)]
 pub struct ListedSecret {
     pub key: SecretKey,
-    /// Only when a person asked for it.
+    /// Present only when a person asked to see it.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub value: Option<String>,
 }
@@ -85,12 +85,12 @@ impl Service {
         })
     }
 
-    /// Whether a component of this id is there to use its secrets.
+    /// Whether the component is installed.
     pub fn is_installed(&self, id: &ComponentId) -> bool {
         self.disk.layout().component(id).dir.is_dir()
     }
 
-    /// The secrets of a component, as they are now.
+    /// The current secrets of a component.
     pub(super) fn secrets(&self, id: &ComponentId) -> Result<Secrets, Error> {
         Ok(self.disk.blocking().secrets().get(id)?)
     }

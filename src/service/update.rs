@@ -1,5 +1,5 @@
-//! Other versions of what is installed: whether there is one, what it would
-//! change, going to it and back.
+//! Updates and rollbacks: finds newer versions, shows what they would change, and
+//! installs them or the previous version.
 
 use std::sync::Arc;
 
@@ -18,16 +18,16 @@ use crate::verify::Verification;
 
 use super::{Error, Service};
 
-/// Which new versions are put in place.
+/// Which new versions are installed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Review {
-    /// None; it is told what they would change.
+    /// None; the changes are only reported.
     DryRun,
     /// Those that change nothing but code.
     CodeOnly,
-    /// All: whatever they change is accepted.
+    /// All, whatever they change.
     Accepted,
-    /// The one of this digest, whose changes somebody looked at.
+    /// The one with this digest, whose changes were reviewed.
     AcceptedAs(Digest),
 }
 
@@ -46,14 +46,14 @@ impl Review {
     }
 }
 
-/// What became of an update.
+/// The outcome of an update.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum UpdateStatus {
     UpToDate,
-    /// There is a new version; nothing was to be done.
+    /// There is a new version, and this was a dry run.
     Available,
-    /// There is a new version, which nobody accepted.
+    /// There is a new version, whose changes were not accepted.
     Held,
     Updated,
 }
@@ -64,18 +64,18 @@ pub struct Updated {
     pub component_id: ComponentId,
     pub status: UpdateStatus,
     pub before: Digests,
-    /// Of the version that the source has.
+    /// The digests of the version at the source.
     pub now: Digests,
     pub changes: Changes,
-    /// What the version in place asks for and may not do.
+    /// What the installed version requests and is not granted.
     pub not_granted: Vec<Described>,
 }
 
-/// What became of all components that their sources have another version of.
+/// The outcome for all components that have another version at their source.
 #[derive(Debug, Default, Serialize)]
 pub struct Updates {
     pub components: Vec<Updated>,
-    /// What could not be updated, and why.
+    /// Components that could not be updated.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub failures: Vec<NotUpdated>,
 }
@@ -89,25 +89,25 @@ pub struct NotUpdated {
     pub class: Class,
 }
 
-/// One component's way back.
+/// The outcome of a rollback.
 #[derive(Debug, Clone, Serialize)]
 pub struct RolledBack {
     pub component_id: ComponentId,
     pub before: Digests,
     pub now: Digests,
-    /// Against what was in place.
+    /// Compared with the version that was replaced.
     pub changes: Changes,
     pub tool_names: Vec<String>,
 }
 
 impl Service {
-    /// Puts the version that the component's source has now in place, if the
-    /// review lets it. Grants stay as they are, whatever the version asks for.
+    /// Installs the version that the component's source has now, if the review allows
+    /// it. Grants stay as they are, whatever the new version requests.
     ///
     /// # Errors
     ///
-    /// `NotInstalled` of the store, or those of [`Service::load`]; what is
-    /// installed then stays in place.
+    /// `NotInstalled` of the store, or those of [`Service::load`]; the installed
+    /// version then stays in place.
     pub async fn update(
         self: &Arc<Self>,
         id: &ComponentId,
@@ -117,8 +117,8 @@ impl Service {
         self.update_to(None, id, (review, signer), progress).await
     }
 
-    /// As [`Service::update`]; `resolved` is what the source has, where it has
-    /// been asked already.
+    /// As [`Service::update`]; `resolved` is the source's answer, if it was asked
+    /// already.
     async fn update_to(
         self: &Arc<Self>,
         resolved: Option<Resolved>,
@@ -171,8 +171,8 @@ impl Service {
         })
     }
 
-    /// Asks the source of every sound component, with one request each, for
-    /// what it has now; downloads nothing.
+    /// Asks the source of every sound component for its current version, with one
+    /// request each; downloads nothing.
     ///
     /// # Errors
     ///
@@ -182,12 +182,12 @@ impl Service {
         Ok(asked.iter().map(Outdated::from).collect())
     }
 
-    /// Updates every component that has another version at its source: asks
-    /// all sources at once, then updates one component after the other.
+    /// Updates every component that has another version at its source: asks all
+    /// sources at once, then updates one component after the other.
     ///
     /// # Errors
     ///
-    /// When the root cannot be listed; what became of each component is in the
+    /// When the root cannot be listed; the outcome for each component is in the
     /// report.
     pub async fn update_all(
         self: &Arc<Self>,
@@ -222,8 +222,8 @@ impl Service {
         Ok(updates)
     }
 
-    /// Puts the version before the one in place back; doing so again undoes
-    /// it. Grants stay as they are.
+    /// Installs the previous version again; a second rollback undoes the first.
+    /// Grants stay as they are.
     ///
     /// # Errors
     ///
@@ -253,7 +253,7 @@ fn again(installed: &Metadata, change: SignerChange) -> LoadRequest {
         digest: None,
         locked: None,
         verification: Verification::Required,
-        // Tools of what is up to date need no code yet.
+        // If the component is up to date, its tools need no code yet.
         compile: Compile::Background,
         policy: PolicyChoice::Bundled,
         signers: SignerRequest {

@@ -1,8 +1,8 @@
-//! What other processes do to the root: a server's tools follow it.
+//! Keeps a server's tools in step with changes that other processes make to the root.
 //!
-//! Every change there is one rename in `components/`, so that directory alone
-//! is watched. Where the system cannot tell, and to be safe where it can, the
-//! directory's time is looked at now and then.
+//! Every change is one rename in `components/`, so only that directory is watched. In
+//! addition the directory's stamp is checked from time to time, since notifications
+//! may be unsupported or get lost.
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -16,27 +16,29 @@ use crate::store::{Entry, FileStamp, Installed, Layout, Metadata, Store, StoreEr
 
 use super::{Error, Service};
 
-/// How often the directory's time is looked at where nothing tells of changes.
+/// How often the stamp is checked when there are no notifications.
 const POLL: Duration = Duration::from_secs(1);
-/// The same where something does, but may have been overrun.
+/// The same with notifications, which may get lost.
 const SECOND_LOOK: Duration = Duration::from_secs(10);
-/// One command makes several changes; they are looked at together.
+/// One command makes several changes; wait this long to handle them together.
 const SETTLE: Duration = Duration::from_millis(20);
 
-/// Follows one root. What happens between its making and its run is seen by the run.
+/// Follows one root. Changes between [`begin`](Self::begin) and [`run`](Self::run)
+/// are handled by `run`.
 pub struct Watch {
     service: Arc<Service>,
     told: Arc<Notify>,
-    /// `None` where the system cannot tell, or there is nothing to watch yet.
+    /// `None` if the system has no notifications, or the directory does not exist
+    /// yet.
     watcher: Option<RecommendedWatcher>,
     directory: Option<FileStamp>,
-    /// Whether another change would have given the directory another stamp.
+    /// Whether a later change is sure to give the directory another stamp.
     settled: bool,
     components: HashMap<ComponentId, FileStamp>,
 }
 
 impl Watch {
-    /// Notes how things stand. To be made before the tools are offered.
+    /// Records the present state. Must be called before the tools are offered.
     ///
     /// # Errors
     ///
@@ -56,7 +58,7 @@ impl Watch {
         })
     }
 
-    /// Keeps the tools as they are on disk until the future is dropped.
+    /// Updates the tools at every change, until the future is dropped.
     pub async fn run(mut self) {
         loop {
             let pause = if self.watcher.is_some() {
@@ -96,13 +98,13 @@ impl Watch {
     }
 }
 
-/// Of two changes right after each other the second may leave the stamp of
-/// the first.
+/// Whether the stamp is old enough: the second of two changes in quick succession may
+/// leave the same stamp as the first.
 fn is_settled(directory: Option<FileStamp>) -> bool {
     directory.is_none_or(|stamp| stamp.is_settled())
 }
 
-/// The metadata files of all components.
+/// The stamps of all components' metadata files.
 fn stamps(store: &Store) -> Result<HashMap<ComponentId, FileStamp>, Error> {
     let ids = store.ids()?.into_iter();
     Ok(ids
@@ -113,7 +115,7 @@ fn stamps(store: &Store) -> Result<HashMap<ComponentId, FileStamp>, Error> {
         .collect())
 }
 
-/// The ids that appeared, vanished or became something else.
+/// The ids that were added, removed or changed.
 fn changed(
     before: &HashMap<ComponentId, FileStamp>,
     now: &HashMap<ComponentId, FileStamp>,
@@ -139,21 +141,22 @@ fn watcher(layout: &Layout, told: &Arc<Notify>) -> Option<RecommendedWatcher> {
 }
 
 impl Service {
-    /// Offers a component as it is on disk now, or no longer.
+    /// Offers a component as it is on disk now, or withdraws it.
     pub(super) async fn sync_from_disk(self: &Arc<Self>, id: &ComponentId) -> Result<(), Error> {
         match self.sync_as(id, Store::entry).await {
-            // It is not offered any more.
+            // The damaged component is no longer offered.
             Err(Error::Store(StoreError::Damaged { .. })) => Ok(()),
             synced => synced,
         }
     }
 
-    /// The same, but hashes the component whatever its stamp says.
+    /// Like [`sync_from_disk`](Self::sync_from_disk), but hashes the component
+    /// whatever its stamp says.
     ///
     /// # Errors
     ///
-    /// [`StoreError::Damaged`] when it is not what was installed; it is then
-    /// offered no longer.
+    /// [`StoreError::Damaged`] when it is not what was installed; it is then no
+    /// longer offered.
     pub(super) async fn revalidate(self: &Arc<Self>, id: &ComponentId) -> Result<(), Error> {
         self.sync_as(id, Store::entry_hashed).await
     }
@@ -163,8 +166,8 @@ impl Service {
         id: &ComponentId,
         look: fn(&Store, &ComponentId) -> Result<Option<Entry>, StoreError>,
     ) -> Result<(), Error> {
-        // A load or unload of this process under way ends first, and has then
-        // offered the same itself.
+        // Wait for a running load or unload of this process, which updates the tools
+        // itself.
         let _turn = self.installer.locks.local(id).await;
         let wanted = id.clone();
         let found = self.disk.run(move |store| {
@@ -201,7 +204,7 @@ impl Service {
             .get(id)
             .is_some_and(|program| program.digest() != digests.component)
         {
-            // Calls under way keep the code they have.
+            // Running calls keep the code they have.
             programs.remove(id);
         }
         drop(programs);

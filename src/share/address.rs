@@ -1,5 +1,5 @@
-//! What a path under `/v2/` asks for. Nothing of it ever becomes part of a path
-//! on disk: names are only compared.
+//! Parses the paths under `/v2/`. No part of them ever becomes a path on disk: names
+//! are only compared.
 
 use url::form_urlencoded;
 
@@ -18,17 +18,17 @@ pub(super) enum Address {
     Blob(Repository, Digest),
 }
 
-/// Which tags of a list.
+/// The part of a tag list that is asked for.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub(super) struct TagPage {
-    /// At most so many.
+    /// The most tags to return.
     pub n: Option<usize>,
-    /// Those after this one.
+    /// Return the tags after this one.
     pub last: Option<String>,
 }
 
 impl Address {
-    /// Reads what follows `/v2/`, with its escapes undone, and the query.
+    /// Parses the unescaped path after `/v2/`, and the query.
     pub fn read(path: &str, query: &str) -> Result<Self, Fault> {
         let value = |key: &str| {
             let mut pairs = form_urlencoded::parse(query.as_bytes());
@@ -69,7 +69,8 @@ impl Address {
     }
 }
 
-/// Segments of a repository's name; the first may be a registry with its port.
+/// Whether this is a repository name; its first segment may be a registry with its
+/// port.
 fn is_name(name: &str) -> bool {
     let is_inner = |c: u8| c.is_ascii_lowercase() || c.is_ascii_digit();
     let is_segment = |(index, segment): (usize, &str)| {

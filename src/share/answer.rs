@@ -1,4 +1,4 @@
-//! What a registry answers with: documents and blobs, straight from disk.
+//! Responses of the registry: documents and blobs, streamed from disk.
 
 use std::fs::File;
 use std::io::{Seek as _, SeekFrom};
@@ -20,17 +20,17 @@ use super::names::Repository;
 use super::range::Part;
 use crate::http::InFlight;
 
-/// What is read at a time, and so what a download holds in memory.
+/// Bytes read at a time, which is what a download holds in memory.
 const CHUNK: usize = 128 * 1024;
 const BLOB: &str = "application/octet-stream";
 const DIGEST: HeaderName = HeaderName::from_static("docker-content-digest");
 
-/// `/v2/`: yes, this is a registry.
+/// `/v2/`: confirms that this is a registry.
 pub(super) async fn api() -> Response {
     Json(json!({})).into_response()
 }
 
-/// A list of tags; where more follow, a link to them.
+/// A list of tags, with a link to the rest if there are more.
 pub(super) fn tags(repository: &Repository, tags: Vec<String>, page: &TagPage) -> Response {
     let after = |tag: &String| page.last.as_ref().is_none_or(|last| tag > last);
     let mut rest: Vec<String> = tags.into_iter().filter(after).collect();
@@ -54,7 +54,7 @@ pub(super) fn tags(repository: &Repository, tags: Vec<String>, page: &TagPage) -
     response
 }
 
-/// A document or blob, or the part of it that the headers ask for.
+/// A document or blob, or the range of it that the headers ask for.
 pub(super) fn item(item: Item, headers: &HeaderMap, place: InFlight) -> Result<Response, Fault> {
     let digest = item.digest.to_string();
     let tag = format!("\"{digest}\"");
@@ -106,7 +106,7 @@ pub(super) fn item(item: Item, headers: &HeaderMap, place: InFlight) -> Result<R
     Ok(response)
 }
 
-/// Whether the client says that it has this already.
+/// Whether the client already has this, according to `If-None-Match`.
 fn is_held(headers: &HeaderMap, tag: &str) -> bool {
     let values = headers.get_all(header::IF_NONE_MATCH).iter();
     let mut tags = values
@@ -122,7 +122,7 @@ fn body(mut file: File, (from, length): (u64, u64), place: InFlight) -> std::io:
     file.seek(SeekFrom::Start(from))?;
     let part = tokio::fs::File::from_std(file).take(length);
     let chunks = ReaderStream::with_capacity(part, CHUNK);
-    // The request's place is taken until its last byte was.
+    // The request keeps its place until the last byte is sent.
     Ok(Body::from_stream(chunks.map(move |chunk| {
         let _place = &place;
         chunk

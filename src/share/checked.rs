@@ -1,4 +1,4 @@
-//! Files are hashed before they are sent, and again when they have changed.
+//! Hashes files before they are sent, and again after they changed.
 
 use std::collections::HashMap;
 use std::fs::File;
@@ -13,10 +13,10 @@ use crate::store::FileStamp;
 use super::content::{Share, lock};
 use super::index::SharedFile;
 
-/// More are never kept in mind; those of components long gone among them.
+/// Most files that are remembered, including files of removed components.
 const MAX_KNOWN: usize = 16 * 1024;
 
-/// The files that were hashed, as they were then.
+/// The files hashed so far, with their stamps at that time.
 #[derive(Debug, Default)]
 pub struct Checked {
     known: HashMap<PathBuf, (FileStamp, Digest)>,
@@ -37,7 +37,7 @@ impl Checked {
 }
 
 impl Share {
-    /// The file, if its bytes are what they should be.
+    /// Opens the file, if its bytes match its digest.
     pub(super) async fn open(self: &Arc<Self>, shared: &SharedFile) -> Option<File> {
         if let Some(file) = self.work(shared, Share::opened).await {
             return Some(file);
@@ -57,7 +57,7 @@ impl Share {
         tokio::task::spawn_blocking(work).await.ok()?
     }
 
-    /// A file that was hashed before, and is unchanged.
+    /// Opens a file that was hashed before and is unchanged.
     fn opened(&self, shared: &SharedFile) -> Option<File> {
         let file = open_regular(&shared.path, Links::Refuse).ok()?;
         let stamp = FileStamp::of_file(&file)?;
@@ -65,7 +65,7 @@ impl Share {
     }
 
     fn hashed(&self, shared: &SharedFile) -> Option<File> {
-        // Another request may have waited for the same file.
+        // Another request may have hashed the file while this one waited.
         self.opened(shared).or_else(|| match self.hash(shared) {
             Ok(file) => file,
             Err(error) => {

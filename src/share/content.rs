@@ -1,9 +1,9 @@
-//! What this node shares: the artifacts of installed components, as their
-//! registries had them.
+//! The artifacts that this node shares: those of installed components, byte for byte
+//! as their registries had them.
 //!
-//! Only artifacts that came whole from a registry, and without credentials, are
-//! shared, unless the operator shares the rest too. Cached facts are revalidated
-//! on every request, so an unload or a replacement takes effect at once, and
+//! Only artifacts that came complete from a registry, without credentials, are
+//! shared, unless the operator shares private ones too. Cached facts are revalidated
+//! on every request, so that an unload or a replacement takes effect at once, and
 //! every file's digest is checked before its first byte is sent.
 
 use std::fs::File;
@@ -19,19 +19,19 @@ use super::checked::Checked;
 use super::index::{Index, SharedArtifact};
 use super::names::{self, Pick, Repository};
 
-/// Files that are hashed at once, on behalf of all who ask.
+/// Most files hashed at once, for all requests together.
 const HASHING: usize = 2;
 
 /// Which components are shared.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Scope {
-    /// Those that were pulled without credentials.
+    /// Those pulled without credentials.
     Public,
-    /// Those, too, that were pulled with credentials, or before it was noted.
+    /// Also those pulled with credentials, or before this was recorded.
     Private,
 }
 
-/// What others may have of one root.
+/// The shared content of one root.
 pub struct Share {
     store: Store,
     scope: Scope,
@@ -40,26 +40,26 @@ pub struct Share {
     pub(super) hashing: Semaphore,
 }
 
-/// An OCI manifest, image index or blob, held to its digest.
+/// An OCI manifest, image index or blob whose digest was checked.
 #[derive(Debug)]
 pub struct Item {
     pub digest: Digest,
     /// In bytes.
     pub size: u64,
-    /// Of manifests and indexes; none for blobs.
+    /// Of manifests and indexes; `None` for blobs.
     pub media_type: Option<String>,
-    /// At its beginning.
+    /// Open, positioned at the start.
     pub file: File,
 }
 
-/// What names an OCI manifest in its repository.
+/// The name of an OCI manifest in its repository.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum ManifestName {
     Tag(String),
     Digest(Digest),
 }
 
-/// Why nothing is answered.
+/// Why a request gets no content.
 #[derive(Debug, thiserror::Error)]
 pub enum NotShared {
     #[error("no such repository is shared")]
@@ -94,7 +94,7 @@ impl Share {
         })
     }
 
-    /// Logs how many components are shared, and which are not and why.
+    /// Logs how many components are shared, and why others are not.
     pub async fn announce(self: &Arc<Self>) {
         match self.all().await {
             Ok(artifacts) => tracing::info!("{} components are shared", artifacts.len()),
@@ -102,7 +102,7 @@ impl Share {
         }
     }
 
-    /// The tags under which the repository was pulled, in order.
+    /// The tags by which the repository was pulled, sorted.
     ///
     /// # Errors
     ///
@@ -118,11 +118,12 @@ impl Share {
         Ok(tags)
     }
 
-    /// What a tag or digest names: an image index where the tag named one.
+    /// The document with this tag or digest; for a tag that named an image index, the
+    /// index.
     ///
     /// # Errors
     ///
-    /// When it is not shared, or its bytes are not what was installed.
+    /// When it is not shared, or its bytes do not match its digest.
     pub async fn manifest(
         self: &Arc<Self>,
         repository: &Repository,
@@ -150,14 +151,14 @@ impl Share {
     ///
     /// # Errors
     ///
-    /// When it is not shared, or its bytes are not what was installed.
+    /// When it is not shared, or its bytes do not match its digest.
     pub async fn blob(
         self: &Arc<Self>,
         repository: &Repository,
         digest: Digest,
     ) -> Result<Item, NotShared> {
         let artifacts = self.artifacts(repository).await?;
-        // One copy may be damaged where another is not.
+        // Several components may have this blob; one copy may be damaged.
         for shared in artifacts
             .iter()
             .filter_map(|artifact| artifact.blob(&digest))
@@ -174,7 +175,7 @@ impl Share {
         Err(NotShared::Blob)
     }
 
-    /// The shared components of the repository, the latest first.
+    /// The shared components of the repository, latest first.
     async fn artifacts(
         self: &Arc<Self>,
         repository: &Repository,
@@ -188,7 +189,7 @@ impl Share {
         }
     }
 
-    /// Everything that is shared now, the latest first.
+    /// Everything that is shared now, latest first.
     async fn all(self: &Arc<Self>) -> Result<Vec<Arc<SharedArtifact>>, ReadError> {
         let share = self.clone();
         let refresh = move || {

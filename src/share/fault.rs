@@ -1,6 +1,7 @@
-//! Refusals, in the [error format][spec] of registries.
+//! Errors, in the [error format][spec] of registries.
 //!
-//! [spec]: https://github.com/opencontainers/distribution-spec/blob/main/spec.md#error-codes
+//! [spec]:
+//! https://github.com/opencontainers/distribution-spec/blob/main/spec.md#error-codes
 
 use axum::Json;
 use axum::http::{StatusCode, header};
@@ -9,7 +10,7 @@ use serde_json::json;
 
 use super::content::NotShared;
 
-/// Seconds after which a client may try again.
+/// Seconds after which a client may retry.
 const RETRY: &str = "1";
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -44,7 +45,7 @@ impl From<NotShared> for Fault {
 }
 
 impl Fault {
-    /// Status, code of the specification, and words for people.
+    /// The status, the specification's error code, and a message.
     fn parts(self) -> (StatusCode, &'static str, &'static str) {
         use StatusCode as S;
         match self {

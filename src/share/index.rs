@@ -1,4 +1,4 @@
-//! Which installed components may be shared, and what each is made of.
+//! Which installed components are shared, and the files of each.
 
 use std::collections::HashMap;
 use std::path::PathBuf;
@@ -14,34 +14,35 @@ use crate::store::{ComponentFiles, FileStamp, Metadata, Store, StoreError};
 
 use super::content::Scope;
 
-/// A component that is shared.
+/// A shared component.
 #[derive(Debug)]
 pub struct SharedArtifact {
     /// `host[:port]`.
     pub registry: String,
-    /// As hosts know it.
+    /// The repository's name on that registry.
     pub repository: String,
-    /// The tag it was pulled by. One beside a digest is a label that nobody
-    /// looked up, and none.
+    /// The tag it was pulled by. `None` for a reference with both tag and digest,
+    /// since the tag was then never looked up.
     pub tag: Option<String>,
-    /// What the tag named: the OCI manifest, or the index that led to it.
+    /// The digest that the tag named: of the OCI manifest, or of the index that led
+    /// to it.
     pub named: Digest,
     pub created_at: Timestamp,
     contents: Vec<SharedFile>,
 }
 
-/// One of its files.
+/// A file of a shared component.
 #[derive(Debug, Clone)]
 pub struct SharedFile {
     pub digest: Digest,
     /// In bytes.
     pub size: u64,
-    /// Of manifests and indexes; none for blobs.
+    /// Of manifests and indexes; `None` for blobs.
     pub media_type: Option<String>,
     pub path: PathBuf,
 }
 
-/// What the last refresh found, so that the next reads only what changed.
+/// What the last refresh found, so that the next one reads only what changed.
 #[derive(Debug, Default)]
 pub struct Index {
     places: HashMap<ComponentId, Place>,
@@ -62,7 +63,7 @@ enum Kept {
 }
 
 impl Index {
-    /// What is shared now, the latest first.
+    /// What is shared now, latest first.
     pub fn refresh(
         &mut self,
         store: &Store,
@@ -72,7 +73,7 @@ impl Index {
         let mut before = std::mem::take(&mut self.places);
         for id in ids {
             let files = store.layout().component(&id);
-            // No metadata, nothing to share.
+            // Without metadata there is nothing to share.
             let Some(stamp) = FileStamp::of(&files.metadata) else {
                 continue;
             };

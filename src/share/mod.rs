@@ -1,14 +1,14 @@
-//! What is installed, as a read-only OCI registry: the pull side of the
+//! Serves the installed components as a read-only OCI registry: the pull side of the
 //! [distribution specification][spec].
 //!
 //! | path | |
 //! |---|---|
-//! | `/v2/` | 200: this is a registry |
+//! | `/v2/` | 200, which confirms that this is a registry |
 //! | `/v2/NAME/manifests/TAG` or `…/DIGEST` | an OCI manifest or image index |
 //! | `/v2/NAME/blobs/DIGEST` | a config or layer, whole or one range of it |
-//! | `/v2/NAME/tags/list` | the tags, `?n=` of them after `?last=` |
+//! | `/v2/NAME/tags/list` | the tags: at most `?n=`, after `?last=` |
 //!
-//! Each takes GET and HEAD, and `?ns=REGISTRY` as containerd sends it.
+//! Each path answers GET and HEAD, and takes `?ns=REGISTRY`, which containerd sends.
 //!
 //! [spec]: https://github.com/opencontainers/distribution-spec/blob/main/spec.md
 
@@ -48,8 +48,8 @@ struct Registry {
     intake: Arc<Intake>,
 }
 
-/// Adds the registry to the server, behind the same tokens as its other
-/// routes, and logs in the background how much is shared.
+/// Adds the registry to the server, with the same tokens as its other routes, and
+/// logs in the background how much is shared.
 pub fn mount(server: &mut HttpServer, store: Store, scope: Scope) {
     let share = Share::new(store, scope);
     let announced = share.clone();
@@ -68,14 +68,14 @@ pub fn mount(server: &mut HttpServer, store: Store, scope: Scope) {
     server.mount_bare(router);
 }
 
-/// Middleware: refuses requests without a token in the words of registries.
+/// Middleware: refuses requests without a valid token, with a registry's error.
 async fn check(
     State(auth): State<Arc<Auth>>,
     mut request: Request,
     next: Next,
 ) -> Result<Response, Fault> {
     if let Err(refusal) = auth.admit_request(&mut request, AuthScheme::BearerOrBasic) {
-        // Clients ask without a token first.
+        // Clients make their first request without a token, so that is not logged.
         if refusal == AuthRefusal::WrongToken {
             tracing::warn!(?refusal, "refused a request");
         }
@@ -104,7 +104,7 @@ impl Registry {
         owner: Owner,
         headers: &HeaderMap,
     ) -> Result<Response, Fault> {
-        // Held until the last byte has left.
+        // Held until the last byte is sent.
         let place = self.intake.download(owner).map_err(|_| Fault::Busy)?;
         match address {
             Address::Tags(repository, page) => {
@@ -123,7 +123,7 @@ impl Registry {
     }
 }
 
-/// Middleware: 405 for all that would write.
+/// Middleware: answers 405 to all methods that would write.
 async fn read_only(request: Request, next: Next) -> Result<Response, Fault> {
     let is_head = match *request.method() {
         Method::GET => false,
@@ -132,13 +132,13 @@ async fn read_only(request: Request, next: Next) -> Result<Response, Fault> {
     };
     let mut response = next.run(request).await;
     if is_head {
-        // The length of what a GET would bring stays in the headers.
+        // The headers keep the length that a GET would return.
         *response.body_mut() = Body::empty();
     }
     Ok(response)
 }
 
-/// Middleware: the header by which older clients tell a registry.
+/// Middleware: adds the header by which older clients recognise a registry.
 async fn version(request: Request, next: Next) -> Response {
     let mut response = next.run(request).await.into_response();
     let version = HeaderValue::from_static("registry/2.0");

@@ -1,18 +1,19 @@
-//! What the name of a repository means here.
+//! Finds the repository that a requested name means.
 //!
-//! A mirror is asked for `acme/weather` and told `ns=ghcr.io`. Who does not
-//! tell means the repository with its registry before it (`ghcr.io/acme/weather`,
-//! and `reg.lan_5000/acme/weather` for one with a port, as a name has no colon),
-//! or the one repository of that name, whichever registry it is from.
+//! A client that uses this node as a mirror asks for `acme/weather` and adds
+//! `ns=ghcr.io`. Without `ns`, the name may start with the registry
+//! (`ghcr.io/acme/weather`, or `reg.lan_5000/acme/weather` for one with a port, as a
+//! name may have no colon). Otherwise it means the one shared repository of that
+//! name, from whichever registry.
 
 use std::sync::Arc;
 
 use super::index::SharedArtifact;
 
-/// A repository as others ask for it.
+/// A repository, as requested.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Repository {
-    /// The registry it is from, where that was said.
+    /// Its registry, if the request named one.
     pub registry: Option<String>,
     pub name: String,
 }
@@ -21,11 +22,11 @@ pub enum Pick {
     /// At least one.
     Of(Vec<Arc<SharedArtifact>>),
     None,
-    /// Of more than one registry.
+    /// Repositories of several registries match.
     Several,
 }
 
-/// The components of the repository.
+/// The shared components of the repository.
 pub fn pick(repository: &Repository, artifacts: Vec<Arc<SharedArtifact>>) -> Pick {
     let Repository { registry, name } = repository;
     let of = |wanted: &dyn Fn(&SharedArtifact) -> bool| -> Vec<Arc<SharedArtifact>> {

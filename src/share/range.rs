@@ -1,28 +1,28 @@
-//! Which part of a blob is asked for ([RFC 9110][spec]).
+//! Parses which part of a blob is requested ([RFC 9110][spec]).
 //!
 //! [spec]: https://www.rfc-editor.org/rfc/rfc9110#name-range-requests
 
 use axum::http::{HeaderMap, header};
 
-/// What to send of a whole.
+/// The part of a blob to send.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) enum Part {
     Whole,
-    /// From this byte, so many.
+    /// `length` bytes starting at offset `from`.
     Range {
         from: u64,
         length: u64,
     },
-    /// Begins after the end.
+    /// The range starts after the end.
     Outside,
 }
 
 impl Part {
-    /// What the headers ask of `size` bytes whose entity tag is `tag`. Several
-    /// ranges, other units and what cannot be read count as none, as allowed.
+    /// The part that the headers request of `size` bytes with the entity tag `tag`.
+    /// Several ranges, other units and invalid values are ignored, as the RFC allows.
     pub fn of(headers: &HeaderMap, size: u64, tag: &str) -> Self {
         let text = |name| headers.get(name).and_then(|value| value.to_str().ok());
-        // A date in `If-Range` never equals the tag: the whole is right then.
+        // A date in `If-Range` never equals the tag, so the whole blob is sent.
         if headers.contains_key(header::IF_RANGE) && text(header::IF_RANGE) != Some(tag) {
             return Part::Whole;
         }
@@ -34,7 +34,7 @@ impl Part {
 /// `FROM-TO`, `FROM-` or `-LAST`.
 fn parse(range: &str, size: u64) -> Part {
     let number = |text: &str| match text.bytes().all(|c| c.is_ascii_digit()) {
-        // Too large for a number is past any end.
+        // A number that overflows is past any end.
         true => Some(text.parse().unwrap_or(u64::MAX)),
         false => None,
     };

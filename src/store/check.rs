@@ -1,8 +1,8 @@
-//! Whether a component directory is what was installed.
+//! Checks whether a component directory still holds what was installed.
 //!
-//! A glance compares stamps and takes no lock. What it does not find in order
-//! is hashed, and mended if it can be, under the root's lock; what another
-//! process put in place meanwhile is looked at anew.
+//! A quick check compares stamps and takes no lock. If it fails, the component is
+//! hashed; if its bytes are right, its metadata is renewed under the root's lock. If
+//! another process replaced the directory meanwhile, the check starts over.
 
 use super::disk::foreign;
 use super::error::StoreError;
@@ -13,14 +13,14 @@ use super::{Damage, Entry, FileStamp, Installed, Store};
 use crate::digest::Digest;
 use crate::reference::ComponentId;
 
-/// What is taken for a sign that a component was not changed.
+/// What counts as proof that a component's bytes are unchanged.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Trust {
     Stamp,
     Nothing,
 }
 
-/// Tells whether files are still those that were looked at.
+/// The stamps of a component's files, to notice that they were replaced meanwhile.
 #[derive(PartialEq, Eq)]
 pub(super) struct Seen([Option<FileStamp>; 3]);
 
@@ -31,12 +31,13 @@ impl Seen {
 }
 
 impl Store {
-    /// One component directory in whatever state, if there is one by this id.
+    /// The component in this directory, sound or damaged; `None` if it is not
+    /// installed.
     pub fn entry(&self, id: &ComponentId) -> Result<Option<Entry>, StoreError> {
         self.look(id, Trust::Stamp)
     }
 
-    /// The same, of a component that is not believed to be what its stamp says.
+    /// Like [`Store::entry`], but hashes the component even if its stamp matches.
     pub fn entry_hashed(&self, id: &ComponentId) -> Result<Option<Entry>, StoreError> {
         self.look(id, Trust::Nothing)
     }
@@ -63,8 +64,8 @@ impl Store {
             }
             return Ok(Some(match found {
                 Ok(metadata) => {
-                    // A root that can only be read has all this done again at
-                    // the next start; nothing is lost.
+                    // On a read-only root the renewed metadata is not written, and
+                    // the next start repeats the check.
                     if let Err(error) = lock.and_then(|_lock| renew(&metadata, &files)) {
                         tracing::debug!(%error, "metadata not renewed");
                     }
@@ -86,7 +87,7 @@ impl Entry {
     }
 }
 
-/// The metadata, if all of it is in order at first sight.
+/// The metadata, if owners, formats and stamps are all in order; nothing is hashed.
 fn glance(files: &ComponentFiles) -> Option<Metadata> {
     if foreign(files).is_some() {
         return None;
@@ -96,8 +97,8 @@ fn glance(files: &ComponentFiles) -> Option<Metadata> {
     (stamped && !metadata.is_outdated()).then_some(metadata)
 }
 
-/// Hashes what has another stamp, and takes the second copy for metadata that
-/// cannot be read.
+/// Hashes a component whose stamp does not match, and reads the second copy of the
+/// metadata when the first is unreadable.
 fn examine(files: &ComponentFiles, trust: Trust) -> Result<Metadata, (Damage, String)> {
     if let Some(reason) = foreign(files) {
         return Err((Damage::Foreign, reason));

@@ -1,5 +1,5 @@
-//! Compiled code by the digest of its component; see [`crate::runtime`], which
-//! puts it there.
+//! Stored native code, named by the digest of its component; [`crate::runtime`]
+//! writes it.
 
 use std::cmp::Reverse;
 use std::fs;
@@ -9,23 +9,24 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use super::{Layout, Store};
 use crate::digest::Digest;
 
-/// How long code stays that no installed component has, and for how many: one
-/// that is loaded again soon, or rolled back, is not compiled again.
+/// Code that no installed component uses is kept for a week, and at most eight files
+/// of it, so that reloading or rolling back a component does not recompile it.
 const KEPT: Duration = Duration::from_secs(7 * 24 * 3600);
 const KEPT_AT_MOST: usize = 8;
-/// Ends the names of code that is used until there is better.
+/// Suffix of baseline code, which is used until the optimised code is there.
 const BASELINE: &str = "baseline.cwasm";
 
 impl Layout {
-    /// Where the code of a component for an engine is, for all that have it.
+    /// The code of a component for one engine, shared by all components with these
+    /// bytes.
     pub fn compiled_code(&self, component: &Digest, engine: &Digest) -> PathBuf {
-        // 64 bits of the engine's hash only keep two files apart; the seal
-        // has all of it.
+        // 16 hex digits of the engine's hash only keep the file names apart; the seal
+        // holds the whole hash.
         let name = format!("{}{}.cwasm", beginning(component), &engine.hex()[..16]);
         self.compiled().join(name)
     }
 
-    /// Where the code of a component stands that is used until there is better.
+    /// The baseline code of a component, used until the optimised code is there.
     pub fn baseline_code(&self, component: &Digest) -> PathBuf {
         let name = format!("{}{BASELINE}", beginning(component));
         self.compiled().join(name)
@@ -36,7 +37,7 @@ fn beginning(component: &Digest) -> String {
     format!("{}-", component.hex())
 }
 
-/// Code in `compiled/` that no installed component has.
+/// Code in `compiled/` that no installed component links to.
 #[derive(Debug, Clone)]
 pub struct UnusedCode {
     path: PathBuf,
@@ -45,14 +46,15 @@ pub struct UnusedCode {
 }
 
 impl UnusedCode {
-    /// Removes it and returns how many bytes are free again.
+    /// Removes the file and returns how many bytes that freed.
     pub fn remove(&self) -> u64 {
         remove(&self.path)
     }
 }
 
 impl Store {
-    /// Code for this component must be made anew, for whatever engine.
+    /// Removes all code of this component, for every engine, so that it is
+    /// recompiled.
     pub fn forget_compiled(&self, component: &Digest) {
         let made_from = beginning(component);
         for path in self.compiled() {
@@ -63,7 +65,7 @@ impl Store {
         }
     }
 
-    /// The code that no installed component has.
+    /// The code that no installed component links to.
     pub fn unused_compiled(&self) -> Vec<UnusedCode> {
         let unused = self.compiled().into_iter().filter_map(|path| {
             let file = fs::symlink_metadata(&path).ok()?;
@@ -76,11 +78,12 @@ impl Store {
         unused.collect()
     }
 
-    /// Removes what was unused for long, or is more than is worth keeping, and
-    /// returns the paths.
+    /// Removes code that has been unused for a week and all but the eight most
+    /// recently used files, and returns the paths.
     pub fn sweep_compiled(&self) -> Vec<PathBuf> {
         let age = |code: &UnusedCode| code.since.elapsed().unwrap_or_default();
-        // Installed components may wait for better code than the baseline's.
+        // An installed component may still be using its baseline code, which is never
+        // linked to: it goes by age alone.
         let is_baseline = |code: &UnusedCode| code.path.to_string_lossy().ends_with(BASELINE);
         let unused = self.unused_compiled().into_iter();
         let (baseline, mut others): (Vec<_>, Vec<_>) = unused.partition(is_baseline);
@@ -103,11 +106,11 @@ impl Store {
     }
 }
 
-/// Since when nothing else links to the file; none while something does.
+/// When the last other link to the file was removed; `None` while there is another.
 #[cfg(unix)]
 fn unused_since(file: &fs::Metadata) -> Option<SystemTime> {
     use std::os::unix::fs::MetadataExt;
-    // The inode last changed when the last other link went.
+    // Removing a link changes the inode's ctime.
     let seconds = u64::try_from(file.ctime()).ok()?;
     let changed = UNIX_EPOCH + Duration::from_secs(seconds);
     (file.nlink() == 1).then_some(changed)
@@ -118,7 +121,7 @@ fn unused_since(_: &fs::Metadata) -> Option<SystemTime> {
     None
 }
 
-/// Removes a file and returns its size; what is gone already is no error.
+/// Removes a file and returns its size, or 0 if it is already gone.
 fn remove(path: &Path) -> u64 {
     let bytes = fs::symlink_metadata(path).map_or(0, |file| file.len());
     fs::remove_file(path).map_or(0, |()| bytes)

@@ -1,4 +1,4 @@
-//! What the other modules ask of the filesystem.
+//! Filesystem operations that the rest of the store uses.
 
 use std::fs::{self, Metadata};
 use std::io;
@@ -11,11 +11,11 @@ use crate::file;
 #[derive(Debug, PartialEq, Eq)]
 pub(super) enum Exchanged {
     Yes,
-    /// This system or filesystem cannot; nothing was changed.
+    /// This system or filesystem does not support it; nothing was changed.
     No,
 }
 
-/// Lets two directories change places in one step.
+/// Exchanges two directories in one step.
 pub(super) fn exchange(staged: &Path, place: &Path) -> io::Result<Exchanged> {
     #[cfg(any(target_os = "linux", target_os = "macos"))]
     {
@@ -33,7 +33,7 @@ pub(super) fn exchange(staged: &Path, place: &Path) -> io::Result<Exchanged> {
     }
 }
 
-/// Filesystems and kernels have several ways of saying so.
+/// Errors by which filesystems and kernels report that they cannot exchange.
 #[cfg(any(target_os = "linux", target_os = "macos"))]
 fn is_unsupported(error: rustix::io::Errno) -> bool {
     use rustix::io::Errno;
@@ -45,17 +45,18 @@ pub(super) fn sync(path: &Path) -> Result<(), StoreError> {
     file::sync(path).map_err(StoreError::io("sync", path))
 }
 
-/// Removes a file; one that is gone already is no error.
+/// Removes a file; a missing one is no error.
 pub(super) fn remove_file(path: &Path) -> io::Result<()> {
     or_gone(fs::remove_file(path)).map(drop)
 }
 
-/// Renames a directory; `None` when it is gone already.
+/// Renames a directory; `None` if it does not exist.
 pub(super) fn rename(from: &Path, to: &Path) -> io::Result<Option<()>> {
     or_gone(fs::rename(from, to))
 }
 
-/// The entries of a directory whose names begin so; none without one.
+/// The entries of a directory whose names start with `prefix`; empty if the directory
+/// does not exist.
 pub(super) fn beginning_with(prefix: &str, directory: &Path) -> Result<Vec<PathBuf>, StoreError> {
     let entries = match fs::read_dir(directory) {
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
@@ -68,14 +69,13 @@ pub(super) fn beginning_with(prefix: &str, directory: &Path) -> Result<Vec<PathB
         .collect())
 }
 
-/// Whether nobody but this user or root could have written the file or
-/// directory, or can change what is in it.
+/// Whether only this user and root own and may write to the file or directory.
 pub fn ours_alone(metadata: &Metadata) -> bool {
     is_ours(metadata) && !is_open(metadata, 0o022)
 }
 
-/// Why a component's directory, its code or what is known of it may be the
-/// work of another user.
+/// Why another user could have written a component's directory, code or metadata;
+/// `None` if none could have.
 pub(super) fn foreign(files: &ComponentFiles) -> Option<String> {
     let dir = fs::metadata(&files.dir).ok()?;
     if !ours_alone(&dir) {
@@ -90,8 +90,8 @@ pub(super) fn foreign(files: &ComponentFiles) -> Option<String> {
         })
 }
 
-/// Whether another user could have written a file of a directory that is
-/// [`ours_alone`]. Who may not enter the directory cannot write to its files,
+/// Whether another user could have written this file, given that its directory is
+/// [`ours_alone`]. A user who may not enter the directory cannot write to its files,
 /// whatever their modes.
 pub(super) fn is_foreign(file: &Metadata, dir: &Metadata) -> bool {
     !is_ours(file) || (is_open(file, 0o022) && is_open(dir, 0o011))
@@ -108,8 +108,8 @@ fn is_open(metadata: &Metadata, bits: u32) -> bool {
     std::os::unix::fs::MetadataExt::mode(metadata) & bits != 0
 }
 
-/// Elsewhere the directory of the user, where the root lies by default, is
-/// closed to others.
+/// On other systems the root lies in the user's directory by default, which is closed
+/// to other users.
 #[cfg(not(unix))]
 fn is_ours(_: &Metadata) -> bool {
     true

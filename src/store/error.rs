@@ -20,7 +20,7 @@ pub enum StoreError {
     )]
     Locked {
         path: PathBuf,
-        /// Its process id, where the system tells.
+        /// Its process id, where the system reports it.
         holder: Option<u32>,
     },
     #[error("Component `{id}` is not installed")]
@@ -41,7 +41,7 @@ pub enum StoreError {
     },
 }
 
-/// What is wrong with a policy in place.
+/// Why an installed policy file cannot be used.
 #[derive(Debug, thiserror::Error)]
 pub enum UnreadablePolicy {
     #[error(transparent)]
@@ -53,7 +53,7 @@ pub enum UnreadablePolicy {
 }
 
 impl StoreError {
-    /// For `map_err`: names what was being done to which path.
+    /// For `map_err`: records the action and the path.
     pub fn io(
         action: &'static str,
         path: impl Into<PathBuf>,

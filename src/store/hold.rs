@@ -1,27 +1,27 @@
-//! One process at a time changes a component: who holds its lock.
+//! The lock on one component, which only one process holds at a time.
 
 use super::Store;
 use super::error::StoreError;
 use crate::file::{FileLock, create_private};
 use crate::reference::ComponentId;
 
-/// No other process loads, replaces or unloads the component until this is
-/// dropped. Reading and calling it goes on: what is in place stays whole.
+/// Keeps other processes from loading, replacing or unloading the component until it
+/// is dropped. They can still read and call it: the installed version stays whole.
 #[derive(Debug)]
 pub struct Hold {
     _lock: FileLock,
 }
 
 impl Store {
-    /// Takes hold of a component, which need not be installed; `None` while
-    /// another process has it.
+    /// Takes the lock of a component, which need not be installed; `None` while
+    /// another process holds it.
     ///
     /// # Errors
     ///
-    /// What the disk refuses.
+    /// When the lock's file cannot be created or locked.
     pub fn try_hold(&self, id: &ComponentId) -> Result<Option<Hold>, StoreError> {
         let path = self.layout.component_lock(id);
-        // There is always one: the path was made from the root.
+        // The path always has a parent, since it was made from the root.
         if let Some(directory) = path.parent() {
             create_private(directory).map_err(StoreError::io("create", directory))?;
         }

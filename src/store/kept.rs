@@ -1,5 +1,5 @@
-//! What surrounded a component in its registry, kept as it was fetched: with
-//! it, the artifact can be passed on.
+//! The other documents and blobs of an artifact, kept byte for byte as fetched, so
+//! that the artifact can be shared with other machines.
 
 use std::io::Write as _;
 use std::path::Path;
@@ -11,7 +11,7 @@ use super::layout::ComponentFiles;
 use crate::digest::Digest;
 use crate::fetch::Artifact;
 
-/// A document or blob that lies beside the component.
+/// A document or blob kept beside the component.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct KeptFile {
     pub digest: Digest,
@@ -22,7 +22,7 @@ pub struct KeptFile {
     pub media_type: Option<String>,
 }
 
-/// Writes what is kept of an artifact beside its component.
+/// Writes the documents and blobs of an artifact beside its component.
 pub(super) fn keep(
     artifact: Option<&Artifact>,
     files: &ComponentFiles,
@@ -44,7 +44,7 @@ pub(super) fn keep(
 }
 
 fn write(path: &Path, bytes: &[u8]) -> std::io::Result<()> {
-    // Two layers may be of the same bytes.
+    // `create` and not `create_new`: two layers may have the same bytes.
     let mut file = std::fs::File::create(path)?;
     file.write_all(bytes)?;
     file.sync_all()

@@ -13,13 +13,13 @@
 //!     <id>.metadata.copy.json      the same, for when that is damaged
 //!     <id>.evidence.json           what proves its signature, where it has one
 //!     <id>.cwasm                   compiled for this engine
-//!     <id>.used                    its time is that of the last call
-//!     <id>.blob-<digits>           what the registry had besides the component:
+//!     <id>.used                    empty; its mtime is the time of the last call
+//!     <id>.blob-<digits>           other documents and blobs of the artifact:
 //!                                  OCI manifest, config, …, by their SHA-256
-//!     <id>.policy.yaml             what is granted; nothing without it
+//!     <id>.policy.yaml             the grants; without it nothing is granted
 //!     <id>.policy.meta.json        who granted what, and when
-//!   quarantine/<id>-<time>/        components whose bytes changed, for a look
-//!   previous/<id>/                 the version that the last one replaced
+//!   quarantine/<id>-<time>/        components whose bytes changed, for inspection
+//!   previous/<id>/                 the version that was installed before
 //!   compiled/<digest>-<engine>.cwasm   the same files, for components with the same bytes
 //!   catalogs.json                  the catalogs besides the bundled one
 //!   catalogs/<digest>.json         what was fetched of them
@@ -33,7 +33,7 @@ use std::path::{Path, PathBuf};
 use crate::digest::Digest;
 use crate::reference::ComponentId;
 
-/// Where everything under one root lives.
+/// The paths of everything under one root.
 #[derive(Debug, Clone)]
 pub struct Layout {
     root: PathBuf,
@@ -67,7 +67,7 @@ impl Layout {
         self.root.join("downloads")
     }
 
-    /// Parts of downloads that broke off, by the digest of the whole.
+    /// The received parts of interrupted downloads, by the digest of the whole.
     pub fn parts(&self) -> PathBuf {
         self.downloads().join("parts")
     }
@@ -76,37 +76,37 @@ impl Layout {
         self.root.join("components")
     }
 
-    /// Components that are not what was installed, out of the way.
+    /// Components that were moved aside because they are not what was installed.
     pub fn quarantine(&self) -> PathBuf {
         self.root.join("quarantine")
     }
 
-    /// The versions that were replaced last.
+    /// The previous versions of all components.
     pub fn all_previous(&self) -> PathBuf {
         self.root.join("previous")
     }
 
-    /// The version of a component before the one in place.
+    /// The previous version of a component.
     pub fn previous(&self, id: &ComponentId) -> ComponentFiles {
         ComponentFiles::within(self.all_previous().join(id.as_str()), id)
     }
 
-    /// Compiled code by the digest of its component, for those that have it.
+    /// Native code, shared by all components with the same bytes.
     pub fn compiled(&self) -> PathBuf {
         self.root.join("compiled")
     }
 
-    /// Held by the process that changes this component, for as long as it does.
+    /// The lock that a process holds while it changes this component.
     pub fn component_lock(&self, id: &ComponentId) -> PathBuf {
         self.root.join("locks").join(format!("{id}.lock"))
     }
 
-    /// Which tool each name means that agents call.
+    /// The file that maps each tool name to a tool.
     pub fn names(&self) -> PathBuf {
         self.root.join("names.json")
     }
 
-    /// Readable by its owner alone, like all that is in it.
+    /// The directory of secrets; it and its files are readable by their owner alone.
     pub fn secrets(&self) -> PathBuf {
         self.root.join("secrets")
     }
@@ -126,7 +126,7 @@ impl Layout {
     }
 }
 
-/// The files of one component, in place or staged.
+/// The files of one component, installed or staged.
 #[derive(Debug, Clone)]
 pub struct ComponentFiles {
     pub dir: PathBuf,
@@ -137,7 +137,7 @@ pub struct ComponentFiles {
     /// What proves the signature; there where one was verified.
     pub evidence: PathBuf,
     pub cwasm: PathBuf,
-    /// Empty; its time is that of the last call.
+    /// Empty; its modification time is the time of the last call.
     pub used: PathBuf,
     pub policy: PathBuf,
     pub policy_record: PathBuf,
@@ -159,7 +159,7 @@ impl ComponentFiles {
         }
     }
 
-    /// A document or blob of the artifact that is not the component.
+    /// Where a document or blob of the artifact other than the component is kept.
     pub fn kept(&self, digest: &Digest) -> PathBuf {
         self.wasm.with_extension(format!("blob-{}", digest.hex()))
     }

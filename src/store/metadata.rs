@@ -1,4 +1,4 @@
-//! `<id>.metadata.json`: all that a start needs to know of a component.
+//! `<id>.metadata.json`: everything that a start needs to know about a component.
 
 use std::fs;
 use std::io::{self, Write as _};
@@ -19,13 +19,13 @@ use crate::verify::Trust;
 
 use super::layout::ComponentFiles;
 
-/// Raised when a reader of the previous version would misread the file.
+/// Raised when a reader of the previous format would misread the file.
 pub const FORMAT: u32 = 2;
 /// The first format, which had no checksum and no second copy.
 const WITHOUT_CHECKSUM: u32 = 1;
-/// In bytes: tools may have large schemas.
+/// In bytes; large, because tools may have large schemas.
 const MAX_FILE: u64 = 64 << 20;
-/// Begins the last member of the file: the digest of all before it.
+/// Start of the last member of the file: the digest of everything before it.
 const CHECKSUM: &str = ",\n  \"checksum\": \"";
 
 #[derive(Debug, Clone, Serialize, Deserialize)]
@@ -33,9 +33,9 @@ pub struct Metadata {
     pub format: u32,
     pub component_id: ComponentId,
     pub created_at: Timestamp,
-    /// The address the component was asked for by.
+    /// The reference that the component was loaded by.
     pub source: Reference,
-    /// What the source said of its content; equal means unchanged.
+    /// What the source reported about its content; if it is equal, nothing changed.
     pub identity: Identity,
     pub digests: Digests,
     pub trust: Trust,
@@ -43,13 +43,13 @@ pub struct Metadata {
     pub validation_stamp: ValidationStamp,
     pub component_info: ComponentInfo,
     pub tools: Vec<ToolRecord>,
-    /// The functions that are no tools, and why; unknown of what an older
-    /// version installed.
+    /// The exported functions that cannot be tools, and why; `None` in files that an
+    /// older version wrote.
     #[serde(default)]
     pub not_callable: Option<Vec<Uncallable>>,
-    /// What the artifact asks to be allowed; grants nothing.
+    /// The permissions that the artifact requests; they grant nothing.
     pub requested_permissions: Option<Value>,
-    /// What is kept of the artifact besides the component: all of it, or none.
+    /// The kept documents and blobs of the artifact: all of them, or `None`.
     #[serde(default)]
     pub kept: Option<Vec<KeptFile>>,
     /// The path or address of the manifest whose `apply` installed it; absent
@@ -66,8 +66,8 @@ pub struct Digests {
 }
 
 impl Digests {
-    /// That of the most there is: with the OCI manifest, what the artifact
-    /// says of itself and asks for is meant, too.
+    /// The digest that covers most: the OCI manifest's, which includes the artifact's
+    /// descriptions and requested permissions, or else the component's.
     pub fn whole(&self) -> Digest {
         self.manifest.unwrap_or(self.component)
     }
@@ -80,7 +80,7 @@ pub struct ComponentInfo {
     pub imports: Vec<String>,
 }
 
-/// Tells cheaply whether a file is still the one that was validated.
+/// Tells without hashing whether a file is still the one that was validated.
 #[derive(Debug, Clone, Serialize, Deserialize, PartialEq, Eq)]
 pub struct ValidationStamp {
     /// Bytes.
@@ -101,7 +101,7 @@ impl ValidationStamp {
         })
     }
 
-    /// Whether size and time still match; anything else calls for hashing.
+    /// Whether size and time still match; if not, the file must be hashed.
     pub fn matches(&self, path: &Path) -> io::Result<bool> {
         let metadata = fs::metadata(path)?;
         Ok(metadata.len() == self.file_size && mtime_ns(&metadata)? == self.mtime)
@@ -121,11 +121,11 @@ fn mtime_ns(metadata: &fs::Metadata) -> io::Result<u64> {
 }
 
 impl Metadata {
-    /// Reads the file, also one of the previous format.
+    /// Reads the file, in this format or the previous one.
     ///
     /// # Errors
     ///
-    /// `InvalidData` when it is not this format, or not as it was written.
+    /// `InvalidData` when the format or the checksum is wrong.
     pub fn read(path: &Path) -> io::Result<Self> {
         let text = read(path)?;
         let mut metadata: Metadata = serde_json::from_str(&text).map_err(io::Error::from)?;
@@ -145,14 +145,14 @@ impl Metadata {
     ///
     /// # Errors
     ///
-    /// That of the file, when neither is as it was written.
+    /// The error of the first file, when neither can be read.
     pub fn read_either(files: &ComponentFiles) -> io::Result<Self> {
         Metadata::read(&files.metadata)
             .or_else(|error| Metadata::read(&files.metadata_copy).map_err(|_| error))
     }
 
-    /// The format of a file that a newer version of this program wrote, which
-    /// may hold whatever else.
+    /// The format of a file that a newer version of this program wrote, whatever the
+    /// rest of it looks like; `None` for other files.
     pub fn newer_format(path: &Path) -> Option<u32> {
         #[derive(Deserialize)]
         struct Format {
@@ -178,7 +178,7 @@ impl Metadata {
         }
     }
 
-    /// Whether it is to be written again, in today's format.
+    /// Whether the file was read in an older format and should be written anew.
     pub fn is_outdated(&self) -> bool {
         self.format != FORMAT
     }
@@ -190,7 +190,7 @@ impl Metadata {
         file::sync(&files.dir)
     }
 
-    /// Replaces what is there in one step.
+    /// Replaces the file in one step.
     fn write(&self, path: &Path) -> io::Result<()> {
         let dir = path.parent().unwrap_or(Path::new("."));
         let mut file = tempfile::NamedTempFile::new_in(dir)?;

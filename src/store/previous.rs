@@ -1,7 +1,7 @@
-//! The version that the last one replaced, kept so that people can go back.
+//! The previous version of a component, kept for rollbacks.
 //!
-//! Its grants are not kept: what is granted stays granted whichever version is
-//! in place, and what was revoked stays revoked.
+//! Its grants are not kept: grants belong to the component, not to one version, and
+//! what was revoked since stays revoked.
 
 use std::fs;
 use std::path::PathBuf;
@@ -15,21 +15,21 @@ use super::{Installed, Metadata, Store, policy};
 use crate::digest::Digest;
 use crate::reference::ComponentId;
 
-/// What going back did.
+/// The outcome of a rollback.
 #[derive(Debug)]
 pub struct WentBack {
-    /// What is in place now.
+    /// The version installed now.
     pub now: Installed,
-    /// What it replaced; the next rollback brings it back.
+    /// The version it replaced; the next rollback brings it back.
     pub before: Metadata,
 }
 
 impl Store {
-    /// The version before the one in place.
+    /// The previous version of a component.
     ///
     /// # Errors
     ///
-    /// [`StoreError::Damaged`] when it is not what was installed once.
+    /// [`StoreError::PreviousDamaged`] when its files do not pass the check.
     pub fn previous(&self, id: &ComponentId) -> Result<Option<Installed>, StoreError> {
         let files = self.layout.previous(id);
         if !files.dir.is_dir() {
@@ -48,15 +48,14 @@ impl Store {
         Ok(Some(Installed { metadata, files }))
     }
 
-    /// Puts the version before the one in place back, in one step. The two
-    /// change places, so that another rollback undoes this one. To be called
-    /// by who holds the component.
+    /// Exchanges the installed version and the previous one in one step, so that a
+    /// second rollback undoes the first. The caller must hold the component's lock.
     ///
     /// # Errors
     ///
-    /// [`StoreError::NoPrevious`] when none is kept, or one of another source,
-    /// to which nothing was granted; else as [`Store::previous`]. What is in
-    /// place is then untouched.
+    /// [`StoreError::NoPrevious`] when no version is kept, or only one from another
+    /// source, to which nothing was granted; otherwise as [`Store::previous`]. The
+    /// installed version is then untouched.
     pub fn roll_back(&self, id: &ComponentId) -> Result<WentBack, StoreError> {
         let files = self.layout.component(id);
         self.settle_all();
@@ -89,8 +88,8 @@ impl Store {
         })
     }
 
-    /// Bytes that the previous version takes, and when it was replaced; none
-    /// without one.
+    /// The bytes of the previous version, and when it was replaced; `None` without
+    /// one.
     pub fn previous_size(&self, id: &ComponentId) -> Option<(u64, SystemTime)> {
         let directory = self.layout.previous(id).dir;
         let files = fs::read_dir(&directory).ok()?.flatten();
@@ -99,12 +98,12 @@ impl Store {
         Some((bytes.sum(), replaced))
     }
 
-    /// Removes the previous version, if there is one. Needs no room on the
-    /// disk.
+    /// Removes the previous version, if there is one, without needing free disk
+    /// space.
     ///
     /// # Errors
     ///
-    /// What the disk refuses.
+    /// When the directory cannot be moved or the lock cannot be taken.
     pub fn forget_previous(&self, id: &ComponentId) -> Result<(), StoreError> {
         let lock = self.lock()?;
         let removed = Removed::take(&self.layout, &self.layout.previous(id).dir);
@@ -112,8 +111,8 @@ impl Store {
         removed.map(drop)
     }
 
-    /// Removes the previous versions of what is not installed any more, and
-    /// returns the paths. The root's lock is held.
+    /// Removes the previous versions of components that are no longer installed, and
+    /// returns the paths. The caller must hold the root's lock.
     pub(super) fn sweep_previous(&self) -> Result<Vec<PathBuf>, StoreError> {
         let mut kept = disk::beginning_with("", &self.layout.all_previous())?;
         kept.retain(|kept| {

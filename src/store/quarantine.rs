@@ -1,4 +1,4 @@
-//! Components that are not what was installed, out of the way.
+//! Moves components that are not what was installed out of the way.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -16,12 +16,13 @@ use crate::file::create_private;
 use crate::reference::ComponentId;
 
 impl Store {
-    /// Moves a component aside, so that it is neither served nor lost, and
-    /// returns where to; `None` if it was replaced by a sound one meanwhile.
+    /// Moves a component to the quarantine, so that it is neither served nor lost,
+    /// and returns its new path; `None` if another process replaced it by a sound one
+    /// meanwhile.
     ///
     /// # Errors
     ///
-    /// What the disk refuses; the component is then still in its place.
+    /// When the disk refuses; the component is then still in its place.
     pub fn quarantine(&self, id: &ComponentId) -> Result<Option<PathBuf>, StoreError> {
         let files = self.layout.component(id);
         let place = self.place_aside(id.as_str())?;
@@ -37,18 +38,18 @@ impl Store {
         };
         fs::rename(&files.dir, &place).map_err(StoreError::io("move", &files.dir))?;
         sync(&self.layout.components())?;
-        // Whoever loads it again begins anew, perhaps from another source.
+        // A later load starts without a previous version: it may have another source.
         disk::rename(&self.layout.previous(id).dir, &place.join("previous"))
             .map_err(StoreError::io("move", &files.dir))?;
         Ok(Some(place))
     }
 
-    /// Moves what lies beside a component aside, whatever it is: a record, or
-    /// the version before.
+    /// Moves a damaged file or directory, such as a record or a previous version, to
+    /// the quarantine.
     ///
     /// # Errors
     ///
-    /// What the disk refuses; it is then still in its place.
+    /// When the disk refuses; the path is then still in its place.
     pub fn set_aside(&self, path: &Path) -> Result<(), StoreError> {
         let name = path.file_name().unwrap_or_default().to_string_lossy();
         let place = self.place_aside(&name)?;
@@ -64,7 +65,7 @@ impl Store {
         Ok(directory.join(format!("{name}-{now}")))
     }
 
-    /// The names of what was moved aside.
+    /// The names of everything in the quarantine.
     pub fn quarantined(&self) -> Vec<String> {
         let entries = fs::read_dir(self.layout.quarantine());
         let mut names: Vec<String> = entries
@@ -78,7 +79,7 @@ impl Store {
     }
 }
 
-/// By its bytes, whatever its stamp says.
+/// Compares the digest of the bytes, whatever the stamp says.
 fn is_sound(files: &ComponentFiles) -> bool {
     match (Metadata::read_either(files), Digest::of_file(&files.wasm)) {
         (Ok(metadata), Ok((digest, _))) => digest == metadata.digests.component,

@@ -1,7 +1,7 @@
-//! Directories of work under way, beside the components they may become.
+//! Staging directories, on the same filesystem as the components they may become.
 //!
-//! A staging directory is locked by its process for as long as it lives, so
-//! that the next start can tell a leftover from a load under way.
+//! The process that uses a staging directory holds a lock on it, so that the next
+//! start can tell a leftover from a running load.
 
 use std::fs;
 use std::io;
@@ -18,29 +18,30 @@ use crate::file::{FileLock, Links, create_private, open_regular};
 
 const PREFIX: &str = "temp-";
 const OWNER: &str = ".owner";
-/// Begins the name of a file that is not whole yet; `tempfile` gives it.
+/// Prefix that `tempfile` gives to files that are still being written.
 const UNFINISHED: &str = ".tmp";
 
-/// A private directory that vanishes when dropped, unless it was installed.
+/// A private directory that is removed when dropped, unless it was installed.
 #[derive(Debug)]
 pub struct Staging {
-    // Dropped in this order: the directory is removed while it is locked.
+    // Fields drop in this order: the directory must be removed while it is locked.
     dir: TempDir,
     _owner: FileLock,
 }
 
 impl Staging {
-    /// Makes an empty directory, creating the root at first use.
+    /// Makes an empty directory; creates the root at first use.
     pub fn create(layout: &Layout, patience: Patience) -> Result<Self, StoreError> {
         let downloads = layout.downloads();
         create_private(&downloads).map_err(StoreError::io("create", &downloads))?;
-        // Between the directory's making and its locking no sweep may run.
+        // Keeps sweeps out between creating the directory and locking it.
         let _sweep = exclusive(&layout.lock(), patience)?;
         Staging::within(&downloads)
     }
 
-    /// The same for what need not become a part of the root: elsewhere when
-    /// the root can only be read.
+    /// Like [`Staging::create`], but for files that need not be renamed into the
+    /// root: falls back to the system's temporary directory when the root is
+    /// read-only.
     pub fn scratch(layout: &Layout) -> Result<Self, StoreError> {
         Staging::create(layout, Patience::default())
             .or_else(|error| Staging::within(&std::env::temp_dir()).map_err(|_| error))
@@ -56,7 +57,7 @@ impl Staging {
         Ok(Staging { dir, _owner: owner })
     }
 
-    /// Where downloads go.
+    /// The directory to download into.
     pub fn path(&self) -> &Path {
         self.dir.path()
     }
@@ -73,14 +74,14 @@ impl Staging {
     }
 }
 
-/// What was in place and is in no one's way any more; removed when dropped,
-/// which needs no room on the disk.
+/// A directory that was moved out of its place; its files are removed when this is
+/// dropped. Moving it needs no free disk space.
 #[derive(Debug)]
 pub(super) struct Removed(PathBuf);
 
 impl Removed {
-    /// Takes a directory out of its place, if it is there. The root's lock is
-    /// held; the rest of the work needs none.
+    /// Moves a directory aside, if it exists. The caller must hold the root's lock;
+    /// deleting the files afterwards does not need it.
     pub fn take(layout: &Layout, directory: &Path) -> Result<Option<Self>, StoreError> {
         let downloads = layout.downloads();
         create_private(&downloads).map_err(StoreError::io("create", &downloads))?;
@@ -99,13 +100,13 @@ impl Removed {
 
 impl Drop for Removed {
     fn drop(&mut self) {
-        // What stays is swept.
+        // The next sweep removes what could not be deleted.
         let _ = fs::remove_dir_all(&self.0);
     }
 }
 
-/// Removes the staging directories whose process is gone, and the files whose
-/// writers are, and returns them. The root's lock is held.
+/// Removes the staging directories of ended processes and the unfinished files of
+/// killed writers, and returns their paths. The caller must hold the root's lock.
 pub(super) fn sweep(layout: &Layout) -> Result<Vec<PathBuf>, StoreError> {
     let mut swept = Vec::new();
     for path in all(layout)? {
@@ -113,7 +114,8 @@ pub(super) fn sweep(layout: &Layout) -> Result<Vec<PathBuf>, StoreError> {
             swept.push(path);
         }
     }
-    // These files are written under the lock, which no one else has now.
+    // Such files are only written under the root's lock, which we hold: their writers
+    // are gone.
     let mut written = disk::beginning_with("", &layout.components())?;
     written.push(layout.downloads());
     for component in written {
@@ -127,27 +129,29 @@ pub(super) fn sweep(layout: &Layout) -> Result<Vec<PathBuf>, StoreError> {
     Ok(swept)
 }
 
-/// Whether the file is not whole yet, or never will be: a sweep's business.
+/// Whether a file is still being written, or was left unfinished; a sweep removes it.
 pub fn is_unfinished(path: &Path) -> bool {
     let name = path.file_name().unwrap_or_default();
     name.as_encoded_bytes().starts_with(UNFINISHED.as_bytes())
 }
 
-/// Staging directories, of the living and the dead.
+/// All staging directories, of running and of ended processes.
 pub(super) fn all(layout: &Layout) -> Result<Vec<PathBuf>, StoreError> {
     disk::beginning_with(PREFIX, &layout.downloads())
 }
 
-/// Whether a living process holds the directory, or may do so.
+/// Whether a running process holds the directory, or may hold it.
 pub(super) fn is_owned(dir: &Path) -> bool {
     match open_regular(&dir.join(OWNER), Links::Refuse) {
         Ok(owner) => !matches!(FileLock::try_on(owner), Ok(Some(_))),
-        // Its process creates and locks it before it releases the root's lock.
+        // The owner's file is made and locked before the root's lock is released, so
+        // a missing one means that the owner is gone.
         Err(error) => error.kind() != io::ErrorKind::NotFound,
     }
 }
 
-/// Takes a lock that is held for a moment only, and says so to those who wait.
+/// Takes a lock that is only ever held briefly, and touches its file to show waiters
+/// that the holder is alive.
 pub(super) fn exclusive(path: &Path, patience: Patience) -> Result<FileLock, StoreError> {
     let mut wait = None;
     loop {
@@ -190,7 +194,7 @@ mod tests {
         drop(Staging::create(&layout, Patience::default()).unwrap());
         let dir = layout.downloads().join("temp-odd");
         fs::create_dir(&dir).unwrap();
-        // It cannot be opened, whoever tries.
+        // A symbolic link to itself, which nobody can open.
         std::os::unix::fs::symlink(OWNER, dir.join(OWNER)).unwrap();
         assert!(sweep(&layout).unwrap().is_empty());
         assert!(dir.is_dir());

@@ -1,10 +1,10 @@
-//! Telling cheaply whether a small file or a directory is still the same.
+//! Cheap detection of changes to a small file or a directory.
 
 use std::fs;
 use std::path::Path;
 use std::time::{Duration, SystemTime};
 
-/// Two changes within this time may leave the same times on a file.
+/// Two changes within this time may leave the same timestamps on a file.
 const GRAIN: Duration = Duration::from_millis(50);
 
 /// A file's identity, size and time; equal stamps mean the same content.
@@ -13,23 +13,23 @@ pub struct FileStamp {
     inode: u64,
     size: u64,
     modified: SystemTime,
-    /// When its inode last changed, in seconds and nanoseconds since the epoch;
-    /// zero on systems without such a time.
+    /// The inode's ctime in seconds and nanoseconds since the epoch; zero on systems
+    /// without one.
     changed: (i64, i64),
 }
 
 impl FileStamp {
-    /// Of a file that can be read; nothing for any other.
+    /// The stamp of a file, following links; `None` if it cannot be read.
     pub fn of(path: &Path) -> Option<Self> {
         FileStamp::from(&fs::metadata(path).ok()?)
     }
 
-    /// The same, of a link and not of what it leads to.
+    /// The stamp of the link itself, not of its target.
     pub fn of_link(path: &Path) -> Option<Self> {
         FileStamp::from(&fs::symlink_metadata(path).ok()?)
     }
 
-    /// Of an open file.
+    /// The stamp of an open file.
     pub fn of_file(file: &fs::File) -> Option<Self> {
         FileStamp::from(&file.metadata().ok()?)
     }
@@ -51,14 +51,15 @@ impl FileStamp {
         })
     }
 
-    /// Tells a file from another that is there at the same time; 0 on systems
-    /// that have nothing of the kind.
+    /// Distinguishes two files that exist at the same time; 0 on systems without
+    /// inodes.
     pub fn inode(&self) -> u64 {
         self.inode
     }
 
-    /// Whether the last change is far enough from now, by whatever clock, that
-    /// another one would give another stamp.
+    /// Whether the last change is old enough that another change now would give
+    /// another stamp. A time in the future counts too: the clock may have been set
+    /// back.
     pub fn is_settled(&self) -> bool {
         match self.modified.elapsed() {
             Ok(age) => age > GRAIN,
@@ -91,7 +92,7 @@ mod tests {
         let changed = |file: &fs::Metadata| (file.ctime(), file.ctime_nsec());
         let before = fs::metadata(file.path()).unwrap();
         let stamp = FileStamp::of(file.path()).unwrap();
-        // Only the inode's time tells; the system counts it in steps.
+        // Only the ctime differs; the system counts it in steps.
         while changed(&fs::metadata(file.path()).unwrap()) == changed(&before) {
             let modified = before.modified().unwrap();
             file.as_file().set_modified(modified).unwrap();

@@ -1,4 +1,5 @@
-//! When a component was last called: the time of an empty file beside it.
+//! When a component was last called: the modification time of an empty file beside
+//! it.
 
 use std::fs::File;
 use std::io;
@@ -10,11 +11,11 @@ use jiff::Timestamp;
 use super::ComponentFiles;
 use crate::file::{Links, open_regular_with};
 
-/// Notes that the component is in use now.
+/// Records that the component is being called now.
 ///
 /// # Errors
 ///
-/// What the disk refuses, as a root does that can only be read.
+/// When the file cannot be written, for example on a read-only root.
 pub fn touch(files: &ComponentFiles) -> io::Result<()> {
     let mut options = File::options();
     options.create(true).truncate(false).write(true);
@@ -22,13 +23,13 @@ pub fn touch(files: &ComponentFiles) -> io::Result<()> {
     file.set_modified(SystemTime::now())
 }
 
-/// The last time that was noted.
+/// The recorded time of the last call.
 pub fn last_used(files: &ComponentFiles) -> Option<Timestamp> {
     Timestamp::try_from(modified(&files.used)?).ok()
 }
 
-/// When the component was last called, put in place or granted something:
-/// what came just now is about to be used.
+/// When the component was last called, installed or granted something. A component
+/// that was just installed is probably about to be called.
 pub fn last_wanted(files: &ComponentFiles) -> Option<SystemTime> {
     modified(&files.used).max(modified(&files.dir))
 }

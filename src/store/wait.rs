@@ -1,9 +1,8 @@
-//! Waiting for a lock that another process holds: not in silence, and not for
-//! ever.
+//! Waits for a lock that another process holds, with a log message and a time limit.
 //!
-//! A living holder touches the lock's file now and then. A waiter says after
-//! two seconds what it waits for, and gives up when the holder has given no sign
-//! of life for a minute: it was stopped, or hangs.
+//! A live holder touches the lock's file from time to time. After two seconds a
+//! waiter logs what it waits for. It gives up when the file was not touched for a
+//! minute: the holder is stopped or hangs.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -11,15 +10,15 @@ use std::time::{Duration, Instant, SystemTime};
 
 use super::error::StoreError;
 
-/// How long a wait goes on without a word.
+/// How long a wait lasts before it is logged.
 const SILENT: Duration = Duration::from_secs(2);
-/// How long a holder may give no sign of life.
+/// How long a holder may leave the lock's file untouched.
 const LIFELESS: Duration = Duration::from_secs(60);
-/// How long to wait where an answer matters more than the lock.
+/// How long to wait where a quick answer matters more than the lock.
 const MOMENT: Duration = Duration::from_millis(500);
-/// How often a holder gives one.
+/// How often a holder touches the lock's file.
 pub const SIGN_OF_LIFE: Duration = Duration::from_secs(1);
-/// The pauses between two tries grow from the first to the last of these.
+/// The pauses between two attempts grow from the first to the last of these.
 const SHORTEST: Duration = Duration::from_millis(2);
 const LONGEST: Duration = Duration::from_millis(100);
 
@@ -28,9 +27,9 @@ const LONGEST: Duration = Duration::from_millis(100);
 pub struct Wait {
     path: PathBuf,
     began: Instant,
-    /// The file's time, and when it was first seen to be that.
+    /// The lock file's modification time, and when this value was first seen.
     sign: (Option<SystemTime>, Instant),
-    /// How long the holder may give no sign of life.
+    /// How long that time may stay the same.
     patience: Duration,
     pause: Duration,
     told: bool,
@@ -55,11 +54,11 @@ impl Wait {
         }
     }
 
-    /// How long to pause before the lock is tried again.
+    /// How long to pause before the next attempt to take the lock.
     ///
     /// # Errors
     ///
-    /// [`StoreError::Locked`] when there is no use in waiting any longer.
+    /// [`StoreError::Locked`] when the holder has not touched the file for too long.
     pub fn pause(&mut self) -> Result<Duration, StoreError> {
         self.pause_at(Instant::now(), touched(&self.path))
     }
@@ -93,17 +92,17 @@ impl Wait {
     }
 }
 
-/// How long a lock is waited for.
+/// How long to wait for a lock.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum Patience {
-    /// Until its holder has given no sign of life for a minute.
+    /// Until its holder has not touched the file for a minute.
     #[default]
     UntilLifeless,
-    /// No longer than a living process holds a lock that is soon free.
+    /// Half a second, more than enough for locks that are only held briefly.
     Moment,
 }
 
-/// Gives a sign of life to those who wait for a lock that this process holds.
+/// Touches the file of a lock that this process holds, to show waiters it is alive.
 pub fn touch(path: &Path) {
     let touched = fs::File::options()
         .write(true)
@@ -118,7 +117,7 @@ fn touched(path: &Path) -> Option<SystemTime> {
     fs::metadata(path).and_then(|file| file.modified()).ok()
 }
 
-/// The process that holds the lock on a file, where the system tells.
+/// The process that holds the lock on a file, where the system reports it.
 #[cfg(target_os = "linux")]
 fn holder(path: &Path) -> Option<u32> {
     use std::os::unix::fs::MetadataExt;
@@ -131,8 +130,8 @@ fn holder(_: &Path) -> Option<u32> {
     None
 }
 
-/// Finds `1: FLOCK ADVISORY WRITE 4242 fe:00:131 0 EOF` by its inode, the
-/// number after the device's.
+/// Finds `1: FLOCK ADVISORY WRITE 4242 fe:00:131 0 EOF` by the inode, the last part
+/// of `fe:00:131`.
 #[cfg(target_os = "linux")]
 fn holder_in(locks: &str, inode: u64) -> Option<u32> {
     locks.lines().find_map(|line| {

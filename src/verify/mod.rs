@@ -1,8 +1,10 @@
-//! The only way to a [`Verified`] component.
+//! Verification of fetched components. [`verify()`] is the only constructor of
+//! [`Verified`].
 //!
-//! Blobs were already held to their descriptors while they streamed in, which
-//! nothing can switch off. Here the parts are held to each other, and to what
-//! the operator asked for.
+//! `fetch` has already checked each blob against the digest and size in its
+//! descriptor, which cannot be disabled. This module checks the parts of an
+//! artifact against each other, and against the digest that the operator
+//! requires.
 
 mod evidence;
 mod rules;
@@ -23,28 +25,29 @@ use crate::digest::Digest;
 use crate::error::{Class, Diagnose};
 use crate::fetch::{Artifact, Fetched, Identity};
 
-/// Whether a component must be what was asked for.
+/// Whether a component is verified.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum Verification {
     #[default]
     Required,
-    /// `--skip-verification`; the mark stays with the component.
+    /// `--skip-verification`. Recorded with the component as
+    /// [`Trust::skipped`].
     Skipped,
 }
 
-/// What the operator asks of a component.
+/// What the operator requires of a component.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct Requirements {
-    /// Of the OCI manifest (or the image index that leads to it), or of the
-    /// component's bytes.
+    /// The required digest: of the OCI manifest, of the image index that leads
+    /// to it, or of the component's bytes.
     pub digest: Option<Digest>,
     pub verification: Verification,
 }
 
 impl Requirements {
-    /// Whether a component that was verified before meets these, too:
-    /// `known_as` are the digests it goes by, and `reference` the digest in
-    /// the address that is asked for now.
+    /// Whether a component that was verified before still meets the
+    /// requirements. `known_as` are the digests of the component, and
+    /// `reference` is the digest in the reference that is requested now.
     pub fn met_by(&self, trust: &Trust, known_as: &[Digest], reference: Option<Digest>) -> bool {
         let mut pins = self.digest.into_iter().chain(reference);
         let pinned = pins.all(|pin| trust.pinned && known_as.contains(&pin));
@@ -107,7 +110,7 @@ fn check(fetched: &Fetched, required: Option<Digest>) -> Result<Trust, VerifyErr
             manifest: fetched.artifact.as_ref().map(|a| a.manifest_digest),
             component: fetched.component.digest,
         }),
-        // A digest in the reference is one the operator gave as well.
+        // A digest in the reference counts as given by the operator.
         required => Ok(Trust {
             pinned: required.is_some() || fetched.reference.is_pinned(),
             ..Trust::default()
@@ -115,7 +118,8 @@ fn check(fetched: &Fetched, required: Option<Digest>) -> Result<Trust, VerifyErr
     }
 }
 
-/// Whether the digest is one of those this component is known by.
+/// Whether the digest is that of the component, the OCI manifest or the image
+/// index.
 fn goes_by(fetched: &Fetched, digest: Digest) -> bool {
     let resolved = match &fetched.identity {
         Identity::Oci { manifest_digest } => Some(*manifest_digest),
@@ -150,7 +154,7 @@ fn list(digests: &[Digest]) -> String {
     texts.join(", ")
 }
 
-/// A component that is not what was asked for.
+/// A component that failed verification.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum VerifyError {

@@ -1,4 +1,4 @@
-//! Compressed bytes and tar archives, good ones and bad ones.
+//! Compressed data and tar archives, valid and malicious.
 
 use std::io::Write;
 
@@ -40,12 +40,12 @@ pub fn entry(name: &'static str, kind: EntryType) -> Item {
     }
 }
 
-/// An archive of these entries; names are taken as they are.
+/// An archive of these entries; names are written unchecked.
 pub fn tar(items: &[Item]) -> Vec<u8> {
     let mut builder = tar::Builder::new(Vec::new());
     for item in items {
         let mut header = Header::new_ustar();
-        // The crate's own setter refuses the names of interest here.
+        // The crate's own setter refuses the malicious names that the tests need.
         let name = &mut header.as_old_mut().name;
         name[..item.name.len()].copy_from_slice(item.name.as_bytes());
         header.set_entry_type(item.kind);

@@ -1,4 +1,4 @@
-//! Certificates of the tests' own, made by openssl.
+//! Test certificates, made with openssl.
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -7,7 +7,8 @@ use tempfile::TempDir;
 
 const KEY: &str = "-newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes";
 
-/// An authority, a server (127.0.0.1) and a client it vouches for.
+/// A certificate authority, and certificates from it for a server (127.0.0.1) and a
+/// client.
 pub struct Certificates {
     dir: TempDir,
 }
@@ -30,7 +31,7 @@ impl Certificates {
         Certificates { dir }
     }
 
-    /// A server (localhost) whose certificate is its own authority.
+    /// A self-signed certificate for the server localhost.
     pub fn self_signed() -> Self {
         let dir = TempDir::new().expect("a temporary directory");
         let own = "req -x509 -days 2 -subj /CN=localhost -keyout server.key -out server.pem";
@@ -39,12 +40,13 @@ impl Certificates {
         Certificates { dir }
     }
 
-    /// The PEM file of the authority.
+    /// The PEM file of the certificate authority.
     pub fn authority(&self) -> PathBuf {
         self.file("ca.pem")
     }
 
-    /// The keys of a host's entry that trust the authority, and show the client.
+    /// Configuration of a host that trusts the authority and is shown the client
+    /// certificate.
     pub fn as_access(&self) -> String {
         let file = |name: &str| self.file(name).display().to_string();
         format!(

@@ -1,4 +1,4 @@
-//! The binary, with a root of its own.
+//! Runs the binary, with a root of its own.
 
 use std::ffi::OsStr;
 use std::fs;
@@ -10,12 +10,12 @@ use tempfile::TempDir;
 
 use super::wait::DEADLINE;
 
-/// A temporary root, and a directory for the files of the test.
+/// A temporary root, and a directory for the test's files.
 pub struct Cli {
     dir: TempDir,
 }
 
-/// How a command ended.
+/// The outcome of a command.
 pub struct Ended {
     pub code: i32,
     pub stdout: String,
@@ -33,7 +33,7 @@ impl Cli {
         self.dir.path().join("root")
     }
 
-    /// Writes a file of the test and returns its path.
+    /// Writes a file for the test and returns its path.
     pub fn file(&self, name: &str, content: impl AsRef<[u8]>) -> PathBuf {
         let path = self.file_path(name);
         fs::write(&path, content).unwrap();
@@ -51,13 +51,13 @@ impl Cli {
         command
             .env_remove("RUST_LOG")
             .env("WASSETTE_ROOT", self.root())
-            // Whatever credentials this user has are not the test's.
+            // The test must not use this user's credentials.
             .env("HOME", self.dir.path())
             .env_remove("WASSETTE_REGISTRY_AUTH")
             .env_remove("DOCKER_CONFIG")
             .env_remove("REGISTRY_AUTH_FILE")
             .env_remove("XDG_RUNTIME_DIR")
-            // Nor is the keyring.
+            // Nor the keyring.
             .env_remove("DBUS_SESSION_BUS_ADDRESS")
             .env_remove("DISPLAY")
             .env_remove("XDG_CONFIG_HOME")
@@ -84,7 +84,8 @@ impl Cli {
         self.json([OsStr::new("load"), OsStr::new("--uri"), file.as_os_str()])
     }
 
-    /// What a failed command says, with the test's own paths taken out.
+    /// The exit code and error output of a failed command, with the test's paths
+    /// replaced.
     pub fn failure<A: AsRef<OsStr>>(&self, args: impl IntoIterator<Item = A>) -> String {
         let ended = self.run(args);
         assert_ne!(ended.code, 0, "{}", ended.stdout);
@@ -98,20 +99,20 @@ impl Cli {
             .replace(&self.root().display().to_string(), "/root")
     }
 
-    /// Whether no unfinished work is left on disk, and no part of a download.
+    /// Whether no staging directory and no partial download is left on disk.
     pub fn is_tidy(&self) -> bool {
         self.leftovers().is_empty() && self.within("downloads/parts").is_empty()
     }
 
-    /// Unfinished work on disk. Parts of downloads that broke off are none:
-    /// they are kept for the next one.
+    /// Unfinished work on disk, apart from partial downloads, which are kept for the
+    /// next attempt.
     pub fn leftovers(&self) -> Vec<PathBuf> {
         let mut downloads = self.within("downloads");
         downloads.retain(|path| !path.ends_with("parts"));
         downloads
     }
 
-    /// What is in a directory of the root; nothing where it is missing.
+    /// The paths in a directory of the root; empty if it is missing.
     fn within(&self, directory: &str) -> Vec<PathBuf> {
         let entries = fs::read_dir(self.root().join(directory));
         let entries = entries.into_iter().flatten();
@@ -119,7 +120,7 @@ impl Cli {
     }
 }
 
-/// Runs a command to its end; one that hangs is a failure.
+/// Runs a command to its end; fails the test if it hangs.
 pub fn ended(mut command: Command) -> Ended {
     command.stdin(Stdio::null());
     command.stdout(Stdio::piped()).stderr(Stdio::piped());
@@ -127,7 +128,7 @@ pub fn ended(mut command: Command) -> Ended {
     let id = child.id().to_string();
     let (sender, end) = std::sync::mpsc::channel();
     std::thread::spawn(move || sender.send(child.wait_with_output()));
-    // A large component is compiled for long on a busy machine.
+    // Compiling a large component takes long on a busy machine.
     let Ok(output) = end.recv_timeout(4 * DEADLINE) else {
         let _ = Command::new("kill").args(["-9", &id]).status();
         panic!("{command:?} does not end");

@@ -1,6 +1,6 @@
-//! Tiny components, as text.
+//! Small components, as WebAssembly text.
 
-/// Nothing in it.
+/// An empty component.
 pub const EMPTY: &str = "(component)";
 
 /// Exports `answer`, which returns 42.
@@ -15,7 +15,7 @@ pub const ANSWER: &str = r#"
 /// Not a component.
 pub const CORE_MODULE: &str = "(module)";
 
-/// The binary of a text.
+/// The binary of a component in text form.
 pub fn binary(text: &str) -> Vec<u8> {
     wat::parse_str(text).expect("WebAssembly text")
 }

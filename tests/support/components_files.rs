@@ -1,4 +1,4 @@
-//! A component that opens files, as text.
+//! A component that opens files, as WebAssembly text.
 
 use super::wat;
 

@@ -1,4 +1,4 @@
-//! Components that take all they can get, as text.
+//! Components that exhaust the limits, as WebAssembly text.
 
 use super::wat;
 
@@ -30,7 +30,7 @@ pub const HOG: &str = r#"
   (func (export "hold") (param "pages" u32) (canon lift (core func $i "hold"))))
 "#;
 
-/// `ask-clock: func()` asks the clock for ever, `timers: func()` makes timers and
+/// `ask-clock: func()` reads the clock for ever, `timers: func()` makes timers and
 /// keeps them.
 pub const CLOCKS: &str = r#"
 (component
@@ -99,7 +99,7 @@ pub const FLOOD: &str = concat!(
 "#
 );
 
-/// `f: func()` beside so many memories.
+/// `f: func()` in a component with this many memories.
 pub fn many_memories(memories: usize) -> String {
     let instances = "(core instance (instantiate $m))".repeat(memories);
     format!(
@@ -111,8 +111,8 @@ pub fn many_memories(memories: usize) -> String {
     )
 }
 
-/// `deep: func(lists: …) -> u32` takes lists in lists, so many of them, and
-/// tells the length of the outermost.
+/// `deep: func(lists: …) -> u32` takes lists nested this deep, and returns the length
+/// of the outermost.
 pub fn deep_lists(depth: usize) -> String {
     let types: String = (1..depth)
         .map(|n| format!("(type $t{n} (list $t{}))", n - 1))

@@ -1,4 +1,4 @@
-//! Components for the runtime's tests, as text.
+//! Components for the runtime's tests, as WebAssembly text.
 
 use super::wat;
 
@@ -16,7 +16,7 @@ pub const ADD: &str = r#"
   (export "test:calc/math@1.0.0" (instance $math)))
 "#;
 
-/// `check: func(n: u32) -> result<u32, string>`: an error for zero.
+/// `check: func(n: u32) -> result<u32, string>` returns an error for zero.
 pub const CHECK: &str = r#"
 (component
   (core module $m
@@ -37,7 +37,7 @@ pub const CHECK: &str = r#"
     (canon lift (core func $i "check") (memory (core memory $i "memory")))))
 "#;
 
-/// `fail: func()`: traps two functions deep.
+/// `fail: func()` traps two functions deep.
 pub const TRAP: &str = r#"
 (component
   (core module $inner
@@ -47,7 +47,7 @@ pub const TRAP: &str = r#"
   (func (export "fail") (canon lift (core func $i "fail"))))
 "#;
 
-/// `spin: func()`: never ends. `add` as in [`ADD`].
+/// `spin: func()` never ends. `add` as in [`ADD`].
 pub const SPIN: &str = r#"
 (component
   (core module $m
@@ -60,8 +60,8 @@ pub const SPIN: &str = r#"
     (canon lift (core func $i "add"))))
 "#;
 
-/// `greedy: func()` takes memory for ever; `careful: func()` traps when refused;
-/// `modest: func(pages: u32) -> u32` takes some once and returns what it got.
+/// `greedy: func()` takes memory for ever; `careful: func()` traps when it is
+/// refused; `modest: func(pages: u32) -> u32` takes some once and returns the result.
 pub const MEMORY: &str = r#"
 (component
   (core module $m
@@ -81,7 +81,7 @@ pub const MEMORY: &str = r#"
     (canon lift (core func $i "modest"))))
 "#;
 
-/// Wants 2 GiB before it starts.
+/// Needs 2 GiB to start.
 pub const MEMORY_AT_START: &str = r#"
 (component
   (core module $m
@@ -91,8 +91,8 @@ pub const MEMORY_AT_START: &str = r#"
   (func (export "f") (canon lift (core func $i "f"))))
 "#;
 
-/// `repeat: func(n: u32) -> string`: so many bytes. `bytes` the same as a list,
-/// `broken: func() -> string` points outside its memory.
+/// `repeat: func(n: u32) -> string` returns this many bytes, `bytes` the same as a
+/// list; `broken: func() -> string` returns a pointer outside its memory.
 pub const OUTPUT: &str = r#"
 (component
   (core module $m
@@ -115,7 +115,7 @@ pub const OUTPUT: &str = r#"
     (canon lift (core func $i "broken") (memory (core memory $i "memory")))))
 "#;
 
-/// Imports an interface nobody provides.
+/// Imports an interface that the host does not have.
 pub const UNKNOWN_IMPORT: &str = r#"
 (component
   (import "acme:secret/door@1.0.0" (instance (export "open" (func))))
@@ -124,7 +124,7 @@ pub const UNKNOWN_IMPORT: &str = r#"
   (func (export "f") (canon lift (core func $i "f"))))
 "#;
 
-/// `f: func() -> u32` through a tail call, which Winch does not compile.
+/// `f: func() -> u32` uses a tail call, which Winch does not support.
 pub const TAIL_CALL: &str = r#"
 (component
   (core module $m
@@ -162,7 +162,7 @@ pub const CONFIG: &str = concat!(
 "#
 );
 
-/// `exit: func()` through `wasi:cli/exit`.
+/// `exit: func()` calls `wasi:cli/exit`.
 pub const EXIT: &str = r#"
 (component
   (import "wasi:cli/exit@0.2.0" (instance $exit
@@ -176,7 +176,7 @@ pub const EXIT: &str = r#"
   (func (export "exit") (canon lift (core func $i "exit"))))
 "#;
 
-/// [`ADD`], grown beyond what is small enough to be optimised at once.
+/// [`ADD`], made too large to be optimised at once.
 pub fn large_add() -> String {
     let functions: String = (0..8000)
         .map(|n| {

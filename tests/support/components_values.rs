@@ -1,11 +1,11 @@
-//! Components whose values take much more of the server than of the guest.
+//! Components whose values take much more memory in the server than in the guest.
 
-/// The named types of a component, as text, and what they are called.
+/// The named types of a component as text, and their count.
 #[derive(Default)]
 pub struct Named(String, usize);
 
 impl Named {
-    /// Another name for a type.
+    /// Gives a type another name.
     pub fn alias(&mut self, ty: &str) -> String {
         let Named(text, count) = self;
         *count += 1;
@@ -13,7 +13,7 @@ impl Named {
         format!("$t{count}")
     }
 
-    /// A record, variant, enum or `flags` of its own.
+    /// Declares a named record, variant, enum or `flags`.
     pub fn named(&mut self, ty: &str) -> String {
         let Named(text, count) = self;
         *count += 1;
@@ -24,8 +24,9 @@ impl Named {
     }
 }
 
-/// `many: func(x: list<T>, n: u32) -> list<list<T>>` gives the same list `n` times,
-/// which takes 8 bytes of the guest each; `length: func(x: list<T>) -> u32`.
+/// `many: func(x: list<T>, n: u32) -> list<list<T>>` returns the same list `n` times,
+/// for 8 bytes each in the guest; `length: func(x: list<T>) -> u32` returns its
+/// length.
 pub fn many(named: &Named, ty: &str) -> String {
     let Named(types, _) = named;
     format!(
@@ -71,7 +72,7 @@ pub fn many(named: &Named, ty: &str) -> String {
     )
 }
 
-/// Flags with short names.
+/// A `flags` type with short names.
 pub fn flags(count: usize) -> String {
     let names: String = (0..count).map(|n| format!(" \"a{n}\"")).collect();
     format!("(flags{names})")
@@ -85,8 +86,8 @@ pub fn options(count: usize) -> String {
     format!("(record{fields})")
 }
 
-/// `spin: func()` never ends, in a component of so many tables without elements, a
-/// multiple of 60.
+/// `spin: func()` never ends, in a component with this many empty tables, a multiple
+/// of 60.
 pub fn many_tables(tables: usize) -> String {
     let instances = "(core instance (instantiate $t))".repeat(tables / 60);
     let tables = "(table 0 funcref)".repeat(60);
@@ -100,7 +101,7 @@ pub fn many_tables(tables: usize) -> String {
     )
 }
 
-/// `wait: func()` waits for ever, in a component of so many core instances.
+/// `wait: func()` waits for ever, in a component with this many core instances.
 pub fn waiting(instances: usize) -> String {
     let instances = "(core instance (instantiate $e))".repeat(instances);
     format!(

@@ -1,4 +1,4 @@
-//! A line that breaks once in the middle of something long.
+//! A TCP relay that breaks one connection in the middle of a large response.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -6,8 +6,8 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::{TcpListener, TcpStream};
 
-/// Passes connections on to `target` (`host:port`); the first that brings more
-/// than `bytes` back breaks there. Returns the address to connect to.
+/// Relays connections to `target` (`host:port`); the first one that returns more than
+/// `bytes` is closed at that point. Returns the address to connect to.
 pub async fn after(bytes: usize, target: &str) -> String {
     let listener = TcpListener::bind("127.0.0.1:0").await.expect("a free port");
     let address = listener.local_addr().expect("an address").to_string();

@@ -1,4 +1,4 @@
-//! A DNS server on a loopback port (RFC 1035), and a resolver that asks it.
+//! A DNS server on a loopback port (RFC 1035), and a resolver that queries it.
 
 use std::collections::HashMap;
 use std::io;
@@ -11,7 +11,7 @@ use wassette::runtime::Resolve;
 
 const HEADER: usize = 12;
 
-/// Answers for the names it knows, and notes every name it is asked for.
+/// Answers for the names it knows, and records every name it is asked for.
 #[derive(Debug)]
 pub struct Dns {
     address: SocketAddr,
@@ -49,7 +49,7 @@ impl Dns {
         })
     }
 
-    /// Every name it was asked for.
+    /// All names it was asked for.
     pub fn asked(&self) -> Vec<String> {
         self.asked.lock().unwrap().clone()
     }
@@ -57,7 +57,7 @@ impl Dns {
 
 impl Drop for Dns {
     fn drop(&mut self) {
-        // Too short for a question: ends the thread.
+        // A packet too short for a question ends the thread.
         let socket = UdpSocket::bind("127.0.0.1:0").expect("a free port");
         socket.send_to(&[0], self.address).expect("sent");
         if let Some(thread) = self.thread.take() {
@@ -79,7 +79,7 @@ impl Resolve for Dns {
         socket.send_to(&question, self.address)?;
         let mut packet = [0; 512];
         let length = socket.recv(&mut packet)?;
-        // Sixteen bytes a record, its address last.
+        // A record has sixteen bytes; its address is last.
         let records = packet[question.len()..length].chunks_exact(16);
         Ok(records
             .map(|record| Ipv4Addr::new(record[12], record[13], record[14], record[15]).into())
@@ -105,7 +105,7 @@ fn answer(question: &[u8], addresses: &[[u8; 4]]) -> Vec<u8> {
     answer[2..4].copy_from_slice(&[0x81, status]);
     answer[7] = addresses.len() as u8;
     for address in addresses {
-        // The name of the question; A, IN, a minute, four bytes.
+        // The name from the question; type A, class IN, TTL of a minute, four bytes.
         answer.extend_from_slice(&[0xc0, HEADER as u8, 0, 1, 0, 1, 0, 0, 0, 60, 0, 4]);
         answer.extend_from_slice(address);
     }

@@ -1,4 +1,5 @@
-//! The guests of `tests/guests/escape*` in a server, and what the agent sees of it.
+//! Runs the guests of `tests/guests/escape*` in a server, and checks what the agent
+//! sees.
 
 use std::fs;
 
@@ -13,12 +14,12 @@ pub struct Escape {
 }
 
 impl Escape {
-    /// A server that has loaded the C program, and granted it nothing.
+    /// A server that has loaded the C guest, without grants.
     pub async fn new() -> Self {
         Escape::of(&guests::component("escape")).await
     }
 
-    /// The same with another program.
+    /// The same with another guest.
     pub async fn of(component: &[u8]) -> Self {
         let place = Place::new();
         let client = place.stdio().await;
@@ -27,7 +28,7 @@ impl Escape {
         escape
     }
 
-    /// The C program with limits, as `{time: 1s}`.
+    /// The C guest with limits, such as `{time: 1s}`.
     pub async fn limited(limits: &str) -> Self {
         let escape = Escape::new().await;
         escape.limit(limits);
@@ -45,7 +46,7 @@ impl Escape {
         self.client.load(&uri).await;
     }
 
-    /// Puts permissions into force.
+    /// Sets a component's permissions.
     pub fn permit(&self, id: &str, permissions: &str) {
         let path = self
             .place
@@ -54,14 +55,14 @@ impl Escape {
         fs::write(path, policy).unwrap();
     }
 
-    /// What a call returns.
+    /// The result of a call.
     pub async fn returns(&self, tool: &str, arguments: Value) -> Value {
         let result = self.client.call(tool, arguments).await;
         assert_ne!(result.is_error, Some(true), "{tool}: {result:?}");
         result.structured_content.unwrap()["result"].clone()
     }
 
-    /// What the agent is told of a call that fails; the server goes on.
+    /// The error of a failing call; checks that the server still works.
     pub async fn fails(&self, tool: &str, arguments: Value) -> Value {
         let result = self.client.call(tool, arguments).await;
         assert_eq!(result.is_error, Some(true), "{tool}");
@@ -69,7 +70,7 @@ impl Escape {
         text_of(&result)
     }
 
-    /// As [`Escape::fails`], at this limit.
+    /// As [`Escape::fails`], and checks that this limit caused the error.
     pub async fn meets(&self, tool: &str, arguments: Value, code: &str, message: &str) {
         let told = self.fails(tool, arguments).await;
         assert_eq!(told["code"], code, "{tool}: {told}");

@@ -1,4 +1,4 @@
-//! A server that answers as a test tells it to, and notes what it was asked.
+//! An HTTP server whose answers a test determines; it records the requests.
 
 use std::collections::HashMap;
 use std::net::SocketAddr;
@@ -16,7 +16,7 @@ use wassette::digest::Digest;
 
 use super::artifact::Artifact;
 
-/// One request as it came in.
+/// A received request.
 #[derive(Debug, Clone)]
 pub struct Seen {
     pub method: Method,
@@ -36,7 +36,7 @@ pub struct Faults {
 }
 
 impl Faults {
-    /// Serves whatever `answer` says.
+    /// Answers every request with what `answer` returns.
     pub async fn start<A>(answer: A) -> Self
     where
         A: Fn(&Seen) -> Response + Clone + Send + Sync + 'static,
@@ -114,7 +114,7 @@ fn note(request: &Request) -> Seen {
     }
 }
 
-/// The honest answers of a registry that holds one artifact under any tag.
+/// The correct answers of a registry that has one artifact under any tag.
 #[derive(Clone)]
 pub struct Honest {
     manifest: Vec<u8>,
@@ -150,20 +150,20 @@ impl Honest {
     }
 }
 
-/// A body without an end.
+/// A body that never ends.
 pub fn endless(chunk: &'static [u8]) -> Response {
     let chunk = Bytes::from_static(chunk);
     let chunks = stream::repeat_with(move || Ok::<_, std::io::Error>(chunk.clone()));
     Body::from_stream(chunks).into_response()
 }
 
-/// A body of this length that breaks off after its start.
+/// A body with this content length that breaks off after `start`.
 pub fn cut(start: &[u8], length: usize) -> Response {
     let pieces = [
         Ok(Bytes::copy_from_slice(start)),
         Err(std::io::Error::other("cut")),
     ];
-    // Lets the start through before the connection is dropped.
+    // Sends the start before the connection is dropped.
     let pieces = futures_util::StreamExt::then(stream::iter(pieces), async |piece| {
         tokio::task::yield_now().await;
         piece
@@ -172,7 +172,7 @@ pub fn cut(start: &[u8], length: usize) -> Response {
     (headers, Body::from_stream(pieces)).into_response()
 }
 
-/// The rest of `whole` as a 206, cut off where `end` says.
+/// The bytes of `whole` from `from` on as a 206, cut off at `end`.
 pub fn rest(whole: &[u8], from: usize, end: usize) -> Response {
     let mut response = cut(&whole[from..end], whole.len() - from);
     if end == whole.len() {
@@ -186,7 +186,7 @@ pub fn rest(whole: &[u8], from: usize, end: usize) -> Response {
 }
 
 impl Seen {
-    /// Where the range that is asked for begins.
+    /// Where the requested range starts.
     pub fn from(&self) -> usize {
         let range = self.range.as_deref().unwrap_or("bytes=0-");
         let from = range
@@ -197,7 +197,7 @@ impl Seen {
     }
 }
 
-/// A body that comes a byte at a time.
+/// A body that is sent one byte at a time.
 pub fn dripping(pause: std::time::Duration) -> Response {
     let drops = stream::repeat_with(|| Ok::<_, std::io::Error>(Bytes::from_static(b"\0")));
     let drops = futures_util::StreamExt::then(drops, move |drop| async move {
@@ -207,7 +207,7 @@ pub fn dripping(pause: std::time::Duration) -> Response {
     Body::from_stream(drops).into_response()
 }
 
-/// A body that begins and then waits for ever.
+/// A body that stalls for ever after its start.
 pub fn stalled(start: &'static [u8]) -> Response {
     let start = stream::iter([Ok::<_, std::io::Error>(Bytes::from_static(start))]);
     let chunks = futures_util::StreamExt::chain(start, stream::pending());

@@ -1,4 +1,4 @@
-//! A guest that tries things with files, and the directory it tries them in.
+//! A guest that uses files, and the directory that it uses.
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -14,11 +14,11 @@ use wassette::store::Layout;
 use super::guests;
 use super::program::{Installed, export};
 
-/// How a guest is told of every denial.
+/// How every denial looks to a guest.
 pub const DENIED: &str = "error Operation not permitted";
 
 pub struct Files {
-    /// Real, so that rules match it.
+    /// Canonical, so that rules match it.
     root: PathBuf,
     _root: TempDir,
     installed: Installed,
@@ -31,14 +31,14 @@ impl Files {
         let installed = Installed::of(&guests::component("files"));
         Files {
             root: directory.path().canonicalize().unwrap(),
-            // Some steps are tried many thousand times, on a busy machine.
+            // Some steps are repeated many thousand times, on a busy machine.
             program: installed.timed(Duration::from_secs(600)),
             _root: directory,
             installed,
         }
     }
 
-    /// The same, run by a server whose root is this directory.
+    /// The same guest, run by a server whose root is this directory.
     pub fn served_from(self, root: &str) -> Self {
         let mut options = self.installed.options();
         options.layout = Layout::new(self.path(root));
@@ -52,7 +52,7 @@ impl Files {
         self.root.join(path)
     }
 
-    /// Writes a file, and the directories it is in.
+    /// Writes a file, and creates its directories.
     pub fn write(&self, path: &str, text: &str) -> &Self {
         let path = self.path(path);
         std::fs::create_dir_all(path.parent().unwrap()).unwrap();
@@ -81,7 +81,7 @@ impl Files {
         std::fs::read_to_string(self.path(path)).unwrap()
     }
 
-    /// A sandbox with these storage rules; `$` stands for the directory.
+    /// A sandbox with these storage rules; `$` stands for the test's directory.
     pub fn sandbox(&self, storage: &str) -> Sandbox {
         let text = format!("version: \"1.0\"\npermissions:\n  storage: {{{storage}}}\n");
         let policy = Policy::parse(&self.filled(&text)).unwrap();
@@ -96,7 +96,7 @@ impl Files {
         text.replace('$', self.root.to_str().unwrap())
     }
 
-    /// Runs steps in one call, and gives the answers.
+    /// Runs steps in one call, and returns the answers and denials.
     pub async fn run(&self, sandbox: &Sandbox, steps: &[&str]) -> (Vec<String>, Vec<Denial>) {
         let steps: Vec<String> = steps.iter().map(|step| self.filled(step)).collect();
         let args: Map<_, _> = Map::from_iter([("steps".to_owned(), json!(steps))]);
@@ -110,8 +110,8 @@ impl Files {
         (serde_json::from_value(answers).unwrap(), called.denials)
     }
 
-    /// Runs steps and compares the answers; gives what was denied, as
-    /// `Read in/file` with the directory left out.
+    /// Runs steps and checks their answers; returns the denials, such as `Read
+    /// in/file`, without the test's directory.
     pub async fn expect(&self, sandbox: &Sandbox, steps: &[(&str, &str)]) -> Vec<String> {
         let (steps, expected): (Vec<_>, Vec<_>) = steps.iter().copied().unzip();
         let (answers, denials) = self.run(sandbox, &steps).await;

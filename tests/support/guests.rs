@@ -1,4 +1,4 @@
-//! Guests of `tests/guests` that were built for WASI 0.1, as components.
+//! Makes components of the guests in `tests/guests` that were built for WASI 0.1.
 
 use std::path::Path;
 
@@ -11,7 +11,7 @@ use wit_parser::Resolve;
 
 use super::installed;
 
-/// The guest of that name, which is also the name of its world.
+/// The guest with this name, which is also the name of its world.
 pub fn component(name: &str) -> Vec<u8> {
     let core = installed::component(&format!("{name}.core.wasm"));
     let mut core = std::fs::read(core).unwrap();

@@ -1,4 +1,4 @@
-//! MCP over HTTP by hand, for what a proper client would not do.
+//! MCP over HTTP without a client library, to send what a proper client would not.
 
 use std::sync::Arc;
 
@@ -15,7 +15,7 @@ use wassette::store::Store;
 use super::mcp::{PATIENCE, install_tls};
 use super::wait::within;
 
-/// A server in the test's own process, for limits that no option sets.
+/// A server in the test's own process, for limits that no command-line option sets.
 pub struct InProcess {
     pub url: String,
     root: tempfile::TempDir,
@@ -78,7 +78,7 @@ impl InProcess {
     }
 }
 
-/// A client of streamable HTTP, with a session.
+/// A client of streamable HTTP with a session.
 #[derive(Clone)]
 pub struct Mcp {
     http: Client,
@@ -135,7 +135,7 @@ impl Mcp {
         within("an answer", request.send()).await.unwrap()
     }
 
-    /// Sends a call; the answer comes in the response's body.
+    /// Sends a call; the answer is the response's body.
     pub async fn send(&self, tool: &str, arguments: Value) -> Response {
         let params = json!({ "name": tool, "arguments": arguments });
         let id = fresh_id();
@@ -158,7 +158,7 @@ pub fn initialize() -> Value {
     json!({ "jsonrpc": "2.0", "id": 1, "method": "initialize", "params": params })
 }
 
-/// The one message of a body: JSON, or an event stream.
+/// The only message in a body, which is JSON or an event stream.
 pub fn message(events: &str) -> Value {
     if let Ok(message) = serde_json::from_str(events) {
         return message;
@@ -173,7 +173,7 @@ fn fresh_id() -> u64 {
     NEXT.fetch_add(1, Ordering::Relaxed)
 }
 
-/// A stream of HTTP+SSE that is read in the background, and where to post to.
+/// An HTTP+SSE stream that is read in the background, and the URL to post to.
 pub struct Sse {
     http: Client,
     token: Option<String>,
@@ -183,7 +183,7 @@ pub struct Sse {
 }
 
 impl Sse {
-    /// What the server answers who would open a stream.
+    /// The response to a request for a stream.
     pub async fn knock(server: &str, token: Option<&str>) -> Response {
         install_tls();
         let request = Client::new().get(format!("{server}/sse"));

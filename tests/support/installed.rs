@@ -1,5 +1,5 @@
-//! What the tests need and `tests/run` installs: a missing part fails the test
-//! with the command that brings it.
+//! Parts that the tests need and `tests/run` installs. If one is missing, the test
+//! fails with the command that installs it.
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -9,12 +9,12 @@ pub fn component(name: &str) -> PathBuf {
     require("components", name, "tests/components/install.sh")
 }
 
-/// The Python that has the MCP SDK.
+/// The Python with the MCP SDK.
 pub fn python() -> Command {
     client("python/bin/python")
 }
 
-/// A program from npm, with a Node that is new enough for it.
+/// A program from npm, run with a recent Node.
 pub fn npm(program: &str) -> Command {
     let mut command = client("node");
     command.arg(Path::new("node_modules/.bin").join(program));
@@ -31,7 +31,7 @@ pub fn client(program: &str) -> Command {
 }
 
 fn require(folder: &str, path: &str, installer: &str) -> PathBuf {
-    // Beside the `tmp` that cargo makes in the target directory, wherever that is.
+    // Next to the `tmp` directory that cargo makes in the target directory.
     let target = PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join("..");
     let path = target.join(folder).join(path);
     assert!(

@@ -1,4 +1,4 @@
-//! The server as a process of its own, and clients that speak to it.
+//! Runs the server as a process, with MCP clients.
 
 use std::path::PathBuf;
 use std::process::Stdio;
@@ -22,7 +22,7 @@ use tokio::sync::mpsc;
 pub use super::wait::DEADLINE as PATIENCE;
 use super::wait::within;
 
-/// `add`, which adds, and `spin`, which never ends.
+/// `add` adds two numbers, and `spin` never ends.
 pub const CALC: &str = r#"
 (component
   (core module $m
@@ -37,7 +37,7 @@ pub const CALC: &str = r#"
   (func (export "spin") (canon lift (core func $i "spin"))))
 "#;
 
-/// A root directory, and components beside it.
+/// A root directory, with components beside it.
 pub struct Place {
     dir: TempDir,
 }
@@ -49,7 +49,7 @@ impl Place {
         }
     }
 
-    /// Writes a component and returns its `file://` address.
+    /// Writes a component and returns its `file://` reference.
     pub fn component(&self, name: &str, wat: &str) -> String {
         let path = self.dir.path().join(name);
         std::fs::write(&path, wat).unwrap();
@@ -66,7 +66,7 @@ impl Place {
         self.dir.path().join(name)
     }
 
-    /// Writes a file that its owner alone can read.
+    /// Writes a file that only its owner can read.
     pub fn secret(&self, name: &str, text: &str) -> String {
         use std::os::unix::fs::PermissionsExt;
 
@@ -76,7 +76,7 @@ impl Place {
         path.to_str().unwrap().to_owned()
     }
 
-    /// The program on this root.
+    /// The binary with this root.
     pub fn wassette(&self, args: &[&str]) -> Command {
         let mut command = Command::new(env!("CARGO_BIN_EXE_wassette"));
         command
@@ -93,7 +93,7 @@ impl Place {
         command
     }
 
-    /// A client over standard input and output of a new server.
+    /// A client of a new server over standard input and output.
     pub async fn stdio(&self) -> Client {
         self.stdio_with(&[]).await
     }
@@ -103,7 +103,7 @@ impl Place {
             .await
     }
 
-    /// The same, of a user who answers like this.
+    /// The same, with a user who gives this answer.
     pub async fn stdio_answering(&self, answer: Answer) -> Client {
         self.stdio_as(
             &[],
@@ -146,7 +146,7 @@ impl Place {
         };
         let log = Arc::new(Mutex::new(Vec::new()));
         let lines = log.clone();
-        // Read on, or the server would wait once the pipe is full.
+        // Keep reading, or the server would block on the full pipe.
         tokio::spawn(async move {
             while let Ok(Some(line)) = stderr.next_line().await {
                 lines.lock().unwrap().push(line);
@@ -161,10 +161,10 @@ impl Place {
     }
 }
 
-/// A server on a free port of this machine.
+/// A server on a free loopback port.
 pub struct HttpServer {
     pub url: String,
-    /// What it said before it listened.
+    /// The log before it listened.
     pub warnings: String,
     pub child: Child,
     log: Arc<Mutex<Vec<String>>>,
@@ -175,18 +175,18 @@ impl HttpServer {
         format!("{}{path}", self.url)
     }
 
-    /// What it has said on standard error since it listens.
+    /// Its log since it listens.
     pub fn log(&self) -> Vec<String> {
         self.log.lock().unwrap().clone()
     }
 
-    /// The most memory it has had, in bytes.
+    /// Its peak memory, in bytes.
     #[cfg(target_os = "linux")]
     pub fn peak_memory(&self) -> u64 {
         peak_memory(self.child.id())
     }
 
-    /// Processor time it has used.
+    /// The CPU time it has used.
     #[cfg(target_os = "linux")]
     pub fn cpu_time(&self) -> Duration {
         super::processor::of_process(self.child.id().expect("still running"))
@@ -226,7 +226,7 @@ impl HttpServer {
     }
 }
 
-/// The most memory a process has had, in bytes.
+/// The peak memory of a process, in bytes.
 #[cfg(target_os = "linux")]
 fn peak_memory(pid: Option<u32>) -> u64 {
     let pid = pid.expect("still running");
@@ -236,35 +236,35 @@ fn peak_memory(pid: Option<u32>) -> u64 {
     kib.parse::<u64>().unwrap() * 1024
 }
 
-/// reqwest asks for a crypto provider even where no TLS is spoken.
+/// reqwest needs a crypto provider even without TLS.
 pub fn install_tls() {
     let _ = rustls::crypto::aws_lc_rs::default_provider().install_default();
 }
 
-/// What a server says unasked.
+/// A message that the server sends by itself.
 #[derive(Debug)]
 pub enum News {
     ToolsChanged,
     Progress(ProgressNotificationParam),
-    /// The user was asked this.
+    /// The question that the user was asked.
     Asked(String),
 }
 
-/// The client's side of a connection, which passes on what it hears.
+/// The client's handler, which passes on the server's messages.
 pub struct Ear {
     info: ClientConfig,
     news: mpsc::UnboundedSender<News>,
-    /// What the user answers when asked; without it the client cannot ask.
+    /// The user's answer to questions; without one the client has no elicitation.
     answer: Option<Answer>,
-    /// Whoever holds this keeps the user thinking.
+    /// While a test holds this, the user does not answer.
     pub thinking: tokio::sync::Mutex<()>,
 }
 
-/// How the user answers the server's questions.
+/// How the user answers questions.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Answer {
     Yes,
-    /// Sent off without the box ticked.
+    /// The form is accepted without its box ticked.
     Unticked,
     Decline,
     Cancel,
@@ -289,7 +289,7 @@ impl Ear {
         }
     }
 
-    /// A client that asks its user.
+    /// A client that can ask its user.
     pub fn answering(
         version: ProtocolVersion,
         answer: Answer,
@@ -352,26 +352,26 @@ pub struct Client {
 }
 
 impl Client {
-    /// The server's process.
+    /// The server's process id.
     #[cfg(target_os = "linux")]
     pub fn pid(&self) -> u32 {
         self.pid.expect("a running server")
     }
 
-    /// What the system tells of the server's process.
+    /// A file of the server's process in `/proc`.
     #[cfg(target_os = "linux")]
     pub fn process(&self, file: &str) -> String {
         let pid = self.pid();
         std::fs::read_to_string(format!("/proc/{pid}/{file}")).unwrap()
     }
 
-    /// The most memory the server has had, in bytes.
+    /// The server's peak memory, in bytes.
     #[cfg(target_os = "linux")]
     pub fn peak_memory(&self) -> u64 {
         peak_memory(self.pid)
     }
 
-    /// Processor time the server has used.
+    /// The CPU time that the server has used.
     #[cfg(target_os = "linux")]
     pub fn cpu_time(&self) -> Duration {
         super::processor::of_process(self.pid.expect("a running server"))
@@ -396,7 +396,7 @@ impl Client {
         tools.into_iter().map(|tool| tool.name.into()).collect()
     }
 
-    /// Waits for the news that the tools changed.
+    /// Waits for a notification that the tool list changed.
     pub async fn tools_changed(&mut self) {
         while !matches!(self.next_news().await, News::ToolsChanged) {}
     }

@@ -1,4 +1,4 @@
-//! What the tests share.
+//! Code that the tests share.
 
 pub mod archive;
 pub mod artifact;
@@ -55,7 +55,7 @@ use wassette::error::Report;
 use wassette::fetch::{FetchError, FetchOptions, Fetched, Fetcher, Silent};
 use wassette::reference::Reference;
 
-/// One load of one reference, with a staging directory of its own.
+/// A fetcher with a staging directory of its own.
 pub struct Load {
     pub fetcher: Fetcher,
     pub staging: TempDir,
@@ -66,7 +66,7 @@ impl Load {
         Load::with(FetchOptions::default())
     }
 
-    /// Retries pause for a millisecond at most.
+    /// Retries pause for at most a millisecond.
     pub fn with(mut options: FetchOptions) -> Self {
         options.net.retry_base = options.net.retry_base.min(Duration::from_millis(1));
         options.net.retry_max = options.net.retry_base;
@@ -83,7 +83,7 @@ impl Load {
         self.fetcher.fetch(resolved, staging, &Silent).await
     }
 
-    /// Runs a load that fails, and sees that it leaves nothing behind.
+    /// Runs a load that must fail, and checks that it leaves nothing behind.
     pub async fn fails(&self, reference: &str) -> FetchError {
         match self.run(reference).await {
             Ok(fetched) => panic!("{reference} was fetched: {fetched:?}"),

@@ -1,4 +1,4 @@
-//! The guest of `tests/guests/network`, with what it is granted.
+//! The guest of `tests/guests/network`, with its grants.
 
 use std::net::IpAddr;
 use std::path::Path;
@@ -23,7 +23,7 @@ pub struct NetworkGuest {
     sandbox: Sandbox,
 }
 
-/// Lines of a policy: `host: a.example`, `cidr: 10.0.0.0/8`.
+/// Rules of a policy, such as `host: a.example` or `cidr: 10.0.0.0/8`.
 #[derive(Clone, Copy, Default)]
 pub struct Rules<'a> {
     pub allow: &'a [&'a str],
@@ -56,7 +56,7 @@ impl NetworkGuest {
         }
     }
 
-    /// The same, with calls that may take `limit`.
+    /// The same guest, whose calls may take up to `limit`.
     pub fn timed(self, limit: Duration) -> Self {
         NetworkGuest {
             program: self.installed.timed(limit),
@@ -82,7 +82,7 @@ impl NetworkGuest {
             .await
     }
 
-    /// What a function answers, be it a value or an error value.
+    /// What a function returns, be it a value or an error value.
     pub async fn ask(&self, function: &str, arguments: Value) -> Tried {
         let called = self.call(function, arguments).await;
         let answer = match called.outcome {
@@ -104,7 +104,7 @@ impl NetworkGuest {
     }
 }
 
-/// What came of something a guest tried.
+/// The outcome of something that a guest tried.
 #[derive(Debug)]
 pub struct Tried {
     pub answer: Value,
@@ -112,19 +112,19 @@ pub struct Tried {
 }
 
 impl Tried {
-    /// The error code of a request.
+    /// The error code of a failed request.
     pub fn error(&self) -> &str {
         self.answer["tag"].as_str().unwrap_or_default()
     }
 
-    /// The one denial there is.
+    /// The only denial.
     pub fn denied(&self) -> (DenialKind, &str) {
         assert_eq!(self.denials.len(), 1, "{self:?}");
         (self.denials[0].0, &self.denials[0].1)
     }
 }
 
-/// A GET, taken apart as WASI wants it.
+/// A GET request, in the parts that WASI takes.
 pub fn message(url: &str) -> Value {
     let (scheme, rest) = url.split_once("://").expect("a scheme");
     let end = rest.find(['/', '?']).unwrap_or(rest.len());
@@ -143,7 +143,7 @@ pub fn message(url: &str) -> Value {
     })
 }
 
-/// An address as WASI has it.
+/// A socket address in WASI's form.
 pub fn socket(address: impl Into<IpAddr>, port: u16) -> Value {
     match address.into() {
         IpAddr::V4(address) => {

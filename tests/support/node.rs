@@ -1,4 +1,4 @@
-//! A root that loads from registries and shares what it has.
+//! A root that loads from registries and shares its components.
 
 use std::fs;
 use std::path::PathBuf;
@@ -20,7 +20,7 @@ impl Node {
         Node { place }
     }
 
-    /// A node whose only other host, for every registry, is this one.
+    /// A node that only pulls from this mirror, for every registry.
     pub fn behind(mirror: &str) -> Self {
         let node = Node::new();
         let config = format!(
@@ -35,7 +35,7 @@ impl Node {
         self.run_with(args, None).await
     }
 
-    /// `credentials` as WASSETTE_REGISTRY_AUTH has them.
+    /// `credentials` is the value of WASSETTE_REGISTRY_AUTH.
     pub async fn run_with(&self, args: &[&str], credentials: Option<&str>) -> Output {
         let mut command = self.place.wassette(args);
         command.env("HOME", self.place.path(""));
@@ -78,7 +78,7 @@ pub fn address(server: &HttpServer) -> &str {
     server.url.trim_start_matches("http://")
 }
 
-/// Asks under `/v2/`, with these headers.
+/// Sends a request for a path under `/v2/`, with these headers.
 pub async fn ask(
     server: &HttpServer,
     method: Method,
@@ -98,7 +98,7 @@ pub async fn get(server: &HttpServer, path: &str) -> Response {
     ask(server, Method::GET, path, &[]).await
 }
 
-/// The status of a refusal, and its code in the body.
+/// The status of a refusal, and the error code in its body.
 pub async fn refusal(response: Response) -> (u16, String) {
     let status = response.status().as_u16();
     let kind = response.headers()["content-type"].clone();

@@ -1,18 +1,18 @@
-//! Files of another user.
+//! Gives files to another user.
 
 use std::path::Path;
 use std::process::Command;
 
-/// Who owns nothing of the tests'.
+/// A user who owns no files of the tests.
 const NOBODY: &str = "65534";
 
-/// Gives a file or directory to another user. Only root can: others need
-/// `sudo` without a password.
+/// Gives a file or directory to another user. Needs root, or `sudo` without a
+/// password.
 pub fn give_away(path: &Path) {
     chown(NOBODY, path);
 }
 
-/// Takes it back.
+/// Gives it back to the current user.
 pub fn take_back(path: &Path) {
     chown(&rustix::process::geteuid().as_raw().to_string(), path);
 }

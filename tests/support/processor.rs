@@ -1,4 +1,4 @@
-//! Processor time, to see whether a guest runs.
+//! Measures CPU time, to tell whether a guest is running.
 
 use std::fs;
 use std::path::Path;
@@ -8,18 +8,17 @@ use rustix::time::{ClockId, clock_gettime};
 
 use super::wait::until;
 
-/// How much a guest that runs has surely used.
+/// CPU time that proves that a guest is running.
 const RUNNING: Duration = Duration::from_millis(100);
-/// Twenty times what the system counts in.
+/// CPU time to burn: forty steps of the system's counter.
 const BURNED: Duration = Duration::from_millis(400);
 
-/// What a process has used, in steps of 10 ms.
+/// The CPU time of a process, in steps of 10 ms.
 pub fn of_process(pid: u32) -> Duration {
     of_stat(&Path::new("/proc").join(pid.to_string())).expect("a running process")
 }
 
-/// What the threads of this process have used that have this name, of at most
-/// 15 bytes.
+/// The CPU time of this process's threads with this name, of at most 15 bytes.
 pub fn of_threads(name: &str) -> Duration {
     let threads = fs::read_dir("/proc/self/task").unwrap().flatten();
     let named = threads.filter(|thread| {
@@ -28,15 +27,15 @@ pub fn of_threads(name: &str) -> Duration {
     named.filter_map(|thread| of_stat(&thread.path())).sum()
 }
 
-/// Waits until a guest that never ends has begun, since when `used` is counted
-/// from `before`.
+/// Waits until a guest that never ends is running, i.e. until `used` has grown since
+/// `before`.
 pub async fn until_running(before: Duration, used: impl Fn() -> Duration) {
     until("a guest runs", || used() >= before + RUNNING).await;
 }
 
-/// Sees that nothing runs any more where `used` counts: next to nothing is used
-/// there while another thread uses much. A guest that still ran would get its
-/// share of the processors, however many there are and whatever else they do.
+/// Checks that nothing is running any more: `used` hardly grows while another thread
+/// burns CPU time. A guest that was still running would get its share of the
+/// processors, however many there are and whatever else they do.
 #[track_caller]
 pub fn assert_idle(used: impl Fn() -> Duration) {
     let before = used();
@@ -53,7 +52,7 @@ fn burn() {
 
 fn of_stat(process: &Path) -> Option<Duration> {
     let stat = fs::read_to_string(process.join("stat")).ok()?;
-    // Fields 14 and 15, in hundredths of a second; the name in field 2 may hold
+    // Fields 14 and 15, in hundredths of a second; the name in field 2 may contain
     // spaces.
     let (_, fields) = stat.rsplit_once(") ")?;
     let fields = fields.split(' ').skip(11).take(2);

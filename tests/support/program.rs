@@ -1,4 +1,4 @@
-//! A component on disk and the program made of it, compiled by the real binary.
+//! A component on disk and its program, compiled by the real binary.
 
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -20,12 +20,12 @@ pub struct Installed {
 }
 
 impl Installed {
-    /// Writes a component given as text into a root of its own.
+    /// Writes a component in text form to a root of its own.
     pub fn new(wat: &str) -> Self {
         Installed::of(&wat::parse_str(wat).unwrap())
     }
 
-    /// Writes a component into a root of its own.
+    /// Writes a component to a root of its own.
     pub fn of(bytes: &[u8]) -> Self {
         let root = tempfile::tempdir().unwrap();
         let source = CodeSource {
@@ -42,7 +42,7 @@ impl Installed {
         RuntimeOptions::new(compiler, Layout::new(self.root.path()))
     }
 
-    /// A program as after a start of the server.
+    /// A program as after a restart of the server.
     pub fn program(&self) -> Arc<Program> {
         self.program_with(self.options())
     }
@@ -51,7 +51,7 @@ impl Installed {
         Runtime::new(options).program(self.source.clone())
     }
 
-    /// A program whose calls may take `limit`.
+    /// A program whose calls may take up to `limit`.
     pub fn timed(&self, limit: Duration) -> Arc<Program> {
         let mut options = self.options();
         options.call_timeout = limit;
@@ -66,7 +66,7 @@ pub fn export(function: &str) -> ExportPath {
     }
 }
 
-/// Calls a function of the world with nothing granted.
+/// Calls a function of the world without any grants.
 pub async fn call(program: &Program, function: &str, args: Value) -> Result<Returned, CallError> {
     let args: Map<String, Value> = serde_json::from_value(args).unwrap();
     let sandbox = Sandbox::deny_all();

@@ -1,4 +1,4 @@
-//! A proxy of the tests' own, for `CONNECT` and for plain requests.
+//! An HTTP proxy for `CONNECT` and plain requests.
 
 use std::net::SocketAddr;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -8,7 +8,7 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt, copy, copy_bidirectional};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::task::JoinHandle;
 
-/// Sends whatever it is asked for to one address; ends when dropped.
+/// Sends every request to one address; ends when dropped.
 pub struct Proxy {
     address: SocketAddr,
     lines: Arc<Mutex<Vec<String>>>,
@@ -40,7 +40,7 @@ impl Proxy {
         format!("http://{}", self.address)
     }
 
-    /// The request lines it was sent.
+    /// The request lines it received.
     pub fn lines(&self) -> Vec<String> {
         self.lines.lock().expect("no panic").clone()
     }
@@ -69,15 +69,15 @@ async fn pass(
     if tunnel {
         client.write_all(b"HTTP/1.1 200 OK\r\n\r\n").await?;
     } else {
-        // A server takes the absolute form of the address as well.
+        // Servers accept the absolute form of the URL, too.
         server.write_all(&head).await?;
     }
     copy_bidirectional(&mut client, &mut server).await?;
     Ok(())
 }
 
-/// Passes connections on, but cuts the first one that answers with more than
-/// `allowance` bytes.
+/// Relays connections, but cuts the first one that returns more than `allowance`
+/// bytes.
 pub struct Cutter {
     pub address: SocketAddr,
     task: JoinHandle<()>,

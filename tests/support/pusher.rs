@@ -1,4 +1,4 @@
-//! A client that writes to registries, and a registry that lists referrers.
+//! A client that pushes to registries, and a registry that lists referrers.
 
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -49,7 +49,7 @@ impl Pusher {
         writer.expect("a repository")
     }
 
-    /// Pushes blobs and manifest under the tag of the reference.
+    /// Pushes blobs and OCI manifest under the reference's tag.
     pub async fn push(&self, reference: &str, artifact: &Artifact) -> Result<Digest, Error> {
         let writer = self.to(reference);
         for blob in &artifact.blobs {

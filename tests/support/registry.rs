@@ -15,7 +15,7 @@ use super::wait::until;
 const BINARY: &str = "docker-registry";
 const INSTALL: &str = "apt-get install -y --no-install-recommends docker-registry";
 
-/// A registry process on a free port of its own; ends when dropped.
+/// A registry process on a free port; ends when dropped.
 pub struct Registry {
     child: Child,
     address: String,
@@ -42,18 +42,18 @@ impl Registry {
         Registry::configured("", &upstream.as_remote())
     }
 
-    /// The same behind TLS, for clients that show a certificate.
+    /// The same with TLS, for clients with a certificate.
     pub fn secure_cache_of(upstream: &Registry, certificates: &Certificates) -> Self {
         Registry::configured(&tls(certificates), &upstream.as_remote())
     }
 
-    /// A pull-through cache that is one user to the other registry, and lets
-    /// only another user in.
+    /// A pull-through cache that logs in to the other registry as one user, and
+    /// admits only another user.
     pub fn guarded_cache_of(upstream: &Registry, theirs: Login<'_>, ours: Login<'_>) -> Self {
         let dir = TempDir::new().expect("a temporary directory");
         let storage = dir.path().join("storage");
         let Login { username, secret } = theirs;
-        // Its `username` and `password` are for tokens only.
+        // Distribution's own `username` and `password` settings only work for tokens.
         let proxy = format!(
             "proxy: {{remoteurl: 'http://{username}:{secret}@{}'}}\n",
             upstream.address
@@ -66,20 +66,20 @@ impl Registry {
         format!("proxy: {{remoteurl: 'http://{}'}}\n", self.address)
     }
 
-    /// Starts another registry over what this one stores; `config` is added to
-    /// its configuration, such as who may read.
+    /// Starts another registry on the same storage; `config` is added to its
+    /// configuration, for example to restrict who may read.
     pub fn beside(&self, config: &str) -> Self {
         let dir = TempDir::new().expect("a temporary directory");
         Registry::serve(dir, self.storage.clone(), ("", config))
     }
 
-    /// The same behind TLS, for clients that show a certificate.
+    /// The same with TLS, for clients with a certificate.
     pub fn secure_beside(&self, certificates: &Certificates, config: &str) -> Self {
         let dir = TempDir::new().expect("a temporary directory");
         Registry::serve(dir, self.storage.clone(), (&tls(certificates), config))
     }
 
-    /// Another that lets only this user in, with Basic authentication.
+    /// The same, but it admits only this user, with Basic authentication.
     pub fn beside_with_login(&self, username: &str, secret: &str) -> Self {
         self.beside(&htpasswd(&self.dir, Login { username, secret }))
     }
@@ -92,7 +92,7 @@ impl Registry {
 
     fn serve(dir: TempDir, storage: PathBuf, (tls, more): (&str, &str)) -> Self {
         let config = dir.path().join("config.yml");
-        // Port 0: the system picks a free one, and the log tells which.
+        // Port 0: the system chooses a free one, and the log names it.
         let text = format!(
             "version: 0.1\nlog: {{level: info, formatter: text}}\n\
              storage: {{filesystem: {{rootdirectory: {}}}, delete: {{enabled: true}}}}\n\
@@ -111,7 +111,7 @@ impl Registry {
             spawned.unwrap_or_else(|error| panic!("{BINARY}: {error}; install it: {INSTALL}"));
         let mut log = BufReader::new(child.stderr.take().expect("stderr is piped"));
         let address = listening(&mut log);
-        // An unread pipe would stop the registry once it is full.
+        // An unread pipe would block the registry once it is full.
         std::thread::spawn(move || std::io::copy(&mut log, &mut std::io::sink()));
         Registry {
             child,
@@ -143,7 +143,7 @@ impl Registry {
         until(&what, || link.exists()).await;
     }
 
-    /// Pushes blobs and manifest, and returns the manifest's digest.
+    /// Pushes blobs and OCI manifest, and returns the manifest's digest.
     pub async fn push(&self, repository: &str, tag: &str, artifact: &Artifact) -> Digest {
         for blob in &artifact.blobs {
             self.push_blob(repository, blob).await;
@@ -171,7 +171,7 @@ impl Registry {
         digest
     }
 
-    /// Pushes a manifest or an index.
+    /// Pushes an OCI manifest or an image index.
     pub async fn push_manifest(&self, repository: &str, tag: &str, manifest: &Value) -> Digest {
         let bytes = manifest.to_string().into_bytes();
         let digest = Digest::of(&bytes);
@@ -205,7 +205,7 @@ impl Drop for Registry {
     }
 }
 
-/// What makes a registry let only this user in, with Basic authentication.
+/// Configuration of a registry that admits only this user, with Basic authentication.
 fn htpasswd(dir: &TempDir, Login { username, secret }: Login<'_>) -> String {
     let output = Command::new("htpasswd")
         .args(["-Bbn", username, secret])
@@ -217,7 +217,8 @@ fn htpasswd(dir: &TempDir, Login { username, secret }: Login<'_>) -> String {
     format!("auth: {{htpasswd: {{realm: r, path: {file}}}}}\n")
 }
 
-/// What makes a registry speak TLS, to clients the authority vouches for.
+/// Configuration of a registry with TLS, for clients with a certificate of the
+/// authority.
 fn tls(certificates: &Certificates) -> String {
     let file = |name| certificates.file(name).display().to_string();
     format!(

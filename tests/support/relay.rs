@@ -1,4 +1,4 @@
-//! A door in front of a real registry, which notes who comes with what.
+//! A relay in front of a real registry, which records the credentials of requests.
 
 use std::net::SocketAddr;
 use std::sync::{Arc, Mutex};
@@ -13,7 +13,7 @@ use tokio::task::JoinHandle;
 
 use super::registry::client;
 
-/// Sends every request on as it came; ends when dropped.
+/// Forwards every request unchanged; ends when dropped.
 pub struct Relay {
     address: SocketAddr,
     authorizations: Arc<Mutex<Vec<Option<String>>>>,
@@ -61,7 +61,7 @@ impl Relay {
         self.address.to_string()
     }
 
-    /// The `Authorization` of each request so far, in the clear.
+    /// The `Authorization` header of each request so far.
     pub fn authorizations(&self) -> Vec<Option<String>> {
         self.authorizations.lock().expect("no panic").clone()
     }

@@ -1,13 +1,13 @@
-//! Scripts in the place of programs.
+//! Scripts that take the place of programs.
 
 use std::path::Path;
 use std::process::Command;
 
 /// Writes an executable shell script.
 ///
-/// Another process does the writing: a child that another test starts would
-/// share this process's open file until it executes its program, and a file that
-/// is open for writing cannot be executed ("Text file busy").
+/// Another process writes it: if this one did, a child that another test starts would
+/// inherit the open file until it executes its program, and a file that is open for
+/// writing cannot be executed ("Text file busy").
 pub fn write(path: &Path, text: &str) {
     let written = Command::new("sh")
         .args([

@@ -27,7 +27,7 @@ impl Server {
             .map(Result::unwrap)
             .find_map(|line| Some(line.split_once("listening on ")?.1.trim().to_owned()))
             .expect("the server ended before it listened");
-        // Read on, or the server would block once the pipe is full.
+        // Keep reading, or the server would block on the full pipe.
         thread::spawn(move || lines.for_each(drop));
         Server { process, address }
     }

@@ -1,4 +1,4 @@
-//! The binary at a terminal, and someone who reads it and types.
+//! Runs the binary at a terminal, with a scripted user.
 
 use std::collections::HashMap;
 use std::process::Command;
@@ -8,8 +8,8 @@ use serde_json::json;
 
 use super::cli::Cli;
 
-/// Runs a command at a terminal of its own. Each line of the dialog is text to
-/// wait for, after what was typed before, and what to type then.
+/// Runs a command at a terminal of its own. Each line of the dialog is text to wait
+/// for, after what was typed before, and then the text to type.
 const PERSON: &str = r#"
 import fcntl, json, os, pty, select, signal, struct, subprocess, sys, termios, time
 
@@ -56,18 +56,18 @@ print(json.dumps({
     "restored": termios.tcgetattr(slave) == before}))
 "#;
 
-/// What was to be seen at the end.
+/// What the user saw in the end.
 #[derive(Deserialize)]
 pub struct Seen {
     pub code: i32,
-    /// All that was printed or echoed.
+    /// Everything that was printed or echoed.
     pub screen: String,
-    /// Whether the terminal is as it was before.
+    /// Whether the terminal's settings are the same as before.
     pub restored: bool,
 }
 
 impl Cli {
-    /// At a terminal of 80 columns that knows escape sequences and UTF-8.
+    /// Runs at a terminal of 80 columns with escape sequences and UTF-8.
     pub fn at_terminal(&self, args: &[&str], dialog: &[(&str, &str)]) -> Seen {
         self.at_terminal_with(args, dialog, &[])
     }

@@ -1,4 +1,4 @@
-//! HTTPS servers with the tests' own certificates.
+//! HTTPS servers with the tests' certificates.
 
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -17,11 +17,11 @@ use tokio_rustls::server::TlsStream;
 
 use super::certificates::Certificates;
 
-/// Who is let in.
+/// Which clients are admitted.
 #[derive(Debug, Clone, Copy)]
 pub enum Clients {
     Anyone,
-    /// Those with a certificate of the authority.
+    /// Those with a certificate from the authority.
     Known,
 }
 
@@ -32,7 +32,7 @@ pub struct SecureServer {
 }
 
 impl SecureServer {
-    /// Serves one body to every request.
+    /// Answers every request with this body.
     pub async fn of(certificates: &Certificates, body: Vec<u8>) -> Self {
         let router = Router::new().fallback(move || async move { body });
         SecureServer::start(certificates, Clients::Anyone, router).await
@@ -71,7 +71,7 @@ impl Listener for Secure {
     async fn accept(&mut self) -> (Self::Io, Self::Addr) {
         loop {
             let (stream, address) = self.listener.accept().await.expect("a connection");
-            // A client that does not trust the certificate hangs up.
+            // The handshake fails if the client does not trust the certificate.
             if let Ok(stream) = self.acceptor.accept(stream).await {
                 return (stream, address);
             }

@@ -1,5 +1,5 @@
-//! A token server that a real registry trusts: ES256 tokens, signed with a key
-//! made for the test.
+//! A token server for a real registry: it issues ES256 tokens, signed with a key that
+//! is made for the test.
 
 use std::collections::HashMap;
 use std::path::Path;
@@ -28,7 +28,7 @@ pub const USER: &str = "alice";
 pub const SECRET: &str = "s3cret-of-alice";
 pub const REFRESH: &str = "r3fresh-of-alice";
 
-/// A request for a token, as it came in.
+/// A received request for a token.
 #[derive(Debug, Clone)]
 pub struct Asked {
     pub method: Method,
@@ -36,9 +36,9 @@ pub struct Asked {
     pub authorization: Option<String>,
 }
 
-/// Gives `alice` everything, and anyone what is under `public/`.
+/// Grants `alice` everything, and others what is under `public/`.
 pub struct TokenServer {
-    /// Of the tokens.
+    /// The URL where clients get tokens.
     realm: String,
     shared: Arc<Shared>,
     dir: TempDir,
@@ -74,7 +74,7 @@ impl TokenServer {
         }
     }
 
-    /// The same behind TLS, for clients that show a certificate.
+    /// The same with TLS, for clients with a certificate.
     pub async fn secure(certificates: &Certificates) -> Self {
         let (dir, shared) = shared();
         let router = Router::new().fallback(answer).with_state(shared.clone());
@@ -87,7 +87,7 @@ impl TokenServer {
         }
     }
 
-    /// The configuration of a registry that sends its users here.
+    /// Configuration of a registry that uses this token server.
     pub fn registry_config(&self) -> String {
         let bundle = self.dir.path().join("cert.pem");
         format!(
@@ -122,7 +122,7 @@ fn shared() -> (TempDir, Arc<Shared>) {
     (dir, Arc::new(shared))
 }
 
-/// A key, and the certificate that says it is one.
+/// A key, and a certificate for it.
 fn signing_key(dir: &Path) -> (EcdsaKeyPair, Vec<u8>) {
     let random = SystemRandom::new();
     let algorithm = &ECDSA_P256_SHA256_FIXED_SIGNING;
@@ -172,7 +172,7 @@ async fn answer(State(shared): State<Arc<Shared>>, request: Request) -> Response
     Json(json!({ "token": token, "expires_in": 300 })).into_response()
 }
 
-/// The access that a scope stands for, if it is given.
+/// The access that a scope asks for, if it is granted.
 fn access(scope: &str, is_alice: bool) -> Option<Value> {
     let mut parts = scope.split(':');
     let (kind, name, actions) = (parts.next()?, parts.next()?, parts.next()?);

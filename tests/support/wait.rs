@@ -1,11 +1,11 @@
-//! Waiting for events: what does not come within a minute is a failure, and no
-//! test hangs or passes because a machine is fast.
+//! Waits for events. A test fails if an event takes more than a minute, and never
+//! hangs or depends on the machine's speed.
 
 use std::time::{Duration, Instant};
 
 /// Longer than anything takes on a busy machine.
 pub const DEADLINE: Duration = Duration::from_secs(60);
-/// How often a condition is looked at.
+/// How often a condition is checked.
 const POLL: Duration = Duration::from_millis(5);
 
 /// Waits for an event.
@@ -14,7 +14,7 @@ pub async fn within<T>(what: &str, event: impl Future<Output = T>) -> T {
     waited.unwrap_or_else(|_| panic!("{what}: not within {DEADLINE:?}"))
 }
 
-/// Waits until a condition holds, while tasks of the runtime go on.
+/// Waits until a condition holds, while the runtime's other tasks run.
 pub async fn until(what: &str, mut holds: impl FnMut() -> bool) {
     let holds = async {
         while !holds() {
@@ -24,7 +24,7 @@ pub async fn until(what: &str, mut holds: impl FnMut() -> bool) {
     within(what, holds).await;
 }
 
-/// Waits until a condition holds; the thread does nothing else.
+/// Waits until a condition holds; blocks the thread.
 #[track_caller]
 pub fn block_until(what: &str, mut holds: impl FnMut() -> bool) {
     let end = Instant::now() + DEADLINE;

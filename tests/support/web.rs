@@ -1,4 +1,4 @@
-//! A web server that notes who came, for the requests of guests.
+//! A web server for the requests of guests; it records them.
 
 use std::sync::atomic::{AtomicUsize, Ordering::SeqCst};
 use std::sync::{Arc, Mutex};
@@ -10,7 +10,7 @@ use tokio::task::JoinHandle;
 
 use super::wait::until;
 
-/// What the server has seen.
+/// The requests and connections so far.
 #[derive(Default)]
 pub struct Seen {
     /// The heads of requests.
@@ -36,10 +36,10 @@ impl Drop for Web {
 }
 
 impl Web {
-    /// Paths: `/echo` answers with the request's body, `/pause` 50 ms after
-    /// another was paused at the same time, or after 2 s,
-    /// `/never` not at all, `/half` with a part of its body, `/flood` with a
-    /// head of 200 KB, `/to/…` with a redirection to what follows.
+    /// Paths: `/echo` returns the request's body; `/pause` answers 50 ms after
+    /// another request was paused at the same time, or after 2 s; `/never` does not
+    /// answer; `/half` sends part of a body; `/flood` sends a head of 200 KB; `/to/…`
+    /// redirects to the rest of the path.
     pub async fn start() -> Self {
         Web::on("127.0.0.1:0").await
     }
@@ -55,7 +55,7 @@ impl Web {
                 tokio::spawn(async move {
                     seen.connections.fetch_add(1, SeqCst);
                     seen.open.fetch_add(1, SeqCst);
-                    // Clients that hang up are part of the tests.
+                    // Some tests hang up.
                     let _ = answer(stream, &seen).await;
                     seen.open.fetch_sub(1, SeqCst);
                 });
@@ -77,14 +77,14 @@ impl Web {
         until("clients hang up", || self.seen.open.load(SeqCst) == 0).await;
     }
 
-    /// Listens no longer.
+    /// Stops listening.
     pub async fn stop(mut self) {
         self.task.abort();
         let _ = (&mut self.task).await;
     }
 }
 
-/// One request, one answer, the end of the connection.
+/// Reads one request, answers it, and closes the connection.
 async fn answer(
     mut stream: impl AsyncRead + AsyncWrite + Unpin,
     seen: &Seen,
@@ -109,10 +109,10 @@ async fn answer(
                     tokio::time::sleep(Duration::from_millis(5)).await;
                 }
             };
-            // Where requests take turns, none comes.
+            // If requests run one after the other, there is never another.
             let _ = tokio::time::timeout(Duration::from_secs(2), another).await;
             tokio::time::sleep(Duration::from_millis(50)).await;
-            // Before the answer, which may bring the next request at once.
+            // Before the answer, because the next request may follow it at once.
             seen.pausing.fetch_sub(1, SeqCst);
             say(&mut stream, "200 OK", "", b"late").await
         }
@@ -149,7 +149,7 @@ async fn say(
     stream.shutdown().await
 }
 
-/// A body in chunks.
+/// Reads a body in chunks.
 async fn read_chunks(stream: &mut (impl AsyncRead + Unpin)) -> std::io::Result<Vec<u8>> {
     let mut body = Vec::new();
     loop {

@@ -1,4 +1,4 @@
-//! What people and agents are told of a failure.
+//! Error codes, hints and facts of a [`FetchError`].
 
 use std::io;
 
@@ -8,7 +8,7 @@ use crate::error::{Class, Diagnose};
 use crate::reference::Reference;
 
 impl FetchError {
-    /// The code and the class of the error, side by side.
+    /// The code and the class of the error.
     fn diagnosis(&self) -> (&'static str, Class) {
         match &*self.kind {
             ErrorKind::Net(error) => error.diagnosis(self.failed()),
@@ -106,7 +106,7 @@ impl Diagnose for FetchError {
 }
 
 impl FetchError {
-    /// What was expected and what came.
+    /// The expected and the computed digest or size.
     fn difference(&self) -> Vec<(&'static str, String)> {
         match self.kind.mismatch() {
             Some((_, Mismatch::Digest { expected, computed })) => vec![
@@ -122,7 +122,7 @@ impl FetchError {
     }
 }
 
-/// A stream is stopped at the first byte too many, so more may have come.
+/// Reading stops at the first excess byte, so the stream may be longer.
 fn size(expected: u64, computed: u64) -> String {
     if computed > expected {
         format!("{computed} bytes or more")

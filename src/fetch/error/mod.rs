@@ -1,4 +1,4 @@
-//! Why a component could not be fetched.
+//! Errors of fetching a component.
 
 mod diagnose;
 mod tags;
@@ -19,21 +19,21 @@ use crate::net;
 use crate::reference::Reference;
 use crate::registry::{self, HostFault, InvalidManifest, Tried};
 
-/// What went wrong, and the reference it concerns.
+/// A failed fetch, with its reference.
 #[derive(Debug)]
 pub struct FetchError {
     reference: Reference,
     kind: Box<ErrorKind>,
-    /// Each host asked and why it failed, where there was more than one.
+    /// Each host and its error, if several were asked.
     tried: Vec<String>,
     /// Of the repository, where the one asked for is absent and these are known.
     tags: Vec<String>,
 }
 
-/// An error on its way to where the reference is known.
+/// An error before the reference has been added.
 pub(super) type Failed = Tried<ErrorKind>;
 
-/// What went wrong with a source.
+/// The cause of a failed fetch.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum ErrorKind {
@@ -47,7 +47,7 @@ pub enum ErrorKind {
     Layout(#[from] LayoutError),
     #[error(transparent)]
     Unpack(#[from] UnpackError),
-    /// The network is needed, and off.
+    /// The source needs the network, which is disabled.
     #[error("the network is off")]
     Offline,
     /// `what` differs from its descriptor.
@@ -59,12 +59,13 @@ pub enum ErrorKind {
     PolicyText,
     #[error("the config is not what its media type says")]
     Config(#[source] serde_json::Error),
-    /// A module of the core specification, not a component.
+    /// A core WebAssembly module instead of a component.
     #[error("it is a core module")]
     CoreModule,
     #[error("{kind}")]
     NotWasm {
-        /// What it is instead, in a sentence without its bytes.
+        /// A sentence about what the file seems to be, without quoting its
+        /// bytes.
         kind: &'static str,
     },
     #[error("the text does not parse")]
@@ -84,7 +85,8 @@ impl HostFault for ErrorKind {
             ErrorKind::Net(net::Error::Offline { .. }) => false,
             ErrorKind::Registry(error) => error.is_of_one_host(),
             ErrorKind::Net(_) | ErrorKind::Mismatch { .. } | ErrorKind::TooLarge { .. } => true,
-            // Met before the digest was known.
+            // A limit is exceeded before the digest is checked, so another host
+            // may send the right content.
             ErrorKind::Unpack(error) => error.is_limit(),
             _ => false,
         }
@@ -130,7 +132,7 @@ impl ErrorKind {
         }
     }
 
-    /// What happened on the network, if that is what failed.
+    /// The network error, if the cause is one.
     pub fn net(&self) -> Option<&net::Error> {
         match self {
             ErrorKind::Net(error) => Some(error),
@@ -139,7 +141,8 @@ impl ErrorKind {
         }
     }
 
-    /// What differs from its descriptor, and how.
+    /// The name of the content that differs from its descriptor, and how it
+    /// differs.
     fn mismatch(&self) -> Option<(&str, &Mismatch)> {
         match self {
             ErrorKind::Mismatch { what, mismatch }
@@ -205,7 +208,7 @@ impl FetchError {
         &self.reference
     }
 
-    /// What went wrong with it.
+    /// The cause.
     pub fn kind(&self) -> &ErrorKind {
         &self.kind
     }
@@ -235,8 +238,8 @@ impl fmt::Display for FetchError {
 
 impl Error for FetchError {
     fn source(&self) -> Option<&(dyn Error + 'static)> {
-        // Each host has a reason of its own, given with the facts; of a
-        // mismatch, the message and its facts say everything.
+        // If several hosts failed, the facts give the error of each. For a
+        // mismatch, message and facts are complete.
         let said = !self.tried.is_empty()
             || self.kind.mismatch().is_some()
             || matches!(*self.kind, ErrorKind::CoreModule);

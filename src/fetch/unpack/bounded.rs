@@ -1,4 +1,4 @@
-//! The limits on what comes out of a decoder.
+//! Limits on the output of a decompressor.
 
 use std::cell::Cell;
 use std::io::{self, Read};
@@ -7,13 +7,14 @@ use std::rc::Rc;
 use super::{CHUNK, UnpackError};
 use crate::digest::{Digest, Expected, Verifier};
 
-/// How many times larger than its packed form anything may be. Components
-/// shrink to a third, text to a tenth; bombs start at a thousand.
+/// Maximum compression ratio. Components shrink to a third, text to a tenth;
+/// decompression bombs start at a thousand.
 pub(super) const MAX_RATIO: u64 = 100;
-/// Not looked at before: small inputs may be all zeros.
+/// Output bytes below which the ratio is not checked: small inputs may be all
+/// zeros.
 const RATIO_FREE: u64 = 1024 * 1024;
 
-/// Counts the packed bytes.
+/// Counts the packed bytes that are read.
 pub(super) struct Counted<R> {
     inner: R,
     seen: Rc<Cell<u64>>,
@@ -27,7 +28,7 @@ impl<R: Read> Counted<R> {
         }
     }
 
-    /// The count, which goes on while the reader is inside a decoder.
+    /// A shared handle to the count, for use while a decoder owns the reader.
     pub fn seen(&self) -> Rc<Cell<u64>> {
         self.seen.clone()
     }
@@ -41,7 +42,7 @@ impl<R: Read> Read for Counted<R> {
     }
 }
 
-/// Hashes the unpacked bytes and stops when they become too many.
+/// Hashes the unpacked bytes; fails when they exceed the limit or the ratio.
 pub(super) struct Bounded<R> {
     inner: R,
     packed: Rc<Cell<u64>>,
@@ -59,7 +60,7 @@ impl<R: Read> Bounded<R> {
         }
     }
 
-    /// Reads what is left, and returns the digest of all.
+    /// Reads to the end and returns the digest of all unpacked bytes.
     pub fn drain(mut self) -> io::Result<Digest> {
         let mut chunk = vec![0; CHUNK];
         while self.read(&mut chunk)? > 0 {}

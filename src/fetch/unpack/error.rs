@@ -1,10 +1,10 @@
-//! Why something packed is not unpacked.
+//! Errors of unpacking a layer.
 
 use std::io;
 
 use crate::error::{Class, Diagnose};
 
-/// A packed layer that is damaged, or not what it should be.
+/// A packed layer that is damaged or not acceptable.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum UnpackError {
@@ -31,7 +31,7 @@ pub enum UnpackError {
 }
 
 impl UnpackError {
-    /// Whether a limit was met, so that reading on is what must not happen.
+    /// Whether a limit was exceeded, so that no more must be read.
     pub(in crate::fetch) fn is_limit(&self) -> bool {
         matches!(
             self,

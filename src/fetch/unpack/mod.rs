@@ -1,9 +1,9 @@
-//! Components that travel packed: compressed, or in the file system of a
-//! container image.
+//! Unpacks components that are compressed, or in the tar layer of a container
+//! image.
 //!
-//! Everything is unpacked while it arrives, and what comes out is bounded: in
-//! size, in how far it may outgrow what went in, and in memory. The packed
-//! bytes are held to their descriptor on the way in, by whoever reads them.
+//! Data is unpacked while it arrives. The output is limited in size,
+//! compression ratio and memory. The caller checks the packed bytes against
+//! their descriptor while they are read.
 
 mod bounded;
 mod error;
@@ -23,25 +23,27 @@ use crate::digest::{Digest, Expected, Mismatch};
 use bounded::Bounded;
 pub use error::UnpackError;
 
-/// What WebAssembly starts with.
+/// The magic number of WebAssembly.
 const WASM: [u8; 4] = *b"\0asm";
-/// How much is read at a time.
+/// Bytes read at a time.
 const CHUNK: usize = 64 * 1024;
-/// An archive may be larger than the component in it by this much, in bytes:
-/// its headers, and small files beside the component.
+/// Bytes by which an archive may be larger than the component in it: its
+/// headers, and small files beside the component.
 const ARCHIVE_ALLOWANCE: u64 = 16 * 1024 * 1024;
 
-/// How bytes are compressed.
+/// A compression format.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Packing {
     None,
-    /// [RFC 1952](https://www.rfc-editor.org/rfc/rfc1952), several members allowed.
+    /// [RFC 1952](https://www.rfc-editor.org/rfc/rfc1952), with one or more
+    /// members.
     Gzip,
-    /// [RFC 8878](https://www.rfc-editor.org/rfc/rfc8878), several frames allowed.
+    /// [RFC 8878](https://www.rfc-editor.org/rfc/rfc8878), with one or more
+    /// frames.
     Zstd,
 }
 
-/// What the unpacked bytes are.
+/// The content of the unpacked bytes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Form {
     Component,
@@ -49,26 +51,26 @@ pub(super) enum Form {
     Archive,
 }
 
-/// How a component is to be unpacked.
+/// How to unpack a component.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Unpack {
     pub packing: Packing,
     pub form: Form,
-    /// The most bytes the component may have.
+    /// Bytes of the component, at most.
     pub limit: u64,
-    /// Digest of the unpacked stream, where the image's config gives one.
+    /// Digest of the unpacked stream, if the image's config gives one.
     pub diff_id: Option<Digest>,
 }
 
 impl Unpack {
-    /// Reads `packed` to its end and leaves the component at `target`.
+    /// Reads `packed` and writes the component to `target`.
     pub fn run(&self, packed: impl Read, target: &Path) -> Result<Blob, Stopped> {
-        // `Read` is behind a pointer, not a type parameter: the calls are few and large.
+        // Use dynamic dispatch: the calls are few and large.
         let counted = bounded::Counted::new(packed);
         let seen = counted.seen();
         let (start, counted) = peek(counted).map_err(unreadable)?;
         let stream: Box<dyn Read + '_> = match self.packing {
-            // Some tools name a type without looking at the bytes.
+            // Some tools declare a compressed type for plain WebAssembly.
             _ if start == WASM => Box::new(counted),
             Packing::None => Box::new(counted),
             Packing::Gzip => Box::new(MultiGzDecoder::new(counted)),
@@ -114,7 +116,7 @@ impl Unpack {
     }
 }
 
-/// Looks at the first bytes of a stream, which are read again.
+/// Returns the first bytes of a stream, and a stream that still contains them.
 fn peek<R: Read>(mut stream: R) -> io::Result<([u8; 4], impl Read)> {
     let mut start = [0; 4];
     let mut seen = 0;
@@ -130,7 +132,7 @@ fn peek<R: Read>(mut stream: R) -> io::Result<([u8; 4], impl Read)> {
     Ok((start, again.chain(stream)))
 }
 
-/// Copies all of `from` into the file.
+/// Copies a stream to the file.
 fn copy(from: &mut impl Read, to: &mut StagedFile) -> Result<(), Stopped> {
     let mut chunk = vec![0; CHUNK];
     loop {
@@ -141,8 +143,8 @@ fn copy(from: &mut impl Read, to: &mut StagedFile) -> Result<(), Stopped> {
     }
 }
 
-/// The limits speak through `io::Error`, as everything between here and them
-/// is a `Read`.
+/// Unwraps the `UnpackError` that [`Bounded`] passes through `io::Error`, since
+/// all layers are `Read`.
 fn unreadable(error: io::Error) -> Stopped {
     let error = match error.downcast::<UnpackError>() {
         Ok(own) => own,

@@ -1,8 +1,8 @@
-//! The one component in a tar archive.
+//! Extracts the only component of a tar archive.
 //!
-//! Nothing is ever written by an entry's name. Names that lead elsewhere are
-//! refused all the same, and so are links: who made them meant something else
-//! than a component.
+//! Names of entries are never used as paths. Links and names that lead out of
+//! the archive are rejected all the same: an archive with them was not made for
+//! a component.
 
 use std::io::Read;
 
@@ -11,9 +11,9 @@ use ::tar::{Archive, Entry, EntryType, PaxExtensions};
 use super::{UnpackError, copy, unreadable};
 use crate::fetch::sink::{StagedFile, Stopped};
 
-/// Images with a single component hold a few.
+/// Entries of an archive, at most. An image with one component has a few.
 const MAX_ENTRIES: usize = 4096;
-/// Names and attributes longer than this are no one's, in bytes.
+/// Bytes of a long name or PAX header, at most. Real ones are far shorter.
 const MAX_EXTENSION: u64 = 64 * 1024;
 
 /// Copies the only `.wasm` file of the archive to a file made by `create`.
@@ -22,7 +22,8 @@ pub(super) fn only_component<R: Read>(
     create: impl Fn() -> Result<StagedFile, Stopped>,
 ) -> Result<StagedFile, Stopped> {
     let mut archive = Archive::new(archive);
-    // Raw: the reader would keep a long name in memory whatever its length.
+    // `raw`, because the reader would otherwise keep a long name of any size in
+    // memory.
     let entries = archive.entries().map_err(unreadable)?.raw(true);
     let mut found = None;
     let mut long_name = None;
@@ -54,8 +55,8 @@ pub(super) fn only_component<R: Read>(
     found.ok_or_else(|| refused(UnpackError::NoComponent))
 }
 
-/// What an entry says about the next one: its long name, or nothing of
-/// interest. None where the entry stands for itself.
+/// Reads an entry that describes the next one. `None` if the entry is not such
+/// a one; `Some(None)` if it has no long name.
 fn extension<R: Read>(
     entry: &mut Entry<'_, R>,
     kind: EntryType,
@@ -79,7 +80,7 @@ fn extension<R: Read>(
         let attribute = attribute.map_err(unreadable)?;
         match attribute.key_bytes() {
             b"path" => name = Some(attribute.value_bytes().to_vec()),
-            // Would make two readers see two different archives.
+            // With these, two readers could see different archives.
             b"size" | b"linkpath" => {
                 return Err(refused(UnpackError::Header("an attribute overrules it")));
             }
@@ -104,10 +105,11 @@ fn check(name: &str, kind: EntryType) -> Result<(), Stopped> {
     Ok(())
 }
 
-/// By name alone; the first bytes are looked at when they are written.
+/// Whether the name is that of a component. Its first bytes are checked when it
+/// is written.
 fn is_component(name: &str) -> bool {
     let file = name.rsplit('/').next().unwrap_or(name);
-    // Layers mark removed files with this prefix.
+    // This prefix marks a deleted file (whiteout).
     !file.starts_with(".wh.")
         && file
             .rsplit_once('.')

@@ -1,4 +1,4 @@
-//! Zstandard streams: one frame after another, skippable ones passed over.
+//! Decodes Zstandard streams of several frames, skipping skippable ones.
 
 use std::io::{self, BufReader, Read};
 
@@ -7,14 +7,14 @@ use ruzstd::decoding::{BlockDecodingStrategy, FrameDecoder};
 
 use super::CHUNK;
 
-/// How far back a frame may refer, in bytes: what the decoder keeps in memory.
-/// What [RFC 8878][rfc] recommends to support, and no encoder goes beyond unless
-/// told to.
+/// The largest window of a frame, in bytes, which the decoder keeps in memory.
+/// [RFC 8878][rfc] recommends to support this size, and encoders do not exceed
+/// it by default.
 ///
 /// [rfc]: https://www.rfc-editor.org/rfc/rfc8878#section-3.1.1.1.2
 const MAX_WINDOW: u64 = 8 * 1024 * 1024;
 
-/// The content of all frames of a stream.
+/// A reader of the content of all frames.
 pub(super) struct Frames<R: Read> {
     source: BufReader<R>,
     decoder: FrameDecoder,
@@ -39,7 +39,7 @@ impl<R: Read> Frames<R> {
         }
     }
 
-    /// Enters the next frame that has content.
+    /// Advances to the next frame with content.
     fn next_frame(&mut self) -> io::Result<State> {
         loop {
             if std::io::BufRead::fill_buf(&mut self.source)?.is_empty() {

@@ -1,8 +1,8 @@
-//! `--audit-log FILE`: JSON lines, each appended with one write.
+//! `--audit-log FILE`: JSON lines, each appended with a single write.
 //!
-//! When a line cannot be written, the call it tells of has already run; from
-//! then on calls are refused until the file can be written again. A file that
-//! was moved away or removed is made anew.
+//! When a line cannot be written, its call has already run; from then on calls are
+//! refused until the file can be written again. A file that was moved or removed is
+//! created anew.
 
 use std::fs::{File, OpenOptions};
 use std::io::{self, Write};
@@ -33,11 +33,11 @@ struct State {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Health {
     Sound,
-    /// Lines are missing, and the last may be torn.
+    /// Lines are missing, and the last one may be incomplete.
     Failed,
 }
 
-/// Why there is no audit log, or why it has stopped.
+/// Why the audit log cannot be opened or written.
 #[derive(Debug, thiserror::Error)]
 pub enum AuditError {
     #[error("Failed to open the audit log `{}`", path.display())]
@@ -71,8 +71,8 @@ impl Diagnose for AuditError {
 }
 
 impl AuditLog {
-    /// Opens the file for appending, and makes it, for its owner alone, if it
-    /// is not there.
+    /// Opens the file for appending; creates it, readable by its owner alone, if it
+    /// does not exist.
     ///
     /// # Errors
     ///
@@ -96,8 +96,8 @@ impl AuditLog {
         })
     }
 
-    /// Refuses the next call if the last line could not be written, and still
-    /// none can.
+    /// Refuses the next call if the last line could not be written, unless the file
+    /// can be written again.
     ///
     /// # Errors
     ///
@@ -107,7 +107,7 @@ impl AuditLog {
         if state.health == Health::Sound {
             return Ok(());
         }
-        // After a torn line the next begins on its own.
+        // The newline in front ends an incomplete line.
         let resumed = json!({ "time": format!("{:.6}", Timestamp::now()), "event": "resumed" });
         let line = format!("\n{resumed}\n");
         self.append(&mut state, line.as_bytes())
@@ -116,11 +116,11 @@ impl AuditLog {
         Ok(())
     }
 
-    /// Appends a line; a failure is logged, and remembered for the next call.
+    /// Appends a line; a failure is logged and refuses the next call.
     pub(super) fn write(&self, line: &impl Serialize) {
         let mut state = self.state();
         let written = json_line(line).map_err(io::Error::from).and_then(|line| {
-            // The page cache takes it in microseconds.
+            // This only writes to the page cache, which takes microseconds.
             self.append(&mut state, format!("{line}\n").as_bytes())
         });
         if let Err(error) = written {
@@ -145,7 +145,7 @@ impl AuditLog {
     }
 
     fn state(&self) -> MutexGuard<'_, State> {
-        // The state is whole between any two statements.
+        // No statement leaves the state half-changed.
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
@@ -158,8 +158,8 @@ fn append_to(path: &Path) -> io::Result<File> {
         use std::os::unix::fs::OpenOptionsExt;
         options.mode(0o600);
     }
-    // A link could lead to any other file of this user; a pipe would make calls
-    // wait for its reader.
+    // A link could lead to any other file of this user; a pipe would block calls
+    // until it is read.
     open_regular_with(path, &mut options, Links::Refuse)
 }
 

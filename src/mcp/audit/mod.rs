@@ -1,5 +1,5 @@
-//! The record of calls: one line each in the log, and in the audit log if
-//! there is one. Neither has arguments or results in it.
+//! Records calls: one line each in the log, and in the audit log if there is one.
+//! Neither contains arguments or results.
 
 mod file;
 
@@ -18,32 +18,32 @@ use super::transport::Caller;
 
 pub use file::{AuditError, AuditLog};
 
-/// Characters of a name that a client chose.
+/// Most characters of a name that a client chose.
 const NAME: usize = 128;
 
-/// One call, as it is recorded once it is over.
+/// One call; it is recorded when it has ended.
 pub(super) struct Call {
     tool: String,
-    /// The tool of the server by which the client called it.
+    /// The server's own tool through which the client called it.
     via: Option<&'static str>,
     caller: Caller,
     client: Option<Client>,
     began: Instant,
-    /// Whose tool it is, or what the server's own tool was about.
+    /// The component whose tool it is, or which the server's own tool was about.
     pub component: Option<ComponentId>,
-    /// The code of the error it ended with.
+    /// The code of its error.
     pub code: Option<&'static str>,
     pub denials: Vec<Denial>,
 }
 
-/// What the client calls itself.
+/// Name and version that the client reports.
 #[derive(Serialize)]
 struct Client {
     name: String,
     version: String,
 }
 
-/// A line of the audit log; the names of its fields are documented.
+/// A line of the audit log; its fields are documented.
 #[derive(Serialize)]
 struct Line<'a> {
     #[serde(serialize_with = "micros")]
@@ -65,9 +65,9 @@ struct Line<'a> {
 #[derive(Clone, Copy, Serialize)]
 #[serde(rename_all = "kebab-case")]
 enum Outcome {
-    /// It gave a result.
+    /// It returned a result.
     Ok,
-    /// It gave an error that the agent was told.
+    /// It returned an error to the agent.
     Failed,
     /// There is no such tool.
     Refused,
@@ -83,12 +83,12 @@ impl Outcome {
     }
 }
 
-/// A text that the client chose, as it may stand in a line.
+/// Text that the client chose, cleaned and shortened for one line.
 fn bounded(text: &str) -> String {
     schema::clean_text(text, NAME)
 }
 
-/// RFC 3339 in UTC, always with six digits of the second, so that lines sort.
+/// RFC 3339 in UTC, always with six decimals, so that lines sort.
 fn micros<S: serde::Serializer>(time: &Timestamp, to: S) -> Result<S::Ok, S::Error> {
     to.collect_str(&format_args!("{time:.6}"))
 }
@@ -111,7 +111,8 @@ impl Call {
         }
     }
 
-    /// The tool that is run, and the tool of the server that was asked to call it.
+    /// Sets the tool that is run, and the server's own tool through which it was
+    /// called.
     pub(super) fn reaches(&mut self, tool: &str, via: Option<&'static str>) {
         self.tool = bounded(tool);
         self.via = via;
@@ -152,7 +153,8 @@ impl Call {
     }
 
     fn log(&self, outcome: Outcome, duration: Duration) {
-        // Guests choose what they ask for: quoted, it stays in its line.
+        // Guests choose these texts; formatting them with quotes keeps them on one
+        // line.
         let denials = (!self.denials.is_empty()).then(|| {
             let denials = self.denials.iter();
             let texts: Vec<String> = denials

@@ -1,4 +1,5 @@
-//! What the tools take. The documentation of the fields is that of the schemas.
+//! The arguments of the built-in tools. The doc comments of types and fields are the
+//! descriptions in their JSON schemas.
 
 use std::path::{Path, PathBuf};
 
@@ -25,8 +26,8 @@ pub(super) struct CallArguments {
     pub arguments: Option<Map<String, Value>>,
 }
 
-// `uri` is not required, since `path` may stand for it, and several agents
-// refuse a schema with `anyOf` at the top.
+// `uri` is not required, since `path` may replace it, and several agents refuse a
+// schema with `anyOf` at the top.
 #[derive(Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(super) struct LoadArguments {
@@ -93,7 +94,7 @@ pub(super) struct EnvironmentDetails {
     value_from: Option<String>,
 }
 
-// Either of the two, which several agents' schemas cannot say.
+// Exactly one of the two, which the schemas of several agents cannot express.
 #[derive(Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(super) struct NetworkDetails {
@@ -149,7 +150,7 @@ impl Builtin {
                 .or(located.digest),
             locked: None,
             verification: Verification::Required,
-            // The tools are there at once; the first call waits for its code.
+            // The tools are offered at once; the first call waits for its code.
             compile: Compile::Background,
             policy: match offer.admits(Effect::Grant) {
                 Ok(()) => PolicyChoice::Bundled,
@@ -162,7 +163,7 @@ impl Builtin {
         })
     }
 
-    /// The component that a call is about, as far as its arguments tell.
+    /// The component that a call is about, if its arguments name one.
     pub(in crate::mcp) fn component_in(
         self,
         arguments: &Map<String, Value>,
@@ -196,7 +197,7 @@ impl Builtin {
     }
 }
 
-/// What a relative path of an agent is relative to.
+/// The directory that relative paths of agents start from.
 fn working_directory() -> PathBuf {
     std::env::current_dir().unwrap_or_else(|_| Path::new("/").into())
 }

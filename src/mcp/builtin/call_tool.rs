@@ -1,5 +1,5 @@
-//! Which tool a request is for: the one it names, or the one that it names to
-//! `call-tool`.
+//! Finds the tool that a request calls: the one it names or, for `call-tool`, the one
+//! in its arguments.
 
 use serde_json::{Map, Value};
 
@@ -9,25 +9,25 @@ use super::super::offer::{Effect, Offer};
 use super::arguments::CallArguments;
 use super::{Builtin, Failure};
 
-/// Clients put this before the names of a server called `wassette`, and some
-/// send it.
+/// Clients show the tools of a server called `wassette` with this prefix, and some
+/// send it back.
 const CLIENT_PREFIX: &str = "mcp__wassette__";
 
-/// The tool to call, and what it is given.
+/// The tool to call and its arguments.
 pub(in crate::mcp) struct Requested {
     pub tool: String,
     pub arguments: Map<String, Value>,
-    /// The tool of the server by which it is called.
+    /// The server's own tool through which it is called.
     pub via: Option<&'static str>,
-    /// Arguments of `call-tool` itself that were passed over.
+    /// Arguments of `call-tool` itself that were ignored.
     pub passed_over: Vec<String>,
 }
 
 impl Requested {
     /// # Errors
     ///
-    /// A [`Failure`] when `call-tool` is called and off, or not given the name
-    /// of a component's tool.
+    /// A [`Failure`] when `call-tool` is switched off, or its arguments do not name a
+    /// component's tool.
     pub fn of(
         name: &str,
         mut arguments: Map<String, Value>,
@@ -67,7 +67,7 @@ impl Requested {
     }
 }
 
-/// The name without a client's prefix, unless there is a tool with just that name.
+/// The name without a client's prefix, unless a tool has the name with the prefix.
 fn without_prefix<'a>(name: &'a str, toolbox: &Toolbox) -> &'a str {
     match name.strip_prefix(CLIENT_PREFIX) {
         Some(rest) if toolbox.get(name).is_none() => rest,

@@ -1,4 +1,4 @@
-//! How the tools look in `tools/list`.
+//! The built-in tools' entries in `tools/list`.
 
 use std::sync::Arc;
 
@@ -33,7 +33,8 @@ impl Builtin {
         }
     }
 
-    /// Some clients cut descriptions: the first 200 bytes say what the tool is for.
+    /// Some clients cut descriptions, so the first 200 bytes say what the tool is
+    /// for.
     fn description(self) -> &'static str {
         match self {
             Builtin::Call => {

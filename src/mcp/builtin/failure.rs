@@ -1,4 +1,4 @@
-//! Why a tool of the server failed.
+//! Errors of the built-in tools.
 
 use crate::catalog::InvalidSource;
 use crate::error::{Class, Diagnosis, Layered};
@@ -19,7 +19,7 @@ pub(in crate::mcp) enum Failure {
     #[error("The user was asked, and no answer came back: {fault}")]
     Unanswered {
         fault: String,
-        /// What a person can type to grant it.
+        /// The shell command that gives the grant.
         command: String,
     },
     #[error(transparent)]

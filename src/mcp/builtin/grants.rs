@@ -1,4 +1,4 @@
-//! Permissions that agents grant and take back.
+//! Permissions that agents grant and revoke.
 
 use std::sync::Arc;
 
@@ -16,7 +16,7 @@ use super::arguments::{EnvironmentDetails, NetworkDetails, PermissionArguments, 
 use super::{Builtin, Failure, PermissionKind};
 
 impl PermissionKind {
-    /// The key under which a policy has such permissions.
+    /// The key of these permissions in a policy.
     fn section(self) -> &'static str {
         match self {
             PermissionKind::Environment => "environment",
@@ -27,9 +27,9 @@ impl PermissionKind {
 }
 
 impl Builtin {
-    /// Grants what the user agrees to; nothing yet, where the client is to ask
-    /// and call again. A client that cannot ask the user has let the user
-    /// approve the call itself.
+    /// Asks the user and grants what they agree to. `None` if the client must first
+    /// ask and repeat the call. A client without elicitation is trusted to have let
+    /// the user approve the call itself.
     pub(super) async fn grant(
         self,
         kind: PermissionKind,
@@ -94,7 +94,7 @@ impl Builtin {
     }
 }
 
-/// What a person can type to grant what the question is about.
+/// The shell commands that grant what the question asks for.
 fn commands(question: &Question) -> String {
     let grant =
         |permission: &Permission| Grant::new(&question.component_id, permission.clone()).command();

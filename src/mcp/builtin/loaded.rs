@@ -1,7 +1,7 @@
-//! The answer of `load-component`: what was loaded, and how its tools are called.
+//! The answer of `load-component`: what was loaded, and how to call its tools.
 //!
-//! Many clients read the tool list once. The model learns a new tool from this
-//! answer, and calls it with `call-tool`.
+//! Many clients read the tool list only once. The model learns about a new tool from
+//! this answer and calls it with `call-tool`.
 
 use rmcp::model::Tool;
 use serde::Serialize;
@@ -13,10 +13,10 @@ use crate::toolbox::Toolbox;
 
 use super::super::convert;
 
-/// The most bytes of tool definitions in one answer.
+/// Most bytes of tool definitions in one answer.
 const MAX_DEFINITIONS: usize = 64 * 1024;
 
-/// Commands that an answer spells out.
+/// Most grant commands that an answer spells out.
 const HINTED: usize = 3;
 
 const HOW_TO_CALL: &str = "Call each tool by its name; if your tool list does not show it, with \
@@ -26,19 +26,20 @@ const HOW_TO_CALL: &str = "Call each tool by its name; if your tool list does no
 pub(super) struct Loaded {
     #[serde(flatten)]
     outcome: LoadOutcome,
-    /// The tools as `tools/list` has them, without their output schemas.
+    /// The tools as in `tools/list`, without their output schemas.
     tools: Vec<Value>,
     how_to_call: &'static str,
-    /// Why nothing was granted, where the user was asked in vain.
+    /// Why nothing was granted, if the user was asked and did not answer.
     #[serde(skip_serializing_if = "Option::is_none")]
     unanswered: Option<String>,
 }
 
 impl Loaded {
-    /// `fault` says what came in place of the user's answer.
+    /// `fault` is why the user's answer is missing.
     pub(super) fn of(outcome: LoadOutcome, toolbox: &Toolbox, fault: Option<String>) -> Self {
         let names = outcome.tool_names.iter();
-        // A tool is gone if another process has unloaded the component since.
+        // Another process may have unloaded the component since; its tools are left
+        // out.
         let tools = names.filter_map(|name| toolbox.get(name));
         let id = &outcome.component_id;
         let unanswered = fault.map(|fault| {
@@ -60,7 +61,7 @@ impl Loaded {
     }
 }
 
-/// Definitions as long as there is room for them, and names alone after that.
+/// Full definitions while there is room, and only names after that.
 fn bounded(tools: impl Iterator<Item = Tool>) -> Vec<Value> {
     let mut left = MAX_DEFINITIONS;
     let shown = |mut tool: Tool| {

@@ -1,4 +1,4 @@
-//! The tools of the server itself.
+//! The server's own tools.
 
 mod arguments;
 mod call_tool;
@@ -32,7 +32,7 @@ pub(super) use tolerate::tolerate_object;
 /// How many tools there are.
 const COUNT: usize = 13;
 
-/// The names no component may take.
+/// The names that no component's tool may take.
 pub const RESERVED_NAMES: [&str; COUNT] = {
     let mut names = [""; COUNT];
     let mut nth = 0;
@@ -45,7 +45,8 @@ pub const RESERVED_NAMES: [&str; COUNT] = {
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Builtin {
-    /// Calls a tool of a component. The handler resolves it before the call begins.
+    /// Calls a component's tool. The handler resolves that tool before the call
+    /// begins.
     Call,
     Grant(PermissionKind),
     List,
@@ -57,14 +58,14 @@ pub(super) enum Builtin {
     Unload,
 }
 
-/// What a tool answers.
+/// The answer of a built-in tool.
 pub(super) enum Answered {
     Done(CallToolResult),
-    /// The client is to ask this, and to call again with the answers.
+    /// The client must ask the user this and repeat the call with the answers.
     Asks(InputRequiredResult),
 }
 
-/// What a permission is about.
+/// What a permission concerns.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum PermissionKind {
     Environment,
@@ -73,7 +74,7 @@ pub(super) enum PermissionKind {
 }
 
 impl Builtin {
-    /// In order of name.
+    /// Sorted by name.
     const ALL: [Builtin; COUNT] = [
         Builtin::Call,
         Builtin::Policy,
@@ -114,7 +115,7 @@ impl Builtin {
         Builtin::ALL.into_iter().find(|tool| tool.name() == name)
     }
 
-    /// How the tools that are offered look in `tools/list`, in order of name.
+    /// The `tools/list` entries of the offered tools, sorted by name.
     pub(super) fn offered(offer: Offer) -> impl Iterator<Item = Tool> {
         Builtin::ALL
             .into_iter()
@@ -187,7 +188,7 @@ impl Builtin {
             Builtin::Grant(kind) => {
                 match self.grant(kind, service, arguments, elicitation).await? {
                     Some(report) => structured(&report),
-                    // Nothing is granted before the answer is there.
+                    // Nothing is granted before the answer arrives.
                     None => {
                         let questions = elicitation.open().ok_or(Failure::Declined)?;
                         return Ok(Answered::Asks(questions));

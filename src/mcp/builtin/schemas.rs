@@ -1,7 +1,7 @@
-//! What the tools take and give, as JSON Schema.
+//! JSON Schemas of the built-in tools' arguments and results.
 //!
-//! Every schema has one type at each place: arrays of types are refused or
-//! flagged by clients whose dialect has one.
+//! Each schema has a single type at each place, since several clients refuse or flag
+//! arrays of types.
 
 use schemars::generate::SchemaSettings;
 use schemars::transform::{RecursiveTransform, Transform};
@@ -35,7 +35,7 @@ impl Builtin {
         }
     }
 
-    /// What clients can rely on in the answer; there may be more in it. None for
+    /// The members that a result always has; there may be others. `None` for
     /// `call-tool`, whose result is that of the tool it calls.
     pub(super) fn output_schema(self) -> Option<Object> {
         let text = || json!({ "type": "string" });
@@ -65,7 +65,7 @@ impl Builtin {
     }
 }
 
-/// An object that always has these members.
+/// The schema of an object that always has these members.
 fn always<const N: usize>(members: [(&str, Value); N]) -> Object {
     let required = members.each_ref().map(|(name, _)| *name);
     let properties: Object = members
@@ -79,7 +79,7 @@ fn always<const N: usize>(members: [(&str, Value); N]) -> Object {
     ])
 }
 
-/// The schema of a type of arguments, all in one piece.
+/// The schema of an argument type, with all subschemas inlined.
 fn schema_of<T: JsonSchema>() -> Object {
     let settings = SchemaSettings::draft2020_12().with(|settings| {
         settings.inline_subschemas = true;
@@ -95,8 +95,8 @@ fn schema_of<T: JsonSchema>() -> Object {
     }
 }
 
-/// `Option` becomes `["string", "null"]`: an argument that is left out, which
-/// `required` says already.
+/// Removes `null` from the types that `Option` produces: `required` already says that
+/// the argument may be left out.
 fn simplify(schema: &mut Schema) {
     let Some(object) = schema.as_object_mut() else {
         return;
@@ -108,7 +108,7 @@ fn simplify(schema: &mut Schema) {
             object.insert("type".to_owned(), one);
         }
     }
-    // The name of the Rust type.
+    // Otherwise the title would be the name of the Rust type.
     if object.get("title").is_some_and(Value::is_string) {
         object.shift_remove("title");
     }

@@ -1,5 +1,5 @@
-//! Arguments of the server's own tools in other words than those of the schema,
-//! as clients and models are known to send them, where the meaning is certain.
+//! Accepts arguments of built-in tools that differ from the schema in ways in which
+//! clients and models are known to send them, if their meaning is certain.
 
 use serde_json::{Map, Value, json};
 
@@ -9,16 +9,17 @@ use super::{Builtin, Failure};
 use crate::schema::value::lenient;
 
 impl Builtin {
-    /// Puts arguments into the words of the schema, and returns the names of
-    /// those that were passed over.
+    /// Normalises arguments to the schema, and returns the names of those that were
+    /// ignored.
     ///
-    /// - `null` is absent;
-    /// - `id` and `component_id`, and `path` and `uri`, mean the same;
-    /// - objects, lists, numbers and booleans may be text, `[]` may be `{}`.
+    /// - `null` means absent;
+    /// - `id` and `component_id` mean the same, like `path` and `uri`;
+    /// - objects, lists, numbers and booleans may be given as text, and `[]` for
+    ///   `{}`.
     ///
     /// # Errors
     ///
-    /// [`Failure::Arguments`] when two names of one argument have different values.
+    /// [`Failure::Arguments`] when both names of one argument have different values.
     pub(in crate::mcp) fn tolerate(
         self,
         arguments: &mut Map<String, Value>,
@@ -42,7 +43,7 @@ impl Builtin {
         Ok(passed_over)
     }
 
-    /// A name that some use, and the one that it stands for.
+    /// An alternative name, and the argument it stands for.
     fn alias(self) -> Option<(&'static str, &'static str)> {
         match self {
             Builtin::Call | Builtin::List | Builtin::Search => None,
@@ -63,7 +64,7 @@ impl Builtin {
     }
 }
 
-/// Takes the text of an object, and `[]`, for the object.
+/// Accepts an object as text, and `[]` for an empty object.
 pub(in crate::mcp) fn tolerate_object(value: &mut Value) {
     lenient::settle(value, &json!({ "type": "object" }));
 }

@@ -1,9 +1,9 @@
-//! What a client takes as an answer.
+//! The media types that a client accepts as an answer.
 
 use axum::http::{HeaderMap, header};
 
-/// The kinds of answer that a client's `Accept` headers admit. Clients send any
-/// kind of these headers, or none; nothing is refused for it.
+/// The media types that a client's `Accept` headers allow. Clients send all sorts of
+/// these headers, or none, so no request is refused for them.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Accepted {
     Json,
@@ -12,8 +12,8 @@ pub(super) enum Accepted {
 }
 
 impl Accepted {
-    /// Streams of events only for clients that name them: `*/*` comes from
-    /// programs that read no such streams.
+    /// Allows event streams only if the client names them: `*/*` is sent by programs
+    /// that cannot read them.
     pub fn of(headers: &HeaderMap) -> Self {
         let (mut json, mut events) = (false, false);
         let values = headers.get_all(header::ACCEPT).iter();
@@ -37,7 +37,7 @@ impl Accepted {
     }
 }
 
-/// `q=0` excludes a kind.
+/// `q=0` excludes a media type.
 fn is_zero_weight(parameter: &str) -> bool {
     let weight = parameter
         .split_once('=')

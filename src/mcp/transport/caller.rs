@@ -1,4 +1,4 @@
-//! Whose request it is, as far as a transport knows.
+//! Identifies who made a request.
 
 use rmcp::model::Extensions;
 
@@ -6,14 +6,14 @@ use crate::http::Credential;
 
 use super::session_id;
 
-/// What is known of who made a request; travels with it.
+/// What is known about the sender of a request; stored in its extensions.
 #[derive(Clone, Debug)]
 pub(in crate::mcp) struct Caller {
-    /// As it is called on the command line.
+    /// The transport's name on the command line.
     pub transport: &'static str,
-    /// A name for the session, which does not open it.
+    /// A label of the session, which cannot be used to access it.
     pub session: Option<String>,
-    /// A name for the token that was shown, if one was.
+    /// A label of the request's token, if it has one.
     pub credential: Option<String>,
 }
 
@@ -30,8 +30,8 @@ impl Caller {
         }
     }
 
-    /// The caller of a request with these extensions. Both HTTP transports put
-    /// the head of the HTTP request there.
+    /// The caller of a request with these extensions. Both HTTP transports store the
+    /// head of the HTTP request there.
     pub(in crate::mcp) fn of(extensions: &Extensions) -> Self {
         let head = extensions.get::<http::request::Parts>();
         let caller = head.and_then(|head| head.extensions.get::<Caller>());

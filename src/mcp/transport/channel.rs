@@ -1,4 +1,4 @@
-//! The server's side of one client, whichever way its messages travel.
+//! The server's end of one client's connection, for any transport.
 
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
@@ -11,18 +11,18 @@ use tokio_util::sync::CancellationToken;
 
 use super::outgoing::SendError;
 
-/// Messages of a client waiting to be taken before its next one is read.
+/// Most messages of a client that wait to be handled; then no more are read.
 pub(super) const INBOX: usize = 16;
 
-/// Where the server's messages to a client go.
+/// The sink for the server's messages to a client.
 pub(super) trait Outbox: Send + Sync + 'static {
-    /// Resolves when the message is on its way, or cannot be.
+    /// Resolves when the message was handed on or could not be sent.
     fn send(
         self: Arc<Self>,
         message: ServerJsonRpcMessage,
     ) -> impl Future<Output = Result<(), SendError>> + Send + 'static;
 
-    /// Sends nothing more.
+    /// Stops sending.
     fn close(&self);
 }
 
@@ -31,26 +31,26 @@ pub(super) trait Outbox: Send + Sync + 'static {
 pub(super) struct Silence {
     /// Before its first message.
     pub begin: Duration,
-    /// After it, in both directions.
+    /// After that, in both directions.
     pub idle: Duration,
 }
 
-/// The two directions, as `rmcp` wants them. Its input ends when the client
+/// Both directions, in the form that `rmcp` takes. The input ends when the client
 /// ends it, after too long a silence, or when the server is closing.
 ///
-/// Stopping looks to the service loop like the end of the input, upon which it
-/// waits for the calls under way. Either end is passed on through `closing`.
+/// To the service loop, closing looks like the end of the input, after which it waits
+/// for running calls. Either end cancels `closing`.
 pub(super) struct Channel<O> {
     pub inbox: mpsc::Receiver<ClientJsonRpcMessage>,
     pub outbox: Arc<O>,
-    /// None where only the end of the input ends it.
+    /// `None` where only the end of the input ends the connection.
     pub silence: Option<Silence>,
     pub closing: CancellationToken,
     /// Set when the client has initialised.
     pub revision: Revision,
 }
 
-/// The protocol revision of a session, once it is negotiated.
+/// The protocol revision of a session, once negotiated.
 pub(super) type Revision = Arc<OnceLock<ProtocolVersion>>;
 
 impl<O: Outbox> Transport<RoleServer> for Channel<O> {
@@ -63,7 +63,7 @@ impl<O: Outbox> Transport<RoleServer> for Channel<O> {
         if let ServerJsonRpcMessage::Response(response) = &message
             && let ServerResult::InitializeResult(initialized) = &response.result
         {
-            // A second `initialize` changes nothing.
+            // A second `initialize` does not change it.
             let _ = self.revision.set(initialized.protocol_version.clone());
         }
         self.outbox.clone().send(message)
@@ -80,8 +80,8 @@ impl<O: Outbox> Transport<RoleServer> for Channel<O> {
             let Some(silence) = silence else {
                 return inbox.recv().await;
             };
-            // The service loop asks anew whenever something happened, so this
-            // ends only after silence in both directions.
+            // The service loop calls `receive` again after every event, so the
+            // timeout only expires after silence in both directions.
             let next = tokio::time::timeout(silence.begin, inbox.recv()).await;
             silence.begin = silence.idle;
             next.ok().flatten()

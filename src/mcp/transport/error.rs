@@ -1,10 +1,10 @@
-//! Why a transport ended before its time.
+//! Errors that end a transport.
 
 use rmcp::service::ServerInitializeError;
 
 use crate::error::{Class, Diagnose};
 
-/// Why a transport ended before its time.
+/// Why a transport ended early.
 #[derive(Debug, thiserror::Error)]
 pub enum ServeError {
     #[error("The client did not begin as the protocol requires")]

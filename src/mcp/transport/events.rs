@@ -1,4 +1,4 @@
-//! Streams of server-sent events.
+//! Server-sent event streams.
 
 use std::convert::Infallible;
 use std::time::Duration;
@@ -11,10 +11,11 @@ use tokio::time::{Interval, MissedTickBehavior};
 
 use super::outgoing::Outgoing;
 
-/// Comments keep proxies from closing a quiet stream, and find dead clients.
+/// Interval of comments, which keep proxies from closing a quiet stream and detect
+/// dead clients.
 const KEEP_ALIVE: Duration = Duration::from_secs(15);
 
-/// A part of a stream, with what it takes up until it is sent.
+/// A part of a stream, and the memory reserved for it until it is sent.
 pub(super) struct Event {
     bytes: Bytes,
     _sent: Option<Outgoing>,
@@ -29,8 +30,7 @@ impl Event {
         }
     }
 
-    /// JSON has no line breaks outside its texts, and `serde_json` writes none
-    /// between them.
+    /// A message as one `data:` line: `serde_json` writes no line breaks.
     pub fn message(mut message: Outgoing) -> Self {
         let text = std::mem::take(&mut message.text);
         Event {
@@ -39,18 +39,18 @@ impl Event {
         }
     }
 
-    /// Part of a stream that something else wrote.
+    /// A part of a stream that was encoded elsewhere.
     pub fn raw(bytes: Bytes) -> Self {
         Event { bytes, _sent: None }
     }
 }
 
-/// The response whose body are these events, until the stream ends.
+/// A response that streams these events as its body.
 pub(super) fn response(events: impl Stream<Item = Event> + Send + 'static) -> Response {
     let headers = [
         (header::CONTENT_TYPE, "text/event-stream"),
         (header::CACHE_CONTROL, "no-cache, no-transform"),
-        // Otherwise nginx holds events back.
+        // Otherwise nginx buffers events.
         (HeaderName::from_static("x-accel-buffering"), "no"),
     ];
     let mut ticks = tokio::time::interval(KEEP_ALIVE);
@@ -59,7 +59,7 @@ pub(super) fn response(events: impl Stream<Item = Event> + Send + 'static) -> Re
     let kept_alive = stream::unfold(
         (events.boxed(), ticks, None::<Event>),
         |(mut events, mut ticks, last)| async move {
-            // The one before has been handed on whole when the next is asked for.
+            // Asking for the next event means that the last one was handed on.
             drop(last);
             let event = next(&mut events, &mut ticks).await?;
             let bytes = event.bytes.clone();

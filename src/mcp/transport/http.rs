@@ -1,4 +1,4 @@
-//! Both HTTP transports, as routes of one [HTTP server](crate::http).
+//! The two HTTP transports, as routes of one [HTTP server](crate::http).
 //!
 //! | path | |
 //! |---|---|
@@ -19,11 +19,11 @@ use super::super::Settings;
 use super::super::handler::Server;
 use super::{GRACE, sse, streamable_http};
 
-/// Time for the last replies to leave before their streams are closed.
+/// How long the last replies may take to be sent before their streams are closed.
 const FLUSH: Duration = Duration::from_millis(100);
 
-/// Serves until `cancel` is cancelled, then takes no more requests, gives the calls
-/// under way five seconds to end, and cancels what is left.
+/// Serves until `cancel` is cancelled. Then it accepts no more requests, gives
+/// running calls five seconds to end, and cancels the rest.
 pub async fn serve_http(
     service: Arc<Service>,
     settings: Settings,
@@ -47,7 +47,8 @@ pub async fn serve_http(
     finish(&server, &end, serving).await;
 }
 
-/// The bounded end: running calls, then their streams, then the connections.
+/// Ends running calls, then their streams, then the connections, each within a time
+/// limit.
 async fn finish(
     server: &Server,
     end: &CancellationToken,
@@ -57,7 +58,7 @@ async fn finish(
         server.drain(GRACE).await;
         tokio::time::sleep(FLUSH).await;
         end.cancel();
-        // Clients that have not read what is left by then are not waited for.
+        // Do not wait longer for clients that have not read the rest.
         tokio::time::sleep(GRACE).await;
     };
     tokio::select! {

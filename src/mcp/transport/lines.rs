@@ -1,10 +1,10 @@
-//! Lines of bounded length.
+//! Reads lines of bounded length.
 
 use std::io;
 
 use tokio::io::{AsyncBufReadExt, AsyncRead, BufReader};
 
-/// A line without its end, or the news of one that was passed over.
+/// A line without its line end, or a marker for one that was too long and skipped.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) enum Line {
     Whole(Vec<u8>),
@@ -21,13 +21,13 @@ impl<R: AsyncRead + Unpin> Lines<R> {
         Lines { input, limit }
     }
 
-    /// The most bytes of a line.
+    /// Longest line, in bytes.
     pub fn limit(&self) -> usize {
         self.limit
     }
 
-    /// The next line that is not empty; none at the end of the input. What
-    /// follows the last line end is a message cut short, and no line.
+    /// The next non-empty line; `None` at the end of the input. Text after the last
+    /// line end is an incomplete message and is not returned.
     ///
     /// # Errors
     ///

@@ -1,7 +1,7 @@
-//! How clients reach the server.
+//! The transports by which clients reach the server.
 //!
-//! The service's end is the same everywhere: no more requests are taken, the
-//! calls under way get [`GRACE`] to end, and what is left is cancelled.
+//! All of them stop in the same way: they accept no more requests, give running calls
+//! [`GRACE`] to end, and cancel the rest.
 
 mod accept;
 mod caller;
@@ -27,6 +27,6 @@ pub use http::serve_http;
 pub(super) use outgoing::refusal;
 pub use stdio::serve_stdio;
 
-/// How long calls may run on after the server was told to stop. The same as
-/// `rmcp` waits at the end of a connection's input.
+/// How long calls may go on after the server was told to stop; `rmcp` waits as long
+/// at the end of a connection's input.
 const GRACE: Duration = Duration::from_secs(5);

@@ -1,4 +1,4 @@
-//! Messages to clients, on their way.
+//! Messages that are being sent to clients.
 
 use std::collections::HashMap;
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -13,15 +13,15 @@ use crate::runtime::{Kept, NoRoom, Reader};
 
 use super::message::{Envelope, Unreadable};
 
-/// The code of JSON-RPC for errors that an implementation defines.
+/// The JSON-RPC code for implementation-defined errors.
 const SERVER_ERROR: ErrorCode = ErrorCode(-32000);
 
-/// A message as JSON, with what it takes up until it is sent.
+/// A message as JSON, and what is reserved for it until it is sent.
 pub(super) struct Outgoing {
     pub text: String,
-    /// Whether it is an answer; one to something unreadable has no id.
+    /// Whether it is an answer; the answer to an unreadable message has no id.
     pub is_answer: bool,
-    /// The request that it answers.
+    /// The id of the request that it answers.
     pub answers: Option<RequestId>,
     /// What it takes, unless its request is charged for it.
     pub _kept: Option<Kept>,
@@ -29,7 +29,7 @@ pub(super) struct Outgoing {
     pub places: Vec<InFlight>,
 }
 
-/// Nothing was sent, and nothing more can be.
+/// Why the message was not sent; nothing more can be sent either.
 #[derive(Debug, thiserror::Error)]
 pub(super) enum SendError {
     #[error("the connection to the client is closed")]
@@ -54,7 +54,7 @@ impl Outgoing {
             ServerJsonRpcMessage::Response(_) | ServerJsonRpcMessage::Error(_)
         );
         let text = serde_json::to_string(&message).map_err(SendError::Serialise)?;
-        // Its text alone takes up memory while it waits.
+        // While it waits for room, only its text takes memory.
         drop(message);
         let charged = match &place {
             Some(place) => place.answer(text.len()).map(|()| None),
@@ -124,11 +124,11 @@ struct Batch {
 
 impl Requests {
     fn open(&self) -> MutexGuard<'_, Open> {
-        // It is whole between any two statements.
+        // No statement leaves it half-changed.
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// To be called for each message of the client before it is passed on.
+    /// Records a message of the client; must be called before it is passed on.
     /// Returns the answers of a batch that a cancellation completes.
     pub fn note(&self, message: &ClientJsonRpcMessage, place: InFlight) -> Option<Outgoing> {
         let mut open = self.open();
@@ -152,8 +152,8 @@ impl Requests {
         }
     }
 
-    /// Takes a batch: the messages to pass on, and its answer, where none of
-    /// them gets one that is not here already.
+    /// Records a batch. Returns the messages to pass on, and the answer to the batch
+    /// if it is complete already, as it contains no valid request.
     pub fn begin_batch(
         &self,
         parts: Vec<Result<Envelope<'_>, Unreadable>>,
@@ -216,7 +216,7 @@ impl Open {
     }
 }
 
-/// The answers to a batch, as one message; none when there are none.
+/// The answers to a batch as one message; `None` if there are none.
 pub(super) fn join(answers: Vec<Outgoing>) -> Option<Outgoing> {
     let mut answers = answers.into_iter();
     let mut joined = answers.next()?;

@@ -1,5 +1,5 @@
-//! Where the messages of a session of streamable HTTP go: to the request that
-//! they answer or belong to, else to the stream that the client keeps open.
+//! Routes the messages of a streamable HTTP session: to the request that they answer
+//! or belong to, otherwise to a stream that the client keeps open.
 
 use std::collections::{HashMap, VecDeque};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -16,11 +16,11 @@ use crate::runtime::Reader;
 use super::channel::Outbox;
 use super::outgoing::{Outgoing, SendError, answered};
 
-/// Messages that wait for their reader, on each stream.
+/// Most messages that wait for their reader, per stream.
 const QUEUE: usize = 16;
-/// Messages that are kept until the client opens a stream.
+/// Most messages that are kept until the client opens a stream.
 const UNHEARD: usize = 64;
-/// Streams that a client may keep open for what belongs to no request.
+/// Most streams that a client may keep open for messages that belong to no request.
 const STREAMS: usize = 4;
 
 pub(super) struct Routes {
@@ -31,7 +31,7 @@ pub(super) struct Routes {
 #[derive(Default)]
 struct Table {
     waiting: HashMap<RequestId, Waiting>,
-    /// The latest last.
+    /// The latest stream is last.
     streams: VecDeque<mpsc::Sender<Outgoing>>,
     unheard: VecDeque<Outgoing>,
     is_closed: bool,
@@ -49,12 +49,12 @@ pub(super) struct Expected {
     pub place: Option<InFlight>,
 }
 
-/// Which messages a request can take besides its answer.
+/// Which messages a request's response can carry besides the answer.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(super) enum Takes {
-    /// None: it becomes one JSON document.
+    /// None, because it is one JSON document.
     TheAnswer,
-    /// All that belong to it.
+    /// All that belong to the request.
     AllOfIt,
 }
 
@@ -67,7 +67,7 @@ impl Routes {
     }
 
     fn table(&self) -> MutexGuard<'_, Table> {
-        // The maps are whole between any two statements.
+        // No statement leaves the maps half-changed.
         self.table.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
@@ -83,13 +83,13 @@ impl Routes {
         Some(messages)
     }
 
-    /// No answer comes to these any more, as their requests were cancelled.
+    /// Drops a request that was cancelled and will get no answer.
     pub fn forget(&self, id: &RequestId) {
         self.table().waiting.remove(id);
     }
 
-    /// A stream for what belongs to no request, with what came while there was
-    /// none. Several may be open: the latest gets the messages.
+    /// A stream for messages that belong to no request, with those that came while
+    /// there was none. Several may be open: the latest gets the messages.
     pub fn listen(&self) -> (VecDeque<Outgoing>, mpsc::Receiver<Outgoing>) {
         let mut table = self.table();
         let (to, messages) = mpsc::channel(QUEUE);
@@ -175,7 +175,7 @@ impl Outbox for Routes {
                 match to.send(message).await {
                     Ok(()) => return Ok(()),
                     Err(unsent) if unsent.0.answers.is_some() => return Ok(()),
-                    // Another stream may still be open.
+                    // The request is gone, but a stream may still be open.
                     Err(unsent) => unsent.0,
                 }
             }

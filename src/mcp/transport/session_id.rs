@@ -1,29 +1,29 @@
-//! Names of sessions that nobody can guess.
+//! Session ids that cannot be guessed.
 
 use std::fmt::Write as _;
 use std::io;
 
 use sha2::{Digest as _, Sha256};
 
-/// 256 bits from the operating system, in hexadecimal.
+/// A new id of 256 random bits, in hexadecimal.
 ///
 /// # Errors
 ///
-/// When the operating system has no randomness to give.
+/// When the operating system provides no randomness.
 pub(super) fn new() -> io::Result<String> {
     let mut bytes = [0; 32];
     getrandom::fill(&mut bytes).map_err(io::Error::other)?;
     Ok(hex(&bytes))
 }
 
-/// A name for the log, from which the id cannot be found.
+/// A label for the log, from which the id cannot be derived.
 pub(super) fn label(id: &str) -> String {
     hex(&Sha256::digest(id)[..6])
 }
 
 fn hex(bytes: &[u8]) -> String {
     bytes.iter().fold(String::new(), |mut text, byte| {
-        // Writing to a string does not fail.
+        // Writing to a string cannot fail.
         let _ = write!(text, "{byte:02x}");
         text
     })

@@ -1,5 +1,6 @@
-//! The sessions of one HTTP transport: under names that cannot be guessed, each
-//! open to none but the credential that opened it, and shared out among these.
+//! The sessions of one HTTP transport. Their ids cannot be guessed, each session is
+//! only open to the credential that opened it, and their number is divided among
+//! credentials.
 
 use std::collections::HashMap;
 use std::io;
@@ -12,7 +13,7 @@ use crate::http::{Auth, Owner, Place, Places};
 
 use super::session_id;
 
-/// What a session needs that its transport knows.
+/// What a transport provides for each session.
 pub(super) trait Link: Clone {
     /// Whether a stream is open or a request is being answered.
     fn is_active(&self) -> bool;
@@ -43,18 +44,18 @@ impl<L: Link> Sessions<L> {
     }
 
     fn table(&self) -> MutexGuard<'_, HashMap<String, Session<L>>> {
-        // The map is whole between any two statements.
+        // No statement leaves the map half-changed.
         self.open.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Opens a session and returns its name; none when all places are taken.
-    /// An owner whose share is taken loses the session of its own that was idle
-    /// longest. Cancelling `end` ends the session, as does its owner's token
-    /// when it is no longer valid.
+    /// Opens a session and returns its id; `None` when all places are taken. If the
+    /// owner has used up its share, its longest idle session is closed for the new
+    /// one. The session ends when `end` is cancelled or its owner's token becomes
+    /// invalid.
     ///
     /// # Errors
     ///
-    /// When the operating system has no randomness to give.
+    /// When the operating system provides no randomness.
     pub fn open(
         &self,
         owner: Owner,
@@ -82,11 +83,11 @@ impl<L: Link> Sessions<L> {
         Ok(Some(id))
     }
 
-    /// The session, if it is this owner's.
+    /// The session, if it belongs to this owner.
     pub fn get(&self, id: &str, owner: Owner) -> Option<L> {
         let mut open = self.table();
         let session = open.get_mut(id)?;
-        // A client without a token may come by another address the next time.
+        // Only credentials are compared: a client without one may change its address.
         if session.owner.credential() != owner.credential() {
             return None;
         }
@@ -94,7 +95,7 @@ impl<L: Link> Sessions<L> {
         Some(session.link.clone())
     }
 
-    /// Ends the session, if it is this owner's; says whether it was.
+    /// Ends the session if it belongs to this owner, and returns whether it did.
     pub fn close(&self, id: &str, owner: Owner) -> bool {
         let is_own = self.get(id, owner).is_some();
         if is_own {
@@ -123,7 +124,7 @@ impl<L: Link> Sessions<L> {
     }
 }
 
-/// Ends the owner's session that was idle longest; says whether there was one.
+/// Ends the owner's longest idle session; returns whether there was one.
 fn evict<L: Link>(open: &mut HashMap<String, Session<L>>, owner: Owner) -> bool {
     let idle = open
         .iter()

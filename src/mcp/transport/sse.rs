@@ -1,10 +1,10 @@
-//! HTTP+SSE, the transport of protocol revision 2024-11-05, which many
-//! clients still use.
+//! HTTP+SSE, the transport of protocol revision 2024-11-05, which many clients still
+//! use.
 //!
-//! `GET /sse` opens a session and a stream of events. The first event,
-//! `endpoint`, names the URL to which the client posts its messages; nobody
-//! else learns it. Each post is answered with 202, and the server's messages
-//! come as `message` events. The session ends with the stream.
+//! `GET /sse` opens a session and an event stream. The first event, `endpoint`, has
+//! the secret URL to which the client posts its messages. Each post is answered with
+//! 202, and the server's messages are sent as `message` events. The session ends with
+//! the stream.
 //!
 //! <https://modelcontextprotocol.io/specification/2024-11-05/basic/transports>
 
@@ -35,10 +35,10 @@ use super::outgoing::{Outgoing, Requests, SendError};
 use super::sessions::{Link, Sessions};
 use super::streamable_http::too_many_sessions;
 
-/// Messages waiting for the client before the server has to wait.
+/// Most messages that wait for the client; then the server waits.
 const QUEUE: usize = 16;
 
-/// How long a client may take to begin.
+/// How long a client may take until its first message.
 const BEGIN: Duration = Duration::from_secs(60);
 
 struct Endpoint {
@@ -51,7 +51,7 @@ struct Endpoint {
     end: CancellationToken,
 }
 
-/// How to reach a session.
+/// The server's handle to a session.
 #[derive(Clone)]
 struct Session {
     to_server: mpsc::Sender<ClientJsonRpcMessage>,
@@ -60,13 +60,13 @@ struct Session {
 }
 
 impl Link for Session {
-    /// Each has a stream for as long as it lasts.
+    /// A session has a stream for as long as it lasts.
     fn is_active(&self) -> bool {
         true
     }
 }
 
-/// `/sse` and its message endpoint. When `end` is cancelled, all streams end.
+/// The routes `/sse` and `/message/…`. When `end` is cancelled, all streams end.
 pub(super) fn routes(server: Arc<Server>, http: &HttpServer, end: CancellationToken) -> Router {
     let limits = http.limits();
     let endpoint = Endpoint {
@@ -126,7 +126,7 @@ async fn open(State(endpoint): State<Arc<Endpoint>>, request: Request) -> Respon
     let first = Event::named("endpoint", &format!("/message/{id}"));
     let sessions = endpoint.sessions.clone();
     tokio::spawn(serve(sessions, id, handler, channel, end.clone()));
-    // Dropping the stream, or its end, ends the session.
+    // The session ends when the stream ends or is dropped.
     let end = end.drop_guard();
     let rest = stream::unfold((messages, end), |(mut messages, end)| async move {
         let message = messages.recv().await?;
@@ -166,8 +166,8 @@ async fn accept(
     let Ok(body) = axum::body::to_bytes(body, endpoint.body_bytes).await else {
         return StatusCode::PAYLOAD_TOO_LARGE.into_response();
     };
-    // The head carries what is known of the caller, and the request's place
-    // among those worked on.
+    // The head's extensions carry the caller, and the request's place among those
+    // worked on.
     let credential = owner.and_then(Owner::credential);
     let caller = Caller::over_http("sse", Some(&id), credential);
     head.extensions.insert(caller);
@@ -225,7 +225,8 @@ impl Session {
         self.to_server.send(message).await.map_err(|_| Ended)
     }
 
-    /// The client hears of it by both ways: some read only the stream.
+    /// Sends the error both as a response and on the stream, since some clients read
+    /// only the stream.
     fn refuse(&self, unreadable: &Unreadable) -> Response {
         tracing::warn!("refused a message: {}", unreadable.error.message);
         let stream = self.stream.clone();
@@ -246,7 +247,7 @@ fn accepted() -> Response {
     (StatusCode::ACCEPTED, "Accepted").into_response()
 }
 
-/// The stream of a session, to which all its messages go.
+/// The event stream that carries all messages of a session.
 struct EventStream {
     to_client: Mutex<Option<mpsc::Sender<Outgoing>>>,
     reader: Reader,

@@ -1,7 +1,7 @@
-//! Standard input and output: one client, the process that started us.
+//! Standard input and output, for one client: the process that started the server.
 //!
-//! A message is a line. Reading stops while too many answers wait to be read,
-//! and while the requests being worked on take up too much memory.
+//! Each message is a line. Reading pauses while too many answers are unread, and
+//! while open requests take too much memory.
 
 use std::sync::Arc;
 
@@ -24,14 +24,14 @@ use super::lines::{Line, Lines};
 use super::message::{Incoming, Unreadable, id_in, invalid};
 use super::outgoing::{Outgoing, Requests, SendError, refusal};
 
-/// Answers that may wait to be read before no more requests are.
+/// Most unread answers; at this number, reading pauses.
 const UNREAD: usize = 32;
 
 /// Serves until standard input ends or `cancel` is cancelled.
 ///
 /// # Errors
 ///
-/// [`ServeError::Handshake`] when the peer does not speak MCP.
+/// [`ServeError::Handshake`] when the client does not speak MCP.
 pub async fn serve_stdio(
     service: Arc<Service>,
     settings: Settings,
@@ -64,7 +64,7 @@ pub async fn serve_stdio(
     };
     let serving = async {
         let running = match serve_server_with_ct(handler, channel, CancellationToken::new()).await {
-            // A client that leaves without a word did nothing wrong.
+            // A client that closes the connection without a message is no error.
             Err(ServerInitializeError::ConnectionClosed(_)) => return Ok(()),
             Err(error) => return Err(ServeError::Handshake(Box::new(error))),
             Ok(running) => running,
@@ -82,7 +82,7 @@ pub async fn serve_stdio(
     }
 }
 
-/// What the client says.
+/// Reads the client's messages.
 struct Reader<R, W> {
     lines: Lines<R>,
     output: Arc<Output<W>>,
@@ -91,7 +91,7 @@ struct Reader<R, W> {
     to_server: mpsc::Sender<ClientJsonRpcMessage>,
 }
 
-/// The service takes no more messages.
+/// The service accepts no more messages.
 struct Ended;
 
 impl<R, W> Reader<R, W>
@@ -99,8 +99,8 @@ where
     R: AsyncRead + Unpin + Send,
     W: AsyncWrite + Unpin + Send + 'static,
 {
-    /// Reads to the end of the input. It also ends when the service does, but
-    /// not before the next line: nothing else reads these.
+    /// Reads to the end of the input. When the service ends first, this notices it
+    /// only at the next line.
     async fn run(mut self) {
         loop {
             self.output.until_read().await;
@@ -171,7 +171,7 @@ where
     }
 }
 
-/// What the client is told: one message a line.
+/// Writes the server's messages, one per line.
 struct Output<W> {
     writer: Mutex<Option<W>>,
     reader: AnswerReader,
@@ -190,10 +190,10 @@ impl<W: AsyncWrite + Unpin + Send + 'static> Output<W> {
         })
     }
 
-    /// Waits until few enough answers wait to be read.
+    /// Waits until there are few enough unread answers.
     async fn until_read(&self) {
         let mut unread = self.unread.subscribe();
-        // The sender is here, so that it cannot be closed.
+        // Fails only when the sender is gone, and `self` holds it.
         let _ = unread.wait_for(|unread| *unread < UNREAD).await;
     }
 
@@ -215,7 +215,7 @@ impl<W: AsyncWrite + Unpin + Send + 'static> Output<W> {
     }
 }
 
-/// A message that is not written yet.
+/// Counts a message as unread until it is written.
 struct Counted<W>(Arc<Output<W>>);
 
 impl<W> Counted<W> {
@@ -247,7 +247,8 @@ impl<W: AsyncWrite + Unpin + Send + 'static> Outbox for Output<W> {
     }
 
     fn close(&self) {
-        // What is being written still is; then the lock is free.
+        // While a message is being written, the lock is held, and the writer stays
+        // until that is done.
         if let Ok(mut writer) = self.writer.try_lock() {
             *writer = None;
         }

@@ -1,4 +1,5 @@
-//! One permission read back from data, in the form in which it is written.
+//! Deserializes one [`Permission`] from the JSON form that its `Serialize`
+//! writes.
 
 use serde::de::{Deserialize, Deserializer, Error};
 use serde_json::Value;
@@ -44,7 +45,8 @@ fn permission(reader: Reader) -> Result<Permission, PolicyError> {
     }
 }
 
-/// Data has no lines: every place is the beginning.
+/// Converts JSON to the tree that [`Reader`] walks. JSON values carry no
+/// position, so every one gets [`Place::START`].
 fn placed(value: Value) -> Placed {
     let at = Place::START;
     let node = match value {

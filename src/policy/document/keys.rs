@@ -1,9 +1,10 @@
-//! The keys of every mapping, and those of other dialects that are refused.
+//! The keys of each mapping in the document, known and rejected.
 
-/// What a mapping may hold.
+/// The keys of one mapping.
 pub struct Keys {
     pub known: &'static [&'static str],
-    /// Keys that other programs know, and why they are not taken here.
+    /// Keys of other policy dialects, with the reason that the error message
+    /// gives.
     pub refused: &'static [(&'static str, &'static str)],
 }
 

@@ -1,4 +1,4 @@
-//! The permissions document as text.
+//! Parser and serializer of the permissions document.
 
 mod fragment;
 mod keys;
@@ -16,7 +16,7 @@ pub use keys::Keys;
 pub use node::{Node, Placed};
 pub use reader::{Fields, Reader, Spot};
 
-/// The one version of the document there is.
+/// The only supported version of the document.
 const VERSION: &str = "1.0";
 
 /// Bytes of a document, at most.
@@ -25,6 +25,7 @@ const LARGEST: usize = 1024 * 1024;
 /// Bytes of a description, at most.
 const LONGEST_DESCRIPTION: usize = 8 * 1024;
 
+/// Parses a document. Limits its size and checks every key and value.
 pub fn parse(text: &str) -> Result<Policy, PolicyError> {
     if text.len() > LARGEST {
         return Err(PolicyError::TooLarge {
@@ -45,8 +46,8 @@ pub fn tree(text: &str) -> Result<Placed, PolicyError> {
     serde_saphyr::from_str_with_options(without_bom(text), options()).map_err(malformed)
 }
 
-/// Everything that YAML can do and a policy has no need of is refused or
-/// bounded.
+/// YAML features that a policy does not need are rejected (anchors, aliases,
+/// merge keys) or bounded (depth, nodes).
 fn options() -> serde_saphyr::Options {
     serde_saphyr::options! {
         budget: serde_saphyr::budget! {
@@ -85,7 +86,7 @@ fn document(root: Reader) -> Result<Policy, PolicyError> {
         return Err(spot.wrong(format!("the only version is `\"{VERSION}\"`")));
     }
     if let Some(schema) = fields.take("$schema") {
-        // An address for editors; nothing is fetched from it.
+        // A URL for editors. It is never fetched.
         schema.text()?;
     }
     let description = fields.take("description").and_then(Reader::unless_null);

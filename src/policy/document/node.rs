@@ -1,4 +1,4 @@
-//! YAML as a tree in which every value knows its place.
+//! A YAML tree in which each key and value has its position in the text.
 
 use std::fmt;
 
@@ -25,7 +25,7 @@ pub enum Number {
     Float(f64),
 }
 
-/// In decimal digits; a float without an exponent.
+/// Displays decimal digits; floats without an exponent.
 impl fmt::Display for Number {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
@@ -35,12 +35,14 @@ impl fmt::Display for Number {
     }
 }
 
+/// A key of a mapping, with its position.
 #[derive(Debug)]
 pub struct Key {
     pub at: Place,
     pub name: String,
 }
 
+/// A value with its position.
 #[derive(Debug)]
 pub struct Placed {
     pub at: Place,
@@ -48,7 +50,7 @@ pub struct Placed {
 }
 
 impl Node {
-    /// What to call it in a message.
+    /// The name of the kind of value, for messages.
     pub fn kind(&self) -> &'static str {
         match self {
             Node::Null => "nothing",
@@ -78,8 +80,9 @@ impl<'de> Deserialize<'de> for Placed {
     }
 }
 
-/// A tag makes of a value what its text does not show, as `!!binary` does; none
-/// is needed here. `!!str` says what is text anyway, or would be with quotes.
+/// Rejects tags other than `!!str`. A tag such as `!!binary` changes the
+/// meaning of the text, and a policy needs none. `!!str` only marks text as
+/// text.
 fn untagged<T, E: Error>(Tagged(value, tag): Tagged<T>) -> Result<T, E> {
     match tag.as_deref() {
         None | Some("tag:yaml.org,2002:str") => Ok(value),

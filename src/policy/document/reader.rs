@@ -1,11 +1,11 @@
-//! Walks the tree: a key that is not known is an error.
+//! Walks the YAML tree and reports unknown keys and values of the wrong type.
 
 use super::keys::Keys;
 use super::node::{Key, Node, Placed};
 use crate::policy::error::{InvalidPermission, Place, PolicyError, excerpt};
 use crate::text::nearest;
 
-/// Where a value is: in the text, and in the document.
+/// Where a value is: position in the text, and path in the document.
 #[derive(Clone, Debug)]
 pub struct Spot {
     at: Place,
@@ -26,13 +26,13 @@ impl Spot {
         }
     }
 
-    /// Adds the place to what is wrong with a value.
+    /// Turns the error of a value into a [`PolicyError`] with this position.
     pub fn mark<T>(&self, value: Result<T, InvalidPermission>) -> Result<T, PolicyError> {
         value.map_err(|error| self.wrong(error.to_string()))
     }
 }
 
-/// A value that is about to be read.
+/// A value and its position.
 pub struct Reader {
     pub spot: Spot,
     pub node: Node,
@@ -49,7 +49,7 @@ impl Reader {
         }
     }
 
-    /// Nothing, where nothing may stand for an empty list or mapping.
+    /// `None` for a YAML null, which means an empty list or mapping here.
     pub fn unless_null(self) -> Option<Self> {
         (!matches!(self.node, Node::Null)).then_some(self)
     }
@@ -60,6 +60,7 @@ impl Reader {
             .wrong(format!("{what} is expected here, not {found}"))
     }
 
+    /// A string. For a number or boolean, the error says to quote it.
     pub fn text(self) -> Result<String, PolicyError> {
         match self.node {
             Node::Text(text) => Ok(text),
@@ -73,7 +74,7 @@ impl Reader {
         }
     }
 
-    /// Text, or a number as it is written.
+    /// Text, or a number converted to text.
     pub fn text_or_number(self) -> Result<String, PolicyError> {
         match self.node {
             Node::Number(number) => Ok(number.to_string()),
@@ -82,7 +83,7 @@ impl Reader {
         }
     }
 
-    /// Bounded by `most` entries.
+    /// The items of a list of at most `most` items.
     pub fn list(self, most: usize) -> Result<Vec<Reader>, PolicyError> {
         let Node::List(items) = self.node else {
             return Err(self.expected("a list"));
@@ -104,6 +105,7 @@ impl Reader {
         Ok(readers.collect())
     }
 
+    /// The entries of a mapping, all of whose keys must be known.
     pub fn fields(self, keys: &Keys) -> Result<Fields, PolicyError> {
         let Node::Map(entries) = self.node else {
             return Err(self.expected("a mapping"));
@@ -146,6 +148,7 @@ pub struct Fields {
 }
 
 impl Fields {
+    /// Removes and returns the value of a key.
     pub fn take(&mut self, name: &str) -> Option<Reader> {
         let index = self.entries.iter().position(|(key, _)| key.name == name)?;
         let (key, value) = self.entries.remove(index);
@@ -159,6 +162,7 @@ impl Fields {
         })
     }
 
+    /// Like [`Fields::take`], but a missing key is an error.
     pub fn need(&mut self, name: &str) -> Result<Reader, PolicyError> {
         self.take(name)
             .ok_or_else(|| self.spot.wrong(format!("the key `{name}` is missing")))

@@ -1,4 +1,4 @@
-//! The parts of the document, key by key.
+//! Parsers for the sections of the document.
 
 use std::collections::HashSet;
 
@@ -14,7 +14,7 @@ use crate::policy::storage::{Access, StoragePermissions, StorageRule, StorageUri
 /// Entries of one list, at most.
 const MOST: usize = 1024;
 
-/// Each entry of a list that may be missing.
+/// Reads each item of an optional list.
 fn each<T>(
     list: Option<Reader>,
     read: fn(Reader) -> Result<T, PolicyError>,
@@ -114,7 +114,7 @@ pub fn environment(reader: Reader) -> Result<EnvironmentPermissions, PolicyError
     let mut fields = reader.fields(&keys::ENVIRONMENT)?;
     let rules = each(fields.take("allow"), environment_rule)?;
     let mut known = HashSet::new();
-    // Which of two values would hold?
+    // With duplicate keys it would be unclear which value applies.
     for (rule, spot) in &rules {
         if !known.insert(rule.key.as_str()) {
             return Err(spot.wrong(format!("the variable `{}` is listed twice", rule.key)));

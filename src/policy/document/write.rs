@@ -1,4 +1,4 @@
-//! A policy as data, in the shape of the document.
+//! Serializes policies and permissions in the form of the document.
 
 use serde::ser::{Serialize, SerializeMap, Serializer};
 use serde_json::{Map, Value, json};
@@ -58,7 +58,7 @@ impl Serialize for LimitRule {
     }
 }
 
-/// The policy's own fragment under the key of its kind:
+/// The rule in policy syntax, under the name of its section:
 /// `{"network": {"host": "api.example.com"}}`.
 impl Serialize for Permission {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
@@ -73,7 +73,7 @@ impl Serialize for Permission {
     }
 }
 
-/// The document's own shape; what grants nothing is left out.
+/// The form of the document; empty sections are left out.
 impl Serialize for Policy {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         let mut permissions = Map::new();

@@ -15,17 +15,18 @@ use crate::policy::error::InvalidPermission;
 
 /// `10.0.0.0/8`, `fd00::/8`.
 ///
-/// No bit is set behind the prefix. IPv6 notation of IPv4 networks
-/// (`::ffff:10.0.0.0/104`) is IPv4 here, as it is for addresses.
+/// No host bits are set. IPv4-mapped IPv6 networks (`::ffff:10.0.0.0/104`) are
+/// stored as IPv4 networks, as addresses are.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Network(IpNet);
 
-/// IPv4 addresses in IPv6 notation ([RFC 4291] 2.5.5.2).
+/// IPv4-mapped IPv6 addresses ([RFC 4291] 2.5.5.2).
 ///
 /// [RFC 4291]: https://www.rfc-editor.org/rfc/rfc4291#section-2.5.5.2
 const MAPPED: Ipv6Net = Ipv6Net::new_assert(Ipv6Addr::new(0, 0, 0, 0, 0, 0xffff, 0, 0), 96);
 
 impl Network {
+    /// Whether `address`, which must not be IPv4-mapped, is in the network.
     pub fn contains(&self, address: IpAddr) -> bool {
         self.0.contains(&address)
     }
@@ -35,13 +36,14 @@ impl Network {
         self.0.contains(&other.0)
     }
 
-    /// Bits of the network's own part.
+    /// The prefix length in bits.
     pub fn prefix(&self) -> u8 {
         self.0.prefix_len()
     }
 
-    /// What of the network is not of the public internet and a person would
-    /// not expect in it, in plain words.
+    /// Names of the special-purpose blocks that overlap the network, such as
+    /// `private networks`, so that a person who approves the rule learns of
+    /// them.
     pub fn special_parts(&self) -> Vec<&'static str> {
         special_parts(&self.0)
     }
@@ -83,8 +85,9 @@ impl FromStr for Network {
     }
 }
 
-/// The network in the one notation that it is compared in; none for a part of
-/// IPv6 that IPv4 is a part of. (`::/0` means IPv6 as a whole.)
+/// Converts an IPv4-mapped network to IPv4, so that networks compare equal in
+/// one notation. `None` if the network holds IPv4-mapped addresses among
+/// others, except `::/0`, which means all of IPv6.
 fn one_notation(network: IpNet) -> Option<IpNet> {
     match network {
         IpNet::V6(network) if MAPPED.contains(&network) => {
@@ -103,21 +106,23 @@ impl fmt::Display for Network {
     }
 }
 
-/// A network, and perhaps the one port: `10.0.0.0/8`, `10.0.0.0/8:5432`,
+/// A network with an optional port: `10.0.0.0/8`, `10.0.0.0/8:5432`,
 /// `[fd00::/8]:443`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct CidrRule {
     pub network: Network,
-    /// `None`: any port.
+    /// `None` means any port.
     pub port: Option<u16>,
 }
 
 impl CidrRule {
+    /// Whether address and port match. IPv4-mapped addresses count as IPv4.
     pub fn contains(&self, address: SocketAddr) -> bool {
         self.network.contains(address.ip().to_canonical())
             && self.port.is_none_or(|port| port == address.port())
     }
 
+    /// Whether `self` matches every address and port that `other` matches.
     pub fn covers(&self, other: &CidrRule) -> bool {
         self.network.covers(&other.network) && (self.port.is_none() || self.port == other.port)
     }

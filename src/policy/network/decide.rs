@@ -1,4 +1,4 @@
-//! Who may be talked to.
+//! Decisions on requests, connections, DNS lookups and sockets.
 
 use std::net::SocketAddr;
 
@@ -6,7 +6,7 @@ use super::special::{endpoints, is_nobodys, is_public};
 use super::{Host, HostPattern, Hosts, NetworkPermissions, NetworkRule, Scheme};
 use crate::policy::{Decision, Reason};
 
-/// The name that always means this machine ([RFC 6761]).
+/// The name that always resolves to the loopback address ([RFC 6761]).
 ///
 /// [RFC 6761]: https://www.rfc-editor.org/rfc/rfc6761#section-6.3
 const LOCALHOST: &str = "localhost";
@@ -15,8 +15,8 @@ const NEVER: Decision = Decision::Denied(Reason::Never);
 const BY_RULE: Decision = Decision::Denied(Reason::DeniedByRule);
 
 impl NetworkPermissions {
-    /// Whether a request may be made to `host`, a name or an address in any
-    /// notation. What a name resolves to is judged by
+    /// Whether an HTTP request may be sent to `host`, a name or an address in
+    /// any notation. The addresses that a name resolves to are checked by
     /// [`NetworkPermissions::address`].
     pub fn request(&self, scheme: Scheme, host: &str, port: u16) -> Decision {
         let Ok(host) = Host::parse(host) else {
@@ -39,11 +39,12 @@ impl NetworkPermissions {
         }
     }
 
-    /// Whether `address`, which the granted `host` resolved to, may be
-    /// connected to.
+    /// Whether a connection may be made to `address`, to which `host`
+    /// resolved. [`NetworkPermissions::request`] allowed `host` before.
     ///
-    /// A public address may, unless denied. Any other only when a CIDR or that
-    /// very address is allowed, or for loopback when `localhost` is.
+    /// A public address is allowed unless a rule denies it. Any other address
+    /// needs an allow rule for its network or for the literal address; loopback
+    /// is also allowed by a rule for `localhost`.
     pub fn address(&self, host: &str, address: SocketAddr) -> Decision {
         let Ok(host) = Host::parse(host) else {
             return NEVER;
@@ -51,7 +52,8 @@ impl NetworkPermissions {
         if is_nobodys(address.ip()) {
             return NEVER;
         }
-        // A deny of one scheme was minded when the request was judged.
+        // Deny rules with a scheme were applied in `request`; the scheme is
+        // not known here.
         let whole = (None, Some(address.port()));
         if self.denies(Some(&host), address) || self.denies_name(&host, whole) {
             return BY_RULE;
@@ -59,13 +61,15 @@ impl NetworkPermissions {
         Decision::granted(self.is_asked_for(&host, address) && self.is_reachable(&host, address))
     }
 
-    /// Whether a name may be resolved: one to which some request is granted.
-    /// An address resolves to itself: who may use it may ask for it.
+    /// Whether a name may be resolved: an allow rule for some request to it is
+    /// enough. A literal address resolves to itself, so a rule for its network
+    /// is enough too.
     pub fn lookup(&self, host: &str) -> Decision {
         let Ok(host) = Host::parse(host) else {
             return NEVER;
         };
-        // A deny of one scheme or port leaves others to resolve the name for.
+        // A deny rule for one scheme or port leaves the name in use for the
+        // others.
         if self.denies_name(&host, (None, None)) {
             return BY_RULE;
         }
@@ -76,8 +80,9 @@ impl NetworkPermissions {
         }))
     }
 
-    /// Whether a raw socket may reach `address`: a CIDR or a literal address
-    /// without a scheme says so, with its port.
+    /// Whether a raw socket may connect to `address`. It needs an allow rule
+    /// with a CIDR or a literal address, without a scheme, and with a matching
+    /// port.
     pub fn socket(&self, address: SocketAddr) -> Decision {
         if is_nobodys(address.ip()) {
             return NEVER;
@@ -88,14 +93,14 @@ impl NetworkPermissions {
         Decision::granted(self.networks_allow(address) || self.literals_allow(address))
     }
 
-    /// Whether some rule is about connections to this host: by its name or,
-    /// for an address that is asked for as one, by its network.
+    /// Whether an allow rule matches the host by name or, if the host is a
+    /// literal address, by its network.
     fn is_asked_for(&self, host: &Host, address: SocketAddr) -> bool {
         let named = |own: &HostPattern| own.hosts.grants(host) && own.reaches(address.port());
         hosts(&self.allow).any(named) || is_itself(host, address) && self.networks_allow(address)
     }
 
-    /// Whether an address may be reached under a name that is granted.
+    /// Whether the address itself may be reached, once the host is allowed.
     fn is_reachable(&self, host: &Host, address: SocketAddr) -> bool {
         is_public(address.ip())
             || self.networks_allow(address)
@@ -103,8 +108,8 @@ impl NetworkPermissions {
             || self.means(host, address)
     }
 
-    /// Whether a host is allowed by this very name, and the name can mean
-    /// nothing but the address.
+    /// Whether an allow rule names exactly this host, and the host can only
+    /// mean this address: a literal address, or `localhost` for loopback.
     fn means(&self, host: &Host, address: SocketAddr) -> bool {
         let local = matches!(host, Host::Name(name) if name == LOCALHOST)
             && address.ip().to_canonical().is_loopback();
@@ -123,15 +128,16 @@ impl NetworkPermissions {
             .any(|rule| matches!(rule, NetworkRule::Cidr(own) if own.contains(address)))
     }
 
-    /// Whether this very address is allowed, whatever is spoken there.
+    /// Whether an allow rule without a scheme names this literal address.
     fn literals_allow(&self, address: SocketAddr) -> bool {
         let literal = Hosts::One(Host::Address(address.ip().to_canonical()));
         hosts(&self.allow).any(|own| own.hosts == literal && own.fits((None, Some(address.port()))))
     }
 
-    /// Whether a deny is about the address or one that it leads to. A literal
-    /// with a scheme denies every way to that address but the one by its own
-    /// name, `host`, which is judged as a request.
+    /// Whether a deny rule matches the address or an IPv4 address embedded in
+    /// it. A rule with a scheme and a literal address matches all connections
+    /// to the address except those made under that literal as `host`: `request`
+    /// has decided these with the scheme known.
     fn denies(&self, host: Option<&Host>, address: SocketAddr) -> bool {
         let ends = endpoints(address.ip());
         let networks = |own: &super::CidrRule| {
@@ -153,7 +159,7 @@ impl NetworkPermissions {
     }
 }
 
-/// Whether a host is the address that it stands for.
+/// Whether the host is the literal form of the address.
 fn is_itself(host: &Host, address: SocketAddr) -> bool {
     *host == Host::Address(address.ip().to_canonical())
 }
@@ -166,14 +172,14 @@ fn hosts(rules: &[NetworkRule]) -> impl Iterator<Item = &HostPattern> {
 }
 
 impl HostPattern {
-    /// Whether the pattern is about all of what is asked; what is not known
-    /// could be anything.
+    /// Whether scheme and port match the pattern. `None` means any, and only
+    /// matches a pattern without that part.
     fn fits(&self, (scheme, port): (Option<Scheme>, Option<u16>)) -> bool {
         (self.scheme.is_none() || self.scheme == scheme)
             && (self.port.is_none() || self.port == port)
     }
 
-    /// Whether the pattern is about this port, under some scheme.
+    /// Whether the port matches, whatever the scheme.
     fn reaches(&self, port: u16) -> bool {
         self.port.is_none_or(|own| own == port)
     }

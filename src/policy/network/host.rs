@@ -1,4 +1,4 @@
-//! Names and addresses of hosts, and the patterns that grant them.
+//! Hosts, and the patterns of hosts in network rules.
 
 use std::fmt;
 use std::net::IpAddr;
@@ -10,7 +10,7 @@ use crate::policy::error::InvalidPermission;
 /// The longest name that DNS can carry, as text.
 const LONGEST: usize = 253;
 
-/// How a request is made.
+/// The scheme of a request.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Scheme {
     Http,
@@ -45,18 +45,18 @@ impl FromStr for Scheme {
     }
 }
 
-/// A host in the one form in which hosts are compared.
+/// A host in normal form, so that equal hosts compare equal.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub enum Host {
     /// ASCII, lower case, no trailing dot.
     Name(String),
-    /// IPv6 that stands for IPv4 (`::ffff:a.b.c.d`) is IPv4 here.
+    /// IPv4-mapped IPv6 (`::ffff:a.b.c.d`) is stored as IPv4.
     Address(IpAddr),
 }
 
 impl Host {
-    /// Reads a host as URLs do ([WHATWG][url]): IDNA, any notation of IPv4;
-    /// IPv6 with or without brackets.
+    /// Parses a host as in a URL ([WHATWG][url]): IDNA, any notation of IPv4,
+    /// and IPv6 with or without brackets.
     ///
     /// [url]: https://url.spec.whatwg.org/#host-parsing
     pub fn parse(text: &str) -> Result<Self, InvalidPermission> {
@@ -93,19 +93,20 @@ impl fmt::Display for Host {
     }
 }
 
-/// The hosts that a [`HostPattern`] is about.
+/// The hosts that a [`HostPattern`] matches.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub enum Hosts {
     /// `*`: every name, and every public address.
     Any,
-    /// `*.example.com`: every name below, at any depth; not the name itself.
+    /// `*.example.com`: every subdomain at any depth, but not `example.com`
+    /// itself.
     Below(String),
     /// One name or address.
     One(Host),
 }
 
 impl Hosts {
-    /// Whether the text of the pattern is about the host.
+    /// Whether the pattern matches the host.
     pub fn contains(&self, host: &Host) -> bool {
         match (self, host) {
             (Hosts::Any, _) => true,
@@ -117,16 +118,17 @@ impl Hosts {
         }
     }
 
-    /// As an allow: `*` is no grant of addresses that are not public.
+    /// Whether an allow rule with this pattern grants the host. Unlike
+    /// [`Hosts::contains`], `*` excludes addresses that are not public.
     pub fn grants(&self, host: &Host) -> bool {
         let special = matches!(host, Host::Address(address) if !is_public(*address));
         self.contains(host) && !(special && *self == Hosts::Any)
     }
 
-    /// Whether everything that `other` grants is granted by `self`.
+    /// Whether `self` grants everything that `other` grants.
     pub fn covers(&self, other: &Hosts) -> bool {
         match (self, other) {
-            // `*` may look it up, and not connect to it.
+            // `*` allows the lookup of `localhost`, but no connection to it.
             (Hosts::Any, Hosts::One(Host::Name(name))) => name != "localhost",
             (Hosts::Any, Hosts::Any | Hosts::Below(_)) => true,
             (_, Hosts::One(host)) => self.grants(host),
@@ -140,8 +142,8 @@ impl Hosts {
 
 /// `api.example.com`, `*.example.com`, `https://api.example.com:8443`, `*`.
 ///
-/// Without a scheme: `http` and `https`, and the name's lookup. Without a
-/// port: any port.
+/// Without a scheme it matches both `http` and `https`; without a port, any
+/// port.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct HostPattern {
     pub scheme: Option<Scheme>,
@@ -158,7 +160,7 @@ impl FromStr for HostPattern {
             Some((scheme, rest)) => (Some(scheme.parse::<Scheme>()?), rest),
             None => (None, text),
         };
-        // `https://example.com/` is the host alone, too.
+        // A pattern copied from a URL may end with a slash.
         let rest = match scheme {
             Some(_) => rest.strip_suffix('/').unwrap_or(rest),
             None => rest,
@@ -196,7 +198,7 @@ impl FromStr for HostPattern {
     }
 }
 
-/// Cuts `:port` off, minding the colons of IPv6.
+/// Splits off `:port`, but not the colons of an IPv6 address.
 fn split_port(text: &str) -> (&str, Option<&str>) {
     if text.parse::<IpAddr>().is_ok() {
         return (text, None);

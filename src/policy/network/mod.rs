@@ -1,4 +1,4 @@
-//! What a component may reach over the network.
+//! Network permissions: hosts and networks that a component may reach.
 
 mod cidr;
 mod decide;
@@ -9,14 +9,14 @@ pub use cidr::{CidrRule, Network};
 pub use host::{Host, HostPattern, Hosts, Scheme};
 pub use special::is_public;
 
-/// One line of a network list.
+/// One entry of `network.allow` or `network.deny`.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub enum NetworkRule {
     Host(HostPattern),
     Cidr(CidrRule),
 }
 
-/// Hosts and networks; nothing is reachable unless allowed, and a deny wins.
+/// Nothing is reachable unless allowed; a deny rule takes precedence.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct NetworkPermissions {
     pub allow: Vec<NetworkRule>,
@@ -24,7 +24,7 @@ pub struct NetworkPermissions {
 }
 
 impl NetworkRule {
-    /// Whether all that `other` grants is granted by `self`.
+    /// Whether an allow rule `self` grants everything that `other` would.
     pub fn covers(&self, other: &NetworkRule) -> bool {
         match (self, other) {
             (NetworkRule::Host(granted), NetworkRule::Host(asked)) => {

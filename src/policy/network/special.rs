@@ -1,8 +1,8 @@
-//! Addresses that are not of the public internet.
+//! Addresses outside the public internet.
 //!
-//! After the IANA special-purpose registries for [IPv4] and [IPv6] (every
-//! block that is not globally reachable), the multicast blocks, and the
-//! addresses where clouds serve their machines' credentials.
+//! The tables follow the IANA special-purpose registries for [IPv4] and [IPv6]
+//! (every block that is not globally reachable) and add the multicast blocks
+//! and the metadata addresses from which cloud machines get credentials.
 //!
 //! [IPv4]: https://www.iana.org/assignments/iana-ipv4-special-registry
 //! [IPv6]: https://www.iana.org/assignments/iana-ipv6-special-registry
@@ -34,12 +34,13 @@ const SPECIAL_V4: &[Ipv4Net] = &[
     v4([240, 0, 0, 0], 4),   // reserved and broadcast, RFC 1112
 ];
 
-/// IPv6 blocks within 2000::/3 that are not public. All outside of it is not
-/// given out: loopback, unspecified, unique local (fd00:ec2::254 is metadata),
-/// link-local, multicast.
+/// IPv6 blocks within 2000::/3 that are not public. Everything outside
+/// 2000::/3 counts as not public: loopback, unspecified, unique local
+/// (fd00:ec2::254 is a metadata address), link-local, multicast.
 const SPECIAL_V6: &[Ipv6Net] = &[
-    // Protocol assignments, RFC 2928, with ORCHID, benchmarking and others;
-    // Teredo in it is judged by its IPv4.
+    // Protocol assignments, RFC 2928, among them ORCHID and benchmarking.
+    // Teredo is in this block too, but is decided by its embedded IPv4
+    // addresses.
     v6([0x2001, 0, 0], 23),
     v6([0x2001, 0xdb8, 0], 32),     // documentation, RFC 3849
     v6([0x2620, 0x4f, 0x8000], 48), // AS112, RFC 7534
@@ -48,7 +49,7 @@ const SPECIAL_V6: &[Ipv6Net] = &[
 
 const GLOBAL_UNICAST: Ipv6Net = v6([0x2000, 0, 0], 3);
 
-/// What a person who is asked about a block should know to be in it.
+/// Blocks that a person approving a network should be told of, by name.
 const PARTS: &[(&str, &[IpNet])] = &[
     (
         "this machine",
@@ -91,12 +92,12 @@ const fn v4([a, b, c, d]: [u8; 4], prefix: u8) -> Ipv4Net {
     Ipv4Net::new_assert(Ipv4Addr::new(a, b, c, d), prefix)
 }
 
-/// By the first segments.
+/// The network with these first three segments.
 const fn v6([a, b, c]: [u16; 3], prefix: u8) -> Ipv6Net {
     Ipv6Net::new_assert(Ipv6Addr::new(a, b, c, 0, 0, 0, 0, 0), prefix)
 }
 
-/// The names of the special blocks that a network has an address of.
+/// The names of the [`PARTS`] that overlap the network.
 pub(super) fn special_parts(network: &IpNet) -> Vec<&'static str> {
     let meets = |block: &IpNet| network.contains(block) || block.contains(network);
     let parts = PARTS.iter();
@@ -106,9 +107,9 @@ pub(super) fn special_parts(network: &IpNet) -> Vec<&'static str> {
         .collect()
 }
 
-/// Whether an address is of the public internet: global unicast, and not one
-/// where clouds serve their machines' secrets. An IPv6 address that carries
-/// an IPv4 address is public if that one is.
+/// Whether an address belongs to the public internet: global unicast, and no
+/// metadata address of a cloud. An IPv6 address with embedded IPv4 addresses is
+/// public if all of these are.
 pub fn is_public(address: IpAddr) -> bool {
     match address.to_canonical() {
         IpAddr::V4(address) => is_public_v4(address),
@@ -128,15 +129,15 @@ fn is_public_v6(address: Ipv6Addr) -> bool {
     GLOBAL_UNICAST.contains(&address) && !special
 }
 
-/// Whether an address is the unspecified one, in whatever form. It is nobody's,
-/// and systems that are asked to connect to it connect to themselves: a rule
-/// about loopback would not hold for it.
+/// Whether the address is, or embeds, the unspecified address (`0.0.0.0`,
+/// `::`). Operating systems connect to loopback instead, which would bypass the
+/// rules for loopback.
 pub(super) fn is_nobodys(address: IpAddr) -> bool {
     endpoints(address).iter().any(IpAddr::is_unspecified)
 }
 
-/// Every address at which a connection to `address` may end: itself, and the
-/// IPv4 addresses that it carries.
+/// Every address where a connection to `address` may end: the address itself
+/// and the IPv4 addresses embedded in it.
 pub(super) fn endpoints(address: IpAddr) -> Vec<IpAddr> {
     let address = address.to_canonical();
     let mut all = vec![address];
@@ -146,18 +147,18 @@ pub(super) fn endpoints(address: IpAddr) -> Vec<IpAddr> {
     all
 }
 
-/// The IPv4 addresses that a translator or tunnel finds in an IPv6 address.
-/// (IPv4-mapped ones are IPv4 addresses already.)
+/// The IPv4 addresses to which a translator or tunnel maps an IPv6 address.
+/// (IPv4-mapped addresses have been converted to IPv4 before.)
 fn embedded(address: Ipv6Addr) -> Vec<Ipv4Addr> {
     let v4 = |high: u16, low: u16| Ipv4Addr::from_bits(u32::from(high) << 16 | u32::from(low));
     match address.segments() {
-        // IPv4-compatible, RFC 4291 2.5.5.1; `::` and `::1` are not.
+        // IPv4-compatible, RFC 4291 2.5.5.1; `::` and `::1` are excluded.
         [0, 0, 0, 0, 0, 0, high, low] if (high, low) > (0, 1) => vec![v4(high, low)],
         // NAT64, RFC 6052; the local-use prefix of RFC 8215 is not public at all.
         [0x64, 0xff9b, 0, 0, 0, 0, high, low] => vec![v4(high, low)],
         // 6to4, RFC 3056.
         [0x2002, high, low, ..] => vec![v4(high, low)],
-        // Teredo, RFC 4380: the server, and the client with its bits turned.
+        // Teredo, RFC 4380: the server, and the client with inverted bits.
         [0x2001, 0, s1, s2, _, _, c1, c2] => vec![v4(s1, s2), v4(!c1, !c2)],
         _ => Vec::new(),
     }

@@ -1,12 +1,12 @@
-//! Reading and writing.
+//! Access modes of files: read and write.
 
 use std::fmt;
 use std::ops::{BitAnd, BitOr, Sub};
 
-/// What may be done with a file or directory.
+/// A set of access modes for a file or directory.
 ///
-/// Reading a directory lists it; writing one creates, renames and removes
-/// what it holds.
+/// `read` on a directory lists it; `write` creates, renames and removes its
+/// entries.
 #[derive(Clone, Copy, Default, PartialEq, Eq, Hash)]
 pub struct Access(u8);
 
@@ -25,14 +25,14 @@ impl Access {
         self == Access::NONE
     }
 
-    /// The single modes that are in `self`, in the order `read`, `write`.
+    /// The single modes in `self`, in the order `read`, `write`.
     pub fn modes(self) -> impl Iterator<Item = Access> {
         [Access::READ, Access::WRITE]
             .into_iter()
             .filter(move |mode| self.contains(*mode))
     }
 
-    /// `read` or `write`, as a policy writes them.
+    /// Parses `read` or `write`.
     pub fn parse_mode(text: &str) -> Option<Access> {
         match text {
             "read" => Some(Access::READ),
@@ -41,7 +41,7 @@ impl Access {
         }
     }
 
-    /// The modes as a policy writes them.
+    /// The modes in policy syntax.
     pub fn names(self) -> Vec<&'static str> {
         self.modes()
             .map(|mode| {
@@ -85,7 +85,7 @@ impl fmt::Debug for Access {
     }
 }
 
-/// In plain words: `read and write`.
+/// For people: `read and write`.
 impl fmt::Display for Access {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self.names().as_slice() {

@@ -1,4 +1,4 @@
-//! What a component may do with files.
+//! Storage permissions: files and directories that a component may use.
 
 mod access;
 mod pattern;
@@ -11,18 +11,18 @@ pub use access::Access;
 pub use rules::{Quota, StorageRoot, StorageRules};
 pub use uri::{Base, StorageUri};
 
-/// One line of a storage list.
+/// One entry of `storage.allow` or `storage.deny`.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct StorageRule {
     pub uri: StorageUri,
-    /// Never none. In a deny: what is taken away.
+    /// Never empty. In a deny rule, the modes that are taken away.
     pub access: Access,
-    /// Bytes that may be added to the files; the server's own limit where it is
-    /// none, and in a deny.
+    /// Bytes by which the files may grow. `None` means the server's default
+    /// limit; always `None` in a deny rule.
     pub quota: Option<u64>,
 }
 
-/// Paths; nothing is there unless allowed, and a deny wins.
+/// Paths that are not allowed are invisible; a deny rule takes precedence.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct StoragePermissions {
     pub allow: Vec<StorageRule>,
@@ -30,8 +30,8 @@ pub struct StoragePermissions {
 }
 
 impl StoragePermissions {
-    /// Makes the rules absolute. `working_directory` is the server's, absolute
-    /// and canonical.
+    /// Resolves relative rules against `working_directory`, the server's:
+    /// absolute and canonical.
     pub fn resolve(&self, working_directory: &Path) -> StorageRules {
         StorageRules::new(self, working_directory)
     }

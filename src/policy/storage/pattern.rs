@@ -4,18 +4,17 @@ use std::fmt::{self, Write};
 
 use crate::text::is_invisible;
 
-/// One part of a path pattern between two slashes.
+/// One segment of a path pattern.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub enum Segment {
-    /// `**`: any number of names, also none.
+    /// `**`: any number of names, including none.
     AnyDepth,
-    /// A name in which `*` stood between these pieces; one piece is the name
-    /// itself.
+    /// A name, split at each `*`. One piece means no wildcard.
     Name(Vec<String>),
 }
 
 impl Segment {
-    /// The name itself, when there is no wildcard in it.
+    /// The name, if it has no wildcard.
     pub fn literal(&self) -> Option<&str> {
         match self {
             Segment::Name(pieces) => match pieces.as_slice() {
@@ -26,7 +25,7 @@ impl Segment {
         }
     }
 
-    /// Whether it is a lone `*`.
+    /// Whether the segment is `*` and so matches every name.
     fn is_any_name(&self) -> bool {
         matches!(self, Segment::Name(pieces) if pieces.len() > 1 && pieces.iter().all(String::is_empty))
     }
@@ -38,7 +37,8 @@ impl Segment {
         }
     }
 
-    /// Whether every name of `other`, a name pattern, is one of `self`'s.
+    /// Whether `self` matches every name that `other`, a name pattern,
+    /// matches. May return `false` for a pair with wildcards although it does.
     fn covers(&self, other: &Segment) -> bool {
         match (self, other.literal()) {
             (Segment::AnyDepth, _) => true,
@@ -48,7 +48,8 @@ impl Segment {
     }
 }
 
-/// `pieces` in this order, the first and the last at the ends.
+/// Whether `name` starts with the first piece, ends with the last, and has the
+/// others between them in this order.
 fn matches_pieces(pieces: &[String], name: &str) -> bool {
     let Some((first, rest)) = pieces.split_first() else {
         return name.is_empty();
@@ -59,7 +60,8 @@ fn matches_pieces(pieces: &[String], name: &str) -> bool {
     let Some(mut left) = name.strip_prefix(first.as_str()) else {
         return false;
     };
-    // The leftmost place of each piece leaves the most for the others.
+    // Greedy: the leftmost match of each piece leaves the most text for the
+    // rest.
     for piece in middle {
         match left.find(piece.as_str()) {
             Some(at) => left = &left[at + piece.len()..],
@@ -69,23 +71,24 @@ fn matches_pieces(pieces: &[String], name: &str) -> bool {
     left.ends_with(last.as_str())
 }
 
-/// The segments of a path pattern: at most [`Pattern::LONGEST`].
+/// A path pattern of at most [`Pattern::LONGEST`] segments.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
 pub struct Pattern {
     segments: Vec<Segment>,
 }
 
 impl Pattern {
-    /// Whether there is no wildcard in it.
+    /// Whether no segment has a wildcard.
     pub fn is_literal(&self) -> bool {
         self.segments
             .iter()
             .all(|segment| segment.literal().is_some())
     }
 
-    /// As many as [`States`] can tell apart.
+    /// The limit of the bit set [`States`].
     pub const LONGEST: usize = 126;
 
+    /// `None` if there are more than [`Pattern::LONGEST`] segments.
     pub fn new(segments: Vec<Segment>) -> Option<Self> {
         (segments.len() <= Pattern::LONGEST).then_some(Pattern { segments })
     }
@@ -94,22 +97,22 @@ impl Pattern {
         &self.segments
     }
 
-    /// Whether the pattern is about this very path.
+    /// Whether the pattern matches this path.
     pub fn matches(&self, path: &[&str]) -> bool {
         self.after(path).contains(self.segments.len())
     }
 
-    /// Whether it is about anything strictly below this directory.
+    /// Whether the pattern can match a path strictly below this directory.
     pub fn leads_below(&self, directory: &[&str]) -> bool {
         self.after(directory).any_before(self.segments.len())
     }
 
-    /// Whether it is about this path or anything below.
+    /// Whether the pattern matches this path or can match one below it.
     pub fn meets(&self, directory: &[&str]) -> bool {
         self.after(directory).any_before(self.segments.len() + 1)
     }
 
-    /// Whether it is about this path and all that can ever be below.
+    /// Whether the pattern matches this path and every path below it.
     pub fn covers_tree(&self, directory: &[&str]) -> bool {
         match self.segments.split_last() {
             Some((Segment::AnyDepth, before)) => self.after(directory).contains(before.len()),
@@ -117,8 +120,8 @@ impl Pattern {
         }
     }
 
-    /// Whether every path of `other` is a path of `self`. May say no where
-    /// yes would be true, never the other way round.
+    /// Whether `self` matches every path that `other` matches. Conservative:
+    /// may return `false` although it does, never `true` although it does not.
     pub fn covers(&self, other: &Pattern) -> bool {
         let mut states = self.start();
         for segment in &other.segments {
@@ -130,7 +133,8 @@ impl Pattern {
         states.contains(self.segments.len())
     }
 
-    /// The states that hold whatever names follow, none or many.
+    /// The states among `states` that stay set whatever names follow, including
+    /// none.
     fn guaranteed(&self, mut states: States) -> States {
         loop {
             let next = self.step(states, |own| *own == Segment::AnyDepth || own.is_any_name());
@@ -167,7 +171,8 @@ impl Pattern {
         next
     }
 
-    /// Adds a state, and those reached from it because `**` may be nothing.
+    /// Adds a state, and the states after each following `**`, which may match
+    /// no name.
     fn enter(&self, states: &mut States, mut at: usize) {
         states.insert(at);
         while self.segments.get(at) == Some(&Segment::AnyDepth) {
@@ -177,7 +182,8 @@ impl Pattern {
     }
 }
 
-/// How many segments of a pattern may be behind us: the set of possibilities.
+/// States of the pattern as a nondeterministic automaton: bit `n` is set if
+/// the first `n` segments may have matched the path so far.
 #[derive(Clone, Copy, PartialEq, Eq)]
 struct States(u128);
 
@@ -192,7 +198,7 @@ impl States {
         self.0 >> at & 1 == 1
     }
 
-    /// Whether a possibility is less than `end`.
+    /// Whether a state below `end` is set.
     fn any_before(self, end: usize) -> bool {
         self.0.trailing_zeros() < end as u32
     }
@@ -202,7 +208,7 @@ impl States {
     }
 }
 
-/// As a URI writes it: without the leading slash, special characters escaped.
+/// The form in a URI: without the leading slash, special characters escaped.
 impl fmt::Display for Pattern {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         for (at, segment) in self.segments.iter().enumerate() {
@@ -225,11 +231,11 @@ impl fmt::Display for Pattern {
     }
 }
 
-/// Characters that mean something in patterns elsewhere; refused unescaped so
-/// that nobody thinks they mean it here.
+/// Characters with a meaning in other glob syntaxes. They must be escaped, so
+/// that nobody expects that meaning here.
 pub(super) const RESERVED: &[char] = &['?', '#', '[', ']', '{', '}', '\\'];
 
-/// Characters that a shell would expand at the beginning of a name.
+/// Characters that a shell expands at the beginning of a word.
 pub(super) const SHELL: &[char] = &['~', '$'];
 
 fn escape(piece: &str, f: &mut fmt::Formatter<'_>) -> fmt::Result {

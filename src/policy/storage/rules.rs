@@ -1,4 +1,5 @@
-//! Storage permissions made absolute: pure decisions on canonical paths.
+//! Storage permissions resolved to absolute paths; decides without touching
+//! the disk.
 
 use std::path::{Component, Path, PathBuf};
 
@@ -8,8 +9,9 @@ use super::uri::Base;
 use super::{StoragePermissions, StorageRule};
 use crate::policy::{Decision, Reason};
 
-/// The rules of one component, ready to be asked about absolute canonical
-/// paths. Paths that are relative, not UTF-8 or hold `..` are never granted.
+/// The resolved rules of one component. All paths must be absolute and
+/// canonical; paths that are relative, not UTF-8 or contain `..` are never
+/// granted.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct StorageRules {
     allow: Vec<Rule>,
@@ -21,7 +23,8 @@ struct Rule {
     pattern: Pattern,
     access: Access,
     quota: Option<u64>,
-    /// How many leading segments are the working directory's.
+    /// For a rule relative to the working directory, the number of leading
+    /// segments that come from that directory.
     relative: Option<usize>,
 }
 
@@ -46,20 +49,21 @@ impl Rule {
     }
 }
 
-/// How much may be added to the files that a rule is about.
+/// The quota that applies to a path.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Quota {
-    /// Which allow sets it; none for all files for which none does.
+    /// Index of the allow rule that sets it. All files without such a rule
+    /// share the entry `None`.
     pub rule: Option<usize>,
     pub bytes: Option<u64>,
 }
 
-/// A directory to open for a guest before it starts.
+/// A directory to preopen for a guest.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct StorageRoot {
-    /// Absolute, on the host.
+    /// The absolute path on the host.
     pub host: PathBuf,
-    /// What the guest calls it.
+    /// The path in the guest.
     pub guest: String,
 }
 
@@ -69,15 +73,15 @@ impl StorageRules {
         let resolve = |rule: &StorageRule| Rule::new(rule, below.as_deref());
         let allow: Option<Vec<Rule>> = permissions.allow.iter().map(resolve).collect();
         let deny: Option<Vec<Rule>> = permissions.deny.iter().map(resolve).collect();
-        // A working directory that cannot be matched leaves relative rules
-        // without meaning: then nothing is granted.
+        // If the working directory is not UTF-8 or too deep, relative rules
+        // cannot be resolved. Then nothing is granted.
         match (allow, deny) {
             (Some(allow), Some(deny)) => StorageRules { allow, deny },
             _ => StorageRules::default(),
         }
     }
 
-    /// What may be done with the file or directory itself.
+    /// The access granted to this file or directory.
     pub fn access(&self, path: &Path) -> Access {
         let Some(path) = names(path) else {
             return Access::NONE;
@@ -86,7 +90,7 @@ impl StorageRules {
             - union(&self.deny, |pattern| pattern.matches(&path))
     }
 
-    /// The highest quota that an allow of writing sets for a path.
+    /// The highest quota among the allow rules that grant writing to a path.
     pub fn quota(&self, path: &Path) -> Quota {
         let allow = self.allow.iter().enumerate();
         let set = allow.filter_map(|(at, rule)| Some((rule.quota?, at, rule)));
@@ -101,7 +105,7 @@ impl StorageRules {
         }
     }
 
-    /// What a deny takes from the file or directory itself.
+    /// The access that deny rules take away from this file or directory.
     pub fn denied(&self, path: &Path) -> Access {
         let Some(path) = names(path) else {
             return Access::NONE;
@@ -109,7 +113,8 @@ impl StorageRules {
         union(&self.deny, |pattern| pattern.matches(&path))
     }
 
-    /// As [`StorageRules::access`], by the rules without a wildcard alone.
+    /// Like [`StorageRules::access`], but only allow rules without a wildcard
+    /// count.
     pub fn access_by_name(&self, path: &Path) -> Access {
         let Some(path) = names(path) else {
             return Access::NONE;
@@ -119,8 +124,9 @@ impl StorageRules {
         }) - union(&self.deny, |pattern| pattern.matches(&path))
     }
 
-    /// Whether something strictly below `directory` may be granted: then it
-    /// may be walked through, and a listing shows the names that lead on.
+    /// Whether a path strictly below `directory` may be granted. Then the
+    /// guest may traverse the directory, and listings show the names that lead
+    /// to the grant.
     pub fn leads_to_grant(&self, directory: &Path) -> bool {
         let Some(directory) = names(directory) else {
             return false;
@@ -130,8 +136,8 @@ impl StorageRules {
         !(asked - denied).is_none()
     }
 
-    /// Whether all that is or may ever be below `directory`, and itself, is
-    /// granted: only then can it be renamed or linked as a whole.
+    /// Whether `access` is granted to `directory` and every path that can
+    /// exist below it. Renaming or linking the whole directory requires this.
     pub fn whole_tree(&self, directory: &Path, access: Access) -> Decision {
         let Some(directory) = names(directory) else {
             return Decision::Denied(Reason::Never);
@@ -144,9 +150,9 @@ impl StorageRules {
         Decision::granted(allowed.contains(access))
     }
 
-    /// The fewest directories to open so that every grant can be reached:
-    /// under their absolute names, and for grants below the working
-    /// directory under the relative ones too.
+    /// The smallest set of directories to preopen so that every grant can be
+    /// reached: under absolute guest paths, and for rules relative to the
+    /// working directory also under relative ones.
     pub fn roots(&self) -> Vec<StorageRoot> {
         let absolute = self.allow.iter().map(|rule| Top {
             directory: directory(&rule.pattern),
@@ -164,12 +170,13 @@ impl StorageRules {
     }
 }
 
-/// A directory to open.
+/// A candidate for a preopened directory.
 #[derive(PartialEq, Eq, PartialOrd, Ord)]
 struct Top {
     directory: Vec<String>,
-    /// How many leading names are the working directory's, when the guest
-    /// knows only the others.
+    /// For a relative guest path, the number of leading names that belong to
+    /// the working directory and are left out; `None` for an absolute guest
+    /// path.
     below: Option<usize>,
 }
 
@@ -195,9 +202,9 @@ fn union(rules: &[Rule], is_for: impl Fn(&Pattern) -> bool) -> Access {
         .fold(Access::NONE, |access, rule| access | rule.access)
 }
 
-/// The names of the directory from which the whole pattern can be reached:
-/// all before the first wildcard, but never the last name, which may be a
-/// file's.
+/// The directory from which every match can be reached: the names before the
+/// first wildcard, but without the last name of the pattern, which may be a
+/// file.
 fn directory(pattern: &Pattern) -> Vec<String> {
     let mut names: Vec<String> = pattern
         .segments()
@@ -210,13 +217,13 @@ fn directory(pattern: &Pattern) -> Vec<String> {
     names
 }
 
-/// Without those that lie in another.
+/// Drops the directories that lie in another one of the list.
 fn outermost(tops: impl Iterator<Item = Top>) -> Vec<StorageRoot> {
     let mut sorted: Vec<Top> = tops.collect();
     sorted.sort();
     let mut kept: Vec<Top> = Vec::new();
     for top in sorted {
-        // Sorted, a directory stands right before all that lies in it.
+        // After sorting, a directory comes directly before everything in it.
         let outer = kept.last();
         if !outer.is_some_and(|outer| top.directory.starts_with(&outer.directory)) {
             kept.push(top);
@@ -225,7 +232,8 @@ fn outermost(tops: impl Iterator<Item = Top>) -> Vec<StorageRoot> {
     kept.iter().map(Top::root).collect()
 }
 
-/// The names of an absolute path without `..`.
+/// The names of an absolute path; `None` if it is relative, has `..` or is not
+/// UTF-8.
 fn names(path: &Path) -> Option<Vec<&str>> {
     let mut components = path.components();
     if components.next() != Some(Component::RootDir) {

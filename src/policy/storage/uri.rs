@@ -1,4 +1,5 @@
-//! `fs:///absolute/path/**` and `fs://below/the/working/directory/*`.
+//! Storage URIs: `fs:///absolute/path/**` and
+//! `fs://below/the/working/directory/*`.
 
 use std::fmt;
 use std::path::PathBuf;
@@ -9,10 +10,11 @@ use crate::policy::error::InvalidPermission;
 
 /// Bytes of a URI, at most.
 const LONGEST: usize = 4096;
-/// Segments of a path, at most; leaves room for a working directory.
+/// Segments of a path, at most. Leaves room in a [`Pattern`] for the working
+/// directory.
 const DEEPEST: usize = 64;
 
-/// Where a path begins.
+/// The directory that a path is relative to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Base {
     /// `fs:///…`: the root of the file system.
@@ -21,11 +23,11 @@ pub enum Base {
     WorkingDirectory,
 }
 
-/// Files and directories of the host, by path.
+/// A path pattern for files and directories of the host.
 ///
-/// `*` stands for any characters of one name, `**` for any number of names,
-/// also none. Other characters stand for themselves; `%` begins an escape of
-/// two hexadecimal digits, as in `%2A` for a star.
+/// `*` matches any characters of one name, `**` any number of names, including
+/// none. Other characters match themselves; `%` begins an escape of two
+/// hexadecimal digits, such as `%2A` for a star.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct StorageUri {
     pub(super) base: Base,
@@ -37,12 +39,12 @@ impl StorageUri {
         self.base
     }
 
-    /// Whether it is the path of one file or directory.
+    /// Whether the URI has no wildcard.
     pub fn is_literal(&self) -> bool {
         self.pattern.is_literal()
     }
 
-    /// The path before the first wildcard; none below the working directory.
+    /// The path before the first wildcard; `None` for a relative URI.
     pub fn absolute_start(&self) -> Option<PathBuf> {
         let segments = self.pattern.segments().iter();
         let names = segments.map_while(Segment::literal);
@@ -50,8 +52,8 @@ impl StorageUri {
         Some(names.fold(root, |path, name| path.join(name)))
     }
 
-    /// Whether everything in `other` is in `self`. May say no where yes would
-    /// be true, never the other way round.
+    /// Whether `self` matches every path that `other` matches. Conservative:
+    /// may return `false` although it does, never `true` although it does not.
     pub fn covers(&self, other: &StorageUri) -> bool {
         let everything = self.base == Base::Root && self.pattern.segments() == [Segment::AnyDepth];
         everything || self.base == other.base && self.pattern.covers(&other.pattern)
@@ -104,7 +106,7 @@ fn parse_segment(text: &str) -> Result<Segment, String> {
     if text.contains("**") {
         return Err("`**` stands alone between slashes".to_owned());
     }
-    // What a shell or other globs would make of it is not done here.
+    // Other glob syntax and shell expansion are not supported.
     let shell = text.chars().next().filter(|c| SHELL.contains(c));
     if let Some(c) = shell.or(text.chars().find(|c| RESERVED.contains(c))) {
         let escape = u32::from(c);

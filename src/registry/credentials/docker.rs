@@ -1,5 +1,5 @@
-//! The form in which Docker ([`config.json`][docker]) and podman
-//! ([`auth.json`][podman]) keep credentials.
+//! Credential files in the format of Docker ([`config.json`][docker]) and
+//! podman ([`auth.json`][podman]).
 //!
 //! [docker]: https://github.com/docker/cli/blob/master/cli/config/configfile/file.go
 //! [podman]: https://github.com/containers/image/blob/main/docs/containers-auth.json.5.md
@@ -18,16 +18,16 @@ use crate::file::{Links, read_regular};
 use crate::registry::Login;
 use crate::text::bytes_without_bom;
 
-/// Real files have a few KiB.
+/// Bytes of a file, at most. Real files have a few KiB.
 const MAX_FILE: u64 = 4 * 1024 * 1024;
 const BASE64: GeneralPurpose = GeneralPurpose::new(
     &STANDARD,
     GeneralPurposeConfig::new().with_decode_padding_mode(DecodePaddingMode::Indifferent),
 );
-/// Under this name Docker files the credentials of Docker Hub.
+/// The key under which Docker stores the credentials of Docker Hub.
 const HUB: &str = "https://index.docker.io/v1/";
 
-/// What such a file says of credentials; the rest of it is not read.
+/// The parts of such a file about credentials. Other keys are ignored.
 #[derive(Deserialize, Serialize, Default)]
 pub(super) struct Config {
     #[serde(default, deserialize_with = "nullable")]
@@ -47,7 +47,8 @@ pub(super) struct Config {
     creds_store: Option<String>,
 }
 
-/// A map that may be `null`, as may what is in it: Go reads that as empty.
+/// A map that may be `null`, with values that may be `null`: Go reads both as
+/// empty.
 fn nullable<'de, D, V>(deserializer: D) -> Result<BTreeMap<String, V>, D::Error>
 where
     D: Deserializer<'de>,
@@ -78,8 +79,8 @@ pub(super) struct Entry {
 }
 
 impl Config {
-    /// Reads a file. One that is not there is none; one that cannot be read is
-    /// told of.
+    /// Reads a file. `None` if it does not exist, or, with a warning, if it is
+    /// unreadable.
     pub fn read(path: &Path) -> Option<Self> {
         match Self::parse(path) {
             Ok(config) => Some(config),
@@ -92,19 +93,20 @@ impl Config {
         }
     }
 
-    /// Reads a file; the error tells nothing of what is in it.
+    /// Reads a file. The error does not quote its content.
     pub fn parse(path: &Path) -> io::Result<Self> {
         let text = read_regular(path, MAX_FILE, Links::Follow)?;
         serde_json::from_slice(bytes_without_bom(&text)).map_err(|error| {
             let (line, column) = (error.line(), error.column());
-            // The parser's own words may quote a secret.
+            // The parser's message may quote a secret.
             io::Error::other(format!(
                 "it is not the JSON expected (line {line}, column {column})"
             ))
         })
     }
 
-    /// The helpers to ask: the registry's own, and the one for all.
+    /// The credential helpers to ask, in order: the registry's own, and the
+    /// default one.
     pub fn helpers(&self, registry: &str) -> impl Iterator<Item = &str> {
         let wanted = canonical_host(registry);
         let own = self
@@ -118,7 +120,7 @@ impl Config {
             .filter(|name| !name.is_empty())
     }
 
-    /// The entry of the longest part of the repository's name that has one.
+    /// The entry for the longest matching prefix of the repository's name.
     pub fn entry(&self, wanted: Wanted<'_>) -> Option<&Entry> {
         let whole = format!("{}/{}", canonical_host(wanted.registry), wanted.repository);
         let mut name = whole.as_str();
@@ -129,7 +131,7 @@ impl Config {
                 all.find(|(key, _)| file_key(key) == name)
                     .map(|(_, entry)| entry)
             });
-            // With a helper, Docker leaves empty entries behind.
+            // When it uses a helper, Docker leaves empty entries in the file.
             if let Some(entry) = entry.filter(|entry| entry.says_something()) {
                 return Some(entry);
             }
@@ -139,6 +141,7 @@ impl Config {
 }
 
 impl Entry {
+    /// An entry with user name and password.
     pub fn password(login: Login<'_>) -> Self {
         let pair = format!("{}:{}", login.username, login.secret.expose());
         Entry {
@@ -158,7 +161,7 @@ impl Entry {
         .any(|field| field.as_ref().is_some_and(|text| !text.is_empty()))
     }
 
-    /// What the entry stands for; damage is told of.
+    /// The credential in the entry. Warns if it is malformed.
     pub fn credential(&self) -> Option<Credential> {
         let text = |field: &Option<String>| field.clone().filter(|text| !text.is_empty());
         if let Some(token) = text(&self.identitytoken) {
@@ -184,12 +187,12 @@ impl Entry {
 fn decode(auth: &str) -> Option<(String, String)> {
     let pair = String::from_utf8(BASE64.decode(auth.trim()).ok()?).ok()?;
     let (username, secret) = pair.split_once(':')?;
-    // Old versions of Docker filled up with zeros.
+    // Old versions of Docker padded with null bytes.
     let secret = secret.trim_matches('\0');
     (!username.is_empty()).then(|| (username.to_owned(), secret.to_owned()))
 }
 
-/// What a helper calls the registry.
+/// The name of the registry for a helper.
 pub(super) fn server_name(registry: &str) -> String {
     match canonical_host(registry).as_str() {
         "docker.io" => HUB.to_owned(),
@@ -197,7 +200,8 @@ pub(super) fn server_name(registry: &str) -> String {
     }
 }
 
-/// A key of a file without what Docker puts around it: `https://host/v1/`.
+/// Normalizes a key of a file: Docker writes it as a URL like
+/// `https://host/v1/`.
 fn file_key(key: &str) -> String {
     let bare = ["https://", "http://"]
         .iter()

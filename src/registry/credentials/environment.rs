@@ -1,6 +1,6 @@
-//! The variable `WASSETTE_REGISTRY_AUTH`: `host[:port]:user:secret`, several
-//! separated by commas. What follows a comma and is no entry is the rest of the
-//! password before it.
+//! The variable `WASSETTE_REGISTRY_AUTH`: entries of the form
+//! `host[:port]:user:secret`, separated by commas. Text after a comma that is
+//! not such an entry is part of the preceding password.
 
 use super::{Credential, Secret, Wanted, canonical_host};
 
@@ -14,8 +14,8 @@ pub(super) struct Entry<'a> {
     pub secret: Secret,
 }
 
-/// The credential for a registry. Entries that cannot be read are named by
-/// their number alone: whatever else they hold may be secret.
+/// The credential for a registry. Warnings name a malformed entry only by its
+/// number, because all of its text may be secret.
 pub(super) fn find(text: &Secret, wanted: Wanted<'_>) -> Option<Credential> {
     let registry = canonical_host(wanted.registry);
     for (number, piece) in entries(text.expose()).into_iter().enumerate() {
@@ -43,12 +43,12 @@ pub(super) fn find(text: &Secret, wanted: Wanted<'_>) -> Option<Credential> {
     None
 }
 
-/// A part of the variable that stands for one registry.
+/// The part of the variable for one registry.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) struct Piece<'a> {
-    /// None where it is not of the form.
+    /// `None` if it is malformed.
     pub entry: Option<Entry<'a>>,
-    /// Whether its password has a comma in it.
+    /// Whether its password contains a comma.
     pub has_comma: bool,
 }
 
@@ -78,7 +78,8 @@ pub(super) fn entries(text: &str) -> Vec<Piece<'_>> {
 fn entry(text: &str) -> Option<Entry<'_>> {
     let (host, rest) = host(text)?;
     let (first, rest) = rest.split_once(':')?;
-    // Digits in the second place are the port, and the user follows.
+    // If the second field has only digits, it is the port, and the user
+    // follows.
     let is_port = !first.is_empty() && first.bytes().all(|b| b.is_ascii_digit());
     let (registry, username, secret) = if is_port {
         let (username, secret) = rest.split_once(':')?;
@@ -93,7 +94,8 @@ fn entry(text: &str) -> Option<Entry<'_>> {
     })
 }
 
-/// The host (an IPv6 address with its brackets) and what follows the colon.
+/// Splits off the host, which may be an IPv6 address in brackets, and returns
+/// it with the text after its colon.
 fn host(text: &str) -> Option<(&str, &str)> {
     let end = match text.starts_with('[') {
         true => text.find(']')? + 1,

@@ -1,5 +1,5 @@
-//! [Credential helpers][protocol]: programs called `docker-credential-NAME`
-//! that are told a registry and answer with its credentials.
+//! [Credential helpers][protocol]: programs named `docker-credential-NAME` that
+//! print the credentials for a registry.
 //!
 //! [protocol]: https://github.com/docker/docker-credential-helpers#development
 
@@ -13,14 +13,14 @@ use tokio::process::{Child, Command};
 
 use super::Credential;
 
-/// Tokens of some clouds have several KiB.
+/// Bytes of output, at most. Tokens of some clouds have several KiB.
 const MAX_OUTPUT: u64 = 256 * 1024;
-/// How helpers say that they have none, on stdout.
+/// What helpers print on stdout if they have no credentials.
 const NOT_FOUND: &str = "credentials not found";
-/// In place of a user name: the secret is an identity token.
+/// The user name that marks the secret as an identity token.
 const TOKEN_USER: &str = "<token>";
 
-/// One question to a helper.
+/// A request for credentials.
 #[derive(Debug)]
 pub(super) struct Asked<'a> {
     /// The name without `docker-credential-`.
@@ -29,7 +29,7 @@ pub(super) struct Asked<'a> {
     pub limit: Duration,
 }
 
-/// One run of a helper.
+/// One run of a helper: command, stdin and time limit.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Question<'a> {
     pub verb: &'static str,
@@ -37,8 +37,8 @@ pub(super) struct Question<'a> {
     pub limit: Duration,
 }
 
-/// Why a helper brought nothing. Says nothing of what it printed, which may be
-/// half of a secret.
+/// A failed run of a helper. Does not quote its output, which may contain a
+/// secret.
 #[derive(Debug, thiserror::Error)]
 pub enum HelperError {
     #[error("`{}` is not the name of a credential helper", .name.escape_debug())]
@@ -59,7 +59,8 @@ pub(super) fn program(name: &str) -> String {
     format!("docker-credential-{name}")
 }
 
-/// The program of a name that a file chose: no path, only one of the search path.
+/// The program for a name from a file. Rejects paths: the program must be found
+/// in `PATH`.
 pub(super) fn checked_program(name: &str) -> Result<String, HelperError> {
     let plain = |b: u8| b.is_ascii_alphanumeric() || b"-_.".contains(&b);
     match name.bytes().all(plain) {
@@ -68,7 +69,8 @@ pub(super) fn checked_program(name: &str) -> Result<String, HelperError> {
     }
 }
 
-/// Asks a helper; it is killed, with what it started, when it takes too long.
+/// Asks a helper for credentials. It is killed with its child processes after
+/// the time limit.
 pub(super) async fn ask(asked: Asked<'_>) -> Result<Option<Credential>, HelperError> {
     let Asked {
         name,
@@ -101,7 +103,7 @@ pub(super) async fn ask_program(
     }
 }
 
-/// Runs a helper to its end, and returns what it printed.
+/// Runs a helper and returns its exit status and output.
 pub(super) async fn run(
     program: &str,
     question: Question<'_>,
@@ -153,7 +155,7 @@ pub(super) fn parse(output: &[u8]) -> Option<Credential> {
     })
 }
 
-/// A helper and its descendants, which end with it.
+/// A running helper. Its process group is killed when this is dropped.
 struct Running(Child);
 
 impl Running {
@@ -172,7 +174,7 @@ impl Running {
 
     async fn answer(&mut self, input: &str) -> io::Result<(ExitStatus, Vec<u8>)> {
         if let Some(mut stdin) = self.0.stdin.take() {
-            // One that does not read may know the answer without.
+            // A helper may answer without reading its input.
             let _ = stdin.write_all(input.as_bytes()).await;
         }
         let mut output = Vec::new();
@@ -190,7 +192,7 @@ impl Running {
 impl Running {
     #[cfg(unix)]
     fn kill(&mut self) {
-        // Present until the helper has ended and been waited for.
+        // `id` is present until the process has been waited for.
         let group = self.0.id().and_then(|id| i32::try_from(id).ok());
         if let Some(group) = group.and_then(rustix::process::Pid::from_raw) {
             let _ = rustix::process::kill_process_group(group, rustix::process::Signal::KILL);

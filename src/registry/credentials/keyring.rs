@@ -1,7 +1,8 @@
-//! The keyring of the operating system, by way of the helper that Docker has
-//! for it, where one is installed and works.
+//! The operating system's keyring, through Docker's credential helper for it,
+//! if one is installed and works.
 //!
-//! Logins are filed under an address of their own, beside those of Docker.
+//! Logins are stored under a URL that differs from Docker's, so that neither
+//! program overwrites the other's.
 
 use std::time::Duration;
 
@@ -18,7 +19,7 @@ const HELPER: &str = "wincred";
 #[cfg(not(any(target_os = "macos", windows)))]
 const HELPER: &str = "secretservice";
 
-/// A keyring that answered.
+/// A keyring, named by its helper.
 #[derive(Debug)]
 pub struct Keyring {
     /// The name without `docker-credential-`.
@@ -26,7 +27,7 @@ pub struct Keyring {
     limit: Duration,
 }
 
-/// What a helper is told to keep.
+/// The input of a helper's `store` command.
 #[derive(Serialize)]
 #[serde(rename_all = "PascalCase")]
 struct Entry<'a> {
@@ -41,15 +42,15 @@ impl Keyring {
     ///
     /// # Errors
     ///
-    /// When its helper is not installed, or does not list what it has within
-    /// the limit: without a session there is no keyring.
+    /// If its helper is not installed or does not list its entries within the
+    /// limit, as without a desktop session.
     pub async fn of_the_platform(limit: Duration) -> Result<Self, HelperError> {
         let keyring = Keyring::behind(HELPER, limit);
         keyring.ask("list", String::new()).await?;
         Ok(keyring)
     }
 
-    /// The one that a login was given to.
+    /// The keyring of the helper that a login was stored with.
     pub(super) fn behind(helper: &str, limit: Duration) -> Self {
         Keyring {
             helper: helper.to_owned(),
@@ -57,7 +58,7 @@ impl Keyring {
         }
     }
 
-    /// The program, by its whole name.
+    /// The full name of the helper program.
     pub fn program(&self) -> String {
         helper::program(&self.helper)
     }
@@ -66,7 +67,7 @@ impl Keyring {
         &self.helper
     }
 
-    /// Keeps a login, and sees that it can be read again.
+    /// Stores a login, and checks that it can be read back.
     pub(super) async fn store(&self, registry: &str, login: Login<'_>) -> Result<(), HelperError> {
         let Login { username, secret } = login;
         let entry = Entry {
@@ -116,7 +117,7 @@ impl Keyring {
     }
 }
 
-/// What the helper calls the registry. Some take nothing but addresses.
+/// The name of the registry for the helper. Some helpers accept only URLs.
 fn server(registry: &str) -> String {
     format!("https://{}/wassette", canonical_host(registry))
 }

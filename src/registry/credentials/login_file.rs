@@ -1,6 +1,6 @@
-//! What `wassette login` keeps: `<root>/auth.json`, in the form of Docker's
-//! file, readable by its owner alone and replaced in one rename. Of a login in
-//! the keyring it has the helper's name only.
+//! The file of `wassette login`: `<root>/auth.json`, in the format of Docker's
+//! file, with mode 0600 and replaced by a rename. For a login in the keyring,
+//! the file has only the name of the helper.
 
 #[cfg(unix)]
 use std::fs;
@@ -20,27 +20,27 @@ use crate::registry::Login;
 
 const NAME: &str = "auth.json";
 
-/// The file of one root, which need not exist yet.
+/// The login file of a root. It may not exist yet.
 #[derive(Debug, Clone)]
 pub struct LoginFile {
     root: PathBuf,
 }
 
-/// Whether there was something to remove.
+/// Whether a login was removed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Removed {
     Yes,
     NothingThere,
 }
 
-/// Where a login is to be kept.
+/// Where to store a login.
 #[derive(Debug)]
 pub enum Place {
     File,
     Keyring(Keyring),
 }
 
-/// Why a login could not be kept or forgotten.
+/// A login could not be stored or removed.
 #[derive(Debug, thiserror::Error)]
 pub enum LoginFileError {
     #[error("Failed to write `{}`", path.display())]
@@ -75,11 +75,12 @@ impl LoginFile {
         LoginFile { root: root.into() }
     }
 
+    /// `<root>/auth.json`.
     pub fn path(&self) -> PathBuf {
         self.root.join(NAME)
     }
 
-    /// The login to a registry. Of a keyring that does not answer, it says so.
+    /// The credential for a registry. Warns if its keyring does not respond.
     pub(super) async fn find(&self, wanted: Wanted<'_>, limit: Duration) -> Option<Credential> {
         let path = self.path();
         let config = Config::read(&path)?;
@@ -96,12 +97,12 @@ impl LoginFile {
         }
     }
 
-    /// Keeps a login, in place of an older one to the same registry.
+    /// Stores a login, and replaces an older one to the same registry.
     ///
     /// # Errors
     ///
-    /// When the keyring refuses it, or the file cannot be read or replaced; it
-    /// is then as before.
+    /// If the keyring refuses it, or the file cannot be read or replaced. The
+    /// file is then unchanged.
     pub async fn store(
         &self,
         registry: &str,
@@ -129,7 +130,7 @@ impl LoginFile {
         .map(drop)
     }
 
-    /// Forgets a login, in the keyring first.
+    /// Removes a login, from the keyring first.
     ///
     /// # Errors
     ///
@@ -159,14 +160,14 @@ impl LoginFile {
 
     fn replace(&self, change: impl FnOnce(&mut Config) -> Removed) -> io::Result<Removed> {
         create_private(&self.root)?;
-        // Of two logins at once, neither is lost.
+        // The lock keeps concurrent logins from overwriting each other.
         let _lock = FileLock::take(&self.root.join(".auth.lock"))?;
         let mut config = match Config::parse(&self.path()) {
             Err(error) if error.kind() == io::ErrorKind::NotFound => Config::default(),
             config => config?,
         };
         let done = change(&mut config);
-        // Temporary files are their owner's alone from the start.
+        // `NamedTempFile` creates the file with mode 0600.
         let mut file = NamedTempFile::new_in(&self.root)?;
         serde_json::to_writer_pretty(&mut file, &config)?;
         file.write_all(b"\n")?;

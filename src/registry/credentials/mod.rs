@@ -1,9 +1,9 @@
-//! Who the user is at a registry: where credentials come from, and in which
-//! order they are looked for.
+//! Credentials for registries, and the order in which their sources are
+//! searched.
 //!
-//! A source that is broken is named in a warning and passed over, so that it
-//! never keeps a public component from being pulled. Sources are read when a
-//! registry asks for a login, and not before.
+//! A broken source causes a warning and is skipped, so that public components
+//! can still be pulled. Sources are read only when a registry requests
+//! authentication.
 
 mod docker;
 mod environment;
@@ -26,16 +26,17 @@ pub use options::{CredentialOptions, Given};
 
 use docker::{Config, Entry};
 
-/// What proves who the user is.
+/// A credential for a registry.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub enum Credential {
     Password {
         username: String,
         secret: Secret,
     },
-    /// A refresh token of OAuth 2.0, as `docker login` keeps for some registries.
+    /// An OAuth 2.0 refresh token, which `docker login` stores for some
+    /// registries.
     IdentityToken(Secret),
-    /// A bearer token for the registry itself.
+    /// A bearer token that is sent to the registry as it is.
     RegistryToken(Secret),
 }
 
@@ -50,7 +51,7 @@ pub enum CredentialSource {
     Login,
     /// Docker's or podman's file.
     File(PathBuf),
-    /// A program that keeps credentials, by its whole name.
+    /// A credential helper, by its full program name.
     Helper(String),
 }
 
@@ -66,24 +67,23 @@ impl fmt::Display for CredentialSource {
     }
 }
 
-/// A credential and where it is from.
+/// A credential and its source.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub(super) struct Found {
     pub credential: Credential,
     pub source: CredentialSource,
 }
 
-/// What credentials are looked for.
+/// The repository for which credentials are searched.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Wanted<'a> {
     /// `host[:port]`.
     pub registry: &'a str,
-    /// Podman's files may hold credentials for part of a registry.
+    /// Podman's files may have credentials for a part of a registry.
     pub repository: &'a str,
 }
 
-/// The files among the sources, and how many registries each has a credential
-/// or a helper for.
+/// The credential files, each with the number of its credentials and helpers.
 pub(super) fn files(options: &CredentialOptions) -> Vec<(PathBuf, io::Result<usize>)> {
     let login = options.login_file.iter().map(LoginFile::path);
     let paths = login.chain(options.config_files.iter().cloned());
@@ -96,7 +96,7 @@ pub(super) fn files(options: &CredentialOptions) -> Vec<(PathBuf, io::Result<usi
         .collect()
 }
 
-/// All sources of one program, in their order.
+/// All sources of credentials, in order.
 #[derive(Debug, Default)]
 pub(super) struct Credentials {
     options: CredentialOptions,
@@ -142,8 +142,8 @@ impl Credentials {
         Some(Found { credential, source })
     }
 
-    /// Of one file: the helper for the registry, the helper for all, and what
-    /// is written in the file itself.
+    /// Searches one file: the helper for the registry, the default helper, and
+    /// the entries in the file itself.
     async fn config_file(&self, path: &Path, wanted: Wanted<'_>) -> Option<Found> {
         let config = Config::read(path)?;
         for name in config.helpers(wanted.registry) {
@@ -167,7 +167,8 @@ impl Credentials {
     }
 }
 
-/// Docker Hub has many names; every other registry has one.
+/// Maps the host names of Docker Hub to `docker.io`, and any name to lower
+/// case.
 pub(super) fn canonical_host(registry: &str) -> String {
     let registry = registry.to_ascii_lowercase();
     match registry.as_str() {

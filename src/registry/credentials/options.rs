@@ -1,4 +1,4 @@
-//! Where credentials are looked for.
+//! Sources of credentials.
 
 use std::ffi::OsString;
 use std::path::PathBuf;
@@ -9,15 +9,15 @@ use super::{Credential, LoginFile, Secret, environment};
 /// The sources of credentials. The default has none: every pull is anonymous.
 #[derive(Debug, Clone)]
 pub struct CredentialOptions {
-    /// What the command was given, for one registry only.
+    /// From the command line, for one registry only.
     pub given: Option<Given>,
     /// The text of `WASSETTE_REGISTRY_AUTH`.
     pub registry_auth: Option<Secret>,
-    /// What `wassette login` keeps.
+    /// The file of `wassette login`.
     pub login_file: Option<LoginFile>,
     /// Docker's and podman's files, in the order in which they are read.
     pub config_files: Vec<PathBuf>,
-    /// How long a credential helper may take.
+    /// Time limit for a credential helper.
     pub helper_timeout: Duration,
 }
 
@@ -41,12 +41,13 @@ impl Default for CredentialOptions {
 }
 
 impl CredentialOptions {
-    /// The sources of this user. Reads variables, but no file yet.
+    /// The sources of the current user. Reads environment variables, but no
+    /// files.
     pub fn of_the_user() -> Self {
         Self::from_variables(|name| std::env::var_os(name), std::env::home_dir())
     }
 
-    /// The places are those of [docker] and of [podman].
+    /// The files are those of [docker] and [podman].
     ///
     /// [docker]: https://docs.docker.com/reference/cli/docker/#configuration-files
     /// [podman]: https://github.com/containers/image/blob/main/docs/containers-auth.json.5.md

@@ -1,6 +1,6 @@
-//! [Docker's directories of certificates][docker], one per registry, which
-//! containerd reads where there is no `hosts.toml`: each `*.crt` is an
-//! authority, `NAME.cert` and `NAME.key` are what this program shows of itself.
+//! [Docker's certificate directories][docker], one per registry, which
+//! containerd reads if there is no `hosts.toml`: `*.crt` files are certificate
+//! authorities, and `NAME.cert` with `NAME.key` is a client certificate.
 //!
 //! [docker]: https://docs.docker.com/engine/security/certificates/
 
@@ -10,7 +10,7 @@ use std::path::{Path, PathBuf};
 use super::InvalidHosts;
 use crate::net::{Access, Certificate};
 
-/// What the directory says of its registry.
+/// Reads the certificates of a registry's directory.
 pub(super) fn read(directory: &Path) -> Result<Access, InvalidHosts> {
     let files = files(directory).map_err(|source| InvalidHosts::Read {
         path: directory.to_owned(),
@@ -39,7 +39,7 @@ pub(super) fn read(directory: &Path) -> Result<Access, InvalidHosts> {
     })
 }
 
-/// The files in the order of their names; none where there is no directory.
+/// The files sorted by name; empty if the directory does not exist.
 fn files(directory: &Path) -> io::Result<Vec<PathBuf>> {
     let entries = match std::fs::read_dir(directory) {
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),

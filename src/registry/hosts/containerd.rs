@@ -1,7 +1,8 @@
-//! containerd's `hosts.toml`, one in a directory per registry.
+//! Parser of containerd's `hosts.toml`, of which each registry has one in its
+//! directory.
 //!
-//! Keys are those of [its documentation][hosts]; what this program cannot do
-//! for a host is said in a warning.
+//! The keys are [documented by containerd][hosts]. Unsupported keys cause a
+//! warning.
 //!
 //! [hosts]: https://github.com/containerd/containerd/blob/main/docs/hosts.md
 
@@ -18,7 +19,7 @@ use crate::file::{Links, read_text};
 use crate::net::{Access, Authority, Certificate, DialTimeout};
 
 const FILE: &str = "hosts.toml";
-/// In bytes.
+/// Bytes of a file, at most.
 const MAX_FILE: u64 = 1 << 20;
 
 /// A `hosts.toml` that cannot be used.
@@ -42,11 +43,12 @@ pub enum InvalidHosts {
     },
 }
 
-/// A file as read.
+/// A parsed `hosts.toml`.
 #[derive(Debug)]
 pub(super) struct HostsFile {
     mirrors: Vec<Host>,
-    /// Asked last; without one, the registry itself.
+    /// The `server` of the file, which is asked last. If the file names none,
+    /// it has only the options for the registry itself.
     server: Host,
     names_server: bool,
 }
@@ -74,7 +76,7 @@ struct Options {
     proxy: Option<toml::Value>,
 }
 
-/// Client certificates in containerd's three spellings.
+/// Client certificates in containerd's three notations.
 #[derive(Deserialize)]
 #[serde(
     untagged,
@@ -95,7 +97,7 @@ impl Clients {
             }
             Clients::Pairs(pairs) => pairs.into_iter().next()?,
         };
-        // An empty name stands for "in the same file".
+        // An empty name means that the key is in the same file.
         Some(match key.as_os_str().is_empty() {
             true => Certificate::in_one_file(chain),
             false => Certificate { chain, key },
@@ -111,7 +113,7 @@ impl Clients {
     }
 }
 
-/// The names a registry's directory may have.
+/// The possible directory names of a registry.
 fn directories(registry: &str) -> Vec<String> {
     let port = registry
         .rsplit_once(':')
@@ -120,7 +122,7 @@ fn directories(registry: &str) -> Vec<String> {
     if let Some((host, port)) = port {
         names.push(format!("{host}_{port}_"));
     }
-    // Windows allows no colon in a file name.
+    // Windows does not allow colons in file names.
     names.push(match cfg!(windows) {
         true => registry.replace(':', ""),
         false => registry.to_owned(),
@@ -128,8 +130,8 @@ fn directories(registry: &str) -> Vec<String> {
     names
 }
 
-/// Reads the directory of a registry, or of `_default`: the first that is
-/// there, even when nothing is in it. An empty one exempts a registry.
+/// Reads the first existing directory of a registry or of `_default`. An empty
+/// directory exempts a registry from `_default`.
 pub(super) fn find(certs_dir: &Path, registry: &str) -> Result<Option<HostsFile>, InvalidHosts> {
     let directories = directories(registry).into_iter();
     let mut directories = directories.map(|name| certs_dir.join(name));
@@ -139,7 +141,7 @@ pub(super) fn find(certs_dir: &Path, registry: &str) -> Result<Option<HostsFile>
     }
 }
 
-/// The hosts that any of the files names; those that cannot be read name none.
+/// The hosts named in any of the files. Unreadable files are skipped.
 pub(super) fn mirrors(certs_dir: &Path) -> Vec<Host> {
     let entries = std::fs::read_dir(certs_dir).into_iter().flatten();
     let mut directories: Vec<_> = entries.flatten().map(|entry| entry.path()).collect();
@@ -178,7 +180,7 @@ pub(super) fn parse(text: &str, path: &Path) -> Result<HostsFile, InvalidHosts> 
         })
     };
     let names_server = document.server.is_some();
-    // Only its options count where none is named.
+    // A placeholder: without a named server, only the options are used.
     let server = document.server.unwrap_or_else(|| "localhost".to_owned());
     Ok(HostsFile {
         server: host((server, document.options))?,
@@ -192,7 +194,8 @@ pub(super) fn parse(text: &str, path: &Path) -> Result<HostsFile, InvalidHosts> 
 }
 
 impl HostsFile {
-    /// No file, but perhaps certificates for the registry itself.
+    /// For a directory without `hosts.toml`, which may have certificates for
+    /// the registry itself.
     fn of_certificates(access: Access) -> Self {
         HostsFile {
             mirrors: Vec::new(),
@@ -204,7 +207,7 @@ impl HostsFile {
         }
     }
 
-    /// The hosts to ask for the content of `registry`.
+    /// The hosts to ask for the content of `registry`, in order.
     pub fn hosts(self, registry: &str) -> Vec<Host> {
         let mut server = self.server;
         if !self.names_server {
@@ -214,7 +217,8 @@ impl HostsFile {
                 ..Host::upstream(registry)
             };
         }
-        // The operator names it in place of the registry, and so trusts it as one.
+        // The operator named it as the server, so it is trusted like the
+        // registry itself.
         server
             .capabilities
             .get_or_insert(vec![Capability::Pull, Capability::Resolve]);
@@ -227,7 +231,8 @@ fn host(name: &str, options: Options, path: &Path) -> Result<Host, String> {
         Some(("https", rest)) => (Some(false), rest),
         Some(("http", rest)) => (Some(true), rest),
         Some(_) => return Err("only `https://` and `http://` lead to hosts".to_owned()),
-        // Unlike the hosts of `config.toml`, also where it is this machine.
+        // Without a scheme it is HTTPS, unlike in `config.toml` even for
+        // loopback hosts.
         None => (Some(false), name),
     };
     let (authority, root) = match rest.find('/') {
@@ -252,7 +257,7 @@ fn host(name: &str, options: Options, path: &Path) -> Result<Host, String> {
 }
 
 impl Options {
-    /// Says which of the operator's wishes are not fulfilled.
+    /// Warns of options that are not supported.
     fn warn(&self, host: &str, path: &Path) {
         let path = path.display();
         if self.skip_verify && !host.starts_with("http://") {
@@ -295,7 +300,7 @@ fn capabilities(names: &[String]) -> Result<Vec<Capability>, String> {
         match name.as_str() {
             "pull" => known.push(Capability::Pull),
             "resolve" => known.push(Capability::Resolve),
-            // What this program never asks for.
+            // Mirrors are never asked for these.
             "push" | "referrers" => {}
             _ => return Err(format!("there is no capability `{name}`")),
         }
@@ -303,8 +308,8 @@ fn capabilities(names: &[String]) -> Result<Vec<Capability>, String> {
     Ok(known)
 }
 
-/// The tables of a map in the order of the document, which is the order in
-/// which hosts are asked.
+/// Deserializes the tables in document order, which is the order in which the
+/// hosts are asked.
 fn in_order<'de, D: Deserializer<'de>>(
     deserializer: D,
 ) -> Result<Vec<(String, Options)>, D::Error> {

@@ -1,7 +1,7 @@
-//! Which hosts are asked for the content of a registry, and in which order.
+//! The mirrors of registries, and the order in which hosts are asked.
 //!
-//! The operator names them per registry in `config.toml`, or in the
-//! `hosts.toml` directories that [containerd][hosts] reads too.
+//! They are configured per registry in `config.toml`, or in the `hosts.toml`
+//! files of [containerd][hosts].
 //!
 //! [hosts]: https://github.com/containerd/containerd/blob/main/docs/hosts.md
 
@@ -21,32 +21,34 @@ use crate::net::{Access, Authority, Certificate, DialTimeout};
 pub use containerd::InvalidHosts;
 use one_or_more::OneOrMore;
 
-/// Stands for every registry without an entry of its own.
+/// The entry for all registries without an entry of their own.
 const DEFAULT: &str = "_default";
-/// Docker Hub answers under another name than its references bear.
+/// Docker Hub's API is at another host than the one in its references.
 pub(super) const DOCKER: &str = "docker.io";
 pub(super) const DOCKER_HOST: &str = "registry-1.docker.io";
 
-/// The hosts the operator set up for registries.
+/// The configured hosts of registries.
 #[derive(Debug, Clone, Default)]
 pub struct Mirrors {
-    /// By registry, each list in the order in which hosts are asked.
+    /// The hosts of each registry, in the order in which they are asked.
     pub hosts: BTreeMap<RegistryName, Vec<Host>>,
-    /// Directory of containerd's `hosts.toml` directories; read at each load.
+    /// The directory with containerd's `<registry>/hosts.toml` files; read at
+    /// each load.
     pub certs_dir: Option<PathBuf>,
 }
 
-/// A host that is asked for the content of a registry.
+/// A host that serves the content of a registry.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 #[serde(from = "Entry")]
 pub struct Host {
     pub host: Authority,
-    /// The root of its API where that is not `/v2`, such as `/v2/ghcr-proxy`.
+    /// The root of its API if it is not `/v2`, such as `/v2/ghcr-proxy`.
     pub path: Option<ApiPath>,
-    /// What it is trusted with; a mirror that says nothing is not believed
-    /// what a tag stands for.
+    /// What the host is trusted with. The default is both for the registry
+    /// itself, and only [`Capability::Pull`] for a mirror, so that it cannot
+    /// change what a tag names.
     pub capabilities: Option<Vec<Capability>>,
-    /// Whether it speaks plain HTTP; otherwise the usual rule for its name.
+    /// Whether to use plain HTTP. `None` applies the general rule for its name.
     pub plain_http: Option<bool>,
     pub access: Access,
 }
@@ -80,13 +82,13 @@ impl From<Entry> for Host {
     }
 }
 
-/// What a host may be asked.
+/// What a host may be asked for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Capability {
-    /// For content by its digest, which can be checked.
+    /// Content by digest, which can be checked.
     Pull,
-    /// For the digest behind a tag, which cannot.
+    /// The digest of a tag, which cannot be checked.
     Resolve,
 }
 
@@ -117,14 +119,14 @@ impl Host {
         host == registry || (registry == DOCKER && host == DOCKER_HOST)
     }
 
-    /// Whether it is spoken to in plain HTTP; `usual` is the rule for hosts of
-    /// its name. Who names certificates for it wants them looked at.
+    /// Whether to use plain HTTP; `usual` is the general rule for the host's
+    /// name. A host with configured certificates uses HTTPS.
     pub(super) fn is_plain(&self, usual: impl FnOnce() -> bool) -> bool {
         self.plain_http
             .unwrap_or_else(|| !self.access.names_certificates() && usual())
     }
 
-    /// Whether the host may be asked this on behalf of `registry`.
+    /// Whether the host has the capability for content of `registry`.
     pub(super) fn can(&self, capability: Capability, registry: &str) -> bool {
         match &self.capabilities {
             Some(capabilities) => capabilities.contains(&capability),
@@ -134,7 +136,7 @@ impl Host {
 }
 
 impl Mirrors {
-    /// Makes relative paths begin at `directory`.
+    /// Resolves relative paths against `directory`.
     pub fn relative_to(&mut self, directory: &Path) {
         if let Some(certs_dir) = &mut self.certs_dir {
             *certs_dir = directory.join(&*certs_dir);
@@ -144,12 +146,12 @@ impl Mirrors {
         }
     }
 
-    /// The hosts to ask for the content of `registry` (`host[:port]`), the
-    /// registry itself last unless the operator says otherwise.
+    /// The hosts to ask for the content of `registry` (`host[:port]`), in
+    /// order. The registry itself is last unless it is listed elsewhere.
     ///
     /// # Errors
     ///
-    /// When a `hosts.toml` cannot be read.
+    /// If a `hosts.toml` cannot be read.
     pub(super) fn of(&self, registry: &str) -> Result<Vec<Host>, InvalidHosts> {
         for name in [registry, DEFAULT] {
             if let Some(hosts) = self.listed(name) {
@@ -163,12 +165,12 @@ impl Mirrors {
         Ok(vec![Host::upstream(registry)])
     }
 
-    /// How a host (`host[:port]`) is reached when it is addressed by its own
-    /// name: as the operator says of it as a registry, or else as a mirror.
+    /// The settings of a host (`host[:port]`) that is addressed by its own
+    /// name: those of it as a registry, or else as a mirror.
     ///
     /// # Errors
     ///
-    /// When its own `hosts.toml` cannot be read.
+    /// If its own `hosts.toml` cannot be read.
     pub(super) fn named(&self, name: &str) -> Result<Host, InvalidHosts> {
         let own = self.of(name)?;
         let described = |host: &Host| {
@@ -181,7 +183,7 @@ impl Mirrors {
         Ok(host.unwrap_or_else(|| Host::upstream(name)))
     }
 
-    /// Every host that is configured for any registry.
+    /// All hosts that are configured for any registry.
     pub(super) fn all(&self) -> impl Iterator<Item = Host> {
         let listed = self.hosts.values().flatten().cloned();
         let in_files = self.certs_dir.iter();
@@ -201,7 +203,7 @@ impl Mirrors {
     }
 }
 
-/// The hosts with one to be asked last, unless it is among them.
+/// Appends `last`, unless it is in the list already.
 fn ending_with(last: Host, mut hosts: Vec<Host>, registry: &str) -> Vec<Host> {
     let same = |host: &Host| match last.is(registry) {
         true => host.is(registry),
@@ -219,7 +221,7 @@ fn ending_with(last: Host, mut hosts: Vec<Host>, registry: &str) -> Vec<Host> {
 pub struct RegistryName(String);
 
 impl RegistryName {
-    /// The one registry it stands for.
+    /// The registry; `None` for `_default`.
     pub fn registry(&self) -> Option<&str> {
         (self.0 != DEFAULT).then_some(&*self.0)
     }
@@ -236,7 +238,7 @@ impl TryFrom<String> for RegistryName {
     }
 }
 
-/// The path under which a host answers; starts with `/` and does not end with it.
+/// The root path of a host's API; starts with `/` and does not end with it.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 #[serde(try_from = "String")]
 pub struct ApiPath(String);

@@ -1,10 +1,10 @@
-//! Lists that may be written as a single value.
+//! A list that may be written as a single value.
 
 use std::path::PathBuf;
 
 use serde::Deserialize;
 
-/// One file or several.
+/// One file or a list of files.
 #[derive(Deserialize)]
 #[serde(untagged, expecting = "a file or a list of files")]
 pub(super) enum OneOrMore {

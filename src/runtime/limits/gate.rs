@@ -1,11 +1,11 @@
-//! How many calls of one component are in flight.
+//! Limits how many calls of one component are in flight.
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
-/// Lets so many calls in, in the order they came; its width may change while
-/// calls are in flight, with the component's policy.
+/// Admits a number of calls at a time, in order of arrival. The number may change
+/// with the component's policy while calls are in flight.
 #[derive(Debug)]
 pub(in crate::runtime) struct Gate {
     places: Arc<Semaphore>,
@@ -14,13 +14,13 @@ pub(in crate::runtime) struct Gate {
 
 #[derive(Debug, Default)]
 struct Width {
-    /// Calls at once.
+    /// Most calls at once.
     calls: u32,
-    /// Places to be closed as soon as their calls have ended.
+    /// Permits to be removed when the calls that hold them end.
     surplus: usize,
 }
 
-/// A place inside.
+/// One call's permit.
 #[derive(Debug)]
 pub(in crate::runtime) struct Place {
     gate: Arc<Gate>,
@@ -28,7 +28,7 @@ pub(in crate::runtime) struct Place {
 }
 
 impl Gate {
-    /// Closed, until the first call says how wide it is.
+    /// Admits nothing until the first call sets the width.
     pub fn new() -> Arc<Self> {
         Arc::new(Gate {
             places: Arc::new(Semaphore::new(0)),
@@ -36,12 +36,12 @@ impl Gate {
         })
     }
 
-    /// Waits for a place among `calls`.
+    /// Waits until fewer than `calls` calls are in flight.
     pub async fn enter(self: &Arc<Self>, calls: u32) -> Place {
         self.widen(calls);
         Place {
             gate: Arc::clone(self),
-            // Never closed.
+            // Fails only for a closed semaphore, and this one is never closed.
             permit: Arc::clone(&self.places).acquire_owned().await.ok(),
         }
     }
@@ -105,18 +105,18 @@ mod tests {
         for _ in 0..3 {
             inside.push(enters(&gate, 3).await.unwrap());
         }
-        // Narrower: two of the three must leave before anyone enters.
+        // With a lower limit, two of the three calls must end before another starts.
         for _ in 0..2 {
             assert!(enters(&gate, 2).await.is_none());
             inside.pop();
         }
         let second = enters(&gate, 2).await.unwrap();
         assert!(enters(&gate, 2).await.is_none());
-        // Wider again.
+        // With the higher limit again.
         assert!(enters(&gate, 3).await.is_some());
         drop((inside, second));
         for _ in 0..3 {
-            // Kept until the end of the test.
+            // Held until the end of the test.
             std::mem::forget(enters(&gate, 3).await.unwrap());
         }
         assert!(enters(&gate, 3).await.is_none());

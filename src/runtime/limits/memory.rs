@@ -1,4 +1,4 @@
-//! The memory of one call.
+//! Limits the memory of one call.
 
 use std::sync::Arc;
 
@@ -7,35 +7,35 @@ use wasmtime::ResourceLimiter;
 use super::total::{MemoryShare, TotalMemory};
 use crate::schema::value::{Budget, Spent};
 
-/// Refusals a guest may shrug off before it is stopped: a garbage collector
-/// answers one by collecting, an endless loop by asking again.
+/// How many refusals a guest may get before it is stopped: a garbage collector
+/// answers one by collecting, an endless loop asks again for ever.
 const PATIENCE: u32 = 64;
-/// Elements one table may hold, and the host memory one takes, in bytes.
+/// Most elements of one table, and the bytes of host memory that one takes.
 const TABLE_ELEMENTS: usize = 1_000_000;
 const TABLE_ELEMENT: usize = 8;
-/// Elements a table can grow to in an engine's pool.
+/// Most elements of a table in an engine's pool.
 pub(in crate::runtime) const POOL_TABLE_ELEMENTS: usize = 100_000;
-/// Core instances, tables and memories of one component instance.
+/// Most core instances, tables and memories of one component instance.
 pub(in crate::runtime) const INSTANCES_OF_ONE: usize = 256;
 pub(in crate::runtime) const TABLES: usize = 256;
 pub(in crate::runtime) const MEMORIES: usize = 16;
 
-/// What a guest was last refused.
+/// The reason of the last refusal.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(in crate::runtime) enum Refused {
-    /// More than the instance may have.
+    /// The instance's own limit.
     Memory,
-    /// More than all instances together may have, in bytes.
+    /// The limit of all calls together, in bytes.
     Total(u64),
-    /// A table of more than so many elements.
+    /// The limit of one table, in elements.
     Table(usize),
 }
 
-/// Takes memory in growing pieces, since values take it in small ones.
+/// Takes memory in growing pieces, since values ask for small amounts.
 pub(in crate::runtime) struct Pieces<F> {
     take: F,
     taken: usize,
-    /// Bytes taken that no value has yet.
+    /// Bytes taken in advance, which no value uses yet.
     ahead: usize,
     refused: Option<Refused>,
 }
@@ -50,7 +50,7 @@ impl<F: FnMut(usize) -> Result<(), Refused>> Pieces<F> {
         }
     }
 
-    /// Why there was no more.
+    /// Why the last piece was refused.
     pub fn refused(&self) -> Option<Refused> {
         self.refused
     }
@@ -82,14 +82,14 @@ impl<F: FnMut(usize) -> Result<(), Refused>> Budget for Pieces<F> {
     }
 }
 
-/// Counts the linear memories and tables of one instance, and what the host keeps
-/// for it, together.
+/// Counts the linear memories and tables of one instance, and the host's memory for
+/// it, against one limit.
 pub(in crate::runtime) struct Limiter {
     /// Bytes.
     limit: u64,
-    /// This instance's part of what all share.
+    /// This instance's share of the memory of all calls.
     share: MemoryShare,
-    /// Bytes of it that the host keeps for the guest.
+    /// Bytes of it for what the host keeps for the guest.
     kept: usize,
     refused: Option<Refused>,
     refusals: u32,
@@ -107,12 +107,12 @@ impl Limiter {
         }
     }
 
-    /// What the guest was refused last, if anything.
+    /// Why the guest was last refused, if it was.
     pub fn refused(&self) -> Option<Refused> {
         self.refused
     }
 
-    /// Counts what the host keeps for the guest now, in bytes.
+    /// Sets the bytes that the host now keeps for the guest.
     pub fn keep_for_guest(&mut self, bytes: usize) -> wasmtime::Result<()> {
         let before = std::mem::replace(&mut self.kept, bytes);
         if let Some(less) = before.checked_sub(bytes) {
@@ -126,7 +126,7 @@ impl Limiter {
         })
     }
 
-    /// Charges the values of arguments, which stay until the call ends.
+    /// Charges the values of the arguments, which stay until the call ends.
     pub fn keep_arguments<T>(
         &mut self,
         make: impl FnOnce(&mut dyn Budget) -> T,
@@ -165,7 +165,7 @@ impl ResourceLimiter for Limiter {
         maximum: Option<usize>,
     ) -> wasmtime::Result<bool> {
         if maximum.is_some_and(|maximum| desired > maximum) {
-            // The guest's own limit, not ours.
+            // The limit that the guest's own memory type declares.
             return Ok(false);
         }
         let taken = self.take(desired.saturating_sub(current));

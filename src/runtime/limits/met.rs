@@ -1,4 +1,4 @@
-//! A limit that ended a call, and what would raise it.
+//! The limit that ended a call, and which setting raises it.
 
 use std::fmt;
 use std::sync::Arc;
@@ -6,25 +6,24 @@ use std::time::Duration;
 
 use crate::policy::{Bytes, CpuShare, LimitRule, Span};
 
-/// Whose limit it is.
+/// Who set the limit.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum SetBy {
-    /// The server, for all components whose policy says nothing.
+    /// The server, for all components whose policy sets none.
     Server,
     /// The component's policy.
     Policy,
 }
 
-/// Which limit, and its value.
+/// The limit that was exceeded, with its value.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Exceeded {
     Time {
         limit: Duration,
-        /// How long the guest's share of a processor held it back.
+        /// The guest's CPU share, and how long it held the guest back.
         held: Option<(CpuShare, Duration)>,
     },
-    /// Calls of the component that may be in flight, and how long this one
-    /// waited for its turn.
+    /// Most calls of the component in flight, and how long this one waited.
     Instances { limit: u32, waited: Duration },
     /// Bytes of one instance.
     Memory(u64),
@@ -38,17 +37,17 @@ pub enum Exceeded {
     Values(u64),
     /// Bytes of standard output and error together.
     Printed(u64),
-    /// Things of the host that an instance holds at a time.
+    /// Host resources that an instance holds at a time.
     Resources(usize),
-    /// Handles of an instance.
+    /// Handles that an instance holds at a time.
     Handles(usize),
     /// Bytes of stack.
     Stack(usize),
-    /// Core instances, memories or tables: which, and how many.
+    /// Core instances, memories or tables: which of them, and how many.
     Parts { what: String, limit: usize },
 }
 
-/// A call met a limit.
+/// A call exceeded a limit.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct LimitMet {
     pub exceeded: Exceeded,
@@ -74,7 +73,7 @@ impl LimitMet {
         }
     }
 
-    /// What would allow more.
+    /// Tells the user how to allow more.
     pub fn hint(&self) -> String {
         let id = &self.component;
         match &self.exceeded {

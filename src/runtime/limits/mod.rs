@@ -1,4 +1,4 @@
-//! What one call may take of the machine, and who said so.
+//! The limits of one call, each from the component's policy or from the server.
 
 mod answers;
 mod crossing;
@@ -27,21 +27,22 @@ pub(super) use pace::{Pace, Turns};
 pub(super) use total::SetAside;
 pub use total::{MemoryShare, TotalMemory, machine_memory};
 
-/// Stack of a guest, in bytes: deep enough for interpreters' recursion.
+/// Stack of a guest in bytes, enough for recursive interpreters.
 pub(super) const GUEST_STACK: usize = 1 << 20;
-/// Things of the host that a guest may hold at a time: streams, timers, header
-/// maps. None takes more than some tens of kilobytes, and those that may take
-/// kilobytes count as memory of the guest.
+/// Most host resources of a guest at a time: streams, timers, header maps. Each takes
+/// at most some tens of kilobytes, and those that may take kilobytes count as the
+/// guest's memory.
 pub(super) const RESOURCES: usize = 10_000;
-/// Handles, those to a component's own resources included.
+/// Most handles of a guest at a time, including those to the component's own
+/// resources.
 pub(super) const HANDLES: usize = 100_000;
-/// Bytes of randomness a guest gets at once: more would keep its thread from
-/// others.
+/// Most bytes of randomness in one host call; more would block the thread for too
+/// long.
 pub(super) const RANDOM: u64 = 4 << 20;
-/// Calls of a component in flight, where its policy says nothing.
+/// Most calls of a component in flight, unless its policy sets a limit.
 pub(super) const INSTANCES: u32 = 64;
 
-/// A limit and whose it is.
+/// A limit and who set it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Limit<T> {
     pub value: T,
@@ -49,8 +50,8 @@ pub(super) struct Limit<T> {
 }
 
 impl<T> Limit<T> {
-    /// The policy's, where it has one: what the operator granted to one
-    /// component goes before what holds for all, be it more or less.
+    /// The policy's limit if there is one, whether higher or lower: a grant to one
+    /// component overrides the server's setting for all.
     fn of(policy: Option<T>, server: T) -> Self {
         match policy {
             Some(value) => Limit {
@@ -70,10 +71,10 @@ impl<T> Limit<T> {
 pub(super) struct CallLimits {
     /// Bytes of linear memory and tables.
     pub memory: Limit<u64>,
-    /// Bytes of the result's JSON, and as many of what is printed.
+    /// Bytes of the result's JSON, and separately of what is printed.
     pub output: Limit<u64>,
     pub time: Limit<Duration>,
-    /// Calls of the component in flight.
+    /// Most calls of the component in flight.
     pub instances: Limit<u32>,
     pub cpu: Option<CpuShare>,
 }
@@ -89,8 +90,8 @@ impl CallLimits {
         }
     }
 
-    /// Puts those into force that wasmtime watches over; `crossing` is its count
-    /// for values that come from the guest.
+    /// Sets the limits that wasmtime enforces; `crossing` is its fuel for values that
+    /// the guest passes to the host.
     pub fn apply(store: &mut Store<Guest>, crossing: usize) {
         store.limiter(|guest| &mut guest.limiter);
         store.set_max_component_handles(HANDLES);
@@ -100,7 +101,7 @@ impl CallLimits {
         store.set_hostcall_fuel(crossing);
     }
 
-    /// Whose limit that was.
+    /// Who set the limit.
     pub fn set_by(&self, exceeded: &Exceeded) -> SetBy {
         match exceeded {
             Exceeded::Time { .. } => self.time.by,

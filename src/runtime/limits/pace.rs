@@ -1,8 +1,8 @@
-//! How fast a guest that computes may go on.
+//! Limits how fast a guest may compute.
 //!
-//! Every tick a running guest pauses. It goes on when it has its component's
-//! turn, and when it is within its share of a processor. The turns keep a
-//! component that computes in many calls from taking more than a fair share.
+//! A running guest pauses at every tick. It goes on when its component has a free
+//! turn and its CPU share allows it. The turns keep a component with many computing
+//! calls from taking more than a fair share of the processors.
 
 use std::future::poll_fn;
 use std::pin::Pin;
@@ -16,14 +16,13 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use crate::policy::CpuShare;
 use crate::runtime::ticker::TICK;
 
-/// Thousandths of a processor.
+/// One whole processor, in thousandths.
 const ONE: u32 = 1000;
-/// A guest that waited may make up for this much of the time.
+/// After waiting, a guest may run ahead of its share by this much time.
 const WINDOW: Duration = Duration::from_millis(100);
 
-/// How many guests of one component compute at a time: as many as there are
-/// processors. A guest asks for its turn after its first tick, so that short
-/// calls never wait.
+/// Bounds how many guests of one component compute at a time: one per processor. A
+/// guest asks for a turn only after its first tick, so that short calls never wait.
 #[derive(Clone, Debug)]
 pub(in crate::runtime) struct Turns(Arc<Semaphore>);
 
@@ -38,9 +37,9 @@ impl Turns {
 #[derive(Debug)]
 pub(in crate::runtime) struct Pace {
     turns: Turns,
-    /// Given back when the guest waits for anything but its place in the queue.
+    /// Released when the guest waits for anything but the scheduler's queue.
     turn: Mutex<Option<OwnedSemaphorePermit>>,
-    /// Whether that is what it waits for.
+    /// Whether the guest waits for the scheduler's queue right now.
     aside: AtomicBool,
     share: Option<Share>,
 }
@@ -52,21 +51,23 @@ struct Share {
     account: Mutex<Account>,
 }
 
-/// What a guest used of its share.
+/// A guest's use of its share.
 #[derive(Debug)]
 struct Account {
     opened: Instant,
-    /// Processor time so far, and up to where this thread's is in it: nowhere
-    /// before the first tick, so that short calls never read that clock.
+    /// CPU time used so far, and the reading of this thread's CPU clock up to which
+    /// it is counted; `None` before the first tick, so that short calls never read
+    /// that clock.
     used: Duration,
     counted_to: Option<Duration>,
-    /// How long the guest was held back.
+    /// How long the guest was held back in total.
     held: Duration,
 }
 
 impl Pace {
     pub fn new(turns: &Turns, cpu: Option<CpuShare>) -> Arc<Self> {
-        // A guest has one thread, and cannot use more.
+        // A guest runs on one thread at a time, so a share of one processor or more
+        // never limits it.
         let less = cpu.filter(|share| share.millicores() < ONE);
         Arc::new(Pace {
             turns: turns.clone(),
@@ -76,32 +77,33 @@ impl Pace {
         })
     }
 
-    /// What a guest awaits at every tick.
+    /// Awaited by a guest at every tick.
     pub async fn pause(self: Arc<Self>) {
         match self.share.as_ref().map(Share::settle) {
             Some(owed) if !owed.is_zero() => tokio::time::sleep(owed).await,
             _ => {
-                // The turn is passed on from the queue: the scheduler runs whoever
-                // is woken at once, before all that are in it.
+                // Releasing the turn wakes the next guest, which the scheduler runs
+                // before everything that is queued. So first go to the end of the
+                // queue.
                 self.aside.store(true, Ordering::Relaxed);
                 step_aside().await;
                 self.aside.store(false, Ordering::Relaxed);
             }
         }
         drop(self.turn().take());
-        // Never closed; and without its turn all a guest lacks is fairness.
+        // The semaphore is never closed; without a turn the guest would just go on.
         let turn = Arc::clone(&self.turns.0).acquire_owned().await.ok();
         *self.turn() = turn;
     }
 
-    /// How long its share of a processor held the guest back, if it did.
+    /// How long the CPU share held the guest back, if it did.
     pub fn held(&self) -> Option<(CpuShare, Duration)> {
         let share = self.share.as_ref()?;
         let held = share.account().held;
         (!held.is_zero()).then_some((share.cpu, held))
     }
 
-    /// Watches over a guest's future.
+    /// Wraps a guest's future, to measure its CPU time and release its turn.
     pub fn keep<F>(self: Arc<Self>, guest: F) -> Paced<F> {
         Paced {
             pace: self,
@@ -127,13 +129,13 @@ impl Share {
         }
     }
 
-    /// How long to wait until what was used is no more than the share.
+    /// How long to wait until the use is within the share.
     fn settle(&self) -> Duration {
         let mut account = self.account();
         let elapsed = account.opened.elapsed();
         match account.counted_to {
             Some(_) => account.count(),
-            // What it computed until here was no more than a tick.
+            // Until its first tick, the guest has computed for at most one tick.
             None => {
                 account.used = elapsed.min(TICK);
                 account.counted_to = Some(thread_time());
@@ -141,7 +143,7 @@ impl Share {
         }
         let due = due(account.used, self.cpu.millicores());
         if let Some(unused) = elapsed.checked_sub(due + WINDOW) {
-            // What was not used for long is gone.
+            // Unused time older than the window is lost.
             account.opened += unused;
         }
         let owed = due.saturating_sub(elapsed);
@@ -149,7 +151,7 @@ impl Share {
         owed
     }
 
-    /// At the begin of a poll, which may be on another thread than the last.
+    /// At the start of a poll, which may be on another thread than the last.
     fn begin(&self) {
         let mut account = self.account();
         if account.counted_to.is_some() {
@@ -167,7 +169,7 @@ impl Share {
 }
 
 impl Account {
-    /// Adds what this thread did since.
+    /// Adds the CPU time of this thread since the last count.
     fn count(&mut self) {
         if let Some(from) = &mut self.counted_to {
             let now = thread_time();
@@ -177,28 +179,28 @@ impl Account {
     }
 }
 
-/// The time after which so much use is within the share.
+/// The wall time in which this much use is within the share.
 fn due(used: Duration, millicores: u32) -> Duration {
     let due = used.as_nanos() * u128::from(ONE) / u128::from(millicores.max(1));
     Duration::from_nanos(u64::try_from(due).unwrap_or(u64::MAX / 2))
 }
 
-/// The processor time that this thread has had.
+/// The CPU time of this thread.
 #[cfg(unix)]
 fn thread_time() -> Duration {
     let time = rustix::time::clock_gettime(rustix::time::ClockId::ThreadCPUTime);
     Duration::try_from(time).unwrap_or_default()
 }
 
-/// Wall time, which is never less.
+/// Wall time, which is never less than CPU time.
 #[cfg(not(unix))]
 fn thread_time() -> Duration {
     static START: std::sync::OnceLock<Instant> = std::sync::OnceLock::new();
     START.get_or_init(Instant::now).elapsed()
 }
 
-/// Goes to the end of the queue. tokio's own `yield_now` comes back into it only
-/// when the scheduler next looks at timers, which guests that loop put off.
+/// Goes to the end of the scheduler's queue. tokio's `yield_now` requeues a task only
+/// when the scheduler next checks timers, which looping guests delay.
 async fn step_aside() {
     let mut aside = false;
     poll_fn(|context| {
@@ -211,7 +213,7 @@ async fn step_aside() {
     .await;
 }
 
-/// A guest with its pace.
+/// A guest's future that is held to its pace.
 pub(in crate::runtime) struct Paced<F> {
     pace: Arc<Pace>,
     guest: Pin<Box<F>>,
@@ -228,7 +230,7 @@ impl<F: Future> Future for Paced<F> {
         if let Some(share) = &self.pace.share {
             share.end();
         }
-        // Whoever waits leaves the turn to the next.
+        // A guest that waits for something else releases its turn.
         if !self.pace.aside.load(Ordering::Relaxed) {
             drop(self.pace.turn().take());
         }
@@ -243,7 +245,7 @@ mod tests {
     #[test]
     fn work_takes_its_time() {
         let ms = Duration::from_millis;
-        // Half a processor: 10 ms of work take 20.
+        // With half a processor, 10 ms of CPU time take 20 ms.
         assert_eq!(due(ms(10), 500), ms(20));
         assert_eq!(due(ms(10), 100), ms(100));
         assert!(due(Duration::MAX, 1) > Duration::from_secs(1 << 32));
@@ -259,7 +261,7 @@ mod tests {
         let mut waiting = Box::pin(Arc::clone(&second).pause());
         let soon = Duration::from_millis(20);
         assert!(tokio::time::timeout(soon, waiting.as_mut()).await.is_err());
-        // A guest that waits for something gives its turn away.
+        // A guest that waits for something else releases its turn.
         Arc::clone(&first).keep(async {}).await;
         waiting.await;
         assert!(first.turn().is_none() && second.turn().is_some());
@@ -291,7 +293,7 @@ mod tests {
         assert_eq!(share.settle(), Duration::ZERO);
         assert!(share.account().used <= TICK);
         share.account().used += Duration::from_secs(1);
-        // Ten seconds are due, of which the window alone has passed.
+        // One second of CPU time takes ten seconds, less what the window allows.
         assert!(share.settle() > Duration::from_secs(9));
     }
 }

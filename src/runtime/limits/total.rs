@@ -1,30 +1,31 @@
-//! The memory of all calls together.
+//! Limits the memory of all calls together.
 
 use std::fs;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, OnceLock};
 
-/// Bytes, where the machine does not say how many it has.
+/// Assumed memory of the machine, in bytes, where the system does not report it.
 const FALLBACK: u64 = 4 << 30;
 
-/// The least that is set aside for a result, and what is set aside for the result
-/// of any call while there is room for it, in bytes.
+/// The least that is set aside for a result, and what is set aside for any call's
+/// result while there is room for it, in bytes.
 const RESULT_LEAST: u64 = 2 << 20;
 const RESULT_USUAL: u64 = 64 << 20;
-/// A result that may be larger gets this part of what is left for results.
+/// A result that may be larger gets one part in this many of what is left for
+/// results.
 const RESULT_PART: u64 = 8;
 
-/// Bytes of memory that everything the server does for its clients may take
-/// together: arguments, instances, what the host keeps for them, and results.
+/// The bytes that all work for clients may take together: arguments, instances, what
+/// the host keeps for them, and results.
 #[derive(Debug)]
 pub struct TotalMemory {
     limit: u64,
     used: AtomicU64,
-    /// Of them, those set aside for results that calls may return.
+    /// The part of `used` that is set aside for results.
     set_aside: AtomicU64,
 }
 
-/// Bytes that were taken from a [`TotalMemory`], given back when this is dropped.
+/// Bytes taken from a [`TotalMemory`]; dropping this gives them back.
 #[derive(Debug)]
 pub struct MemoryShare {
     total: Arc<TotalMemory>,
@@ -52,17 +53,17 @@ impl TotalMemory {
         TotalMemory::new(half.max(one_call))
     }
 
-    /// Bytes that may be taken.
+    /// The limit, in bytes.
     pub fn limit(&self) -> u64 {
         self.limit
     }
 
-    /// Bytes that are taken.
+    /// The bytes taken now.
     pub fn used(&self) -> u64 {
         self.used.load(Ordering::Relaxed)
     }
 
-    /// A share with nothing in it yet.
+    /// An empty share.
     pub fn share(self: &Arc<Self>) -> MemoryShare {
         MemoryShare {
             total: Arc::clone(self),
@@ -70,13 +71,13 @@ impl TotalMemory {
         }
     }
 
-    /// Sets memory aside for a result that may take `most` bytes. All calls get
-    /// what is usual for as long as half of the memory has room for it; beyond it
-    /// each gets less, so that many calls in flight leave room for their instances.
+    /// Sets memory aside for a result of at most `most` bytes. While half of the
+    /// memory has room, every call gets the usual amount; after that each gets less,
+    /// so that many calls in flight leave room for their instances.
     ///
     /// # Errors
     ///
-    /// The limit, when not even the least is left.
+    /// The limit, when not even the least amount is left.
     pub(in crate::runtime) fn set_aside(self: &Arc<Self>, most: u64) -> Result<SetAside, u64> {
         let mut share = self.share();
         if most > 0 {
@@ -109,18 +110,18 @@ impl TotalMemory {
 }
 
 impl MemoryShare {
-    /// Takes so many bytes more.
+    /// Takes this many bytes more.
     ///
     /// # Errors
     ///
-    /// The limit of all together, when there are not as many left.
+    /// The limit of all calls together, when fewer are left.
     pub fn take(&mut self, bytes: u64) -> Result<(), u64> {
         self.total.take(bytes)?;
         self.bytes += bytes;
         Ok(())
     }
 
-    /// Gives so many bytes back, or as many as there are.
+    /// Gives up to this many bytes back.
     pub fn give_back(&mut self, bytes: u64) {
         let bytes = bytes.min(self.bytes);
         self.bytes -= bytes;
@@ -140,7 +141,7 @@ impl Drop for MemoryShare {
 }
 
 impl SetAside {
-    /// How many bytes there are.
+    /// The bytes set aside.
     pub fn bytes(&self) -> u64 {
         self.0.bytes
     }
@@ -153,15 +154,15 @@ impl Drop for SetAside {
     }
 }
 
-/// Bytes of memory of the machine, or of the container this process is in;
-/// none where the system does not say.
+/// The memory of the machine, or of the container this process runs in, in bytes;
+/// `None` where the system does not report it.
 pub fn machine_memory() -> Option<u64> {
     let info = fs::read_to_string("/proc/meminfo").ok()?;
     let physical = info.lines().find_map(|line| {
         let kib = line.strip_prefix("MemTotal:")?.split_whitespace().next()?;
         kib.parse::<u64>().ok()?.checked_mul(1024)
     })?;
-    // `max` where there is no limit.
+    // The file says `max` when there is no limit, which does not parse.
     let container = fs::read_to_string("/sys/fs/cgroup/memory.max").ok();
     let container = container.and_then(|text| text.trim().parse().ok());
     Some(container.map_or(physical, |limit: u64| limit.min(physical)))

@@ -1,4 +1,4 @@
-//! A component's code, from the first call to its optimised form.
+//! Makes a component's code, from the first call to the optimised form.
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -9,11 +9,12 @@ use crate::runtime::demand::Demand;
 use crate::runtime::engine::Tier;
 use crate::runtime::error::CompileError;
 
-/// Components up to this many bytes are optimised at once: a second process
+/// Components up to this many bytes are optimised at once: a second compiler process
 /// would take longer than it saves.
 const SMALL: u64 = 128 << 10;
 
-/// Nobody waits for ever for work that was aborted or panicked.
+/// Guards the work on a component's code: if the work is aborted or panics, dropping
+/// this marks it as idle, so that no call waits for it for ever.
 pub(super) struct Working {
     inner: Arc<Inner>,
     ended: bool,
@@ -48,7 +49,7 @@ impl Drop for Working {
 }
 
 impl Inner {
-    /// From nothing to optimised code.
+    /// Makes the first code and then the optimised code.
     pub(super) async fn work(&self, force: Force) {
         let started = Instant::now();
         let work = match self.make(force).await {
@@ -71,14 +72,14 @@ impl Inner {
                 return Ok(first);
             }
         }
-        // Calls that have code wait for no better one.
+        // Once there is code, no call waits for better code.
         let (has_code, nobody) = (self.state.borrow().code.is_some(), Demand::default());
         let demand = if has_code { &nobody } else { &self.demand };
         self.compile(Tier::Optimised, demand).await
     }
 
-    /// The first code that can be called: what is on disk, or the one that is
-    /// made in the shortest time, which is then on disk.
+    /// The first code that can be called: the code on disk, or else whichever tier
+    /// compiles fastest, which is then kept on disk.
     pub(super) async fn first(&self) -> Result<CompileReport, CompileError> {
         if let Some(code) = self.runtime.cached(&self.source).await {
             self.install(code);
@@ -94,7 +95,7 @@ impl Inner {
                 Err(error @ (CompileError::Link { .. } | CompileError::Changed { .. })) => {
                     return Err(error);
                 }
-                // Not an error: some components need the other compiler.
+                // Not an error: Winch cannot compile some components.
                 Err(error) => {
                     tracing::debug!(component = &*self.name, %error, "no baseline code");
                 }
@@ -107,8 +108,8 @@ impl Inner {
         std::fs::metadata(&self.source.wasm).is_ok_and(|metadata| metadata.len() <= SMALL)
     }
 
-    /// Makes code, keeps it, and lets calls have it: a program that ends after
-    /// its one call has then left it on disk.
+    /// Compiles, stores the code on disk, and only then lets calls use it, so that a
+    /// program that ends after one call has stored it.
     async fn compile(&self, tier: Tier, demand: &Demand) -> Result<CompileReport, CompileError> {
         let (code, compiled) = self.runtime.fresh(tier, &self.source, demand).await?;
         let took = compiled.took;
@@ -117,7 +118,7 @@ impl Inner {
         Ok(self.report(tier, took))
     }
 
-    /// Later calls use this code; those that are running keep theirs.
+    /// Later calls use this code; running calls keep theirs.
     fn install(&self, code: Code) {
         let tier = code.tier;
         self.state

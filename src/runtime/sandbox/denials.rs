@@ -1,4 +1,4 @@
-//! What a guest asked for and did not get, for the agent to read.
+//! Records what a guest was denied during a call, as a report for the agent.
 
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -8,22 +8,22 @@ use super::{Look, Sandbox};
 use crate::policy::Reason;
 use crate::text::Foreign;
 
-/// Different denials that one call's report lists.
+/// Most different denials in one call's report.
 const LISTED: usize = 32;
-/// Characters of a name that a guest chose.
+/// Most characters of a name that a guest chose.
 const NAME: usize = 256;
 
-/// Something that was refused.
+/// One thing that a guest was denied.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Denial {
     pub kind: DenialKind,
-    /// What was asked for: an address, a path, a key, as the guest named it.
+    /// The address, path or key, as the guest named it.
     pub what: Foreign,
-    /// Whether that is the whole name, or what is left of a long one.
+    /// Whether `what` is the whole name, or the start of a longer one.
     #[serde(skip)]
     pub is_whole: bool,
     pub reason: Reason,
-    /// How often in this call.
+    /// How often it was denied in this call.
     pub times: u32,
 }
 
@@ -32,21 +32,21 @@ pub struct Denial {
 pub enum DenialKind {
     /// An HTTP request.
     Request,
-    /// An address that a granted name leads to.
+    /// An address that a granted name resolved to.
     Address,
-    /// A name to be resolved.
+    /// A name to resolve.
     Lookup,
-    /// A socket to be connected or bound.
+    /// A socket to connect or bind.
     Socket,
-    /// A file or directory to be read.
+    /// A file or directory to read.
     Read,
-    /// A file or directory to be changed.
+    /// A file or directory to change.
     Write,
-    /// A variable asked for by its name.
+    /// A variable that the guest asked for by name.
     Environment,
 }
 
-/// The denials of one call; its clones share them.
+/// The denials of one call; clones share them.
 #[derive(Clone, Debug)]
 pub(in crate::runtime) struct Denials(Arc<Noted>);
 
@@ -57,7 +57,7 @@ struct Noted {
 }
 
 impl Denial {
-    /// Of a variable that a component says it needs.
+    /// The denial of a variable that a component says it needs.
     pub fn of_variable(key: &str) -> Self {
         Denial {
             kind: DenialKind::Environment,
@@ -77,13 +77,13 @@ impl Denials {
         }))
     }
 
-    /// What the guest saw of its variables, whose secrets no denial may show.
+    /// The variables that the guest saw; denials must not show their secrets.
     pub fn look(&self) -> &Look {
         &self.0.look
     }
 
     pub fn record(&self, kind: DenialKind, what: &str, reason: Reason) {
-        // First, since half a secret would not be found.
+        // Before shortening, because a cut secret would not be recognised.
         let redactor = self.0.look.redactor();
         let whole = redactor.text(what);
         let mut what: String = whole.chars().take(NAME).collect();

@@ -1,7 +1,8 @@
-//! `wasi:cli/environment`: the granted variables, and whether a guest looked.
+//! `wasi:cli/environment`: serves the granted variables, and records that a guest
+//! read them.
 //!
-//! In place of wasmtime-wasi's own: a guest reads all variables at once, so
-//! nobody can tell which one it missed. That it looked is what can be known.
+//! Replaces wasmtime-wasi's implementation. A guest reads all variables at once, so
+//! it is not known which one it missed, only that it looked.
 
 use wasmtime::component::{HasData, Linker};
 use wasmtime_wasi::p2::bindings::cli::environment::{self, Host};
@@ -16,7 +17,7 @@ impl HasData for Environment {
     type Data<'a> = View<'a>;
 }
 
-/// Replaces what is in the linker already.
+/// Replaces the functions that are already in the linker.
 pub(in crate::runtime) fn add_to_linker(linker: &mut Linker<Guest>) -> wasmtime::Result<()> {
     linker.allow_shadowing(true);
     environment::add_to_linker::<Guest, Environment>(linker, |guest| View(guest))?;
@@ -29,7 +30,7 @@ impl Host for View<'_> {
         Ok(self.0.denials().look().list())
     }
 
-    /// Those of the server are none of its business.
+    /// The server's own arguments are not passed on.
     fn get_arguments(&mut self) -> wasmtime::Result<Vec<String>> {
         Ok(Vec::new())
     }

@@ -1,4 +1,4 @@
-//! The host's side of one instance.
+//! The host's state for one instance.
 
 use std::sync::Arc;
 
@@ -14,12 +14,12 @@ use super::{Denials, Host, Printing, Sandbox};
 use crate::runtime::limits::{Limiter, RESOURCES};
 use crate::runtime::printed::LastWords;
 
-/// What host functions see of a guest.
+/// The state of one instance that host functions use.
 pub(in crate::runtime) struct Guest {
     sandbox: Sandbox,
     /// The component's file name, for the log.
     component: Arc<str>,
-    /// Made when first asked for: many guests never ask.
+    /// Created at first use: many guests never use WASI.
     wasi: Option<WasiCtx>,
     http: WasiHttpCtx,
     network: Network,
@@ -29,7 +29,7 @@ pub(in crate::runtime) struct Guest {
     withheld: Arc<Withheld>,
     denials: Denials,
     table: ResourceTable,
-    /// Bytes that it may print.
+    /// Most bytes that it may print.
     output_limit: u64,
     last_words: LastWords,
     pub limiter: Limiter,
@@ -64,7 +64,7 @@ impl Guest {
         }
     }
 
-    /// The end of what it wrote to standard error, to be shown once.
+    /// The end of its standard error; can be taken only once.
     pub fn last_words(&self) -> Option<String> {
         self.last_words.take()
     }

@@ -1,4 +1,4 @@
-//! What guests share of the host.
+//! The resources of the host that guests share.
 
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -6,12 +6,12 @@ use std::sync::Arc;
 use super::files::Withheld;
 use super::network::{Connector, NetworkOptions, Places};
 
-/// The host as the guests of one component meet it. Making one does nothing.
+/// The host, as seen by the guests of one component. Creating one does nothing.
 #[derive(Clone, Debug)]
 pub(in crate::runtime) struct Host {
     pub(super) connector: Arc<Connector>,
     pub(super) withheld: Arc<Withheld>,
-    /// What is open on the network: of all guests, or of one component's.
+    /// Limits of open connections: of all guests, or of one component's.
     pub(super) places: Arc<Places>,
 }
 
@@ -25,7 +25,7 @@ impl Host {
         }
     }
 
-    /// The same, with this component's part of what all share.
+    /// A copy with this component's part of the shared limits.
     pub fn of_component(&self) -> Self {
         Host {
             places: Places::of_component(&self.places),

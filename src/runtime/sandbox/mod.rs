@@ -1,4 +1,4 @@
-//! What a guest can reach: nothing, unless granted.
+//! Sandboxes: a guest can reach only what it was granted.
 
 mod denials;
 mod environment;
@@ -36,19 +36,20 @@ pub use denials::{Denial, DenialKind};
 pub use network::{NetworkOptions, Resolve, SystemResolver};
 pub use variables::{Environment, Variables};
 
-/// What a sandbox is made of.
+/// The parts of a sandbox.
 #[derive(Clone, Debug)]
 pub struct SandboxOptions<'a> {
     /// What was granted.
     pub policy: &'a Policy,
-    /// The server's, absolute and canonical: where relative grants begin.
+    /// The server's working directory, absolute and canonical; relative grants start
+    /// there.
     pub working_directory: &'a Path,
-    /// Those that the policy does not grant are left out.
+    /// The source of variables; those that the policy does not grant are left out.
     pub variables: Arc<dyn Variables>,
 }
 
-/// What one component was granted, ready to be enforced. Cheap to clone; made
-/// anew only when the policy changes.
+/// The grants of one component in a form that can be enforced. Cheap to clone;
+/// rebuilt only when the policy changes.
 #[derive(Clone, Debug)]
 pub struct Sandbox {
     granted: Arc<Granted>,
@@ -56,11 +57,11 @@ pub struct Sandbox {
 
 #[derive(Debug)]
 struct Granted {
-    /// The names of those that are granted.
+    /// The names of the granted variables.
     keys: Vec<String>,
     variables: Arc<dyn Variables>,
     files: Files,
-    /// Told to guests that were granted files by names that begin there.
+    /// Given to guests whose storage grants have relative paths.
     working_directory: Option<String>,
     limits: Limits,
     network: NetworkPermissions,
@@ -91,8 +92,8 @@ impl Sandbox {
         }
     }
 
-    /// No environment, no arguments, no files, no network and no name lookup.
-    /// Clocks and randomness are there.
+    /// Denies environment, arguments, files, network and name lookup. Clocks and
+    /// randomness are still available.
     pub fn deny_all() -> Self {
         Sandbox::new(SandboxOptions {
             policy: &Policy::default(),
@@ -109,7 +110,7 @@ impl Sandbox {
         self.granted.keys.iter().any(|key| key == name)
     }
 
-    /// Where relative paths begin, for a guest that has some.
+    /// Where relative paths start, for a guest with relative grants.
     fn working_directory(&self) -> Option<&str> {
         self.granted.working_directory.as_deref()
     }
@@ -122,10 +123,10 @@ impl Sandbox {
         &self.granted.limits
     }
 
-    /// The guest's side of WASI, made when it first asks for any.
+    /// Makes the guest's WASI context, at its first use of WASI.
     fn wasi(&self, printing: Printing<'_>, network: &Network, look: &Look) -> WasiCtx {
         let mut wasi = WasiCtx::builder();
-        // Guests have threads of their own to block.
+        // Guests run on threads of their own, which they may block.
         wasi.allow_blocking_current_thread(true);
         wasi.max_random_size(RANDOM);
         network.configure(&mut wasi);

@@ -1,4 +1,4 @@
-//! Where the system has no `openat`: no file is opened, whatever was granted.
+//! For systems without `openat`: no file is ever opened, whatever was granted.
 
 use std::path::{Path, PathBuf};
 
@@ -7,7 +7,7 @@ use wasmtime::component::Linker;
 use super::Guest;
 use crate::policy::StoragePermissions;
 
-/// The storage grants of one component, none of them in force.
+/// The storage grants of one component; none is in force.
 #[derive(Debug, Default)]
 pub(super) struct Files;
 
@@ -20,7 +20,7 @@ impl Files {
     }
 }
 
-/// Nothing is given, so nothing need be withheld.
+/// Empty, since guests get no files.
 #[derive(Debug)]
 pub(super) struct Withheld;
 
@@ -33,7 +33,7 @@ impl Withheld {
 #[derive(Default)]
 pub(super) struct OpenFiles;
 
-/// wasmtime-wasi's own interfaces stay, with no directory to start from.
+/// Keeps wasmtime-wasi's interfaces, with no preopened directory.
 pub(in crate::runtime) fn add_to_linker(_linker: &mut Linker<Guest>) -> wasmtime::Result<()> {
     Ok(())
 }

@@ -1,4 +1,5 @@
-//! The variables of a component, which may change while its policy stays.
+//! The environment variables of a component, which may change while its policy does
+//! not.
 
 use std::fmt;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -7,8 +8,7 @@ use std::sync::{Arc, OnceLock};
 use super::Sandbox;
 use crate::secret::Redactor;
 
-/// Variables and their values, and what takes the secret ones out of a text.
-/// Cheap to clone.
+/// Variables with their values, and a redactor for the secret ones. Cheap to clone.
 #[derive(Clone, Default)]
 pub struct Environment {
     pub variables: Arc<[(String, String)]>,
@@ -22,17 +22,18 @@ impl fmt::Debug for Environment {
     }
 }
 
-/// Where a component's variables come from.
+/// The source of a component's variables.
 pub trait Variables: fmt::Debug + Send + Sync {
-    /// As they are now. Asked at most once in a call, when its guest first
-    /// needs them; may block for as long as it takes to read a small file.
+    /// The variables as they are now. Called at most once per call, when the guest
+    /// first needs them; may block to read a small file.
     fn current(&self) -> Environment;
 
-    /// That of those that some call last asked for.
+    /// The redactor of the variables that the last call of [`Variables::current`]
+    /// returned.
     fn redactor(&self) -> Redactor;
 }
 
-/// Variables that stay as they are.
+/// Fixed variables.
 impl Variables for Environment {
     fn current(&self) -> Environment {
         self.clone()
@@ -43,9 +44,8 @@ impl Variables for Environment {
     }
 }
 
-/// One call's look at its variables: what a guest saw stays as it is. A guest
-/// that never looks costs nothing, and has no secret that is newer than those
-/// that are known.
+/// One call's view of its variables: they are read once, when the guest first needs
+/// them, and then stay the same for the call.
 #[derive(Debug)]
 pub(in crate::runtime) struct Look {
     sandbox: Sandbox,
@@ -68,7 +68,7 @@ impl Look {
         granted.find_map(|(name, value)| (name == key).then_some(value))
     }
 
-    /// All that are granted. Which one a guest was after cannot be told.
+    /// All granted variables. Which one the guest wanted is not known.
     pub fn list(&self) -> Vec<(String, String)> {
         self.listed.store(true, Ordering::Relaxed);
         self.granted()
@@ -80,13 +80,14 @@ impl Look {
         self.listed.load(Ordering::Relaxed)
     }
 
-    /// What cleans the guest's words from now on, for one that may be about to
-    /// learn its variables.
+    /// A redactor with the current secrets, for text of a guest that may now learn
+    /// its variables.
     pub fn renewed_redactor(&self) -> &Redactor {
         &self.environment().redactor
     }
 
-    /// What cleans the guest's words.
+    /// The redactor for the guest's text: of the variables it saw, or else the last
+    /// known.
     pub fn redactor(&self) -> Redactor {
         match self.seen.get() {
             Some(seen) => seen.redactor.clone(),

@@ -1,7 +1,7 @@
-//! WIT types as [JSON Schema 2020-12][spec].
+//! Converts WIT types to [JSON Schema 2020-12][spec].
 //!
-//! The schemas describe the encoding of [`super::value`], with everything
-//! written in place: clients and models follow `$ref` badly.
+//! The schemas describe the encoding of [`super::value`]. All types are
+//! inlined, because clients and models handle `$ref` badly.
 //!
 //! [spec]: https://json-schema.org/draft/2020-12
 
@@ -18,20 +18,20 @@ use parts::{Fields, null, object, one_of, primitive};
 /// A JSON object.
 pub(super) type Object = Map<String, Value>;
 
-/// Types nested deeper are not offered. A level takes up to four levels of
-/// JSON, and common JSON parsers stop at 128.
+/// Nesting of types, at most. One level takes up to four levels of JSON, and
+/// common JSON parsers stop at 128.
 pub(super) const MAX_DEPTH: usize = 24;
-/// The most types and names in the schemas of one function.
+/// Types and names in the schemas of one function, at most.
 pub(super) const MAX_NODES: usize = 10_000;
-/// The most characters of a field's or case's description.
+/// Characters of the description of a field or case, at most.
 pub(super) const MAX_DOCS: usize = 500;
 
-/// Schemas of one function.
+/// The schemas of one function.
 pub(super) struct Schemas {
     pub(super) input: Object,
     pub(super) output: Object,
     pub(super) outcome: super::Outcome,
-    /// How many types and names they are made of.
+    /// Number of types and names in the schemas.
     pub(super) nodes: usize,
 }
 
@@ -77,7 +77,8 @@ impl Writer<'_> {
             return Ok((null(), super::Outcome::Plain));
         };
         if let Some(TypeDefKind::Result(Result_ { ok, err })) = self.kind(ty).cloned() {
-            // Not shown, but the error value must be expressible all the same.
+            // The schema of the error value is not part of the output, but the
+            // value must have a JSON form.
             if let Some(err) = &err {
                 self.schema(err, 1)?;
             }
@@ -86,7 +87,7 @@ impl Writer<'_> {
         Ok((self.schema(ty, 0)?, super::Outcome::Plain))
     }
 
-    /// What a type is; `None` for a primitive.
+    /// The definition of a type; `None` for a primitive.
     fn kind(&self, ty: &Type) -> Option<&TypeDefKind> {
         match self.unaliased(ty) {
             Type::Id(id) => Some(&self.resolve.types[id].kind),
@@ -94,7 +95,7 @@ impl Writer<'_> {
         }
     }
 
-    /// The type behind any number of names.
+    /// Resolves type aliases.
     fn unaliased(&self, ty: &Type) -> Type {
         let mut ty = *ty;
         while let Type::Id(id) = ty
@@ -109,7 +110,7 @@ impl Writer<'_> {
         matches!(self.kind(ty), Some(TypeDefKind::Option(_)))
     }
 
-    /// An `option` may be left out.
+    /// Adds a field; an `option` is not required.
     fn add(&self, fields: &mut Fields, name: &str, ty: &Type, schema: Object) {
         if self.is_option(ty) {
             fields.allow(name, schema);
@@ -127,7 +128,7 @@ impl Writer<'_> {
             Type::Id(id) => self.compound(&self.resolve.types[id].kind, depth)?,
             ty => primitive(&ty)?,
         };
-        // The outermost name says most about this use of the type.
+        // The docs of the outermost alias describe this use of the type best.
         if let Some(docs) = self.docs(ty) {
             describe(&mut schema, docs);
         }
@@ -173,7 +174,7 @@ impl Writer<'_> {
             }
             TypeDefKind::Stream(_) => Err("contains a stream".to_owned()),
             TypeDefKind::Future(_) => Err("contains a future".to_owned()),
-            // Aliases are followed by the caller; unknown types end with decoding.
+            // The caller resolves aliases, and decoding rejects unknown types.
             TypeDefKind::Type(_) | TypeDefKind::Unknown => {
                 Err("contains an unknown type".to_owned())
             }
@@ -263,7 +264,8 @@ impl Writer<'_> {
         Ok(schema)
     }
 
-    /// `null` for none. Where the value itself may be `null`, it is wrapped.
+    /// `null` for none. A nested option is wrapped in `{"some": …}`, since its
+    /// value may be `null`.
     fn option(&mut self, ty: &Type, depth: usize) -> Result<Object, Reason> {
         let mut some = self.schema(ty, depth)?;
         if self.is_option(ty) {
@@ -318,7 +320,7 @@ impl Writer<'_> {
         Ok(schema)
     }
 
-    /// Long names count for more, so that the text is bounded too.
+    /// Counts a name. Long names count more, to bound the size of the text.
     fn name(&mut self, name: &str) -> Result<(), Reason> {
         self.spend(1 + name.len() / 64)
     }
@@ -332,7 +334,7 @@ impl Writer<'_> {
     }
 }
 
-/// The description of a field replaces that of its type.
+/// Sets the description. That of a field replaces that of its type.
 fn describe(schema: &mut Object, docs: &Docs) {
     if let Some(docs) = &docs.contents {
         let docs = text::clean(docs, MAX_DOCS);
@@ -340,7 +342,8 @@ fn describe(schema: &mut Object, docs: &Docs) {
     }
 }
 
-/// JSON Schema has no place for the meaning of single names.
+/// Lists the docs of names in the description of the type, because JSON Schema
+/// has no descriptions for single `enum` values.
 fn describe_names<'d>(schema: &mut Object, names: impl Iterator<Item = (&'d str, &'d Docs)>) {
     let lines: Vec<String> = names
         .filter_map(|(name, docs)| Some(format!("{name}: {}", docs.contents.as_deref()?)))

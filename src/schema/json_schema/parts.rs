@@ -1,4 +1,4 @@
-//! The schemas that others are made of.
+//! Basic schemas.
 
 use serde_json::{Value, json};
 use wit_parser::Type;
@@ -68,7 +68,7 @@ pub(super) fn one_of(choices: Vec<Value>) -> Object {
     schema
 }
 
-/// The object a `json!({…})` made.
+/// Unwraps the object of a `json!({…})`.
 pub(super) fn object(value: Value) -> Object {
     match value {
         Value::Object(object) => object,

@@ -1,20 +1,21 @@
-//! Memory that values may take, paid for before it is allocated.
+//! Memory budgets, charged before memory is allocated.
 
-/// Something that memory is charged to.
+/// A budget of memory.
 pub trait Budget {
-    /// Charges so many bytes.
+    /// Charges `bytes`.
     ///
     /// # Errors
     ///
-    /// When there are not as many left. Whoever made the budget knows why.
+    /// [`Spent`] if fewer bytes are left. The owner of the budget knows the
+    /// reason.
     fn take(&mut self, bytes: usize) -> Result<(), Spent>;
 }
 
-/// A budget has fewer bytes left than were asked for.
+/// The budget has fewer bytes left than requested.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Spent;
 
-/// A fixed number of bytes.
+/// A budget of a fixed number of bytes.
 #[derive(Clone, Copy, Debug)]
 pub struct Allowance(pub usize);
 
@@ -25,8 +26,8 @@ impl Budget for Allowance {
     }
 }
 
-/// Bytes that an allocation of this size takes from the system: allocators round
-/// up, and keep some bytes for themselves.
+/// Estimates the memory of an allocation, including the allocator's rounding
+/// and bookkeeping.
 pub const fn heap(bytes: usize) -> usize {
     if bytes == 0 {
         return 0;

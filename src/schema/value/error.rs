@@ -1,4 +1,4 @@
-//! What is wrong with a value, and where.
+//! Errors of converting values.
 
 use serde_json::Value;
 
@@ -32,7 +32,7 @@ enum Problem {
 }
 
 impl ValueError {
-    /// The place of the value, such as `args.items[3].price`.
+    /// The path of the value, such as `args.items[3].price`.
     pub fn path(&self) -> &str {
         &self.path
     }
@@ -82,12 +82,12 @@ impl ValueError {
         Self::new(path, Problem::TooLong)
     }
 
-    /// Whether the JSON of a result is longer than its limit.
+    /// Whether the JSON text of a result exceeds its limit.
     pub fn is_too_long(&self) -> bool {
         self.problem == Problem::TooLong
     }
 
-    /// Whether the [`Budget`](super::Budget) was spent.
+    /// Whether the [`Budget`](super::Budget) was exhausted.
     pub fn is_too_large(&self) -> bool {
         self.problem == Problem::TooLarge
     }
@@ -126,7 +126,7 @@ impl Diagnose for ValueError {
     }
 }
 
-/// The most characters of a wrong string that are shown.
+/// Characters of a wrong string that are shown, at most.
 const MAX_SHOWN: usize = 40;
 
 fn seen(value: &Value) -> String {

@@ -1,10 +1,10 @@
-//! What a type expects, in words.
+//! Describes the expected value of a type, for messages.
 
 use wasmtime::component::Type;
 
 use super::number;
 
-/// What a type expects, in words.
+/// The expected value of a type, for messages.
 pub(super) fn expected(ty: &Type) -> String {
     if let Some(range) = number::range(ty) {
         return range;
@@ -32,7 +32,7 @@ pub(super) fn expected(ty: &Type) -> String {
     }
 }
 
-/// The most names that are listed in a message.
+/// Names listed in a message, at most.
 const MAX_LISTED: usize = 12;
 
 pub(super) fn one_of<'n>(names: impl Iterator<Item = &'n str>) -> String {

@@ -1,4 +1,4 @@
-//! JSON to component values, led by the type.
+//! Converts JSON to component values according to their type.
 
 use base64::Engine as _;
 use serde_json::{Map, Value};
@@ -94,7 +94,7 @@ impl Reader<'_> {
         read.ok_or_else(|| mismatch(json, ty, path))
     }
 
-    /// The fields of an object, in the order of the type.
+    /// Converts the members of an object, in the order of the type's fields.
     pub(super) fn fields(
         &mut self,
         object: &Map<String, Value>,
@@ -118,7 +118,7 @@ impl Reader<'_> {
         path: &Path<'_>,
     ) -> Result<Val, ValueError> {
         let path = path.field(name);
-        // Schemas have a short name for a long one.
+        // Schemas shorten long names.
         let json = object
             .get(name)
             .or_else(|| object.get(&*property_name(name)));
@@ -129,7 +129,7 @@ impl Reader<'_> {
         }
     }
 
-    /// A value that was sent as the text of its JSON.
+    /// Converts a value that was sent as a string of JSON.
     fn structure(
         &mut self,
         text: &str,
@@ -169,7 +169,7 @@ impl Reader<'_> {
         Ok(values)
     }
 
-    // The functions below give `None` for JSON of the wrong shape.
+    // The functions below return `None` for JSON of the wrong type.
 
     fn map(
         &mut self,
@@ -244,7 +244,7 @@ impl Reader<'_> {
         }
         let value = match (ty, json) {
             (Type::Option(_), Value::Object(object)) => {
-                // The inner option must be there: left out, it could mean either.
+                // `some` is required: without it, the value would be ambiguous.
                 let path = path.field("some");
                 match (object.get("some"), object.len()) {
                     (Some(json), 1) => self.value(json, ty, &path)?,
@@ -334,7 +334,7 @@ impl Reader<'_> {
 
 const SOME: &str = "null or {\"some\": value}";
 
-/// Whether a text can stand for a value of this type only as its JSON.
+/// Whether a string for this type must be JSON text (or base64).
 fn is_structure(ty: &Type) -> bool {
     matches!(
         ty,
@@ -349,7 +349,7 @@ fn is_structure(ty: &Type) -> bool {
     )
 }
 
-/// The members of an object, or none for `[]`.
+/// The members of an object; empty for `[]`.
 fn object(json: &Value) -> Option<std::borrow::Cow<'_, Map<String, Value>>> {
     use std::borrow::Cow;
     match json {
@@ -359,7 +359,8 @@ fn object(json: &Value) -> Option<std::borrow::Cow<'_, Map<String, Value>>> {
     }
 }
 
-/// Whether the payload of a case that has none is written as `null`.
+/// Whether the member is `"val": null`, which is accepted for a case without
+/// payload.
 fn is_absent(name: &str, json: &Value) -> bool {
     name == "val" && json.is_null()
 }

@@ -1,11 +1,11 @@
-//! What clients and models are known to send instead of what a schema asks for.
+//! Accepts common deviations of clients and models from the schema.
 //!
-//! Each rule applies only where nothing else can be meant: a text is taken for
-//! a number only where a text would be an error.
+//! Each rule applies only if the input would otherwise be an error: a string is
+//! taken for a number only where strings are not allowed.
 
 use serde_json::{Number, Value};
 
-/// The object or array that a text holds as JSON.
+/// Parses a string that contains a JSON object or array.
 pub fn structure(text: &str) -> Option<Value> {
     let json: Value = match text.trim_start().as_bytes().first() {
         Some(b'{' | b'[') => serde_json::from_str(text).ok()?,
@@ -14,14 +14,14 @@ pub fn structure(text: &str) -> Option<Value> {
     Some(json)
 }
 
-/// The integer that a text holds in decimal digits.
+/// Parses a string of decimal digits.
 pub fn integer(text: &str) -> Option<i128> {
     let digits = text.strip_prefix('-').unwrap_or(text);
     let plain = (1..=20).contains(&digits.len()) && digits.bytes().all(|b| b.is_ascii_digit());
     plain.then(|| text.parse().ok()).flatten()
 }
 
-/// The number that a text holds as JSON.
+/// Parses a string that contains a JSON number.
 pub fn number(text: &str) -> Option<Number> {
     let starts = text.starts_with(|first: char| first == '-' || first.is_ascii_digit());
     let ends = text.ends_with(|last: char| last.is_ascii_digit());
@@ -30,7 +30,7 @@ pub fn number(text: &str) -> Option<Number> {
         .flatten()
 }
 
-/// The boolean that a text names.
+/// Parses `"true"` and `"false"`.
 pub fn boolean(text: &str) -> Option<bool> {
     match text {
         "true" => Some(true),
@@ -39,23 +39,23 @@ pub fn boolean(text: &str) -> Option<bool> {
     }
 }
 
-/// Whether it stands for an object without members, as some languages write it.
+/// Whether the value is `[]`, which some languages send for an empty object.
 pub fn is_empty_object(json: &Value) -> bool {
     json.as_array().is_some_and(Vec::is_empty)
 }
 
-/// Bytes that [`structure`] may take for a text of this length. `[0],` is four
-/// bytes of text, and becomes an array whose first allocation has room for four
-/// values.
+/// Upper bound of the memory that [`structure`] takes for a text of this
+/// length. `[0],` is four bytes of text, and becomes an array whose first
+/// allocation has room for four values.
 pub fn structure_cost(text: &str) -> usize {
     const PER_BYTE: usize = 128;
     text.len().saturating_mul(PER_BYTE)
 }
 
-/// Applies the same rules to a JSON document that a JSON Schema describes.
+/// Applies these rules to a JSON document according to its JSON Schema.
 ///
-/// Reads `type`, `properties`, `required`, `items` and `anyOf`; what other
-/// keywords say is left to whoever reads the document.
+/// Considers the keywords `type`, `properties`, `required`, `items` and
+/// `anyOf`. It does not validate.
 pub fn settle(json: &mut Value, schema: &Value) {
     let allows = |kind: &str| allows(schema, kind);
     if !allows("string")
@@ -72,7 +72,8 @@ pub fn settle(json: &mut Value, schema: &Value) {
             let required = schema["required"].as_array();
             let optional =
                 |name: &str| !required.is_some_and(|names| names.iter().any(|n| n == name));
-            // Absent, unless `null` is a value of its own.
+            // Drop `null` for an optional member, unless its schema allows
+            // `null`.
             members.retain(|name, member| {
                 let known = schema["properties"].get(name);
                 let absent = member.is_null()
@@ -114,7 +115,7 @@ fn meant(text: &str, allows: &dyn Fn(&str) -> bool) -> Option<Value> {
     structure(text).filter(|value| allows(if value.is_object() { "object" } else { "array" }))
 }
 
-/// Whether a schema says that values may be of this type.
+/// Whether the schema allows this type.
 fn allows(schema: &Value, kind: &str) -> bool {
     let named = match &schema["type"] {
         Value::String(name) => name == kind,

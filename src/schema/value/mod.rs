@@ -1,4 +1,4 @@
-//! JSON to component values and back.
+//! Converts between JSON and component values.
 //!
 //! | WIT | JSON |
 //! |---|---|
@@ -15,9 +15,9 @@
 //! | `enum`, `flags` | string, array of strings |
 //! | `result` | `{"ok": value}` or `{"err": value}` |
 //!
-//! Fields of type `option` may be left out. Anything unknown is an error, so
-//! that a misspelt name is not silently ignored. [`lenient`] has what is taken
-//! besides, from clients and models that write values in another way.
+//! Fields of type `option` may be omitted. Unknown fields are errors, so that a
+//! misspelt name is not ignored silently. [`lenient`] accepts more on input,
+//! for clients and models that write values differently.
 //!
 //! Memory is charged to a [`Budget`] before it is allocated.
 
@@ -45,39 +45,41 @@ use charged::Reader;
 use path::Path;
 use to_json::{Text, Writer};
 
-/// Bytes in JSON, as RFC 4648 section 4 has them; padding may be missing on input.
+/// The base64 of RFC 4648 section 4; padding is optional on input.
 const BASE64: base64::engine::GeneralPurpose = base64::engine::GeneralPurpose::new(
     &base64::alphabet::STANDARD,
     base64::engine::GeneralPurposeConfig::new()
         .with_decode_padding_mode(base64::engine::DecodePaddingMode::Indifferent),
 );
 
-/// Values nested deeper are refused; no valid component has such types.
+/// Nesting of values, at most. No valid component has deeper types.
 const MAX_DEPTH: usize = 100;
 
-/// What a function returned, in JSON.
+/// The outcome of a call as JSON.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Returned {
-    /// The value, `null` for none: what goes under `result`.
+    /// The value, to be put under `result`; `null` if there is none.
     Ok(Value),
-    /// The error value of a WIT `result`, `null` for none.
+    /// The error value of a WIT `result`; `null` if it has none.
     Err(Value),
 }
 
-/// What the JSON of a result may take.
+/// Limits of the JSON of a result.
 pub struct Room<'b> {
-    /// The server's memory.
+    /// The budget of the server's memory.
     pub memory: &'b mut dyn Budget,
-    /// Bytes of text; what is left of them afterwards.
+    /// Bytes of JSON text. Updated to the remaining bytes.
     pub text: &'b mut u64,
 }
 
-/// Converts named arguments to the values of `params`, in their order.
+/// Converts named arguments to the values of `params`, in the order of
+/// `params`.
 ///
 /// # Errors
 ///
-/// The first argument that is missing, unknown or of the wrong type, with its
-/// path: `args.items[3].price`; or the first for which the memory is spent.
+/// The first argument that is missing, unknown, of the wrong type, or for which
+/// the memory budget is exhausted; with its path, such as
+/// `args.items[3].price`.
 pub fn arguments(
     args: &Map<String, Value>,
     params: &[(String, Type)],
@@ -95,8 +97,8 @@ pub fn arguments(
 ///
 /// # Errors
 ///
-/// When a value has no JSON form (a resource, a stream) or is not of the type,
-/// or when there is no room for the JSON.
+/// If a value has no JSON form (a resource, a stream), is not of the declared
+/// type, or exceeds the limits.
 pub fn returned(
     values: Vec<Val>,
     types: &[Type],

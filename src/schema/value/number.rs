@@ -1,15 +1,15 @@
-//! Numbers: exact, and in range.
+//! Conversion of numbers, with range checks.
 
 use serde_json::{Number, Value};
 use wasmtime::component::{Type, Val};
 
 use super::lenient;
 
-/// Doubles are exact integers up to here.
+/// 2^53: up to here, doubles represent all integers.
 const MAX_EXACT: f64 = 9_007_199_254_740_992.0;
 
-/// Converts to an integer type: the outer `None` for any other type, the inner
-/// one for JSON that is no integer in the type's range.
+/// Converts to an integer type. The outer `None` means that `ty` is not an
+/// integer type, the inner one that the JSON is not an integer in its range.
 pub(super) fn integer(json: &Value, ty: &Type) -> Option<Option<Val>> {
     fn within<T: TryFrom<i128>>(number: Option<i128>, val: impl Fn(T) -> Val) -> Option<Val> {
         number.and_then(|number| T::try_from(number).ok()).map(val)
@@ -27,8 +27,8 @@ pub(super) fn integer(json: &Value, ty: &Type) -> Option<Option<Val>> {
     })
 }
 
-/// `5`, `5.0` since JSON Schema calls it an integer too, and `"5"` from clients
-/// whose numbers are doubles, or that write all arguments as text.
+/// Accepts `5`, `5.0`, which is an integer in JSON Schema, and `"5"`, from
+/// clients that read numbers as doubles or send all arguments as strings.
 fn whole(json: &Value) -> Option<i128> {
     let number = match json {
         Value::String(text) => return lenient::integer(text),
@@ -45,7 +45,7 @@ fn whole(json: &Value) -> Option<i128> {
     (number.fract() == 0.0 && number.abs() <= MAX_EXACT).then_some(number as i128)
 }
 
-/// The range of an integer type, in words; `None` for any other.
+/// The range of an integer type, for messages; `None` for other types.
 pub(super) fn range(ty: &Type) -> Option<String> {
     fn words(min: impl std::fmt::Display, max: impl std::fmt::Display) -> String {
         format!("an integer from {min} to {max}")
@@ -76,7 +76,8 @@ pub(super) fn float64(json: &Value) -> Option<f64> {
     }
 }
 
-/// Rounds to the nearest; a finite number must stay one.
+/// Rounds to the nearest `f32`; `None` if a finite number would become
+/// infinite.
 pub(super) fn float32(json: &Value) -> Option<f32> {
     let wide = float64(json)?;
     let narrow = wide as f32;
@@ -92,7 +93,8 @@ pub(super) fn from_float64(value: f64) -> Value {
     }
 }
 
-/// `0.1`, not `0.10000000149011612`: the shortest number that rounds back.
+/// Converts to the shortest decimal that rounds back to the same `f32`: `0.1`,
+/// not `0.10000000149011612`.
 pub(super) fn from_float32(value: f32) -> Value {
     let exact = f64::from(value);
     let short: f64 = value.to_string().parse().unwrap_or(exact);

@@ -1,8 +1,9 @@
-//! Where in a JSON document a value is.
+//! Paths to values in a JSON document, for messages.
 
 use std::fmt;
 
-/// The way from the root to the value being converted, kept on the stack.
+/// The path from the root to the value being converted. A linked list on the
+/// stack.
 #[derive(Clone, Copy)]
 pub(super) struct Path<'a> {
     step: Step<'a>,
@@ -38,7 +39,7 @@ impl<'a> Path<'a> {
         }
     }
 
-    /// How many steps from the root.
+    /// Number of steps from the root.
     pub(super) fn depth(&self) -> usize {
         self.depth
     }

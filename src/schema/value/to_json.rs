@@ -1,6 +1,6 @@
-//! Component values to JSON, led by the type.
+//! Converts component values to JSON according to their type.
 //!
-//! Values are consumed: texts and names move into the JSON.
+//! Values are consumed, so that strings are moved and not copied.
 
 use std::io;
 
@@ -15,14 +15,15 @@ use super::path::Path;
 use super::{BASE64, MAX_DEPTH, number};
 use crate::schema::names::property_name;
 
-/// Writes values, charges the JSON before it is made, and counts its text.
+/// Converts values. Charges memory before allocating it, and counts the length
+/// of the JSON text.
 pub(super) struct Writer<'b> {
     pub budget: &'b mut dyn Budget,
-    /// Bytes of JSON text that are left.
+    /// Remaining bytes of JSON text.
     pub text: Text,
 }
 
-/// Counts the bytes of JSON text down.
+/// Remaining bytes of JSON text; `write` only counts.
 pub(super) struct Text(pub u64);
 
 impl Writer<'_> {
@@ -114,7 +115,8 @@ impl Writer<'_> {
         }
     }
 
-    /// What a case or a side of a `result` holds; `null` for nothing.
+    /// Converts the payload of a case or of a `result`; `null` if there is
+    /// none.
     pub(super) fn payload(
         &mut self,
         inner: Option<Box<Val>>,
@@ -155,7 +157,8 @@ impl Writer<'_> {
         Ok(text)
     }
 
-    /// A key that comes twice has its last value, as the component model says.
+    /// For a duplicate key, the last value wins, as the component model
+    /// specifies.
     fn map(
         &mut self,
         entries: Vec<(Val, Val)>,
@@ -230,7 +233,7 @@ impl Writer<'_> {
         Ok(text)
     }
 
-    /// The name of a member, and the colon behind it.
+    /// Counts the name of a member and its colon.
     fn name(&mut self, name: &str, path: &Path<'_>) -> Result<(), ValueError> {
         self.take(heap(name.len()), path)?;
         self.count(name, path)?;
@@ -245,7 +248,7 @@ impl Writer<'_> {
 
     fn object(&mut self, length: usize, path: &Path<'_>) -> Result<Map<String, Value>, ValueError> {
         self.brackets(length, path)?;
-        // A vector of members beside a table of their hashes.
+        // `Map` keeps a vector of members and a hash table of indices.
         let member = size_of::<(u64, String, Value)>();
         self.take(heap(length.saturating_mul(member)), path)?;
         let slots = length.saturating_mul(2).next_power_of_two();
@@ -253,7 +256,7 @@ impl Writer<'_> {
         Ok(Map::with_capacity(length))
     }
 
-    /// Brackets, and the commas between so many items.
+    /// Counts the brackets and the commas of this many items.
     fn brackets(&mut self, items: usize, path: &Path<'_>) -> Result<(), ValueError> {
         let commas = items.saturating_sub(1) as u64;
         self.text

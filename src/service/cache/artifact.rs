@@ -1,4 +1,4 @@
-//! What is kept of artifacts, under examination.
+//! Checks the kept documents and blobs of an artifact.
 
 use std::fs;
 use std::io;
@@ -11,9 +11,9 @@ use super::examine::Examination;
 use super::verify::FaultKind;
 
 impl Examination<'_> {
-    /// Holds each file to its digest, and returns those that belong here.
-    /// Without one of them the artifact can no longer be shared, and what is
-    /// left of it is of no use.
+    /// Checks each kept file against its digest, and returns the paths that belong in
+    /// the directory. If one is missing or wrong, the artifact can no longer be
+    /// shared, so a repair removes all of them.
     pub(super) fn artifact(&mut self, metadata: &Metadata) -> Vec<PathBuf> {
         let kept = metadata.kept.clone().unwrap_or_default();
         let paths: Vec<PathBuf> = kept

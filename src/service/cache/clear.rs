@@ -1,4 +1,4 @@
-//! `cache clear`: what can be made again goes, whatever its use.
+//! `cache clear`: removes files that can be made or downloaded again, used or not.
 
 use std::fs;
 
@@ -11,37 +11,37 @@ use crate::store::{StoreError, UnusedCode};
 
 use super::{size, tree_size};
 
-/// What `cache clear` takes away.
+/// What `cache clear` removes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Clear {
     Everything,
-    /// Compiled code, which the next call makes again.
+    /// Compiled code; the next call compiles again.
     Compiled,
-    /// What downloads left that were killed or broke off.
+    /// Files left by killed and interrupted downloads.
     Downloads,
 }
 
-/// What was taken away.
+/// What was removed.
 #[derive(Debug, Clone, Default, Serialize)]
 pub struct Cleared {
-    /// Components whose compiled code is gone.
+    /// Components whose compiled code was removed.
     pub compiled: Vec<ComponentId>,
-    /// Components whose previous version is gone.
+    /// Components whose previous version was removed.
     pub previous: Vec<ComponentId>,
-    /// Pieces of compiled code of nothing installed that are gone.
+    /// How many files of compiled code that no component uses were removed.
     pub unused: usize,
-    /// Unfinished downloads that are gone.
+    /// How many unfinished downloads were removed.
     pub downloads: usize,
-    /// Bytes that are free again.
+    /// Bytes that this freed.
     pub freed_bytes: u64,
 }
 
 impl Service {
-    /// Takes away what can be made again, of one component or of all.
+    /// Removes files that can be made again, of one component or of all.
     ///
     /// # Errors
     ///
-    /// [`StoreError::NotInstalled`], or what the disk refuses.
+    /// [`StoreError::NotInstalled`], or an error of the disk.
     pub fn cache_clear(&self, id: Option<&ComponentId>, what: Clear) -> Result<Cleared, Error> {
         let mut cleared = Cleared::default();
         if matches!(what, Clear::Everything | Clear::Compiled) {
@@ -66,7 +66,8 @@ impl Service {
         Ok(())
     }
 
-    /// Code in use stays mapped; the next start compiles again.
+    /// Removes a component's code. Running calls keep it mapped; the next start
+    /// compiles again.
     pub(super) fn forget_code(&self, id: ComponentId, cleared: &mut Cleared) -> Result<(), Error> {
         let files = self.disk.layout().component(&id);
         let Some(bytes) = size(&files.cwasm) else {

@@ -1,4 +1,4 @@
-//! One component under examination.
+//! Checks one component for `cache verify`.
 
 use std::collections::BTreeSet;
 use std::fs;
@@ -17,7 +17,7 @@ use crate::verify::Evidence;
 
 use super::verify::{Fault, FaultKind, Repair};
 
-/// A version of a component under examination.
+/// The check of one version of a component.
 pub(super) struct Examination<'a> {
     pub(super) service: &'a Service,
     id: &'a ComponentId,
@@ -27,15 +27,15 @@ pub(super) struct Examination<'a> {
     faults: Vec<Fault>,
 }
 
-/// Which one.
+/// The version that is checked.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Version {
     InPlace,
-    /// The one before, for `rollback`.
+    /// The previous one, for `rollback`.
     Previous,
 }
 
-/// What is wrong with a component and the version of it before.
+/// The faults of a component and of its previous version.
 pub(super) fn faults_of(service: &Service, id: &ComponentId, repair: Repair) -> Vec<Fault> {
     let layout = service.disk.layout();
     let examination = |version, files| Examination {
@@ -73,7 +73,7 @@ impl Examination<'_> {
         if self.version == Version::InPlace {
             self.policy();
         }
-        // It may have been moved aside.
+        // Repairs may have moved the directory to the quarantine.
         if self.files.dir.is_dir() {
             let kept = metadata.map(|metadata| self.artifact(&metadata));
             self.strangers(kept.unwrap_or_default());
@@ -81,8 +81,8 @@ impl Examination<'_> {
         self.faults
     }
 
-    /// Whether a newer version of this program wrote it: then nothing is known
-    /// of it, and nothing done about it.
+    /// Whether a newer version of this program wrote it; then nothing else is checked
+    /// or changed.
     fn is_newer(&mut self) -> bool {
         let Some(format) = Metadata::newer_format(&self.files.metadata) else {
             return false;
@@ -92,7 +92,7 @@ impl Examination<'_> {
         true
     }
 
-    /// The metadata, from whichever of its two copies is sound.
+    /// The metadata, from either of its two copies.
     fn metadata(&mut self) -> Option<Metadata> {
         let first = Metadata::read(&self.files.metadata);
         let copy = Metadata::read(&self.files.metadata_copy);
@@ -126,8 +126,9 @@ impl Examination<'_> {
         Some(sound)
     }
 
-    /// A policy that cannot be read grants nothing; only a person can say
-    /// what it should grant. Without its record it grants what it did.
+    /// Checks that the policy and its record can be read. An unreadable policy grants
+    /// nothing, and only a person can repair it. Without its record, a policy still
+    /// grants.
     fn policy(&mut self) {
         if let Err(error) = self.service.disk.blocking().granted(self.id) {
             let reason = match std::error::Error::source(&error) {
@@ -143,7 +144,7 @@ impl Examination<'_> {
         if let Err(error) = store.check_record(self.id) {
             let reason = format!("who granted what is not known: {error}");
             self.fault("policy.meta.json", FaultKind::Unreadable, reason, || {
-                // One of another format is not damaged.
+                // A record of another format is not damaged, so it stays.
                 error.kind() != io::ErrorKind::Other && store.set_aside(&path).is_ok()
             });
         }
@@ -200,7 +201,8 @@ impl Examination<'_> {
 
     /// The component's bytes, if they are those that were installed.
     fn component(&mut self, metadata: &Metadata) -> Option<Vec<u8>> {
-        // Whatever is longer is not what was installed.
+        // A file that is longer than at installation has changed: one byte more is
+        // enough to see that.
         let most = metadata.validation_stamp.file_size.saturating_add(1);
         let bytes = match read_regular(&self.files.wasm, most, Links::Follow) {
             Ok(bytes) => bytes,
@@ -219,7 +221,7 @@ impl Examination<'_> {
         Some(bytes)
     }
 
-    /// The records against the component's real exports.
+    /// Compares the records with the component's real exports.
     fn records(&mut self, metadata: Metadata, bytes: &[u8]) {
         let mut records = Records {
             metadata,
@@ -253,7 +255,7 @@ impl Examination<'_> {
         }
     }
 
-    /// Files that no version of this program put there.
+    /// Reports files that no version of this program puts there.
     fn strangers(&mut self, kept: Vec<PathBuf>) {
         let known: BTreeSet<_> = self.files.all().into_iter().chain(kept).collect();
         let entries = fs::read_dir(&self.files.dir)
@@ -274,7 +276,7 @@ impl Examination<'_> {
         }
     }
 
-    /// A fault after which the component cannot be served, or gone back to.
+    /// Records a fault after which this version cannot be used, and quarantines it.
     fn set_aside(&mut self, suffix: &str, kind: FaultKind, reason: String) {
         let (store, id, directory) = (
             self.service.disk.blocking(),
@@ -304,7 +306,7 @@ impl Examination<'_> {
         });
     }
 
-    /// Of the names of files, as faults have them.
+    /// The prefix of file names in faults.
     fn beginning(&self) -> &'static str {
         match self.version {
             Version::InPlace => "",
@@ -313,7 +315,7 @@ impl Examination<'_> {
     }
 }
 
-/// What is known of a component, corrected wherever it is wrong.
+/// The metadata of a component, and what was corrected in it.
 struct Records {
     metadata: Metadata,
     wrong: Vec<String>,

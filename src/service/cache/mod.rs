@@ -1,6 +1,7 @@
-//! What can be made again: compiled code and unfinished downloads.
+//! The cache: everything that can be made or downloaded again, such as compiled code,
+//! unfinished downloads and previous versions.
 //!
-//! Components, policies and secrets are never part of it.
+//! It never includes installed components, policies or secrets.
 
 mod artifact;
 mod clear;
@@ -27,11 +28,11 @@ pub use verify::{Fault, FaultKind, Repair, Verdict, VerifyReport};
 #[derive(Debug, Clone, Serialize)]
 pub struct CacheListing {
     pub components: Vec<CachedComponent>,
-    /// Bytes of downloads and compiles under way, and of those cut off.
+    /// Bytes of staging directories and partial downloads.
     pub downloads_bytes: u64,
-    /// Bytes of compiled code that no installed component has.
+    /// Bytes of compiled code that no installed component uses.
     pub unused_bytes: u64,
-    /// Bytes of all this together.
+    /// Bytes of everything in the listing.
     pub total_bytes: u64,
 }
 
@@ -43,7 +44,7 @@ pub struct CachedComponent {
     pub component_bytes: u64,
     /// Bytes of compiled code; absent when there is none.
     pub compiled_bytes: Option<u64>,
-    /// Bytes of the version that this one replaced; absent when none is kept.
+    /// Bytes of the previous version; absent when none is kept.
     pub previous_bytes: Option<u64>,
     /// The last call, to within ten minutes; absent when it was never called.
     pub last_used: Option<Timestamp>,
@@ -56,7 +57,7 @@ impl CachedComponent {
 }
 
 impl Service {
-    /// What is cached, the last used first.
+    /// What is cached, most recently used first.
     pub fn cache_list(&self) -> Result<CacheListing, Error> {
         let mut components = Vec::new();
         for id in self.disk.blocking().ids()? {
@@ -100,7 +101,7 @@ fn size(path: &Path) -> Option<u64> {
     fs::symlink_metadata(path).ok().map(|file| file.len())
 }
 
-/// Bytes of the files below a directory; what vanishes meanwhile is not counted.
+/// Bytes of the files below a directory; files that vanish meanwhile are not counted.
 fn tree_size(directory: &Path) -> u64 {
     let entries = fs::read_dir(directory).into_iter().flatten().flatten();
     entries

@@ -1,4 +1,4 @@
-//! `cache prune`: what is over the given bounds goes, the longest unused first.
+//! `cache prune`: removes what exceeds the given bounds, least recently used first.
 
 use std::cmp::Reverse;
 use std::time::{Duration, SystemTime};
@@ -12,35 +12,34 @@ use super::{Cleared, size};
 /// What `cache prune` keeps.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct Keep {
-    /// Bytes of compiled code and previous versions that may stay, the last
-    /// used first.
+    /// Bytes of compiled code and previous versions that may stay; the most recently
+    /// used are kept.
     pub max_size: Option<u64>,
-    /// What was not used for longer goes.
+    /// Anything unused for longer is removed.
     pub unused_for: Option<Duration>,
 }
 
-/// One thing that may be taken away.
+/// One thing that can be removed.
 struct Item {
     what: Prunable,
     bytes: u64,
-    /// When it last was of use; never later than now, whatever the clock was.
+    /// When it was last used; at most now, even if the clock was set back.
     used: SystemTime,
 }
 
 enum Prunable {
     Code(ComponentId),
     Previous(ComponentId),
-    /// Code that no installed component has.
+    /// Code that no installed component uses.
     Unused(UnusedCode),
 }
 
 impl Service {
-    /// Takes away compiled code and previous versions that are over the given
-    /// bounds.
+    /// Removes compiled code and previous versions that exceed the given bounds.
     ///
     /// # Errors
     ///
-    /// What the disk refuses; the rest is then still there.
+    /// When the disk refuses; what was not removed yet then stays.
     pub fn cache_prune(&self, keep: Keep) -> Result<Cleared, Error> {
         let mut cleared = Cleared::default();
         let now = SystemTime::now();
@@ -58,7 +57,7 @@ impl Service {
         Ok(cleared)
     }
 
-    /// What can be pruned, the last used first.
+    /// Everything that can be pruned, most recently used first.
     fn prunable(&self, now: SystemTime) -> Result<Vec<Item>, Error> {
         let mut items = Vec::new();
         let mut add = |what, bytes, used: SystemTime| {

@@ -1,5 +1,4 @@
-//! `cache verify`: every byte is hashed again, and every record compared with
-//! what it speaks of.
+//! `cache verify`: hashes every file again and compares every record with the files.
 
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Mutex, PoisonError};
@@ -15,22 +14,22 @@ use super::super::{Error, Service};
 use super::examine::faults_of;
 use super::tree_size;
 
-/// What is done about a fault.
+/// Whether faults are repaired.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Repair {
-    /// It is reported.
+    /// Faults are only reported.
     No,
-    /// What can be made again from the component is; a component whose bytes
-    /// are not those that were installed is moved to `quarantine/`, as is a
-    /// record that cannot be read. Policies and secrets stay as they are.
+    /// Files that can be made from the component are. A component with changed bytes
+    /// is moved to `quarantine/`, like an unreadable record. Policies and secrets are
+    /// never changed.
     Yes,
 }
 
 #[derive(Debug, Clone, Serialize)]
 pub struct VerifyReport {
-    /// In order of id.
+    /// Sorted by id.
     pub components: Vec<Verdict>,
-    /// Of the secrets of components, installed or not.
+    /// Faults in files of secrets, whether their component is installed or not.
     pub secrets: Vec<Fault>,
     /// Bytes that were hashed.
     pub bytes: u64,
@@ -42,10 +41,10 @@ pub struct Verdict {
     pub faults: Vec<Fault>,
 }
 
-/// Something that is not as it was installed.
+/// A file that is not as it was installed.
 #[derive(Debug, Clone, Serialize)]
 pub struct Fault {
-    /// The file's name; below the root where it is not beside the component.
+    /// The file's name, or its path below the root if it is not beside the component.
     pub file: String,
     pub kind: FaultKind,
     pub reason: String,
@@ -55,17 +54,17 @@ pub struct Fault {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum FaultKind {
-    /// It is not there, or makes no sense.
+    /// It is missing or cannot be parsed.
     Unreadable,
-    /// Its bytes are others.
+    /// Its bytes changed.
     Changed,
-    /// What it says is not what is there.
+    /// It does not match the component.
     Inconsistent,
-    /// Others could have read or written it.
+    /// Other users could have read or written it.
     Exposed,
-    /// No version of this program put it there.
+    /// No version of this program puts such a file there.
     Foreign,
-    /// A newer version of this program put it there.
+    /// A newer version of this program wrote it.
     Newer,
 }
 
@@ -76,7 +75,7 @@ impl VerifyReport {
         faults.chain(&self.secrets)
     }
 
-    /// How many faults are still there.
+    /// How many faults were not repaired.
     pub fn remaining(&self) -> usize {
         self.faults().filter(|fault| !fault.repaired).count()
     }
@@ -87,8 +86,7 @@ impl Service {
     ///
     /// # Errors
     ///
-    /// [`crate::store::StoreError::NotInstalled`]; what is wrong with a
-    /// component is in the report.
+    /// [`crate::store::StoreError::NotInstalled`]; faults are in the report.
     pub fn cache_verify(
         &self,
         id: Option<&ComponentId>,
@@ -106,7 +104,7 @@ impl Service {
         let done = AtomicU64::new(0);
         progress.bytes(0, Some(total));
         let mut components = on_every_core(&ids, |id| {
-            // Before it changes, or is moved aside.
+            // Measured first, because a repair may change the files or move them.
             let bytes = self.bytes_of(id);
             let faults = self.examine(id, repair);
             let so_far = done.fetch_add(bytes, Ordering::Relaxed) + bytes;
@@ -122,8 +120,8 @@ impl Service {
         })
     }
 
-    /// What another process changes meanwhile looks like a fault: what is
-    /// found is believed, and mended, once the component is held.
+    /// Checks a component, and if it has faults, checks and repairs it again under
+    /// its lock: a change by another process looks like a fault.
     fn examine(&self, id: &ComponentId, repair: Repair) -> Vec<Fault> {
         let faults = faults_of(self, id, Repair::No);
         if faults.is_empty() {
@@ -140,16 +138,16 @@ impl Service {
                         return faults;
                     }
                 },
-                // Unloaded meanwhile, there is nothing to be said of it.
+                // It was unloaded meanwhile.
                 Ok(Some(_hold)) if self.known(id).is_err() => return Vec::new(),
                 Ok(Some(_hold)) => return faults_of(self, id, repair),
-                // A root that can only be read is changed by no one.
+                // Without a lock on a read-only root, nothing can be repaired either.
                 Err(_) => return faults,
             }
         }
     }
 
-    /// Only a person can say what a secret should be: none is repaired.
+    /// Only a person can repair a secret.
     fn examine_secrets(&self, id: Option<&ComponentId>) -> Vec<Fault> {
         let secrets = self.disk.blocking().secrets();
         let fault = |name: &str, kind, reason| Fault {
@@ -188,7 +186,7 @@ impl Service {
     }
 }
 
-/// The results are in no order.
+/// Runs `work` for every id; the results are in no order.
 fn on_every_core<T: Send>(ids: &[ComponentId], work: impl Fn(&ComponentId) -> T + Sync) -> Vec<T> {
     let next = AtomicUsize::new(0);
     let results = Mutex::new(Vec::new());

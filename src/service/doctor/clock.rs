@@ -1,4 +1,4 @@
-//! Certificates and tokens are good for a time: the clock must know which.
+//! Checks the clock, because certificates and tokens are valid for a limited time.
 
 use jiff::{SignedDuration, Timestamp};
 
@@ -6,10 +6,11 @@ use super::{Finding, State};
 use crate::registry::Reached;
 use crate::store::Metadata;
 
-/// More is no delay of the network.
+/// A larger difference cannot be network delay.
 const TOLERANCE: SignedDuration = SignedDuration::from_mins(5);
 
-/// Against what registries said the time is, and what is installed.
+/// Compares the clock with the time that registries report and with what is
+/// installed.
 pub(super) fn check_clock(reached: &[Reached], installed: &[Metadata]) -> Finding {
     let mut dates = reached.iter().filter_map(|one| Some((one, one.date?)));
     if let Some((one, date)) = dates.find(|(one, date)| off(*date, one.at) > TOLERANCE) {

@@ -1,4 +1,4 @@
-//! Whether components are compiled and code is made for this processor.
+//! Checks that components can be compiled and that their code runs on this processor.
 
 use std::sync::Arc;
 
@@ -8,8 +8,8 @@ use crate::runtime::CodeSource;
 use crate::service::Service;
 use crate::store::StoreError;
 
-/// The smallest component: the preamble alone, by the component model's
-/// [binary format](https://github.com/WebAssembly/component-model/blob/main/design/mvp/Binary.md).
+/// The smallest component: only the preamble of the component model's [binary
+/// format](https://github.com/WebAssembly/component-model/blob/main/design/mvp/Binary.md).
 const EMPTY: &[u8] = b"\0asm\x0d\0\x01\0";
 
 impl Service {
@@ -18,7 +18,7 @@ impl Service {
             let directory = std::env::temp_dir();
             Finding::failed("engine", &StoreError::io("write to", directory)(error))
         };
-        // Not in the root, which may be one that is only read.
+        // In a temporary directory, since the root may be read-only.
         let directory = match tempfile::tempdir() {
             Ok(directory) => directory,
             Err(error) => return unwritable(error),

@@ -1,4 +1,4 @@
-//! The root, what is installed, and files that hold secrets.
+//! Checks the root, the installed components, and files that hold secrets.
 
 use std::fs;
 use std::path::Path;
@@ -7,7 +7,8 @@ use super::{Finding, State};
 use crate::service::Service;
 use crate::store::{Entry, StoreError};
 
-/// A large component, its native code, and both of the version before.
+/// Enough bytes for a large component with its native code, and both of its previous
+/// version.
 const ROOM: u64 = 512 << 20;
 
 impl Service {
@@ -22,7 +23,7 @@ impl Service {
     fn check_root(&self) -> Finding {
         let root = self.disk.layout().root().to_owned();
         let shown = root.display();
-        // Making a staging directory takes all that a load needs of a root.
+        // Making a staging directory needs the same access to the root as a load.
         if let Err(error) = self.disk.blocking().without_patience().stage() {
             return match fs::read_dir(&root) {
                 _ if matches!(error, StoreError::Locked { .. }) => Finding::failed("root", &error),
@@ -91,7 +92,7 @@ impl Service {
         Finding::ok("components", format!("{} installed", entries.len()))
     }
 
-    /// Files that nobody else may read.
+    /// Checks that other users cannot read the files with secrets.
     fn check_private(&self) -> Finding {
         let layout = self.disk.layout();
         for path in [layout.secrets(), layout.root().join("auth.json")] {
@@ -126,8 +127,7 @@ enum Exposure {
     ToWriters,
 }
 
-/// Whom, besides its owner, a file's mode lets at it; a file that is not there
-/// nobody.
+/// Which other users a file's mode admits; none if the file does not exist.
 #[cfg(unix)]
 fn exposure(path: &Path) -> Exposure {
     use std::os::unix::fs::MetadataExt;

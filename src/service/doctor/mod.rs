@@ -1,5 +1,4 @@
-//! `doctor`: whether everything around the program is as it needs it, and what
-//! to do where it is not.
+//! `doctor`: checks the program's surroundings, and advises what to fix.
 
 mod clock;
 mod engine;
@@ -14,12 +13,12 @@ use crate::error::{Diagnose, Report};
 
 use super::Service;
 
-/// How one check ended.
+/// The outcome of one check.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum State {
     Ok,
-    /// Nothing was there to be checked, or it was not to be.
+    /// There was nothing to check, or the check was not allowed.
     Skipped,
     /// The program works, but not as well as it could.
     Warning,
@@ -27,7 +26,7 @@ pub enum State {
     Problem,
 }
 
-/// What one check found.
+/// The result of one check.
 #[derive(Debug, Clone, Serialize)]
 pub struct Finding {
     pub check: &'static str,
@@ -38,15 +37,15 @@ pub struct Finding {
     pub advice: Option<String>,
 }
 
-/// All that was found.
+/// The results of all checks.
 #[derive(Debug, Clone, Serialize)]
 pub struct Diagnosis {
     pub findings: Vec<Finding>,
 }
 
 impl Service {
-    /// Checks the root, credentials, registries, engine and clock. Makes the
-    /// root if there is none, and changes nothing else.
+    /// Checks the root, credentials, registries, engine and clock. Creates the root
+    /// if there is none, and changes nothing else.
     pub async fn diagnose(self: &Arc<Self>) -> Diagnosis {
         let service = self.clone();
         let files = move || (service.check_files(), service.check_credentials());
@@ -66,7 +65,7 @@ impl Service {
 }
 
 impl Diagnosis {
-    /// How many checks found something that does not work.
+    /// How many checks found a problem.
     pub fn problems(&self) -> usize {
         let problem = |finding: &&Finding| finding.state == State::Problem;
         self.findings.iter().filter(problem).count()
@@ -91,7 +90,7 @@ impl Finding {
         Finding::new(check, State::Problem, found)
     }
 
-    /// An error with its causes, and its hint as advice.
+    /// A problem from an error with its causes; its hint becomes the advice.
     fn failed(check: &'static str, error: &dyn Diagnose) -> Self {
         let Report {
             message,

@@ -1,4 +1,4 @@
-//! Registries, and who the user is there.
+//! Checks registries and the credentials for them.
 
 use std::collections::BTreeSet;
 use std::io;
@@ -13,7 +13,7 @@ use crate::registry::Reached;
 use crate::service::Service;
 use crate::store::Metadata;
 
-/// How long one registry may take to answer.
+/// How long to wait for one registry.
 const PATIENCE: Duration = Duration::from_secs(10);
 const AT_ONCE: usize = 16;
 
@@ -39,8 +39,8 @@ impl Service {
         findings
     }
 
-    /// Asks the registries of what is installed, those that have mirrors, and
-    /// the mirrors.
+    /// Contacts the registries of installed components, the registries with mirrors,
+    /// and the mirrors.
     pub(super) async fn check_registries(
         &self,
         installed: &[Metadata],

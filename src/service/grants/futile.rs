@@ -1,5 +1,4 @@
-//! Grants that could grant nothing: refused with the reason, so that nobody
-//! looks for the fault elsewhere.
+//! Refuses grants that cannot have any effect, and says why.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -7,10 +6,10 @@ use std::path::{Path, PathBuf};
 use crate::policy::{LimitRule, Permission, Policy, StorageUri};
 use crate::runtime;
 
-/// File systems whose files are the kernel's own words.
+/// Where Linux mounts its kernel filesystems.
 const KERNEL: [&str; 2] = ["/proc", "/sys"];
 
-/// Why a permission would allow nothing in this policy, if that is so.
+/// Why a permission would allow nothing under this policy; `None` if it would.
 pub(super) fn futile(permission: &Permission, policy: &Policy, root: &Path) -> Option<String> {
     if let Permission::Storage(rule) = permission
         && let Some(reason) = never(&rule.uri, root)
@@ -23,8 +22,8 @@ pub(super) fn futile(permission: &Permission, policy: &Policy, root: &Path) -> O
     ))
 }
 
-/// Why no grant means these files. Grants below the working directory are not
-/// looked at: it is the server's, which may be another one.
+/// Why no grant can include these files. Grants below the working directory are not
+/// checked, because that of the server may differ from ours.
 fn never(uri: &StorageUri, root: &Path) -> Option<String> {
     let start = uri.absolute_start()?;
     let absolute = std::path::absolute(root).ok();
@@ -49,7 +48,7 @@ fn never(uri: &StorageUri, root: &Path) -> Option<String> {
     uri.is_literal().then(|| of_kind(&start)).flatten()
 }
 
-/// What is there and never opened.
+/// Why a file of this kind is never opened.
 #[cfg(unix)]
 fn of_kind(path: &Path) -> Option<String> {
     use std::os::unix::fs::FileTypeExt;
@@ -64,7 +63,7 @@ fn of_kind(_: &Path) -> Option<String> {
     None
 }
 
-/// What a person should know of a grant that is taken, if there is something.
+/// A remark for the user on a grant that is accepted.
 pub(super) fn remark(permission: &Permission) -> Option<String> {
     match permission {
         Permission::Storage(rule) => {
@@ -95,7 +94,7 @@ pub(super) fn remark(permission: &Permission) -> Option<String> {
     }
 }
 
-/// The real path, as far as there is something.
+/// The real path, followed by the names that do not exist yet.
 fn real_start(start: &Path) -> Option<PathBuf> {
     start.ancestors().find_map(|there| {
         let real = there.canonicalize().ok()?;

@@ -1,7 +1,6 @@
-//! Grants: what components may do, given and taken by people.
+//! Grants: people give and revoke what components may do.
 //!
-//! A change is in force at the next call, in every process that serves the
-//! same root.
+//! A change is in force at the next call, in every process that serves the same root.
 
 mod futile;
 mod report;
@@ -23,12 +22,12 @@ pub use report::{PolicyReport, ReportedGrant};
 pub(super) use sandboxes::Sandboxes;
 
 impl Service {
-    /// What a component is granted and what it asks for.
+    /// A component's grants and requests.
     ///
     /// # Errors
     ///
-    /// [`StoreError`](crate::store::StoreError) when there is no such
-    /// component, or when it or its policy is damaged.
+    /// [`StoreError`](crate::store::StoreError) when the component is not installed,
+    /// or when it or its policy is damaged.
     pub async fn policy(&self, id: &ComponentId) -> Result<PolicyReport, Error> {
         let installed = self.installed(id).await?;
         let wanted = id.clone();
@@ -36,11 +35,11 @@ impl Service {
         Ok(self.report(&installed.metadata, &granted))
     }
 
-    /// Grants one permission; one that is granted already changes nothing.
+    /// Grants one permission; granting it again changes nothing.
     ///
     /// # Errors
     ///
-    /// [`Error::FutileGrant`] when it would allow nothing, else as
+    /// [`Error::FutileGrant`] when it would allow nothing, otherwise as
     /// [`Service::policy`]; nothing is then changed.
     pub async fn grant(
         self: &Arc<Self>,
@@ -55,7 +54,7 @@ impl Service {
         .await
     }
 
-    /// Whether the component in place may have one more permission.
+    /// The question whether the installed component may have one more permission.
     ///
     /// # Errors
     ///
@@ -69,13 +68,13 @@ impl Service {
         Ok(Question::new(&metadata, vec![permission], Vec::new()))
     }
 
-    /// Grants what a person has said yes to, to the component that they were
+    /// Grants what a person agreed to, if the component is still the one they were
     /// asked about.
     ///
     /// # Errors
     ///
-    /// [`Error::ComponentChanged`] when another component has taken its place
-    /// since, else as [`Service::grant`].
+    /// [`Error::ComponentChanged`] when another component was installed under the id
+    /// since, otherwise as [`Service::grant`].
     pub async fn grant_asked(
         self: &Arc<Self>,
         question: Question,
@@ -100,11 +99,11 @@ impl Service {
         .await
     }
 
-    /// Takes one permission back.
+    /// Revokes one permission.
     ///
     /// # Errors
     ///
-    /// [`Error::NotGranted`] when no grant reads like this, else as
+    /// [`Error::NotGranted`] when no grant is equal to it, otherwise as
     /// [`Service::grant`].
     pub async fn revoke(
         self: &Arc<Self>,
@@ -126,7 +125,7 @@ impl Service {
         .await
     }
 
-    /// Takes all permissions back, those of a damaged policy too.
+    /// Revokes all permissions, also when the policy is damaged.
     ///
     /// # Errors
     ///
@@ -139,7 +138,7 @@ impl Service {
         self.set_policy(id, Policy::default(), origin).await
     }
 
-    /// Grants what `policy` says, and nothing else.
+    /// Replaces the grants by those of `policy`.
     ///
     /// # Errors
     ///
@@ -180,7 +179,7 @@ impl Service {
         Ok(self.report(&installed.metadata, &granted))
     }
 
-    /// Off the async workers: it waits for a lock and for the disk.
+    /// Runs on a blocking thread, because it waits for a lock and for the disk.
     async fn change_grants(
         self: &Arc<Self>,
         id: &ComponentId,
@@ -194,7 +193,7 @@ impl Service {
     }
 }
 
-/// Grants a permission that is not granted yet.
+/// Adds a permission that is not granted yet.
 ///
 /// # Errors
 ///

@@ -1,4 +1,4 @@
-//! A component's grants, to be shown.
+//! A component's grants, in the form in which they are shown.
 
 use jiff::Timestamp;
 use serde::Serialize;
@@ -10,34 +10,34 @@ use crate::store::{Granted, Metadata, Origin, RequestSource};
 
 use crate::service::Service;
 
-/// What a component is granted, by whom, and what it asks for beyond that.
+/// What a component is granted and by whom, and what else it requests.
 #[derive(Debug, Clone, Serialize)]
 pub struct PolicyReport {
     pub component_id: ComponentId,
     /// The policy in force.
     pub policy: Value,
     pub grants: Vec<ReportedGrant>,
-    /// What the policy denies, whatever is granted.
+    /// What the policy denies, even if it is granted.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub denied: Vec<Described>,
-    /// The permissions that the component asks for, if it asks.
+    /// The permissions that the component requests, if any.
     pub requested: Option<Value>,
-    /// What it asks for and is not granted.
+    /// The requested permissions that are not granted.
     pub not_granted: Vec<Described>,
-    /// Plain sentences on what is odd about the request.
+    /// Sentences about what is unusual in the request.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub remarks: Vec<String>,
-    /// The policy in force as its document.
+    /// The policy in force, as YAML.
     #[serde(skip)]
     pub document: String,
 }
 
-/// A permission that is granted, and by whom.
+/// A granted permission, and who granted it.
 #[derive(Debug, Clone, Serialize)]
 pub struct ReportedGrant {
     #[serde(flatten)]
     pub described: Described,
-    /// Absent, as the time is, when the policy's file was edited by hand.
+    /// Absent, like the time, when the policy file was edited by hand.
     pub granted_by: Option<Origin>,
     pub granted_at: Option<Timestamp>,
     /// The request it answers.

@@ -1,4 +1,4 @@
-//! The sandbox of each component's calls, made anew when its policy changes.
+//! The sandbox of each component, rebuilt when its policy changes.
 
 use std::collections::HashMap;
 use std::path::PathBuf;
@@ -14,15 +14,15 @@ use crate::service::{Error, Service};
 
 use super::variables::GrantedVariables;
 
-/// What is known of each component that was called.
+/// The sandboxes of the components called so far.
 pub(in crate::service) struct Sandboxes {
-    /// Where `fs://name` begins: the server's, absolute and canonical.
+    /// The server's directory, absolute and canonical; `fs://name` is relative to it.
     working_directory: PathBuf,
     known: Mutex<HashMap<ComponentId, Known>>,
 }
 
 struct Known {
-    /// Of the policy's file; equal stamps mean the same grants.
+    /// The stamp of the policy file; equal stamps mean the same grants.
     stamp: Option<FileStamp>,
     sandbox: Sandbox,
 }
@@ -31,7 +31,7 @@ impl Default for Sandboxes {
     fn default() -> Self {
         let directory = std::env::current_dir().and_then(|directory| directory.canonicalize());
         Sandboxes {
-            // Without one, relative grants reach nothing.
+            // Without a directory, relative grants reach nothing.
             working_directory: directory.unwrap_or_default(),
             known: Mutex::default(),
         }
@@ -39,7 +39,7 @@ impl Default for Sandboxes {
 }
 
 impl Sandboxes {
-    /// The next call looks at the policy again.
+    /// Makes the next call read the policy again.
     pub fn forget(&self, id: &ComponentId) {
         self.lock().remove(id);
     }
@@ -50,9 +50,10 @@ impl Sandboxes {
         Some(known.sandbox.clone())
     }
 
-    /// Reads the policy. One that cannot be read grants nothing.
+    /// Reads the policy; an unreadable one grants nothing.
     fn read(&self, store: &Store, id: &ComponentId) -> Sandbox {
-        // Stamped before it is read: a change in between is seen next time.
+        // The stamp is taken before reading, so that a change in between is noticed
+        // at the next call.
         let stamp = stamp(store.layout(), id);
         let sandbox = match store.granted(id) {
             Ok(granted) if granted.policy.grants_nothing() => Sandbox::deny_all(),
@@ -79,13 +80,13 @@ impl Sandboxes {
     }
 
     fn lock(&self) -> std::sync::MutexGuard<'_, HashMap<ComponentId, Known>> {
-        // The map is whole between any two statements.
+        // No statement leaves the map half-changed.
         self.known.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
 impl Service {
-    /// The sandbox of a call that begins now.
+    /// The sandbox for a call that starts now.
     pub(in crate::service) async fn sandbox(
         self: &Arc<Self>,
         id: &ComponentId,

@@ -1,5 +1,5 @@
-//! The variables of a component: those that its policy grants, with the
-//! secrets as they are when a guest looks.
+//! The environment variables that a component is granted, with the secrets as they
+//! are when a guest reads them.
 
 use std::fmt;
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -11,22 +11,22 @@ use crate::runtime::{Environment, Variables};
 use crate::secret::Redactor;
 use crate::store::{FileStamp, SecretStore, Secrets};
 
-/// Whose they are, and where their values come from.
+/// The component, its rules, and the secrets.
 struct Source {
     id: ComponentId,
     rules: Vec<EnvironmentRule>,
     secrets: SecretStore,
 }
 
-/// What a policy grants, until the policy changes.
+/// The variables that a policy grants; made anew when the policy changes.
 pub(super) struct GrantedVariables {
     source: Source,
     known: Mutex<Known>,
 }
 
 struct Known {
-    /// Of the secrets. From before they were read: a change in between is seen
-    /// next time.
+    /// The stamp of the secrets, taken before they were read, so that a change in
+    /// between is noticed next time.
     stamp: Option<FileStamp>,
     environment: Environment,
 }
@@ -38,13 +38,14 @@ impl GrantedVariables {
             rules: rules.to_vec(),
             secrets,
         };
-        // Read now: who never looks may have kept a secret from an earlier call.
+        // Read now: a guest that does not read its variables may still print a secret
+        // that it kept on disk in an earlier call.
         let known = Mutex::new(source.read());
         GrantedVariables { source, known }
     }
 
     fn lock(&self) -> MutexGuard<'_, Known> {
-        // Replaced in one step.
+        // Replaced in one step, so a poisoned lock can be used.
         self.known.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
@@ -63,7 +64,7 @@ impl Variables for GrantedVariables {
     }
 }
 
-/// Without any value.
+/// Prints no values.
 impl fmt::Debug for GrantedVariables {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         self.lock().environment.fmt(f)
@@ -92,7 +93,7 @@ impl Source {
         }
     }
 
-    /// Whether anything depends on the secrets.
+    /// Whether any variable depends on the secrets.
     fn asks(&self) -> bool {
         let mut rules = self.rules.iter();
         rules.any(|rule| !matches!(rule.source, ValueSource::Value(_)))
@@ -102,8 +103,8 @@ impl Source {
         self.asks().then(|| self.secrets.stamp(&self.id)).flatten()
     }
 
-    /// Nothing when they cannot be read: then it is not known either which of
-    /// the server's variables they stand for.
+    /// `None` when they cannot be read: then it is unknown which variables of the
+    /// server they would replace, so none of those is passed on.
     fn secrets(&self) -> Option<Secrets> {
         let secrets = self.secrets.get(&self.id);
         secrets
@@ -112,7 +113,7 @@ impl Source {
     }
 }
 
-/// Nothing for a variable that is granted and set nowhere.
+/// The value of a granted variable; `None` if it is set nowhere.
 fn value(rule: &EnvironmentRule, secrets: Option<&Secrets>) -> Option<String> {
     let secret = || Some(secrets?.get(&rule.key)?.expose().to_owned());
     match &rule.source {
@@ -146,7 +147,7 @@ mod tests {
         for value in ["hunter22", "correct-horse"] {
             let key: SecretKey = "TOKEN".parse().unwrap();
             secrets.set(&id, vec![(key, value.into())]).unwrap();
-            // Who has not looked cannot have it.
+            // A guest that has not read its variables cannot have the secret.
             assert_eq!(granted.redactor().text(value), value);
             let token = ("TOKEN".to_owned(), value.to_owned());
             assert_eq!(&granted.current().variables[..], [token, region.clone()]);

@@ -1,9 +1,9 @@
-//! What is granted to a component: its policy, and who granted what.
+//! The grants of a component: its policy, and the record of who granted what.
 //!
-//! The two files change in one step, together: the component's directory is
-//! copied with hard links, the copy gets the new files, and the two change
-//! places. The root's lock is held from reading to writing, so that of two
-//! processes neither loses what the other granted.
+//! Both files change in one step: the component's directory is copied with hard
+//! links, the copy gets the new files, and the two directories are exchanged. The
+//! root's lock is held from reading to writing, so that concurrent changes by two
+//! processes are not lost.
 
 mod place;
 mod record;
@@ -23,7 +23,7 @@ pub use record::{GrantRecord, Grantor, Origin, PolicyRecord, RequestSource};
 
 pub(super) use place::{carry, follow_code, give};
 
-/// More is not read, in bytes; the policy's own limit is below it.
+/// Largest policy file that is read, in bytes; the parser's own limit is lower.
 const MAX_POLICY: u64 = 4 << 20;
 
 /// What a component is granted.
@@ -33,7 +33,7 @@ pub struct Granted {
     pub record: PolicyRecord,
 }
 
-/// A component's grants as they stand while they are changed.
+/// The grants of a component at the moment they are changed.
 pub struct Standing {
     /// An error when the policy cannot be read.
     pub granted: Result<Granted, StoreError>,
@@ -42,8 +42,8 @@ pub struct Standing {
 }
 
 impl Granted {
-    /// These grants changed to `policy`: what is new in it was granted by
-    /// `grantor`.
+    /// These grants with `policy` in place of theirs; permissions that are new in it
+    /// are recorded as granted by `grantor`.
     pub fn changed(mut self, policy: Policy, grantor: &Grantor) -> Self {
         self.record.follow(&policy, grantor);
         self.policy = policy;
@@ -52,33 +52,31 @@ impl Granted {
 }
 
 impl Store {
-    /// What a component is granted: nothing, without a policy.
+    /// The grants of a component; none without a policy file.
     ///
     /// # Errors
     ///
-    /// [`StoreError::Policy`] when there is one that cannot be read; it grants
-    /// nothing then.
+    /// [`StoreError::Policy`] when the policy cannot be read; it then grants nothing.
     pub fn granted(&self, id: &ComponentId) -> Result<Granted, StoreError> {
         granted(&self.layout.component(id), id)
     }
 
-    /// Whether the record of who granted what can be read; without one,
-    /// nothing is recorded.
+    /// Checks that the record of who granted what can be read; a missing one is fine.
     ///
     /// # Errors
     ///
-    /// Why it cannot: grants hold all the same.
+    /// Why it cannot be read. The grants are in force all the same.
     pub fn check_record(&self, id: &ComponentId) -> io::Result<()> {
         record::check(&self.layout.component(id).policy_record)
     }
 
-    /// Changes what a component is granted, in one step that no other process
-    /// can come between. `change` is given how things stand; its error leaves
-    /// them so.
+    /// Changes the grants of a component in one step, under the root's lock. `change`
+    /// gets the current grants and returns the new ones; if it fails, nothing
+    /// changes.
     ///
     /// # Errors
     ///
-    /// That of `change`, or of the disk; the old grants are then in force.
+    /// The error of `change`, or of the disk; the old grants then stay in force.
     pub fn change_grants<E: From<StoreError>>(
         &self,
         id: &ComponentId,
@@ -91,7 +89,7 @@ impl Store {
         };
         self.settle_all();
         installed()?;
-        // Before the lock, which making a staging directory takes too.
+        // Before taking the root's lock: creating a staging directory takes it, too.
         let staging = self.stage()?;
         let lock = self.lock()?;
         installed()?;
@@ -107,7 +105,8 @@ impl Store {
             sync(&self.layout.components())?;
         }
         drop(lock);
-        // Takes the directory that was replaced along.
+        // After the exchange the staging directory holds the old version, and removes
+        // it.
         drop(staging);
         Ok(after)
     }

@@ -1,4 +1,4 @@
-//! Putting the two files of a policy in place, in one step.
+//! Installs the two files of a policy in one step.
 
 use std::fs::{self, DirEntry};
 use std::io::{self, Write as _};
@@ -10,8 +10,8 @@ use crate::store::disk::{self, Exchanged, exchange, is_foreign, ours_alone, sync
 use crate::store::error::StoreError;
 use crate::store::layout::ComponentFiles;
 
-/// Puts `granted` in place of what the component at `files` was granted.
-/// `staged` names a copy of its directory that does not exist yet.
+/// Replaces the grants of the component at `files` by `granted`. `staged` is the path
+/// for a copy of its directory, which must not exist yet.
 pub(super) fn place(
     granted: &Granted,
     files: &ComponentFiles,
@@ -20,7 +20,7 @@ pub(super) fn place(
     place_with(granted, files, staged, || {})
 }
 
-/// As [`place`]; `last` happens right before the directories change places.
+/// Like [`place`]; calls `last` right before the directories are exchanged.
 pub(super) fn place_with(
     granted: &Granted,
     files: &ComponentFiles,
@@ -95,11 +95,11 @@ fn link(from: &Path, to: &Path) -> io::Result<()> {
 #[derive(PartialEq, Eq)]
 enum Copied {
     All,
-    /// The directory holds, or the filesystem is, something else than usual.
+    /// The directory has entries that cannot be hard-linked.
     Nothing,
 }
 
-/// Links everything but the policy into a new directory.
+/// Hard-links everything but the policy into a new directory.
 fn copy(files: &ComponentFiles, staged: &ComponentFiles) -> io::Result<Copied> {
     create_private(&staged.dir)?;
     for entry in fs::read_dir(&files.dir)? {
@@ -112,7 +112,8 @@ fn copy(files: &ComponentFiles, staged: &ComponentFiles) -> io::Result<Copied> {
         }
         match fs::hard_link(entry.path(), staged.dir.join(entry.file_name())) {
             Ok(()) => {}
-            // Renamed away in this moment, over one that was or will be met.
+            // Another process renamed this file onto its final name, which the loop
+            // links, too.
             Err(error) if error.kind() == io::ErrorKind::NotFound => {}
             Err(_) => return Ok(Copied::Nothing),
         }
@@ -120,8 +121,8 @@ fn copy(files: &ComponentFiles, staged: &ComponentFiles) -> io::Result<Copied> {
     Ok(Copied::All)
 }
 
-/// Not the policy, which is written anew, nor the half-written files of
-/// others, whose names begin with a dot.
+/// Everything is linked but the policy, which is written anew, and unfinished files
+/// of other writers, whose names begin with a dot.
 fn is_kept(entry: &DirEntry, files: &ComponentFiles) -> bool {
     let name = entry.file_name();
     let hidden = name.as_encoded_bytes().starts_with(b".");
@@ -129,7 +130,7 @@ fn is_kept(entry: &DirEntry, files: &ComponentFiles) -> bool {
     !hidden && !policy.iter().any(|path| path.file_name() == Some(&name))
 }
 
-/// Writes both files; none when nothing is granted.
+/// Writes both files, or neither when nothing is granted.
 fn write(granted: &Granted, staged: &ComponentFiles) -> io::Result<()> {
     if *granted == Granted::default() {
         return Ok(());
@@ -142,8 +143,9 @@ fn write(granted: &Granted, staged: &ComponentFiles) -> io::Result<()> {
     Ok(())
 }
 
-/// Where directories cannot change places: each file in a step of its own, the
-/// one that is in force last when it grants, first when it grants nothing.
+/// For filesystems that cannot exchange directories: replaces one file after the
+/// other. The policy comes last when it grants something and first when it grants
+/// nothing, so that a crash never leaves a grant without a record.
 fn one_by_one(
     granted: &Granted,
     files: &ComponentFiles,
@@ -170,7 +172,7 @@ fn texts<'a>(granted: &Granted, files: &'a ComponentFiles) -> [(&'a Path, String
     ]
 }
 
-/// For the owner alone: a policy may hold values.
+/// Readable by the owner alone, since a policy may hold values.
 fn private() -> fs::OpenOptions {
     let mut options = fs::File::options();
     options.write(true);

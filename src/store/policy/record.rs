@@ -1,6 +1,6 @@
 //! `<id>.policy.meta.json`: who granted what, and when.
 //!
-//! It tells where grants came from and grants nothing itself.
+//! The record is for information only; the policy alone grants.
 
 use std::io;
 use std::path::Path;
@@ -13,18 +13,18 @@ use crate::file::{Links, read_regular};
 use crate::policy::{Permission, Policy};
 use crate::reference::Reference;
 
-/// Raised when a reader of the previous version would misread the file.
+/// Raised when a reader of the previous format would misread the file.
 const FORMAT: u32 = 1;
-/// In bytes.
+/// Largest file that is read, in bytes.
 const MAX_FILE: u64 = 16 << 20;
 
-/// By what means a person gave a grant.
+/// How a grant was given.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Origin {
     /// A command, its flag or its prompt.
     Cli,
-    /// A question that the user answered in an MCP client.
+    /// The user's answer to an elicitation in an MCP client.
     Elicitation,
     /// A tool that an agent called.
     McpTool,
@@ -35,7 +35,7 @@ pub enum Origin {
 }
 
 impl Origin {
-    /// As it is stored.
+    /// The name in the file.
     pub fn name(self) -> &'static str {
         match self {
             Origin::Cli => "cli",
@@ -47,22 +47,22 @@ impl Origin {
     }
 }
 
-/// The request that a grant answered.
+/// The request that a grant answers.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct RequestSource {
-    /// Where the component that asked came from.
+    /// The reference of the component that made the request.
     pub source: Reference,
-    /// Of the component that asked.
+    /// The digest of that component.
     pub digest: Digest,
 }
 
-/// How one permission came to be granted.
+/// How and when one permission was granted.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct GrantRecord {
     pub permission: Permission,
     pub granted_by: Origin,
     pub granted_at: Timestamp,
-    /// Absent for a grant that no component asked for.
+    /// Absent when no component requested the permission.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub request: Option<RequestSource>,
 }
@@ -79,7 +79,7 @@ struct Document {
     grants: Vec<GrantRecord>,
 }
 
-/// Who grants, now.
+/// Who gives a grant, and in answer to which request.
 #[derive(Debug, Clone)]
 pub struct Grantor {
     pub origin: Origin,
@@ -96,8 +96,7 @@ impl From<Origin> for Grantor {
 }
 
 impl PolicyRecord {
-    /// How `permission` came to be granted; nothing when the policy's file
-    /// was edited by hand.
+    /// The record of a permission; `None` if the policy file was edited by hand.
     pub fn of(&self, permission: &Permission) -> Option<&GrantRecord> {
         self.grants
             .iter()
@@ -130,8 +129,8 @@ impl PolicyRecord {
         }
     }
 
-    /// Reads the file; without one, nothing is recorded. A damaged one is
-    /// passed over with a warning, since it grants nothing.
+    /// Reads the file; a missing one is an empty record. A damaged one is ignored
+    /// with a warning, since the record grants nothing.
     pub(super) fn read(path: &Path) -> Self {
         match read(path) {
             Ok(grants) => PolicyRecord { grants },
@@ -152,12 +151,12 @@ impl PolicyRecord {
             format: FORMAT,
             grants: self.grants.clone(),
         };
-        // Plain data with text for keys, written to memory: nothing can fail.
+        // Plain data with string keys, written to memory, cannot fail to serialise.
         serde_json::to_string_pretty(&document).expect("records are plain data")
     }
 }
 
-/// Reads the file for nothing but the error.
+/// Reads the file and returns only the error.
 pub(super) fn check(path: &Path) -> io::Result<()> {
     match read(path) {
         Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),

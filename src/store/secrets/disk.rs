@@ -1,4 +1,4 @@
-//! The files: who may have touched them, reading and replacing.
+//! Reading and replacing the files of secrets, and checking who may access them.
 
 use std::collections::BTreeMap;
 use std::fs::{self, File, Metadata, OpenOptions};
@@ -14,12 +14,12 @@ use crate::file::{FileLock, Links, Unusable, create_private, open_regular};
 use crate::store::disk::{self, sync};
 use crate::store::{staging, wait::Patience};
 
-/// Raised when a reader of the previous version would misread the file.
+/// Raised when a reader of the previous format would misread the file.
 const FORMAT: u32 = 1;
-/// Bytes; in JSON a character of a value may take six.
+/// In bytes; one byte of a value may take six in JSON.
 const MAX_FILE: u64 = 8 * MAX_TOTAL as u64;
 const LOCK: &str = ".lock";
-/// Only the holder of the lock writes it.
+/// The file for the next version; only the lock's holder writes it.
 const NEXT: &str = ".next";
 
 #[derive(Serialize)]
@@ -35,7 +35,7 @@ struct Stored {
     secrets: BTreeMap<SecretKey, String>,
 }
 
-/// Takes the lock of all changes, making the directory at first use.
+/// Takes the lock for changes; creates the directory at first use.
 pub(super) fn lock(dir: &Path) -> Result<FileLock, SecretError> {
     create_private(dir).map_err(SecretError::io("create", dir))?;
     check_dir(dir)?;
@@ -47,7 +47,7 @@ pub(super) fn lock(dir: &Path) -> Result<FileLock, SecretError> {
     })
 }
 
-/// Reads the secrets; without a file there are none.
+/// Reads the secrets; a missing file holds none.
 pub(super) fn read(dir: &Path, path: &Path) -> Result<Secrets, SecretError> {
     let Some(file) = open(path)? else {
         return Ok(Secrets::default());
@@ -75,13 +75,13 @@ fn open(path: &Path) -> Result<Option<File>, SecretError> {
     }
 }
 
-/// The error tells nothing of what is in the file.
+/// The error quotes nothing of the file.
 fn parse(text: &[u8]) -> Result<Secrets, String> {
     if text.len() as u64 > MAX_FILE {
         return Err("it is too large".into());
     }
     let stored: Stored = serde_json::from_slice(text).map_err(|error| {
-        // The parser's own words may quote a secret.
+        // The parser's own message could quote a secret.
         let (line, column) = (error.line(), error.column());
         format!("it is not the JSON expected (line {line}, column {column})")
     })?;
@@ -94,8 +94,8 @@ fn parse(text: &[u8]) -> Result<Secrets, String> {
     Ok(secrets)
 }
 
-/// Puts the secrets in place in one rename; without secrets there is no file.
-/// The lock is held.
+/// Replaces the file in one rename, or removes it when there are no secrets. The
+/// caller must hold the lock.
 pub(super) fn write(dir: &Path, path: &Path, secrets: &Secrets) -> Result<(), SecretError> {
     if secrets.is_empty() {
         fs::remove_file(path).map_err(SecretError::io("remove", path))?;
@@ -112,7 +112,7 @@ pub(super) fn write(dir: &Path, path: &Path, secrets: &Secrets) -> Result<(), Se
 }
 
 fn write_next(next: &Path, secrets: &Secrets) -> io::Result<()> {
-    // A process that was killed left it.
+    // Left over from a process that was killed.
     disk::remove_file(next)?;
     let mut options = OpenOptions::new();
     options.write(true).create_new(true);
@@ -132,7 +132,7 @@ fn write_next(next: &Path, secrets: &Secrets) -> io::Result<()> {
     file.sync_all()
 }
 
-/// Whoever may write to the directory could put other secrets there.
+/// Other users with write access to the directory could replace the secrets.
 fn check_dir(dir: &Path) -> Result<(), SecretError> {
     let metadata = fs::metadata(dir).map_err(SecretError::io("read", dir))?;
     check(dir, &metadata)
@@ -155,7 +155,7 @@ fn check(path: &Path, metadata: &Metadata) -> Result<(), SecretError> {
     })
 }
 
-/// Elsewhere the directory of the user is the user's alone.
+/// On other systems the user's directory is closed to other users.
 #[cfg(not(unix))]
 fn check(_: &Path, _: &Metadata) -> Result<(), SecretError> {
     Ok(())

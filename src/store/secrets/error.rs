@@ -6,7 +6,7 @@ use crate::reference::ComponentId;
 
 use super::{MAX_KEYS, MAX_TOTAL, MAX_VALUE, SecretKey};
 
-/// Why secrets could not be read or changed. Tells nothing of their values.
+/// Why secrets could not be read or changed. Never contains their values.
 #[derive(Debug, thiserror::Error)]
 pub enum SecretError {
     #[error("`{}` cannot be the name of a secret", .text.escape_debug())]
@@ -36,7 +36,7 @@ pub enum SecretError {
     },
 }
 
-/// How others could get at secrets.
+/// How other users could access secrets.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum Exposure {
     #[error("other users may read or change it")]
@@ -48,7 +48,7 @@ pub enum Exposure {
 }
 
 impl SecretError {
-    /// For `map_err`: names what was being done to which path.
+    /// For `map_err`: records the action and the path.
     pub(super) fn io(
         action: &'static str,
         path: impl Into<PathBuf>,

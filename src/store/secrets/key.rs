@@ -7,10 +7,10 @@ use serde::{Deserialize, Serialize};
 use super::SecretError;
 use crate::policy::{EnvironmentRule, ValueSource};
 
-/// Characters of a bad name that an error shows.
+/// How many characters of an invalid name an error shows.
 const SHOWN: usize = 64;
 
-/// The name of a secret: what a policy can grant as an environment variable.
+/// The name of a secret, which is also the environment variable that a policy grants.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(try_from = "String")]
 pub struct SecretKey(String);

@@ -1,9 +1,9 @@
-//! The secrets of components: values that only a person sets, and that a
-//! component sees only under a key it was granted.
+//! The secrets of components: values that a person sets, and that a component sees
+//! only as the environment variables it was granted.
 //!
-//! One file for each component, `<root>/secrets/<id>.json`, readable by its
-//! owner alone and replaced in one rename. It belongs to the id and not to the
-//! installation: it can be there before the component is, and stays when the
+//! Each component has one file, `<root>/secrets/<id>.json`, which only its owner can
+//! read and which is replaced in one rename. It belongs to the id and not to the
+//! installation: it may exist before the component is loaded, and stays when the
 //! component is unloaded or replaced.
 
 mod disk;
@@ -25,11 +25,11 @@ use super::{FileStamp, Layout};
 pub use error::SecretError;
 pub use key::SecretKey;
 
-/// Bytes of one value.
+/// Largest value, in bytes.
 pub const MAX_VALUE: usize = 64 << 10;
-/// Secrets of one component.
+/// Most secrets of one component.
 pub const MAX_KEYS: usize = 256;
-/// Bytes of all values of one component together.
+/// Most bytes of all values of one component together.
 pub const MAX_TOTAL: usize = 256 << 10;
 
 /// The secrets of all components under one root.
@@ -47,12 +47,12 @@ impl Secrets {
         self.0.get(key)
     }
 
-    /// In order of name.
+    /// Sorted by name.
     pub fn keys(&self) -> impl Iterator<Item = &SecretKey> {
         self.0.keys()
     }
 
-    /// In order of name.
+    /// Sorted by name.
     pub fn iter(&self) -> impl Iterator<Item = (&SecretKey, &Secret)> {
         self.0.iter()
     }
@@ -61,7 +61,7 @@ impl Secrets {
         self.0.is_empty()
     }
 
-    /// What takes these secrets out of the component's words.
+    /// Removes these values from text that a component produced.
     pub fn redactor(&self) -> Redactor {
         Redactor::new(self.0.values())
     }
@@ -76,7 +76,7 @@ impl Secrets {
 }
 
 impl SecretStore {
-    /// Looks at a root without creating anything.
+    /// Creates nothing on disk.
     pub fn new(layout: &Layout) -> Self {
         SecretStore {
             dir: layout.secrets(),
@@ -88,8 +88,8 @@ impl SecretStore {
         FileStamp::of_link(&self.file(id))
     }
 
-    /// The files that hold secrets and whose they are; nobody's when no
-    /// component can have that name.
+    /// The files that hold secrets, with the ids they belong to; `None` for a file
+    /// whose name is no component id.
     ///
     /// # Errors
     ///
@@ -103,7 +103,7 @@ impl SecretStore {
         for entry in entries {
             let entry = entry?;
             let name = entry.file_name();
-            // The lock, and what is about to be a file.
+            // The lock, and files that are still being written.
             if name.as_encoded_bytes().starts_with(b".") {
                 continue;
             }
@@ -115,21 +115,21 @@ impl SecretStore {
         Ok(files)
     }
 
-    /// The secrets of a component; none is no error.
+    /// The secrets of a component; empty without a file.
     ///
     /// # Errors
     ///
-    /// [`SecretError::Exposed`] when others could have read or changed them.
+    /// [`SecretError::Exposed`] when other users could have read or changed the file.
     pub fn get(&self, id: &ComponentId) -> Result<Secrets, SecretError> {
         disk::read(&self.dir, &self.file(id))
     }
 
-    /// Adds secrets, in place of those of the same names.
+    /// Adds secrets, replacing those of the same names.
     ///
     /// # Errors
     ///
-    /// When a value or all of them are too large, or the file cannot be
-    /// replaced; it is then as before.
+    /// When a value or their total is too large, or the file cannot be replaced; the
+    /// file is then unchanged.
     pub fn set(
         &self,
         id: &ComponentId,
@@ -144,12 +144,12 @@ impl SecretStore {
         })
     }
 
-    /// Forgets secrets.
+    /// Deletes secrets.
     ///
     /// # Errors
     ///
-    /// [`SecretError::NotFound`] when one of them is not there; none is then
-    /// forgotten.
+    /// [`SecretError::NotFound`] when one of them does not exist; none is then
+    /// deleted.
     pub fn delete(&self, id: &ComponentId, keys: &[SecretKey]) -> Result<(), SecretError> {
         let missing = |known: &Secrets| {
             let missing = keys.iter().filter(|key| known.get(key.as_str()).is_none());
@@ -162,7 +162,8 @@ impl SecretStore {
                 }),
             }
         };
-        // Without any secrets not even the directory is made.
+        // Checked before locking too, so that no directory is created without
+        // secrets.
         missing(&self.get(id)?)?;
         self.change(id, |known| {
             missing(known)?;
@@ -171,7 +172,7 @@ impl SecretStore {
         })
     }
 
-    /// Of two changes at once, by any process, neither is lost.
+    /// Reads and writes under the lock, so that concurrent changes are not lost.
     fn change(
         &self,
         id: &ComponentId,

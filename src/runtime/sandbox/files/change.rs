@@ -1,6 +1,6 @@
-//! Making, moving and removing names, and setting times.
+//! Creates, renames and removes names, and sets times.
 //!
-//! A name is changed where writing is granted for that very path.
+//! A change needs a write grant for the name's own path.
 
 use std::path::{Path, PathBuf};
 
@@ -19,7 +19,7 @@ use super::quota::Amount;
 use super::walk::{Directory, End, Kind};
 use crate::policy::Access;
 
-/// A name in an open directory that may be changed.
+/// A name in an open directory that the guest may change.
 struct Name<'a> {
     directory: &'a Directory,
     name: &'a std::ffi::OsStr,
@@ -30,13 +30,14 @@ impl<'a> Name<'a> {
     fn writable(guard: &Guard<'_>, end: &'a End) -> Result<Self> {
         let path = end.path();
         guard.require(&path, Access::WRITE)?;
-        // As a mounted directory: it is the operator's that it is there.
+        // The operator provides the root directories; a guest cannot remove or rename
+        // them.
         if guard.roots.holds(&path) {
             return Err(ErrorCode::Busy);
         }
         let name = Name {
             directory: &end.directory,
-            // `.`, `..` and `/` are no names.
+            // A path that ends in `.`, `..` or `/` has no name.
             name: end.name.as_deref().ok_or(ErrorCode::Invalid)?,
             path,
         };
@@ -68,7 +69,7 @@ pub(super) fn remove_directory(guard: &Guard<'_>, end: &End) -> Result<()> {
     Ok(())
 }
 
-/// Removes a name that is no directory's.
+/// Removes a file or link.
 pub(super) fn unlink(guard: &Guard<'_>, end: &End) -> Result<()> {
     let old = Name::writable(guard, end)?;
     let stat = old.stat()?;
@@ -88,7 +89,7 @@ pub(super) fn rename(guard: &Guard<'_>, from: &End, to: &End) -> Result<()> {
     let _names = links::hold_names();
     let kind = old.kind()?;
     if kind == FileType::Directory {
-        // What is in it, and what may come, would be under other rules.
+        // Other rules could apply to the directory's present and future contents.
         guard.require_tree(&old.path)?;
         guard.require_tree(&new.path)?;
         links::judge_tree(guard, old.directory, old.name, &new.path)?;
@@ -115,7 +116,7 @@ pub(super) fn rename(guard: &Guard<'_>, from: &End, to: &End) -> Result<()> {
     Ok(())
 }
 
-/// Another name for the same file.
+/// Makes a hard link.
 pub(super) fn link(guard: &Guard<'_>, from: &End, to: &End) -> Result<()> {
     let (old, new) = (Name::writable(guard, from)?, Name::writable(guard, to)?);
     no_more_than(guard, &old.path, &new.path)?;
@@ -134,13 +135,14 @@ pub(super) fn link(guard: &Guard<'_>, from: &End, to: &End) -> Result<()> {
     })
 }
 
-/// Counts a name that is added, if it is.
+/// Charges a name to the quota, unless adding it fails.
 fn adding_name(guard: &Guard<'_>, path: &Path, add: impl FnOnce() -> Result<()>) -> Result<()> {
     guard.charge(path, Amount::NAME)?;
     add().inspect_err(|_| guard.give_back(path, Amount::NAME))
 }
 
-/// What the last name of a file takes with it.
+/// What removing this name gives back to the quota: with a file's last name, its
+/// bytes.
 fn freed_with(stat: &Stat) -> Amount {
     let is_file = FileType::from_raw_mode(stat.st_mode) == FileType::RegularFile;
     let is_last = is_file && stat.st_nlink == 1;
@@ -154,12 +156,12 @@ fn freed_with(stat: &Stat) -> Amount {
     }
 }
 
-/// A file's new name must not allow more than its old one.
+/// The new name must not grant more access to the file than the old one.
 fn no_more_than(guard: &Guard<'_>, old: &Path, new: &Path) -> Result<()> {
     guard.require(old, guard.access(new))
 }
 
-/// Makes a symbolic link that stays within the grants.
+/// Makes a symbolic link whose target is within the grants.
 pub(super) fn symlink(guard: &Guard<'_>, target: &str, end: &End) -> Result<()> {
     let new = Name::writable(guard, end)?;
     let _names = links::hold_names();
@@ -194,7 +196,7 @@ pub(super) fn set_times(
     };
     let directory = &end.directory.handle;
     match &end.name {
-        // Never the target of a link that was put there just now.
+        // Does not follow a link that was just put there.
         Some(name) => utimensat(directory, name, &times, AtFlags::SYMLINK_NOFOLLOW),
         None => futimens(directory, &times),
     }

@@ -1,4 +1,4 @@
-//! `wasi:filesystem/types`: paths are ours, open files wasmtime-wasi's.
+//! `wasi:filesystem/types`: resolves paths here; wasmtime-wasi serves open files.
 
 use std::sync::Arc;
 
@@ -21,7 +21,7 @@ use crate::policy::{Access, Quota};
 type Fd = Resource<Descriptor>;
 
 impl FilesView<'_> {
-    /// Where a path from a directory ends.
+    /// Resolves a path from a directory.
     async fn find(&mut self, fd: &Fd, path: &str, last: LastLink, needed: Access) -> FsResult<End> {
         self.ready(fd).await?;
         let start = self.directory(fd)?;
@@ -48,7 +48,7 @@ impl FilesView<'_> {
             Descriptor::File(file) => rustix::fs::fstat(&file.file),
             Descriptor::Dir(dir) => {
                 let (guard, path) = (self.guard(), self.path(fd)?);
-                // The system's root is given to every guest.
+                // Every guest has a descriptor of `/`, but may not always look at it.
                 if !guard.is_visible(path) {
                     return Err(guard.deny(path, Access::READ).into());
                 }
@@ -66,7 +66,7 @@ struct Target {
 }
 
 impl FilesView<'_> {
-    /// Bytes of an open file.
+    /// The size of an open file in bytes.
     fn size(&self, fd: &Fd) -> FsResult<u64> {
         Ok(match self.table.get(fd)? {
             Descriptor::File(file) => {
@@ -87,7 +87,7 @@ impl FilesView<'_> {
         })
     }
 
-    /// Puts a stream that counts in the place of one that only writes.
+    /// Replaces a stream by one that charges what it writes to the quota.
     fn count_stream(
         &mut self,
         stream: Resource<DynOutputStream>,
@@ -115,7 +115,7 @@ fn last(flags: PathFlags) -> LastLink {
     }
 }
 
-/// A listing stands in the table under its own type.
+/// The handle of a listing, which the resource table has under our type.
 fn listing(stream: &Resource<DirectoryEntryStream>) -> Resource<Listing> {
     Resource::new_borrow(stream.rep())
 }
@@ -143,7 +143,7 @@ impl HostDescriptor for FilesView<'_> {
         flags: DescriptorFlags,
     ) -> FsResult<Fd> {
         let wish = Wish::new(how, flags)?;
-        // An exclusive creation does not follow even a dangling link.
+        // An exclusive creation fails even on a dangling link.
         let last = if how.contains(OpenFlags::CREATE | OpenFlags::EXCLUSIVE) {
             LastLink::Keep
         } else {
@@ -273,8 +273,8 @@ impl HostDescriptor for FilesView<'_> {
         self.wasi().get_flags(fd).await
     }
 
-    /// Needs no look at a directory: WASI 0.1's adapter traps if one that it
-    /// starts with has no type, and it may not be there.
+    /// Does not open the directory: the adapter for WASI 0.1 traps if one of its
+    /// preopened directories has no type, and the directory may not exist.
     async fn get_type(&mut self, fd: Fd) -> FsResult<DescriptorType> {
         if matches!(self.table.get(&fd)?, Descriptor::Dir(_)) {
             return Ok(DescriptorType::Directory);
@@ -325,7 +325,7 @@ impl HostDescriptor for FilesView<'_> {
         self.wasi().write(fd, bytes, at).await
     }
 
-    // These make a stream and touch no disk.
+    // These only make a stream and touch no disk.
 
     fn read_via_stream(&mut self, fd: Fd, from: Filesize) -> FsResult<Resource<DynInputStream>> {
         self.wasi().read_via_stream(fd, from)
@@ -372,7 +372,7 @@ impl HostDirectoryEntryStream for FilesView<'_> {
             match listing.next(&guard)? {
                 Next::Entry(entry) => return Ok(Some(entry)),
                 Next::End => return Ok(None),
-                // So that a call that takes too long can be stopped.
+                // Yields, so that a call that takes too long can be stopped.
                 Next::Hidden => tokio::task::yield_now().await,
             }
         }

@@ -1,4 +1,4 @@
-//! Asks the rules about real paths, and notes what they refuse.
+//! Checks real paths against the rules, and records denials.
 
 use std::path::Path;
 
@@ -28,8 +28,8 @@ impl Guard<'_> {
         self.rules.access(path)
     }
 
-    /// Whether something at or below the path is granted; all else might as
-    /// well not be there, and is not looked at.
+    /// Whether something at or below the path is granted. Other paths are treated as
+    /// if they did not exist, and are never looked at.
     pub fn is_visible(&self, path: &Path) -> bool {
         !self.access(path).is_none() || self.leads_to_grant(path)
     }
@@ -40,7 +40,7 @@ impl Guard<'_> {
 
     /// # Errors
     ///
-    /// `not-permitted`, noted, unless all of `needed` is granted.
+    /// `not-permitted`, recorded as a denial, unless all of `needed` is granted.
     pub fn require(&self, path: &Path, needed: Access) -> Result<()> {
         let missing = needed - self.access(path);
         if missing.is_none() {
@@ -49,7 +49,7 @@ impl Guard<'_> {
         Err(self.deny(path, missing))
     }
 
-    /// Both modes for all that is or may ever be in a directory.
+    /// Requires read and write for everything that is or may ever be in a directory.
     pub fn require_tree(&self, path: &Path) -> Result<()> {
         match self.rules.whole_tree(path, Access::READ_WRITE) {
             Decision::Allowed => Ok(()),
@@ -59,7 +59,7 @@ impl Guard<'_> {
         }
     }
 
-    /// Notes what the rules do not allow.
+    /// Records what the rules do not allow.
     pub fn deny(&self, path: &Path, missing: Access) -> ErrorCode {
         if self.withheld.holds(path) {
             return self.never(path, missing);
@@ -69,8 +69,8 @@ impl Guard<'_> {
         self.note(path, by_rule, Reason::DeniedByRule)
     }
 
-    /// Notes a denial, and gives the one error there is for all of them: it
-    /// tells nothing of what is or is not there.
+    /// Records a denial and returns the error, which is always the same, so that it
+    /// does not tell whether the path exists.
     pub fn note(&self, path: &Path, missing: Access, reason: Reason) -> ErrorCode {
         for mode in missing.modes() {
             let kind = if mode == Access::WRITE {

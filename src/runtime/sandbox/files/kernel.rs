@@ -1,7 +1,7 @@
-//! Files that are the kernel's own words.
+//! Refuses files of the kernel's filesystems, such as `/proc`.
 //!
-//! `/proc/self` is this server: its memory, its environment, its open files.
-//! A grant with wildcards, such as `fs:///**`, does not mean those.
+//! `/proc/self` is this server: its memory, its environment, its open files. A grant
+//! with wildcards, such as `fs:///**`, does not include them.
 
 use std::os::fd::AsFd;
 use std::path::Path;
@@ -28,7 +28,7 @@ const KERNEL: [u32; 10] = [
 
 /// # Errors
 ///
-/// `not-permitted`, noted, for a file of the kernel's (`open` is the file, or
+/// `not-permitted`, recorded as a denial, for a kernel file (`open` is the file, or
 /// the directory it is in) that no rule names by its whole path.
 pub(super) fn refuse(
     guard: &Guard<'_>,
@@ -49,11 +49,11 @@ pub(super) fn refuse(
 #[cfg(any(target_os = "linux", target_os = "android"))]
 fn is_kernels(open: impl AsFd) -> Result<bool> {
     let system = rustix::fs::fstatfs(open).map_err(super::errors::code)?;
-    // All the numbers are of 32 bits, in a field that may be wider and signed.
+    // All these numbers have 32 bits; the field may be wider and signed.
     Ok(KERNEL.contains(&(system.f_type as u32)))
 }
 
-/// Elsewhere such files are devices, which are never opened, or not there.
+/// On other systems such files are devices, which are never opened, or do not exist.
 #[cfg(not(any(target_os = "linux", target_os = "android")))]
 fn is_kernels(_open: impl AsFd) -> Result<bool> {
     Ok(false)

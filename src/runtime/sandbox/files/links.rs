@@ -1,14 +1,14 @@
-//! Where the symbolic links of guests may lead.
+//! Restricts where the symbolic links that guests make may lead.
 //!
-//! A guest's own walks check every link that they meet. Programs of the host
-//! that walk the same directories do not, so no guest may put a link there that
-//! leads out of its grants. A link is judged when it is made, and again when it
-//! is renamed, gets another name, or is moved with the directory it is in:
+//! A guest's own path resolution checks every link. Programs of the host that use the
+//! same directories do not, so no guest may make a link that leads out of its grants.
+//! A link is checked when it is made, and again when it is renamed, hard-linked, or
+//! moved with a directory that contains it:
 //!
-//! - Its target is relative, and `..` stands only at its beginning, so that it
-//!   means the same whatever the directories on the way are replaced by.
-//! - The target is walked. All that is or may ever be where it ends is granted,
-//!   so that a link to it never leads to what is not.
+//! - The target must be relative, with `..` only at its beginning, so that it means
+//!   the same even if directories on the way are replaced.
+//! - The target is resolved. Everything that is or may ever be there must be granted,
+//!   so that the link never exposes anything else.
 
 use std::ffi::{OsStr, OsString};
 use std::os::fd::AsFd;
@@ -26,23 +26,23 @@ use super::kernel;
 use super::walk::{Directory, End, LastLink, PATH_ONLY, walk};
 use crate::policy::{Access, Decision};
 
-/// Entries that are looked at before a directory is renamed.
+/// Most entries that are checked before a directory is renamed.
 const ENTRIES: usize = 10_000;
-/// Directories in each other that are looked at before the outer is renamed.
+/// Deepest nesting of directories that is checked before the outer one is renamed.
 const DEEPEST: usize = 64;
 
 static NAMES: Mutex<()> = Mutex::new(());
 
-/// Held from the look at a link or directory until its name is changed, so that
-/// no other guest of this process replaces it by another one meanwhile.
+/// Locks names from checking a link or directory until its name is changed, so that
+/// no other guest of this process replaces it meanwhile.
 pub(super) fn hold_names() -> MutexGuard<'static, ()> {
     NAMES.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 /// # Errors
 ///
-/// `not-permitted`, noted, unless a link in `directory` (a real path) with this
-/// target stays within the grants.
+/// `not-permitted`, recorded as a denial, unless a link in `directory` (a real path)
+/// with this target stays within the grants.
 pub(super) fn judge(guard: &Guard<'_>, directory: &Path, target: &Path) -> Result<()> {
     let Some(target) = Target::new(target) else {
         return Err(guard.never(&directory.join(target), Access::READ));
@@ -50,7 +50,7 @@ pub(super) fn judge(guard: &Guard<'_>, directory: &Path, target: &Path) -> Resul
     target.judge(guard, directory)
 }
 
-/// As [`judge`], for a link that is there.
+/// As [`judge`], for an existing link.
 pub(super) fn judge_moved(
     guard: &Guard<'_>,
     from: &Directory,
@@ -62,9 +62,9 @@ pub(super) fn judge_moved(
 
 /// # Errors
 ///
-/// `not-permitted`, noted, if a link somewhere in the directory `name` would
-/// lead out of the grants when that directory is at `path`; `cross-device` if
-/// there is too much in it to look at, which programs answer with a copy.
+/// `not-permitted`, recorded as a denial, if a link in the directory `name` would
+/// lead out of the grants when that directory is at `path`; `cross-device` if it has
+/// too many entries to check, on which programs fall back to copying.
 pub(super) fn judge_tree(
     guard: &Guard<'_>,
     from: &Directory,
@@ -74,11 +74,11 @@ pub(super) fn judge_tree(
     let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::NOFOLLOW | OFlags::CLOEXEC;
     let top = openat(&from.handle, name, flags, Mode::empty()).map_err(code)?;
     let mut left = ENTRIES;
-    // Below the directory that is moved: real paths as they will be.
+    // The open directories below the moved one, with their future real paths.
     let mut open = vec![(Dir::new(top).map_err(code)?, path.to_path_buf())];
     while let Some((mut entries, here)) = open.pop() {
-        // All of the directory is granted, so a link that stays within it
-        // leads to the same place as before.
+        // The whole directory is granted, so a link that stays within it leads to the
+        // same place as before.
         let depth = open.len();
         let Some(entry) = entries.read() else {
             continue;
@@ -118,11 +118,11 @@ fn target_of(directory: impl AsFd, name: impl rustix::path::Arg) -> Result<PathB
     Ok(OsString::from_vec(target.into_bytes()).into())
 }
 
-/// A target that means the same whatever is on the way.
+/// A target that means the same whatever directories are on the way.
 struct Target {
     /// How many times it goes up first.
     up: usize,
-    /// Names after that.
+    /// The names after that.
     down: PathBuf,
 }
 
@@ -165,13 +165,13 @@ impl Target {
 
 /// Where a path leads.
 struct Landing {
-    /// The real path, as far as there is something.
+    /// The real path, followed by the names that do not exist yet.
     path: PathBuf,
     is_directory: bool,
 }
 
 impl Landing {
-    /// Names at the end of the path may be missing: they may be made later.
+    /// The last names of the path may be missing: they could be created later.
     fn of(guard: &Guard<'_>, path: &Path) -> Result<Self> {
         let mut missing = Vec::new();
         let mut there = path;
@@ -202,7 +202,7 @@ impl Landing {
 
 /// # Errors
 ///
-/// `not-permitted`, noted, for the kernel's files.
+/// `not-permitted`, recorded as a denial, for files of the kernel.
 fn is_directory(guard: &Guard<'_>, end: &End) -> Result<bool> {
     let here = &end.directory.handle;
     let path = end.path();

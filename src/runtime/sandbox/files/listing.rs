@@ -1,4 +1,4 @@
-//! Directory listings, of what is granted or leads to a grant.
+//! Lists directories, showing only entries that are granted or lead to a grant.
 
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -13,30 +13,31 @@ use super::metadata::type_of;
 use super::walk::Directory;
 use crate::policy::Access;
 
-/// Names looked at in one go; all may be hidden.
+/// Names that one step reads before it yields; all of them may be hidden.
 const AT_ONCE: usize = 1000;
 
-/// Read as the guest asks, so that a huge directory takes no memory.
+/// Reads entries on demand, so that a huge directory takes no memory.
 pub(super) struct Listing {
     entries: Dir,
-    /// Of the directory, the real one.
+    /// The real path of the directory.
     path: PathBuf,
-    /// Stands for the open directory in the count of them.
+    /// Counts the open directory as one of the guest's open files.
     pub counted: Arc<()>,
 }
 
-/// How a look for the next entry ended.
+/// The outcome of one step.
 pub(super) enum Next {
     Entry(DirectoryEntry),
     End,
-    /// Nothing to show so far.
+    /// All names of this step were hidden.
     Hidden,
 }
 
 impl Listing {
     pub fn new(guard: &Guard<'_>, directory: Directory) -> Result<Self> {
         let Directory { handle, path } = directory;
-        // On the way to a grant, the names that lead on are seen without one.
+        // A directory on the way to a grant needs no grant to show the names that
+        // lead on.
         if !guard.access(&path).is_none() || !guard.leads_to_grant(&path) {
             guard.require(&path, Access::READ)?;
         }
@@ -60,7 +61,7 @@ impl Listing {
         Ok(Next::Hidden)
     }
 
-    /// Names that are not UTF-8 can be neither granted nor said.
+    /// Names that are not UTF-8 cannot be granted or returned.
     fn shown(&self, guard: &Guard<'_>, entry: &DirEntry) -> Option<DirectoryEntry> {
         let name = entry.file_name().to_str().ok()?;
         if name == "." || name == ".." {
@@ -79,7 +80,7 @@ impl Listing {
         })
     }
 
-    /// Some file systems do not say it with the name.
+    /// Some filesystems do not report the type with the name.
     fn kind(&self, entry: &DirEntry) -> FileType {
         let said = entry.file_type();
         if said != FileType::Unknown {

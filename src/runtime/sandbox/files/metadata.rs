@@ -1,4 +1,4 @@
-//! What is known of a file without reading it.
+//! Metadata of files.
 
 use std::hash::{DefaultHasher, Hash, Hasher};
 
@@ -13,7 +13,7 @@ use super::guard::Guard;
 use super::walk::{End, Kind};
 use crate::policy::Access;
 
-/// Looks at what a walk ended at.
+/// The metadata of the file or directory that a path resolved to.
 pub(super) fn look(guard: &Guard<'_>, end: &End) -> Result<Stat> {
     let stat = match &end.name {
         None => fstat(&end.directory.handle),
@@ -24,8 +24,8 @@ pub(super) fn look(guard: &Guard<'_>, end: &End) -> Result<Stat> {
         Ok(stat) => FileType::from_raw_mode(stat.st_mode) == FileType::Directory,
         Err(_) => false,
     };
-    // A directory on the way to a grant may be seen; another thing there may
-    // not, nor that there is none.
+    // A directory on the way to a grant may be seen. Of other paths, a guest may not
+    // even learn whether they exist.
     if guard.access(&path).is_none() && !is_directory {
         return Err(guard.deny(&path, Access::READ));
     }
@@ -59,7 +59,7 @@ pub(super) fn type_of(kind: FileType) -> DescriptorType {
     }
 }
 
-/// Equal for the same file, and likely only then.
+/// Equal for the same file; different files almost always differ.
 pub(super) fn hash(stat: &Stat) -> MetadataHashValue {
     let half = |salt: u8| {
         let mut hasher = DefaultHasher::new();
@@ -72,12 +72,12 @@ pub(super) fn hash(stat: &Stat) -> MetadataHashValue {
     }
 }
 
-/// The fields' types differ between systems; none is negative.
+/// The fields' types differ between systems; no value is negative.
 pub(super) fn number(value: impl TryInto<u64>) -> u64 {
     value.try_into().unwrap_or_default()
 }
 
-/// None for times before 1970.
+/// `None` for times before 1970.
 fn time(seconds: impl TryInto<u64>, nanoseconds: impl TryInto<u32>) -> Option<Datetime> {
     Some(Datetime {
         seconds: seconds.try_into().ok()?,

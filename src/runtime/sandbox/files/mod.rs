@@ -1,18 +1,19 @@
-//! `wasi:filesystem` as the storage grants allow it.
+//! `wasi:filesystem`, restricted to the storage grants.
 //!
-//! Every operation that takes a path is done here; what happens to a file
-//! once it is open is wasmtime-wasi's.
+//! Operations that take a path are implemented here; wasmtime-wasi does the rest once
+//! a file is open.
 //!
 //! ```text
 //! descriptor ── walk ── guard ── open, change, listing, metadata
 //!      └─ preopens (roots)       ├─ links: where those of guests may lead
 //!                                ├─ quota: how much may be added
-//!                                └─ kernel, withheld: what no rule means
+//!                                └─ kernel, withheld: what no grant includes
 //! ```
 //!
-//! Decisions are about *real* paths. [`walk`] goes from one open directory to
-//! the next, never through a symbolic link, whose text it resolves itself. So
-//! the real path of what it reaches is known, whatever is swapped meanwhile.
+//! Rules are checked against *real* paths. [`walk`] opens one directory after the
+//! other without ever following a symbolic link in the kernel; it reads a link's text
+//! and resolves that itself. So the real path of what it reaches is known, even if
+//! names are swapped meanwhile.
 
 mod change;
 mod descriptor;
@@ -58,7 +59,7 @@ pub(super) struct Files {
 }
 
 impl Files {
-    /// `working_directory` is the server's, absolute and canonical.
+    /// `working_directory` is the server's; it must be absolute and canonical.
     pub fn new(permissions: &StoragePermissions, working_directory: &Path) -> Self {
         let rules = permissions.resolve(working_directory);
         let roots = Roots::new(rules.roots());
@@ -70,7 +71,7 @@ impl Files {
     }
 }
 
-/// One guest's view of the files, for the length of one host call.
+/// One guest's view of the files, made for one host call.
 pub(in crate::runtime) struct FilesView<'a> {
     pub(super) files: &'a Files,
     pub(super) open: &'a mut OpenFiles,
@@ -90,7 +91,7 @@ impl<'a> FilesView<'a> {
         }
     }
 
-    /// wasmtime-wasi's own functions, for files that are open.
+    /// wasmtime-wasi's implementation, for files that are open.
     fn wasi(&mut self) -> WasiFilesystemCtxView<'_> {
         WasiFilesystemCtxView {
             ctx: &mut self.open.wasi,
@@ -105,7 +106,7 @@ impl HasData for HasFiles {
     type Data<'a> = FilesView<'a>;
 }
 
-/// Puts the guarded interfaces in the place of those the linker has.
+/// Replaces the interfaces that are already in the linker.
 pub(in crate::runtime) fn add_to_linker(linker: &mut Linker<Guest>) -> wasmtime::Result<()> {
     linker.allow_shadowing(true);
     types::add_to_linker::<Guest, HasFiles>(linker, Guest::files)?;

@@ -1,4 +1,4 @@
-//! Opening files and directories.
+//! Opens files and directories.
 
 use std::fs::File;
 use std::path::PathBuf;
@@ -22,12 +22,12 @@ pub(super) enum Opened {
         file: File,
         /// Its real path.
         path: PathBuf,
-        /// What it was opened for.
+        /// The access it was opened with.
         wanted: Access,
     },
 }
 
-/// What `open-at` asks for.
+/// The access and flags that `open-at` asks for.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Wish {
     pub access: Access,
@@ -51,7 +51,7 @@ impl Wish {
         if flags.contains(DescriptorFlags::WRITE) || how.intersects(changes) {
             access = Access::WRITE;
         }
-        // Who says nothing wants to look.
+        // Flags without read or write mean read.
         if flags.contains(DescriptorFlags::READ) || access.is_none() {
             access = access | Access::READ;
         }
@@ -63,7 +63,7 @@ impl Wish {
     }
 }
 
-/// Opens what a walk ended at. Nothing is created, cut or opened before the
+/// Opens what a path resolved to. Nothing is created, truncated or opened before the
 /// guard has agreed.
 pub(super) fn open(guard: &Guard<'_>, end: &End, wish: Wish) -> Result<Opened> {
     let there = match &end.name {
@@ -96,7 +96,7 @@ pub(super) fn open(guard: &Guard<'_>, end: &End, wish: Wish) -> Result<Opened> {
             opened.inspect_err(|_| guard.give_back(&end.path(), Amount::NAME))
         }
         Some(FileType::RegularFile) => open_file(guard, end, wish),
-        // Opening a device may do something, opening a pipe may wait.
+        // Opening a device can have effects, and opening a pipe can block.
         Some(_) => Err(guard.never(&end.path(), wish.access)),
     }
 }
@@ -107,7 +107,7 @@ fn open_file(guard: &Guard<'_>, end: &End, wish: Wish) -> Result<Opened> {
     };
     let path = end.path();
     kernel::refuse(guard, &end.directory.handle, &path, wish.access)?;
-    // What was no pipe a moment ago may be one now: it is not waited for.
+    // `NONBLOCK`, in case the file was replaced by a pipe since the check.
     let mut flags = OFlags::NOFOLLOW | OFlags::CLOEXEC | OFlags::NONBLOCK | OFlags::NOCTTY;
     flags |= match wish.access {
         Access::READ_WRITE => OFlags::RDWR,
@@ -127,7 +127,7 @@ fn open_file(guard: &Guard<'_>, end: &End, wish: Wish) -> Result<Opened> {
         return Err(guard.never(&path, wish.access));
     }
     guard.refuse_own_stat(&stat, &path, wish.access)?;
-    // A single file may be mounted, too.
+    // Checks the file itself, too: a kernel file may be mounted over a single file.
     kernel::refuse(guard, &file, &path, wish.access)?;
     if wish.how.contains(OpenFlags::TRUNCATE) {
         ftruncate(&file, 0).map_err(code)?;
@@ -141,13 +141,13 @@ fn open_file(guard: &Guard<'_>, end: &End, wish: Wish) -> Result<Opened> {
     })
 }
 
-/// Opens the directory a walk ended at.
+/// Opens the directory that a path resolved to.
 pub(super) fn open_directory(guard: &Guard<'_>, end: &End) -> Result<Directory> {
     let name = end.name.as_deref().unwrap_or(".".as_ref());
     let flags = OFlags::DIRECTORY | OFlags::NOFOLLOW | OFlags::CLOEXEC;
     let parent = &end.directory.handle;
     let opened = match openat(parent, name, flags | OFlags::RDONLY, Mode::empty()) {
-        // One may be allowed to pass what one may not list.
+        // A directory that may not be listed may still be passed through.
         Err(Errno::ACCESS) => openat(parent, name, flags | PATH_ONLY, Mode::empty()),
         opened => opened,
     };

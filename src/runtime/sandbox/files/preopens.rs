@@ -1,4 +1,4 @@
-//! `wasi:filesystem/preopens`: the directories a guest starts with.
+//! `wasi:filesystem/preopens`: the directories that a guest starts with.
 
 use wasmtime::component::Resource;
 use wasmtime_wasi::filesystem::Descriptor;

@@ -1,8 +1,8 @@
-//! How much a component may add to the files that it was granted.
+//! Limits how much a component may add to the files it was granted.
 //!
-//! Counted is what its calls add less what they take away, from when its policy
-//! was read: bytes of files, and names of files, directories and links. What
-//! was there before is not looked at.
+//! Counts what its calls add minus what they remove, since its policy was read: bytes
+//! of files, and names of files, directories and links. What existed before is not
+//! counted.
 
 use std::collections::HashMap;
 use std::fs::File;
@@ -19,9 +19,9 @@ use super::errors::Result;
 use super::guard::Guard;
 use crate::policy::Quota;
 
-/// Bytes under all grants together that set no quota.
+/// Most bytes under all grants without a quota of their own, together.
 const BYTES: u64 = 10 << 30;
-/// Names under all grants.
+/// Most names under all grants.
 const NAMES: u64 = 100_000;
 
 /// What one component has added; its calls share it.
@@ -31,11 +31,11 @@ pub(super) struct Usage(Mutex<Used>);
 #[derive(Debug, Default)]
 struct Used {
     names: u64,
-    /// By the rule that sets the quota, if one does.
+    /// By the rule that sets the quota; `None` for grants without one.
     bytes: HashMap<Option<usize>, u64>,
 }
 
-/// Something that is added or taken away.
+/// An amount to add or remove.
 #[derive(Clone, Copy, Debug, Default)]
 pub(super) struct Amount {
     pub names: u64,
@@ -51,7 +51,7 @@ impl Amount {
 }
 
 impl Usage {
-    /// Adds all of it or nothing.
+    /// Adds the whole amount or nothing.
     fn add(&self, quota: Quota, amount: Amount) -> Result<()> {
         let mut used = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         let names = used.names.saturating_add(amount.names);
@@ -76,29 +76,29 @@ impl Usage {
 }
 
 impl Guard<'_> {
-    /// Counts what is about to be added at a path.
+    /// Charges what is about to be added at a path.
     ///
     /// # Errors
     ///
-    /// `quota` when it would be more than the component may add.
+    /// `quota` when the component would exceed its quota.
     pub fn charge(&self, path: &Path, amount: Amount) -> Result<()> {
         let charged = self.usage.add(self.rules.quota(path), amount);
         charged.inspect_err(|_| tracing::debug!(path = %path.display(), "over its quota"))
     }
 
-    /// Counts what was taken away from a path, or not added after all.
+    /// Subtracts what was removed from a path, or not added after all.
     pub fn give_back(&self, path: &Path, amount: Amount) {
         self.usage.take(self.rules.quota(path), amount);
     }
 }
 
-/// A stream into a file, which counts by how much the file grows.
+/// A stream into a file that charges the growth of the file to the quota.
 pub(super) struct Counted {
     pub inner: DynOutputStream,
     pub file: Arc<File>,
-    /// Where the next bytes go; none for the end of the file.
+    /// Offset of the next write; `None` to append.
     pub at: Option<u64>,
-    /// Where those ended that were counted.
+    /// End of the furthest write that was charged.
     pub furthest: u64,
     pub usage: Arc<Usage>,
     pub quota: Quota,
@@ -119,7 +119,7 @@ impl OutputStream for Counted {
             }
         };
         if self.usage.add(self.quota, Amount::bytes(growth)).is_err() {
-            // wasmtime-wasi has no word for a quota in a stream's error.
+            // The errors of wasmtime-wasi's streams include none for a quota.
             let full = io::Error::from_raw_os_error(Errno::NOSPC.raw_os_error());
             return Err(StreamError::LastOperationFailed(full.into()));
         }
@@ -170,7 +170,7 @@ mod tests {
                 .is_err()
         );
         usage.add(small, Amount::bytes(40)).unwrap();
-        // Nothing more fits, and nothing can always be added.
+        // No more bytes fit, but a name without bytes does.
         assert!(usage.add(small, Amount::bytes(1)).is_err());
         usage.add(small, Amount::NAME).unwrap();
         usage.add(other, Amount::bytes(BYTES)).unwrap();

@@ -1,4 +1,4 @@
-//! The directories a guest starts with.
+//! The directories that a guest starts with.
 
 use std::fs::File;
 use std::path::{Path, PathBuf};
@@ -12,27 +12,26 @@ use super::open::open_directory;
 use super::walk::{Directory, LastLink, walk};
 use crate::policy::{Access, StorageRoot};
 
-/// Opened when first used, and shared by the calls of a component.
+/// Opened at first use, and shared by a component's calls.
 #[derive(Debug, Default)]
 pub(super) struct Roots(Vec<Root>);
 
 #[derive(Debug)]
 pub(super) struct Root {
-    /// What the guest calls it.
+    /// The guest's name for it.
     pub guest: String,
-    /// Its path as the grant has it.
+    /// Its path in the grant.
     pub host: PathBuf,
     open: Mutex<Option<Arc<File>>>,
 }
 
 impl Roots {
-    /// The root of the file system is always among them. The library that a
-    /// guest was built with looks for a directory that a path begins with, and
-    /// without one fails by itself: this one is in front of every path, so that
-    /// the host is asked, and notes what it denies.
+    /// Adds the root of the filesystem. A guest's library looks for a preopened
+    /// directory that the path begins with, and without one fails by itself. `/`
+    /// matches every path, so that the host is asked and can record the denial.
     ///
-    /// It stands behind the other absolute ones, since some libraries take the
-    /// first for the working directory, and before the relative ones, since
+    /// It comes after the other absolute directories, because some libraries take the
+    /// first one for the working directory, and before the relative ones, because
     /// others search from the end and take `.` for as good as `/`.
     pub fn new(mut roots: Vec<StorageRoot>) -> Self {
         if !roots.iter().any(|root| root.guest == "/") {
@@ -55,7 +54,7 @@ impl Roots {
         self.0.iter().enumerate()
     }
 
-    /// Whether a guest starts with this directory.
+    /// Whether this is one of the directories that a guest starts with.
     pub fn holds(&self, path: &Path) -> bool {
         self.0.iter().any(|root| root.host == path)
     }
@@ -66,7 +65,7 @@ impl Roots {
 }
 
 impl Root {
-    /// The directory that is there now: it may have been made, replaced or
+    /// Opens the directory that is there now: it may have been created, replaced or
     /// moved since the last call.
     pub fn open(&self, guard: &Guard<'_>) -> Result<Directory> {
         let mut open = self.open.lock().unwrap_or_else(PoisonError::into_inner);
@@ -81,14 +80,14 @@ impl Root {
         *open = None;
         let start = Directory::root()?;
         let directory = if self.host == start.path {
-            // Nothing is on the way; what may be done there is asked later.
+            // Nothing to resolve; the guard checks every use of it later.
             start
         } else {
             let host = self.host.to_string_lossy();
             let end = walk(guard, start, &host, LastLink::Follow, Access::READ)?;
             open_directory(guard, &end)?
         };
-        // Behind a link it is another place, and the link may change.
+        // A directory behind a link is not kept open, since the link may change.
         if directory.path == self.host {
             *open = Some(Arc::clone(&directory.handle));
         }

@@ -1,4 +1,4 @@
-//! What one guest has open.
+//! The files and directories that one guest has open.
 
 use std::any::Any;
 use std::collections::HashMap;
@@ -17,25 +17,25 @@ use super::open::Opened;
 use super::walk::Directory;
 use crate::policy::Access;
 
-/// Files and directories one guest may have open, streams included: the
-/// system's limit is for the whole server.
+/// Most files, directories and streams that one guest may have open: the system's
+/// limit is for the whole server.
 const OPEN: usize = 256;
 
-/// Guests have threads of their own to block.
+/// Guests run on threads of their own, which they may block.
 const ALLOW_BLOCKING: bool = true;
 
 #[derive(Default)]
 pub(in crate::runtime::sandbox) struct OpenFiles {
-    /// Holds nothing; wasmtime-wasi's functions want one.
+    /// Empty; wasmtime-wasi's functions require one.
     pub(super) wasi: WasiFilesystemCtx,
-    /// By the descriptor's place in the resource table.
+    /// By the descriptor's index in the resource table.
     nodes: HashMap<u32, Node>,
-    /// All that was opened; streams may outlive their descriptors.
+    /// Everything that was opened; a stream may outlive its descriptor.
     handles: Vec<Weak<dyn Any + Send + Sync>>,
     thread: Thread,
 }
 
-/// What is known of a descriptor besides its handle.
+/// The path and state of a descriptor.
 struct Node {
     /// Its real path.
     path: PathBuf,
@@ -44,26 +44,26 @@ struct Node {
 
 enum State {
     Open,
-    /// This one of the roots, to be opened when it is first used.
+    /// A root, by index, which is opened at first use.
     Waiting(usize),
 }
 
-/// Where the guest runs.
+/// The thread that the guest runs on.
 #[derive(Clone, Copy, Default, PartialEq, Eq)]
 enum Thread {
-    /// Perhaps on the caller's, where nothing may block.
+    /// Maybe the caller's, which must not be blocked.
     #[default]
     Unknown,
-    /// On a thread that guests may block.
+    /// A guest thread, which may be blocked.
     Guests,
 }
 
 impl OpenFiles {
-    /// Keeps count of what is open until it is dropped everywhere.
+    /// Counts a handle as open until its last clone is dropped.
     ///
     /// # Errors
     ///
-    /// When the guest has too much open.
+    /// When the guest has too many files open.
     pub(super) fn count<T: Any + Send + Sync>(&mut self, handle: &Arc<T>) -> Result<()> {
         if self.handles.len() >= OPEN {
             self.handles.retain(|handle| handle.strong_count() > 0);
@@ -83,8 +83,8 @@ impl OpenFiles {
 }
 
 impl FilesView<'_> {
-    /// To be awaited before anything that may block. A call starts on its
-    /// caller's thread, and is moved to one of the guests' when it waits.
+    /// Must be awaited before anything that may block. A call starts on its caller's
+    /// thread and moves to a guest thread when it first yields.
     pub(super) async fn leave_the_caller(&mut self) {
         if self.open.thread == Thread::Unknown {
             self.open.thread = Thread::Guests;
@@ -92,7 +92,7 @@ impl FilesView<'_> {
         }
     }
 
-    /// To be awaited before a descriptor is used.
+    /// Must be awaited before a descriptor is used.
     pub(super) async fn ready(&mut self, fd: &Resource<Descriptor>) -> FsResult<()> {
         self.leave_the_caller().await;
         let guard = self.guard();
@@ -109,7 +109,7 @@ impl FilesView<'_> {
         Ok(())
     }
 
-    /// The directory behind a descriptor that is ready.
+    /// The directory of a descriptor that is [`ready`](Self::ready).
     pub(super) fn directory(&self, fd: &Resource<Descriptor>) -> FsResult<Directory> {
         match self.table.get(fd)? {
             Descriptor::Dir(dir) => Ok(Directory {
@@ -120,7 +120,7 @@ impl FilesView<'_> {
         }
     }
 
-    /// The real path of what is open.
+    /// The real path of a descriptor.
     pub(super) fn path(&self, fd: &Resource<Descriptor>) -> Result<&Path> {
         let node = self.open.nodes.get(&fd.rep());
         Ok(&node.ok_or(ErrorCode::BadDescriptor)?.path)
@@ -128,8 +128,8 @@ impl FilesView<'_> {
 
     /// # Errors
     ///
-    /// `not-permitted`, noted, when what the descriptor stands for may not be
-    /// changed.
+    /// `not-permitted`, recorded as a denial, when the descriptor may not be written
+    /// to.
     pub(super) fn require_write(&self, fd: &Resource<Descriptor>) -> FsResult<()> {
         let perms = match self.table.get(fd)? {
             Descriptor::File(file) => file.perms,
@@ -141,7 +141,7 @@ impl FilesView<'_> {
         Ok(())
     }
 
-    /// Hands what was opened to the guest.
+    /// Gives the guest a descriptor of what was opened.
     pub(super) fn push(&mut self, opened: Opened) -> FsResult<Resource<Descriptor>> {
         let (descriptor, path) = match opened {
             Opened::Directory(directory) => {
@@ -161,7 +161,7 @@ impl FilesView<'_> {
         self.push_node(descriptor, Node { path, state })
     }
 
-    /// A root that will be opened when it is used. Blocks nothing.
+    /// A descriptor of a root that is opened at first use; does not block.
     pub(super) fn push_root(
         &mut self,
         index: usize,
@@ -184,7 +184,7 @@ impl FilesView<'_> {
 }
 
 fn dir(directory: Directory, access: Access) -> Result<Dir> {
-    // In a directory that only leads to grants, something may be writable.
+    // A directory that only leads to grants may have something writable in it.
     let wanted = if access.is_none() {
         Access::READ_WRITE
     } else {

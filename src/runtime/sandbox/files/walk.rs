@@ -1,4 +1,4 @@
-//! From an open directory along a path, one real directory at a time.
+//! Resolves a path from an open directory, one real directory at a time.
 
 use std::ffi::{OsStr, OsString};
 use std::fs::File;
@@ -14,19 +14,20 @@ use super::errors::{Result, code};
 use super::guard::Guard;
 use crate::policy::Access;
 
-/// Symbolic links in one path, as Linux has it.
+/// Most symbolic links in one path, as on Linux.
 const LINKS: usize = 40;
-/// Bytes of a path, the guest's or the real one.
+/// Longest path in bytes, both the guest's and the real one.
 const LONGEST: usize = 4096;
-/// Directories that are open at once on the way.
+/// Most directories open at once during a walk.
 const DEEPEST: usize = 256;
 
-/// Enough to go on from a directory, or to name something in it.
+/// Flags for a directory that is only passed through, or in which a name is looked
+/// up.
 const STEP: OFlags = OFlags::DIRECTORY
     .union(OFlags::NOFOLLOW)
     .union(OFlags::CLOEXEC)
     .union(PATH_ONLY);
-/// A directory that may be passed need not be readable.
+/// `PATH` opens directories that may be passed through but not read.
 #[cfg(any(target_os = "linux", target_os = "android"))]
 pub(super) const PATH_ONLY: OFlags = OFlags::PATH;
 #[cfg(not(any(target_os = "linux", target_os = "android")))]
@@ -40,7 +41,7 @@ pub(super) struct Directory {
 }
 
 impl Directory {
-    /// The root of the file system. Never waits for a disk that is gone.
+    /// The root of the filesystem. Never waits for a hanging disk.
     pub fn root() -> Result<Self> {
         let root = rustix::fs::open("/", STEP, Mode::empty()).map_err(code)?;
         Ok(Directory {
@@ -54,7 +55,7 @@ impl Directory {
 #[derive(Debug)]
 pub(super) struct End {
     pub directory: Directory,
-    /// A single name in it, which may not exist; none for the directory itself.
+    /// A single name in it, which may not exist; `None` for the directory itself.
     pub name: Option<OsString>,
     pub kind: Kind,
 }
@@ -69,24 +70,24 @@ impl End {
     }
 }
 
-/// What the path says it names.
+/// What the path's form requires it to be.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Kind {
     Any,
-    /// It ended in a slash.
+    /// The path ended in a slash.
     Directory,
 }
 
-/// What becomes of a symbolic link at the end of a path.
+/// What to do with a symbolic link at the end of a path.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum LastLink {
     Follow,
-    /// The link itself is meant.
+    /// The operation is on the link itself.
     Keep,
 }
 
-/// Walks `path` from `start`. Nothing that is neither granted nor leads to a
-/// grant is looked at; `needed` is what such a denial is noted as.
+/// Resolves `path` from `start`. Looks only at paths that are granted or lead to a
+/// grant; others are denied, and recorded as a denial of `needed`.
 pub(super) fn walk(
     guard: &Guard<'_>,
     start: Directory,
@@ -119,11 +120,11 @@ pub(super) fn walk(
 struct Walk<'a> {
     guard: &'a Guard<'a>,
     needed: Access,
-    /// Where we are.
+    /// The real path reached so far.
     path: PathBuf,
-    /// The directory we are in, last, and those we came through.
+    /// The current directory, last, and those it was reached through.
     handles: Vec<Arc<File>>,
-    /// What is still to be walked, the next last.
+    /// The names still to resolve, the next one last.
     ahead: Vec<OsString>,
     links: usize,
     kind: Kind,
@@ -145,7 +146,7 @@ impl Walk<'_> {
         Ok(self.end(None))
     }
 
-    /// The name may be another one for a file of the server's.
+    /// Refuses a name that is another hard link to a file of the server.
     fn see(&self, name: &OsStr) -> Result<()> {
         let here = &self.handles[self.handles.len() - 1];
         match statat(here, name, AtFlags::SYMLINK_NOFOLLOW) {
@@ -153,8 +154,8 @@ impl Walk<'_> {
                 let path = self.path.join(name);
                 self.guard.refuse_own_stat(&stat, &path, self.needed)
             }
-            // What is not there is no file of the server's; what cannot be
-            // looked at cannot be opened.
+            // A missing name is no file of the server, and an unreadable one cannot
+            // be opened.
             Err(_) => Ok(()),
         }
     }
@@ -170,7 +171,7 @@ impl Walk<'_> {
         }
     }
 
-    /// Goes through one name; gives it back if the path ends with it.
+    /// Resolves one name; returns it if the path ends with it.
     fn step(&mut self, name: OsString, last: LastLink) -> Result<Option<OsString>> {
         let path = self.path.join(&name);
         if path.as_os_str().len() > LONGEST || self.handles.len() > DEEPEST {
@@ -192,7 +193,7 @@ impl Walk<'_> {
                     self.path = path;
                     return Ok(None);
                 }
-                // What a link is answered with differs between systems.
+                // Systems differ in the error for opening a link.
                 Err(Errno::NOTDIR | Errno::LOOP | Errno::MLINK) => {}
                 Err(errno) => return Err(code(errno)),
             }
@@ -200,7 +201,7 @@ impl Walk<'_> {
         match readlinkat(here, &name, Vec::new()) {
             Ok(target) => self.follow(OsString::from_vec(target.into_bytes()))?,
             Err(Errno::INVAL) if !is_last => return Err(ErrorCode::NotDirectory),
-            // No link, or nothing at all, which may be about to be made.
+            // Not a link, or a missing name, which the operation may create.
             Err(Errno::INVAL | Errno::NOENT) if is_last => return Ok(Some(name)),
             Err(errno) => return Err(code(errno)),
         }
@@ -215,7 +216,7 @@ impl Walk<'_> {
         self.put_ahead(&target)
     }
 
-    /// Puts a path before what is still to be walked.
+    /// Puts the names of a path before those still to resolve.
     fn put_ahead(&mut self, path: &OsStr) -> Result<()> {
         let bytes = path.as_bytes();
         if bytes.first() == Some(&b'/') {
@@ -232,8 +233,8 @@ impl Walk<'_> {
         Ok(())
     }
 
-    /// To the parent. Beyond where the walk began, it is walked to from the
-    /// root: the parent of an open directory may be another by now.
+    /// Goes to the parent directory. Above the start of the walk, the parent is
+    /// resolved anew from the root, because the open directory may have been moved.
     fn up(&mut self) -> Result<()> {
         if self.handles.len() > 1 {
             self.handles.pop();
@@ -253,7 +254,8 @@ impl Walk<'_> {
         Ok(())
     }
 
-    /// The path a denial is about: with what was to come, where that is plain.
+    /// The path that a denial names: with the remaining names, if none is `..` or
+    /// `/`.
     fn asked(&self, denied: PathBuf) -> PathBuf {
         let plain = |name: &&OsString| {
             matches!(

@@ -1,10 +1,10 @@
-//! Files that are the server's own: its root, with secrets, policies and code,
-//! and what its options name.
+//! The server's own files: its root, with secrets, policies and code, and the paths
+//! that its options name.
 //!
-//! Who reads them has every component's secrets; who writes them grants
-//! himself the rest, or plants code. No grant means them. They are known by
-//! their paths and, since one file may be reached by more than one (mounts,
-//! names that differ in case), by their identities.
+//! Reading them would reveal every component's secrets; writing them would allow
+//! granting anything or planting code. So no grant includes them. They are recognised
+//! by path and, since one file may have several paths (mounts, names that differ in
+//! case), by device and inode.
 
 use std::collections::HashSet;
 use std::os::fd::AsFd;
@@ -19,7 +19,7 @@ use super::errors::{Result, code};
 use super::guard::Guard;
 use crate::policy::{Access, Reason};
 
-/// What is withheld from all guests of a runtime.
+/// The files that are withheld from all guests of a runtime.
 #[derive(Debug)]
 pub(in crate::runtime::sandbox) struct Withheld {
     given: Vec<PathBuf>,
@@ -28,11 +28,11 @@ pub(in crate::runtime::sandbox) struct Withheld {
 
 #[derive(Debug, Default)]
 struct Found {
-    /// As they were given, and without links on the way.
+    /// As given, and with links resolved.
     paths: Vec<PathBuf>,
     own: HashSet<Identity>,
-    /// Of the directories and links on the way to them: where one of those is
-    /// moved, the path leads elsewhere.
+    /// Of the directories and links on the way to them: moving one of those would
+    /// make the path lead elsewhere.
     above: HashSet<Identity>,
 }
 
@@ -40,8 +40,8 @@ struct Found {
 type Identity = (u64, u64);
 
 impl Withheld {
-    /// Directories with all that is in them, and files. Looks at none of them
-    /// before a guest asks for a file.
+    /// `given` are files, and directories with everything in them. They are first
+    /// looked at when a guest asks for a file.
     pub fn new(given: Vec<PathBuf>) -> Self {
         Withheld {
             given,
@@ -53,13 +53,13 @@ impl Withheld {
         self.found.get_or_init(|| Found::of(&self.given))
     }
 
-    /// Whether a path is one of those, or below one.
+    /// Whether a path is a withheld one or below it.
     pub fn holds(&self, path: &Path) -> bool {
         let paths = &self.found().paths;
         paths.iter().any(|own| path.starts_with(own))
     }
 
-    /// Whether one of those is at or below a path.
+    /// Whether a withheld path is at or below this one.
     pub fn is_below(&self, path: &Path) -> bool {
         let paths = &self.found().paths;
         paths.iter().any(|own| own.starts_with(path))
@@ -69,7 +69,7 @@ impl Withheld {
         self.found().own.contains(&identity(stat))
     }
 
-    /// Whether it is one of those, or stands in the way to one.
+    /// Whether it is a withheld file, or a directory or link on the way to one.
     fn bears(&self, stat: &Stat) -> bool {
         self.is_own(stat) || self.found().above.contains(&identity(stat))
     }
@@ -107,8 +107,8 @@ fn identity(stat: &Stat) -> Identity {
 impl Guard<'_> {
     /// # Errors
     ///
-    /// `not-permitted`, noted, for what is the server's own, by whatever path
-    /// it was reached.
+    /// `not-permitted`, recorded as a denial, for a file of the server, by whatever
+    /// path it was reached.
     pub fn refuse_own(&self, open: impl AsFd, path: &Path, needed: Access) -> Result<()> {
         let stat = fstat(open).map_err(code)?;
         self.refuse_own_stat(&stat, path, needed)
@@ -123,8 +123,8 @@ impl Guard<'_> {
 
     /// # Errors
     ///
-    /// `not-permitted`, noted, for a name that cannot be moved or removed
-    /// without the server losing its own files.
+    /// `not-permitted`, recorded as a denial, if moving or removing the name would
+    /// break the server's own paths.
     pub fn refuse_above_own(&self, stat: Option<&Stat>, path: &Path) -> Result<()> {
         let bears = stat.is_some_and(|stat| self.withheld.bears(stat));
         match bears || self.withheld.is_below(path) {
@@ -133,7 +133,7 @@ impl Guard<'_> {
         }
     }
 
-    /// Notes what no grant can allow.
+    /// Records a denial that no grant can lift.
     pub fn never(&self, path: &Path, missing: Access) -> ErrorCode {
         self.note(path, missing, Reason::Never)
     }

@@ -1,4 +1,4 @@
-//! From a destination to a connection, by checked addresses only.
+//! Connects to a destination, only at addresses that were checked.
 
 use std::io;
 use std::net::{IpAddr, SocketAddr};
@@ -20,7 +20,7 @@ use crate::policy::{Host, Reason, Scheme};
 use crate::runtime::sandbox::Sandbox;
 use crate::secret::Redactor;
 
-/// What all guests' connections share. Making one reads nothing.
+/// State that all guests' connections share. Creating one reads nothing.
 #[derive(Debug)]
 pub(in crate::runtime) struct Connector {
     options: NetworkOptions,
@@ -36,7 +36,7 @@ pub(super) enum Unresolved {
 
 /// Why there is no connection.
 pub(super) enum Unconnected {
-    /// The host's addresses, none of which is granted, and why.
+    /// The host's addresses, none of which is granted, and the reason.
     Prohibited(Reason, Vec<IpAddr>),
     Failed(HttpError),
 }
@@ -59,7 +59,7 @@ impl Connector {
         })
     }
 
-    /// The addresses of a name, in the form in which they are checked.
+    /// Resolves a name to addresses in canonical form.
     pub(super) async fn resolve(
         &self,
         name: &str,
@@ -69,7 +69,7 @@ impl Connector {
             let place = own.lookup().await;
             let (resolver, name) = (Arc::clone(&self.options.resolver), name.to_owned());
             let lookup = move || {
-                // Lookups cannot be stopped: they keep their place to the end.
+                // A lookup cannot be stopped, so it holds its permit to the end.
                 let _place = place;
                 resolver.resolve(&name)
             };
@@ -89,8 +89,8 @@ impl Connector {
         }
     }
 
-    /// Connects to a destination that was granted, at an address that is
-    /// granted: those are the addresses connected to, there is no second lookup.
+    /// Connects to a granted destination, at one of its granted addresses. It
+    /// connects to the very addresses it checked, without a second lookup.
     pub(super) async fn connect(
         &self,
         destination: &Destination,
@@ -140,7 +140,7 @@ impl Connector {
     }
 }
 
-/// The first address that answers.
+/// Connects to the first address that answers.
 async fn reach(addresses: &[SocketAddr]) -> io::Result<TcpStream> {
     let mut last = io::Error::from(io::ErrorKind::AddrNotAvailable);
     for (n, address) in addresses.iter().enumerate() {
@@ -150,7 +150,7 @@ async fn reach(addresses: &[SocketAddr]) -> io::Result<TcpStream> {
         };
         match timeout(limit, TcpStream::connect(address)).await {
             Ok(Ok(stream)) => {
-                // A request's small parts must not wait for each other.
+                // Small parts of a request must not wait for each other.
                 stream.set_nodelay(true)?;
                 return Ok(stream);
             }

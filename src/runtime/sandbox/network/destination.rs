@@ -1,4 +1,5 @@
-//! Where a request goes, in the one form that is checked and connected to.
+//! The destination of a request, in the one form that is both checked and connected
+//! to.
 
 use http::Uri;
 use http::uri::Scheme as UriScheme;
@@ -15,9 +16,9 @@ pub(super) struct Destination {
 }
 
 impl Destination {
-    /// Reads what a guest gave. A user in the authority, an empty or unreadable
-    /// host, and ports that are no numbers are refused: two readers could take
-    /// them for different destinations.
+    /// Parses a guest's URI. Refuses a user in the authority, an empty or invalid
+    /// host, and ports that are not numbers: two parsers could read them as different
+    /// destinations.
     pub fn of(uri: &Uri) -> Result<Self, HttpError> {
         let invalid = || HttpError::HttpRequestUriInvalid;
         let scheme = match uri.scheme() {
@@ -40,8 +41,8 @@ impl Destination {
         })
     }
 
-    /// `host`, or `host:port` where the port is not the scheme's own: the value
-    /// of the `Host` header.
+    /// The value of the `Host` header: `host`, or `host:port` for a port other than
+    /// the scheme's default.
     pub fn authority(&self) -> String {
         if self.port == default_port(self.scheme) {
             self.host.to_string()
@@ -50,8 +51,7 @@ impl Destination {
         }
     }
 
-    /// The address of a request, for people: without query, which may hold
-    /// secrets.
+    /// The URL of a request for messages, without the query, which may hold secrets.
     pub fn url(&self, uri: &Uri) -> String {
         let path = uri.path();
         let path = if path.is_empty() { "/" } else { path };
@@ -66,7 +66,7 @@ fn default_port(scheme: Scheme) -> u16 {
     }
 }
 
-/// Host and port, minding the colons of IPv6.
+/// Splits host and port, allowing for the colons of IPv6.
 fn split(authority: &str) -> Option<(&str, Option<&str>)> {
     let behind = authority.rfind(']').map_or(0, |end| end + 1);
     match authority[behind..].split_once(':') {
@@ -78,7 +78,7 @@ fn split(authority: &str) -> Option<(&str, Option<&str>)> {
     .filter(|(host, _)| !host.is_empty())
 }
 
-/// A port in decimal digits, 1 to 65535.
+/// Parses a port of decimal digits, 1 to 65535.
 fn number(port: &str) -> Option<u16> {
     let digits = !port.is_empty() && port.bytes().all(|byte| byte.is_ascii_digit());
     port.parse().ok().filter(|port| digits && *port > 0)

@@ -1,7 +1,7 @@
-//! One request and its response over one connection.
+//! Sends one request and receives its response.
 //!
-//! HTTP/1.1, and a connection for each request: whatever a guest leaves behind
-//! ends with it, and no answer can reach another guest.
+//! Uses HTTP/1.1 and a new connection for each request, so that everything a guest
+//! leaves behind ends with the connection, and no response can reach another guest.
 
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
@@ -23,10 +23,10 @@ use super::connector::Stream;
 use super::destination::Destination;
 use super::limits;
 
-/// What keeps the connection alive; dropping it ends the connection.
+/// The task of the connection; dropping it closes the connection.
 pub(super) type Running = Box<dyn Future<Output = Result<(), HttpError>> + Send>;
 
-/// How long to wait for a server, as the guest wants it and the host bounds it.
+/// How long to wait for a server: what the guest asks for, within the host's limits.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Patience {
     pub connect: Duration,
@@ -46,13 +46,13 @@ impl From<Option<RequestOptions>> for Patience {
     }
 }
 
-/// Makes a guest's request one that goes to `destination` and nowhere else.
+/// Rewrites a guest's request so that it can only go to `destination`.
 pub(super) fn prepare(
     request: &mut Request<WasiBody>,
     destination: &Destination,
 ) -> Result<(), HttpError> {
     if request.method() == Method::CONNECT {
-        // A tunnel would lead to hosts that nobody checked.
+        // A tunnel would reach hosts that were not checked.
         return Err(HttpError::HttpRequestMethodInvalid);
     }
     let path = request.uri().path_and_query();
@@ -72,8 +72,8 @@ pub(super) fn prepare(
     Ok(())
 }
 
-/// Sends the request and waits for the head of the response. `held` is kept
-/// until the connection has ended.
+/// Sends the request and waits for the head of the response. `held` is dropped when
+/// the connection has ended.
 pub(super) async fn exchange(
     stream: Box<dyn Stream>,
     request: Request<WasiBody>,
@@ -84,7 +84,7 @@ pub(super) async fn exchange(
     builder.max_buf_size(limits::BUFFER);
     let handshake = builder.handshake(TokioIo::new(stream)).await;
     let (mut sender, connection) = handshake.map_err(|error| explain(&error))?;
-    // Stopped when its handle is dropped, with the response or before.
+    // Dropping the handle, with the response or before, stops the task.
     let running = spawn(async move {
         let _held = held;
         if let Err(error) = connection.await {
@@ -103,7 +103,8 @@ pub(super) async fn exchange(
         }
         .boxed_unsync()
     });
-    // The guest meets a broken connection in the body; there is no second error.
+    // The guest sees a broken connection as an error of the body, not a second time
+    // here.
     let running = async move {
         running.await;
         Ok(())
@@ -111,11 +112,11 @@ pub(super) async fn exchange(
     Ok((response, Box::new(running)))
 }
 
-/// A response's body, whose sender may not fall silent.
+/// The body of a response, with a limit on how long the server may be silent.
 struct Received {
     body: Incoming,
     limit: Duration,
-    /// Since the reader last found nothing.
+    /// Runs while the reader waits for data.
     waiting: Option<Pin<Box<Sleep>>>,
 }
 

@@ -1,41 +1,41 @@
-//! What one instance, one component and all together may have open.
+//! Limits of open connections and lookups: of one instance, one component, and all.
 //!
-//! Whoever finds all places taken waits in the order of coming, so that many
-//! requests of one guest delay those of others by a bounded time only.
+//! At a limit, requests wait in order of arrival, so that many requests of one guest
+//! delay those of others only by a bounded time.
 
 use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
-/// Connections of one instance: HTTP exchanges that are not over.
+/// Most HTTP connections of one instance at a time.
 pub(super) const CONNECTIONS: usize = 16;
-/// Names one instance resolves at a time.
+/// Most names that one instance resolves at a time.
 const LOOKUPS: usize = 4;
-/// Sockets one instance has open.
+/// Most open sockets of one instance.
 pub(super) const SOCKETS: usize = 32;
-/// Connections and sockets of all instances. Each takes a file descriptor, of
+/// Most connections and sockets of all instances. Each takes a file descriptor, of
 /// which a process commonly has 1024.
 const ALL_CONNECTIONS: usize = 256;
-/// Names that are resolved at a time. Each takes a thread.
+/// Most names that are resolved at a time. Each takes a thread.
 const ALL_LOOKUPS: usize = 32;
-/// The part of one component's instances, so that others have some too.
+/// The part that one component's instances may take, so that some is left for others.
 const COMPONENT_CONNECTIONS: usize = ALL_CONNECTIONS / 2;
 const COMPONENT_LOOKUPS: usize = ALL_LOOKUPS / 2;
-/// Addresses of a name that are looked at.
+/// Most addresses of a name that are used.
 pub(super) const ADDRESSES: usize = 32;
-/// The longest a name may take.
+/// Longest time to resolve a name.
 pub(super) const LOOKUP: Duration = Duration::from_secs(10);
-/// The longest one address may take, unless it is the last.
+/// Longest time to connect to one address, unless it is the last.
 pub(super) const ATTEMPT: Duration = Duration::from_secs(5);
-/// The longest a connection may take, from the lookup to the end of TLS.
+/// Longest time to connect, from the lookup to the end of the TLS handshake.
 pub(super) const CONNECT: Duration = Duration::from_secs(30);
-/// The longest a server may be silent; the call's own limit is commonly shorter.
+/// Longest silence of a server; the call's own time limit is commonly shorter.
 pub(super) const SILENCE: Duration = Duration::from_secs(600);
-/// Bytes of a response's head, and of its body that nobody has read yet.
+/// Bytes of a response's head, and of its unread body.
 pub(super) const BUFFER: usize = 64 << 10;
 
-/// Places to take, each of which takes one of those they are within, too.
+/// Permits for connections and lookups; each one also takes a permit of `within`.
 #[derive(Debug)]
 pub(in crate::runtime::sandbox) struct Places {
     connections: Arc<Semaphore>,
@@ -43,7 +43,7 @@ pub(in crate::runtime::sandbox) struct Places {
     within: Option<Arc<Places>>,
 }
 
-/// Held until dropped.
+/// Permits, released when dropped.
 pub(super) type Place = Vec<OwnedSemaphorePermit>;
 
 impl Places {
@@ -75,7 +75,7 @@ impl Places {
         self.wait_for(|places| &places.lookups).await
     }
 
-    /// A place for a connection if there is one now.
+    /// A permit for a connection, if one is free now.
     pub fn connection_now(&self) -> Option<Place> {
         let taken = self.chain().map(|places| {
             let connections = Arc::clone(&places.connections);
@@ -84,12 +84,13 @@ impl Places {
         taken.collect()
     }
 
-    /// The narrowest first: who waits for its own keeps nobody else waiting.
+    /// Takes the narrowest limit first, so that waiting for it keeps nobody else
+    /// waiting.
     async fn wait_for(&self, which: impl Fn(&Places) -> &Arc<Semaphore>) -> Place {
         let mut place = Place::new();
         for places in self.chain() {
             let semaphore = Arc::clone(which(places));
-            // Fails only for a semaphore that was closed, which none ever is.
+            // Fails only for a closed semaphore, and these are never closed.
             place.extend(semaphore.acquire_owned().await);
         }
         place

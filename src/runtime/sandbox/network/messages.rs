@@ -1,8 +1,8 @@
-//! The HTTP messages that the host keeps for a guest: each is bounded, and all
-//! count as memory of the guest.
+//! Bounds the HTTP messages that the host keeps for a guest, and counts them as
+//! memory of the guest.
 //!
-//! wasmtime-wasi-http takes methods and authorities of any length, and header
-//! maps and bodies that are large beside the number of them a guest may hold.
+//! wasmtime-wasi-http accepts methods and authorities of any length, and a guest may
+//! hold so many header maps and bodies that they add up to much memory.
 
 use wasmtime::StoreContextMut;
 use wasmtime::component::{Linker, Resource, ResourceTable};
@@ -18,32 +18,32 @@ use wasmtime_wasi_http::{FieldMap, WasiHttpCtx, WasiHttpView};
 use super::limits::BUFFER;
 use crate::runtime::sandbox::Guest;
 
-/// As wasmtime-wasi-http registers it; a test sees that these functions are
-/// really in the place of its own.
+/// The version that wasmtime-wasi-http registers; a test checks that these functions
+/// do replace its own.
 const INTERFACE: &str = "wasi:http/types@0.2.12";
 
-/// Bytes of a message that a guest makes. Servers commonly take 8 or 16 KiB of
+/// Limits of a guest's message in bytes. Servers commonly accept 8 or 16 KiB of
 /// headers, and a path of 8 KiB.
 const HEADERS: usize = 32 << 10;
 const PATH: usize = 32 << 10;
 const METHOD: usize = 64;
 const AUTHORITY: usize = 1 << 10;
-/// Bytes of a body that are sent at a time, and may wait twice.
+/// Bytes of a body that are sent at a time; two such chunks may be buffered.
 pub(super) const CHUNK: usize = 16 << 10;
 const MADE: usize = HEADERS + PATH + METHOD + AUTHORITY + 2 * CHUNK;
 
-/// Messages that may be made between two times they are counted.
+/// New messages after which all are counted again.
 const INTERVAL: u32 = 64;
 
-/// What bounds the header maps.
+/// The context that bounds the header maps.
 pub(in crate::runtime::sandbox) fn context() -> WasiHttpCtx {
     let mut context = WasiHttpCtx::new();
     context.set_field_size_limit(HEADERS);
     context
 }
 
-/// Replaces what is in the linker already. Every message begins with a header
-/// map.
+/// Replaces functions that are already in the linker. Every message starts with a
+/// header map, so counting those is enough.
 pub(super) fn add_to_linker(linker: &mut Linker<Guest>) -> wasmtime::Result<()> {
     let mut types = linker.instance(INTERFACE)?;
     types.func_wrap("[constructor]fields", new)?;
@@ -109,7 +109,8 @@ fn is_longer(text: Option<&String>, most: usize) -> bool {
     text.is_some_and(|text| text.len() > most)
 }
 
-/// Counts one more message; now and then all that are kept.
+/// Counts one more message; every [`INTERVAL`] messages, charges the guest for all
+/// that are kept.
 fn count(guest: &mut Guest) -> wasmtime::Result<()> {
     let (network, table) = guest.network();
     network.messages = network.messages.wrapping_add(1);
@@ -120,7 +121,7 @@ fn count(guest: &mut Guest) -> wasmtime::Result<()> {
     guest.limiter.keep_for_guest(kept)
 }
 
-/// Bytes that the messages in a table take at most.
+/// An upper bound of the bytes of all messages in a table.
 fn kept(table: &mut ResourceTable) -> usize {
     let bytes = table.iter_mut().map(|entry| {
         if entry.is::<FieldMap>() {

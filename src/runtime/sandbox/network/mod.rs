@@ -1,4 +1,4 @@
-//! The network as one guest may use it.
+//! The network, as one guest may use it.
 //!
 //! ```text
 //! requests (wasi:http) ── destination ── connector ── exchange
@@ -7,8 +7,8 @@
 //! sockets (tcp, udp)
 //! ```
 //!
-//! Everything a guest opened ends with its instance: tasks are stopped when
-//! the handles in its resource table are dropped.
+//! Everything that a guest opened ends with its instance: dropping the handles in its
+//! resource table stops the tasks.
 
 mod connector;
 mod destination;
@@ -39,16 +39,16 @@ pub use options::NetworkOptions;
 pub use resolve::{Resolve, SystemResolver};
 pub(in crate::runtime) use shadow::add_to_linker;
 
-/// One instance's side of the network.
+/// The network state of one instance.
 pub(super) struct Network {
     sandbox: Sandbox,
     denials: Denials,
     host: Host,
-    /// Made when first needed.
+    /// Created at first use.
     places: Option<Arc<Places>>,
-    /// Open sockets by their index in the resource table, and what each holds.
+    /// The permits of open sockets, by their index in the resource table.
     sockets: Vec<(u32, Place)>,
-    /// HTTP messages that were made so far.
+    /// How many HTTP messages were made so far.
     messages: u32,
 }
 
@@ -80,8 +80,8 @@ impl Network {
     }
 }
 
-/// What to say of addresses that are all denied: that a rule is about one is
-/// more than that none is granted.
+/// The reason to report when all addresses are denied: a rule that denies one is more
+/// specific than a missing grant.
 fn why(decisions: impl Iterator<Item = Decision>) -> Reason {
     let mut why = Reason::Never;
     for decision in decisions {

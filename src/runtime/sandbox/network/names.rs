@@ -1,6 +1,6 @@
 //! `wasi:sockets/ip-name-lookup`.
 //!
-//! In place of wasmtime-wasi's own, which resolves either every name or none.
+//! Replaces wasmtime-wasi's implementation, which resolves either every name or none.
 
 use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
@@ -21,7 +21,7 @@ use crate::policy::{self, Decision, NetworkPermissions, NetworkRule, Reason};
 
 type Found = Result<Vec<IpAddr>, ErrorCode>;
 
-/// A lookup and what is left of its answer.
+/// A lookup, or the rest of its answer.
 enum Lookup {
     Running(AbortOnDropJoinHandle<Found>),
     Done(Result<vec::IntoIter<IpAddr>, ErrorCode>),
@@ -52,7 +52,7 @@ impl Host for View<'_> {
         table.get(&network)?;
         let name = policy::Host::parse(&name).map_err(|_| ErrorCode::InvalidArgument)?;
         let lookup = match name {
-            // Nothing is asked of anyone.
+            // An address needs no lookup.
             policy::Host::Address(address) => Lookup::done(Ok(vec![address])),
             policy::Host::Name(name) => {
                 if let Decision::Denied(reason) = guest.sandbox.network().lookup(&name) {
@@ -66,7 +66,7 @@ impl Host for View<'_> {
     }
 }
 
-/// The addresses of a granted name that are granted themselves.
+/// Resolves a granted name to those of its addresses that are granted, too.
 fn look_up(network: &mut Network, name: String) -> impl Future<Output = Found> + Send + 'static {
     let (connector, own) = (Arc::clone(&network.host.connector), network.places());
     let (sandbox, denials) = (network.sandbox.clone(), network.denials.clone());
@@ -89,7 +89,7 @@ fn look_up(network: &mut Network, name: String) -> impl Future<Output = Found> +
     }
 }
 
-/// Whether the address of a name is granted for any port at all.
+/// Whether the address of a name is granted for any port.
 fn use_of(granted: &NetworkPermissions, name: &str, address: IpAddr) -> Decision {
     let ports = granted.allow.iter().map(|rule| match rule {
         NetworkRule::Host(pattern) => pattern.port.unwrap_or(0),
@@ -118,7 +118,7 @@ impl HostResolveAddressStream for View<'_> {
         match lookup {
             Lookup::Done(Ok(addresses)) => Ok(addresses.next().map(IpAddress::from)),
             Lookup::Done(Err(error)) => Err((*error).into()),
-            // Made `Done` above.
+            // The code above made it `Done`.
             Lookup::Running(_) => Err(ErrorCode::WouldBlock.into()),
         }
     }
@@ -137,8 +137,9 @@ impl HostResolveAddressStream for View<'_> {
     }
 }
 
-// wasmtime-wasi's bindings name its own type for the stream, which only it can
-// make. In the table there are ours; a handle is but its index there.
+// wasmtime-wasi's bindings require its own type for the stream, which only
+// wasmtime-wasi can make. The table holds ours instead; a handle is only an index
+// into the table.
 fn as_theirs(lookup: &Resource<Lookup>) -> Resource<ResolveAddressStream> {
     Resource::new_own(lookup.rep())
 }

@@ -1,21 +1,21 @@
-//! What all guests' networking starts from.
+//! The network settings that all guests share.
 
 use std::path::PathBuf;
 use std::sync::Arc;
 
 use super::resolve::{Resolve, SystemResolver};
 
-/// The host's own part in what guests do on the network.
+/// The host's settings for guests' connections.
 #[derive(Clone, Debug)]
 pub struct NetworkOptions {
-    /// PEM files of authorities trusted besides those of the system.
+    /// PEM files of certificate authorities, trusted in addition to the system's.
     pub ca_files: Vec<PathBuf>,
-    /// Who turns names into addresses.
+    /// Resolves names to addresses.
     pub resolver: Arc<dyn Resolve>,
 }
 
 impl Default for NetworkOptions {
-    /// The system's authorities and the system's resolver.
+    /// The system's certificate authorities and resolver.
     fn default() -> Self {
         NetworkOptions {
             ca_files: Vec::new(),

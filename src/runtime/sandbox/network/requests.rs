@@ -1,8 +1,8 @@
 //! `wasi:http/outgoing-handler`.
 //!
-//! Redirects are answers like any other: a guest that follows one makes another
-//! request, which is checked like the first. There are no proxies: behind one,
-//! nobody here would know which address a name leads to.
+//! Redirects are ordinary responses: a guest that follows one makes another request,
+//! which is checked like the first. Proxies are not supported, because the host could
+//! not know to which address a proxy resolves a name.
 
 use std::sync::Arc;
 
@@ -61,7 +61,8 @@ impl WasiHttpHooks for Network {
 }
 
 impl Network {
-    /// Checks what needs no packet, and tells where the request goes.
+    /// Checks the request against the grants, without sending anything, and returns
+    /// its destination and URL.
     fn admit(&self, request: &mut Request<WasiBody>) -> Result<(Destination, String), HttpError> {
         let destination = Destination::of(request.uri())?;
         let url = destination.url(request.uri());

@@ -1,20 +1,20 @@
-//! Names to addresses.
+//! Resolves names to addresses.
 
 use std::fmt;
 use std::io;
 use std::net::{IpAddr, ToSocketAddrs};
 
-/// Turns names into addresses.
+/// A resolver of names.
 pub trait Resolve: fmt::Debug + Send + Sync {
     /// The addresses of a host, in the order in which to try them. May block.
     ///
     /// # Errors
     ///
-    /// Whatever kept the name from being resolved.
+    /// Why the name could not be resolved.
     fn resolve(&self, name: &str) -> io::Result<Vec<IpAddr>>;
 }
 
-/// `getaddrinfo`: what any other program on this machine would get.
+/// `getaddrinfo`, as used by other programs on this machine.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct SystemResolver;
 

@@ -1,4 +1,4 @@
-//! Host functions in the place of wasmtime-wasi's own.
+//! Host functions that replace those of wasmtime-wasi.
 
 use wasmtime::component::{HasData, Linker, Resource};
 use wasmtime_wasi::p2::SocketError;
@@ -9,7 +9,7 @@ use wasmtime_wasi::sockets::WasiSocketsView;
 use super::messages;
 use crate::runtime::sandbox::Guest;
 
-/// The guest, as those functions see it.
+/// The guest, as these functions see it.
 pub(super) struct View<'a>(pub &'a mut Guest);
 
 struct Shadow;
@@ -18,7 +18,7 @@ impl HasData for Shadow {
     type Data<'a> = View<'a>;
 }
 
-/// Replaces what is in the linker already.
+/// Replaces the functions that are already in the linker.
 pub(in crate::runtime) fn add_to_linker(linker: &mut Linker<Guest>) -> wasmtime::Result<()> {
     linker.allow_shadowing(true);
     ip_name_lookup::add_to_linker::<Guest, Shadow>(linker, |guest| View(guest))?;
@@ -29,7 +29,7 @@ pub(in crate::runtime) fn add_to_linker(linker: &mut Linker<Guest>) -> wasmtime:
     Ok(())
 }
 
-// The bindings ask for these beside the functions themselves.
+// The bindings require these traits in addition to the functions themselves.
 
 impl network::Host for View<'_> {
     fn convert_error_code(&mut self, error: SocketError) -> wasmtime::Result<ErrorCode> {

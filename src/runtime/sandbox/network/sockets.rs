@@ -1,6 +1,6 @@
 //! `wasi:sockets`: raw TCP and UDP.
 //!
-//! Guests connect and send to granted addresses. They never listen, and bind
+//! Guests may connect and send to granted addresses. They may never listen, and bind
 //! only to a port that the system chooses.
 
 use std::net::SocketAddr;
@@ -17,7 +17,7 @@ use super::shadow::View;
 use super::{DenialKind, Network};
 use crate::policy::{Decision, Reason};
 
-/// Lets WASI's sockets ask what is granted.
+/// Makes WASI's sockets check the grants.
 pub(super) fn configure(wasi: &mut WasiCtxBuilder, network: &Network) {
     let may_have_any = network.grants_anything();
     wasi.allow_tcp(may_have_any).allow_udp(may_have_any);
@@ -38,7 +38,8 @@ pub(super) fn configure(wasi: &mut WasiCtxBuilder, network: &Network) {
             | SocketAddrUse::TcpListen
             | SocketAddrUse::TcpAccept => Decision::Denied(Reason::Never),
         };
-        // Nobody asked for what strangers send.
+        // Packets from strangers are dropped silently: the guest did not ask for
+        // them.
         if let Decision::Denied(reason) = decision
             && !matches!(purpose, SocketAddrUse::UdpReceive)
         {
@@ -65,7 +66,7 @@ fn describe(address: SocketAddr, purpose: SocketAddrUse) -> String {
     }
 }
 
-// wasmtime-wasi makes the sockets; here they are counted.
+// wasmtime-wasi makes the sockets; these functions count them.
 
 impl tcp_create_socket::Host for View<'_> {
     fn create_tcp_socket(
@@ -95,7 +96,7 @@ impl udp_create_socket::Host for View<'_> {
 impl View<'_> {
     fn hold(&mut self, rep: u32, place: Place) {
         let sockets = &mut self.0.network().0.sockets;
-        // A socket that was closed may have left its index to this one.
+        // Drops the permit of a closed socket that had the same index.
         sockets.retain(|(known, _)| *known != rep);
         sockets.push((rep, place));
     }
@@ -116,8 +117,7 @@ impl View<'_> {
     }
 }
 
-/// Whether the table still has a socket under this index. An index that went
-/// to another socket is that socket's.
+/// Whether the table has a socket at this index, be it the same or a newer one.
 fn is_open(table: &ResourceTable, rep: u32) -> bool {
     table.get(&Resource::<TcpSocket>::new_borrow(rep)).is_ok()
         || table.get(&Resource::<UdpSocket>::new_borrow(rep)).is_ok()

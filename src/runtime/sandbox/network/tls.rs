@@ -1,4 +1,4 @@
-//! How guests' TLS connections are made.
+//! TLS for guests' connections.
 
 use std::io;
 use std::net::IpAddr;
@@ -19,11 +19,11 @@ use crate::file::{Links, read_regular};
 use crate::policy::Host;
 use crate::secret::Redactor;
 
-/// Of a file of authorities, in bytes.
+/// Largest file of certificate authorities, in bytes.
 const MAX_FILE: u64 = 16 << 20;
 
-/// What the system trusts, and these authorities. Reads hundreds of
-/// certificates: made once, off the guests' threads.
+/// A TLS configuration that trusts the system's and these authorities. Reads hundreds
+/// of certificates, so it is made once, off the guests' threads.
 pub(super) fn config(ca_files: &[PathBuf]) -> Result<ClientConfig, String> {
     let mut roots = Vec::new();
     for file in ca_files {
@@ -51,7 +51,8 @@ fn certificates(file: &Path) -> Result<Vec<CertificateDer<'static>>, String> {
     found.map_err(|error| unusable(&error))
 }
 
-/// Speaks TLS to `host`, whose certificate must be for that very name or address.
+/// Does the TLS handshake with `host`, whose certificate must be for that name or
+/// address.
 pub(super) async fn connect(
     config: Arc<ClientConfig>,
     host: &Host,
