@@ -2,6 +2,8 @@
 
 use std::process::Command;
 
+use oci_client::client::{ClientConfig, ClientProtocol};
+use oci_client::secrets::RegistryAuth;
 use wassette::digest::Digest;
 use wassette::registry::{BlobContent, BlobUpload, CredentialOptions, Uploaded};
 
@@ -58,6 +60,30 @@ async fn skopeo_reads_what_was_pushed() {
     let raw = tokio::task::spawn_blocking(skopeo).await.expect("no panic");
     assert!(raw.status.success(), "{raw:?}");
     assert_eq!(raw.stdout, answer().bytes());
+}
+
+#[tokio::test]
+async fn another_client_reads_what_was_pushed() {
+    let _ = rustls::crypto::aws_lc_rs::default_provider().install_default();
+    let client = oci_client::Client::new(ClientConfig {
+        protocol: ClientProtocol::Http,
+        ..ClientConfig::default()
+    });
+    let (docker, ferro) = (Registry::start(), Ferro::start().await);
+    for reference in [
+        docker.reference("acme/answer:v1"),
+        ferro.reference("acme/answer:v1"),
+    ] {
+        let digest = Pusher::new().push(&reference, &answer()).await;
+        let reference = reference.trim_start_matches("oci://");
+        let reference = reference.parse().expect("a reference");
+        let image = client.pull(&reference, &RegistryAuth::Anonymous, vec![WASM, POLICY]);
+        let image = image.await.expect("a pull");
+        assert_eq!(image.digest, Some(digest.expect("a push").to_string()));
+        // It downloads layers side by side, and lists them as they come.
+        let mut layers = image.layers.iter().map(|layer| &layer.data);
+        assert!(layers.any(|data| *data == binary(ANSWER)));
+    }
 }
 
 #[tokio::test]
