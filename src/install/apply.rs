@@ -9,101 +9,22 @@ use std::collections::{BTreeMap, BTreeSet};
 use futures_util::future::BoxFuture;
 use futures_util::{FutureExt, StreamExt, stream};
 
-use crate::digest::Digest;
 use crate::error::{Class, Diagnose, Report};
-use crate::fetch::{Identity, Progress};
-use crate::manifest::Retry;
-use crate::manifest::lock::{Content, Locked};
+use crate::fetch::Progress;
 use crate::net::Network;
-use crate::policy::Policy;
-use crate::reference::{ComponentId, Reference};
-use crate::store::{
-    Change, Entry, Grantor, Grants, Installed, Metadata, Origin, Store, StoreError,
-};
-use crate::verify::Verification;
+use crate::reference::ComponentId;
+use crate::store::{Change, Entry, Installed, Metadata, Store, StoreError};
 
-use super::plan::{Action, GrantChanges, NotPlanned, Plan, Planned};
+use super::plan::{NotPlanned, Plan};
+use super::proposal::Found;
 use super::{
-    Candidate, Changes, Committed, Compile, ComponentLock, Error, Installer, LoadRequest, Part,
-    PolicyChoice, Request, SignerRequest, Staged, described,
+    Candidate, Check, Committed, ComponentLock, Error, Failures, Installer, LoadRequest, Order,
+    Part, Proposal, Staged, Surplus, Unreachable, Wanted,
 };
-
-/// One component that is to be installed.
-#[derive(Debug, Clone)]
-pub struct Wanted {
-    pub id: ComponentId,
-    pub reference: Reference,
-    pub digest: Option<Digest>,
-    /// All that it is to be granted; its grants stay as they are without.
-    pub permissions: Option<Policy>,
-    pub retry: Retry,
-    /// What it must be, where that is known.
-    pub locked: Option<Locked>,
-}
-
-/// What is to be installed, and how.
-#[derive(Debug, Clone)]
-pub struct Order {
-    pub wanted: Vec<Wanted>,
-    /// Where the manifest is; none for one that has no place.
-    pub manifest: Option<String>,
-    pub surplus: Surplus,
-    pub check: Check,
-    pub unreachable: Unreachable,
-    pub failures: Failures,
-    pub compile: Compile,
-    /// Components that are staged at once.
-    pub jobs: usize,
-}
-
-/// What becomes of components that the manifest does not want any more.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Surplus {
-    Stays,
-    /// Those that an earlier `apply` of the same manifest installed are
-    /// removed.
-    Removed,
-}
-
-/// What is taken for a sign that what is installed is unchanged.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Check {
-    Stamp,
-    /// All its bytes are read.
-    Hash,
-}
-
-/// What counts when a source cannot be asked.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Unreachable {
-    Fails,
-    /// What is installed from the same reference stands for it.
-    TakesInstalled,
-}
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Failures {
-    /// Nothing is done when anything cannot be.
-    Stop,
-    /// What can be done is done, all of it or nothing.
-    Continue,
-}
 
 /// Gives each component a place to show its progress in.
 pub trait ManyProgress: Send + Sync {
     fn of(&self, id: &ComponentId) -> Box<dyn Progress>;
-}
-
-/// What an order comes to: all is staged, nothing is done.
-pub struct Proposal {
-    pub plan: Plan,
-    /// What every wanted component will be.
-    pub metadata: Vec<Metadata>,
-    parts: Vec<Part>,
-    compile: Compile,
-    jobs: usize,
-    /// Nobody else changes the components meanwhile.
-    locks: BTreeMap<ComponentId, ComponentLock>,
 }
 
 /// What was done.
@@ -114,24 +35,6 @@ pub struct Applied {
     pub removed: Vec<ComponentId>,
     /// Nobody else changes the components until this is dropped.
     pub locks: BTreeMap<ComponentId, ComponentLock>,
-}
-
-/// What one entry comes to.
-enum Found {
-    Kept {
-        installed: Box<Installed>,
-        note: Option<String>,
-    },
-    Candidate(Box<Candidate>),
-}
-
-impl Found {
-    fn metadata(&self) -> &Metadata {
-        match self {
-            Found::Kept { installed, .. } => &installed.metadata,
-            Found::Candidate(candidate) => candidate.metadata(),
-        }
-    }
 }
 
 impl Installer {
@@ -394,183 +297,5 @@ impl Installer {
                 None
             }
         }
-    }
-
-    /// Adds to a proposal what one entry comes to.
-    async fn take(
-        &self,
-        proposal: &mut Proposal,
-        wanted: &Wanted,
-        found: Found,
-    ) -> Result<(), Error> {
-        let metadata = found.metadata().clone();
-        let before = match &found {
-            Found::Kept { installed, .. } => Some(&installed.metadata),
-            Found::Candidate(candidate) => candidate.before.as_ref().map(|old| &old.metadata),
-        };
-        let id = wanted.id.clone();
-        let granted = match before {
-            None => Some(Policy::default()),
-            // One that cannot be read grants nothing, and is written anew.
-            Some(_) => {
-                let granted = self.disk.run(move |store| store.granted(&id)).await?;
-                granted.ok().map(|granted| granted.policy)
-            }
-        };
-        let now = wanted.permissions.clone();
-        let changed = now.is_some() && now.as_ref().map(rules_of) != granted.as_ref().map(rules_of);
-        let before_policy = granted.unwrap_or_default();
-        let in_force = now.as_ref().unwrap_or(&before_policy);
-        let asked = Request::of(&metadata).policy;
-        let planned = Planned {
-            component_id: wanted.id.clone(),
-            action: match (&found, before) {
-                (Found::Candidate(_), None) => Action::Install,
-                (Found::Candidate(_), Some(_)) => Action::Replace,
-                (Found::Kept { .. }, _) if changed => Action::Regrant,
-                (Found::Kept { .. }, _) => Action::Keep,
-            },
-            source: metadata.source.shown(),
-            digest: content_digest(&metadata),
-            tools: metadata
-                .tools
-                .iter()
-                .map(|tool| tool.normalized_name.clone())
-                .collect(),
-            changes: match (&found, before) {
-                (Found::Candidate(_), Some(before)) => Some(Changes::between(before, &metadata)),
-                _ => None,
-            },
-            not_granted: match &found {
-                Found::Candidate(_) => described(self.beyond(&asked, in_force)),
-                Found::Kept { .. } => Vec::new(),
-            },
-            grants: GrantChanges::between(&before_policy, in_force),
-            note: match &found {
-                Found::Kept { note, .. } => note.clone(),
-                Found::Candidate(_) => None,
-            },
-        };
-        let grantor = Grantor::from(Origin::Manifest);
-        let given = now.filter(|_| changed).map(Box::new);
-        match (found, given) {
-            (Found::Candidate(candidate), given) => proposal.parts.push(Part::Install {
-                candidate: *candidate,
-                grants: match given {
-                    None => Grants::Kept,
-                    Some(policy) => Grants::Given { policy, grantor },
-                },
-            }),
-            (Found::Kept { .. }, Some(policy)) => {
-                proposal.parts.push(Part::Change(Change::Regrant {
-                    id: wanted.id.clone(),
-                    policy,
-                    grantor,
-                }));
-            }
-            (Found::Kept { .. }, None) => {}
-        }
-        proposal.plan.components.push(planned);
-        proposal.metadata.push(metadata);
-        Ok(())
-    }
-}
-
-impl Proposal {
-    fn remove(&mut self, installed: &Metadata) {
-        let id = &installed.component_id;
-        self.parts
-            .push(Part::Change(Change::Remove { id: id.clone() }));
-        self.plan.components.push(Planned {
-            component_id: id.clone(),
-            action: Action::Remove,
-            source: installed.source.shown(),
-            digest: content_digest(installed),
-            tools: installed
-                .tools
-                .iter()
-                .map(|tool| tool.normalized_name.clone())
-                .collect(),
-            changes: None,
-            grants: GrantChanges::default(),
-            not_granted: Vec::new(),
-            note: None,
-        });
-    }
-}
-
-impl Wanted {
-    fn request(&self, order: &Order) -> LoadRequest {
-        let locked = self.locked.as_ref().map(|locked| locked.digest);
-        LoadRequest {
-            reference: self.reference.clone(),
-            name: Some(self.id.clone()),
-            digest: self.digest,
-            locked,
-            verification: Verification::Required,
-            compile: order.compile,
-            policy: PolicyChoice::Leave,
-            // Only a person accepts another signer.
-            signers: SignerRequest::default(),
-            origin: Origin::Manifest,
-            manifest: order.manifest.clone(),
-        }
-    }
-
-    /// Whether what is installed is known by its digest to be what is wanted,
-    /// so that its source need not be asked.
-    fn is_named_by(&self, installed: &Metadata) -> bool {
-        let names = names_of(installed);
-        let locked = self.locked.as_ref().map(|locked| locked.digest);
-        let mut digests = self.digest.into_iter().chain(locked).peekable();
-        installed.source == self.reference
-            && !installed.trust.skipped
-            && digests.peek().is_some()
-            && digests.all(|digest| names.contains(&digest))
-    }
-
-    fn hold_to_lock(&self, metadata: &Metadata) -> Result<(), Error> {
-        let Some(locked) = &self.locked else {
-            return Ok(());
-        };
-        let differences = locked.differences(&content_of(metadata));
-        match differences.is_empty() {
-            true => Ok(()),
-            false => Err(Error::LockDiffers { differences }),
-        }
-    }
-}
-
-/// What of a component a lock holds.
-pub fn content_of(metadata: &Metadata) -> Content<'_> {
-    Content {
-        digest: content_digest(metadata),
-        signer: metadata.trust.signer().map(|signer| signer.id.to_string()),
-        imports: &metadata.component_info.imports,
-        tools: &metadata.tools,
-    }
-}
-
-/// What names a component's content at its source: the digest that a tag stood
-/// for, or that of its bytes.
-pub fn content_digest(metadata: &Metadata) -> Digest {
-    match metadata.identity {
-        Identity::Oci { manifest_digest } => manifest_digest,
-        Identity::File { .. } | Identity::Https { .. } => metadata.digests.component,
-    }
-}
-
-/// Every digest that a component goes by.
-fn names_of(metadata: &Metadata) -> Vec<Digest> {
-    let mut names = vec![content_digest(metadata), metadata.digests.component];
-    names.extend(metadata.digests.manifest);
-    names
-}
-
-/// A policy without its description, which grants nothing.
-fn rules_of(policy: &Policy) -> Policy {
-    Policy {
-        description: None,
-        ..policy.clone()
     }
 }

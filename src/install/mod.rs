@@ -12,15 +12,18 @@ mod apply;
 mod candidate;
 mod changes;
 mod consent;
+mod content;
 mod danger;
 mod described;
 mod disk;
 mod error;
 mod examine;
 mod lock;
+mod order;
 mod outcome;
 mod outdated;
 mod plan;
+mod proposal;
 mod report;
 mod request;
 mod settle;
@@ -36,21 +39,21 @@ use crate::policy::Limits;
 use crate::runtime::Runtime;
 use crate::verify::TrustRules;
 
-pub use apply::{
-    Applied, Check, Failures, ManyProgress, Order, Proposal, Surplus, Unreachable, Wanted,
-    content_digest, content_of,
-};
+pub use apply::{Applied, ManyProgress};
 pub use candidate::{Candidate, Committed, Part};
 pub use changes::{Change, Changes, ToolChange};
 pub use consent::{Answer, Consent, NobodyToAsk, Question};
+pub use content::{content_digest, content_of};
 pub use described::{Described, described};
 pub use disk::Disk;
 pub use error::Error;
 pub use examine::{Examined, describe};
 pub use lock::{ComponentLock, ComponentLocks};
+pub use order::{Check, Failures, Order, Surplus, Unreachable, Wanted};
 pub use outcome::{LoadOutcome, LoadReceipt, LoadStatus, Loaded};
 pub use outdated::{Asked, Freshness, Outdated, SourceAnswer};
 pub use plan::{Action, GrantChanges, NotPlanned, Plan, Planned};
+pub use proposal::Proposal;
 pub use report::{FoundSignature, SignatureReport, VerifyRequest};
 pub use request::{Compile, LoadRequest, PolicyChoice, SignerChange, SignerRequest};
 pub use settle::{Request, Settled, Settlement, is_the_one};

@@ -8,6 +8,7 @@
 //! [Sigstore bundles]: https://docs.sigstore.dev/about/bundle/
 //! [cosign signatures]: https://github.com/sigstore/cosign/blob/main/specs/SIGNATURE_SPEC.md
 
+mod answer;
 mod check;
 mod error;
 mod key;
@@ -19,10 +20,11 @@ mod signers;
 #[cfg(test)]
 mod tests;
 
+pub use answer::{Answer, Proof};
 pub use check::{Rejected, Subject};
 pub use error::{Attempt, TrustError};
 pub use key::{InvalidKey, PublicKey};
-pub use look::{Answer, Look, Proof};
+pub use look::Look;
 pub use material::Material;
 pub use roots::{InvalidRoot, Root, Roots};
 pub use signers::{Demand, Signers, Wanted};

@@ -1,0 +1,101 @@
+use super::*;
+
+fn scope(text: &str) -> Scope {
+    Scope::try_from(text.to_owned()).unwrap()
+}
+
+fn covers(text: &str, reference: &str) -> bool {
+    scope(text).covers(&Reference::parse(reference, Path::new("/")).unwrap())
+}
+
+#[test]
+fn a_scope_covers_what_it_names_and_all_below_it() {
+    for (text, reference, is_covered) in [
+        ("*", "oci://ghcr.io/a/b:1", true),
+        ("*", "file:///srv/x.wasm", true),
+        ("ghcr.io", "oci://ghcr.io/a/b:1", true),
+        ("ghcr.io/*", "oci://ghcr.io/a/b/c:1", true),
+        ("ghcr.io/acme/*", "oci://ghcr.io/acme/weather:1", true),
+        ("ghcr.io/acme/*", "oci://ghcr.io/acme/a/b:1", true),
+        ("ghcr.io/acme", "oci://ghcr.io/acme/a/b:1", true),
+        ("GHCR.io/acme/*", "oci://ghcr.io/acme/a:1", true),
+        ("ghcr.io/acme/*", "oci://ghcr.io/acme-evil/a:1", false),
+        ("ghcr.io/acme/*", "oci://ghcr.io.evil/acme/a:1", false),
+        ("ghcr.io/*/tools/*", "oci://ghcr.io/acme/tools/a:1", true),
+        ("ghcr.io/*/tools/*", "oci://ghcr.io/acme/other/a:1", false),
+        ("*.acme.io/*", "oci://reg.acme.io/a:1", true),
+        ("*.acme.io/*", "oci://acme.io.evil/a:1", false),
+        ("*.acme.io/*", "oci://evilacme.io/a:1", false),
+        ("localhost:5000/*", "oci://localhost:5000/a:1", true),
+        ("localhost:5000/*", "oci://localhost:5001/a:1", false),
+        ("https://a.io/x/*", "https://a.io/x/y.wasm?z=1", true),
+        ("https://a.io/x/*", "https://a.io/y.wasm", false),
+        ("a.io/*", "https://a.io/y.wasm", false),
+        ("file:///srv/*", "file:///srv/a/b.wasm", true),
+        ("file:///srv/*", "file:///srv2/b.wasm", false),
+    ] {
+        assert_eq!(covers(text, reference), is_covered, "{text} {reference}");
+    }
+}
+
+#[test]
+fn what_is_no_scope_is_refused() {
+    for text in [
+        "",
+        "/a",
+        "a//b",
+        "ghcr.io/a*",
+        "ghcr.io/../b",
+        "g*.io/a",
+        "ftp://a/b",
+        "ghcr.io/a:1",
+        "ghcr.io/a@sha256",
+        "https://a/b?c",
+        "ghcr.io/a b",
+    ] {
+        Scope::try_from(text.to_owned()).expect_err(text);
+    }
+}
+
+#[test]
+fn the_longer_scope_is_the_more_specific() {
+    let ladder = [
+        "*",
+        "*.io/*",
+        "ghcr.io/*",
+        "ghcr.io/*/tools",
+        "ghcr.io/acme/tools",
+    ];
+    for pair in ladder.windows(2) {
+        let [less, more] = [scope(pair[0]), scope(pair[1])];
+        assert!(less.specificity() < more.specificity(), "{pair:?}");
+    }
+    assert!(scope("a.io/b/*").is_same(&scope("oci://a.io/b")));
+}
+
+#[test]
+fn only_a_pattern_of_whole_texts_is_anchored() {
+    for (pattern, anchored) in [
+        (r"^https://github\.com/acme/.*$", true),
+        (r"^(a|b)$", true),
+        (r"^a$|^b$", true),
+        (r"^a|b$", false),
+        (r"^a$|b", false),
+        (r"https://github\.com/acme/", false),
+        (r"^a", false),
+        (r"a$", false),
+        (r"(?m)^a$", false),
+        (r"^a\$", false),
+        (r"\Aa\z", true),
+    ] {
+        let built = Text::anchored(pattern.to_owned());
+        assert_eq!(built.is_ok(), anchored, "{pattern}");
+    }
+    assert!(matches!(
+        Text::pattern("("),
+        Err(InvalidRule::Pattern { .. })
+    ));
+    // Catastrophic elsewhere, linear here.
+    let evil = Text::anchored("^(a+)+$".into()).unwrap();
+    assert!(!evil.matches(&format!("{}b", "a".repeat(50_000))));
+}

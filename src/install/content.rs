@@ -1,0 +1,32 @@
+//! What a lock holds of a component, and the digests that name it.
+
+use crate::digest::Digest;
+use crate::fetch::Identity;
+use crate::manifest::lock::Content;
+use crate::store::Metadata;
+
+/// What of a component a lock holds.
+pub fn content_of(metadata: &Metadata) -> Content<'_> {
+    Content {
+        digest: content_digest(metadata),
+        signer: metadata.trust.signer().map(|signer| signer.id.to_string()),
+        imports: &metadata.component_info.imports,
+        tools: &metadata.tools,
+    }
+}
+
+/// What names a component's content at its source: the digest that a tag stood
+/// for, or that of its bytes.
+pub fn content_digest(metadata: &Metadata) -> Digest {
+    match metadata.identity {
+        Identity::Oci { manifest_digest } => manifest_digest,
+        Identity::File { .. } | Identity::Https { .. } => metadata.digests.component,
+    }
+}
+
+/// Every digest that a component goes by.
+pub(super) fn names_of(metadata: &Metadata) -> Vec<Digest> {
+    let mut names = vec![content_digest(metadata), metadata.digests.component];
+    names.extend(metadata.digests.manifest);
+    names
+}

@@ -1,0 +1,155 @@
+//! What an order comes to, entry by entry.
+
+use std::collections::BTreeMap;
+
+use crate::policy::Policy;
+use crate::reference::ComponentId;
+use crate::store::{Change, Grantor, Grants, Installed, Metadata, Origin};
+
+use super::plan::{Action, GrantChanges, Plan, Planned};
+use super::{
+    Candidate, Changes, Compile, ComponentLock, Error, Installer, Part, Request, Wanted,
+    content_digest, described,
+};
+
+/// What an order comes to: all is staged, nothing is done.
+pub struct Proposal {
+    pub plan: Plan,
+    /// What every wanted component will be.
+    pub metadata: Vec<Metadata>,
+    pub(super) parts: Vec<Part>,
+    pub(super) compile: Compile,
+    pub(super) jobs: usize,
+    /// Nobody else changes the components meanwhile.
+    pub(super) locks: BTreeMap<ComponentId, ComponentLock>,
+}
+
+/// What one entry comes to.
+pub(super) enum Found {
+    Kept {
+        installed: Box<Installed>,
+        note: Option<String>,
+    },
+    Candidate(Box<Candidate>),
+}
+
+impl Found {
+    pub(super) fn metadata(&self) -> &Metadata {
+        match self {
+            Found::Kept { installed, .. } => &installed.metadata,
+            Found::Candidate(candidate) => candidate.metadata(),
+        }
+    }
+}
+
+impl Installer {
+    /// Adds to a proposal what one entry comes to.
+    pub(super) async fn take(
+        &self,
+        proposal: &mut Proposal,
+        wanted: &Wanted,
+        found: Found,
+    ) -> Result<(), Error> {
+        let metadata = found.metadata().clone();
+        let before = match &found {
+            Found::Kept { installed, .. } => Some(&installed.metadata),
+            Found::Candidate(candidate) => candidate.before.as_ref().map(|old| &old.metadata),
+        };
+        let id = wanted.id.clone();
+        let granted = match before {
+            None => Some(Policy::default()),
+            // One that cannot be read grants nothing, and is written anew.
+            Some(_) => {
+                let granted = self.disk.run(move |store| store.granted(&id)).await?;
+                granted.ok().map(|granted| granted.policy)
+            }
+        };
+        let now = wanted.permissions.clone();
+        let changed = now.is_some() && now.as_ref().map(rules_of) != granted.as_ref().map(rules_of);
+        let before_policy = granted.unwrap_or_default();
+        let in_force = now.as_ref().unwrap_or(&before_policy);
+        let asked = Request::of(&metadata).policy;
+        let planned = Planned {
+            component_id: wanted.id.clone(),
+            action: match (&found, before) {
+                (Found::Candidate(_), None) => Action::Install,
+                (Found::Candidate(_), Some(_)) => Action::Replace,
+                (Found::Kept { .. }, _) if changed => Action::Regrant,
+                (Found::Kept { .. }, _) => Action::Keep,
+            },
+            source: metadata.source.shown(),
+            digest: content_digest(&metadata),
+            tools: metadata
+                .tools
+                .iter()
+                .map(|tool| tool.normalized_name.clone())
+                .collect(),
+            changes: match (&found, before) {
+                (Found::Candidate(_), Some(before)) => Some(Changes::between(before, &metadata)),
+                _ => None,
+            },
+            not_granted: match &found {
+                Found::Candidate(_) => described(self.beyond(&asked, in_force)),
+                Found::Kept { .. } => Vec::new(),
+            },
+            grants: GrantChanges::between(&before_policy, in_force),
+            note: match &found {
+                Found::Kept { note, .. } => note.clone(),
+                Found::Candidate(_) => None,
+            },
+        };
+        let grantor = Grantor::from(Origin::Manifest);
+        let given = now.filter(|_| changed).map(Box::new);
+        match (found, given) {
+            (Found::Candidate(candidate), given) => proposal.parts.push(Part::Install {
+                candidate: *candidate,
+                grants: match given {
+                    None => Grants::Kept,
+                    Some(policy) => Grants::Given { policy, grantor },
+                },
+            }),
+            (Found::Kept { .. }, Some(policy)) => {
+                proposal.parts.push(Part::Change(Change::Regrant {
+                    id: wanted.id.clone(),
+                    policy,
+                    grantor,
+                }));
+            }
+            (Found::Kept { .. }, None) => {}
+        }
+        proposal.plan.components.push(planned);
+        proposal.metadata.push(metadata);
+        Ok(())
+    }
+}
+
+impl Proposal {
+    pub(super) fn remove(&mut self, installed: &Metadata) {
+        let id = &installed.component_id;
+        self.parts
+            .push(Part::Change(Change::Remove { id: id.clone() }));
+        self.plan.components.push(Planned {
+            component_id: id.clone(),
+            action: Action::Remove,
+            source: installed.source.shown(),
+            digest: content_digest(installed),
+            tools: installed
+                .tools
+                .iter()
+                .map(|tool| tool.normalized_name.clone())
+                .collect(),
+            changes: None,
+            grants: GrantChanges::default(),
+            not_granted: Vec::new(),
+            note: None,
+        });
+    }
+}
+
+/// A policy without its description, which grants nothing.
+fn rules_of(policy: &Policy) -> Policy {
+    Policy {
+        description: None,
+        ..policy.clone()
+    }
+}
