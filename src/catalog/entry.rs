@@ -175,7 +175,7 @@ mod tests {
         let pinned = EntryChecker::default().check(&with("digest", json!(digest)));
         assert!(pinned.unwrap().entry.digest.is_some());
         for (entry, told) in [
-            (json!("a"), "no object"),
+            (json!("a"), "not an object"),
             (json!({ "name": "a", "description": "A" }), "no text `uri`"),
             (with("name", json!(7)), "no text `name`"),
             (with("name", json!(" ")), "`name` is empty"),
@@ -183,8 +183,11 @@ mod tests {
             (with("description", json!("")), "`description` is empty"),
             (with("description", json!("a\u{202e}b")), "cannot be seen"),
             (with("uri", json!("a.wasm")), "is not a reference"),
-            (with("digest", json!("sha256:0")), "`digest` is none"),
-            (with("digest", json!(7)), "`digest` is none"),
+            (
+                with("digest", json!("sha256:0")),
+                "`digest` is not a digest",
+            ),
+            (with("digest", json!(7)), "`digest` is not a digest"),
         ] {
             let error = EntryChecker::default().check(&entry).unwrap_err();
             assert!(error.to_string().contains(told), "{entry}: {error}");

@@ -54,7 +54,7 @@ enum CacheCommand {
         /// Bytes to keep of them at most, such as `512Mi`, or `0`
         #[arg(long, value_name = "SIZE", value_parser = parse_bytes, group = "bounds")]
         max_size: Option<u64>,
-        /// Keep components that were called, loaded or replaced within this time, such as `12h`, `30d` or `4w`
+        /// Keep components called, loaded or replaced within this time, such as `12h`, `30d` or `4w`
         #[arg(long, value_name = "TIME", value_parser = parse_span, group = "bounds")]
         unused_for: Option<Duration>,
     },

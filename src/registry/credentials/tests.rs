@@ -479,6 +479,6 @@ async fn helpers_that_bring_nothing() {
     );
     for name in ["../../../bin/sh", "a b", "x/y"] {
         let error = ask(name).await.expect_err(name);
-        assert!(error.to_string().contains("no name"), "{error}");
+        assert!(error.to_string().contains("not the name"), "{error}");
     }
 }
