@@ -65,7 +65,7 @@ async fn slow_readers_take_a_bounded_part_of_the_memory() {
     let most = (384 + 64 * cores) << 20;
     let place = Place::new();
     let log = place.path("audit.jsonl");
-    let (limit, path) = (["--call-timeout", "3s"], log.to_str().unwrap());
+    let (limit, path) = (["--call-timeout", "10s"], log.to_str().unwrap());
     let server = place
         .http(&[&limit[..], &["--audit-log", path]].concat())
         .await;
