@@ -121,7 +121,7 @@ async fn a_pattern_that_is_none_is_refused_at_the_start() {
     place.configure("[agents]\nsources = [\"ghcr.io/acme\"]\n");
     let output = place.wassette(&["list"]).output().await.unwrap();
     let told = String::from_utf8(output.stderr).unwrap();
-    assert!(told.contains("is no source pattern"), "{told}");
+    assert!(told.contains("is not a source pattern"), "{told}");
 }
 
 /// Two functions, one of which takes what JSON cannot give.
