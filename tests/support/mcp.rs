@@ -228,7 +228,7 @@ impl HttpServer {
 
 /// The peak memory of a process, in bytes.
 #[cfg(target_os = "linux")]
-fn peak_memory(pid: Option<u32>) -> u64 {
+pub fn peak_memory(pid: Option<u32>) -> u64 {
     let pid = pid.expect("still running");
     let status = std::fs::read_to_string(format!("/proc/{pid}/status")).unwrap();
     let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"));

@@ -18,6 +18,16 @@ pub fn of_process(pid: u32) -> Duration {
     of_stat(&Path::new("/proc").join(pid.to_string())).expect("a running process")
 }
 
+/// Whether every thread of a process waits for something.
+pub fn is_asleep(pid: u32) -> bool {
+    let threads = fs::read_dir(format!("/proc/{pid}/task")).expect("a running process");
+    threads.flatten().all(|thread| {
+        let stat = fs::read_to_string(thread.path().join("stat"));
+        // A thread that has ended is no thread any more.
+        stat.map_or(true, |stat| stat.contains(") S "))
+    })
+}
+
 /// The CPU time of this process's threads with this name, of at most 15 bytes.
 pub fn of_threads(name: &str) -> Duration {
     let threads = fs::read_dir("/proc/self/task").unwrap().flatten();

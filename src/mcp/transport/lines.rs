@@ -21,11 +21,6 @@ impl<R: AsyncRead + Unpin> Lines<R> {
         Lines { input, limit }
     }
 
-    /// Longest line, in bytes.
-    pub fn limit(&self) -> usize {
-        self.limit
-    }
-
     /// The next non-empty line; `None` at the end of the input. Text after the last
     /// line end is an incomplete message and is not returned.
     ///

@@ -12,6 +12,7 @@ mod http;
 mod lines;
 mod message;
 mod outgoing;
+mod read_ahead;
 mod routes;
 mod session_id;
 mod sessions;

@@ -1,14 +1,14 @@
 //! Standard input and output, for one client: the process that started the server.
 //!
-//! Each message is a line. Reading pauses while too many answers are unread, and
-//! while open requests take too much memory.
+//! Each message is a line. No more are worked on while too many answers are unread,
+//! and while open requests take too much memory; some megabytes of them are read ahead.
 
 use std::sync::Arc;
 
 use rmcp::model::{ClientJsonRpcMessage, ServerJsonRpcMessage};
 use rmcp::service::{ServerInitializeError, serve_server_with_ct};
 use rmcp::transport::stdio_pipes;
-use tokio::io::{AsyncRead, AsyncWrite, AsyncWriteExt, BufReader};
+use tokio::io::{AsyncWrite, AsyncWriteExt, BufReader};
 use tokio::sync::{Mutex, mpsc, watch};
 use tokio_util::sync::CancellationToken;
 
@@ -23,8 +23,9 @@ use super::channel::{Channel, INBOX, Outbox, Revision};
 use super::lines::{Line, Lines};
 use super::message::{Incoming, Unreadable, id_in, invalid};
 use super::outgoing::{Outgoing, Requests, SendError, refusal};
+use super::read_ahead::ReadAhead;
 
-/// Most unread answers; at this number, reading pauses.
+/// Most unread answers; at this number, no request is taken up.
 const UNREAD: usize = 32;
 
 /// Serves until standard input ends or `cancel` is cancelled.
@@ -48,7 +49,8 @@ pub async fn serve_stdio(
     let output = Output::new(output, answers.reader());
     let revision = Revision::default();
     let reader = Reader {
-        lines: Lines::new(BufReader::new(input), limits.body_bytes),
+        lines: ReadAhead::start(Lines::new(BufReader::new(input), limits.body_bytes)),
+        limit: limits.body_bytes,
         output: output.clone(),
         revision: revision.clone(),
         memory: RequestMemory::new(limits.request_memory, &memory),
@@ -83,8 +85,10 @@ pub async fn serve_stdio(
 }
 
 /// Reads the client's messages.
-struct Reader<R, W> {
-    lines: Lines<R>,
+struct Reader<W> {
+    lines: ReadAhead,
+    /// Longest message, in bytes.
+    limit: usize,
     output: Arc<Output<W>>,
     revision: Revision,
     memory: RequestMemory,
@@ -94,20 +98,16 @@ struct Reader<R, W> {
 /// The service accepts no more messages.
 struct Ended;
 
-impl<R, W> Reader<R, W>
-where
-    R: AsyncRead + Unpin + Send,
-    W: AsyncWrite + Unpin + Send + 'static,
-{
-    /// Reads to the end of the input. When the service ends first, this notices it
-    /// only at the next line.
+impl<W: AsyncWrite + Unpin + Send + 'static> Reader<W> {
+    /// Passes messages on to the end of the input. When the service ends first, this
+    /// notices it only at the next line.
     async fn run(mut self) {
         loop {
             self.output.until_read().await;
             let taken = match self.lines.next().await {
                 Ok(Some(Line::Whole(line))) => self.take(&line).await,
                 Ok(Some(Line::TooLong)) => {
-                    let most = self.lines.limit();
+                    let most = self.limit;
                     let reason = format!(
                         "the message is larger than {most} bytes; `max_body` in section \
                          `[server]` of config.toml or `--max-body` sets the limit"

@@ -10,7 +10,8 @@ use tokio::net::TcpStream;
 use wassette::http::{HttpLimits, HttpOptions};
 
 use crate::support::http::{InProcess, Mcp};
-use crate::support::wait::within;
+use crate::support::mcp::{CALC, Place};
+use crate::support::wait::{until, within};
 
 /// `big(n)` returns a text of `n` bytes.
 pub const BIG: &str = r#"
@@ -58,8 +59,6 @@ async fn first_bytes(stream: &mut TcpStream) -> [u8; 12] {
 #[cfg(target_os = "linux")]
 #[tokio::test]
 async fn slow_readers_take_a_bounded_part_of_the_memory() {
-    use crate::support::mcp::{CALC, Place};
-
     let cores = std::thread::available_parallelism().map_or(1, usize::from) as u64;
     // Answers, results that wait for room among them, and what is being made.
     let most = (384 + 64 * cores) << 20;
@@ -203,38 +202,60 @@ async fn a_place_is_kept_until_the_answer_is_sent() {
     within("a place", free).await;
 }
 
-/// Over standard input and output, the next request is not read either.
+/// A client that writes many requests before it reads an answer is not blocked.
+#[tokio::test]
+async fn requests_are_read_ahead_of_their_answers() {
+    let place = Place::new();
+    let mut raw = super::raw::Raw::start(&place, "2025-06-18").await;
+    // Some 6 MB; their answers would be some hundred.
+    for id in 0..100_000 {
+        let list = format!(r#"{{"jsonrpc":"2.0","id":{id},"method":"tools/list"}}"#);
+        raw.say(&list).await;
+    }
+    for _ in 0..100 {
+        assert!(raw.hear().await["result"].is_object());
+    }
+    raw.child.start_kill().unwrap();
+}
+
+/// But not for ever: at some number the client has to wait.
 #[cfg(target_os = "linux")]
 #[tokio::test]
-async fn requests_are_not_read_while_their_answers_are_not() {
-    use crate::support::mcp::Place;
+async fn a_client_that_never_reads_is_held_back() {
+    use std::os::fd::AsFd as _;
+
+    use crate::support::mcp::peak_memory;
     use crate::support::processor;
+
+    const LINES: u32 = 4000;
+    const PADDING: usize = 32 * 1024;
 
     let place = Place::new();
     let mut raw = super::raw::Raw::start(&place, "2025-06-18").await;
     let server = raw.child.id().unwrap();
-    // Lines are what this client waits for, so it writes until it must wait.
-    let mut sent = 0_u32;
-    let mut is_held = false;
-    while sent < 200_000 && !is_held {
-        let list = format!("{{\"jsonrpc\":\"2.0\",\"id\":{sent},\"method\":\"tools/list\"}}\n");
-        let writing = raw.input.write_all(list.as_bytes());
-        tokio::pin!(writing);
-        let mut used = None;
-        while tokio::time::timeout(Duration::from_millis(200), &mut writing)
-            .await
-            .is_err()
-        {
-            // Held back, if the server does nothing meanwhile.
-            let now = processor::of_process(server);
-            is_held = used.replace(now) == Some(now);
-            if is_held {
-                break;
-            }
+    let before = peak_memory(raw.child.id());
+    let pipe = raw.input.as_fd().try_clone_to_owned().unwrap();
+    let mut sent = 0;
+    let writing = async {
+        while sent < LINES {
+            let padding = "x".repeat(PADDING);
+            let list = json!({ "jsonrpc": "2.0", "id": sent, "method": "tools/list",
+                "params": { "_meta": { "padding": padding } } });
+            let line = format!("{list}\n");
+            raw.input.write_all(line.as_bytes()).await.unwrap();
+            sent += 1;
         }
-        sent += 1;
+    };
+    // Nothing is written while this looks, so the server sleeps beside unread lines.
+    let is_unread = || rustix::io::ioctl_fionread(&pipe).unwrap() > 0;
+    let is_held = || is_unread() && processor::is_asleep(server) && is_unread();
+    let held = until("the client is held back", is_held);
+    tokio::select! {
+        () = writing => panic!("all was read"),
+        () = held => {}
     }
-    assert!(is_held, "{sent} requests were read");
+    let grown = peak_memory(raw.child.id()) - before;
+    assert!(grown < 128 << 20, "{} MiB", grown >> 20);
     // Reading goes on with the client's.
     for _ in 0..20 {
         assert!(raw.hear().await["result"].is_object());
