@@ -1,9 +1,8 @@
 //! Fetches an artifact: manifest, config, component and policy.
 
-use std::path::PathBuf;
-
 use bytes::Bytes;
 
+use super::destination::Destination;
 use super::error::{ErrorKind, Failed};
 use super::kept;
 use super::media_type::ConfigKind;
@@ -50,7 +49,7 @@ pub(super) trait Content: Sync {
 /// Where to write a component.
 #[derive(Clone)]
 pub(super) struct Target<'a> {
-    pub path: PathBuf,
+    pub destination: Destination,
     pub unpack: Option<Unpack>,
     pub progress: &'a dyn Progress,
 }
@@ -61,7 +60,7 @@ pub(super) struct Assembly<'a> {
     pub digest: Digest,
     /// That document, if the resolution has already fetched it.
     pub document: Option<Bytes>,
-    pub path: PathBuf,
+    pub target: Destination,
     pub max_component_bytes: u64,
     pub max_policy_bytes: u64,
     pub downloads: &'a Slots,
@@ -174,7 +173,7 @@ impl<C: Content> Assembler<'_, C> {
             return Err(ErrorKind::too_large(layer.name(), limit).into());
         }
         let target = Target {
-            path: self.assembly.path.clone(),
+            destination: self.assembly.target.clone(),
             unpack,
             progress: self.assembly.progress,
         };

@@ -1,13 +1,14 @@
 //! Downloads that resume after connection failures.
 
 use std::io;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use http::{HeaderMap, HeaderValue, StatusCode};
 use tokio::sync::mpsc;
-use tokio::task::{JoinHandle, spawn_blocking};
+use tokio::task::JoinHandle;
 use tokio::time::{Instant, timeout_at};
 
+use super::destination::Destination;
 use super::error::ErrorKind;
 use super::outcome::Blob;
 use super::progress::Progress;
@@ -39,7 +40,7 @@ pub(super) trait Source: Sync {
 pub(super) struct Download<'a> {
     /// Name for messages, such as ``layer 0 (`application/wasm`)``.
     pub what: &'a str,
-    pub path: PathBuf,
+    pub destination: Destination,
     /// Digest and size of the bytes as transferred.
     pub expected: Expected,
     /// How to unpack the bytes, if they are packed.
@@ -146,23 +147,23 @@ async fn writer(
     download: &Download<'_>,
     pieces: mpsc::Receiver<Piece>,
 ) -> io::Result<(u64, JoinHandle<Result<Blob, Stopped>>)> {
-    let (path, expected) = (download.path.clone(), download.expected);
+    let (destination, expected) = (&download.destination, download.expected);
     if let Some(unpack) = download.unpack {
-        let work = move || sink::unpack_pieces(&path, (expected, unpack), pieces);
-        return Ok((0, spawn_blocking(work)));
+        let work = move |path: &Path| sink::unpack_pieces(path, (expected, unpack), pieces);
+        return Ok((0, destination.write(work)));
     }
     let parts = download.parts.map(Path::to_owned);
-    let open = move || match parts {
-        Some(parts) => StagedFile::reopen(&path, expected, &parts),
-        None => StagedFile::create(&path, expected),
+    let open = move |path: &Path| match parts {
+        Some(parts) => StagedFile::reopen(path, expected, &parts),
+        None => StagedFile::create(path, expected),
     };
-    let file = spawn_blocking(open).await.map_err(io::Error::other)??;
+    let file = destination.write(open).await.map_err(io::Error::other)??;
     let done = file.length();
     if done > 0 {
         tracing::info!(done, "the download of an earlier run goes on");
     }
-    let work = move || sink::write_pieces(file, pieces);
-    Ok((done, spawn_blocking(work)))
+    let work = move |_: &Path| sink::write_pieces(file, pieces);
+    Ok((done, destination.write(work)))
 }
 
 /// The receiving side of a download.

@@ -2,12 +2,13 @@
 
 use std::fs::{File, Metadata};
 use std::io::{self, Read};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::time::UNIX_EPOCH;
 
 use bytes::Bytes;
 use tokio::sync::watch;
 
+use super::destination::Destination;
 use super::error::ErrorKind;
 use super::outcome::{Blob, Identity, Parts};
 use super::progress::Progress;
@@ -30,13 +31,13 @@ pub(super) async fn resolve(path: &Path) -> Result<(Identity, Option<Bytes>), Er
 /// that a concurrent change is noticed at the next look-up.
 pub(super) async fn fetch(
     path: &Path,
-    target: PathBuf,
+    target: &Destination,
     limit: u64,
     progress: &dyn Progress,
 ) -> Result<Parts, ErrorKind> {
     let path = path.to_owned();
     let (report, mut reports) = watch::channel((0, None));
-    let copy = tokio::task::spawn_blocking(move || copy(&path, &target, limit, &report));
+    let copy = target.write(move |target| copy(&path, target, limit, &report));
     while reports.changed().await.is_ok() {
         let (done, total) = *reports.borrow_and_update();
         progress.bytes(done, total);

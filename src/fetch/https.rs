@@ -1,11 +1,12 @@
 //! Downloads of components from web servers.
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use bytes::Bytes;
 use http::{HeaderMap, HeaderValue, Method, StatusCode, header};
 use url::Url;
 
+use super::destination::Destination;
 use super::download::{self, Download, Source};
 use super::error::ErrorKind;
 use super::outcome::{Identity, Parts};
@@ -22,7 +23,7 @@ pub(super) struct WebFile<'a> {
 
 /// Where to download to, and what is expected.
 pub(super) struct Target<'a> {
-    pub path: PathBuf,
+    pub destination: Destination,
     pub expected: Expected,
     /// The directory for partial downloads.
     pub parts: Option<&'a Path>,
@@ -66,7 +67,7 @@ impl WebFile<'_> {
     pub async fn fetch(&self, target: Target<'_>) -> Result<Parts, ErrorKind> {
         let download = Download {
             what: "the file",
-            path: target.path,
+            destination: target.destination,
             expected: target.expected,
             unpack: None,
             parts: target.parts,

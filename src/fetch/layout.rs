@@ -108,10 +108,10 @@ impl Content for Layout {
 
     async fn component(&self, layer: Layer<'_>, target: Target<'_>) -> Result<Blob, Failed> {
         let (report, mut reports) = watch::channel((0, None));
-        let (layout, what, path) = (self.clone(), layer.name(), target.path);
+        let (layout, what) = (self.clone(), layer.name());
         let Descriptor { digest, size, .. } = *layer.descriptor;
         let (expected, unpack) = (expectation(layer.descriptor), target.unpack);
-        let work = move || {
+        let work = move |path: &Path| {
             let source = Source {
                 bytes: Watched {
                     file: layout.blob(digest)?,
@@ -122,9 +122,9 @@ impl Content for Layout {
                 expected,
                 unpack,
             };
-            sink::copy(source, &path).map_err(|stopped| ErrorKind::stopped(stopped, &what))
+            sink::copy(source, path).map_err(|stopped| ErrorKind::stopped(stopped, &what))
         };
-        let work = tokio::spawn(off_thread(work));
+        let work = target.destination.write(work);
         while reports.changed().await.is_ok() {
             let (done, total) = *reports.borrow_and_update();
             target.progress.bytes(done, total);

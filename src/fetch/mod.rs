@@ -6,6 +6,7 @@
 //! Dropping a future cancels its transfer.
 
 mod content;
+mod destination;
 mod document;
 mod download;
 mod error;
@@ -48,6 +49,7 @@ use crate::net::{self, Network};
 use crate::reference::{OciReference, Reference};
 use crate::registry::{self, Capability, Transfer};
 use content::{Assembly, assemble};
+use destination::Destination;
 use error::Failed;
 use https::WebFile;
 use layout::Layout;
@@ -196,14 +198,13 @@ impl Fetcher {
             self.online(&resolved.reference)?;
         }
         progress.step(Step::Fetching);
-        let target = staging.join("component.wasm");
+        let target = Destination::new(staging.join("component.wasm"));
         let parts = match self.transfer(&resolved, &target, progress).await {
             Ok(parts) => parts,
             Err(failed) => {
-                // Another blob of the artifact may fail after the component has
-                // been downloaded. If the removal fails, the caller removes the
-                // whole directory.
-                let _ = tokio::fs::remove_file(target).await;
+                // Another blob of the artifact may fail while the component is
+                // being downloaded, or afterwards.
+                target.discard().await;
                 return Err(failed.of(&resolved.reference));
             }
         };
@@ -215,7 +216,7 @@ impl Fetcher {
     async fn transfer(
         &self,
         resolved: &Resolved,
-        target: &Path,
+        target: &Destination,
         progress: &dyn Progress,
     ) -> Result<Parts, Failed> {
         let transfer = &resolved.transfer;
@@ -223,7 +224,7 @@ impl Fetcher {
         let assembly = |digest| Assembly {
             digest,
             document: resolved.document.clone(),
-            path: target.to_owned(),
+            target: target.clone(),
             max_component_bytes: limit,
             max_policy_bytes: self.options.max_policy_bytes,
             downloads: &self.downloads,
@@ -235,7 +236,7 @@ impl Fetcher {
                     repository: self.client.repository(oci, Capability::Pull, transfer)?,
                     http: self.client.http(),
                     meter: &transfer.meter,
-                    parts: self.options.parts_of(target),
+                    parts: self.options.parts_of(target.path()),
                 };
                 assemble(&artifacts, assembly(*manifest_digest)).await
             }
@@ -246,20 +247,20 @@ impl Fetcher {
             (Reference::Https(url), _) => {
                 let _slot = self.downloads.take().await;
                 let target = https::Target {
-                    path: target.to_owned(),
+                    destination: target.clone(),
                     expected: Expected {
                         digest: resolved.pin,
                         limit,
                         ..Expected::default()
                     },
-                    parts: self.options.parts_of(target),
+                    parts: self.options.parts_of(target.path()),
                     progress,
                 };
                 Ok(self.web_file(url, transfer).fetch(target).await?)
             }
             (Reference::File(path), _) => {
                 let _slot = self.downloads.take().await;
-                Ok(file::fetch(path, target.to_owned(), limit, progress).await?)
+                Ok(file::fetch(path, target, limit, progress).await?)
             }
             // Only `resolve` constructs a `Resolved`, with the identity for its
             // kind.

@@ -49,7 +49,7 @@ impl Content for Artifacts<'_> {
                 };
                 let download = Download {
                     what: &what,
-                    path: target.path.clone(),
+                    destination: target.destination.clone(),
                     expected: expectation(layer.descriptor),
                     unpack: target.unpack,
                     parts: self.parts,
