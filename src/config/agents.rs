@@ -4,6 +4,8 @@ use serde::Deserialize;
 
 use crate::reference::Reference;
 
+use super::source::{Pattern, Scheme, Source};
+
 /// Permissions of agents over MCP.
 #[derive(Debug, Clone, Deserialize)]
 #[serde(default, deny_unknown_fields)]
@@ -31,97 +33,36 @@ impl Default for AgentsConfig {
 /// digests and queries are ignored.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 #[serde(try_from = "String")]
-pub struct SourcePattern {
-    /// Including the separator: `oci://`, `file:///`.
-    scheme: String,
-    segments: Vec<String>,
-}
+pub struct SourcePattern(Pattern);
 
 /// A text that is not a valid source pattern.
 #[derive(Debug, thiserror::Error)]
 #[error(
-    "`{0}` is not a source pattern: a pattern begins with one of `oci://`, `https://`, `file:///` and \
-     `oci-layout:///`, and has neither empty segments, nor `.` or `..`, nor a query or fragment"
+    "`{0}` is not a source pattern: a pattern begins with one of `oci://`, `https://`, `http://`, \
+     `file:///` and `oci-layout:///`, and has neither empty segments, nor `.` or `..`, nor a query \
+     or fragment"
 )]
 pub struct InvalidSourcePattern(String);
-
-const SCHEMES: [&str; 4] = ["oci://", "https://", "file:///", "oci-layout:///"];
 
 impl TryFrom<String> for SourcePattern {
     type Error = InvalidSourcePattern;
 
     fn try_from(text: String) -> Result<Self, Self::Error> {
-        let scheme = SCHEMES.iter().find(|scheme| text.starts_with(*scheme));
-        let segments = |scheme: &str| -> Vec<String> {
-            text[scheme.len()..].split('/').map(str::to_owned).collect()
-        };
-        let bad = |segment: &String| {
-            ["", ".", ".."].contains(&segment.as_str()) || segment.contains(['?', '#'])
-        };
-        match scheme {
-            Some(scheme) if !segments(scheme).iter().any(bad) => Ok(SourcePattern {
-                scheme: (*scheme).to_owned(),
-                segments: segments(scheme),
-            }),
-            _ => Err(InvalidSourcePattern(text)),
+        let pattern = Scheme::split(&text).and_then(|(scheme, path)| Pattern::parse(scheme, path));
+        match pattern {
+            Some(pattern) => Ok(SourcePattern(pattern)),
+            None => Err(InvalidSourcePattern(text)),
         }
     }
 }
 
 impl SourcePattern {
     /// Whether the pattern matches the reference. The path of a file must be
-    /// canonical.
+    /// canonical. A name that is not Unicode is matched by no pattern.
     pub fn covers(&self, reference: &Reference) -> bool {
-        let (scheme, text) = match reference {
-            Reference::Oci(oci) => ("oci://", format!("{}/{}", oci.registry(), oci.repository())),
-            Reference::Https(url) if url.username().is_empty() && url.password().is_none() => {
-                let authority = &url[url::Position::BeforeHost..url::Position::AfterPort];
-                ("https://", format!("{authority}{}", url.path()))
-            }
-            Reference::Https(_) => return false,
-            Reference::File(path) => match path_text(path) {
-                Some(text) => ("file:///", text),
-                None => return false,
-            },
-            Reference::Layout(layout) => match path_text(layout.path()) {
-                Some(text) => ("oci-layout:///", text),
-                None => return false,
-            },
-        };
-        let segments: Vec<&str> = text.split('/').collect();
-        self.scheme == scheme && covers(&self.segments, &segments)
+        let source = Source::of(reference);
+        source.is_unicode() && self.0.covers(&source)
     }
-}
-
-/// The path after its first slash; none where it is not Unicode, since no
-/// pattern names such a path.
-fn path_text(path: &std::path::Path) -> Option<String> {
-    let text = path.to_str()?;
-    Some(text.strip_prefix('/').unwrap_or(text).to_owned())
-}
-
-fn covers(pattern: &[String], segments: &[&str]) -> bool {
-    let Some((first, rest)) = pattern.split_first() else {
-        return segments.is_empty();
-    };
-    if first == "**" {
-        return (0..=segments.len()).any(|skipped| covers(rest, &segments[skipped..]));
-    }
-    segments
-        .split_first()
-        .is_some_and(|(segment, others)| covers_segment(first, segment) && covers(rest, others))
-}
-
-/// Matches one segment; `*` matches any characters.
-fn covers_segment(pattern: &str, segment: &str) -> bool {
-    let Some((before, after)) = pattern.split_once('*') else {
-        return pattern == segment;
-    };
-    let Some(rest) = segment.strip_prefix(before) else {
-        return false;
-    };
-    let mut starts = rest.char_indices().map(|(at, _)| at).chain([rest.len()]);
-    starts.any(|at| covers_segment(after, &rest[at..]))
 }
 
 #[cfg(test)]
@@ -151,6 +92,17 @@ mod tests {
             ("file:///srv/c/**", "file:///srv/c/a/b.wasm", true),
             ("file:///srv/c/**", "file:///srv/d/b.wasm", false),
             ("file:///srv/c/**", "oci://srv/c/b:1", false),
+            ("file:///srv/a%20b/*", "file:///srv/a%20b/c.wasm", true),
+            ("file:///srv/a b/*", "file:///srv/a%20b/c.wasm", true),
+            ("file:///**/c/*.wasm", "file:///c/b.wasm", true),
+            ("file:///**/c/*.wasm", "file:///a/b/c/d.wasm", true),
+            ("file:///**/c/*.wasm", "file:///a/b/c/d/e.wasm", false),
+            ("https://a.io/*b*c", "https://a.io/abbcc", true),
+            ("https://a.io/*b*c", "https://a.io/acb", false),
+            ("https://a.io/a*a", "https://a.io/a", false),
+            ("https://a.io/x/**", "https://a.io/x/..%2Fy.wasm", false),
+            ("https://localhost/**", "http://localhost/x.wasm", false),
+            ("http://localhost/**", "http://localhost/x.wasm", true),
         ] {
             assert_eq!(
                 covered(pattern, reference),
@@ -182,7 +134,7 @@ mod tests {
         use std::os::unix::ffi::OsStrExt as _;
         let path = Path::new(std::ffi::OsStr::from_bytes(b"/srv/\xff/x.wasm"));
         let reference = Reference::File(path.to_owned());
-        for pattern in ["file:///**", "file:///*"] {
+        for pattern in ["file:///**", "file:///*", "file:///srv/%FF/*"] {
             let pattern = SourcePattern::try_from(pattern.to_owned()).unwrap();
             assert!(!pattern.covers(&reference));
         }

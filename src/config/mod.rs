@@ -3,6 +3,7 @@
 
 mod agents;
 mod quantity;
+mod source;
 mod trust;
 
 use std::collections::BTreeMap;
@@ -19,6 +20,7 @@ use crate::registry::{Host, RegistryName};
 use crate::schema::NameLength;
 
 pub use agents::{AgentsConfig, InvalidSourcePattern, SourcePattern};
+pub use source::Source;
 pub use trust::{Identity, InvalidRule, Required, Scope, Text, TrustConfig, TrustRule};
 
 /// The operator's settings. All keys are optional; unknown keys are errors.

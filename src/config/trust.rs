@@ -1,13 +1,14 @@
 //! `[[trust]]`: which components must be signed, and by whom.
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use regex::{Regex, RegexBuilder};
 use regex_syntax::hir::Look;
 use serde::Deserialize;
 
 use crate::digest::Digest;
-use crate::reference::Reference;
+
+use super::source::{Pattern, Scheme, Source};
 
 /// Bytes of a compiled pattern: an identity needs no more.
 const MAX_PATTERN: usize = 1 << 20;
@@ -85,8 +86,8 @@ struct Written {
 pub enum InvalidRule {
     #[error(
         "`{0}` is no scope: it is `*`, or a registry and the beginning of a repository such as \
-         `ghcr.io/acme/*`, or an address such as `https://example.com/tools/*`; whole segments \
-         may be `*`, which may begin the name of a host"
+         `ghcr.io/acme/*`, or an address such as `https://example.com/tools/*` or \
+         `file:///srv/tools/*`; whole segments may be `*`, which may begin the name of a host"
     )]
     Scope(String),
     #[error("two rules decide about the scope `{0}`")]
@@ -238,67 +239,45 @@ fn is_anchored(pattern: &str) -> bool {
 pub struct Scope {
     /// As it is written.
     text: String,
-    scheme: Scheme,
-    segments: Vec<String>,
+    /// None for all components.
+    pattern: Option<Pattern>,
 }
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Scheme {
-    Any,
-    Oci,
-    Https,
-    File,
-    Layout,
-}
-
-const SCHEMES: [(&str, Scheme); 4] = [
-    ("oci://", Scheme::Oci),
-    ("https://", Scheme::Https),
-    ("file:///", Scheme::File),
-    ("oci-layout:///", Scheme::Layout),
-];
 
 impl TryFrom<String> for Scope {
     type Error = InvalidRule;
 
     fn try_from(text: String) -> Result<Self, Self::Error> {
         if matches!(&*text, "*" | "**") {
-            return Ok(Scope {
-                text,
-                scheme: Scheme::Any,
-                segments: Vec::new(),
-            });
+            let pattern = None;
+            return Ok(Scope { text, pattern });
         }
-        let known = SCHEMES.iter().find(|(name, _)| text.starts_with(name));
-        let (scheme, path) = match known {
-            Some((name, scheme)) => (*scheme, &text[name.len()..]),
-            None => (Scheme::Oci, &*text),
-        };
+        let (scheme, path) = Scheme::split(&text).unwrap_or((Scheme::Oci, &text));
         let below = path
             .strip_suffix("/**")
             .or_else(|| path.strip_suffix("/*"))
             .unwrap_or(path);
-        let mut segments: Vec<String> = below.split('/').map(str::to_owned).collect();
-        if matches!(scheme, Scheme::Oci | Scheme::Https) {
-            segments[0].make_ascii_lowercase();
-        }
-        let odd = |(at, segment): (usize, &String)| {
+        let odd = |(at, segment): (usize, &str)| {
             let stars = segment.matches('*').count();
             let begins_host = at == 0 && segment.starts_with("*.") && stars == 1;
-            segment.is_empty()
-                || [".", ".."].contains(&&**segment)
-                || segment.contains([':', '?', '#', '@']) && (at > 0 || segment.contains("://"))
+            // What follows is a tag or digest there.
+            let names_version = at > 0
+                && matches!(scheme, Scheme::Oci | Scheme::Layout)
+                && segment.contains([':', '@']);
+            names_version
                 || segment.contains(char::is_whitespace)
                 || stars > 0 && segment != "*" && !begins_host
         };
-        if segments.iter().enumerate().any(odd) {
-            return Err(InvalidRule::Scope(text));
+        let pattern = match below.split('/').enumerate().any(odd) {
+            true => None,
+            false => Pattern::parse(scheme, below),
+        };
+        match pattern {
+            Some(pattern) => Ok(Scope {
+                text,
+                pattern: Some(pattern.and_below()),
+            }),
+            None => Err(InvalidRule::Scope(text)),
         }
-        Ok(Scope {
-            scheme,
-            segments,
-            text,
-        })
     }
 }
 
@@ -309,57 +288,21 @@ impl Scope {
 
     /// Whether both cover the same components.
     pub fn is_same(&self, other: &Scope) -> bool {
-        self.scheme == other.scheme && self.segments == other.segments
+        self.pattern == other.pattern
     }
 
-    /// Whether the component of this reference is in the scope. The path of a
-    /// file must be canonical.
-    pub fn covers(&self, reference: &Reference) -> bool {
-        let (scheme, text) = match reference {
-            Reference::Oci(oci) => {
-                let name = format!("{}/{}", oci.registry(), oci.repository());
-                (Scheme::Oci, name)
-            }
-            Reference::Https(url) => {
-                let authority = &url[url::Position::BeforeHost..url::Position::AfterPort];
-                (Scheme::Https, format!("{authority}{}", url.path()))
-            }
-            Reference::File(path) => (Scheme::File, below_root(path)),
-            Reference::Layout(layout) => (Scheme::Layout, below_root(layout.path())),
-        };
-        if self.scheme == Scheme::Any {
-            return true;
-        }
-        let parts: Vec<&str> = text.split('/').collect();
-        self.scheme == scheme
-            && self.segments.len() <= parts.len()
-            && self.segments.iter().zip(&parts).all(covers_segment)
+    /// Whether the component from this source is in the scope.
+    pub fn covers(&self, source: &Source) -> bool {
+        let pattern = self.pattern.as_ref();
+        pattern.is_none_or(|pattern| pattern.covers(source))
     }
 
-    /// Orders the scopes that cover one reference: the greatest is the most
-    /// specific.
-    pub fn specificity(&self) -> (bool, usize, usize) {
-        let literal = self.segments.iter().map(|one| one.len());
-        let stars = self.segments.iter().filter(|one| one.contains('*'));
-        (
-            self.scheme != Scheme::Any,
-            self.segments.len() - stars.count(),
-            literal.sum(),
-        )
+    /// Orders the scopes that cover one source: the greatest is the most
+    /// specific. It is that of no pattern, or how many segments and bytes the
+    /// pattern names.
+    pub fn specificity(&self) -> Option<(usize, usize)> {
+        self.pattern.as_ref().map(Pattern::specificity)
     }
-}
-
-fn covers_segment((pattern, segment): (&String, &&str)) -> bool {
-    match pattern.strip_prefix('*') {
-        Some(rest) => segment.ends_with(rest),
-        None => pattern == segment,
-    }
-}
-
-/// The path after its first slash; what is not Unicode is in no scope but `*`.
-fn below_root(path: &Path) -> String {
-    let text = path.to_str().unwrap_or("\0");
-    text.strip_prefix('/').unwrap_or(text).to_owned()
 }
 
 #[cfg(test)]

@@ -83,8 +83,8 @@ impl Installer {
             change: SignerChange::Refuse,
             enforcement: Enforcement::Report,
         };
-        let rule = self.rule(reference).await?;
-        let demands = self.demands(rule, question).await?;
+        let governing = self.governing(reference).await?;
+        let demands = self.demands(governing, question).await?;
         let resolved = self.fetcher.resolve(reference).await?;
         let named = match resolved.identity() {
             Identity::Oci { manifest_digest } => Some(*manifest_digest),

@@ -7,7 +7,7 @@ use std::time::Duration;
 use tokio::time::timeout;
 use url::Url;
 
-use crate::config::{Required, TrustRule};
+use crate::config::{Required, Source, TrustRule};
 use crate::digest::Digest;
 use crate::fetch::{Fetched, Identity, Progress, Resolved};
 use crate::file::{Links, read_regular, read_text};
@@ -79,8 +79,8 @@ impl Installer {
         if enforces {
             rules.admit(resolved_digest)?;
         }
-        let rule = self.rule(question.reference).await?;
-        let demands = self.demands(rule, question).await?;
+        let governing = self.governing(question.reference).await?;
+        let demands = self.demands(governing, question).await?;
         let fetch = async {
             let fetched = self.fetcher.fetch(resolved, staging, progress);
             fetched.await.map_err(Error::from)
@@ -103,36 +103,45 @@ impl Installer {
         Ok((fetched, found))
     }
 
-    /// The rule that decides about the component of this reference.
-    pub(crate) async fn rule(&self, reference: &Reference) -> Result<Option<TrustRule>, Error> {
-        let canonical = match reference {
-            Reference::File(path) => {
-                let path = path.clone();
-                let canonical = move || std::fs::canonicalize(path);
-                let path = tokio::task::spawn_blocking(canonical).await?;
-                // What is not there fails where it is fetched.
-                path.ok().map(Reference::File)
-            }
-            _ => None,
+    /// The rules that decide about the component of this reference, all of which
+    /// must be met: the one for its path as it is written, and the one for where
+    /// its links lead.
+    pub(crate) async fn governing(&self, reference: &Reference) -> Result<Vec<TrustRule>, Error> {
+        let mut sources = vec![Source::of(reference)];
+        let path = match reference {
+            Reference::File(path) => Some(path.clone()),
+            Reference::Layout(layout) => Some(layout.path().to_owned()),
+            Reference::Oci(_) | Reference::Https(_) => None,
         };
-        let rules = &self.rules.trust;
-        Ok(rules
-            .governing(canonical.as_ref().unwrap_or(reference))
-            .cloned())
+        if let Some(path) = path {
+            let canonical = move || std::fs::canonicalize(path);
+            // What is not there fails where it is fetched.
+            if let Ok(path) = tokio::task::spawn_blocking(canonical).await? {
+                sources.push(sources[0].at(&path));
+            }
+        }
+        let mut governing: Vec<TrustRule> = Vec::new();
+        for source in &sources {
+            if let Some(rule) = self.rules.trust.governing(source)
+                && governing.iter().all(|one| one.scope != rule.scope)
+            {
+                governing.push(rule.clone());
+            }
+        }
+        Ok(governing)
     }
 
     /// What is asked of the signature: keys and trust roots are files.
     pub(super) async fn demands(
         &self,
-        rule: Option<TrustRule>,
+        governing: Vec<TrustRule>,
         question: TrustQuestion<'_>,
     ) -> Result<Demands, Error> {
         let enforces = question.enforcement == Enforcement::Enforce;
-        if let Some(rule) = &rule
-            && rule.require == Some(Required::Digest)
-            && enforces
-            && question.digest.is_none()
-            && !question.reference.is_pinned()
+        let by_digest = question.digest.is_some() || question.reference.is_pinned();
+        if enforces
+            && !by_digest
+            && let Some(rule) = needs_digest(&governing)
         {
             let scope = rule.scope.as_str().to_owned();
             return Err(TrustError::DigestRequired { scope }.into());
@@ -142,7 +151,7 @@ impl Installer {
         let signer = question.before.and_then(Trust::signer).cloned();
         let signer = signer.filter(|_| question.change == SignerChange::Refuse);
         let read = move || {
-            let mut demands = rules.demands(rule.as_ref(), expected.as_ref())?;
+            let mut demands = rules.demands(&governing, expected.as_ref())?;
             if let Some(nobody) = demands.iter().find(|demand| demand.signers.is_nobody())
                 && enforces
             {
@@ -256,6 +265,12 @@ impl Installer {
             Reference::Oci(_) | Reference::Layout(_) => Ok(None),
         }
     }
+}
+
+/// The first rule that lets through only what is asked for by digest.
+pub(super) fn needs_digest(rules: &[TrustRule]) -> Option<&TrustRule> {
+    let mut rules = rules.iter();
+    rules.find(|rule| rule.require == Some(Required::Digest))
 }
 
 /// The address of the bundles of a file: the suffix goes before the query.

@@ -1,6 +1,6 @@
 //! Staging: from a reference to a candidate on disk, verified.
 
-use crate::config::{Digests, Required};
+use crate::config::Digests;
 use crate::fetch::{Fetched, Progress, Receipt, Resolved, Step};
 use crate::net::Network;
 use crate::reference::{ComponentId, Reference};
@@ -8,6 +8,7 @@ use crate::store::{Installation, Installed, Prepared, Staging, Store};
 use crate::verify::Signature;
 
 use super::outcome::unchanged;
+use super::signature::needs_digest;
 use super::{
     Candidate, ComponentLock, Enforcement, Error, Examined, Found, Installer, LoadRequest,
     TrustQuestion,
@@ -175,19 +176,15 @@ impl Installer {
         let rules = &self.rules.trust;
         let digests = &installed.metadata.digests;
         rules.admit(digests.manifest.into_iter().chain([digests.component]))?;
-        let rule = self.rule(&request.reference).await?;
+        let governing = self.governing(&request.reference).await?;
         let digest = request.digest.or(request.locked);
         let by_digest = digest.is_some() || request.reference.is_pinned();
-        if rule
-            .as_ref()
-            .is_some_and(|rule| rule.require == Some(Required::Digest))
-            && !by_digest
-        {
+        if !by_digest && needs_digest(&governing).is_some() {
             return Ok(false);
         }
         let (rules, expected) = (rules.clone(), request.signers.expected.clone());
         let trust = installed.metadata.trust.clone();
-        let read = move || rules.still_trust(&trust, rule.as_ref(), expected.as_ref());
+        let read = move || rules.still_trust(&trust, &governing, expected.as_ref());
         Ok(tokio::task::spawn_blocking(read).await??)
     }
 

@@ -33,6 +33,7 @@ use std::path::PathBuf;
 
 use http::Method;
 
+pub(crate) use credentials::canonical_host;
 pub use credentials::{
     Credential, CredentialOptions, CredentialSource, Given, HelperError, Keyring, LoginFile,
     LoginFileError, Place, Removed,

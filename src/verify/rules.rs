@@ -2,9 +2,8 @@
 
 use std::path::{Path, PathBuf};
 
-use crate::config::{Identity, Required, TrustRule};
+use crate::config::{Identity, Required, Source, TrustRule};
 use crate::digest::Digest;
-use crate::reference::Reference;
 
 use super::Trust;
 use super::signature::{Demand, PublicKey, Root, Roots, Signers, TrustError, Wanted};
@@ -54,11 +53,11 @@ impl TrustRules {
     }
 
     /// The rule that decides about a component: the most specific, and of
-    /// equals the strictest. The path of a file must be canonical.
-    pub fn governing(&self, reference: &Reference) -> Option<&TrustRule> {
+    /// equals the strictest.
+    pub fn governing(&self, source: &Source) -> Option<&TrustRule> {
         let covering = self.rules.iter().filter(|rule| {
             // One that only denies leaves the decision to others.
-            rule.require.is_some() && rule.scope.covers(reference)
+            rule.require.is_some() && rule.scope.covers(source)
         });
         covering.max_by_key(|rule| (rule.scope.specificity(), rule.require))
     }
@@ -80,22 +79,20 @@ impl TrustRules {
         Ok(())
     }
 
-    /// The signatures that a rule and a command require.
+    /// The signatures that rules and a command require.
     ///
     /// # Errors
     ///
     /// When a key cannot be read.
     pub fn demands(
         &self,
-        rule: Option<&TrustRule>,
+        rules: &[TrustRule],
         expected: Option<&Expectation>,
     ) -> Result<Vec<Demand>, TrustError> {
-        let rule = rule.filter(|rule| rule.require == Some(Required::Signature));
-        let demands = [
-            rule.map(|rule| self.demand(rule)).transpose()?,
-            expected.map(Expectation::demand).transpose()?,
-        ];
-        Ok(demands.into_iter().flatten().collect())
+        let rules = rules.iter();
+        let rules = rules.filter(|rule| rule.require == Some(Required::Signature));
+        let demands = rules.map(|rule| self.demand(rule));
+        demands.chain(expected.map(Expectation::demand)).collect()
     }
 
     fn demand(&self, rule: &TrustRule) -> Result<Demand, TrustError> {
@@ -129,10 +126,10 @@ impl TrustRules {
     pub fn still_trust(
         &self,
         trust: &Trust,
-        rule: Option<&TrustRule>,
+        rules: &[TrustRule],
         expected: Option<&Expectation>,
     ) -> Result<bool, TrustError> {
-        let demands = self.demands(rule, expected)?;
+        let demands = self.demands(rules, expected)?;
         Ok(demands.iter().all(|demand| {
             let signer = trust.signer();
             signer.is_some_and(|signer| demand.signers.include(&signer.id))

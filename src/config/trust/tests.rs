@@ -1,11 +1,15 @@
+use std::path::Path;
+
 use super::*;
+use crate::reference::Reference;
 
 fn scope(text: &str) -> Scope {
     Scope::try_from(text.to_owned()).unwrap()
 }
 
 fn covers(text: &str, reference: &str) -> bool {
-    scope(text).covers(&Reference::parse(reference, Path::new("/")).unwrap())
+    let reference = Reference::parse(reference, Path::new("/")).unwrap();
+    scope(text).covers(&Source::of(&reference))
 }
 
 #[test]
@@ -33,6 +37,31 @@ fn a_scope_covers_what_it_names_and_all_below_it() {
         ("a.io/*", "https://a.io/y.wasm", false),
         ("file:///srv/*", "file:///srv/a/b.wasm", true),
         ("file:///srv/*", "file:///srv2/b.wasm", false),
+        ("file:///srv", "file:///srv/%FF/b.wasm", true),
+        ("file:///srv/%FF", "file:///srv/%FF/b.wasm", true),
+        ("file:///srv/%FF", "file:///srv/%FE/b.wasm", false),
+        ("file:///srv/a%20b", "file:///srv/a%20b/c.wasm", true),
+        ("oci-layout:///srv", "oci-layout:///srv/%FF/x:1", true),
+        // One thing under several names.
+        ("ghcr.io/acme", "oci://ghcr.io:443/acme/a:1", true),
+        ("ghcr.io:443/acme", "oci://ghcr.io/acme/a:1", true),
+        ("docker.io/acme", "oci://index.docker.io/acme/a:1", true),
+        ("docker.io/acme", "oci://registry-1.docker.io/acme/a:1", true),
+        ("registry-1.docker.io/acme", "oci://docker.io/acme/a:1", true),
+        ("docker.io/library", "oci://docker.io/nginx:1", true),
+        ("docker.io/nginx", "oci://docker.io/nginx:1", true),
+        ("[0:0::1]:5000", "oci://[::1]:5000/a:1", true),
+        ("https://a.io:443/x", "https://a.io/x/y.wasm", true),
+        ("https://a.io/x", "https://a.io./x/y.wasm", true),
+        ("https://bücher.de/x", "https://bücher.de/x/y.wasm", true),
+        ("https://a.io/x", "https://a.io/%78/y.wasm", true),
+        ("https://a.io/x", "https://a.io//x/y.wasm", true),
+        ("https://a.io/x", "https://a.io/z%2F..%2Fx/y.wasm", true),
+        // Plain HTTP has a scheme of its own.
+        ("https://localhost/x", "http://localhost/x/y.wasm", false),
+        ("http://localhost/x", "http://localhost/x/y.wasm", true),
+        ("http://localhost:80/x", "http://localhost/x/y.wasm", true),
+        ("http://localhost/x", "https://localhost/x/y.wasm", false),
     ] {
         assert_eq!(covers(text, reference), is_covered, "{text} {reference}");
     }
@@ -51,6 +80,11 @@ fn what_is_no_scope_is_refused() {
         "ghcr.io/a:1",
         "ghcr.io/a@sha256",
         "https://a/b?c",
+        "https://a b/c",
+        "file:///a/%2E%2E/b",
+        "file:///a/b%2Fc",
+        "file:///a/%00",
+        "oci-layout:///a:1",
         "ghcr.io/a b",
     ] {
         Scope::try_from(text.to_owned()).expect_err(text);

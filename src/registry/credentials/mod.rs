@@ -169,7 +169,7 @@ impl Credentials {
 
 /// Maps the host names of Docker Hub to `docker.io`, and any name to lower
 /// case.
-pub(super) fn canonical_host(registry: &str) -> String {
+pub(crate) fn canonical_host(registry: &str) -> String {
     let registry = registry.to_ascii_lowercase();
     match registry.as_str() {
         "index.docker.io" | "registry-1.docker.io" | "registry.hub.docker.com" => {

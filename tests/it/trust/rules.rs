@@ -3,6 +3,9 @@
 use axum::http::StatusCode;
 use axum::response::IntoResponse;
 
+use wassette::digest::Digest;
+
+use crate::support::components::{ANSWER, binary};
 use crate::support::faults::{Faults, Honest};
 use crate::support::node::Node;
 use crate::support::signing::Key;
@@ -205,13 +208,44 @@ async fn rules_that_make_no_sense_are_refused_at_once() {
     }
 }
 
+#[tokio::test]
+#[cfg(unix)]
+async fn no_name_and_no_link_leads_out_of_a_rule() {
+    use std::os::unix::ffi::OsStrExt as _;
+    let node = Node::new();
+    let strict = node.place.path("strict");
+    let odd = strict.join(std::ffi::OsStr::from_bytes(b"\xff"));
+    std::fs::create_dir_all(&odd).expect("made");
+    std::fs::write(odd.join("x.wasm"), binary(ANSWER)).expect("written");
+    std::os::unix::fs::symlink(&strict, node.place.path("link")).expect("linked");
+    let place = text(&node.place.path("")).trim_end_matches('/').to_owned();
+    for scope in ["strict", "link"] {
+        write_config(
+            &node,
+            &format!("[[trust]]\nscope = 'file://{place}/{scope}/*'\nrequire = 'digest'\n"),
+        );
+        let path = format!("file://{place}/{scope}/%FF/x.wasm");
+        let (code, _) = refused(&node, &["load", &path]).await;
+        assert_eq!(code, "digest-required", "{scope}");
+    }
+    write_config(
+        &node,
+        &format!("[[trust]]\nscope = 'file://{place}/strict/*'\nrequire = 'digest'\n"),
+    );
+    let path = format!("file://{place}/link/%FF/x.wasm");
+    let (code, _) = refused(&node, &["load", &path]).await;
+    assert_eq!(code, "digest-required");
+    let digest = Digest::of(&binary(ANSWER)).to_string();
+    done(&node, &["load", &path, "--digest", &digest]).await;
+}
+
 /// What looks like a signature, and cannot be had.
 fn listed(count: usize, size: u64) -> String {
     let one = |at: usize| {
         serde_json::json!({
             "mediaType": crate::support::artifact::MANIFEST,
             "artifactType": crate::support::signing::BUNDLE,
-            "digest": wassette::digest::Digest::of(at.to_string().as_bytes()).to_string(),
+            "digest": Digest::of(at.to_string().as_bytes()).to_string(),
             "size": size,
         })
     };
