@@ -10,11 +10,11 @@
 //! | [`catalog`] | lists of known components: parsing and search |
 //! | [`policy`] | the permissions document |
 //! | [`schema`] | WIT to JSON Schema, values, tool names |
-//! | [`manifest`] | the manifest of `apply`, and its lock |
 //! | [`net`] | the HTTP client: TLS, proxies, retries, limits; no word of OCI |
 //! | [`registry`] | the OCI client: hosts, credentials, sessions by scope, reading and writing |
 //! | [`fetch`] | a reference's bytes on disk |
 //! | [`config`] | `config.toml` |
+//! | [`manifest`] | the manifest of `apply`, and its lock |
 //! | [`verify`] | digests, signatures, trust rules; the only maker of `Verified` |
 //! | [`store`] | what is on disk, and how it changes |
 //! | [`runtime`] | engines, compiled code, sandbox, limits, one call |
@@ -63,8 +63,6 @@ pub mod policy;
 
 pub mod schema;
 
-pub mod manifest;
-
 pub mod net;
 
 pub mod registry;
@@ -72,6 +70,8 @@ pub mod registry;
 pub mod fetch;
 
 pub mod config;
+
+pub mod manifest;
 
 pub mod verify;
 

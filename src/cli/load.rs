@@ -194,6 +194,7 @@ impl Load {
             },
             signers: SignerRequest {
                 expected: self.signers.expectation()?,
+                rule: None,
                 change: signers::change(self.accept_signer),
             },
             origin: Origin::Cli,

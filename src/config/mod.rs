@@ -21,7 +21,10 @@ use crate::schema::NameLength;
 
 pub use agents::{AgentsConfig, InvalidSourcePattern, SourcePattern};
 pub use source::Source;
-pub use trust::{Identity, InvalidRule, Required, Scope, Text, TrustConfig, TrustRule};
+pub(crate) use trust::WrittenRule;
+pub use trust::{
+    Identity, InvalidRule, KeySource, Required, Scope, Text, TrustConfig, TrustRule,
+};
 
 /// The operator's settings. All keys are optional; unknown keys are errors.
 #[derive(Debug, Default, Deserialize)]

@@ -193,6 +193,17 @@ impl Pattern {
         })
     }
 
+    /// A pattern for one source.
+    pub fn of(source: &Source) -> Self {
+        let segments = source.segments.iter();
+        Pattern {
+            scheme: source.scheme,
+            segments: segments
+                .map(|name| Segment::Name(vec![name.clone()]))
+                .collect(),
+        }
+    }
+
     /// The same, and all below it.
     pub fn and_below(mut self) -> Self {
         if self.segments.last() != Some(&Segment::AnyDepth) {

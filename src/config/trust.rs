@@ -1,12 +1,15 @@
 //! `[[trust]]`: which components must be signed, and by whom.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use regex::{Regex, RegexBuilder};
 use regex_syntax::hir::Look;
+use schemars::JsonSchema;
 use serde::Deserialize;
+use serde_json::Value;
 
 use crate::digest::Digest;
+use crate::reference::Reference;
 
 use super::source::{Pattern, Scheme, Source};
 
@@ -37,7 +40,7 @@ impl TryFrom<Vec<TrustRule>> for TrustConfig {
 
 /// What is asked of the components of one scope.
 #[derive(Debug, Clone, Deserialize)]
-#[serde(try_from = "Written")]
+#[serde(try_from = "WrittenRule")]
 pub struct TrustRule {
     pub scope: Scope,
     /// None for a rule that only denies digests: another rule then says what
@@ -45,9 +48,9 @@ pub struct TrustRule {
     pub require: Option<Required>,
     /// Signers with a certificate, any of which will do.
     pub identities: Vec<Identity>,
-    /// PEM files of public keys, any of which will do; relative ones are beside
-    /// the configuration.
-    pub keys: Vec<PathBuf>,
+    /// Public keys, any of which will do; relative files are beside the
+    /// configuration.
+    pub keys: Vec<KeySource>,
     /// In place of Sigstore's own; a relative one is beside the configuration.
     pub trusted_root: Option<PathBuf>,
     /// Digests that are never loaded.
@@ -55,9 +58,10 @@ pub struct TrustRule {
 }
 
 /// What a component needs to be loaded.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Deserialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum Required {
+    /// Nothing.
     None,
     /// It was asked for by digest.
     Digest,
@@ -65,19 +69,52 @@ pub enum Required {
     Signature,
 }
 
-/// A rule as it is written.
-#[derive(Deserialize)]
+/// Where a public key is.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(from = "String")]
+pub enum KeySource {
+    /// A PEM file.
+    File(PathBuf),
+    /// The text of one, in the rule itself.
+    Pem(String),
+}
+
+impl From<String> for KeySource {
+    fn from(text: String) -> Self {
+        match text.trim_start().starts_with("-----BEGIN") {
+            true => KeySource::Pem(text),
+            false => KeySource::File(text.into()),
+        }
+    }
+}
+
+/// Whose signature a component needs; the scope of a rule in a manifest is its
+/// component.
+#[derive(Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case", deny_unknown_fields)]
-struct Written {
+#[schemars(rename = "Trust")]
+pub(crate) struct WrittenRule {
+    #[schemars(skip)]
     scope: Scope,
+    /// `signature`; `digest`: it is asked for by digest; `none`.
+    #[schemars(with = "Option<Required>")]
     require: Option<Required>,
+    /// Signers with a certificate, any of which will do.
     #[serde(default)]
+    #[schemars(with = "Option<Vec<WrittenIdentity>>")]
     identities: Vec<Identity>,
+    /// Public keys, any of which will do: PEM files beside the file that names
+    /// them, or their text.
     #[serde(default)]
-    keys: Vec<PathBuf>,
+    #[schemars(with = "Option<Vec<String>>")]
+    keys: Vec<KeySource>,
+    /// A `trusted_root.json` in place of Sigstore's public one.
     #[serde(alias = "trusted_root")]
+    #[schemars(with = "Option<String>")]
     trusted_root: Option<PathBuf>,
+    /// Digests that are never loaded.
     #[serde(default)]
+    #[schemars(with = "Option<Vec<String>>")]
     deny: Vec<Digest>,
 }
 
@@ -94,6 +131,10 @@ pub enum InvalidRule {
     Twice(String),
     #[error("a rule names what it requires (`require`), or what it denies (`deny`)")]
     Nothing,
+    #[error("a rule in a manifest has no `scope`: it is about its own component alone")]
+    ScopeOfOne,
+    #[error(transparent)]
+    Keys(#[from] serde_json::Error),
     #[error("`{pattern}` is no pattern: {reason}")]
     Pattern { pattern: String, reason: String },
     #[error(
@@ -105,10 +146,10 @@ pub enum InvalidRule {
     Identity(&'static str),
 }
 
-impl TryFrom<Written> for TrustRule {
+impl TryFrom<WrittenRule> for TrustRule {
     type Error = InvalidRule;
 
-    fn try_from(rule: Written) -> Result<Self, Self::Error> {
+    fn try_from(rule: WrittenRule) -> Result<Self, Self::Error> {
         let names_signers = !rule.identities.is_empty() || !rule.keys.is_empty();
         let require = match rule.require {
             None if names_signers => Some(Required::Signature),
@@ -123,6 +164,49 @@ impl TryFrom<Written> for TrustRule {
             trusted_root: rule.trusted_root,
             deny: rule.deny,
         })
+    }
+}
+
+impl TrustRule {
+    /// A rule about one component alone, of the keys that a rule has besides its
+    /// scope. Its relative paths begin at `directory`.
+    ///
+    /// # Errors
+    ///
+    /// When the keys are no rule.
+    pub(crate) fn about(
+        reference: &Reference,
+        mut keys: Value,
+        directory: &Path,
+    ) -> Result<Self, InvalidRule> {
+        if keys.get("scope").is_some() {
+            return Err(InvalidRule::ScopeOfOne);
+        }
+        keys["scope"] = "*".into();
+        let rule: TrustRule = serde_json::from_value(keys)?;
+        Ok(TrustRule {
+            scope: Scope::of_one(reference),
+            keys: rule.keys.into_iter().map(|key| key.at(directory)).collect(),
+            trusted_root: rule.trusted_root.map(|file| directory.join(file)),
+            ..rule
+        })
+    }
+
+    /// Whether it names files of this machine.
+    pub(crate) fn names_files(&self) -> bool {
+        let mut keys = self.keys.iter();
+        self.trusted_root.is_some() || keys.any(|key| matches!(key, KeySource::File(_)))
+    }
+}
+
+impl KeySource {
+    /// The same with a file's path from this directory.
+    #[must_use]
+    pub fn at(self, directory: &Path) -> Self {
+        match self {
+            KeySource::File(file) => KeySource::File(directory.join(file)),
+            KeySource::Pem(text) => KeySource::Pem(text),
+        }
     }
 }
 
@@ -143,13 +227,19 @@ pub enum Text {
     Pattern(Regex),
 }
 
-#[derive(Deserialize)]
+/// A signer with a certificate, by its issuer and its subject.
+#[derive(Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case", deny_unknown_fields)]
+#[schemars(rename = "Identity")]
 struct WrittenIdentity {
+    /// The OpenID Connect issuer that vouched for the subject.
     issuer: Option<String>,
+    /// An anchored regular expression for it.
     #[serde(alias = "issuer_regex")]
     issuer_regex: Option<String>,
+    /// Whom the certificate names.
     subject: Option<String>,
+    /// An anchored regular expression for it.
     #[serde(alias = "subject_regex")]
     subject_regex: Option<String>,
 }
@@ -282,6 +372,13 @@ impl TryFrom<String> for Scope {
 }
 
 impl Scope {
+    /// Of one component alone.
+    fn of_one(reference: &Reference) -> Self {
+        let text = reference.shown().to_string();
+        let pattern = Some(Pattern::of(&Source::of(reference)));
+        Scope { text, pattern }
+    }
+
     pub fn as_str(&self) -> &str {
         &self.text
     }

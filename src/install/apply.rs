@@ -262,7 +262,11 @@ impl Installer {
                 && wanted.digest.is_none()
                 && wanted.locked.is_none();
             return match before {
-                Some(installed) if stands_in && installed.metadata.source == wanted.reference => {
+                Some(installed)
+                    if stands_in
+                        && installed.metadata.source == wanted.reference
+                        && self.still_trusts(&installed, &request).await? =>
+                {
                     let note = format!("its source cannot be reached ({error}): it stays as it is");
                     Ok(Found::Kept {
                         installed: Box::new(installed),

@@ -1,5 +1,6 @@
 //! What is to be installed together, and how.
 
+use crate::config::TrustRule;
 use crate::digest::Digest;
 use crate::manifest::Retry;
 use crate::manifest::lock::Locked;
@@ -19,6 +20,8 @@ pub struct Wanted {
     pub digest: Option<Digest>,
     /// All that it is to be granted; its grants stay as they are without.
     pub permissions: Option<Policy>,
+    /// A rule about its signature, besides those of the configuration.
+    pub trust: Option<TrustRule>,
     pub retry: Retry,
     /// What it must be, where that is known.
     pub locked: Option<Locked>,
@@ -84,7 +87,10 @@ impl Wanted {
             compile: order.compile,
             policy: PolicyChoice::Leave,
             // Only a person accepts another signer.
-            signers: SignerRequest::default(),
+            signers: SignerRequest {
+                rule: self.trust.clone(),
+                ..SignerRequest::default()
+            },
             origin: Origin::Manifest,
             manifest: order.manifest.clone(),
         }

@@ -79,11 +79,12 @@ impl Installer {
             reference,
             digest: None,
             expected: request.expected.as_ref(),
+            own: None,
             before: None,
             change: SignerChange::Refuse,
             enforcement: Enforcement::Report,
         };
-        let governing = self.governing(reference).await?;
+        let governing = self.governing(reference, None).await?;
         let demands = self.demands(governing, question).await?;
         let resolved = self.fetcher.resolve(reference).await?;
         let named = match resolved.identity() {

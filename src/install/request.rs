@@ -1,5 +1,6 @@
 //! What is asked of a load, and whether what is installed is it already.
 
+use crate::config::TrustRule;
 use crate::digest::Digest;
 use crate::fetch::{Fetched, Identity};
 use crate::policy::Policy;
@@ -32,6 +33,8 @@ pub struct LoadRequest {
 #[derive(Debug, Clone, Default)]
 pub struct SignerRequest {
     pub expected: Option<Expectation>,
+    /// A rule about this component alone, such as that of a manifest.
+    pub rule: Option<TrustRule>,
     pub change: SignerChange,
 }
 

@@ -33,6 +33,8 @@ pub(crate) struct TrustQuestion<'a> {
     /// A digest that was given beside the reference.
     pub digest: Option<Digest>,
     pub expected: Option<&'a Expectation>,
+    /// A rule about the component alone, besides those of the configuration.
+    pub own: Option<&'a TrustRule>,
     /// Of the version that it would replace.
     pub before: Option<&'a Trust>,
     pub change: SignerChange,
@@ -77,9 +79,9 @@ impl Installer {
         let rules = &self.rules.trust;
         let enforces = question.enforcement == Enforcement::Enforce;
         if enforces {
-            rules.admit(resolved_digest)?;
+            rules.admit(resolved_digest, question.own)?;
         }
-        let governing = self.governing(question.reference).await?;
+        let governing = self.governing(question.reference, question.own).await?;
         let demands = self.demands(governing, question).await?;
         let fetch = async {
             let fetched = self.fetcher.fetch(resolved, staging, progress);
@@ -98,15 +100,20 @@ impl Installer {
         };
         if enforces {
             let manifest = fetched.artifact.as_ref().map(|one| one.manifest_digest);
-            rules.admit(manifest.into_iter().chain([fetched.component.digest]))?;
+            let digests = manifest.into_iter().chain([fetched.component.digest]);
+            rules.admit(digests, question.own)?;
         }
         Ok((fetched, found))
     }
 
     /// The rules that decide about the component of this reference, all of which
-    /// must be met: the one for its path as it is written, and the one for where
-    /// its links lead.
-    pub(crate) async fn governing(&self, reference: &Reference) -> Result<Vec<TrustRule>, Error> {
+    /// must be met: the one for its path as it is written, the one for where its
+    /// links lead, and its own.
+    pub(crate) async fn governing(
+        &self,
+        reference: &Reference,
+        own: Option<&TrustRule>,
+    ) -> Result<Vec<TrustRule>, Error> {
         let mut sources = vec![Source::of(reference)];
         let path = match reference {
             Reference::File(path) => Some(path.clone()),
@@ -128,6 +135,7 @@ impl Installer {
                 governing.push(rule.clone());
             }
         }
+        governing.extend(own.cloned());
         Ok(governing)
     }
 

@@ -143,6 +143,7 @@ impl Installer {
             reference: &request.reference,
             digest: request.digest.or(request.locked),
             expected: request.signers.expected.as_ref(),
+            own: request.signers.rule.as_ref(),
             before: before.as_ref().map(|installed| &installed.metadata.trust),
             change: request.signers.change,
             enforcement: Enforcement::Enforce,
@@ -175,8 +176,9 @@ impl Installer {
     ) -> Result<bool, Error> {
         let rules = &self.rules.trust;
         let digests = &installed.metadata.digests;
-        rules.admit(digests.manifest.into_iter().chain([digests.component]))?;
-        let governing = self.governing(&request.reference).await?;
+        let own = request.signers.rule.as_ref();
+        rules.admit(digests.manifest.into_iter().chain([digests.component]), own)?;
+        let governing = self.governing(&request.reference, own).await?;
         let digest = request.digest.or(request.locked);
         let by_digest = digest.is_some() || request.reference.is_pinned();
         if !by_digest && needs_digest(&governing).is_some() {

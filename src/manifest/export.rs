@@ -13,6 +13,8 @@ pub struct Exported {
     pub source: Reference,
     pub digest: Digest,
     pub granted: Policy,
+    /// The value of `trust`, where it is signed.
+    pub trust: Option<Value>,
 }
 
 /// The manifest as data; an `apply` of it elsewhere installs the same.
@@ -20,12 +22,17 @@ pub fn export(components: &[Exported]) -> Value {
     let entries = components.iter().map(|one| {
         let mut permissions = json!(one.granted)["permissions"].take();
         literal(&mut permissions);
-        json!({
+        let mut entry = json!({
             "uri": one.source.to_string().replace("${", "$${"),
             "name": one.id,
             "digest": one.digest,
             "permissions": permissions,
-        })
+        });
+        if let Some(mut trust) = one.trust.clone() {
+            literal(&mut trust);
+            entry["trust"] = trust;
+        }
+        entry
     });
     json!({ "version": 1, "components": entries.collect::<Value>() })
 }

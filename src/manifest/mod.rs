@@ -19,6 +19,7 @@ use std::time::Duration;
 use schemars::JsonSchema;
 use serde_json::Value;
 
+use crate::config::{TrustRule, WrittenRule};
 use crate::digest::Digest;
 use crate::policy::Policy;
 use crate::reference::{ComponentId, Reference};
@@ -76,6 +77,9 @@ pub struct Entry {
     /// they are; `{}` takes all.
     #[schemars(with = "Option<Permissions>")]
     pub permissions: Option<Policy>,
+    /// Whose signature it needs, besides what the rules in `config.toml` require.
+    #[schemars(with = "Option<WrittenRule>")]
+    pub trust: Option<TrustRule>,
     /// How often it is tried again when its source cannot be reached.
     #[schemars(with = "Option<Retry>")]
     pub retry: Retry,

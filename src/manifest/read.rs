@@ -8,6 +8,7 @@ use serde_json::{Map, Value, json};
 use super::error::{In, ManifestError};
 use super::{Entry, Retry, Variables, Written};
 use crate::catalog::Catalog;
+use crate::config::TrustRule;
 use crate::digest::Digest;
 use crate::policy::document::{Fields, Keys, Node, Placed, Reader, Spot, permissions, tree};
 use crate::policy::{Place, Policy, PolicyError, parse_duration};
@@ -24,7 +25,7 @@ pub(super) const MANIFEST: Keys = Keys {
 };
 
 pub(super) const COMPONENT: Keys = Keys {
-    known: &["uri", "name", "digest", "permissions", "retry"],
+    known: &["uri", "name", "digest", "permissions", "trust", "retry"],
     refused: &[
         (
             "tools",
@@ -100,7 +101,7 @@ fn written(root: &Placed, file: In<'_>) -> Vec<Written> {
         return Vec::new();
     };
     let entries = entries.iter().map(|entry| {
-        let mut data = plain(entry);
+        let mut data = plain(&entry.node);
         let hash = Digest::of(data.to_string().as_bytes());
         Written {
             place: format!("{}:{}", file.file, entry.at.line),
@@ -116,16 +117,16 @@ fn written(root: &Placed, file: In<'_>) -> Vec<Written> {
 }
 
 /// As data, with its keys in order; nothing where a value is left out.
-fn plain(value: &Placed) -> Value {
-    match &value.node {
+fn plain(value: &Node) -> Value {
+    match value {
         Node::Null | Node::Bool => Value::Null,
         Node::Number(number) => json!(number.to_string()),
         Node::Text(text) => json!(text),
-        Node::List(items) => items.iter().map(plain).collect(),
+        Node::List(items) => items.iter().map(|item| plain(&item.node)).collect(),
         Node::Map(entries) => {
             let mut entries: Vec<(String, Value)> = entries
                 .iter()
-                .map(|(key, value)| (key.name.clone(), plain(value)))
+                .map(|(key, value)| (key.name.clone(), plain(&value.node)))
                 .filter(|(_, value)| !value.is_null())
                 .collect();
             entries.sort_by(|a, b| a.0.cmp(&b.0));
@@ -214,6 +215,10 @@ fn component(entry: Reader, written: Written, base: &Base) -> Result<Entry, Poli
             Some(policy)
         }
     };
+    let trust = match optional(&mut fields, "trust") {
+        None => None,
+        Some(reader) => Some(trust(reader, &reference, base)?),
+    };
     let retry = match optional(&mut fields, "retry") {
         None => Retry::default(),
         Some(reader) => retry(reader)?,
@@ -223,9 +228,31 @@ fn component(entry: Reader, written: Written, base: &Base) -> Result<Entry, Poli
         id,
         digest,
         permissions,
+        trust,
         retry,
         written,
     })
+}
+
+fn trust(reader: Reader, reference: &Reference, base: &Base) -> Result<TrustRule, PolicyError> {
+    let spot = reader.spot;
+    let Node::Map(_) = &reader.node else {
+        let found = reader.node.kind();
+        return Err(spot.wrong(format!("a mapping is expected here, not {found}")));
+    };
+    let keys = plain(&reader.node);
+    let directory = match base {
+        Base::Directory(directory) => directory.as_path(),
+        Base::Web => Path::new(""),
+    };
+    let rule = parsed(spot.clone(), TrustRule::about(reference, keys, directory))?;
+    match base {
+        Base::Web if rule.names_files() => Err(spot.wrong(
+            "a manifest from the web names no files of this machine: write the text of a key \
+             into `keys`",
+        )),
+        _ => Ok(rule),
+    }
 }
 
 fn retry(reader: Reader) -> Result<Retry, PolicyError> {

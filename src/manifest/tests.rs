@@ -6,6 +6,7 @@ use serde_json::{Value, json};
 
 use super::read::{COMPONENT, MANIFEST, RETRY};
 use super::*;
+use crate::config::{KeySource, Required};
 use crate::error::Diagnose;
 use crate::policy::Permission;
 
@@ -370,8 +371,40 @@ fn the_schema_has_the_keys_that_are_read() {
     assert_eq!(keys(&schema), known(MANIFEST.known));
     assert_eq!(keys(&schema["$defs"]["Entry"]), known(COMPONENT.known));
     assert_eq!(keys(&schema["$defs"]["Retry"]), known(RETRY.known));
+    let trust = ["require", "identities", "keys", "trusted-root", "deny"];
+    assert_eq!(keys(&schema["$defs"]["Trust"]), known(&trust));
+    assert_eq!(schema["$defs"]["Trust"].get("required"), None);
     assert_eq!(schema["$defs"]["Entry"]["required"], json!(["uri"]));
     assert_eq!(schema.get("required"), None);
+}
+
+#[test]
+fn a_rule_about_a_component_is_read_and_its_files_are_beside_the_manifest() {
+    let entry = |trust: &str| format!("components:\n- uri: oci://a.io/b:1\n  trust: {trust}\n");
+    let manifest = loaded(&entry("{keys: [acme.pub, '-----BEGIN PUBLIC KEY-----']}"));
+    let rule = manifest.entries[0].trust.as_ref().unwrap();
+    assert_eq!(rule.require, Some(Required::Signature));
+    assert_eq!(rule.scope.as_str(), "oci://a.io/b:1");
+    assert_eq!(
+        rule.keys,
+        [
+            KeySource::File("/fleet/acme.pub".into()),
+            KeySource::Pem("-----BEGIN PUBLIC KEY-----".into()),
+        ]
+    );
+    for (trust, told) in [
+        ("signature", "a mapping is expected here"),
+        ("{}", "a rule names what it requires"),
+        ("{scope: '*', require: none}", "has no `scope`"),
+        ("{require: maybe}", "unknown variant `maybe`"),
+        ("{key: a.pub}", "unknown field `key`"),
+        ("{identities: [{issuer: a, subject-regex: b}]}", "is not anchored"),
+        ("{deny: [latest], require: none}", "components[0].trust"),
+    ] {
+        let error = refused(&entry(trust));
+        assert!(error.contains(told), "{trust}: {error}");
+        assert!(error.contains("fleet.yaml:3"), "{trust}: {error}");
+    }
 }
 
 fn lock_of(text: &str) -> Lock {

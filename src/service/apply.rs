@@ -7,7 +7,7 @@ use url::Url;
 use crate::install::{self, Applied, Compile, ManyProgress, Order, Proposal};
 use crate::manifest::{Exported, ManifestError};
 use crate::reference::Reference;
-use crate::store::{Entry, Store};
+use crate::store::{Entry, Store, read_evidence};
 
 use super::{Error, Service};
 
@@ -78,7 +78,11 @@ impl Service {
                 match entry {
                     Entry::Sound(installed) => {
                         let metadata = installed.metadata;
+                        let evidence = read_evidence(&installed.files);
+                        let root = evidence.ok().flatten().and_then(|one| one.trusted_root);
+                        let signer = metadata.trust.signer();
                         exported.push(Exported {
+                            trust: signer.map(|signer| signer.id.rule(root.as_deref())),
                             granted: store.granted(&metadata.component_id)?.policy,
                             digest: install::content_digest(&metadata),
                             id: metadata.component_id,

@@ -81,6 +81,7 @@ impl Service {
                     reference: &reference,
                     digest: None,
                     expected: None,
+                    own: None,
                     before: None,
                     change: SignerChange::Refuse,
                     // Nothing comes of it.

@@ -254,7 +254,7 @@ impl Service {
     fn denial(&self, metadata: &Metadata) -> Option<TrustError> {
         let digests = &metadata.digests;
         let digests = digests.manifest.into_iter().chain([digests.component]);
-        self.installer.rules.trust.admit(digests).err()
+        self.installer.rules.trust.admit(digests, None).err()
     }
 
     /// Says why a component is not served, and keeps it from being so again.

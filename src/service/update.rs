@@ -257,8 +257,8 @@ fn again(installed: &Metadata, change: SignerChange) -> LoadRequest {
         compile: Compile::Background,
         policy: PolicyChoice::Bundled,
         signers: SignerRequest {
-            expected: None,
             change,
+            ..SignerRequest::default()
         },
         origin: Origin::Cli,
         manifest: installed.manifest.clone(),

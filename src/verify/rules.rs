@@ -65,10 +65,15 @@ impl TrustRules {
     /// # Errors
     ///
     /// When a rule denies one of the digests, whatever its scope: the bytes are
-    /// the same wherever they come from.
-    pub fn admit(&self, digests: impl IntoIterator<Item = Digest>) -> Result<(), TrustError> {
+    /// the same wherever they come from. `own` is a rule about the component
+    /// alone.
+    pub fn admit(
+        &self,
+        digests: impl IntoIterator<Item = Digest>,
+        own: Option<&TrustRule>,
+    ) -> Result<(), TrustError> {
         for digest in digests {
-            let mut rules = self.rules.iter();
+            let mut rules = self.rules.iter().chain(own);
             if let Some(rule) = rules.find(|rule| rule.deny.contains(&digest)) {
                 return Err(TrustError::Denied {
                     digest,
@@ -99,7 +104,7 @@ impl TrustRules {
         let keys = rule
             .keys
             .iter()
-            .map(|file| PublicKey::read(&self.directory.join(file)));
+            .map(|key| PublicKey::of(key, &self.directory));
         let root = rule.trusted_root.as_ref();
         Ok(Demand {
             signers: Signers::Of {

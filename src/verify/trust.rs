@@ -1,9 +1,11 @@
 //! Why a component is trusted to be the one meant.
 
 use std::fmt;
+use std::path::Path;
 
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
+use serde_json::{Value, json};
 
 use crate::digest::Digest;
 use crate::text::printable;
@@ -62,6 +64,37 @@ pub enum SignerId {
     },
     /// A certificate's, short-lived, whose issuer vouched for the subject.
     Identity { subject: String, issuer: String },
+}
+
+impl SignerId {
+    /// The rule that only this signer meets, as a manifest has it.
+    pub fn rule(&self, trusted_root: Option<&Path>) -> Value {
+        let mut rule = json!({ "require": "signature" });
+        match self {
+            SignerId::Key { public_key, .. } => rule["keys"] = json!([pem(public_key)]),
+            SignerId::Identity { subject, issuer } => {
+                rule["identities"] = json!([{ "issuer": issuer, "subject": subject }]);
+            }
+        }
+        if let Some(file) = trusted_root {
+            rule["trusted-root"] = json!(file);
+        }
+        rule
+    }
+}
+
+/// A public key as PEM.
+fn pem(base64: &str) -> String {
+    const LINE: usize = 64;
+    let mut text = String::from("-----BEGIN PUBLIC KEY-----\n");
+    let mut rest = base64;
+    while !rest.is_empty() {
+        let (line, after) = rest.split_at_checked(LINE).unwrap_or((rest, ""));
+        text.push_str(line);
+        text.push('\n');
+        rest = after;
+    }
+    text + "-----END PUBLIC KEY-----\n"
 }
 
 impl fmt::Display for SignerId {

@@ -284,6 +284,7 @@ pub fn wanted(entry: &Entry, locked: Option<Locked>) -> Wanted {
         reference: entry.reference.clone(),
         digest: entry.digest,
         permissions: entry.permissions.clone(),
+        trust: entry.trust.clone(),
         retry: entry.retry,
         locked,
     }

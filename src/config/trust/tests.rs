@@ -1,7 +1,4 @@
-use std::path::Path;
-
 use super::*;
-use crate::reference::Reference;
 
 fn scope(text: &str) -> Scope {
     Scope::try_from(text.to_owned()).unwrap()

@@ -1,7 +1,7 @@
 //! Public keys in PEM files.
 
 use std::io;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
@@ -10,6 +10,7 @@ use sigstore_verify::crypto::{
 };
 use sigstore_verify::types::{DerPublicKey, HashAlgorithm, SignatureBytes};
 
+use crate::config::KeySource;
 use crate::digest::Digest;
 use crate::error::{Class, Diagnose};
 use crate::file::{Links, read_text};
@@ -29,9 +30,10 @@ pub struct PublicKey {
 
 /// Why a file holds no public key that can be used.
 #[derive(Debug, thiserror::Error)]
-#[error("`{}` holds no public key that can be used", file.display())]
+#[error("{place} holds no public key that can be used")]
 pub struct InvalidKey {
-    file: PathBuf,
+    /// A file in backticks, or a rule.
+    place: String,
     source: KeyFault,
 }
 
@@ -80,6 +82,22 @@ impl Diagnose for InvalidKey {
 }
 
 impl PublicKey {
+    /// Reads the key, whose file is beside `directory` where its path is
+    /// relative.
+    ///
+    /// # Errors
+    ///
+    /// [`InvalidKey`], which says what is there instead.
+    pub fn of(key: &KeySource, directory: &Path) -> Result<Self, InvalidKey> {
+        match key {
+            KeySource::File(file) => PublicKey::read(&directory.join(file)),
+            KeySource::Pem(text) => PublicKey::parse(text).map_err(|source| InvalidKey {
+                place: "the text in `keys`".into(),
+                source,
+            }),
+        }
+    }
+
     /// Reads a PEM file.
     ///
     /// # Errors
@@ -89,7 +107,7 @@ impl PublicKey {
         let text = read_text(file, MAX_KEY, Links::Follow).map_err(KeyFault::Read);
         text.and_then(|text| PublicKey::parse(&text))
             .map_err(|source| InvalidKey {
-                file: file.to_owned(),
+                place: format!("`{}`", file.display()),
                 source,
             })
     }

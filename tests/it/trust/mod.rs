@@ -2,6 +2,7 @@
 
 mod keyless;
 mod keys;
+mod manifest;
 mod rules;
 mod verify;
 
