@@ -34,6 +34,7 @@ mod signers;
 mod table;
 mod terminal;
 mod tools;
+mod trust;
 mod unload;
 mod update;
 mod usage;
@@ -143,6 +144,7 @@ enum Command {
     Manifest(fleet::manifest::Manifest),
     Inspect(inspect::Inspect),
     Verify(verify::Verify),
+    Trust(trust::Trust),
     Tools(tools::Tools),
     Call(call::Call),
     Cache(cache::Cache),
@@ -222,6 +224,7 @@ impl Cli {
             Command::Manifest(command) => command.run(),
             Command::Inspect(command) => command.run(global),
             Command::Verify(command) => command.run(global),
+            Command::Trust(command) => command.run(global),
             Command::Tools(command) => command.run(global),
             Command::Call(command) => command.run(global),
             Command::Cache(command) => command.run(global),

@@ -145,6 +145,9 @@ impl Serve {
             audience: self.audience(),
             ..Opening::default()
         })?;
+        for remark in service.trust_remarks() {
+            tracing::warn!("{remark}");
+        }
         let max_body = self.max_body.or(service.server().max_body);
         http.memory = Some(service.memory().clone());
         http.limits.body_bytes = max_body.map_or(http.limits.body_bytes, NonZeroUsize::get);

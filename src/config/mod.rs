@@ -23,7 +23,7 @@ pub use agents::{AgentsConfig, InvalidSourcePattern, SourcePattern};
 pub use source::Source;
 pub(crate) use trust::WrittenRule;
 pub use trust::{
-    Identity, InvalidRule, KeySource, Required, Scope, Text, TrustConfig, TrustRule,
+    Identity, InvalidRule, KeySource, Remark, Required, Scope, Text, TrustConfig, TrustRule, remarks,
 };
 
 /// The operator's settings. All keys are optional; unknown keys are errors.

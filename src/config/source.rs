@@ -245,14 +245,44 @@ impl Pattern {
         rest.all(|segment| *segment == Segment::AnyDepth)
     }
 
+    /// Whether it matches all that the other matches. Of patterns that end in
+    /// `**` and have none elsewhere.
+    pub fn includes(&self, other: &Pattern) -> bool {
+        self.names().count() <= other.names().count()
+            && self.is_met_by(other, |own, theirs| match theirs {
+                [_] => own == theirs || own.len() > 1 && matches(own, &theirs[0]),
+                [_, end] => own.len() > 1 && end.ends_with(&own[own.len() - 1]),
+                _ => false,
+            })
+    }
+
+    /// Whether something may be matched by both.
+    pub fn meets(&self, other: &Pattern) -> bool {
+        self.is_met_by(other, |own, theirs| match (own, theirs) {
+            ([own], [theirs]) => own == theirs,
+            ([name], pieces) | (pieces, [name]) => matches(pieces, name),
+            ([.., one], [.., another]) => one.ends_with(another) || another.ends_with(one),
+            _ => false,
+        })
+    }
+
+    /// Compares scheme and segments, as far as both have them.
+    fn is_met_by(&self, other: &Pattern, alike: fn(&[Vec<u8>], &[Vec<u8>]) -> bool) -> bool {
+        let mut both = self.names().zip(other.names());
+        self.scheme == other.scheme && both.all(|(own, theirs)| alike(own, theirs))
+    }
+
+    fn names(&self) -> impl Iterator<Item = &[Vec<u8>]> {
+        self.segments.iter().filter_map(|segment| match segment {
+            Segment::AnyDepth => None,
+            Segment::Name(pieces) => Some(&**pieces),
+        })
+    }
+
     /// How many segments have no `*`, and how many bytes all of them name.
     pub fn specificity(&self) -> (usize, usize) {
-        let pieces = self.segments.iter().filter_map(|segment| match segment {
-            Segment::AnyDepth => None,
-            Segment::Name(pieces) => Some(pieces),
-        });
-        let literal = pieces.clone().filter(|pieces| pieces.len() == 1).count();
-        (literal, pieces.flatten().map(Vec::len).sum())
+        let literal = self.names().filter(|pieces| pieces.len() == 1).count();
+        (literal, self.names().flatten().map(Vec::len).sum())
     }
 }
 

@@ -1,17 +1,23 @@
 //! `[[trust]]`: which components must be signed, and by whom.
 
+mod remark;
+mod scope;
+
+use std::fmt;
 use std::path::{Path, PathBuf};
 
 use regex::{Regex, RegexBuilder};
 use regex_syntax::hir::Look;
 use schemars::JsonSchema;
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use crate::digest::Digest;
 use crate::reference::Reference;
+use crate::text::printable;
 
-use super::source::{Pattern, Scheme, Source};
+pub use remark::{Remark, remarks};
+pub use scope::Scope;
 
 /// Bytes of a compiled pattern: an identity needs no more.
 const MAX_PATTERN: usize = 1 << 20;
@@ -58,7 +64,7 @@ pub struct TrustRule {
 }
 
 /// What a component needs to be loaded.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Deserialize, JsonSchema)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Deserialize, Serialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum Required {
     /// Nothing.
@@ -260,6 +266,22 @@ impl TryFrom<WrittenIdentity> for Identity {
     }
 }
 
+impl fmt::Display for Identity {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let (subject, issuer) = (self.subject.as_str(), self.issuer.as_str());
+        write!(f, "{} ({})", printable(subject), printable(issuer))
+    }
+}
+
+impl fmt::Display for KeySource {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            KeySource::File(file) => write!(f, "the key in {}", file.display()),
+            KeySource::Pem(_) => f.write_str("the key in the rule"),
+        }
+    }
+}
+
 impl Text {
     /// A pattern that must match the whole text.
     ///
@@ -317,89 +339,6 @@ fn is_anchored(pattern: &str) -> bool {
         properties.look_set_prefix().contains(Look::Start)
             && properties.look_set_suffix().contains(Look::End)
     })
-}
-
-/// The components of a rule: those of a registry or host, or below a path.
-///
-/// `ghcr.io/acme`, `ghcr.io/acme/*` and `ghcr.io/acme/**` are the same: the
-/// repository and all below it. A `*` before the end stands for one segment;
-/// one that begins a host stands for any characters.
-#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
-#[serde(try_from = "String")]
-pub struct Scope {
-    /// As it is written.
-    text: String,
-    /// None for all components.
-    pattern: Option<Pattern>,
-}
-
-impl TryFrom<String> for Scope {
-    type Error = InvalidRule;
-
-    fn try_from(text: String) -> Result<Self, Self::Error> {
-        if matches!(&*text, "*" | "**") {
-            let pattern = None;
-            return Ok(Scope { text, pattern });
-        }
-        let (scheme, path) = Scheme::split(&text).unwrap_or((Scheme::Oci, &text));
-        let below = path
-            .strip_suffix("/**")
-            .or_else(|| path.strip_suffix("/*"))
-            .unwrap_or(path);
-        let odd = |(at, segment): (usize, &str)| {
-            let stars = segment.matches('*').count();
-            let begins_host = at == 0 && segment.starts_with("*.") && stars == 1;
-            // What follows is a tag or digest there.
-            let names_version = at > 0
-                && matches!(scheme, Scheme::Oci | Scheme::Layout)
-                && segment.contains([':', '@']);
-            names_version
-                || segment.contains(char::is_whitespace)
-                || stars > 0 && segment != "*" && !begins_host
-        };
-        let pattern = match below.split('/').enumerate().any(odd) {
-            true => None,
-            false => Pattern::parse(scheme, below),
-        };
-        match pattern {
-            Some(pattern) => Ok(Scope {
-                text,
-                pattern: Some(pattern.and_below()),
-            }),
-            None => Err(InvalidRule::Scope(text)),
-        }
-    }
-}
-
-impl Scope {
-    /// Of one component alone.
-    fn of_one(reference: &Reference) -> Self {
-        let text = reference.shown().to_string();
-        let pattern = Some(Pattern::of(&Source::of(reference)));
-        Scope { text, pattern }
-    }
-
-    pub fn as_str(&self) -> &str {
-        &self.text
-    }
-
-    /// Whether both cover the same components.
-    pub fn is_same(&self, other: &Scope) -> bool {
-        self.pattern == other.pattern
-    }
-
-    /// Whether the component from this source is in the scope.
-    pub fn covers(&self, source: &Source) -> bool {
-        let pattern = self.pattern.as_ref();
-        pattern.is_none_or(|pattern| pattern.covers(source))
-    }
-
-    /// Orders the scopes that cover one source: the greatest is the most
-    /// specific. It is that of no pattern, or how many segments and bytes the
-    /// pattern names.
-    pub fn specificity(&self) -> Option<(usize, usize)> {
-        self.pattern.as_ref().map(Pattern::specificity)
-    }
 }
 
 #[cfg(test)]

@@ -114,6 +114,21 @@ impl Installer {
         reference: &Reference,
         own: Option<&TrustRule>,
     ) -> Result<Vec<TrustRule>, Error> {
+        let mut governing: Vec<TrustRule> = Vec::new();
+        for source in self.sources(reference).await? {
+            for rule in self.rules.trust.governing(&source) {
+                if governing.iter().all(|one| one.scope != rule.scope) {
+                    governing.push(rule.clone());
+                }
+            }
+        }
+        governing.extend(own.cloned());
+        Ok(governing)
+    }
+
+    /// The source of a component as rules see it: as it is written and, for a
+    /// path, where its links lead.
+    pub(crate) async fn sources(&self, reference: &Reference) -> Result<Vec<Source>, Error> {
         let mut sources = vec![Source::of(reference)];
         let path = match reference {
             Reference::File(path) => Some(path.clone()),
@@ -127,16 +142,7 @@ impl Installer {
                 sources.push(sources[0].at(&path));
             }
         }
-        let mut governing: Vec<TrustRule> = Vec::new();
-        for source in &sources {
-            if let Some(rule) = self.rules.trust.governing(source)
-                && governing.iter().all(|one| one.scope != rule.scope)
-            {
-                governing.push(rule.clone());
-            }
-        }
-        governing.extend(own.cloned());
-        Ok(governing)
+        Ok(sources)
     }
 
     /// What is asked of the signature: keys and trust roots are files.

@@ -1,5 +1,6 @@
 //! The rules of the configuration, in force.
 
+use std::cmp::Reverse;
 use std::path::{Path, PathBuf};
 
 use crate::config::{Identity, Required, Source, TrustRule};
@@ -52,14 +53,32 @@ impl TrustRules {
         }
     }
 
-    /// The rule that decides about a component: the most specific, and of
-    /// equals the strictest.
-    pub fn governing(&self, source: &Source) -> Option<&TrustRule> {
+    /// All rules, as the configuration has them.
+    pub fn all(&self) -> &[TrustRule] {
+        &self.rules
+    }
+
+    /// The rules that require something of a component, or nothing; the most
+    /// specific comes first.
+    pub fn covering(&self, source: &Source) -> Vec<&TrustRule> {
         let covering = self.rules.iter().filter(|rule| {
             // One that only denies leaves the decision to others.
             rule.require.is_some() && rule.scope.covers(source)
         });
-        covering.max_by_key(|rule| (rule.scope.specificity(), rule.require))
+        let mut covering: Vec<&TrustRule> = covering.collect();
+        covering.sort_by_key(|rule| Reverse(rule.scope.specificity()));
+        covering
+    }
+
+    /// The rules that decide about a component: the most specific, and of equals
+    /// all.
+    pub fn governing(&self, source: &Source) -> Vec<&TrustRule> {
+        let mut covering = self.covering(source);
+        if let Some(first) = covering.first() {
+            let most = first.scope.specificity();
+            covering.retain(|rule| rule.scope.specificity() == most);
+        }
+        covering
     }
 
     /// # Errors
@@ -98,6 +117,16 @@ impl TrustRules {
         let rules = rules.filter(|rule| rule.require == Some(Required::Signature));
         let demands = rules.map(|rule| self.demand(rule));
         demands.chain(expected.map(Expectation::demand)).collect()
+    }
+
+    /// Reads the keys and the trust root of a rule.
+    ///
+    /// # Errors
+    ///
+    /// When one of them cannot be used.
+    pub fn check(&self, rule: &TrustRule) -> Result<(), TrustError> {
+        let demand = self.demand(rule)?;
+        self.root(demand.trusted_root.as_deref()).map(drop)
     }
 
     fn demand(&self, rule: &TrustRule) -> Result<Demand, TrustError> {

@@ -1,4 +1,7 @@
+use std::path::Path;
+
 use super::*;
+use crate::config::Source;
 
 fn scope(text: &str) -> Scope {
     Scope::try_from(text.to_owned()).unwrap()
@@ -129,4 +132,58 @@ fn only_a_pattern_of_whole_texts_is_anchored() {
     // Catastrophic elsewhere, linear here.
     let evil = Text::anchored("^(a+)+$".into()).unwrap();
     assert!(!evil.matches(&format!("{}b", "a".repeat(50_000))));
+}
+
+fn rules(toml: &str) -> Vec<TrustRule> {
+    let config: crate::config::Config = toml::from_str(toml).unwrap();
+    config.trust.0
+}
+
+#[test]
+fn rules_that_cross_loosen_or_name_nobody_are_told() {
+    for (config, told) in [
+        (
+            "[[trust]]\nscope='a.io/*/x'\nrequire='digest'\n\
+             [[trust]]\nscope='a.io/b/*'\nrequire='none'",
+            &["both cover some components"][..],
+        ),
+        (
+            "[[trust]]\nscope='*'\nrequire='digest'\n\
+             [[trust]]\nscope='a.io'\nrequire='none'",
+            &["less than the rule for `*`"],
+        ),
+        (
+            "[[trust]]\nscope='*.io'\nrequire='digest'\n\
+             [[trust]]\nscope='a.io/b'\nrequire='none'",
+            &["less than the rule for `*.io`"],
+        ),
+        (
+            "[[trust]]\nscope='*'\nrequire='digest'\n\
+             [[trust]]\nscope='a.io'\nrequire='digest'\n\
+             [[trust]]\nscope='a.io/b'\nrequire='digest'\n\
+             [[trust]]\nscope='b.io'\nrequire='digest'\n\
+             [[trust]]\nscope='c.io'\ndeny=[]\nrequire='digest'",
+            &[],
+        ),
+        (
+            "[[trust]]\nscope='*'\nrequire='signature'",
+            &["lets nothing through"],
+        ),
+        (
+            "[[trust]]\nscope='*'\nrequire='digest'\nkeys=['a.pub']",
+            &["names signers, whom nothing asks for"],
+        ),
+        (
+            "[[trust]]\nscope='a.io'\nrequire='none'\n\
+             [[trust]]\nscope='https://a.io'\nrequire='digest'",
+            &[],
+        ),
+    ] {
+        let remarks = remarks(&rules(config));
+        let texts: Vec<String> = remarks.iter().map(ToString::to_string).collect();
+        assert_eq!(texts.len(), told.len(), "{config}: {texts:?}");
+        for (text, told) in texts.iter().zip(told) {
+            assert!(text.contains(told), "{config}: {text}");
+        }
+    }
 }

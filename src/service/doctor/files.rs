@@ -17,7 +17,26 @@ impl Service {
         findings.extend(self.check_room());
         findings.push(self.check_components());
         findings.push(self.check_private());
+        findings.extend(self.check_trust());
         findings
+    }
+
+    /// Checks the rules about signatures, with their keys and trust roots.
+    fn check_trust(&self) -> Option<Finding> {
+        let trust = &self.installer.rules.trust;
+        let rules = trust.all();
+        if rules.is_empty() {
+            return None;
+        }
+        if let Some(error) = rules.iter().find_map(|rule| trust.check(rule).err()) {
+            return Some(Finding::failed("trust", &error));
+        }
+        let remarks = self.trust_remarks();
+        Some(match remarks.is_empty() {
+            true => Finding::ok("trust", format!("{} rules", rules.len())),
+            false => Finding::new("trust", State::Warning, remarks.join("; "))
+                .advise("`wassette trust explain SOURCE` shows which rule decides, and why"),
+        })
     }
 
     fn check_root(&self) -> Finding {

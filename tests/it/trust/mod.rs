@@ -1,5 +1,6 @@
 //! What an artifact must prove.
 
+mod explain;
 mod keyless;
 mod keys;
 mod manifest;
