@@ -37,7 +37,7 @@ impl TryFrom<Vec<TrustRule>> for TrustConfig {
                 .iter()
                 .any(|one| one.scope.is_same(&rule.scope))
             {
-                return Err(InvalidRule::Twice(rule.scope.text.clone()));
+                return Err(InvalidRule::Twice(rule.scope.as_str().to_owned()));
             }
         }
         Ok(TrustConfig(rules))

@@ -38,9 +38,12 @@ impl TryFrom<String> for Scope {
             let stars = segment.matches('*').count();
             let begins_host = at == 0 && segment.starts_with("*.") && stars == 1;
             // What follows is a tag or digest there.
-            let names_version = at > 0
-                && matches!(scheme, Scheme::Oci | Scheme::Layout)
-                && segment.contains([':', '@']);
+            let may_name_version = match scheme {
+                Scheme::Oci => at > 0,
+                Scheme::Layout => true,
+                Scheme::Https | Scheme::Http | Scheme::File => false,
+            };
+            let names_version = may_name_version && segment.contains([':', '@']);
             names_version
                 || segment.contains(char::is_whitespace)
                 || stars > 0 && segment != "*" && !begins_host
