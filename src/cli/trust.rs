@@ -56,7 +56,9 @@ impl Present for TrustReport {
     fn table(&self) -> String {
         let rows: Vec<Vec<Cell>> = self.rules.iter().map(row).collect();
         let mut text = match rows.is_empty() {
-            true => "config.toml has no rules: signatures are reported, and none is required".into(),
+            true => {
+                "config.toml has no rules: signatures are reported, and none is required".into()
+            }
             false => grid(&["SCOPE", "REQUIRES", "SIGNERS", "DENIES"], rows),
         };
         for remark in &self.remarks {
@@ -95,7 +97,11 @@ impl Present for Explanation {
             .rules
             .iter()
             .map(|one| {
-                let decides = if one.decides { "decides" } else { "does not decide" };
+                let decides = if one.decides {
+                    "decides"
+                } else {
+                    "does not decide"
+                };
                 let (scope, reason) = (&one.rule.scope, &one.reason);
                 let require = required(one.rule.require);
                 format!("`{scope}` (requires {require}) {decides}: {reason}")

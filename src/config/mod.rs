@@ -23,7 +23,8 @@ pub use agents::{AgentsConfig, InvalidSourcePattern, SourcePattern};
 pub use source::Source;
 pub(crate) use trust::WrittenRule;
 pub use trust::{
-    Identity, InvalidRule, KeySource, Remark, Required, Scope, Text, TrustConfig, TrustRule, remarks,
+    Identity, InvalidRule, KeySource, Remark, Required, Scope, Text, TrustConfig, TrustRule,
+    remarks,
 };
 
 /// The operator's settings. All keys are optional; unknown keys are errors.

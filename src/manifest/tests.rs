@@ -398,7 +398,10 @@ fn a_rule_about_a_component_is_read_and_its_files_are_beside_the_manifest() {
         ("{scope: '*', require: none}", "has no `scope`"),
         ("{require: maybe}", "unknown variant `maybe`"),
         ("{key: a.pub}", "unknown field `key`"),
-        ("{identities: [{issuer: a, subject-regex: b}]}", "is not anchored"),
+        (
+            "{identities: [{issuer: a, subject-regex: b}]}",
+            "is not anchored",
+        ),
         ("{deny: [latest], require: none}", "components[0].trust"),
     ] {
         let error = refused(&entry(trust));

@@ -96,7 +96,10 @@ impl Service {
         }
         let required = match governing.is_empty() {
             true => vec![without_rule(reference).to_owned()],
-            false => governing.iter().map(|rule| required(rule, reference)).collect(),
+            false => governing
+                .iter()
+                .map(|rule| required(rule, reference))
+                .collect(),
         };
         let denied = trust.all().iter().flat_map(|rule| &rule.deny);
         Ok(Explanation {

@@ -46,8 +46,16 @@ fn a_scope_covers_what_it_names_and_all_below_it() {
         ("ghcr.io/acme", "oci://ghcr.io:443/acme/a:1", true),
         ("ghcr.io:443/acme", "oci://ghcr.io/acme/a:1", true),
         ("docker.io/acme", "oci://index.docker.io/acme/a:1", true),
-        ("docker.io/acme", "oci://registry-1.docker.io/acme/a:1", true),
-        ("registry-1.docker.io/acme", "oci://docker.io/acme/a:1", true),
+        (
+            "docker.io/acme",
+            "oci://registry-1.docker.io/acme/a:1",
+            true,
+        ),
+        (
+            "registry-1.docker.io/acme",
+            "oci://docker.io/acme/a:1",
+            true,
+        ),
         ("docker.io/library", "oci://docker.io/nginx:1", true),
         ("docker.io/nginx", "oci://docker.io/nginx:1", true),
         ("[0:0::1]:5000", "oci://[::1]:5000/a:1", true),

@@ -28,7 +28,12 @@ async fn the_rule_that_decides_is_told_with_the_reason() {
     let explain = async |reference: &str| done(&node, &["trust", "explain", reference]).await;
     let none = explain("oci://ghcr.io/acme/weather:1").await;
     assert_eq!(none["rules"], json!([]));
-    assert!(none["required"][0].as_str().unwrap().contains("no rule is about it"));
+    assert!(
+        none["required"][0]
+            .as_str()
+            .unwrap()
+            .contains("no rule is about it")
+    );
 
     let key = Key::new("P-256");
     write_config(&node, &rules(text(&key.public())));
@@ -38,29 +43,58 @@ async fn the_rule_that_decides_is_told_with_the_reason() {
     let remarks = listed["remarks"].as_array().unwrap();
     assert_eq!(remarks.len(), 1, "{remarks:?}");
     let remark = remarks[0].as_str().unwrap();
-    assert!(remark.contains("`ghcr.io/acme/tools` requires less"), "{remark}");
+    assert!(
+        remark.contains("`ghcr.io/acme/tools` requires less"),
+        "{remark}"
+    );
 
     let signed = explain("oci://ghcr.io/acme/weather:1").await;
     let scopes = signed["rules"].as_array().unwrap().iter();
-    let scopes: Vec<_> = scopes.map(|one| (one["scope"].clone(), one["decides"].clone())).collect();
+    let scopes: Vec<_> = scopes
+        .map(|one| (one["scope"].clone(), one["decides"].clone()))
+        .collect();
     assert_eq!(
         scopes,
-        [(json!("ghcr.io/acme/*"), json!(true)), (json!("*"), json!(false))]
+        [
+            (json!("ghcr.io/acme/*"), json!(true)),
+            (json!("*"), json!(false))
+        ]
     );
     let required = signed["required"][0].as_str().unwrap();
-    assert!(required.starts_with("a signature by the key in "), "{required}");
+    assert!(
+        required.starts_with("a signature by the key in "),
+        "{required}"
+    );
     assert_eq!(signed["denied"].as_array().unwrap().len(), 1);
 
     let loose = explain("oci://ghcr.io/acme/tools/x:1").await;
-    assert!(loose["required"][0].as_str().unwrap().starts_with("nothing"));
+    assert!(
+        loose["required"][0]
+            .as_str()
+            .unwrap()
+            .starts_with("nothing")
+    );
     let pinned = explain(&format!("oci://b.io/x@sha256:{}", "1".repeat(64))).await;
-    assert_eq!(pinned["required"], json!(["a digest, which the reference has"]));
+    assert_eq!(
+        pinned["required"],
+        json!(["a digest, which the reference has"])
+    );
     let file = explain("nowhere.wasm").await;
-    assert!(file["required"][0].as_str().unwrap().contains("with `--digest` alone"));
+    assert!(
+        file["required"][0]
+            .as_str()
+            .unwrap()
+            .contains("with `--digest` alone")
+    );
 
-    let output = node.run(&["trust", "explain", "oci://ghcr.io/acme/weather:1"]).await;
+    let output = node
+        .run(&["trust", "explain", "oci://ghcr.io/acme/weather:1"])
+        .await;
     let shown = String::from_utf8_lossy(&output.stdout).into_owned();
-    assert!(shown.contains("decides: its scope is the most specific"), "{shown}");
+    assert!(
+        shown.contains("decides: its scope is the most specific"),
+        "{shown}"
+    );
     let output = node.run(&["trust", "explain", "oci://"]).await;
     assert_eq!(output.status.code(), Some(2), "{output:?}");
 }
@@ -80,11 +114,17 @@ async fn what_rules_may_not_mean_is_told_by_doctor_and_at_start() {
     write_config(&node, &rules(text(&key.public())));
     let told = trust().await.expect("a finding");
     assert_eq!(told["state"], "warning", "{told}");
-    assert!(told["found"].as_str().unwrap().contains("requires less"), "{told}");
+    assert!(
+        told["found"].as_str().unwrap().contains("requires less"),
+        "{told}"
+    );
     write_config(&node, &rules("missing.pub"));
     let told = trust().await.expect("a finding");
     assert_eq!(told["state"], "problem", "{told}");
-    assert!(told["found"].as_str().unwrap().contains("missing.pub"), "{told}");
+    assert!(
+        told["found"].as_str().unwrap().contains("missing.pub"),
+        "{told}"
+    );
 
     // A server that has nobody to speak to ends at once.
     let mut serve = node.place.wassette(&["serve", "--transport", "stdio"]);
