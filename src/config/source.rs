@@ -180,6 +180,9 @@ enum Segment {
     Name(Vec<Vec<u8>>),
 }
 
+/// The texts of a segment between its `*`.
+type Pieces = [Vec<u8>];
+
 impl Pattern {
     /// A pattern of the text after the scheme; none where it makes no sense.
     pub fn parse(scheme: Scheme, text: &str) -> Option<Self> {
@@ -267,12 +270,12 @@ impl Pattern {
     }
 
     /// Compares scheme and segments, as far as both have them.
-    fn is_met_by(&self, other: &Pattern, alike: fn(&[Vec<u8>], &[Vec<u8>]) -> bool) -> bool {
+    fn is_met_by(&self, other: &Pattern, alike: fn(&Pieces, &Pieces) -> bool) -> bool {
         let mut both = self.names().zip(other.names());
         self.scheme == other.scheme && both.all(|(own, theirs)| alike(own, theirs))
     }
 
-    fn names(&self) -> impl Iterator<Item = &[Vec<u8>]> {
+    fn names(&self) -> impl Iterator<Item = &Pieces> {
         self.segments.iter().filter_map(|segment| match segment {
             Segment::AnyDepth => None,
             Segment::Name(pieces) => Some(&**pieces),
@@ -324,7 +327,7 @@ fn host_pattern(scheme: Scheme, text: &str) -> Option<String> {
 
 /// Matches one segment. The first and the last piece are its ends; those
 /// between are found from the left.
-fn matches(pieces: &[Vec<u8>], name: &[u8]) -> bool {
+fn matches(pieces: &Pieces, name: &[u8]) -> bool {
     let [first, between @ .., last] = pieces else {
         return matches!(pieces, [only] if only == name);
     };
