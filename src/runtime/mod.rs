@@ -219,14 +219,23 @@ impl Runtime {
         }
     }
 
-    /// Compiles a component, loads its code, and discards it.
+    /// Compiles a component and loads its code, in a directory that stands for the
+    /// root: the root's locks are not waited for.
     ///
     /// # Errors
     ///
     /// Why there is no code.
-    pub async fn try_compiler(self: &Arc<Self>, source: &CodeSource) -> Result<(), CompileError> {
-        let nobody = Demand::default();
-        self.fresh(Tier::Optimised, source, &nobody).await.map(drop)
+    pub async fn try_compiler(
+        &self,
+        directory: &Path,
+        source: CodeSource,
+    ) -> Result<(), Arc<CompileError>> {
+        let elsewhere = Runtime::new(RuntimeOptions {
+            layout: Layout::new(directory),
+            ..self.options.clone()
+        });
+        let program = elsewhere.program(source);
+        program.optimised(Force::No).await.map(drop)
     }
 
     /// The code on disk, if it is valid.

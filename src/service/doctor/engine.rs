@@ -32,9 +32,9 @@ impl Service {
             digest: Digest::of(EMPTY),
             wasm,
         };
-        match self.runtime.try_compiler(&source).await {
+        match self.runtime.try_compiler(directory.path(), source).await {
             Ok(()) => Finding::ok("engine", "compiles a component"),
-            Err(error) => Finding::failed("engine", &error),
+            Err(error) => Finding::failed("engine", &*error),
         }
     }
 }

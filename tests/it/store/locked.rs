@@ -76,6 +76,7 @@ fn doctor_says_who_holds_the_root_and_does_not_wait() {
     let ended = cli.run(["doctor"]);
     assert_eq!(ended.code, 1, "{}{}", ended.stdout, ended.stderr);
     assert!(ended.stdout.contains("holds the lock"), "{}", ended.stdout);
+    assert!(!ended.stderr.contains("waiting for"), "{}", ended.stderr);
 }
 
 /// The holder of a component's lock touches it, so that others wait on.
