@@ -9,13 +9,11 @@ use std::io;
 use std::path::PathBuf;
 
 use super::error::StoreError;
+use super::install::{Owner, Prepared, is_another};
 use super::journal::{Journal, Kind, Step};
 use super::replace::{self, Fate};
 use super::staging::{Removed, Staging};
-use super::{
-    ComponentFiles, Granted, Grantor, Installed, Metadata, Owner, Prepared, Store, is_another,
-    policy,
-};
+use super::{ComponentFiles, Granted, Grantor, Installed, Metadata, Store, policy};
 use crate::policy::Policy;
 use crate::reference::ComponentId;
 

@@ -34,17 +34,32 @@ impl Store {
     /// The component in this directory, sound or damaged; `None` if it is not
     /// installed.
     pub fn entry(&self, id: &ComponentId) -> Result<Option<Entry>, StoreError> {
+        self.settle_change();
+        self.look(id, Trust::Stamp)
+    }
+
+    /// Like [`Store::entry`], for the ids of [`Store::ids`], which has looked for
+    /// an unfinished change already.
+    pub(super) fn listed_entry(&self, id: &ComponentId) -> Result<Option<Entry>, StoreError> {
         self.look(id, Trust::Stamp)
     }
 
     /// Like [`Store::entry`], but hashes the component even if its stamp matches.
     pub fn entry_hashed(&self, id: &ComponentId) -> Result<Option<Entry>, StoreError> {
+        self.settle_change();
         self.look(id, Trust::Nothing)
+    }
+
+    /// Undoes or waits for a change of several components.
+    fn settle_change(&self) {
+        if journal::is_there(&self.layout) {
+            self.settle_all();
+        }
     }
 
     fn look(&self, id: &ComponentId, trust: Trust) -> Result<Option<Entry>, StoreError> {
         let files = self.layout.component(id);
-        if !files.dir.is_dir() || journal::is_there(&self.layout) {
+        if !files.dir.is_dir() {
             self.settle_all();
         }
         loop {
