@@ -20,6 +20,7 @@ mod load;
 mod logging;
 mod login;
 mod logout;
+mod opening;
 mod outdated;
 mod output;
 mod permission;
@@ -45,22 +46,19 @@ use std::ffi::OsString;
 use std::future::Future;
 use std::path::PathBuf;
 use std::process::ExitCode;
-use std::sync::Arc;
 use std::time::Duration;
 
 use clap::{ArgAction, Args, CommandFactory, Parser, Subcommand};
 
 use crate::catalog::{Catalog, Located};
 use crate::error::{Class, Diagnose, Report};
-use crate::mcp;
-use crate::net::Network;
 use crate::policy::{InvalidPermission, parse_duration};
 use crate::reference::Reference;
-use crate::registry::{CredentialOptions, Given};
-use crate::service::{self, Audience, Service, ServiceOptions};
+use crate::service;
 
 use interrupt::{Interrupted, interrupted};
 use logging::Targets;
+use opening::{Opening, Root, SetupError};
 use output::Format;
 
 const EXIT_CODES: &str = "\
@@ -257,131 +255,6 @@ impl Cli {
             _ => Targets::Shown,
         };
         logging::start(levels, targets);
-    }
-}
-
-/// Whether a command may run in a root that does not exist.
-#[derive(Clone, Copy, Default, PartialEq, Eq)]
-enum Root {
-    MayBeNew,
-    #[default]
-    Exists,
-}
-
-/// What a command needs of the root and the service.
-#[derive(Default)]
-struct Opening {
-    root: Root,
-    /// Another root, which has the configuration and the logins of this one.
-    scratch: Option<PathBuf>,
-    /// In place of the configuration's.
-    call_timeout: Option<Duration>,
-    /// Credentials for one registry.
-    given: Option<Given>,
-    /// Certificate authorities to trust in addition.
-    ca: Vec<PathBuf>,
-    /// The server's own files, which no grant includes.
-    withheld: Vec<PathBuf>,
-    /// From where agents can reach the server.
-    audience: Audience,
-}
-
-impl Global {
-    /// Opens the service on the root.
-    fn open(&self, opening: Opening) -> Result<Arc<Service>, Failure> {
-        let root = self.root()?;
-        // A root from the environment may be created later.
-        if opening.root == Root::Exists && self.root_is_typed() && !root.is_dir() {
-            return Err(SetupError::NoRoot { root }.into());
-        }
-        let (root, settings) = match opening.scratch {
-            Some(scratch) => (scratch, Some(root)),
-            None => (root, None),
-        };
-        let options = ServiceOptions {
-            root,
-            settings,
-            compiler: compiler()?,
-            reserved: mcp::RESERVED_NAMES.map(str::to_owned).into(),
-            call_timeout: opening.call_timeout,
-            network: if self.offline {
-                Network::Off
-            } else {
-                Network::On
-            },
-            credentials: CredentialOptions {
-                given: opening.given,
-                ..CredentialOptions::of_the_user()
-            },
-            ca_files: opening.ca,
-            withheld: opening.withheld,
-            audience: opening.audience,
-        };
-        Ok(Service::open(options)?)
-    }
-
-    /// Whether the root was named on the command line.
-    fn root_is_typed(&self) -> bool {
-        let root = self.root.as_ref().map(|root| root.as_os_str());
-        root.is_some() && std::env::var_os("WASSETTE_ROOT").as_deref() != root
-    }
-
-    fn root(&self) -> Result<PathBuf, SetupError> {
-        match &self.root {
-            Some(root) => std::path::absolute(root).map_err(SetupError::Executable),
-            None => std::env::home_dir()
-                .filter(|home| home.is_absolute())
-                .map(|home| home.join(".wassette"))
-                .ok_or(SetupError::NoHome),
-        }
-    }
-}
-
-/// The program to run as a compiler: this one. On Linux this is the running image,
-/// even after an upgrade has replaced its file.
-fn compiler() -> Result<PathBuf, SetupError> {
-    if cfg!(target_os = "linux") {
-        return Ok("/proc/self/exe".into());
-    }
-    std::env::current_exe().map_err(SetupError::Executable)
-}
-
-/// Why the program could not start.
-#[derive(Debug, thiserror::Error)]
-enum SetupError {
-    #[error("There is no home directory to keep components in")]
-    NoHome,
-    #[error("There is no root `{}`", root.display())]
-    NoRoot { root: PathBuf },
-    #[error("The program cannot find itself or its working directory")]
-    Executable(#[source] std::io::Error),
-    #[error("Cannot create a temporary root to try components in")]
-    Scratch(#[source] std::io::Error),
-    #[error("Failed to start the asynchronous runtime")]
-    Runtime(#[source] std::io::Error),
-}
-
-impl Diagnose for SetupError {
-    fn code(&self) -> &'static str {
-        match self {
-            SetupError::NoRoot { .. } => "root-not-found",
-            _ => "setup-failed",
-        }
-    }
-
-    fn class(&self) -> Class {
-        match self {
-            SetupError::NoRoot { .. } => Class::NotFound,
-            _ => Class::Other,
-        }
-    }
-
-    fn hint(&self) -> Option<String> {
-        match self {
-            SetupError::NoHome => Some("name a directory with `--root` or WASSETTE_ROOT".into()),
-            SetupError::NoRoot { .. } => Some("`wassette load` makes a root that is new".into()),
-            _ => None,
-        }
     }
 }
 

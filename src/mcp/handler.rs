@@ -8,32 +8,28 @@ use http::request::Parts;
 use rmcp::ErrorData;
 use rmcp::ServerHandler;
 use rmcp::model::{
-    CallToolRequestParams, CallToolResponse, CallToolResult, CustomRequest, CustomResult,
-    ErrorCode, Implementation, ListPromptsResult, ListResourceTemplatesResult, ListResourcesResult,
+    CallToolRequestParams, CallToolResponse, CustomRequest, CustomResult, ErrorCode,
+    Implementation, ListPromptsResult, ListResourceTemplatesResult, ListResourcesResult,
     ListToolsResult, PaginatedRequestParams, ServerCapabilities, ServerConfig, ServerResult,
     SubscriptionFilter,
 };
 use rmcp::service::{NotificationContext, RequestContext, RoleServer, SubscriptionContext};
-use serde_json::{Map, Value, json};
+use serde_json::json;
 use tokio::time::Instant;
 use tokio_util::sync::{CancellationToken, DropGuard};
 use tokio_util::task::TaskTracker;
 
 use crate::error::Diagnose;
 use crate::http::InFlight;
-use crate::reference::ComponentId;
-use crate::runtime::{CallError, Client, NoRoom, Returned};
-use crate::schema::Reach;
-use crate::service::{Error, Service};
+use crate::runtime::NoRoom;
+use crate::service::Service;
 
 use super::audit::{AuditLog, Call};
-use super::builtin::{Answered, Builtin, Failure, Requested, tolerate_object};
-use super::convert::Denials;
+use super::builtin::{Failure, Requested, tolerate_object};
 use super::elicitation::Elicitation;
-use super::extras::{PassOver, pass_over};
 use super::listing::Listing;
 use super::offer::Offer;
-use super::progress::Reporter;
+use super::run::failed;
 use super::transport::refusal;
 use super::{Settings, changes, convert, instructions};
 
@@ -42,8 +38,8 @@ const PATIENCE: Duration = Duration::from_secs(30);
 
 /// What all connections share.
 pub(super) struct Server {
-    service: Arc<Service>,
-    offer: Offer,
+    pub(super) service: Arc<Service>,
+    pub(super) offer: Offer,
     listing: Listing,
     audit: Option<AuditLog>,
     /// The calls under way, so that a shutdown can wait for them.
@@ -93,7 +89,7 @@ impl Server {
 
 /// One connection's view of the server.
 pub(super) struct Handler {
-    server: Arc<Server>,
+    pub(super) server: Arc<Server>,
     /// Cancelled when the connection takes no more requests, or is gone.
     closing: CancellationToken,
     announcing: AtomicBool,
@@ -106,165 +102,21 @@ impl Handler {
     pub(super) fn closing(&self) -> &CancellationToken {
         &self.closing
     }
-
-    /// Runs what was asked for.
-    ///
-    /// # Errors
-    ///
-    /// Of [`Error::UnknownTool`]; any other failure is in the result.
-    async fn run(
-        &self,
-        requested: Requested,
-        context: &RequestContext<RoleServer>,
-        elicitation: &Elicitation,
-        call: &mut Call,
-    ) -> Result<CallToolResponse, Failure> {
-        let Requested {
-            tool,
-            mut arguments,
-            mut passed_over,
-            ..
-        } = requested;
-        let service = &self.server.service;
-        let response = if let Some(builtin) = Builtin::named(&tool) {
-            match builtin.tolerate(&mut arguments) {
-                Ok(names) => {
-                    passed_over.extend(names);
-                    self.run_builtin(builtin, arguments, context, elicitation, call)
-                        .await
-                }
-                Err(failure) => failed(&failure, call).into(),
-            }
-        } else {
-            if let Some(tool) = service.toolbox().get(&tool) {
-                let rule = match tool.reach {
-                    Reach::NONE => PassOver::Any,
-                    _ => PassOver::Known,
-                };
-                passed_over.extend(pass_over(&mut arguments, tool.input_schema(), rule));
-            }
-            self.run_component(&tool, arguments, context, call)
-                .await?
-                .into()
-        };
-        Ok(match response {
-            CallToolResponse::Complete(mut result) => {
-                convert::note_passed_over(&mut result, passed_over);
-                CallToolResponse::Complete(result)
-            }
-            other => other,
-        })
-    }
-
-    async fn run_component(
-        &self,
-        tool: &str,
-        arguments: Map<String, Value>,
-        context: &RequestContext<RoleServer>,
-        call: &mut Call,
-    ) -> Result<CallToolResult, Failure> {
-        let server = &self.server;
-        let place = in_flight(context);
-        let reader = place.as_ref().and_then(InFlight::reader);
-        let client = Client {
-            stop: &context.ct,
-            reader: reader.as_ref(),
-        };
-        let report = server.service.call(tool, arguments, client).await;
-        if let (Some(place), Some(kept)) = (place, report.kept) {
-            place.keep(kept);
-        }
-        if let Some(id) = report.component_id {
-            call.component = Some(id);
-        }
-        let denied = report.denied.iter().map(|denied| denied.denial.clone());
-        call.denials = denied.collect();
-        let denials = Denials {
-            denied: &report.denied,
-            offer: server.offer,
-        };
-        match report.outcome {
-            Ok(outcome) => {
-                if matches!(outcome, Returned::Err(_)) {
-                    call.code = Some("tool-error");
-                }
-                Ok(convert::outcome(outcome, denials))
-            }
-            Err(error) => {
-                call.code = Some(error.code());
-                match error {
-                    Error::UnknownTool { .. } => Err(error.into()),
-                    error => Ok(convert::failed_call(&error, denials)),
-                }
-            }
-        }
-    }
-
-    async fn run_builtin(
-        &self,
-        builtin: Builtin,
-        arguments: Map<String, Value>,
-        context: &RequestContext<RoleServer>,
-        elicitation: &Elicitation,
-        call: &mut Call,
-    ) -> CallToolResponse {
-        let server = &self.server;
-        if room(context).await.is_err() {
-            return failed(&CallError::NotBegun, call).into();
-        }
-        let reporter = Reporter::of(context);
-        let work = builtin.call(
-            server.offer,
-            &server.service,
-            arguments,
-            &reporter,
-            elicitation,
-        );
-        // Losing the race drops the work, which stops a download.
-        tokio::select! {
-            biased;
-            () = context.ct.cancelled() => failed(&CallError::Cancelled, call).into(),
-            ended = reporter.during(work) => match ended {
-                Ok(Answered::Done(result)) => result.into(),
-                Ok(Answered::Asks(questions)) => {
-                    call.code = Some("input-required");
-                    questions.into()
-                }
-                Err(failure) => failed(&failure, call).into(),
-            }
-        }
-    }
-
-    /// Whose tool it is, or which component the server's own tool is about.
-    fn component(&self, tool: &str, arguments: &Map<String, Value>) -> Option<ComponentId> {
-        match Builtin::named(tool) {
-            Some(builtin) => builtin.component_in(arguments),
-            None => {
-                let tool = self.server.service.toolbox().get(tool)?;
-                Some(tool.component.clone())
-            }
-        }
-    }
 }
 
 /// What the request takes up, where its transport counts that.
-fn in_flight(context: &RequestContext<RoleServer>) -> Option<InFlight> {
+pub(super) fn in_flight(context: &RequestContext<RoleServer>) -> Option<InFlight> {
     let head = context.extensions.get::<Parts>();
     let in_head = head.and_then(|head| head.extensions.get::<InFlight>());
     in_head.or(context.extensions.get::<InFlight>()).cloned()
 }
 
 /// Waits until the client has read enough to be answered more.
-async fn room(context: &RequestContext<RoleServer>) -> Result<(), NoRoom> {
+pub(super) async fn room(context: &RequestContext<RoleServer>) -> Result<(), NoRoom> {
     match in_flight(context).and_then(|place| place.reader()) {
         Some(reader) => reader.room(Instant::now() + PATIENCE).await,
         None => Ok(()),
     }
-}
-
-fn failed(failure: &dyn Diagnose, call: &mut Call) -> CallToolResult {
-    call.code = Some(failure.code());
-    convert::failure(failure)
 }
 
 impl ServerHandler for Handler {

@@ -27,6 +27,7 @@ mod instructions;
 mod listing;
 mod offer;
 mod progress;
+mod run;
 mod transport;
 
 pub use audit::{AuditError, AuditLog};

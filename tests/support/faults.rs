@@ -50,12 +50,35 @@ impl Faults {
         A: Fn(Seen) -> F + Clone + Send + Sync + 'static,
         F: Future<Output = Response> + Send + 'static,
     {
+        Faults::serve(move |seen, _| answer(seen)).await
+    }
+
+    /// The same with an answer that depends on the request's body.
+    pub async fn start_reading<A>(answer: A) -> Self
+    where
+        A: Fn(&Seen, Bytes) -> Response + Clone + Send + Sync + 'static,
+    {
+        Faults::serve(move |seen, body| {
+            let answer = answer.clone();
+            async move {
+                let body = axum::body::to_bytes(body, usize::MAX).await;
+                answer(&seen, body.unwrap_or_default())
+            }
+        })
+        .await
+    }
+
+    async fn serve<A, F>(answer: A) -> Self
+    where
+        A: Fn(Seen, Body) -> F + Clone + Send + Sync + 'static,
+        F: Future<Output = Response> + Send + 'static,
+    {
         let seen = Arc::new(Mutex::new(Vec::new()));
         let notes = seen.clone();
         let service = move |request: Request| {
             let one = note(&request);
             notes.lock().expect("no panic").push(one.clone());
-            answer(one)
+            answer(one, request.into_body())
         };
         let listener = tokio::net::TcpListener::bind("127.0.0.1:0")
             .await

@@ -5,22 +5,19 @@ use std::process::Stdio;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use rmcp::ErrorData;
-use rmcp::model::{
-    CallToolRequestParams, CallToolResult, ClientConfig, ElicitRequestParams, ElicitResult,
-    ElicitationAction, ElicitationCapability, ProgressNotificationParam, ProtocolVersion,
-};
-use rmcp::service::{NotificationContext, RequestContext, RoleClient, RunningService};
+use rmcp::ServiceExt;
+use rmcp::model::{CallToolRequestParams, CallToolResult, ProtocolVersion};
+use rmcp::service::{RoleClient, RunningService};
 use rmcp::transport::{StreamableHttpClientTransport, TokioChildProcess};
-use rmcp::{ClientHandler, ServiceExt};
 use serde_json::Value;
 use tempfile::TempDir;
 use tokio::io::{AsyncBufReadExt, BufReader};
-use tokio::process::{Child, Command};
+use tokio::process::{Child, ChildStdin, ChildStdout, Command};
 use tokio::sync::mpsc;
 
+pub use super::ear::{Answer, Ear, News};
 pub use super::wait::DEADLINE as PATIENCE;
-use super::wait::within;
+use super::wait::{until, within, within_a_compile};
 
 /// `add` adds two numbers, and `spin` never ends.
 pub const CALC: &str = r#"
@@ -91,6 +88,16 @@ impl Place {
         let mut command = self.wassette(&["serve"]);
         command.args(args);
         command
+    }
+
+    /// A server over standard input and output, for a test that ends it, and the
+    /// two ends of its pipes: those to read from and to write to.
+    pub fn piped(&self, args: &[&str]) -> (Child, (ChildStdout, ChildStdin)) {
+        let mut command = self.command(&[&["--transport", "stdio"], args].concat());
+        command.stdin(Stdio::piped()).stdout(Stdio::piped());
+        let mut server = command.spawn().unwrap();
+        let pipes = (server.stdout.take().unwrap(), server.stdin.take().unwrap());
+        (server, pipes)
     }
 
     /// A client of a new server over standard input and output.
@@ -180,6 +187,13 @@ impl HttpServer {
         self.log.lock().unwrap().clone()
     }
 
+    /// Waits until its log has this text, and returns the log so far.
+    pub async fn logged(&self, text: &str) -> String {
+        let log = || self.log().join("\n");
+        until(text, || log().contains(text)).await;
+        log()
+    }
+
     /// Its peak memory, in bytes.
     #[cfg(target_os = "linux")]
     pub fn peak_memory(&self) -> u64 {
@@ -241,110 +255,6 @@ pub fn install_tls() {
     let _ = rustls::crypto::aws_lc_rs::default_provider().install_default();
 }
 
-/// A message that the server sends by itself.
-#[derive(Debug)]
-pub enum News {
-    ToolsChanged,
-    Progress(ProgressNotificationParam),
-    /// The question that the user was asked.
-    Asked(String),
-}
-
-/// The client's handler, which passes on the server's messages.
-pub struct Ear {
-    info: ClientConfig,
-    news: mpsc::UnboundedSender<News>,
-    /// The user's answer to questions; without one the client has no elicitation.
-    answer: Option<Answer>,
-    /// While a test holds this, the user does not answer.
-    pub thinking: tokio::sync::Mutex<()>,
-}
-
-/// How the user answers questions.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Answer {
-    Yes,
-    /// The form is accepted without its box ticked.
-    Unticked,
-    Decline,
-    Cancel,
-    /// The client fails.
-    Error,
-}
-
-impl Ear {
-    pub fn new(version: ProtocolVersion) -> (Arc<Self>, mpsc::UnboundedReceiver<News>) {
-        let (news, heard) = mpsc::unbounded_channel();
-        let mut info = ClientConfig::default();
-        info.protocol_version = version;
-        (Arc::new(Ear::with(info, news, None)), heard)
-    }
-
-    fn with(info: ClientConfig, news: mpsc::UnboundedSender<News>, answer: Option<Answer>) -> Self {
-        Ear {
-            info,
-            news,
-            answer,
-            thinking: Default::default(),
-        }
-    }
-
-    /// A client that can ask its user.
-    pub fn answering(
-        version: ProtocolVersion,
-        answer: Answer,
-    ) -> (Arc<Self>, mpsc::UnboundedReceiver<News>) {
-        let (news, heard) = mpsc::unbounded_channel();
-        let mut info = ClientConfig::default();
-        info.protocol_version = version;
-        info.capabilities.elicitation = Some(ElicitationCapability::default());
-        (Arc::new(Ear::with(info, news, Some(answer))), heard)
-    }
-}
-
-impl ClientHandler for Ear {
-    fn get_info(&self) -> ClientConfig {
-        self.info.clone()
-    }
-
-    async fn create_elicitation(
-        &self,
-        request: ElicitRequestParams,
-        _: RequestContext<RoleClient>,
-    ) -> Result<ElicitResult, ErrorData> {
-        let ElicitRequestParams::FormElicitationParams { message, .. } = request else {
-            panic!("not a form");
-        };
-        let _ = self.news.send(News::Asked(message));
-        drop(self.thinking.lock().await);
-        let result = |action, content| {
-            let mut result = ElicitResult::new(action);
-            result.content = content;
-            Ok(result)
-        };
-        let ticked = |yes: bool| Some(serde_json::json!({ "grant": yes }));
-        match self.answer.expect("a client that asks its user") {
-            Answer::Yes => result(ElicitationAction::Accept, ticked(true)),
-            Answer::Unticked => result(ElicitationAction::Accept, ticked(false)),
-            Answer::Decline => result(ElicitationAction::Decline, None),
-            Answer::Cancel => result(ElicitationAction::Cancel, ticked(true)),
-            Answer::Error => Err(ErrorData::internal_error("no one is here", None)),
-        }
-    }
-
-    async fn on_tool_list_changed(&self, _: NotificationContext<RoleClient>) {
-        let _ = self.news.send(News::ToolsChanged);
-    }
-
-    async fn on_progress(
-        &self,
-        progress: ProgressNotificationParam,
-        _: NotificationContext<RoleClient>,
-    ) {
-        let _ = self.news.send(News::Progress(progress));
-    }
-}
-
 pub struct Client {
     pub service: RunningService<RoleClient, Arc<Ear>>,
     pub news: mpsc::UnboundedReceiver<News>,
@@ -379,7 +289,7 @@ impl Client {
 
     pub async fn call(&self, tool: &str, arguments: Value) -> CallToolResult {
         let call = self.service.call_tool(params(tool, arguments));
-        within(tool, call).await.unwrap()
+        within_a_compile(tool, call).await.unwrap()
     }
 
     pub async fn load(&self, uri: &str) -> Value {

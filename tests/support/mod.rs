@@ -11,6 +11,7 @@ pub mod components_rt;
 pub mod components_values;
 pub mod cut;
 pub mod dns;
+pub mod ear;
 pub mod escape;
 pub mod faults;
 #[cfg(unix)]
@@ -55,6 +56,8 @@ use wassette::error::Report;
 use wassette::fetch::{FetchError, FetchOptions, Fetched, Fetcher, Silent};
 use wassette::reference::Reference;
 
+use wait::until;
+
 /// A fetcher with a staging directory of its own.
 pub struct Load {
     pub fetcher: Fetcher,
@@ -89,7 +92,9 @@ impl Load {
             Ok(fetched) => panic!("{reference} was fetched: {fetched:?}"),
             Err(error) => {
                 println!("error: {}\n", Report::new(&error));
-                assert!(self.staged().is_empty(), "{reference}");
+                // A thread may still be removing what it wrote.
+                let what = format!("{reference} leaves nothing");
+                until(&what, || self.staged().is_empty()).await;
                 error
             }
         }

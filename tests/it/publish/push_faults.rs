@@ -1,15 +1,9 @@
 //! Pushes to registries that lie, lose what they were sent, or send elsewhere.
 
-use std::net::SocketAddr;
 use std::sync::{Arc, Mutex};
 
-use axum::Router;
-use axum::body::to_bytes;
-use axum::extract::Request;
 use axum::response::{IntoResponse, Response};
-use bytes::Bytes;
 use http::{Method, StatusCode, header};
-use tokio::task::JoinHandle;
 use wassette::digest::Digest;
 use wassette::registry::{CredentialOptions, Error, Uploaded};
 
@@ -147,72 +141,29 @@ async fn credentials_are_not_sent_to_another_host() {
 }
 
 /// A registry that fails in the middle of the first upload.
-struct Failing {
-    address: SocketAddr,
-    state: Arc<Mutex<State>>,
-    task: JoinHandle<()>,
-}
-
 #[derive(Default)]
-struct State {
+struct Failing {
     /// What it has of the upload.
     received: Vec<u8>,
     whole: Option<Vec<u8>>,
-    requests: Vec<(Method, usize)>,
+    /// The size of each request's body.
+    sizes: Vec<usize>,
+    puts: usize,
     /// Whether it remembers a broken upload.
     remembers: bool,
 }
 
 impl Failing {
-    async fn start(remembers: bool) -> Self {
-        let state = Arc::new(Mutex::new(State {
-            remembers,
-            ..State::default()
-        }));
-        let served = state.clone();
-        let service = move |request: Request| {
-            let state = served.clone();
-            async move {
-                let method = request.method().clone();
-                let body = to_bytes(request.into_body(), usize::MAX).await;
-                let body = body.unwrap_or_default();
-                state.lock().expect("no panic").answer(method, body)
-            }
-        };
-        let listener = tokio::net::TcpListener::bind("127.0.0.1:0")
-            .await
-            .expect("a free port");
-        let address = listener.local_addr().expect("an address");
-        let router = Router::new().fallback(service);
-        let task = tokio::spawn(async move {
-            let _ = axum::serve(listener, router).await;
-        });
-        Failing {
-            address,
-            state,
-            task,
-        }
-    }
-}
-
-impl Drop for Failing {
-    fn drop(&mut self) {
-        self.task.abort();
-    }
-}
-
-impl State {
-    fn answer(&mut self, method: Method, body: Bytes) -> Response {
-        self.requests.push((method.clone(), body.len()));
-        let puts = |(method, _): &&(Method, usize)| *method == Method::PUT;
-        let first = self.requests.iter().filter(puts).count() == 1;
-        match method {
+    fn answer(&mut self, method: &Method, body: &[u8]) -> Response {
+        self.sizes.push(body.len());
+        self.puts += usize::from(*method == Method::PUT);
+        match *method {
             Method::HEAD if self.whole.is_some() => StatusCode::OK.into_response(),
             Method::POST => {
                 self.received.clear();
                 started("/upload")
             }
-            Method::PUT if first => {
+            Method::PUT if self.puts == 1 => {
                 self.received.extend_from_slice(&body[..body.len() / 2]);
                 StatusCode::BAD_GATEWAY.into_response()
             }
@@ -225,11 +176,11 @@ impl State {
                 (StatusCode::NO_CONTENT, headers).into_response()
             }
             Method::PATCH => {
-                self.received.extend_from_slice(&body);
+                self.received.extend_from_slice(body);
                 started("/upload")
             }
             Method::PUT => {
-                self.received.extend_from_slice(&body);
+                self.received.extend_from_slice(body);
                 self.whole = Some(self.received.clone());
                 StatusCode::CREATED.into_response()
             }
@@ -242,13 +193,22 @@ impl State {
 async fn an_upload_that_broke_off_goes_on() {
     let blob = padded(200_000);
     for remembers in [true, false] {
-        let server = Failing::start(remembers).await;
-        let reference = format!("oci://{}/{REFERENCE}", server.address);
+        let failing = Failing {
+            remembers,
+            ..Failing::default()
+        };
+        let failing = Arc::new(Mutex::new(failing));
+        let state = failing.clone();
+        let server = Faults::start_reading(move |seen, body| {
+            state.lock().expect("no panic").answer(&seen.method, &body)
+        })
+        .await;
+        let reference = server.reference(REFERENCE);
         let sent = Pusher::new().push_blob(&reference, &blob).await;
         assert_eq!(sent.expect("a push"), Uploaded::Sent);
-        let state = server.state.lock().expect("no panic");
+        let state = failing.lock().expect("no panic");
         assert!(state.whole.as_deref() == Some(&blob[..]), "{remembers}");
-        let sizes: Vec<usize> = state.requests.iter().map(|(_, size)| *size).collect();
+        let sizes = &state.sizes;
         let sent: usize = sizes.iter().sum();
         // The first half is sent once where the registry remembers it.
         let expected = match remembers {

@@ -7,5 +7,7 @@ mod files;
 mod files_escape;
 #[cfg(unix)]
 mod files_server;
+#[cfg(unix)]
+mod files_swapped;
 mod requests;
 mod sockets;

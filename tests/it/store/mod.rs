@@ -13,4 +13,5 @@ mod pipes;
 mod previous;
 mod processes;
 mod read_only;
+mod rollback;
 mod update;

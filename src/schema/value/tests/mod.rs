@@ -1,6 +1,7 @@
 //! Values of every type, there and back.
 
 mod generated;
+mod lenient;
 
 use std::sync::OnceLock;
 
@@ -377,54 +378,6 @@ fn values_of_another_type_are_errors() {
         (Val::Map(vec![(Val::U8(1), Val::U8(1))]), "map<string, u8>"),
     ] {
         assert!(to_json(&val, &ty(wit)).is_err(), "{wit}");
-    }
-}
-
-#[test]
-fn what_clients_are_known_to_send_instead() {
-    let takes = |wit: &str, sent: Value, plain: Value| {
-        let ty = named(wit);
-        let meant = from_json(&plain, &ty, "x").expect("the plain form is right");
-        assert_eq!(from_json(&sent, &ty, "x"), Ok(meant), "{wit} {sent}");
-    };
-    // Objects and arrays as the text of their JSON.
-    let item = json!({ "name": "[1]", "price": 1 });
-    takes("item", json!(item.to_string()), item.clone());
-    takes("list<item>", json!(format!(" [{item}]")), json!([item]));
-    takes("list<item>", json!([item.to_string()]), json!([item]));
-    takes("option<item>", json!(item.to_string()), item);
-    takes("list<u8>", json!("[1, 2]"), json!([1, 2]));
-    takes("tuple<u8, bool>", json!("[1, true]"), json!([1, true]));
-    takes("mode", json!("[\"read\"]"), json!(["read"]));
-    let circle = json!({ "tag": "circle", "val": 1 });
-    takes("shape", json!(circle.to_string()), circle);
-    takes("result<u8>", json!("{\"ok\": 1}"), json!({ "ok": 1 }));
-    // Numbers and booleans as text.
-    takes("u8", json!("200"), json!(200));
-    takes("s32", json!("-7"), json!(-7));
-    takes("f64", json!("-1.5e3"), json!(-1500));
-    takes("bool", json!("true"), json!(true));
-    // An empty array for an object without members, null for what is absent.
-    takes("map<string, u8>", json!([]), json!({}));
-    let dot = json!({ "tag": "dot" });
-    takes("shape", json!({ "tag": "dot", "val": null }), dot);
-    // A text stays one.
-    takes("string", json!("[1]"), json!("[1]"));
-    for (wit, sent) in [
-        ("item", json!("{")),
-        ("item", json!("[1,")),
-        ("item", json!("null")),
-        ("item", json!("7")),
-        ("item", json!("{\"name\": \"n\"}")),
-        ("list<u8>", json!("[1, 256]")),
-        ("list<string>", json!("\"[]\"")),
-        ("bool", json!("yes")),
-        ("bool", json!(1)),
-        ("u8", json!("1.5")),
-        ("f64", json!("1,5")),
-        ("level", json!("[\"low\"]")),
-    ] {
-        assert!(from_json(&sent, &named(wit), "x").is_err(), "{wit} {sent}");
     }
 }
 
