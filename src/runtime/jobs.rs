@@ -243,3 +243,30 @@ async fn read_bounded(mut stderr: impl AsyncRead + Unpin) -> String {
     let text = text.trim();
     text.strip_prefix("error: ").unwrap_or(text).to_owned()
 }
+
+#[cfg(test)]
+mod tests {
+    use futures_util::FutureExt as _;
+
+    use super::*;
+
+    #[test]
+    fn calls_do_not_queue_behind_what_is_compiled_in_the_background() {
+        let timeout = Duration::from_secs(1);
+        let jobs = Jobs::new("compiler".into(), Layout::new("/root"), timeout, 2);
+        let (nobody, call) = (Demand::default(), Demand::default());
+        let turn = |demand| jobs.turn(demand).now_or_never();
+        let first = turn(&nobody).expect("a turn");
+        let _second = turn(&nobody).expect("a turn");
+        assert!(turn(&nobody).is_none() && turn(&call).is_none());
+        // From now on one waits for it.
+        let _waiting = call.wait();
+        let (_third, priority) = turn(&call).expect("a turn");
+        assert_eq!(priority, Priority::Awaited);
+        let _fourth = turn(&call).expect("a turn");
+        assert!(turn(&call).is_none());
+        drop(first);
+        let (_fifth, priority) = turn(&nobody).expect("a turn");
+        assert_eq!(priority, Priority::Background);
+    }
+}

@@ -5,9 +5,10 @@ use std::io;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr, UdpSocket};
 use std::sync::{Arc, Mutex};
 use std::thread::JoinHandle;
-use std::time::Duration;
 
 use wassette::runtime::Resolve;
+
+use super::wait::DEADLINE;
 
 const HEADER: usize = 12;
 
@@ -69,7 +70,7 @@ impl Drop for Dns {
 impl Resolve for Dns {
     fn resolve(&self, name: &str) -> io::Result<Vec<IpAddr>> {
         let socket = UdpSocket::bind("127.0.0.1:0")?;
-        socket.set_read_timeout(Some(Duration::from_secs(5)))?;
+        socket.set_read_timeout(Some(DEADLINE))?;
         let mut question = vec![0x12, 0x34, 1, 0, 0, 1, 0, 0, 0, 0, 0, 0];
         for label in name.split('.') {
             question.push(label.len() as u8);

@@ -70,6 +70,17 @@ impl Escape {
         text_of(&result)
     }
 
+    /// The error of a call that never ends; checks that the server still works.
+    pub async fn never_ends(&self, tool: &str) -> Value {
+        self.limit("{time: 400ms}");
+        let result = self.client.call(tool, json!({})).await;
+        assert_eq!(result.is_error, Some(true), "{tool}");
+        // On a busy machine a call that ends may take longer than that, too.
+        self.permit("escape", "");
+        self.serves().await;
+        text_of(&result)
+    }
+
     /// As [`Escape::fails`], and checks that this limit caused the error.
     pub async fn meets(&self, tool: &str, arguments: Value, code: &str, message: &str) {
         let told = self.fails(tool, arguments).await;

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use rustix::time::{ClockId, clock_gettime};
 
-use super::wait::until;
+use super::wait::{block_until, until};
 
 /// CPU time that proves that a guest is running.
 const RUNNING: Duration = Duration::from_millis(100);
@@ -43,15 +43,16 @@ pub async fn until_running(before: Duration, used: impl Fn() -> Duration) {
     until("a guest runs", || used() >= before + RUNNING).await;
 }
 
-/// Checks that nothing is running any more: `used` hardly grows while another thread
-/// burns CPU time. A guest that was still running would get its share of the
+/// Waits until nothing is running any more: until `used` hardly grows while another
+/// thread burns CPU time. A guest that was still running would get its share of the
 /// processors, however many there are and whatever else they do.
 #[track_caller]
-pub fn assert_idle(used: impl Fn() -> Duration) {
-    let before = used();
-    std::thread::spawn(burn).join().unwrap();
-    let meanwhile = used() - before;
-    assert!(meanwhile < BURNED / 4, "{meanwhile:?} were used");
+pub fn until_idle(used: impl Fn() -> Duration) {
+    block_until("nothing runs", || {
+        let before = used();
+        std::thread::spawn(burn).join().unwrap();
+        used() - before < BURNED / 4
+    });
 }
 
 fn burn() {

@@ -14,6 +14,13 @@ pub async fn within<T>(what: &str, event: impl Future<Output = T>) -> T {
     waited.unwrap_or_else(|_| panic!("{what}: not within {DEADLINE:?}"))
 }
 
+/// The same for an event that waits for a compiler: on a busy machine, that of a
+/// large component takes more than a minute.
+pub async fn within_a_compile<T>(what: &str, event: impl Future<Output = T>) -> T {
+    let waited = tokio::time::timeout(4 * DEADLINE, event).await;
+    waited.unwrap_or_else(|_| panic!("{what}: not within {:?}", 4 * DEADLINE))
+}
+
 /// Waits until a condition holds, while the runtime's other tasks run.
 pub async fn until(what: &str, mut holds: impl FnMut() -> bool) {
     let holds = async {

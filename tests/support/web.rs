@@ -36,10 +36,10 @@ impl Drop for Web {
 }
 
 impl Web {
-    /// Paths: `/echo` returns the request's body; `/pause` answers 50 ms after
-    /// another request was paused at the same time, or after 2 s; `/never` does not
-    /// answer; `/half` sends part of a body; `/flood` sends a head of 200 KB; `/to/…`
-    /// redirects to the rest of the path.
+    /// Paths: `/echo` returns the request's body; `/late` answers after 50 ms;
+    /// `/pause/N` answers 50 ms after another request was paused at the same time, or
+    /// after N ms; `/never` does not answer; `/half` sends part of a body; `/flood`
+    /// sends a head of 200 KB; `/to/…` redirects to the rest of the path.
     pub async fn start() -> Self {
         Web::on("127.0.0.1:0").await
     }
@@ -101,7 +101,12 @@ async fn answer(
             let body = read_chunks(&mut stream).await?;
             say(&mut stream, "200 OK", "", &body).await
         }
-        "/pause" => {
+        "/late" => {
+            tokio::time::sleep(Duration::from_millis(50)).await;
+            say(&mut stream, "200 OK", "", b"late").await
+        }
+        _ if path.starts_with("/pause/") => {
+            let longest = path["/pause/".len()..].parse().expect("milliseconds");
             let pausing = seen.pausing.fetch_add(1, SeqCst) + 1;
             seen.most_pausing.fetch_max(pausing, SeqCst);
             let another = async {
@@ -110,7 +115,7 @@ async fn answer(
                 }
             };
             // If requests run one after the other, there is never another.
-            let _ = tokio::time::timeout(Duration::from_secs(2), another).await;
+            let _ = tokio::time::timeout(Duration::from_millis(longest), another).await;
             tokio::time::sleep(Duration::from_millis(50)).await;
             // Before the answer, because the next request may follow it at once.
             seen.pausing.fetch_sub(1, SeqCst);

@@ -269,7 +269,8 @@ mod tests {
 
     #[tokio::test]
     async fn a_guest_over_its_share_is_held() {
-        let pace = Pace::new(&Turns::new(), Some("100m".parse().unwrap()));
+        // Little enough that it is over its share even where others have the processor.
+        let pace = Pace::new(&Turns::new(), Some("10m".parse().unwrap()));
         let guest = {
             let pace = Arc::clone(&pace);
             async move {
@@ -282,7 +283,7 @@ mod tests {
         };
         let started = Instant::now();
         Arc::clone(&pace).keep(guest).await;
-        assert!(started.elapsed() >= Duration::from_millis(50));
+        assert!(started.elapsed() >= Duration::from_millis(500));
         assert!(pace.held().is_some());
     }
 

@@ -60,9 +60,9 @@ async fn stack() {
 
 #[tokio::test]
 async fn endless_loops() {
-    let escape = Escape::limited("{time: 400ms}").await;
+    let escape = Escape::new().await;
     for tool in ["spin", "ask-clock", "ask-random", "doze", "sleep"] {
-        let told = escape.fails(tool, json!({})).await;
+        let told = escape.never_ends(tool).await;
         let expected = json!({
             "code": "call-timeout",
             "message": "The call took longer than 400 ms and was stopped",

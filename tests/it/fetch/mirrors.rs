@@ -16,6 +16,7 @@ use crate::support::cli::Cli;
 use crate::support::components::{ANSWER, EMPTY, binary};
 use crate::support::faults::{Faults, Honest, Seen, endless, redirect};
 use crate::support::registry::Registry;
+use crate::support::wait::DEADLINE;
 
 const BOTH: &str = r#"["pull", "resolve"]"#;
 const PULL: &str = r#"["pull"]"#;
@@ -26,6 +27,11 @@ fn answer() -> Artifact {
 
 /// A load with these mirrors (address, capabilities) of every registry.
 fn load(mirrors: &[(&str, &str)]) -> Load {
+    load_within(DEADLINE, mirrors)
+}
+
+/// The same, of which no host may be silent for longer than this.
+fn load_within(idle_timeout: Duration, mirrors: &[(&str, &str)]) -> Load {
     let hosts = mirrors.iter().map(|(address, capabilities)| {
         let text = format!("host = '{address}'\ncapabilities = {capabilities}");
         toml::from_str::<Host>(&text).expect("a host")
@@ -33,7 +39,7 @@ fn load(mirrors: &[(&str, &str)]) -> Load {
     let all = "_default".to_owned().try_into().expect("a name");
     Load::with(FetchOptions {
         net: wassette::net::Options {
-            idle_timeout: Duration::from_secs(3),
+            idle_timeout,
             ..Default::default()
         },
         registry: wassette::registry::Options {
@@ -223,7 +229,11 @@ async fn the_next_host_is_asked_whatever_is_wrong_with_a_mirror() {
         })
         .await;
         let upstream = Faults::start(move |seen| honest.answer(seen)).await;
-        let load = load(&[(&mirror.address(), BOTH)]);
+        let idle = match what {
+            "stalling" => Duration::from_secs(3),
+            _ => DEADLINE,
+        };
+        let load = load_within(idle, &[(&mirror.address(), BOTH)]);
         let fetched = load.run(&upstream.reference("a:v1")).await.expect(what);
         assert_eq!(
             fetched.component.digest,
@@ -348,7 +358,8 @@ async fn mirrors_that_are_down_or_mute_are_passed_over() {
         .address();
     let honest = Honest::new(&answer());
     let upstream = Faults::start(move |seen| honest.answer(seen)).await;
-    let load = load(&[(&mute.address(), BOTH), (&down, BOTH)]);
+    let idle = Duration::from_secs(3);
+    let load = load_within(idle, &[(&mute.address(), BOTH), (&down, BOTH)]);
     let fetched = load.run(&upstream.reference("a:v1")).await.expect("a pull");
     let tried = [mute.address(), down, upstream.address()];
     assert_eq!(fetched.receipt.hosts_tried, tried);

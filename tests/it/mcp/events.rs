@@ -1,20 +1,18 @@
 //! What happens beside requests: news, progress, cancellation, the end.
 
-use std::time::{Duration, Instant};
-
-use rmcp::ClientServiceExt;
 use rmcp::model::{
     CallToolRequest, ClientRequest, ProgressNotificationParam, ProtocolVersion, ServerNotification,
     SubscriptionFilter,
 };
 use rmcp::service::{ClientLifecycleMode, PeerRequestOptions, ServiceError};
-use rmcp::transport::TokioChildProcess;
+use rmcp::{ClientServiceExt, ServiceExt};
 use serde_json::{Value, json};
 use tokio::io::{AsyncBufReadExt, AsyncWriteExt, BufReader};
 
 use crate::support::mcp::{CALC, Client, Ear, News, PATIENCE, Place, params};
 #[cfg(target_os = "linux")]
 use crate::support::processor;
+use crate::support::wait::within;
 
 #[tokio::test]
 async fn clients_hear_when_the_tools_change() {
@@ -31,16 +29,12 @@ async fn clients_hear_when_the_tools_change() {
 #[tokio::test]
 async fn subscribers_hear_when_the_tools_change() {
     let place = Place::new();
-    let command = place.command(&["--transport", "stdio"]);
-    let transport = TokioChildProcess::new(command).unwrap();
+    let (mut server, pipes) = place.piped(&[]);
     let (ear, _) = Ear::new(ProtocolVersion::V_2026_07_28);
     let lifecycle = ClientLifecycleMode::Discover {
         preferred_versions: vec![ProtocolVersion::V_2026_07_28],
     };
-    let mut client = ear
-        .serve_with_lifecycle(transport, lifecycle)
-        .await
-        .unwrap();
+    let mut client = ear.serve_with_lifecycle(pipes, lifecycle).await.unwrap();
     let filter = SubscriptionFilter::builder().tools_list_changed().build();
     let mut subscription = client.listen(filter).await.unwrap();
     assert_eq!(subscription.acknowledged().tools_list_changed, Some(true));
@@ -56,9 +50,9 @@ async fn subscribers_hear_when_the_tools_change() {
     ));
 
     // An open subscription does not hold up the end.
-    let started = Instant::now();
     client.close().await.unwrap();
-    assert!(started.elapsed() < Duration::from_secs(3));
+    let ended = within("the end of the server", server.wait()).await;
+    assert!(ended.unwrap().success());
 }
 
 /// What progress was told of until the server said that its tools changed.
@@ -135,7 +129,7 @@ async fn cancels(client: Client, uri: &str) {
 
         // The guest no longer runs.
         #[cfg(target_os = "linux")]
-        processor::assert_idle(|| client.cpu_time());
+        processor::until_idle(|| client.cpu_time());
     }
 }
 
@@ -152,12 +146,7 @@ async fn a_cancelled_call_stops_and_gets_no_answer() {
 #[tokio::test]
 async fn the_server_ends_with_its_input_and_answers_first() {
     let place = Place::new();
-    let mut command = place.command(&["--transport", "stdio"]);
-    command
-        .stdin(std::process::Stdio::piped())
-        .stdout(std::process::Stdio::piped());
-    let mut child = command.spawn().unwrap();
-    let mut input = child.stdin.take().unwrap();
+    let (mut child, (output, mut input)) = place.piped(&[]);
     let messages = [
         json!({"jsonrpc": "2.0", "id": 1, "method": "initialize", "params": {
             "protocolVersion": "2025-06-18", "capabilities": {},
@@ -172,7 +161,7 @@ async fn the_server_ends_with_its_input_and_answers_first() {
             .unwrap();
     }
     drop(input);
-    let mut lines = BufReader::new(child.stdout.take().unwrap()).lines();
+    let mut lines = BufReader::new(output).lines();
     let mut ids = Vec::new();
     while let Some(line) = lines.next_line().await.unwrap() {
         let message: serde_json::Value = serde_json::from_str(&line).unwrap();
@@ -186,21 +175,31 @@ async fn the_server_ends_with_its_input_and_answers_first() {
 #[tokio::test]
 async fn a_running_call_does_not_keep_the_server_alive() {
     let place = Place::new();
-    let mut client = place.stdio().await;
-    client.load(&place.component("calc.wat", CALC)).await;
+    let (mut server, pipes) = place.piped(&["--call-timeout", "3600"]);
+    let (ear, _news) = Ear::new(ProtocolVersion::LATEST_WITH_INITIALIZE);
+    let mut client = within("a session", ear.serve(pipes)).await.unwrap();
+    let uri = place.component("calc.wat", CALC);
+    let load = params("load-component", json!({ "uri": uri }));
+    within("a load", client.call_tool(load)).await.unwrap();
     let call = ClientRequest::CallToolRequest(CallToolRequest::new(params("spin", json!({}))));
     let options = PeerRequestOptions::no_options();
+    #[cfg(target_os = "linux")]
+    let (pid, before) = {
+        let pid = server.id().expect("a running server");
+        (pid, processor::of_process(pid))
+    };
     let request = client
-        .service
         .send_cancellable_request(call, options)
         .await
         .unwrap();
-    let started = Instant::now();
-    client.service.close().await.unwrap();
+    #[cfg(target_os = "linux")]
+    processor::until_running(before, || processor::of_process(pid)).await;
+    client.close().await.unwrap();
     let unanswered = request.await_response().await;
     assert!(
         matches!(unanswered, Err(ServiceError::TransportClosed)),
         "{unanswered:?}"
     );
-    assert!(started.elapsed() < Duration::from_secs(20));
+    let ended = within("the end of the server", server.wait()).await;
+    assert!(ended.unwrap().success());
 }

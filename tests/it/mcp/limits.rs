@@ -1,6 +1,6 @@
 //! What clients may use up, over raw connections and proper ones.
 
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use reqwest::{Method, StatusCode};
 use serde_json::{Value, json};
@@ -19,12 +19,14 @@ async fn limited(limits: HttpLimits) -> InProcess {
     .await
 }
 
+/// No limit on time that a test could reach.
+const NEVER: Duration = Duration::from_secs(3600);
+
 /// Sends bytes, and more of them bit by bit, until the server closes; returns
-/// what it said and how long that took.
-async fn drip(server: &InProcess, start: &str, drop: &str) -> (String, Duration) {
+/// what it said.
+async fn drip(server: &InProcess, start: &str, drop: &str) -> String {
     let address = server.url.strip_prefix("http://").unwrap();
     let (mut read, mut write) = TcpStream::connect(address).await.unwrap().into_split();
-    let began = Instant::now();
     write.write_all(start.as_bytes()).await.unwrap();
     let drop = drop.to_owned();
     let dripping = tokio::spawn(async move {
@@ -38,31 +40,35 @@ async fn drip(server: &InProcess, start: &str, drop: &str) -> (String, Duration)
         .await
         .expect("the server waits for ever");
     dripping.abort();
-    (String::from_utf8(said).unwrap(), began.elapsed())
+    String::from_utf8(said).unwrap()
 }
 
 #[tokio::test]
 async fn headers_that_trickle_in_end_the_connection() {
     let server = limited(HttpLimits {
         header_time: Duration::from_secs(1),
+        body_time: NEVER,
+        session_idle: NEVER,
+        stall: NEVER,
         ..HttpLimits::default()
     })
     .await;
     for path in ["/sse", "/mcp"] {
         let start = format!("GET {path} HTTP/1.1\r\nhost: localhost\r\n");
-        let (said, took) = drip(&server, &start, "x-a: b\r\n").await;
+        let said = drip(&server, &start, "x-a: b\r\n").await;
         assert!(!said.contains("200 OK"), "{said}");
-        assert!(took < Duration::from_secs(20), "{took:?}");
     }
     // Nor does one that says nothing at all stay.
-    let (_, took) = drip(&server, "", "").await;
-    assert!(took < Duration::from_secs(20), "{took:?}");
+    drip(&server, "", "").await;
 }
 
 #[tokio::test]
 async fn a_body_that_trickles_in_is_not_waited_for() {
     let server = limited(HttpLimits {
         body_time: Duration::from_secs(1),
+        header_time: NEVER,
+        session_idle: NEVER,
+        stall: NEVER,
         ..HttpLimits::default()
     })
     .await;
@@ -71,9 +77,8 @@ async fn a_body_that_trickles_in_is_not_waited_for() {
     for path in ["/mcp", message] {
         let start =
             format!("POST {path} HTTP/1.1\r\nhost: localhost\r\ncontent-length: 9999\r\n\r\n");
-        let (said, took) = drip(&server, &start, " ").await;
+        let said = drip(&server, &start, " ").await;
         assert!(said.starts_with("HTTP/1.1 408"), "{said}");
-        assert!(took < Duration::from_secs(20), "{took:?}");
     }
 }
 
@@ -83,7 +88,7 @@ async fn large_headers_are_refused() {
     for path in ["/sse", "/mcp", "/healthz"] {
         let long = "x".repeat(64 * 1024);
         let start = format!("GET {path} HTTP/1.1\r\nhost: localhost\r\nx-long: {long}\r\n\r\n");
-        let (said, _) = drip(&server, &start, "").await;
+        let said = drip(&server, &start, "").await;
         assert!(said.starts_with("HTTP/1.1 431"), "{said}");
     }
 }
@@ -100,11 +105,11 @@ async fn large_bodies_are_refused_announced_or_not() {
     for path in ["/mcp", message] {
         let head = format!("POST {path} HTTP/1.1\r\nhost: localhost\r\n");
         let announced = format!("{head}content-length: 100001\r\n\r\n");
-        let (said, _) = drip(&server, &announced, "").await;
+        let said = drip(&server, &announced, "").await;
         assert!(said.starts_with("HTTP/1.1 413"), "{said}");
         let chunk = format!("{:x}\r\n{}\r\n", 50_000, " ".repeat(50_000));
         let chunked = format!("{head}transfer-encoding: chunked\r\n\r\n");
-        let (said, _) = drip(&server, &chunked, &chunk).await;
+        let said = drip(&server, &chunked, &chunk).await;
         assert!(said.starts_with("HTTP/1.1 413"), "{said}");
     }
 }
@@ -246,16 +251,26 @@ async fn silent_sessions_end() {
         ..HttpLimits::default()
     })
     .await;
+    // On a busy machine the session may end before it is ready.
     let sse = Sse::open(&server.url, None).await;
-    assert_eq!(sse.post(&initialize()).await.status(), StatusCode::ACCEPTED);
     let initialized = json!({ "jsonrpc": "2.0", "method": "notifications/initialized" });
-    assert_eq!(sse.post(&initialized).await.status(), StatusCode::ACCEPTED);
+    for message in [initialize(), initialized] {
+        let status = sse.post(&message).await.status();
+        assert!(
+            [StatusCode::ACCEPTED, StatusCode::NOT_FOUND].contains(&status),
+            "{status}"
+        );
+    }
     tokio::time::timeout(PATIENCE, sse.ended)
         .await
         .expect("the stream goes on")
         .unwrap();
 
-    let client = Mcp::open(&server.url, None).await;
+    let mut client = Mcp::new(&server.url, None);
+    let opened = client.initialize().await;
+    let session = opened.headers()["mcp-session-id"].to_str().unwrap();
+    client.session = Some(session.to_owned());
+    drop(opened);
     let ping = json!({ "jsonrpc": "2.0", "id": 5, "method": "ping" });
     let gone = async {
         // Longer than the limit, since asking is no silence.

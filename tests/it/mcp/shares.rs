@@ -108,12 +108,7 @@ async fn tokens_are_taken_back_and_given_while_the_server_runs() {
     Mcp::open(&server.url, Some(new)).await;
     // What is no list of tokens changes nothing.
     place.secret("token", "short");
-    let warned = async {
-        while !server.log().join("\n").contains("shorter than 16") {
-            tokio::time::sleep(Duration::from_millis(50)).await;
-        }
-    };
-    within("a warning", warned).await;
+    server.logged("shorter than 16").await;
     Mcp::open(&server.url, Some(new)).await;
     for secret in [old, new, &session.session.unwrap()] {
         assert!(!server.log().join("\n").contains(secret));

@@ -64,10 +64,7 @@ async fn slow_readers_take_a_bounded_part_of_the_memory() {
     let most = (384 + 64 * cores) << 20;
     let place = Place::new();
     let log = place.path("audit.jsonl");
-    let (limit, path) = (["--call-timeout", "10s"], log.to_str().unwrap());
-    let server = place
-        .http(&[&limit[..], &["--audit-log", path]].concat())
-        .await;
+    let server = place.http(&["--audit-log", log.to_str().unwrap()]).await;
     let honest = Mcp::open(&server.url, None).await;
     for (name, wat) in [("big.wat", BIG), ("calc.wat", CALC)] {
         let uri = place.component(name, wat);
@@ -75,6 +72,13 @@ async fn slow_readers_take_a_bounded_part_of_the_memory() {
     }
     let whole = honest.call("big", json!({ "n": 15_000_000 })).await;
     assert_eq!(whole["result"]["isError"], false);
+    // So long do calls wait for those who do not read.
+    let limit = |text: &str| {
+        let path = place.path("root/components/big/big.policy.yaml");
+        let policy = format!("version: \"1.0\"\npermissions: {{{text}}}\n");
+        std::fs::write(path, policy).unwrap();
+    };
+    limit("resources: {limits: {time: 10s}}");
     let before = server.peak_memory();
     let mut unread = Vec::new();
     let slow = Mcp::open(&server.url, None).await;
@@ -95,6 +99,7 @@ async fn slow_readers_take_a_bounded_part_of_the_memory() {
     let calls = std::fs::read_to_string(&log).unwrap();
     assert!(calls.contains(r#""code":"answers-unread""#), "{calls}");
     drop(unread);
+    limit("");
     let room = async {
         while honest.call("big", json!({ "n": 15_000_000 })).await["result"]["isError"] != false {}
     };

@@ -13,7 +13,7 @@ use wassette::runtime::{CallError, CodeState, CompileError, Force, Returned, Run
 use crate::support::components_rt as components;
 use crate::support::program::{Installed, call};
 use crate::support::script;
-use crate::support::wait::{DEADLINE, until};
+use crate::support::wait::{DEADLINE, until, within};
 
 /// Compiles once, so that code is on disk.
 async fn compiled(wat: &str) -> Installed {
@@ -157,13 +157,26 @@ async fn force_compiles_again() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_large_component_is_served_by_the_baseline_first() {
     let installed = Installed::new(&components::large_add());
-    let program = installed.program();
-    let answer = call(&program, "add", json!({"a": 1, "b": 2}))
-        .await
-        .unwrap();
-    assert_eq!(answer, Returned::Ok(json!(3)));
-    // Cranelift was not even started when the call came back.
+    let place = |name: &str| installed.root.path().join(name);
+    let (first, go_on) = (place("first"), place("go-on"));
+    // The second compiler, Cranelift, waits.
+    let text = format!(
+        "if [ -e {first} ]; then until [ -e {go_on} ]; do sleep 0.05; done; fi\n\
+         : > {first}\n\
+         exec {} \"$@\"",
+        env!("CARGO_BIN_EXE_wassette"),
+        first = first.display(),
+        go_on = go_on.display(),
+    );
+    let mut options = installed.options();
+    options.compiler = place("compiler");
+    script::write(&options.compiler, &text);
+    let program = installed.program_with(options);
+    let sum = call(&program, "add", json!({"a": 1, "b": 2}));
+    let answer = within("the baseline's answer", sum).await;
+    assert_eq!(answer.unwrap(), Returned::Ok(json!(3)));
     assert!(!installed.source.cwasm.exists());
+    fs::write(go_on, "").unwrap();
     let report = program.optimised(Force::No).await.unwrap();
     assert_eq!((report.tier, report.cached), (Tier::Optimised, false));
     assert!(installed.source.cwasm.exists());
@@ -192,27 +205,29 @@ async fn what_winch_refuses_cranelift_compiles() {
 #[tokio::test(flavor = "multi_thread")]
 async fn concurrent_calls_share_one_compile() {
     let installed = Installed::new(&components::large_add());
-    let program = installed.program();
+    let compiler = installed.root.path().join("compiler");
+    let started = installed.root.path().join("started");
+    let text = format!(
+        "echo >> {}; exec {} \"$@\"",
+        started.display(),
+        env!("CARGO_BIN_EXE_wassette")
+    );
+    script::write(&compiler, &text);
+    let mut options = installed.options();
+    options.compiler = compiler;
+    let program = installed.program_with(options);
     let calls: Vec<_> = (0..32)
         .map(|n| {
             let program = Arc::clone(&program);
             tokio::spawn(async move { call(&program, "add", json!({"a": n, "b": 1})).await })
         })
         .collect();
-    let staging = installed.root.path().join("downloads");
-    let most = async {
-        let mut most = 0;
-        while calls.iter().any(|call| !call.is_finished()) {
-            let now = fs::read_dir(&staging).map_or(0, Iterator::count);
-            most = most.max(now);
-            tokio::task::yield_now().await;
-        }
-        most
-    };
-    assert_eq!(most.await, 1);
     for (n, call) in calls.into_iter().enumerate() {
         assert_eq!(call.await.unwrap().unwrap(), Returned::Ok(json!(n + 1)));
     }
+    program.optimised(Force::No).await.unwrap();
+    // One for the first code, and one for the optimised code.
+    assert_eq!(fs::read_to_string(&started).unwrap().lines().count(), 2);
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -288,10 +303,9 @@ async fn dropping_the_program_stops_its_compiler() {
     drop(program);
     let process = Path::new("/proc").join(pid.trim());
     until("the compiler ends", || !process.exists()).await;
-    assert_eq!(
-        fs::read_dir(installed.root.path().join("downloads"))
-            .unwrap()
-            .count(),
-        0
-    );
+    let downloads = installed.root.path().join("downloads");
+    until("its directory goes", || {
+        fs::read_dir(&downloads).unwrap().count() == 0
+    })
+    .await;
 }

@@ -57,7 +57,7 @@ async fn all_calls_share_the_servers_memory() {
 async fn sixty_four_loops_leave_others_their_share() {
     let (spin, other) = (Installed::new(SPIN), Installed::new(SPIN));
     let mut options = spin.options();
-    options.call_timeout = Duration::from_secs(20);
+    options.call_timeout = Duration::from_secs(600);
     let runtime = Runtime::new(options);
     let looping = runtime.program(spin.source.clone());
     let loops: Vec<_> = (0..64)

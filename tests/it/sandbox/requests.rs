@@ -9,6 +9,7 @@ use crate::support::certificates::Certificates;
 use crate::support::dns::Dns;
 use crate::support::network_guest::{NetworkGuest, Rules, message, socket};
 use crate::support::tls::SecureServer;
+use crate::support::wait::within;
 use crate::support::web::Web;
 
 fn allow<'a>(allow: &'a [&'a str]) -> Rules<'a> {
@@ -338,7 +339,7 @@ async fn silent_and_flooding_servers_are_errors() {
 async fn many_requests_take_turns() {
     let web = Web::start().await;
     let guest = NetworkGuest::new(allow(&["host: localhost"]));
-    let message = message(&format!("http://localhost:{}/pause", web.port));
+    let message = message(&format!("http://localhost:{}/pause/60000", web.port));
     let many = json!({"message": message, "times": 40});
     assert_eq!(guest.ask("request-all", many).await.answer, 40);
     let most = web
@@ -355,21 +356,27 @@ async fn nothing_outlives_a_call() {
     let guest = NetworkGuest::new(allow(&["host: localhost"]));
     let message = message(&format!("http://localhost:{}/never", web.port));
     let abandoned = json!({"message": message, "times": 10});
-    guest.ask("abandon", abandoned).await;
-    assert_eq!(web.connections(), 10);
+    // The guest waits for 200 ms before it ends. A busy machine may need longer to
+    // connect.
+    let connected = async {
+        while web.connections() == 0 {
+            guest.ask("abandon", abandoned.clone()).await;
+        }
+    };
+    within("connections", connected).await;
     web.is_left_alone().await;
 
-    // A busy machine may need longer than that to connect.
+    let abandoned = web.connections();
     let mut guest = guest;
     for milliseconds in [500, 5000, 50_000] {
         guest = guest.timed(Duration::from_millis(milliseconds));
         let waiting = json!({ "message": message });
         let stopped = guest.call("request", waiting).await;
         assert!(matches!(stopped.outcome, Err(CallError::Limit(_))));
-        if web.connections() > 10 {
+        if web.connections() > abandoned {
             break;
         }
     }
-    assert_eq!(web.connections(), 11);
+    assert!(web.connections() > abandoned);
     web.is_left_alone().await;
 }

@@ -46,8 +46,7 @@ async fn what_credentials_opened_is_shared_on_request_only() {
     let digest = Digest::of(&binary(ANSWER));
     let blob = get(&server, &format!("acme/answer/blobs/{digest}")).await;
     assert_eq!(refusal(blob).await, (404, "NAME_UNKNOWN".into()));
-    let said = server.log().join("\n");
-    assert!(said.contains("--share-private"), "{said}");
+    server.logged("--share-private").await;
     let server = node.place.http(&["--share", "--share-private"]).await;
     assert!(is_shared(&server).await);
 
@@ -115,8 +114,7 @@ async fn files_and_packed_artifacts_are_not_shared_and_the_log_says_why() {
     assert!(loaded.status.success(), "{loaded:?}");
     let server = node.share().await;
     assert!(!is_shared(&server).await);
-    let said = server.log().join("\n");
-    assert!(said.contains("`answer` is not shared"), "{said}");
+    let said = server.logged("`answer` is not shared").await;
     assert!(said.contains("packed"), "{said}");
 }
 

@@ -261,8 +261,7 @@ async fn a_flipped_byte_is_not_served() {
         fs::write(&file, &bytes).unwrap();
         assert_eq!(get(&server, &path).await.status(), StatusCode::OK, "{path}");
     }
-    let said = server.log().join("\n");
-    assert!(said.contains("answer.wasm` is not shared"), "{said}");
+    server.logged("answer.wasm` is not shared").await;
 }
 
 #[tokio::test]

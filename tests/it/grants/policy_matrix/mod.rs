@@ -200,7 +200,7 @@ struct Limited {
 }
 
 impl Limited {
-    async fn tries(&self, probe: Probe, policy: &str) -> Verdict {
+    async fn tries(&self, probe: Probe, policy: &str, expected: Verdict) -> Verdict {
         let sandbox = sandbox(policy, Path::new("/"));
         let answer = async |program: &Program, function, arguments: Value| {
             let arguments: Map<String, Value> = serde_json::from_value(arguments).unwrap();
@@ -230,14 +230,19 @@ impl Limited {
                 Verdict::when(!hint.contains("held it back"))
             }
             Time => {
-                let called = self.pauses(&sandbox, &self.web).await;
+                let called = self.waits(&sandbox, &self.web, "late").await;
                 ended(called.outcome, "call-timeout")
             }
             Instances => {
                 // Not that of the others: a call of theirs that was cut off may still
                 // be paused there.
                 let web = Web::start().await;
-                let pauses = || self.pauses(&sandbox, &web);
+                // Without a limit the calls wait for each other, and with it in vain.
+                let pause = match expected {
+                    Allowed => "pause/20000",
+                    Denied => "pause/1000",
+                };
+                let pauses = || self.waits(&sandbox, &web, pause);
                 let all = tokio::join!(pauses(), pauses(), pauses(), pauses());
                 for called in [all.0, all.1, all.2, all.3] {
                     assert!(called.outcome.is_ok(), "{called:?}");
@@ -248,8 +253,8 @@ impl Limited {
         }
     }
 
-    async fn pauses(&self, sandbox: &Sandbox, web: &Web) -> Called {
-        let message = message(&format!("http://localhost:{}/pause", web.port));
+    async fn waits(&self, sandbox: &Sandbox, web: &Web, path: &str) -> Called {
+        let message = message(&format!("http://localhost:{}/{path}", web.port));
         let arguments = json!({ "message": message });
         self.network.call_in(sandbox, "request", arguments).await
     }
@@ -280,7 +285,7 @@ async fn limits() {
         let limits = policy_of("resources", &(*key, text, *probe, *expected));
         let limits = limits.replace(text, &format!("limits: {{{text}}}"));
         let policy = format!("{limits}  network: {{allow: [{{host: localhost}}]}}\n");
-        let observed = limited.tries(*probe, &policy).await;
+        let observed = limited.tries(*probe, &policy, *expected).await;
         assert_eq!(observed, *expected, "{row:?}");
     }
 }

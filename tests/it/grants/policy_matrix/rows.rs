@@ -180,8 +180,8 @@ pub const ENVIRONMENT: &[Row] = &[
 pub const LIMITS: &[Row] = &[
     ("permissions.resources.limits.memory", "memory: 16Mi", Memory, Allowed),
     ("permissions.resources.limits.memory", "memory: 1Mi", Memory, Denied),
-    ("permissions.resources.limits.cpu", "cpu: 1, time: 500ms", Cpu, Allowed),
-    ("permissions.resources.limits.cpu", "cpu: 50m, time: 500ms", Cpu, Denied),
+    ("permissions.resources.limits.cpu", "cpu: 1, time: 2s", Cpu, Allowed),
+    ("permissions.resources.limits.cpu", "cpu: 20m, time: 2s", Cpu, Denied),
     ("permissions.resources.limits.time", "time: 1m", Time, Allowed),
     ("permissions.resources.limits.time", "time: 10ms", Time, Denied),
     ("permissions.resources.limits.instances", "instances: 4", Instances, Allowed),
