@@ -12,30 +12,51 @@ use serde_json::{Map, Value};
 use tokio::sync::watch;
 
 use crate::reference::ComponentId;
-use crate::schema::{NameLength, Reach, ToolRecord, shorten_name};
-use crate::store::ToolName;
+use crate::schema::rules::{Arguments, FixedArgument};
+use crate::schema::{ExportPath, NameLength, Reach, shorten_name};
+use crate::store::{Offered, OfferedTool, ToolName};
 
 /// A tool: one exported function under the name by which agents call it.
 #[derive(Debug)]
 pub struct Tool {
     pub name: String,
     pub component: ComponentId,
-    pub record: ToolRecord,
+    offered: Arc<OfferedTool>,
     /// What a call can change or reach with the current grants.
     pub reach: Reach,
 }
 
 impl Tool {
     pub fn description(&self) -> &str {
-        &self.record.description
+        &self.offered.record.description
     }
 
+    /// The schema of the arguments that a call gives.
     pub fn input_schema(&self) -> &Map<String, Value> {
-        &self.record.input_schema
+        &self.offered.record.input_schema
     }
 
     pub fn output_schema(&self) -> &Map<String, Value> {
-        &self.record.output_schema
+        &self.offered.record.output_schema
+    }
+
+    /// The function that a call runs.
+    pub fn export(&self) -> &ExportPath {
+        &self.offered.record.export
+    }
+
+    /// The arguments of a call, with those that the operator gives.
+    ///
+    /// # Errors
+    ///
+    /// When the call gives an argument that the operator has fixed.
+    pub fn complete(&self, arguments: &Arc<Arguments>) -> Result<Arc<Arguments>, FixedArgument> {
+        if self.offered.given.is_empty() {
+            return Ok(Arc::clone(arguments));
+        }
+        let mut completed = Arguments::clone(arguments);
+        self.offered.given.complete(&mut completed)?;
+        Ok(Arc::new(completed))
     }
 }
 
@@ -54,6 +75,8 @@ struct State {
     unlisted: HashMap<String, Arc<Tool>>,
     /// The listed names of each component, in the order of its tools.
     names: HashMap<ComponentId, Vec<String>>,
+    /// What each component offers.
+    offered: HashMap<ComponentId, Vec<Arc<OfferedTool>>>,
     reach: HashMap<ComponentId, Reach>,
     /// The first owner of each name. Entries are never removed, even when their
     /// component is.
@@ -84,28 +107,20 @@ impl Toolbox {
         }
     }
 
-    /// Replaces a component's tools, and returns the names that are listed. A
-    /// tool without an entry in `names` is not offered.
-    pub fn insert(
-        &self,
-        component: &ComponentId,
-        records: Vec<ToolRecord>,
-        names: &[ToolName],
-    ) -> Vec<String> {
+    /// Replaces a component's tools, and returns the names that are listed.
+    pub fn insert(&self, component: &ComponentId, offered: Offered) -> Vec<String> {
         let listed = self.change(|state| {
             state.withdraw(component);
-            let mut listed = Vec::with_capacity(records.len());
+            let offered: Vec<_> = offered.into_tools().into_iter().map(Arc::new).collect();
+            let mut listed = Vec::with_capacity(offered.len());
             let reach = state.reach.get(component).copied().unwrap_or(Reach::ANY);
-            for record in records {
-                let own = names
-                    .iter()
-                    .filter(|name| name.tool == record.normalized_name);
-                for wanted in own {
+            for one in &offered {
+                for wanted in &one.names {
                     let name = state.claim(component, wanted);
                     let tool = Arc::new(Tool {
                         name: name.clone(),
                         component: component.clone(),
-                        record: record.clone(),
+                        offered: Arc::clone(one),
                         reach,
                     });
                     if wanted.listed {
@@ -117,6 +132,7 @@ impl Toolbox {
                 }
             }
             state.names.insert(component.clone(), listed.clone());
+            state.offered.insert(component.clone(), offered);
             listed
         });
         self.version.send_modify(|version| *version += 1);
@@ -140,7 +156,7 @@ impl Toolbox {
                 *tool = Arc::new(Tool {
                     name: tool.name.clone(),
                     component: tool.component.clone(),
-                    record: tool.record.clone(),
+                    offered: Arc::clone(&tool.offered),
                     reach,
                 });
             }
@@ -185,22 +201,11 @@ impl Toolbox {
         self.read(|state| state.names.get(component).cloned().unwrap_or_default())
     }
 
-    /// Whether the component's listed tools are exactly `records`, in this
-    /// order, and all unlisted `names` can be called.
-    pub fn offers(
-        &self,
-        component: &ComponentId,
-        records: &[ToolRecord],
-        names: &[ToolName],
-    ) -> bool {
+    /// Whether the component's tools are exactly these.
+    pub fn offers(&self, component: &ComponentId, offered: &Offered) -> bool {
         self.read(|state| {
-            let listed = state.names.get(component).into_iter().flatten();
-            let offered = listed.filter_map(|name| state.tools.get(name));
-            let wanted = names.iter().filter(|name| !name.listed);
-            offered.map(|tool| &tool.record).eq(records)
-                && wanted
-                    .clone()
-                    .all(|name| state.unlisted.contains_key(&name.name))
+            let now = state.offered.get(component).into_iter().flatten();
+            now.map(|tool| &**tool).eq(offered.tools())
         })
     }
 
@@ -224,6 +229,7 @@ impl Toolbox {
 impl State {
     fn withdraw(&mut self, component: &ComponentId) -> Vec<String> {
         let names = self.names.remove(component).unwrap_or_default();
+        self.offered.remove(component);
         for name in &names {
             self.tools.remove(name);
         }
@@ -255,7 +261,8 @@ impl State {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::schema::{ExportPath, Outcome};
+    use crate::schema::rules::Given;
+    use crate::schema::{Outcome, ToolRecord};
 
     fn id(text: &str) -> ComponentId {
         ComponentId::parse(text).unwrap()
@@ -278,9 +285,18 @@ mod tests {
 
     /// Offers tools by their own names.
     fn insert(toolbox: &Toolbox, component: &str, tools: &[&str]) -> Vec<String> {
-        let names: Vec<ToolName> = tools.iter().map(|tool| named(tool, tool, true)).collect();
-        let records = tools.iter().map(|tool| record(tool)).collect();
-        toolbox.insert(&id(component), records, &names)
+        let tools = tools.iter();
+        let tools = tools.map(|tool| offered(tool, vec![named(tool, tool, true)]));
+        toolbox.insert(&id(component), Offered::of(tools.collect()))
+    }
+
+    fn offered(tool: &str, names: Vec<ToolName>) -> OfferedTool {
+        OfferedTool {
+            record: record(tool),
+            given: Given::default(),
+            renamed: None,
+            names,
+        }
     }
 
     fn named(tool: &str, name: &str, listed: bool) -> ToolName {
@@ -343,12 +359,14 @@ mod tests {
     #[test]
     fn an_unlisted_name_can_be_called_until_its_component_is_gone() {
         let toolbox = Toolbox::new([""; 0]);
-        let names = [named("get", "get", true), named("get", "old_get", false)];
-        let listed = toolbox.insert(&id("a"), vec![record("get")], &names);
+        let names = vec![named("get", "get", true), named("get", "old_get", false)];
+        let tools = Offered::of(vec![offered("get", names)]);
+        let listed = toolbox.insert(&id("a"), tools.clone());
         assert_eq!(listed, ["get"]);
         assert_eq!(toolbox.list().len(), 1);
         assert_eq!(toolbox.get("old_get").unwrap().component, id("a"));
-        assert!(toolbox.offers(&id("a"), &[record("get")], &names));
+        assert!(toolbox.offers(&id("a"), &tools));
+        assert!(!toolbox.offers(&id("a"), &Offered::default()));
         toolbox.remove(&id("a"));
         assert!(toolbox.get("old_get").is_none());
     }

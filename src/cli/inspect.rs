@@ -177,7 +177,18 @@ impl Inspection {
         ]);
         let tools = self.tools.iter();
         let tools: Vec<String> = tools
-            .map(|tool| format!("{}: {}", tool.normalized_name, tool.description))
+            .map(|tool| {
+                let record = &tool.record;
+                let offered = match (&tool.offered_as, tool.hidden) {
+                    (_, true) => " (hidden by a rule)".into(),
+                    (Some(name), _) => format!(" (offered as {name})"),
+                    (None, _) => String::new(),
+                };
+                format!(
+                    "{}{offered}: {}",
+                    record.normalized_name, record.description
+                )
+            })
             .collect();
         rows.push(("tools", listed(&tools)));
         if !self.not_callable.is_empty() {

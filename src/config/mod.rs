@@ -4,6 +4,7 @@
 mod agents;
 mod quantity;
 mod source;
+mod tools;
 mod trust;
 
 use std::collections::BTreeMap;
@@ -17,10 +18,10 @@ use serde::Deserialize;
 use crate::error::{Class, Diagnose};
 use crate::net::Authority;
 use crate::registry::{Host, RegistryName};
-use crate::schema::NameLength;
 
 pub use agents::{AgentsConfig, InvalidSourcePattern, SourcePattern};
 pub use source::Source;
+pub use tools::ToolsConfig;
 pub(crate) use trust::WrittenRule;
 pub use trust::{
     Identity, InvalidRule, KeySource, Remark, Required, Scope, Text, TrustConfig, TrustRule,
@@ -39,14 +40,6 @@ pub struct Config {
     pub agents: AgentsConfig,
     pub tools: ToolsConfig,
     pub trust: TrustConfig,
-}
-
-/// Settings of the tools of components.
-#[derive(Debug, Default, Deserialize)]
-#[serde(default, deny_unknown_fields)]
-pub struct ToolsConfig {
-    /// The longest name, in characters, that new tools get.
-    pub name_length: NameLength,
 }
 
 /// Settings of the server that `wassette serve` starts.

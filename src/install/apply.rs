@@ -13,6 +13,7 @@ use crate::error::{Class, Diagnose, Report};
 use crate::fetch::Progress;
 use crate::net::Network;
 use crate::reference::ComponentId;
+use crate::schema::rules::ToolRules;
 use crate::store::{Change, Entry, Installed, Metadata, Store, StoreError};
 
 use super::plan::{NotPlanned, Plan};
@@ -31,7 +32,8 @@ pub trait ManyProgress: Send + Sync {
 #[derive(Default)]
 pub struct Applied {
     pub installed: Vec<Installed>,
-    pub regranted: Vec<ComponentId>,
+    /// Those that keep their version, with other grants or rules.
+    pub settled: Vec<ComponentId>,
     pub removed: Vec<ComponentId>,
     /// Nobody else changes the components until this is dropped.
     pub locks: BTreeMap<ComponentId, ComponentLock>,
@@ -65,6 +67,7 @@ impl Installer {
             .collect();
         let found = stream::iter(found).buffered(order.jobs.max(1));
         let found: Vec<_> = found.collect().await;
+        let found = self.hold_to_rules(order, found).await?;
         let mut proposal = Proposal {
             plan: Plan::default(),
             metadata: Vec::new(),
@@ -119,7 +122,7 @@ impl Installer {
                     let id = candidate.metadata().component_id.clone();
                     codes.push((id, candidate.code()));
                 }
-                Part::Change(Change::Regrant { id, .. }) => applied.regranted.push(id.clone()),
+                Part::Change(Change::Settle { id, .. }) => applied.settled.push(id.clone()),
                 Part::Change(Change::Remove { id }) => applied.removed.push(id.clone()),
                 Part::Change(Change::Install { .. }) => {}
             }
@@ -148,6 +151,45 @@ impl Installer {
             .map(|Committed { installed, .. }| installed)
             .collect();
         Ok(applied)
+    }
+
+    /// Refuses what has rules that cannot be carried out.
+    async fn hold_to_rules(
+        &self,
+        order: &Order,
+        found: Vec<Result<Found, Error>>,
+    ) -> Result<Vec<Result<Found, Error>>, Error> {
+        if order.wanted.iter().all(|wanted| wanted.tools.is_empty()) {
+            return Ok(found);
+        }
+        let there = order
+            .wanted
+            .iter()
+            .zip(&found)
+            .filter_map(|(wanted, found)| {
+                let metadata = found.as_ref().ok()?.metadata().clone();
+                Some((metadata, wanted.tools.clone()))
+            });
+        let there: Vec<(Metadata, ToolRules)> = there.collect();
+        let check = move |store: &Store| {
+            let there: Vec<_> = there
+                .iter()
+                .map(|(metadata, rules)| (metadata, rules))
+                .collect();
+            store.unfit_rules(&there)
+        };
+        let mut faults = self.disk.run(check).await?.into_iter();
+        let held = found.into_iter().map(|found| {
+            let found = found?;
+            match faults.next() {
+                Some(faults) if !faults.is_empty() => {
+                    let id = found.metadata().component_id.clone();
+                    Err(StoreError::UnfitRules { id, faults }.into())
+                }
+                _ => Ok(found),
+            }
+        });
+        Ok(held.collect())
     }
 
     /// The ids of what is to be removed, as far as can be told without a lock.

@@ -5,7 +5,7 @@ use std::time::Instant;
 
 use crate::fetch::{Progress, Step};
 use crate::runtime::{CodeSource, Force};
-use crate::store::{Change, Grants, Installed, Metadata, Prepared, Store};
+use crate::store::{Change, Grants, Installed, Metadata, Prepared, Rules, Store};
 
 use super::outcome::elapsed_ms;
 use super::{Compile, Error, Installer, LoadStatus};
@@ -23,6 +23,7 @@ pub enum Part {
     Install {
         candidate: Candidate,
         grants: Grants,
+        rules: Rules,
     },
     /// Something else than installing a version.
     Change(Change),
@@ -62,7 +63,11 @@ impl Installer {
         let mut changes = Vec::new();
         for part in parts {
             changes.push(match part {
-                Part::Install { candidate, grants } => {
+                Part::Install {
+                    candidate,
+                    grants,
+                    rules,
+                } => {
                     statuses.push(match candidate.before {
                         Some(_) => LoadStatus::Replaced,
                         None => LoadStatus::New,
@@ -70,6 +75,7 @@ impl Installer {
                     Change::Install {
                         prepared: candidate.prepared,
                         grants,
+                        rules,
                     }
                 }
                 Part::Change(change) => change,

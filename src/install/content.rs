@@ -3,15 +3,16 @@
 use crate::digest::Digest;
 use crate::fetch::Identity;
 use crate::manifest::lock::Content;
+use crate::schema::rules::ToolRules;
 use crate::store::Metadata;
 
-/// What of a component a lock holds.
-pub fn content_of(metadata: &Metadata) -> Content<'_> {
+/// What of a component a lock holds, under these rules for its tools.
+pub fn content_of<'a>(metadata: &'a Metadata, rules: &ToolRules) -> Content<'a> {
     Content {
         digest: content_digest(metadata),
         signer: metadata.trust.signer().map(|signer| signer.id.to_string()),
         imports: &metadata.component_info.imports,
-        tools: &metadata.tools,
+        tools: rules.definitions(&metadata.component_id, &metadata.tools),
     }
 }
 

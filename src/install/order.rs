@@ -6,6 +6,7 @@ use crate::manifest::Retry;
 use crate::manifest::lock::Locked;
 use crate::policy::Policy;
 use crate::reference::{ComponentId, Reference};
+use crate::schema::rules::ToolRules;
 use crate::store::{Metadata, Origin};
 use crate::verify::Verification;
 
@@ -22,6 +23,8 @@ pub struct Wanted {
     pub permissions: Option<Policy>,
     /// A rule about its signature, besides those of the configuration.
     pub trust: Option<TrustRule>,
+    /// All rules of the manifest for its tools.
+    pub tools: ToolRules,
     pub retry: Retry,
     /// What it must be, where that is known.
     pub locked: Option<Locked>,
@@ -112,7 +115,7 @@ impl Wanted {
         let Some(locked) = &self.locked else {
             return Ok(());
         };
-        let differences = locked.differences(&content_of(metadata));
+        let differences = locked.differences(&content_of(metadata, &self.tools));
         match differences.is_empty() {
             true => Ok(()),
             false => Err(Error::LockDiffers { differences }),

@@ -6,6 +6,7 @@ use crate::digest::Digest;
 use crate::error::Report;
 use crate::policy::{Permission, Policy};
 use crate::reference::{ComponentId, Shown};
+use crate::schema::rules::RuleChange;
 
 use super::{Changes, Described, described};
 
@@ -25,8 +26,12 @@ pub struct Planned {
     pub source: Shown,
     /// Of the version that will be in place, or that is taken away.
     pub digest: Digest,
-    /// The names of its tools within the component.
+    /// The names of the tools that it offers, as far as the manifest says; for one
+    /// that is removed, their own names.
     pub tools: Vec<String>,
+    /// What other rules than before change of its tools.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub tool_rules: Vec<RuleChange>,
     /// Against the version in place, where it is replaced.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub changes: Option<Changes>,
@@ -46,8 +51,11 @@ pub enum Action {
     Install,
     /// Another version takes the place of the one that is installed.
     Replace,
-    /// The same version is granted something else.
+    /// The same version is granted something else, and may offer its tools
+    /// otherwise.
     Regrant,
+    /// The same version, with the same grants, offers its tools otherwise.
+    ChangeTools,
     Keep,
     Remove,
 }

@@ -4,7 +4,9 @@ use std::collections::BTreeMap;
 
 use crate::policy::Policy;
 use crate::reference::ComponentId;
-use crate::store::{Change, Grantor, Grants, Installed, Metadata, Origin};
+use crate::schema::ToolRecord;
+use crate::schema::rules::ToolRules;
+use crate::store::{Change, Grantor, Grants, Installed, Metadata, Origin, Rules, Store};
 
 use super::plan::{Action, GrantChanges, Plan, Planned};
 use super::{
@@ -56,14 +58,17 @@ impl Installer {
             Found::Candidate(candidate) => candidate.before.as_ref().map(|old| &old.metadata),
         };
         let id = wanted.id.clone();
-        let granted = match before {
-            None => Some(Policy::default()),
-            // One that cannot be read grants nothing, and is written anew.
+        let (granted, ruled) = match before {
+            None => (Some(Policy::default()), Some(ToolRules::default())),
+            // What cannot be read grants or offers nothing, and is written anew.
             Some(_) => {
-                let granted = self.disk.run(move |store| store.granted(&id)).await?;
-                granted.ok().map(|granted| granted.policy)
+                let look = move |store: &Store| (store.granted(&id), store.recorded_rules(&id));
+                let (granted, ruled) = self.disk.run(look).await?;
+                (granted.ok().map(|granted| granted.policy), ruled.ok())
             }
         };
+        let rules_change = ruled.as_ref() != Some(&wanted.tools);
+        let ruled = ruled.unwrap_or_else(ToolRules::nothing);
         let now = wanted.permissions.clone();
         let changed = now.is_some() && now.as_ref().map(rules_of) != granted.as_ref().map(rules_of);
         let before_policy = granted.unwrap_or_default();
@@ -75,15 +80,17 @@ impl Installer {
                 (Found::Candidate(_), None) => Action::Install,
                 (Found::Candidate(_), Some(_)) => Action::Replace,
                 (Found::Kept { .. }, _) if changed => Action::Regrant,
+                (Found::Kept { .. }, _) if rules_change => Action::ChangeTools,
                 (Found::Kept { .. }, _) => Action::Keep,
             },
             source: metadata.source.shown(),
             digest: content_digest(&metadata),
-            tools: metadata
-                .tools
-                .iter()
-                .map(|tool| tool.normalized_name.clone())
-                .collect(),
+            tools: names(
+                &wanted
+                    .tools
+                    .definitions(&metadata.component_id, &metadata.tools),
+            ),
+            tool_rules: ruled.changes_to(&wanted.tools, &metadata.tools),
             changes: match (&found, before) {
                 (Found::Candidate(_), Some(before)) => Some(Changes::between(before, &metadata)),
                 _ => None,
@@ -94,28 +101,42 @@ impl Installer {
             },
             grants: GrantChanges::between(&before_policy, in_force),
             note: match &found {
-                Found::Kept { note, .. } => note.clone(),
-                Found::Candidate(_) => None,
+                Found::Kept {
+                    note: Some(note), ..
+                } => Some(note.clone()),
+                _ => None,
             },
         };
+        let planned = match planned.tools.is_empty() && !metadata.tools.is_empty() {
+            true => Planned {
+                note: Some("the rules for its tools leave none that is offered".into()),
+                ..planned
+            },
+            false => planned,
+        };
         let grantor = Grantor::from(Origin::Manifest);
-        let given = now.filter(|_| changed).map(Box::new);
-        match (found, given) {
-            (Found::Candidate(candidate), given) => proposal.parts.push(Part::Install {
+        let grants = match now.filter(|_| changed).map(Box::new) {
+            None => Grants::Kept,
+            Some(policy) => Grants::Given { policy, grantor },
+        };
+        let rules = match rules_change {
+            true => Rules::Given(wanted.tools.clone()),
+            false => Rules::Kept,
+        };
+        match found {
+            Found::Candidate(candidate) => proposal.parts.push(Part::Install {
                 candidate: *candidate,
-                grants: match given {
-                    None => Grants::Kept,
-                    Some(policy) => Grants::Given { policy, grantor },
-                },
+                grants,
+                rules,
             }),
-            (Found::Kept { .. }, Some(policy)) => {
-                proposal.parts.push(Part::Change(Change::Regrant {
+            Found::Kept { .. } if changed || rules_change => {
+                proposal.parts.push(Part::Change(Change::Settle {
                     id: wanted.id.clone(),
-                    policy,
-                    grantor,
+                    grants,
+                    rules,
                 }));
             }
-            (Found::Kept { .. }, None) => {}
+            Found::Kept { .. } => {}
         }
         proposal.plan.components.push(planned);
         proposal.metadata.push(metadata);
@@ -133,17 +154,19 @@ impl Proposal {
             action: Action::Remove,
             source: installed.source.shown(),
             digest: content_digest(installed),
-            tools: installed
-                .tools
-                .iter()
-                .map(|tool| tool.normalized_name.clone())
-                .collect(),
+            tools: names(&installed.tools),
+            tool_rules: Vec::new(),
             changes: None,
             grants: GrantChanges::default(),
             not_granted: Vec::new(),
             note: None,
         });
     }
+}
+
+fn names(tools: &[ToolRecord]) -> Vec<String> {
+    let tools = tools.iter();
+    tools.map(|tool| tool.normalized_name.clone()).collect()
 }
 
 /// A policy without its description, which grants nothing.

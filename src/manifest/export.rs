@@ -5,6 +5,7 @@ use serde_json::{Value, json};
 use crate::digest::Digest;
 use crate::policy::Policy;
 use crate::reference::{ComponentId, Reference};
+use crate::schema::rules::ToolRules;
 
 /// One installed component.
 #[derive(Debug, Clone)]
@@ -15,6 +16,8 @@ pub struct Exported {
     pub granted: Policy,
     /// The value of `trust`, where it is signed.
     pub trust: Option<Value>,
+    /// Those of a manifest; those of the configuration stay with the machine.
+    pub tools: ToolRules,
 }
 
 /// The manifest as data; an `apply` of it elsewhere installs the same.
@@ -31,6 +34,10 @@ pub fn export(components: &[Exported]) -> Value {
         if let Some(mut trust) = one.trust.clone() {
             literal(&mut trust);
             entry["trust"] = trust;
+        }
+        if !one.tools.is_empty() {
+            entry["tools"] = json!(one.tools);
+            literal(&mut entry["tools"]);
         }
         entry
     });

@@ -45,9 +45,13 @@ pub struct Locked {
     pub signer: Option<String>,
     #[serde(default)]
     pub imports: Vec<String>,
-    /// Each tool's definition: name, description and schemas.
+    /// The definition of each tool that is offered, by the name that it is
+    /// offered under: name, description and schemas.
     #[serde(default)]
     pub tools: BTreeMap<String, Digest>,
+    /// Of what the manifest says of its tools.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub tool_rules: Option<Digest>,
     /// What the manifest grants.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub permissions: Option<Value>,
@@ -59,7 +63,9 @@ pub struct Content<'a> {
     /// As it is shown.
     pub signer: Option<String>,
     pub imports: &'a [String],
-    pub tools: &'a [ToolRecord],
+    /// Those that are offered, as agents see them, but for the rules of this
+    /// machine.
+    pub tools: Vec<ToolRecord>,
 }
 
 impl Locked {
@@ -74,11 +80,13 @@ impl Locked {
             signer: content.signer.clone(),
             imports,
             tools: content.tools.iter().map(tool).collect(),
+            tool_rules: entry.written.tools,
             permissions: entry.written.permissions.clone(),
         }
     }
 
-    /// The same content, under an entry that says something else.
+    /// The same content, under an entry that says something else, but the same
+    /// of its tools.
     pub fn renewed(&self, entry: &Entry) -> Self {
         Locked {
             uri: entry.written.uri.clone(),
@@ -141,7 +149,7 @@ fn tool(tool: &ToolRecord) -> (String, Digest) {
 }
 
 /// The same data, its keys in order.
-fn sorted(value: Value) -> Value {
+pub(super) fn sorted(value: Value) -> Value {
     match value {
         Value::Object(entries) => {
             let mut entries: Vec<_> = entries.into_iter().collect();

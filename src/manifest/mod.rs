@@ -11,6 +11,7 @@ pub mod lock;
 mod read;
 #[cfg(test)]
 mod tests;
+mod tools;
 mod variables;
 
 use std::path::PathBuf;
@@ -23,6 +24,7 @@ use crate::config::{TrustRule, WrittenRule};
 use crate::digest::Digest;
 use crate::policy::Policy;
 use crate::reference::{ComponentId, Reference};
+use crate::schema::rules::ToolRules;
 
 pub use document::schema;
 pub use error::ManifestError;
@@ -80,6 +82,11 @@ pub struct Entry {
     /// Whose signature it needs, besides what the rules in `config.toml` require.
     #[schemars(with = "Option<WrittenRule>")]
     pub trust: Option<TrustRule>,
+    /// Which of its tools are offered, how they are called and described, and
+    /// which arguments are given in advance. Left out, all are offered as they
+    /// are.
+    #[schemars(with = "Option<ToolRules>")]
+    pub tools: ToolRules,
     /// How often it is tried again when its source cannot be reached.
     #[schemars(with = "Option<Retry>")]
     pub retry: Retry,
@@ -119,6 +126,8 @@ pub struct Written {
     pub uri: String,
     /// The value of `permissions`.
     pub permissions: Option<Value>,
+    /// Of the value of `tools`.
+    pub tools: Option<Digest>,
     /// Of all that is written; not of its layout and order.
     pub hash: Digest,
 }

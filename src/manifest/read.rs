@@ -6,6 +6,8 @@ use std::time::Duration;
 use serde_json::{Map, Value, json};
 
 use super::error::{In, ManifestError};
+use super::lock::sorted;
+use super::tools::tools;
 use super::{Entry, Retry, Variables, Written};
 use crate::catalog::Catalog;
 use crate::config::TrustRule;
@@ -13,6 +15,7 @@ use crate::digest::Digest;
 use crate::policy::document::{Fields, Keys, Node, Placed, Reader, Spot, permissions, tree};
 use crate::policy::{Place, Policy, PolicyError, parse_duration};
 use crate::reference::{ComponentId, Reference};
+use crate::schema::rules::ToolRules;
 
 /// Entries of one file, at most.
 const MOST: usize = 1024;
@@ -25,15 +28,16 @@ pub(super) const MANIFEST: Keys = Keys {
 };
 
 pub(super) const COMPONENT: Keys = Keys {
-    known: &["uri", "name", "digest", "permissions", "trust", "retry"],
-    refused: &[
-        (
-            "tools",
-            "this version of the program does not offer other tools, names or arguments than \
-             the component's own",
-        ),
-        ("id", "the id of a component is its `name`"),
+    known: &[
+        "uri",
+        "name",
+        "digest",
+        "permissions",
+        "trust",
+        "tools",
+        "retry",
     ],
+    refused: &[("id", "the id of a component is its `name`")],
 };
 
 pub(super) const RETRY: Keys = Keys {
@@ -110,6 +114,10 @@ fn written(root: &Placed, file: In<'_>) -> Vec<Written> {
                 .get_mut("permissions")
                 .map(Value::take)
                 .filter(|value| !value.is_null()),
+            tools: match &data["tools"] {
+                Value::Null => None,
+                rules => Some(Digest::of(rules.to_string().as_bytes())),
+            },
             hash,
         }
     });
@@ -119,14 +127,18 @@ fn written(root: &Placed, file: In<'_>) -> Vec<Written> {
 /// As data, with its keys in order; nothing where a value is left out.
 fn plain(value: &Node) -> Value {
     match value {
-        Node::Null | Node::Bool => Value::Null,
+        Node::Null | Node::Bool(_) => Value::Null,
         Node::Number(number) => json!(number.to_string()),
         Node::Text(text) => json!(text),
         Node::List(items) => items.iter().map(|item| plain(&item.node)).collect(),
         Node::Map(entries) => {
             let mut entries: Vec<(String, Value)> = entries
                 .iter()
-                .map(|(key, value)| (key.name.clone(), plain(&value.node)))
+                .map(|(key, value)| match key.name.as_str() {
+                    // Its values are data, in which nothing and `false` differ.
+                    "tools" => (key.name.clone(), exact(value)),
+                    _ => (key.name.clone(), plain(&value.node)),
+                })
                 .filter(|(_, value)| !value.is_null())
                 .collect();
             entries.sort_by(|a, b| a.0.cmp(&b.0));
@@ -135,12 +147,17 @@ fn plain(value: &Node) -> Value {
     }
 }
 
+fn exact(value: &Placed) -> Value {
+    // What JSON does not have is refused when the entry is read.
+    sorted(value.to_json().unwrap_or_default())
+}
+
 fn manifest(root: Reader, written: Vec<Written>, base: &Base) -> Result<Part, PolicyError> {
     let mut fields = root.fields(&MANIFEST)?;
     if let Some(version) = optional(&mut fields, "version") {
         let spot = version.spot.clone();
         if version.text_or_number()? != "1" {
-            return Err(spot.wrong("the one version there is is `1`"));
+            return Err(spot.wrong("the only version is `1`"));
         }
     }
     if let Some(schema) = optional(&mut fields, "$schema") {
@@ -219,6 +236,10 @@ fn component(entry: Reader, written: Written, base: &Base) -> Result<Entry, Poli
         None => None,
         Some(reader) => Some(trust(reader, &reference, base)?),
     };
+    let tools = match optional(&mut fields, "tools") {
+        None => ToolRules::default(),
+        Some(reader) => tools(reader)?,
+    };
     let retry = match optional(&mut fields, "retry") {
         None => Retry::default(),
         Some(reader) => retry(reader)?,
@@ -229,6 +250,7 @@ fn component(entry: Reader, written: Written, base: &Base) -> Result<Entry, Poli
         digest,
         permissions,
         trust,
+        tools,
         retry,
         written,
     })
@@ -301,7 +323,7 @@ fn reference(text: &str, base: &Base) -> Result<Reference, String> {
 }
 
 /// The value of a key that may be left out.
-fn optional(fields: &mut Fields, key: &str) -> Option<Reader> {
+pub(super) fn optional(fields: &mut Fields, key: &str) -> Option<Reader> {
     fields.take(key).and_then(Reader::unless_null)
 }
 

@@ -43,7 +43,7 @@ impl<'a> Variables<'a> {
                     self.expand(value)?;
                 }
             }
-            Node::Null | Node::Bool | Node::Number(_) | Node::Text(_) => {}
+            Node::Null | Node::Bool(_) | Node::Number(_) | Node::Text(_) => {}
         }
         Ok(())
     }

@@ -18,6 +18,7 @@ mod leftovers;
 mod names;
 mod portable;
 mod reach;
+pub mod rules;
 mod shown;
 mod size;
 mod strict;

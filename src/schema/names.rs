@@ -26,6 +26,12 @@ pub struct NameLength(usize);
 #[error("names of tools can have from 16 to 64 characters, not {0}")]
 pub struct InvalidNameLength(usize);
 
+impl NameLength {
+    pub fn characters(self) -> usize {
+        self.0
+    }
+}
+
 impl Default for NameLength {
     fn default() -> Self {
         NameLength(48)

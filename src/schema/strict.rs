@@ -150,6 +150,8 @@ fn is_value_of(word: &str, value: &Value) -> Option<bool> {
         "anyOf" | "enum" => value.as_array().is_some_and(|all| !all.is_empty()),
         "minimum" | "maximum" => value.is_number(),
         "description" | "pattern" | "contentEncoding" => value.is_string(),
+        // Of an argument, by a rule of the operator.
+        "default" => true,
         _ => return None,
     })
 }

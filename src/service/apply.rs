@@ -44,7 +44,7 @@ impl Service {
         let carried_out = self.installer.carry_out(proposal, progress);
         let Applied {
             installed,
-            regranted,
+            settled,
             removed,
             locks,
         } = Box::pin(carried_out).await?;
@@ -53,10 +53,15 @@ impl Service {
             // The code is made when it is called, or after the first list.
             self.offer(installed, Compile::Wait).await?;
         }
-        for id in &regranted {
+        for id in &settled {
             self.sandboxes.forget(id);
-            let installed = self.installed(id).await?;
-            self.follow_reach(&installed.metadata).await?;
+            let metadata = self.installed(id).await?.metadata;
+            self.follow_reach(&metadata).await?;
+            let offered = self.disk.run(move |store| store.offered(&metadata));
+            let offered = offered.await?;
+            if !self.toolbox.offers(id, &offered) {
+                self.list_tools(id, offered);
+            }
         }
         for id in &removed {
             self.withdraw(id);
@@ -84,6 +89,7 @@ impl Service {
                         exported.push(Exported {
                             trust: signer.map(|signer| signer.id.rule(root.as_deref())),
                             granted: store.granted(&metadata.component_id)?.policy,
+                            tools: store.recorded_rules(&metadata.component_id)?,
                             digest: install::content_digest(&metadata),
                             id: metadata.component_id,
                             source: metadata.source,

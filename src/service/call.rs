@@ -127,6 +127,10 @@ impl Service {
         client: Client<'_>,
     ) -> CallReport {
         let id = &tool.component;
+        let args = match tool.complete(args) {
+            Ok(args) => args,
+            Err(error) => return CallReport::failed(Some(id.clone()), error.into()),
+        };
         let program = match self.program(id).await {
             Ok(program) => program,
             Err(error) => return CallReport::failed(Some(id.clone()), error),
@@ -136,9 +140,7 @@ impl Service {
             Ok(sandbox) => sandbox,
             Err(error) => return CallReport::failed(Some(id.clone()), error),
         };
-        let called = program
-            .call(&tool.record.export, Arc::clone(args), &sandbox, client)
-            .await;
+        let called = program.call(tool.export(), args, &sandbox, client).await;
         let failed = !matches!(called.outcome, Ok(Returned::Ok(_)));
         let mut denials = called.denials;
         if failed && called.looked_at_environment {

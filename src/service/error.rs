@@ -7,6 +7,7 @@ use crate::policy::Permission;
 use crate::reference::{ComponentId, InvalidComponentId, InvalidReference, Shown};
 use crate::registry::LoginError;
 use crate::runtime::CallError;
+use crate::schema::rules::FixedArgument;
 use crate::store::{SecretError, StoreError};
 use crate::text::Foreign;
 
@@ -31,6 +32,8 @@ pub enum Error {
     Secret(#[from] SecretError),
     #[error(transparent)]
     Call(#[from] CallError),
+    #[error(transparent)]
+    FixedArgument(#[from] FixedArgument),
     #[error("There is no tool `{name}`")]
     UnknownTool { name: Foreign, similar: Vec<String> },
     #[error("`{id}` was not granted to {permission}")]
@@ -73,6 +76,7 @@ impl Layered for Error {
             Error::Store(error) => Below(error),
             Error::Secret(error) => Below(error),
             Error::Call(error) => Below(error),
+            Error::FixedArgument(_) => Own("invalid-arguments", Class::Usage),
             Error::UnknownTool { .. } => Own("unknown-tool", Class::NotFound),
             Error::NotGranted { .. } => Own("permission-not-granted", Class::NotFound),
             Error::FutileGrant { .. } => Own("futile-grant", Class::Usage),

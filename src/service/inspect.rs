@@ -11,7 +11,7 @@ use crate::fetch::{Fetched, Progress, Receipt};
 use crate::install::{self, Enforcement, Examined, Found, SignerChange, TrustQuestion, describe};
 use crate::reference::{ComponentId, Reference, Shown};
 use crate::schema::{ToolRecord, Uncallable};
-use crate::store::{Digests, Installed, Store, StoreError, ToolName};
+use crate::store::{Digests, Installed, Offered, Store, StoreError};
 use crate::verify::{Requirements, Trust, Verification};
 
 use super::{Error, Service};
@@ -38,14 +38,38 @@ pub struct Inspection {
     /// The imports that this program does not provide; with any, the component cannot
     /// be loaded.
     pub unknown_imports: Vec<String>,
-    /// The tools, for an installed component under the names that agents call.
-    pub tools: Vec<ToolRecord>,
+    pub tools: Vec<InspectedTool>,
     pub not_callable: Vec<Uncallable>,
     pub requested_permissions: Option<Value>,
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
     pub annotations: BTreeMap<String, String>,
     pub receipt: Receipt,
     pub wit: String,
+}
+
+/// A tool of a component, offered or not.
+#[derive(Debug, Clone, Serialize)]
+pub struct InspectedTool {
+    /// Under the name by which rules name it: for an installed component, the one
+    /// that agents call where no rule renames it.
+    #[serde(flatten)]
+    pub record: ToolRecord,
+    /// The name that a rule gives it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub offered_as: Option<String>,
+    /// Whether a rule hides it.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub hidden: bool,
+}
+
+impl From<ToolRecord> for InspectedTool {
+    fn from(record: ToolRecord) -> Self {
+        InspectedTool {
+            record,
+            offered_as: None,
+            hidden: false,
+        }
+    }
 }
 
 impl Service {
@@ -63,8 +87,8 @@ impl Service {
             Target::Installed(id) => {
                 let installed = self.installed(&id).await?;
                 let inspect = move |store: &Store| {
-                    let names = store.names_of(&installed.metadata);
-                    inspect_installed(installed, &names)
+                    let offered = store.offered(&installed.metadata);
+                    inspect_installed(installed, &offered)
                 };
                 self.disk.run(inspect).await?
             }
@@ -98,14 +122,24 @@ impl Service {
     }
 }
 
-fn inspect_installed(installed: Installed, names: &[ToolName]) -> Result<Inspection, Error> {
+fn inspect_installed(installed: Installed, offered: &Offered) -> Result<Inspection, Error> {
     let mut metadata = installed.metadata;
-    for tool in &mut metadata.tools {
-        let offered = names.iter().find(|name| name.tool == tool.normalized_name);
-        if let Some(offered) = offered {
-            tool.normalized_name.clone_from(&offered.name);
+    let tools = std::mem::take(&mut metadata.tools).into_iter();
+    let tools = tools.map(|record| {
+        let mut tool = InspectedTool::from(record);
+        let own = &tool.record.normalized_name;
+        let mut offered = offered.tools().iter();
+        match offered.find(|offered| offered.record.normalized_name == *own) {
+            None => tool.hidden = true,
+            Some(offered) => match (&offered.renamed, offered.names.first()) {
+                (Some(name), _) => tool.offered_as = Some(name.clone()),
+                (None, Some(name)) => tool.record.normalized_name.clone_from(&name.name),
+                (None, None) => {}
+            },
         }
-    }
+        tool
+    });
+    let tools = tools.collect();
     let description = describe(&installed.files.wasm, metadata.component_id.as_str())?;
     Ok(Inspection {
         not_callable: description.uncallable(),
@@ -118,7 +152,7 @@ fn inspect_installed(installed: Installed, names: &[ToolName]) -> Result<Inspect
         exports: description.exports,
         imports: description.imports,
         unknown_imports: description.unknown_imports,
-        tools: metadata.tools,
+        tools,
         requested_permissions: metadata.requested_permissions,
         annotations: BTreeMap::new(),
         receipt: metadata.receipt,
@@ -145,7 +179,11 @@ fn inspect_fetched(
     let artifact = fetched.artifact;
     Ok(Inspection {
         not_callable: description.uncallable(),
-        tools: description.callable(),
+        tools: description
+            .callable()
+            .into_iter()
+            .map(InspectedTool::from)
+            .collect(),
         component_id,
         source: fetched.reference.shown(),
         digests: Digests {

@@ -56,7 +56,7 @@ impl Service {
                 Entry::Sound(installed) => Some(&installed.metadata),
                 Entry::Damaged { .. } => None,
             });
-            let names = store.names_of_all(sound);
+            let names = store.names_of_all(&sound.collect::<Vec<_>>());
             let summarise = |entry| service.summarise(entry, &names);
             Ok(entries.into_iter().map(summarise).collect())
         };
@@ -97,10 +97,7 @@ impl Service {
         if !offered.is_empty() {
             return offered;
         }
-        let names = names.of(metadata).into_iter();
-        names
-            .filter(|name| name.listed)
-            .map(|name| name.name)
-            .collect()
+        let offered = names.offered(metadata);
+        offered.listed().map(str::to_owned).collect()
     }
 }

@@ -9,7 +9,8 @@ use crate::install::{
     Answer, Compile, Consent, LoadOutcome, LoadRequest, LoadStatus, Loaded, Part, Settled,
     Settlement, Staged,
 };
-use crate::store::{Grants, Installed, Store};
+use crate::reference::ComponentId;
+use crate::store::{Grants, Installed, Offered, Rules, Store};
 
 use super::{Error, Service, code_source};
 
@@ -107,6 +108,7 @@ impl Service {
                 let part = Part::Install {
                     candidate,
                     grants: Grants::Kept,
+                    rules: Rules::Kept,
                 };
                 let committed = installer.commit(vec![part]).await?.pop();
                 let committed =
@@ -140,8 +142,8 @@ impl Service {
         compile: Compile,
     ) -> Result<Vec<String>, Error> {
         let metadata = installed.metadata.clone();
-        let look = move |store: &Store| (store.names_of(&metadata), metadata);
-        let (names, metadata) = self.disk.run(look).await?;
+        let look = move |store: &Store| (store.offered(&metadata), metadata);
+        let (offered, metadata) = self.disk.run(look).await?;
         let program = self.runtime.program(code_source(installed));
         if compile == Compile::Background {
             program.warm();
@@ -149,7 +151,15 @@ impl Service {
         self.lock_programs()
             .insert(metadata.component_id.clone(), program);
         self.follow_reach(&installed.metadata).await?;
-        let id = &metadata.component_id;
-        Ok(self.toolbox.insert(id, metadata.tools, &names))
+        Ok(self.list_tools(&metadata.component_id, offered))
+    }
+
+    /// Puts what a component offers into the list of tools, and tells of the rules
+    /// that cannot be carried out.
+    pub(super) fn list_tools(&self, id: &ComponentId, offered: Offered) -> Vec<String> {
+        for fault in &offered.faults {
+            tracing::warn!("rules for the tools of `{id}`: {fault}");
+        }
+        self.toolbox.insert(id, offered)
     }
 }

@@ -148,7 +148,9 @@ impl Service {
         let store = Store::new(setup.root).with_builtin_tools(setup.reserved.clone());
         let file = settings.config();
         let config = options::read_config(&file)?;
-        let store = store.with_name_length(config.tools.name_length);
+        let store = store
+            .with_name_length(config.tools.name_length)
+            .with_tool_rules(config.tools.rules);
         let directory = file.parent().unwrap_or(&file);
         let credentials = CredentialOptions {
             login_file: Some(LoginFile::of_root(settings.root())),
@@ -240,14 +242,12 @@ impl Service {
                 Entry::Damaged { id, damage, reason } => self.set_aside(&id, damage, &reason),
             }
         }
-        let names = store.names_of_all(&sound);
+        let names = store.names_of_all(&sound.iter().collect::<Vec<_>>());
         for metadata in sound {
-            let own = names.of(&metadata);
             let id = &metadata.component_id;
             let imports = Reach::of_imports(&metadata.component_info.imports);
             self.toolbox.set_reach(id, reach::reach(store, id, imports));
-            self.toolbox
-                .insert(&metadata.component_id, metadata.tools, &own);
+            self.list_tools(id, names.offered(&metadata));
         }
         Ok(())
     }

@@ -12,7 +12,7 @@ use notify::{RecommendedWatcher, RecursiveMode, Watcher};
 use tokio::sync::Notify;
 
 use crate::reference::ComponentId;
-use crate::store::{Entry, FileStamp, Installed, Layout, Metadata, Store, StoreError, ToolName};
+use crate::store::{Entry, FileStamp, Installed, Layout, Offered, Store, StoreError};
 
 use super::{Error, Service};
 
@@ -34,8 +34,11 @@ pub struct Watch {
     directory: Option<FileStamp>,
     /// Whether a later change is sure to give the directory another stamp.
     settled: bool,
-    components: HashMap<ComponentId, FileStamp>,
+    components: HashMap<ComponentId, Stamps>,
 }
+
+/// Those of a component's metadata and of the rules for its tools.
+type Stamps = (FileStamp, Option<FileStamp>);
 
 impl Watch {
     /// Records the present state. Must be called before the tools are offered.
@@ -104,21 +107,22 @@ fn is_settled(directory: Option<FileStamp>) -> bool {
     directory.is_none_or(|stamp| stamp.is_settled())
 }
 
-/// The stamps of all components' metadata files.
-fn stamps(store: &Store) -> Result<HashMap<ComponentId, FileStamp>, Error> {
+/// The stamps of all components.
+fn stamps(store: &Store) -> Result<HashMap<ComponentId, Stamps>, Error> {
     let ids = store.ids()?.into_iter();
     Ok(ids
         .filter_map(|id| {
-            let stamp = FileStamp::of(&store.layout().component(&id).metadata)?;
-            Some((id, stamp))
+            let files = store.layout().component(&id);
+            let metadata = FileStamp::of(&files.metadata)?;
+            Some((id, (metadata, FileStamp::of(&files.rules))))
         })
         .collect())
 }
 
 /// The ids that were added, removed or changed.
 fn changed(
-    before: &HashMap<ComponentId, FileStamp>,
-    now: &HashMap<ComponentId, FileStamp>,
+    before: &HashMap<ComponentId, Stamps>,
+    now: &HashMap<ComponentId, Stamps>,
 ) -> Vec<ComponentId> {
     let gone = before.keys().filter(|id| !now.contains_key(*id));
     let other = now
@@ -172,17 +176,17 @@ impl Service {
         let wanted = id.clone();
         let found = self.disk.run(move |store| {
             let found = look(store, &wanted)?;
-            let names = match &found {
-                Some(Entry::Sound(installed)) => store.names_of(&installed.metadata),
-                _ => Vec::new(),
+            let offered = match &found {
+                Some(Entry::Sound(installed)) => store.offered(&installed.metadata),
+                _ => Offered::default(),
             };
-            Ok::<_, StoreError>((found, names))
+            Ok::<_, StoreError>((found, offered))
         });
-        let (found, names) = found.await??;
+        let (found, offered) = found.await??;
         match found {
             Some(Entry::Sound(installed)) => {
                 self.follow_reach(&installed.metadata).await?;
-                self.renew(id, *installed, &names);
+                self.renew(id, &installed, offered);
             }
             Some(Entry::Damaged { id, damage, reason }) => {
                 self.withdraw(&id);
@@ -197,8 +201,8 @@ impl Service {
         Ok(())
     }
 
-    fn renew(&self, id: &ComponentId, installed: Installed, names: &[ToolName]) {
-        let Metadata { digests, tools, .. } = installed.metadata;
+    fn renew(&self, id: &ComponentId, installed: &Installed, offered: Offered) {
+        let digests = &installed.metadata.digests;
         let mut programs = self.lock_programs();
         if programs
             .get(id)
@@ -208,9 +212,9 @@ impl Service {
             programs.remove(id);
         }
         drop(programs);
-        if !self.toolbox.offers(id, &tools, names) {
-            tracing::info!("component `{id}` was loaded by another process");
-            self.toolbox.insert(id, tools, names);
+        if !self.toolbox.offers(id, &offered) {
+            tracing::info!("component `{id}` was loaded or given other rules by another process");
+            self.list_tools(id, offered);
         }
     }
 }

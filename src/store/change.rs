@@ -11,9 +11,12 @@ use std::path::PathBuf;
 use super::error::StoreError;
 use super::install::{Owner, Prepared, is_another};
 use super::journal::{Journal, Kind, Step};
+use super::names::Coming;
 use super::replace::{self, Fate};
 use super::staging::{Removed, Staging};
-use super::{ComponentFiles, Granted, Grantor, Installed, Metadata, Store, policy};
+use super::{
+    ComponentFiles, Granted, Grantor, Installed, Metadata, Rules, Store, disk, policy, rules,
+};
 use crate::policy::Policy;
 use crate::reference::ComponentId;
 
@@ -21,18 +24,23 @@ use crate::reference::ComponentId;
 #[allow(clippy::large_enum_variant, reason = "most are installs")]
 pub enum Change {
     /// This version takes the place of what is there, if anything is.
-    Install { prepared: Prepared, grants: Grants },
-    /// It keeps its version, and is granted this and nothing else.
-    Regrant {
+    Install {
+        prepared: Prepared,
+        grants: Grants,
+        rules: Rules,
+    },
+    /// It keeps its version, with other grants or other rules for its tools.
+    Settle {
         id: ComponentId,
-        policy: Box<Policy>,
-        grantor: Grantor,
+        grants: Grants,
+        rules: Rules,
     },
     /// It is taken away, and the way back with it; its tool names are reserved.
     Remove { id: ComponentId },
 }
 
 /// What a version is granted that is put in place.
+#[derive(Debug, Clone)]
 pub enum Grants {
     /// What the version before it is granted, if both are known to be from one
     /// source.
@@ -53,8 +61,16 @@ struct Ready {
 
 #[allow(clippy::large_enum_variant, reason = "most are installs")]
 enum What {
-    Install { metadata: Metadata, grants: Grants },
-    Regrant { policy: Policy, grantor: Grantor },
+    Install {
+        metadata: Metadata,
+        grants: Grants,
+        rules: Rules,
+    },
+    Settle {
+        metadata: Box<Metadata>,
+        grants: Grants,
+        rules: Rules,
+    },
     Remove,
 }
 
@@ -73,6 +89,7 @@ impl Store {
     /// # Errors
     ///
     /// [`StoreError::IdTaken`] when an id belongs to another source,
+    /// [`StoreError::UnfitRules`] when rules cannot be carried out,
     /// [`StoreError::NotInstalled`] where there is nothing to grant to or to
     /// remove, or what the disk refuses. Everything is then as it was.
     pub fn change_all(&self, changes: Vec<Change>) -> Result<Vec<Installed>, StoreError> {
@@ -122,7 +139,7 @@ impl Store {
             let files = self.layout.component(&change.id);
             match change.what {
                 What::Install { metadata, .. } => Some(Installed { metadata, files }),
-                What::Regrant { .. } | What::Remove => None,
+                What::Settle { .. } | What::Remove => None,
             }
         });
         // The staging directories go, and the versions before the replaced ones
@@ -132,26 +149,39 @@ impl Store {
 
     fn begin(&self, change: Change) -> Result<Ready, StoreError> {
         Ok(match change {
-            Change::Install { prepared, grants } => Ready {
+            Change::Install {
+                prepared,
+                grants,
+                rules,
+            } => Ready {
                 id: prepared.metadata.component_id.clone(),
                 staging: prepared.staging,
                 what: What::Install {
                     metadata: prepared.metadata,
                     grants,
+                    rules,
                 },
             },
-            Change::Regrant {
-                id,
-                policy,
-                grantor,
-            } => Ready {
-                id,
-                staging: self.stage()?,
-                what: What::Regrant {
-                    policy: *policy,
-                    grantor,
-                },
-            },
+            Change::Settle { id, grants, rules } => {
+                let files = self.layout.component(&id);
+                if !files.dir.is_dir() {
+                    return Err(StoreError::NotInstalled { id });
+                }
+                let metadata =
+                    Metadata::read_either(&files).map_err(|error| StoreError::Damaged {
+                        id: id.clone(),
+                        reason: format!("its metadata cannot be read ({error})"),
+                    })?;
+                Ready {
+                    id,
+                    staging: self.stage()?,
+                    what: What::Settle {
+                        metadata: Box::new(metadata),
+                        grants,
+                        rules,
+                    },
+                }
+            }
             Change::Remove { id } => Ready {
                 id,
                 staging: self.stage()?,
@@ -164,10 +194,10 @@ impl Store {
         let Ready { id, what, .. } = change;
         match what {
             What::Install { metadata, .. } => self.owner(id, &metadata.source),
-            What::Regrant { .. } | What::Remove if !self.layout.component(id).dir.is_dir() => {
+            What::Settle { .. } | What::Remove if !self.layout.component(id).dir.is_dir() => {
                 Err(StoreError::NotInstalled { id: id.clone() })
             }
-            What::Regrant { .. } | What::Remove => Ok(Owner::Same),
+            What::Settle { .. } | What::Remove => Ok(Owner::Same),
         }
     }
 
@@ -184,17 +214,30 @@ impl Store {
         let is_there = files.dir.exists();
         let way = match what {
             What::Remove => Way::Vanish,
-            What::Regrant { policy, grantor } => {
+            What::Settle { grants, rules, .. } => {
                 replace::link_all(&files, &staged).map_err(StoreError::io("copy", &files.dir))?;
-                policy::give(&self.granted_by(id, policy, grantor), &files, &staged)?;
+                rules::give(rules, Some(&files), &staged)?;
+                // Both sync the directory, too.
+                match grants {
+                    Grants::Given { policy, grantor } => {
+                        policy::give(&self.granted_by(id, policy, grantor), &files, &staged)?;
+                    }
+                    Grants::Kept => policy::carry(&files, &staged)?,
+                }
                 Way::Replace(Fate::Removed)
             }
-            What::Install { metadata, grants } => {
+            What::Install {
+                metadata,
+                grants,
+                rules,
+            } => {
                 if !is_there || owner == Owner::Unknown {
                     // There is no way back to what may have been another's.
                     let previous = self.layout.previous(id).dir;
                     orphans.extend(Removed::take(&self.layout, &previous)?);
                 }
+                // Rules only ever take away: they hold for what may be another's, too.
+                rules::give(rules, is_there.then_some(&files), &staged)?;
                 match grants {
                     Grants::Given { policy, grantor } => {
                         let granted = match owner {
@@ -208,7 +251,7 @@ impl Store {
                     Grants::Kept if is_there && owner == Owner::Same => {
                         policy::carry(&files, &staged)?;
                     }
-                    Grants::Kept => {}
+                    Grants::Kept => disk::sync(&staged.dir)?,
                 }
                 match is_there {
                     false => Way::Appear,
@@ -305,7 +348,7 @@ impl Store {
         match way {
             Way::Appear => {}
             Way::Replace(fate) => {
-                if matches!(what, What::Regrant { .. }) {
+                if matches!(what, What::Settle { .. }) {
                     policy::follow_code(
                         &ComponentFiles::within(replaced.clone(), id),
                         &self.layout.component(id),
@@ -343,12 +386,20 @@ enum Undone {
     No,
 }
 
-fn coming(changes: &[Ready]) -> Vec<&Metadata> {
-    let metadata = changes.iter().filter_map(|change| match &change.what {
-        What::Install { metadata, .. } => Some(metadata),
-        What::Regrant { .. } | What::Remove => None,
+fn coming(changes: &[Ready]) -> Vec<Coming<'_>> {
+    let coming = changes.iter().filter_map(|change| {
+        let (metadata, rules) = match &change.what {
+            What::Install {
+                metadata, rules, ..
+            } => (metadata, rules),
+            What::Settle {
+                metadata, rules, ..
+            } => (&**metadata, rules),
+            What::Remove => return None,
+        };
+        Some(Coming { metadata, rules })
     });
-    metadata.collect()
+    coming.collect()
 }
 
 fn going(changes: &[Ready]) -> Vec<&ComponentId> {

@@ -4,6 +4,7 @@ use std::path::PathBuf;
 use crate::error::{Class, Diagnose};
 use crate::policy::PolicyError;
 use crate::reference::{ComponentId, Shown};
+use crate::schema::rules::RuleFault;
 
 /// Why something on disk could not be read or changed.
 #[derive(Debug, thiserror::Error)]
@@ -33,6 +34,17 @@ pub enum StoreError {
     NoPrevious { id: ComponentId },
     #[error("The previous version of `{id}` is damaged: {reason}")]
     PreviousDamaged { id: ComponentId, reason: String },
+    #[error("The rules for the tools of `{id}` cannot be read, so that none of them is offered")]
+    Rules {
+        id: ComponentId,
+        path: PathBuf,
+        source: io::Error,
+    },
+    #[error("The rules for the tools of `{id}` cannot be carried out")]
+    UnfitRules {
+        id: ComponentId,
+        faults: Vec<RuleFault>,
+    },
     #[error("The policy of `{id}` cannot be read, so that it grants nothing")]
     Policy {
         id: ComponentId,
@@ -78,6 +90,8 @@ impl Diagnose for StoreError {
             StoreError::NoPrevious { .. } => "no-previous-version",
             StoreError::PreviousDamaged { .. } => "previous-version-damaged",
             StoreError::Policy { .. } => "policy-damaged",
+            StoreError::Rules { .. } => "tool-rules-damaged",
+            StoreError::UnfitRules { .. } => "invalid-tool-rules",
         }
     }
 
@@ -85,9 +99,10 @@ impl Diagnose for StoreError {
         match self {
             StoreError::Io { .. } | StoreError::Locked { .. } => Class::Other,
             StoreError::NotInstalled { .. } | StoreError::NoPrevious { .. } => Class::NotFound,
-            StoreError::IdTaken { .. } => Class::Usage,
+            StoreError::IdTaken { .. } | StoreError::UnfitRules { .. } => Class::Usage,
             StoreError::Damaged { .. }
             | StoreError::PreviousDamaged { .. }
+            | StoreError::Rules { .. }
             | StoreError::Policy { .. } => Class::Verification,
         }
     }
@@ -126,10 +141,29 @@ impl Diagnose for StoreError {
             } => Some(format!(
                 "see how it came there, then begin anew with `wassette permission reset {id}`"
             )),
+            StoreError::Rules { path, .. } => Some(format!(
+                "mend `{}`, or apply the manifest again",
+                path.display()
+            )),
+            StoreError::UnfitRules { .. } => Some(
+                "nothing was changed; rules name tools and arguments as `wassette inspect` shows \
+                 them before any renaming"
+                    .into(),
+            ),
             StoreError::Policy { id, path, .. } => Some(format!(
                 "mend `{}`, or begin anew with `wassette permission reset {id}`",
                 path.display()
             )),
+        }
+    }
+
+    fn facts(&self) -> Vec<(&'static str, String)> {
+        match self {
+            StoreError::UnfitRules { faults, .. } => {
+                let faults = faults.iter();
+                faults.map(|fault| ("rule", fault.to_string())).collect()
+            }
+            _ => Vec::new(),
         }
     }
 }

@@ -11,7 +11,7 @@ use super::error::StoreError;
 use super::kept::{self, KeptFile};
 use super::metadata::{self, ComponentInfo, Digests, Metadata, ValidationStamp};
 use super::staging::Staging;
-use super::{ComponentFiles, Installed, Store, evidence, replace};
+use super::{ComponentFiles, Installed, Rules, Store, evidence, replace};
 use crate::file::create_private;
 use crate::reference::{ComponentId, Reference};
 use crate::schema::{Description, ToolRecord};
@@ -93,6 +93,7 @@ impl Store {
         let change = Change::Install {
             prepared,
             grants: Grants::Kept,
+            rules: Rules::Kept,
         };
         let installed = self.change_all(vec![change])?.pop();
         Ok(installed.unwrap_or_else(|| unreachable!("what was installed is returned")))

@@ -18,6 +18,7 @@
 //!                                  OCI manifest, config, …, by their SHA-256
 //!     <id>.policy.yaml             the grants; without it nothing is granted
 //!     <id>.policy.meta.json        who granted what, and when
+//!     <id>.tools.json              what a manifest says of its tools
 //!   quarantine/<id>-<time>/        components whose bytes changed, for inspection
 //!   previous/<id>/                 the version that was installed before
 //!   compiled/<digest>-<engine>.cwasm   the same files, for components with the same bytes
@@ -141,6 +142,8 @@ pub struct ComponentFiles {
     pub used: PathBuf,
     pub policy: PathBuf,
     pub policy_record: PathBuf,
+    /// What a manifest says of its tools.
+    pub rules: PathBuf,
 }
 
 impl ComponentFiles {
@@ -155,6 +158,7 @@ impl ComponentFiles {
             used: file("used"),
             policy: file("policy.yaml"),
             policy_record: file("policy.meta.json"),
+            rules: file("tools.json"),
             dir,
         }
     }
@@ -166,7 +170,7 @@ impl ComponentFiles {
 
     /// Every file that belongs into the directory, besides those
     /// [kept](Self::kept).
-    pub fn all(&self) -> [PathBuf; 8] {
+    pub fn all(&self) -> [PathBuf; 9] {
         [
             &self.wasm,
             &self.metadata,
@@ -176,6 +180,7 @@ impl ComponentFiles {
             &self.used,
             &self.policy,
             &self.policy_record,
+            &self.rules,
         ]
         .map(PathBuf::clone)
     }

@@ -23,6 +23,7 @@ mod policy;
 mod previous;
 mod quarantine;
 mod replace;
+mod rules;
 pub mod secrets;
 mod staging;
 mod stamp;
@@ -39,6 +40,7 @@ use crate::reference::ComponentId;
 use crate::schema::NameLength;
 
 use disk::sync;
+use rules::LocalRules;
 use staging::Removed;
 
 pub use catalogs::LARGEST_CATALOG;
@@ -52,9 +54,10 @@ pub use install::{Installation, Prepared};
 pub use kept::KeptFile;
 pub use layout::{ComponentFiles, Layout};
 pub use metadata::{ComponentInfo, Digests, Metadata, ValidationStamp};
-pub use names::{FreedNames, Names, ToolName};
+pub use names::{FreedNames, Names, Offered, OfferedTool, ToolName};
 pub use policy::{GrantRecord, Granted, Grantor, Origin, PolicyRecord, RequestSource, Standing};
 pub use previous::WentBack;
+pub use rules::Rules;
 pub use secrets::{SecretError, SecretKey, SecretStore, Secrets};
 pub use staging::{Staging, is_unfinished};
 pub use stamp::FileStamp;
@@ -67,6 +70,8 @@ pub struct Store {
     /// Tool names that no component gets.
     builtin: HashSet<String>,
     name_length: NameLength,
+    /// The rules of the configuration for each component's tools.
+    local_rules: LocalRules,
     /// How long other processes' locks are waited for.
     patience: Patience,
 }
@@ -108,6 +113,7 @@ impl Store {
             layout: Layout::new(root),
             builtin: HashSet::new(),
             name_length: NameLength::default(),
+            local_rules: LocalRules::default(),
             patience: Patience::default(),
         }
     }

@@ -1,7 +1,7 @@
 //! The previous version of a component, kept for rollbacks.
 //!
-//! Its grants are not kept: grants belong to the component, not to one version, and
-//! what was revoked since stays revoked.
+//! Its grants and the rules for its tools are not kept: they belong to the component,
+//! not to one version, and what was revoked or hidden since stays so.
 
 use std::fs;
 use std::path::PathBuf;
@@ -9,9 +9,10 @@ use std::time::SystemTime;
 
 use super::disk;
 use super::error::StoreError;
+use super::names::Coming;
 use super::replace::{self, Fate};
 use super::staging::Removed;
-use super::{Installed, Metadata, Store, policy};
+use super::{Installed, Metadata, Rules, Store, policy, rules};
 use crate::digest::Digest;
 use crate::reference::ComponentId;
 
@@ -73,9 +74,10 @@ impl Store {
         let staging = self.stage()?;
         let staged = replace::staged(&staging, id);
         let _lock = self.lock()?;
-        self.record_names(&[&previous.metadata], &[])?;
+        self.record_names(&[Coming::kept(&previous.metadata)], &[])?;
         replace::link_all(&previous.files, &staged)
             .map_err(StoreError::io("roll back", &files.dir))?;
+        rules::give(&Rules::Kept, Some(&files), &staged)?;
         // Syncs the directory, too.
         policy::carry(&files, &staged)?;
         self.replace(&staging, id, Fate::Kept)?;

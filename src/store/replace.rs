@@ -178,6 +178,7 @@ impl Store {
             let grants = ComponentFiles::within(replaced.to_owned(), id);
             disk::remove_file(&grants.policy)?;
             disk::remove_file(&grants.policy_record)?;
+            disk::remove_file(&grants.rules)?;
             // Not every filesystem lets a directory's time be set.
             let now = std::time::SystemTime::now();
             let _ = File::open(replaced).and_then(|dir| dir.set_modified(now));
@@ -259,7 +260,7 @@ pub(super) fn vanish(staging: &Path, place: &Path) -> io::Result<PathBuf> {
 /// filesystem has them.
 pub(super) fn link_all(from: &ComponentFiles, to: &ComponentFiles) -> io::Result<()> {
     create_private(&to.dir)?;
-    let carried = [&from.policy, &from.policy_record, &from.used];
+    let carried = [&from.policy, &from.policy_record, &from.rules, &from.used];
     for entry in fs::read_dir(&from.dir)? {
         let name = entry?.file_name();
         let (from, to) = (from.dir.join(&name), to.dir.join(&name));

@@ -12,6 +12,17 @@ pub fn versioned(name: &str, version: impl Display) -> String {
     )
 }
 
+/// What [`versioned`] with the name `version` may become: it has another tool besides, another result, and imports the environment.
+pub const WIDER: &str = r#"(component
+    (import "wasi:cli/environment@0.2.0" (instance
+      (export "initial-cwd" (func (result (option string))))))
+    (core module $m
+      (func (export "version") (result i32) (i32.const 9))
+      (func (export "other") (result i32) (i32.const 1)))
+    (core instance $i (instantiate $m))
+    (func (export "version") (result s32) (canon lift (core func $i "version")))
+    (func (export "other") (result u32) (canon lift (core func $i "other"))))"#;
+
 /// A core instance `$memory` with `memory`, whose first 4,096 bytes are free to
 /// use, and `realloc`, which takes from the rest.
 macro_rules! memory {

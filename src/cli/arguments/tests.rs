@@ -1,8 +1,13 @@
+use std::sync::Arc;
+
 use super::*;
 use crate::reference::ComponentId;
-use crate::schema::{ExportPath, Outcome, Reach, ToolRecord};
+use crate::schema::rules::Given;
+use crate::schema::{ExportPath, Outcome, ToolRecord};
+use crate::store::{Offered, OfferedTool, ToolName};
+use crate::toolbox::Toolbox;
 
-fn tool() -> Tool {
+fn tool() -> Arc<Tool> {
     let schema = json!({
         "type": "object",
         "properties": {
@@ -19,10 +24,14 @@ fn tool() -> Tool {
     let Value::Object(input_schema) = schema else {
         unreachable!()
     };
-    Tool {
-        name: "t".into(),
-        component: ComponentId::parse("c").unwrap(),
-        reach: Reach::ANY,
+    let offered = OfferedTool {
+        given: Given::default(),
+        renamed: None,
+        names: vec![ToolName {
+            name: "t".into(),
+            tool: "t".into(),
+            listed: true,
+        }],
         record: ToolRecord {
             name: "t".into(),
             normalized_name: "t".into(),
@@ -35,7 +44,13 @@ fn tool() -> Tool {
             },
             outcome: Outcome::Plain,
         },
-    }
+    };
+    let toolbox = Toolbox::new([""; 0]);
+    toolbox.insert(
+        &ComponentId::parse("c").unwrap(),
+        Offered::of(vec![offered]),
+    );
+    toolbox.get("t").unwrap()
 }
 
 fn parsed(words: &[&str]) -> Result<Value, String> {

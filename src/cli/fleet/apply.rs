@@ -6,14 +6,15 @@ use clap::Args;
 use crate::cli::authorities::AuthorityArgs;
 use crate::cli::consent::confirmed;
 use crate::cli::output::{self, Format};
-use crate::cli::{Failure, Global, Opening, Root, block_on};
+use crate::cli::{Failure, Global};
 use crate::error::{Class, Diagnose};
-use crate::install::{Action, Check, Compile, Failures, Surplus, content_digest};
+use crate::install::{Action, Check, Compile, Failures, content_digest};
 use crate::reference::ComponentId;
 
+use super::opened::{Asked, Opened, surplus};
 use super::plan::{Outcome, Status, text};
 use super::progress::Bars;
-use super::source::{Loaded, ManifestArgs, NeedsFile, Strictness};
+use super::source::{Loaded, ManifestArgs, Strictness};
 
 /// Install what a manifest lists, with the permissions it gives
 ///
@@ -70,28 +71,25 @@ pub struct Apply {
 
 impl Apply {
     pub(in crate::cli) fn run(self, global: &Global) -> Result<(), Failure> {
-        if self.prune && self.manifest.file == "-" {
-            return Err(NeedsFile { option: "--prune" }.into());
-        }
-        let service = global.open(Opening {
-            root: Root::MayBeNew,
-            ca: self.authorities.ca.clone(),
-            ..Opening::default()
-        })?;
-        let outcome = block_on(async {
-            let loaded = self.manifest.load(&service).await?;
-            loaded.check_lock(match self.locked {
+        let asked = Asked {
+            manifest: &self.manifest,
+            authorities: &self.authorities,
+            surplus: surplus(self.prune),
+            strictness: match self.locked {
                 true => Strictness::Exact,
                 false => Strictness::MayGrow,
-            })?;
+            },
+        };
+        let outcome = asked.run(global, async |opened| {
+            let Opened {
+                service,
+                loaded,
+                mut order,
+            } = opened;
             if self.require_digests {
                 require_digests(&loaded)?;
             }
-            let mut order = loaded.order();
             order.jobs = self.jobs.get();
-            if self.prune {
-                order.surplus = Surplus::Removed;
-            }
             if self.verify_digests {
                 order.check = Check::Hash;
             }

@@ -2,14 +2,14 @@ use clap::Args;
 
 use crate::cli::authorities::AuthorityArgs;
 use crate::cli::output;
-use crate::cli::{Failure, Global, Opening, Root, block_on};
+use crate::cli::{Failure, Global};
 use crate::error::{Class, Diagnose};
-use crate::install::Surplus;
 
 use super::apply::changes_anything;
+use super::opened::{Asked, Opened, surplus};
 use super::plan::{Outcome, Status};
 use super::progress::Bars;
-use super::source::{ManifestArgs, NeedsFile, Strictness};
+use super::source::{ManifestArgs, Strictness};
 
 /// Show how what is installed differs from a manifest
 ///
@@ -38,21 +38,14 @@ pub struct Diff {
 
 impl Diff {
     pub(in crate::cli) fn run(self, global: &Global) -> Result<(), Failure> {
-        if self.prune && self.manifest.file == "-" {
-            return Err(NeedsFile { option: "--prune" }.into());
-        }
-        let service = global.open(Opening {
-            root: Root::MayBeNew,
-            ca: self.authorities.ca.clone(),
-            ..Opening::default()
-        })?;
-        let outcome = block_on(async {
-            let loaded = self.manifest.load(&service).await?;
-            loaded.check_lock(Strictness::MayGrow)?;
-            let mut order = loaded.order();
-            if self.prune {
-                order.surplus = Surplus::Removed;
-            }
+        let asked = Asked {
+            manifest: &self.manifest,
+            authorities: &self.authorities,
+            surplus: surplus(self.prune),
+            strictness: Strictness::MayGrow,
+        };
+        let outcome = asked.run(global, async |opened| {
+            let Opened { service, order, .. } = opened;
             let proposal = service.propose(&order, &Bars::new()).await?;
             Ok(Outcome {
                 status: Status::Planned,

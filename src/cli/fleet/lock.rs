@@ -6,7 +6,7 @@ use crate::cli::changes;
 use crate::cli::output::{self, Present};
 use crate::cli::{Failure, Global, Opening, Root, block_on};
 use crate::digest::Digest;
-use crate::install::{Changes, content_of};
+use crate::install::{Changes, Wanted, content_of};
 use crate::manifest::{self, Entry, Locked};
 use crate::reference::ComponentId;
 
@@ -102,8 +102,9 @@ impl Lock {
             }
             let mut order = loaded.order();
             let entries = loaded.manifest.entries.iter();
-            let anew = entries.filter(|entry| self.kept(&loaded, entry).is_none());
-            order.wanted = anew.map(|entry| wanted(entry, None)).collect();
+            order.wanted = entries
+                .filter_map(|entry| self.asked(&loaded, entry))
+                .collect();
             let proposal = service.propose(&order, &Bars::new()).await?;
             let mut components = Vec::new();
             let mut locked = Vec::new();
@@ -114,13 +115,15 @@ impl Lock {
                 let planned = &proposal.plan.components;
                 let planned = planned.iter().find(|one| one.component_id == entry.id);
                 let now = match (found, before) {
-                    (Some(metadata), _) => Locked::new(entry, &content_of(metadata)),
+                    (Some(metadata), _) => Locked::new(entry, &content_of(metadata, &entry.tools)),
                     (None, Some(before)) => before.renewed(entry),
                     // Whatever is not kept was proposed.
                     (None, None) => continue,
                 };
                 let differences = match (before, found) {
-                    (Some(before), Some(metadata)) => before.differences(&content_of(metadata)),
+                    (Some(before), Some(metadata)) => {
+                        before.differences(&content_of(metadata, &entry.tools))
+                    }
                     _ => Vec::new(),
                 };
                 components.push(Row {
@@ -157,6 +160,20 @@ impl Lock {
         })?;
         output::print(&report, global.output)?;
         Ok(())
+    }
+
+    /// What has to be looked at to lock an entry, if anything has.
+    fn asked(&self, loaded: &Loaded, entry: &Entry) -> Option<Wanted> {
+        let wanted = wanted(entry, None);
+        match self.kept(loaded, entry) {
+            None => Some(wanted),
+            Some(locked) if locked.tool_rules == entry.written.tools => None,
+            // Other rules give the same content other definitions.
+            Some(locked) => Some(Wanted {
+                digest: Some(locked.digest),
+                ..wanted
+            }),
+        }
     }
 
     /// The record of an entry that keeps its digest.

@@ -6,6 +6,7 @@ pub mod diff;
 pub mod export;
 pub mod lock;
 pub mod manifest;
+mod opened;
 mod plan;
 mod progress;
 pub mod provision;

@@ -3,6 +3,8 @@
 use crate::cli::changes;
 use crate::cli::output::Present;
 use crate::install::{Action, GrantChanges, Plan, Planned};
+use crate::schema::rules::{RuleChange, RuleEffect};
+use crate::text::line;
 
 use serde::Serialize;
 
@@ -56,12 +58,13 @@ impl Present for Outcome {
 }
 
 /// How the counts of a plan are said.
-type Tense = [(Action, &'static str); 4];
+type Tense = [(Action, &'static str); 5];
 
 const TENSE_TO_DO: Tense = [
     (Action::Install, "to install"),
     (Action::Replace, "to replace"),
     (Action::Regrant, "to grant other permissions"),
+    (Action::ChangeTools, "to offer other tools"),
     (Action::Remove, "to remove"),
 ];
 
@@ -69,6 +72,7 @@ const TENSE_DONE: Tense = [
     (Action::Install, "installed"),
     (Action::Replace, "replaced"),
     (Action::Regrant, "granted other permissions"),
+    (Action::ChangeTools, "with other tools"),
     (Action::Remove, "removed"),
 ];
 
@@ -110,6 +114,7 @@ fn planned(one: &Planned) -> String {
         Action::Install => ("+", "is installed"),
         Action::Replace => ("~", "is replaced"),
         Action::Regrant => ("~", "is granted other permissions"),
+        Action::ChangeTools => ("~", "offers its tools otherwise"),
         Action::Keep => ("=", "stays"),
         Action::Remove => ("-", "is removed"),
     };
@@ -127,11 +132,47 @@ fn planned(one: &Planned) -> String {
     if let Some(changes) = &one.changes {
         lines.push(changes::table(changes));
     }
+    lines.extend(one.tool_rules.iter().map(rule));
     lines.extend(grants(&one.grants));
     let asked = one.not_granted.iter();
     lines.extend(asked.map(|asked| format!("  asks for, not granted: {}", asked.description)));
     lines.extend(one.note.iter().map(|note| format!("  note: {note}")));
     lines.join("\n")
+}
+
+fn rule(RuleChange { tool, effect }: &RuleChange) -> String {
+    match effect {
+        RuleEffect::Hidden => format!("  - tool {tool} is hidden"),
+        RuleEffect::Offered => format!("  + tool {tool} is offered again"),
+        RuleEffect::Renamed { name: Some(name) } => format!("  ~ tool {tool} is called {name}"),
+        RuleEffect::Renamed { name: None } => format!("  ~ tool {tool} has its own name again"),
+        RuleEffect::Described {
+            description: Some(text),
+        } => {
+            format!("  ~ tool {tool} is described as: {}", line(text))
+        }
+        RuleEffect::Described { description: None } => {
+            format!("  ~ tool {tool} has its own description again")
+        }
+        RuleEffect::Default {
+            argument,
+            value: Some(value),
+        } => {
+            format!("  ~ tool {tool} gets {argument} = {value} unless a call says otherwise")
+        }
+        RuleEffect::Default {
+            argument,
+            value: None,
+        } => {
+            format!("  ~ tool {tool} has no default for {argument} any more")
+        }
+        RuleEffect::Fixed { argument } => {
+            format!("  - tool {tool} always gets a fixed {argument}, which agents do not see")
+        }
+        RuleEffect::NoLongerFixed { argument } => {
+            format!("  + tool {tool} takes {argument} from agents again")
+        }
+    }
 }
 
 fn grants(changes: &GrantChanges) -> Vec<String> {

@@ -61,10 +61,12 @@ pub async fn provision(service: &Arc<Service>, manifest: &str) -> Result<Provisi
     }
     service.apply(proposal, &Unseen).await?;
     tracing::info!(
-        "`{manifest}`: {} installed, {} replaced, {} granted other permissions, {} as they were",
+        "`{manifest}`: {} installed, {} replaced, {} granted other permissions, {} with other \
+         tools, {} as they were",
         plan.count(Action::Install),
         plan.count(Action::Replace),
         plan.count(Action::Regrant),
+        plan.count(Action::ChangeTools),
         plan.count(Action::Keep)
     );
     match loaded.write_lock(&lock) {

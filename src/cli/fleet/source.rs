@@ -240,7 +240,9 @@ impl Loaded {
                 .filter_map(|entry| {
                     let metadata = found.iter().find(|one| one.component_id == entry.id);
                     match metadata {
-                        Some(metadata) => Some(Locked::new(entry, &content_of(metadata))),
+                        Some(metadata) => {
+                            Some(Locked::new(entry, &content_of(metadata, &entry.tools)))
+                        }
                         None => self.lock.as_ref()?.get(&entry.id).cloned(),
                     }
                 })
@@ -285,6 +287,7 @@ pub fn wanted(entry: &Entry, locked: Option<Locked>) -> Wanted {
         digest: entry.digest,
         permissions: entry.permissions.clone(),
         trust: entry.trust.clone(),
+        tools: entry.tools.clone(),
         retry: entry.retry,
         locked,
     }

@@ -51,7 +51,7 @@ fn placed(value: Value) -> Placed {
     let at = Place::START;
     let node = match value {
         Value::Null => Node::Null,
-        Value::Bool(_) => Node::Bool,
+        Value::Bool(value) => Node::Bool(value),
         Value::Number(number) => Node::Number(match number.as_i128() {
             Some(whole) => Number::Whole(whole),
             None => Number::Float(number.as_f64().unwrap_or(f64::NAN)),

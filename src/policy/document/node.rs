@@ -3,6 +3,7 @@
 use std::fmt;
 
 use serde::de::{Deserialize, Deserializer, Error, MapAccess, SeqAccess, Visitor};
+use serde_json::Value;
 use serde_saphyr::{Spanned, Tagged};
 
 use crate::policy::error::Place;
@@ -11,7 +12,7 @@ use crate::policy::error::Place;
 #[derive(Debug)]
 pub enum Node {
     Null,
-    Bool,
+    Bool(bool),
     Number(Number),
     Text(String),
     List(Vec<Placed>),
@@ -49,12 +50,39 @@ pub struct Placed {
     pub node: Node,
 }
 
+impl Placed {
+    /// The same as JSON, without positions. `Err` has the place of a number that
+    /// JSON does not have.
+    pub fn to_json(&self) -> Result<Value, Place> {
+        Ok(match &self.node {
+            Node::Null => Value::Null,
+            Node::Bool(value) => Value::Bool(*value),
+            Node::Number(Number::Whole(number)) => serde_json::Number::from_i128(*number)
+                .ok_or(self.at)?
+                .into(),
+            Node::Number(Number::Float(number)) => {
+                serde_json::Number::from_f64(*number).ok_or(self.at)?.into()
+            }
+            Node::Text(text) => Value::String(text.clone()),
+            Node::List(items) => items
+                .iter()
+                .map(Placed::to_json)
+                .collect::<Result<_, _>>()?,
+            Node::Map(entries) => {
+                let entries = entries.iter();
+                let entries = entries.map(|(key, value)| Ok((key.name.clone(), value.to_json()?)));
+                Value::Object(entries.collect::<Result<_, _>>()?)
+            }
+        })
+    }
+}
+
 impl Node {
     /// The name of the kind of value, for messages.
     pub fn kind(&self) -> &'static str {
         match self {
             Node::Null => "nothing",
-            Node::Bool => "a boolean",
+            Node::Bool(_) => "a boolean",
             Node::Number(_) => "a number",
             Node::Text(_) => "text",
             Node::List(_) => "a list",
@@ -120,8 +148,8 @@ impl<'de> Visitor<'de> for NodeVisitor {
         Node::deserialize(deserializer)
     }
 
-    fn visit_bool<E: Error>(self, _: bool) -> Result<Node, E> {
-        Ok(Node::Bool)
+    fn visit_bool<E: Error>(self, value: bool) -> Result<Node, E> {
+        Ok(Node::Bool(value))
     }
 
     fn visit_i64<E: Error>(self, value: i64) -> Result<Node, E> {

@@ -1,5 +1,7 @@
 //! Walks the YAML tree and reports unknown keys and values of the wrong type.
 
+use serde_json::Value;
+
 use super::keys::Keys;
 use super::node::{Key, Node, Placed};
 use crate::policy::error::{InvalidPermission, Place, PolicyError, excerpt};
@@ -64,7 +66,7 @@ impl Reader {
     pub fn text(self) -> Result<String, PolicyError> {
         match self.node {
             Node::Text(text) => Ok(text),
-            Node::Number(_) | Node::Bool => {
+            Node::Number(_) | Node::Bool(_) => {
                 let kind = self.node.kind();
                 Err(self.spot.wrong(format!(
                     "text is expected here, not {kind}: put it in quotes"
@@ -103,6 +105,37 @@ impl Reader {
             node: item.node,
         });
         Ok(readers.collect())
+    }
+
+    /// The entries of a mapping whose keys are names, at most `most`.
+    pub fn entries(self, most: usize) -> Result<Vec<(Key, Reader)>, PolicyError> {
+        let Node::Map(entries) = self.node else {
+            return Err(self.expected("a mapping"));
+        };
+        if entries.len() > most {
+            let count = entries.len();
+            return Err(self
+                .spot
+                .wrong(format!("a mapping of {count} is too long: at most {most}")));
+        }
+        let path = self.spot.path;
+        let readers = entries.into_iter().map(|(key, value)| {
+            let path = format!("{path}.{}", excerpt(&key.name));
+            let spot = Spot { at: value.at, path };
+            let node = value.node;
+            (key, Reader { spot, node })
+        });
+        Ok(readers.collect())
+    }
+
+    /// Any value, as JSON.
+    pub fn json(self) -> Result<Value, PolicyError> {
+        let Reader { mut spot, node } = self;
+        let value = Placed { at: spot.at, node };
+        value.to_json().map_err(|at| {
+            spot.at = at;
+            spot.wrong("this number cannot be sent as JSON")
+        })
     }
 
     /// The entries of a mapping, all of whose keys must be known.

@@ -126,9 +126,9 @@ impl Examination<'_> {
         Some(sound)
     }
 
-    /// Checks that the policy and its record can be read. An unreadable policy grants
-    /// nothing, and only a person can repair it. Without its record, a policy still
-    /// grants.
+    /// Checks that the policy, its record and the rules for tools can be read. An
+    /// unreadable policy grants nothing, with unreadable rules no tool is offered, and
+    /// only a person can repair them. Without its record, a policy still grants.
     fn policy(&mut self) {
         if let Err(error) = self.service.disk.blocking().granted(self.id) {
             let reason = match std::error::Error::source(&error) {
@@ -136,6 +136,13 @@ impl Examination<'_> {
                 None => error.to_string(),
             };
             self.fault("policy.yaml", FaultKind::Unreadable, reason, || false);
+        }
+        if let Err(error) = self.service.disk.blocking().recorded_rules(self.id) {
+            let reason = match std::error::Error::source(&error) {
+                Some(source) => format!("no tool is offered: {source}"),
+                None => error.to_string(),
+            };
+            self.fault("tools.json", FaultKind::Unreadable, reason, || false);
         }
         let (store, path) = (
             self.service.disk.blocking(),

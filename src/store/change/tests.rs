@@ -89,16 +89,21 @@ impl Root {
                     policy: Box::new(granting("OTHER")),
                     grantor: Origin::Manifest.into(),
                 },
+                rules: Rules::Kept,
             },
-            Change::Regrant {
+            Change::Settle {
                 id: id("b"),
-                policy: Box::new(granting("B")),
-                grantor: Origin::Manifest.into(),
+                grants: Grants::Given {
+                    policy: Box::new(granting("B")),
+                    grantor: Origin::Manifest.into(),
+                },
+                rules: Rules::Kept,
             },
             Change::Remove { id: id("c") },
             Change::Install {
                 prepared: self.prepared("d", "d1"),
                 grants: Grants::Kept,
+                rules: Rules::Kept,
             },
         ]
     }

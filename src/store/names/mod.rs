@@ -7,7 +7,11 @@
 //! does not pass to another component. Stores without the record, or without
 //! an entry for a component, get the same names in every process: the older
 //! component has the first choice.
+//!
+//! A rule may give a tool another name, or none; what it was called before is then
+//! reserved for it and calls nothing.
 
+mod offered;
 mod record;
 #[cfg(test)]
 mod tests;
@@ -25,8 +29,11 @@ use super::error::StoreError;
 use super::{Layout, Metadata};
 use crate::file::{Links, read_regular};
 use crate::reference::{ComponentId, Reference};
+use crate::schema::rules::{RuleFault, ToolRules, is_tool_name};
 use crate::schema::{NameLength, ToolRecord, shorten_name};
 
+pub use offered::{Offered, OfferedTool};
+pub(super) use record::Coming;
 pub use record::FreedNames;
 
 /// How long a name that is no longer offered waits for the tool that had it.
@@ -46,6 +53,9 @@ pub struct Names {
     builtin: HashSet<String>,
     /// How long the names of tools may be.
     length: NameLength,
+    /// The rules for the tools of those components that were asked about, by the
+    /// tools' own names.
+    rules: HashMap<ComponentId, ToolRules>,
 }
 
 /// The tool that a name means.
@@ -58,6 +68,9 @@ struct Entry {
     tool: String,
     /// Whether it is in the tool list, or only callable.
     listed: bool,
+    /// Whether a rule gives the tool this name.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    renamed: bool,
     /// Since when it is reserved only; absent while it is offered.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     freed_at: Option<Timestamp>,
@@ -67,6 +80,14 @@ struct Entry {
 struct Written {
     format: u32,
     names: BTreeMap<String, Entry>,
+}
+
+/// How a tool has a name.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Kind {
+    Own,
+    Renamed,
+    Unlisted,
 }
 
 /// A name of one tool.
@@ -103,7 +124,14 @@ impl Names {
             by_component,
             builtin: builtin.clone(),
             length,
+            rules: HashMap::new(),
         }
+    }
+
+    /// Sets the rules for a component's tools, by the tools' own names. Without
+    /// any, all are offered by names of their own.
+    pub(super) fn set_rules(&mut self, component: &ComponentId, rules: ToolRules) {
+        self.rules.insert(component.clone(), rules);
     }
 
     /// Replaces the record in one step.
@@ -124,11 +152,31 @@ impl Names {
         sync(layout.root())
     }
 
-    /// Whether each tool of the component has its name.
+    /// Whether each tool of the component has the name that its rules want, and
+    /// those that are not offered have none.
     fn has_all(&self, component: &Metadata) -> bool {
+        let rules = self.rules.get(&component.component_id);
         component.tools.iter().all(|tool| {
-            let name = self.of_tool(component, &tool.normalized_name);
-            name.is_some_and(|(_, entry)| entry.freed_at.is_none())
+            let own = &tool.normalized_name;
+            let mut names = self
+                .of_component(component)
+                .filter(|(_, entry)| entry.tool == *own && entry.freed_at.is_none());
+            let (offered, renamed) = match rules {
+                None => (true, None),
+                Some(rules) => (rules.offers(own), rules.rename.get(own)),
+            };
+            match renamed {
+                _ if !offered => names.next().is_none(),
+                None => names.any(|(name, entry)| {
+                    entry.listed && !entry.renamed && !self.builtin.contains(name)
+                }),
+                Some(renamed) => {
+                    let mut names = names.peekable();
+                    names.peek().is_some()
+                        && names
+                            .all(|(name, entry)| entry.listed && entry.renamed && name == renamed)
+                }
+            }
         })
     }
 
@@ -165,20 +213,65 @@ impl Names {
         names
     }
 
-    /// Gives each tool of a component a name, and reserves those that it no
-    /// longer offers.
-    pub(super) fn give(&mut self, component: &Metadata, now: Timestamp) {
+    /// Gives each tool of a component that is offered a name, and reserves those
+    /// that it no longer offers. Returns the renamings that are not possible;
+    /// their tools have no name.
+    pub(super) fn give(&mut self, component: &Metadata, now: Timestamp) -> Vec<RuleFault> {
         let before = self.of(component);
         self.free(&component.component_id, now);
+        let rules = self.rules.get(&component.component_id).cloned();
+        let rules = rules.unwrap_or_default();
+        let mut faults = Vec::new();
         for tool in &component.tools {
+            let own = &tool.normalized_name;
+            if !rules.offers(own) {
+                continue;
+            }
+            if let Some(name) = rules.rename.get(own) {
+                match self.refusal(component, own, name, now) {
+                    None => self.insert(name.clone(), component, tool, Kind::Renamed),
+                    Some(fault) => faults.push(fault),
+                }
+                continue;
+            }
             let name = self.choose(component, tool, now);
-            self.insert(name, component, tool, true);
+            self.insert(name, component, tool, Kind::Own);
             // Names from before stay callable as long as it is installed.
             let own = |name: &&ToolName| name.tool == tool.normalized_name && !name.listed;
             for name in before.iter().filter(own) {
-                self.insert(name.name.clone(), component, tool, false);
+                self.insert(name.name.clone(), component, tool, Kind::Unlisted);
             }
         }
+        faults
+    }
+
+    /// Why a tool cannot have a name that a rule gives it.
+    fn refusal(
+        &self,
+        component: &Metadata,
+        tool: &str,
+        name: &str,
+        now: Timestamp,
+    ) -> Option<RuleFault> {
+        if !is_tool_name(name) || self.shorten(name) != name {
+            return Some(RuleFault::name(tool, name, self.length.characters()));
+        }
+        if self.builtin.contains(name) {
+            return Some(RuleFault::taken(tool, name, "a tool of the server itself"));
+        }
+        let entry = self.entries.get(name).filter(|entry| !entry.is_over(now))?;
+        // Within one component, the operator says what its names mean.
+        let is_own = entry.component == component.component_id
+            && entry.source.same_source(&component.source);
+        let by = match entry.freed_at {
+            _ if is_own && (entry.freed_at.is_some() || entry.tool == tool) => return None,
+            None => format!("the tool `{}` of `{}`", entry.tool, entry.component),
+            Some(_) => format!(
+                "the tool `{}` of `{}`, for which it is reserved for 30 days",
+                entry.tool, entry.component
+            ),
+        };
+        Some(RuleFault::taken(tool, name, by))
     }
 
     /// The same for a component that was installed before there was a record:
@@ -187,8 +280,10 @@ impl Names {
         self.give(component, now);
         for tool in &component.tools {
             let own = &tool.normalized_name;
-            if self.shorten(own) != *own && self.is_free(own, now) {
-                self.insert(own.clone(), component, tool, false);
+            let named = self.of_tool(component, own);
+            let is_offered = named.is_some_and(|(_, entry)| entry.freed_at.is_none());
+            if is_offered && self.shorten(own) != *own && self.is_free(own, now) {
+                self.insert(own.clone(), component, tool, Kind::Unlisted);
             }
         }
     }
@@ -229,12 +324,13 @@ impl Names {
         });
     }
 
-    fn insert(&mut self, name: String, component: &Metadata, tool: &ToolRecord, listed: bool) {
+    fn insert(&mut self, name: String, component: &Metadata, tool: &ToolRecord, kind: Kind) {
         let entry = Entry {
             component: component.component_id.clone(),
             source: component.source.clone(),
             tool: tool.normalized_name.clone(),
-            listed,
+            listed: kind != Kind::Unlisted,
+            renamed: kind == Kind::Renamed,
             freed_at: None,
         };
         // What was reserved for long enough loses the name to this component.
@@ -258,7 +354,8 @@ impl Names {
         let numbered = |n: u64| self.shorten(&format!("{prefixed}_{n}"));
         let first = [self.shorten(own), self.shorten(&prefixed)].into_iter();
         let mut candidates = first.chain((2..).map(numbered));
-        let free = candidates.find(|name| self.is_free(name, now));
+        let free =
+            candidates.find(|name| self.is_free(name, now) || self.was_given(component, name));
         free.unwrap_or_else(|| unreachable!("the numbers never end"))
     }
 
@@ -271,11 +368,19 @@ impl Names {
         !self.builtin.contains(name) && meant.is_none_or(|entry| entry.is_over(now))
     }
 
-    /// The listed name that a tool has or had.
+    /// Whether a rule that no longer holds gave the name to a tool of this
+    /// component.
+    fn was_given(&self, component: &Metadata, name: &str) -> bool {
+        self.of_component(component)
+            .any(|(given, entry)| given == name && entry.renamed && entry.freed_at.is_some())
+    }
+
+    /// The listed name that a tool has or had, apart from those of rules.
     fn of_tool(&self, component: &Metadata, tool: &str) -> Option<(&String, &Entry)> {
         let mut entries = self.of_component(component);
         entries.find(|(name, entry)| {
-            entry.tool == tool && entry.listed && !self.builtin.contains(*name)
+            let is_own = entry.listed && !entry.renamed;
+            entry.tool == tool && is_own && !self.builtin.contains(*name)
         })
     }
 

@@ -21,7 +21,7 @@ use crate::reference::ComponentId;
 
 pub use record::{GrantRecord, Grantor, Origin, PolicyRecord, RequestSource};
 
-pub(super) use place::{carry, follow_code, give};
+pub(super) use place::{carry, carry_one, follow_code, give, write_private};
 
 /// Largest policy file that is read, in bytes; the parser's own limit is lower.
 const MAX_POLICY: u64 = 4 << 20;

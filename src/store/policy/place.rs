@@ -2,7 +2,7 @@
 
 use std::fs::{self, DirEntry};
 use std::io::{self, Write as _};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use super::Granted;
 use crate::file::{self, create_private};
@@ -69,23 +69,29 @@ pub fn give(
 /// over into the version that is to replace it, but nothing that another user
 /// could have put there.
 pub fn carry(files: &ComponentFiles, staged: &ComponentFiles) -> Result<(), StoreError> {
-    let dir = fs::metadata(&files.dir).map_err(StoreError::io("read", &files.dir))?;
-    for (from, to) in [
+    for file in [
         (&files.policy, &staged.policy),
         (&files.policy_record, &staged.policy_record),
         (&files.used, &staged.used),
     ] {
-        let foreign = |file: &fs::Metadata| !ours_alone(&dir) || is_foreign(file, &dir);
-        if fs::metadata(from).is_ok_and(|file| foreign(&file)) {
-            tracing::warn!("`{}` may be another user's: not kept", from.display());
-            continue;
-        }
-        match link(from, to) {
-            Err(error) if error.kind() == io::ErrorKind::NotFound => {}
-            carried => carried.map_err(StoreError::io("keep", from))?,
-        }
+        carry_one(file, &files.dir)?;
     }
     sync(&staged.dir)
+}
+
+/// Takes one file of a directory over, if it is there and no other user could
+/// have put it there.
+pub fn carry_one((from, to): (&PathBuf, &PathBuf), dir: &Path) -> Result<(), StoreError> {
+    let dir = fs::metadata(dir).map_err(StoreError::io("read", dir))?;
+    let foreign = |file: &fs::Metadata| !ours_alone(&dir) || is_foreign(file, &dir);
+    if fs::metadata(from).is_ok_and(|file| foreign(&file)) {
+        tracing::warn!("`{}` may be another user's: not kept", from.display());
+        return Ok(());
+    }
+    match link(from, to) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
+        carried => carried.map_err(StoreError::io("keep", from)),
+    }
 }
 
 fn link(from: &Path, to: &Path) -> io::Result<()> {
@@ -136,11 +142,16 @@ fn write(granted: &Granted, staged: &ComponentFiles) -> io::Result<()> {
         return Ok(());
     }
     for (path, text) in texts(granted, staged) {
-        let mut file = private().create_new(true).open(path)?;
-        file.write_all(text.as_bytes())?;
-        file.sync_all()?;
+        write_private(path, &text)?;
     }
     Ok(())
+}
+
+/// Writes a new file that its owner alone can read.
+pub fn write_private(path: &Path, text: &str) -> io::Result<()> {
+    let mut file = private().create_new(true).open(path)?;
+    file.write_all(text.as_bytes())?;
+    file.sync_all()
 }
 
 /// For filesystems that cannot exchange directories: replaces one file after the

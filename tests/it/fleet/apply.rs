@@ -4,9 +4,10 @@ use std::fs;
 
 use serde_json::{Value, json};
 
-use super::{Fleet, WIDER, actions, code, granted, pairs, state};
+use super::{Fleet, actions, code, granted, pairs, state};
 use crate::support::cli::Cli;
 use crate::support::components::binary;
+use crate::support::wat::WIDER;
 
 /// As the documents have it, but for its registry.
 const SEED: &str = "\

@@ -4,9 +4,10 @@ use std::fs;
 
 use serde_json::Value;
 
-use super::{Fleet, WIDER, actions, code, granted, pairs, refused, state};
+use super::{Fleet, actions, code, granted, pairs, refused, state};
 use crate::support::cli::Cli;
 use crate::support::components::binary;
+use crate::support::wat::WIDER;
 
 const ONE: &str = "components:\n- {uri: 'oci://R/a:v1', permissions: {}}\n";
 

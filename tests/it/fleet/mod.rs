@@ -6,6 +6,8 @@ mod export;
 mod interrupted;
 mod lock;
 mod serve;
+mod tools;
+mod tools_served;
 
 use std::fs;
 use std::path::PathBuf;
@@ -17,27 +19,12 @@ use crate::support::artifact::{Artifact, POLICY, WASM};
 use crate::support::cli::{Cli, Ended};
 use crate::support::components::binary;
 use crate::support::registry::Registry;
+use crate::support::wat::versioned;
 
 /// Answers with `version`.
 fn code(version: u32) -> String {
-    format!(
-        r#"(component
-            (core module $m (func (export "version") (result i32) (i32.const {version})))
-            (core instance $i (instantiate $m))
-            (func (export "version") (result u32) (canon lift (core func $i "version"))))"#
-    )
+    versioned("version", version)
 }
-
-/// Has another tool besides, another result, and imports the environment.
-const WIDER: &str = r#"(component
-    (import "wasi:cli/environment@0.2.0" (instance
-      (export "initial-cwd" (func (result (option string))))))
-    (core module $m
-      (func (export "version") (result i32) (i32.const 9))
-      (func (export "other") (result i32) (i32.const 1)))
-    (core instance $i (instantiate $m))
-    (func (export "version") (result s32) (canon lift (core func $i "version")))
-    (func (export "other") (result u32) (canon lift (core func $i "other"))))"#;
 
 /// A root, and a registry that its manifests are about.
 struct Fleet {

@@ -13,7 +13,7 @@ use crate::support::mcp::Place;
 #[cfg(target_os = "linux")]
 use crate::support::processor;
 use crate::support::wait::within;
-use crate::support::wat::versioned;
+use crate::support::wat::{WIDER, versioned};
 
 /// A registry whose tag can be moved.
 struct Moving {
@@ -38,17 +38,6 @@ impl Moving {
 pub(super) fn code(version: u32) -> String {
     versioned("version", version)
 }
-
-/// Has another tool besides, another result, and imports the environment.
-const WIDER: &str = r#"(component
-    (import "wasi:cli/environment@0.2.0" (instance
-      (export "initial-cwd" (func (result (option string))))))
-    (core module $m
-      (func (export "version") (result i32) (i32.const 9))
-      (func (export "other") (result i32) (i32.const 1)))
-    (core instance $i (instantiate $m))
-    (func (export "version") (result s32) (canon lift (core func $i "version")))
-    (func (export "other") (result u32) (canon lift (core func $i "other"))))"#;
 
 const REQUEST: &str =
     "version: \"1.0\"\npermissions:\n  environment:\n    allow:\n    - key: CITY\n";
