@@ -65,7 +65,7 @@ fn bad_manifests_are_refused() {
             "a mapping is expected here",
         ),
         (
-            "components: [{uri: a.wasm, tools: {fixed: {x: {y: .inf}}}}]\n",
+            "components: [{uri: a.wasm, tools: {fixed: {x: {y: 99999999999999999999999}}}}]\n",
             "cannot be sent as JSON",
         ),
         (

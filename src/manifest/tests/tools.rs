@@ -65,6 +65,7 @@ fn an_export_has_the_rules_as_they_were_expanded() {
         source: "file:///a.wasm".parse().unwrap(),
         digest,
         granted: Policy::default(),
+        trust: None,
         tools: rules(text),
     };
     let document = export(&[exported]).to_string();

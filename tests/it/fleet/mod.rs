@@ -5,6 +5,7 @@ mod bad_input;
 mod export;
 mod interrupted;
 mod lock;
+mod many;
 mod serve;
 mod tools;
 mod tools_served;

@@ -169,7 +169,13 @@ async fn rules_stay_with_the_component_through_versions_and_grants() {
     fleet.push("get-weather-js", "latest", &other).await;
     cli.json(["update", "weather-service", "--accept"]);
     assert_eq!(names(cli), ["weather"]);
-    cli.json(["permission", "grant", "environment", "weather-service", "A"]);
+    cli.json([
+        "permission",
+        "grant",
+        "environment-variable",
+        "weather-service",
+        "A",
+    ]);
     assert_eq!(names(cli), ["weather"]);
     cli.json(["rollback", "weather-service"]);
     assert_eq!(names(cli), ["weather"]);

@@ -18,6 +18,7 @@ fn manifest(rules: &str) -> String {
 /// The tools that are not the server's own.
 async fn offered(client: &Client) -> Vec<String> {
     let mut names = client.tool_names().await;
+    names.retain(|name| name != "reset-permission");
     names.retain(|name| {
         ["weather", "forecast", "reset"]
             .iter()
@@ -39,7 +40,7 @@ async fn until_offered(client: &Client, names: &[&str]) {
 async fn called(client: &Client, tool: &str, arguments: Value) -> String {
     let params = crate::support::mcp::params(tool, arguments);
     match client.service.call_tool(params).await {
-        Ok(result) => format!("{:?}", result.structured_content),
+        Ok(result) => format!("{result:?}"),
         Err(error) => error.to_string(),
     }
 }
@@ -99,9 +100,8 @@ async fn a_hidden_tool_is_reached_by_no_name() {
     }
 
     // The manifest changes: the name of before calls nothing any more.
-    let manifest = manifest("{rename: {get-weather: sky-weather}}");
-    std::fs::remove_file(fleet.cli.file_path("wassette.lock")).unwrap();
-    fleet.manifest(&manifest);
+    fleet.manifest(&manifest("{rename: {get-weather: sky-weather}}"));
+    fleet.json(&["lock", "-f", "fleet.yaml"]);
     until_offered(&client, &["forecast", "reset", "sky-weather"]).await;
     let found = called(&client, "weather", json!({ "city": "Oslo", "units": "x" })).await;
     assert!(found.contains("There is no tool"), "{found}");
