@@ -1,6 +1,7 @@
 //! The command line: one file per command, which calls an operation of
 //! [`crate::service`] and prints the outcome.
 
+mod allocator;
 mod arguments;
 mod authorities;
 mod cache;

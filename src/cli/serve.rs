@@ -15,6 +15,7 @@ use crate::service::{Audience, Service, Watch};
 use crate::share::{self, Scope};
 use crate::store::Store;
 
+use super::allocator::return_freed_memory;
 use super::authorities::AuthorityArgs;
 use super::fleet::NeedsFile;
 use super::fleet::provision::{follow, provision};
@@ -197,6 +198,7 @@ impl Serve {
         service.offer_installed()?;
         tokio::spawn(watch.run());
         tokio::spawn(Service::let_idle_rest(Arc::downgrade(&service)));
+        tokio::spawn(return_freed_memory(service.memory().clone()));
         let sweeper = service.clone();
         tokio::task::spawn_blocking(move || sweeper.sweep());
         match server {

@@ -4,6 +4,8 @@ use std::fs;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, OnceLock};
 
+use tokio::sync::Notify;
+
 /// Assumed memory of the machine, in bytes, where the system does not report it.
 const FALLBACK: u64 = 4 << 30;
 
@@ -15,6 +17,9 @@ const RESULT_USUAL: u64 = 64 << 20;
 /// results.
 const RESULT_PART: u64 = 8;
 
+/// What is worth telling when it is given back at once, in bytes.
+const MUCH: u64 = 1 << 20;
+
 /// The bytes that all work for clients may take together: arguments, instances, what
 /// the host keeps for them, and results.
 #[derive(Debug)]
@@ -23,6 +28,7 @@ pub struct TotalMemory {
     used: AtomicU64,
     /// The part of `used` that is set aside for results.
     set_aside: AtomicU64,
+    much_freed: Notify,
 }
 
 /// Bytes taken from a [`TotalMemory`]; dropping this gives them back.
@@ -43,6 +49,7 @@ impl TotalMemory {
             limit,
             used: AtomicU64::new(0),
             set_aside: AtomicU64::new(0),
+            much_freed: Notify::new(),
         })
     }
 
@@ -61,6 +68,11 @@ impl TotalMemory {
     /// The bytes taken now.
     pub fn used(&self) -> u64 {
         self.used.load(Ordering::Relaxed)
+    }
+
+    /// Waits until a megabyte or more is given back at once.
+    pub async fn much_freed(&self) {
+        self.much_freed.notified().await;
     }
 
     /// An empty share.
@@ -126,6 +138,9 @@ impl MemoryShare {
         let bytes = bytes.min(self.bytes);
         self.bytes -= bytes;
         self.total.used.fetch_sub(bytes, Ordering::Relaxed);
+        if bytes >= MUCH {
+            self.total.much_freed.notify_one();
+        }
     }
 
     /// Bytes in this share.
