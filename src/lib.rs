@@ -20,6 +20,7 @@
 //! | [`runtime`] | engines, compiled code, sandbox, limits, one call |
 //! | [`toolbox`] | the live table of tools |
 //! | [`install`] | stages and commits a component, and settles its grants |
+//! | [`publish`] | signs what authors made |
 //! | [`service`] | the operations behind the CLI and MCP, such as load and unload |
 //! | [`http`] | the HTTP server, into which other modules plug routers |
 //! | [`share`] | a router that serves the installed components as a read-only OCI registry |
@@ -82,6 +83,8 @@ pub mod runtime;
 pub mod toolbox;
 
 pub mod install;
+
+pub mod publish;
 
 pub mod service;
 

@@ -16,6 +16,7 @@ mod fleet;
 mod help;
 mod inspect;
 mod interrupt;
+mod key;
 mod list;
 mod load;
 mod logging;
@@ -32,6 +33,7 @@ mod rollback;
 mod screen;
 mod secret;
 mod serve;
+mod sign;
 mod signers;
 mod table;
 mod terminal;
@@ -144,6 +146,8 @@ enum Command {
     Inspect(inspect::Inspect),
     Verify(verify::Verify),
     Trust(trust::Trust),
+    Sign(sign::Sign),
+    Key(key::Key),
     Tools(tools::Tools),
     Call(call::Call),
     Cache(cache::Cache),
@@ -224,6 +228,8 @@ impl Cli {
             Command::Inspect(command) => command.run(global),
             Command::Verify(command) => command.run(global),
             Command::Trust(command) => command.run(global),
+            Command::Sign(command) => command.run(global),
+            Command::Key(command) => command.run(global),
             Command::Tools(command) => command.run(global),
             Command::Call(command) => command.run(global),
             Command::Cache(command) => command.run(global),

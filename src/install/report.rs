@@ -10,7 +10,7 @@ use crate::error::Report;
 use crate::fetch::{Identity, Silent};
 use crate::file::{Links, read_regular, read_text};
 use crate::reference::{Reference, Shown};
-use crate::verify::{Answer, Expectation, Look, Material, SignerId, TrustError, Wanted};
+use crate::verify::{Answer, Candidate, Expectation, Look, Material, SignerId, TrustError, Wanted};
 
 use super::signature::{MAX_BUNDLES, refusal};
 use super::{Enforcement, Error, Installer, SignerChange, TrustQuestion};
@@ -131,8 +131,8 @@ impl Installer {
                     let mut answer = Answer::to(&for_check);
                     let materials = Material::of_file(&text.unwrap_or_default());
                     for (at, material) in materials.iter().enumerate() {
-                        let what = format!("bundle {}", at + 1);
-                        answer.consider((&what, material), digest, &for_check, || {
+                        let what = &format!("bundle {}", at + 1);
+                        answer.consider(Candidate { what, material }, digest, &for_check, || {
                             read_regular(file.as_deref()?, u64::MAX, Links::Follow).ok()
                         });
                     }
@@ -141,7 +141,7 @@ impl Installer {
                 (digest, tokio::task::spawn_blocking(check).await?)
             }
         };
-        let asked = demands.iter().map(|(demand, _)| demand);
+        let asked = demands.iter().map(|rooted| &rooted.demand);
         let asked = asked.filter(|demand| demand.wanted != Wanted::Report);
         let asked_by: Vec<String> = asked
             .map(|demand| match &demand.wanted {
@@ -152,9 +152,8 @@ impl Installer {
         let unmet = demands.iter().zip(&answer.proofs);
         let refusal = unmet
             .into_iter()
-            .filter(|((demand, _), proof)| proof.is_none() && demand.wanted != Wanted::Report)
-            .map(|((demand, _), _)| refusal(demand, &answer, reference))
-            .next();
+            .find(|(one, proof)| proof.is_none() && one.demand.wanted != Wanted::Report)
+            .map(|(unmet, _)| refusal(&unmet.demand, &answer, reference));
         Ok(SignatureReport {
             reference: reference.shown(),
             digest,

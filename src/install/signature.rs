@@ -13,8 +13,8 @@ use crate::fetch::{Fetched, Identity, Progress, Resolved};
 use crate::file::{Links, read_regular, read_text};
 use crate::reference::{OciReference, Reference};
 use crate::verify::{
-    Answer, Attempt, Demand, Evidence, Expectation, Look, Material, Root, Signature, Signers,
-    Trust, TrustError, Wanted,
+    Answer, Attempt, Candidate, Demand, Evidence, Expectation, Look, Material, RootedDemand,
+    Signature, Signers, Trust, TrustError, Wanted,
 };
 
 use super::{Error, Installer, SignerChange};
@@ -57,7 +57,7 @@ pub(crate) struct Found {
 }
 
 /// The demands on one component, with their trust roots.
-pub(super) type Demands = Vec<(Demand, Root)>;
+pub(super) type Demands = Vec<RootedDemand>;
 
 impl Installer {
     /// Fetches what was resolved, and finds out meanwhile who signed it.
@@ -178,18 +178,20 @@ impl Installer {
             demands.extend(signer.map(|signer| Demand {
                 signers: Signers::Same(signer.id),
                 trusted_root,
+                not_before: signer.signed_at,
                 wanted: Wanted::Before,
             }));
             if demands.is_empty() {
                 demands.push(Demand {
                     signers: Signers::Anyone,
                     trusted_root: None,
+                    not_before: None,
                     wanted: Wanted::Report,
                 });
             }
             let with_root = |demand: Demand| {
                 let root = rules.root(demand.trusted_root.as_deref())?;
-                Ok((demand, root))
+                Ok(RootedDemand { demand, root })
             };
             demands.into_iter().map(with_root).collect()
         };
@@ -204,8 +206,7 @@ impl Installer {
         demands: &Demands,
         question: TrustQuestion<'_>,
     ) -> Result<Found, Error> {
-        let required = demands.iter().any(|(one, _)| one.wanted != Wanted::Report)
-            && question.enforcement == Enforcement::Enforce;
+        let required = is_asked(demands) && question.enforcement == Enforcement::Enforce;
         let look = Look {
             registries: self.fetcher.registries(),
             reference,
@@ -233,7 +234,7 @@ impl Installer {
         demands: &Demands,
         question: TrustQuestion<'_>,
     ) -> Result<Found, Error> {
-        if demands.iter().all(|(one, _)| one.wanted == Wanted::Report) {
+        if !is_asked(demands) {
             return Ok(Found::default());
         }
         let text = self.beside(question.reference).await?;
@@ -242,7 +243,10 @@ impl Installer {
         let check = move || {
             let mut answer = Answer::to(&for_check);
             for material in Material::of_file(&text.unwrap_or_default()) {
-                let found = ("the bundle beside the file", &material);
+                let found = Candidate {
+                    what: "the bundle beside the file",
+                    material: &material,
+                };
                 answer.consider(found, digest, &for_check, || {
                     read_regular(&path, u64::MAX, Links::Refuse).ok()
                 });
@@ -281,6 +285,12 @@ impl Installer {
     }
 }
 
+/// Whether anyone requires a signature.
+fn is_asked(demands: &Demands) -> bool {
+    let mut demands = demands.iter();
+    demands.any(|one| one.demand.wanted != Wanted::Report)
+}
+
 /// The first rule that lets through only what is asked for by digest.
 pub(super) fn needs_digest(rules: &[TrustRule]) -> Option<&TrustRule> {
     let mut rules = rules.iter();
@@ -304,15 +314,15 @@ fn settle(
 ) -> Result<Found, TrustError> {
     let proofs = std::mem::take(&mut answer.proofs);
     if question.enforcement == Enforcement::Enforce {
-        for ((demand, _), proof) in demands.iter().zip(&proofs) {
+        for (RootedDemand { demand, .. }, proof) in demands.iter().zip(&proofs) {
             if proof.is_none() && demand.wanted != Wanted::Report {
                 return Err(refusal(demand, &answer, question.reference));
             }
         }
     }
-    let proven = demands.iter().zip(proofs);
-    let proven = proven.filter_map(|(demand, proof)| Some((&demand.0, proof?)));
-    let Some((demand, proof)) = proven.into_iter().next() else {
+    let mut proven = demands.iter().zip(proofs);
+    let proven = proven.find_map(|(rooted, proof)| Some((&rooted.demand, proof?)));
+    let Some((demand, proof)) = proven else {
         let reasons = answer.unanswered.iter().cloned();
         let rejected = answer.rejected.iter();
         let mut reasons =
@@ -362,6 +372,13 @@ pub(super) fn refusal(demand: &Demand, answer: &Answer, reference: &Reference) -
             reason: "they were not looked at".into(),
         };
         attempts.insert(0, left_out);
+    }
+    if let (Some(before), Some(older)) = (demand.not_before, answer.older) {
+        return TrustError::SignedEarlier {
+            reference,
+            before,
+            now: older.signed_at,
+        };
     }
     match &demand.signers {
         Signers::Same(before) => TrustError::SignerChanged {

@@ -61,6 +61,15 @@ impl Writer<'_> {
         self.endpoint.authority()
     }
 
+    /// The document that a tag or digest names here; none if there is none.
+    ///
+    /// # Errors
+    ///
+    /// If the request fails or the registry refuses it.
+    pub async fn document(&self, name: &str) -> Result<Option<Bytes>, Error> {
+        self.remote().tagged(name).await
+    }
+
     /// Stores an OCI manifest or image index under a tag, or under its digest
     /// if there is none. Its blobs must have been uploaded before. The bytes
     /// are stored unchanged. A manifest with a subject is then listed among the

@@ -4,6 +4,7 @@ use crate::error::{Class, Diagnosis, Layered};
 use crate::install;
 use crate::manifest::ManifestError;
 use crate::policy::Permission;
+use crate::publish::SignError;
 use crate::reference::{ComponentId, InvalidComponentId, InvalidReference, Shown};
 use crate::registry::LoginError;
 use crate::runtime::CallError;
@@ -34,6 +35,7 @@ pub enum Error {
     Call(#[from] CallError),
     #[error(transparent)]
     FixedArgument(#[from] FixedArgument),
+    Sign(#[from] SignError),
     #[error("There is no tool `{name}`")]
     UnknownTool { name: Foreign, similar: Vec<String> },
     #[error("`{id}` was not granted to {permission}")]
@@ -77,6 +79,7 @@ impl Layered for Error {
             Error::Secret(error) => Below(error),
             Error::Call(error) => Below(error),
             Error::FixedArgument(_) => Own("invalid-arguments", Class::Usage),
+            Error::Sign(error) => Below(error),
             Error::UnknownTool { .. } => Own("unknown-tool", Class::NotFound),
             Error::NotGranted { .. } => Own("permission-not-granted", Class::NotFound),
             Error::FutileGrant { .. } => Own("futile-grant", Class::Usage),

@@ -29,6 +29,7 @@ mod missing_code;
 mod options;
 mod reach;
 mod secrets;
+mod sign;
 mod trust;
 mod update;
 mod validate;
@@ -81,6 +82,7 @@ pub use crate::install::{
     LoadRequest, LoadStatus, NobodyToAsk, Outdated, PolicyChoice, Question, SignatureReport,
     SignerChange, SignerRequest, ToolChange, VerifyRequest,
 };
+pub use crate::publish::{Formats, Signed};
 pub use crate::schema::Uncallable;
 pub use crate::store::{FreedNames, Origin};
 

@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 use crate::digest::Digest;
 
 use super::Signer;
-use super::signature::{Material, Rejected, Root, Signers, Subject};
+use super::signature::{Believed, Material, Rejected, Root, Signers, Subject};
 
 /// Raised when a reader of the previous version would misread it.
 const FORMAT: u32 = 1;
@@ -56,7 +56,11 @@ impl Evidence {
             return Err(Rejected::OtherDigest);
         }
         let signers = Signers::Same(self.signer.id.clone());
-        let signer = self.material.check(subject, &signers, root)?;
+        let believed = Believed {
+            signers: &signers,
+            root,
+        };
+        let signer = self.material.check(subject, believed)?;
         match signer == self.signer {
             true => Ok(()),
             false => Err(Rejected::Invalid(

@@ -16,9 +16,10 @@ mod trust;
 pub use evidence::Evidence;
 pub use rules::{Expectation, TrustRules};
 pub use signature::{
-    Answer, Attempt, Demand, InvalidKey, InvalidRoot, Look, Material, Proof, PublicKey, Rejected,
-    Root, Signers, Subject, TrustError, Wanted,
+    Answer, Attempt, Believed, Candidate, Demand, InvalidKey, InvalidRoot, Look, Material, Proof,
+    PublicKey, Rejected, Root, RootedDemand, Signers, Subject, TrustError, Wanted,
 };
+pub(crate) use trust::pem;
 pub use trust::{Signature, Signer, SignerId, Trust};
 
 use crate::digest::Digest;

@@ -37,6 +37,7 @@ impl Expectation {
                 keys: keys.collect::<Result<_, _>>()?,
             },
             trusted_root: self.trusted_root.clone(),
+            not_before: None,
             wanted: Wanted::Command,
         })
     }
@@ -141,6 +142,7 @@ impl TrustRules {
                 keys: keys.collect::<Result<_, _>>()?,
             },
             trusted_root: root.map(|file| self.directory.join(file)),
+            not_before: None,
             wanted: Wanted::Rule(rule.scope.as_str().to_owned()),
         })
     }

@@ -71,7 +71,9 @@ impl SignerId {
     pub fn rule(&self, trusted_root: Option<&Path>) -> Value {
         let mut rule = json!({ "require": "signature" });
         match self {
-            SignerId::Key { public_key, .. } => rule["keys"] = json!([pem(public_key)]),
+            SignerId::Key { public_key, .. } => {
+                rule["keys"] = json!([pem("PUBLIC KEY", public_key)])
+            }
             SignerId::Identity { subject, issuer } => {
                 rule["identities"] = json!([{ "issuer": issuer, "subject": subject }]);
             }
@@ -83,10 +85,10 @@ impl SignerId {
     }
 }
 
-/// A public key as PEM.
-fn pem(base64: &str) -> String {
+/// A PEM text of what is base64 already.
+pub(crate) fn pem(label: &str, base64: &str) -> String {
     const LINE: usize = 64;
-    let mut text = String::from("-----BEGIN PUBLIC KEY-----\n");
+    let mut text = format!("-----BEGIN {label}-----\n");
     let mut rest = base64;
     while !rest.is_empty() {
         let (line, after) = rest.split_at_checked(LINE).unwrap_or((rest, ""));
@@ -94,7 +96,7 @@ fn pem(base64: &str) -> String {
         text.push('\n');
         rest = after;
     }
-    text + "-----END PUBLIC KEY-----\n"
+    text + &format!("-----END {label}-----\n")
 }
 
 impl fmt::Display for SignerId {

@@ -4,7 +4,8 @@
 // In, as JSON: [{ subject, issuer, kind: "message" | "statement", data | digest }],
 // where `data` is the text that is signed, and `digest` the SHA-256 in hexadecimal
 // that a statement is about.
-// Out, as JSON: { trustedRoot, bundles }, the bundles in the order of the requests.
+// Out, as JSON: { trustedRoot, bundles }, the bundles in the order of the requests, each
+// signed later than that before.
 //
 // @sigstore/mock differs from the real services in what is put right here: PEM texts
 // have lines of 64 characters, and a `dsse` entry is stored in its canonical form.
@@ -113,7 +114,11 @@ async function bundle(request) {
 const input = [];
 for await (const part of process.stdin) input.push(part);
 const bundles = [];
+// The log counts seconds: each bundle is made in a later one than that before.
+let second = 0;
 for (const request of JSON.parse(Buffer.concat(input).toString())) {
+  while (Math.floor(Date.now() / 1000) === second) await new Promise((wake) => setTimeout(wake, 20));
+  second = Math.floor(Date.now() / 1000);
   bundles.push(await bundle(request));
 }
 server.close();

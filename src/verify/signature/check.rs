@@ -13,7 +13,7 @@ use jiff::Timestamp;
 use crate::digest::Digest;
 
 use super::super::{Signer, SignerId};
-use super::{Material, PublicKey, Root, Signers, legacy};
+use super::{Believed, Material, Older, PublicKey, Root, legacy};
 
 const IN_TOTO: &str = "application/vnd.in-toto+json";
 
@@ -39,9 +39,18 @@ pub enum Rejected {
     OtherKey,
     #[error("it does not hold: {0}")]
     Invalid(String),
+    #[error("{}", older(.0))]
+    Older(Older),
     /// Such keys sign the bytes, not their digest.
     #[error("it can only be verified with the signed bytes")]
     NeedsBytes,
+}
+
+fn older(Older { signed_at }: &Older) -> String {
+    match signed_at {
+        Some(at) => format!("it was made at {at}, before that of the version it would replace"),
+        None => "it has no proven time, and that of the version it would replace has one".into(),
+    }
 }
 
 impl Material {
@@ -51,21 +60,13 @@ impl Material {
     /// # Errors
     ///
     /// Why it does not count.
-    pub fn check(
-        &self,
-        subject: Subject<'_>,
-        signers: &Signers,
-        root: &Root,
-    ) -> Result<Signer, Rejected> {
+    pub fn check(&self, subject: Subject<'_>, believed: Believed<'_>) -> Result<Signer, Rejected> {
         match self {
-            Material::Bundle { bundle } => {
-                let bundle = parse(bundle)?;
-                check_bundle(&bundle, subject, signers, root)
-            }
+            Material::Bundle { bundle } => check_bundle(&parse(bundle)?, subject, believed),
             Material::SimpleSigning {
                 payload,
                 annotations,
-            } => legacy::check(payload, annotations, subject.digest, (signers, root)),
+            } => legacy::check(payload, annotations, subject.digest, believed),
         }
     }
 }
@@ -77,15 +78,14 @@ pub(super) fn parse(text: &str) -> Result<Bundle, Rejected> {
 pub(super) fn check_bundle(
     bundle: &Bundle,
     subject: Subject<'_>,
-    signers: &Signers,
-    root: &Root,
+    believed: Believed<'_>,
 ) -> Result<Signer, Rejected> {
     match &bundle.verification_material.content {
         VerificationMaterialContent::PublicKey(_) => {
-            let keys = signers.keys();
+            let keys = believed.signers.keys();
             let mut rejected = Rejected::OtherKey;
             for key in &keys {
-                match check_key(bundle, subject, key, root) {
+                match check_key(bundle, subject, key, believed.root) {
                     Ok(signer) => return Ok(signer),
                     // Of several keys, at most one made the signature.
                     Err(error) if keys.len() == 1 => rejected = error,
@@ -95,15 +95,14 @@ pub(super) fn check_bundle(
             }
             Err(rejected)
         }
-        _ => check_certificate(bundle, subject, signers, root),
+        _ => check_certificate(bundle, subject, believed),
     }
 }
 
 fn check_certificate(
     bundle: &Bundle,
     subject: Subject<'_>,
-    signers: &Signers,
-    root: &Root,
+    Believed { signers, root }: Believed<'_>,
 ) -> Result<Signer, Rejected> {
     // Chain, validity at the time of signing, SCT, log entry and signature; who
     // it is, the signers decide.

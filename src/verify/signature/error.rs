@@ -1,6 +1,8 @@
 use std::io;
 use std::path::PathBuf;
 
+use jiff::Timestamp;
+
 use crate::digest::Digest;
 use crate::error::{Class, Diagnose};
 use crate::text::printable;
@@ -36,6 +38,13 @@ pub enum TrustError {
         reference: String,
         before: SignerId,
         now: String,
+    },
+    #[error("What `{reference}` has now was not signed later than what is installed")]
+    SignedEarlier {
+        reference: String,
+        before: Timestamp,
+        /// None where no time is proven.
+        now: Option<Timestamp>,
     },
     #[error("The rule for `{scope}` loads only what is asked for by digest")]
     DigestRequired { scope: String },
@@ -75,6 +84,7 @@ impl Diagnose for TrustError {
             TrustError::Unanswered { .. } => "signature-unknown",
             TrustError::Nobody { .. } => "no-signer-named",
             TrustError::SignerChanged { .. } => "signer-changed",
+            TrustError::SignedEarlier { .. } => "signed-earlier",
             TrustError::DigestRequired { .. } => "digest-required",
             TrustError::Denied { .. } => "digest-denied",
             TrustError::Bundle { .. } => "unreadable-bundle",
@@ -113,6 +123,10 @@ impl Diagnose for TrustError {
                 "nothing was installed; if the change is meant, load it again with \
                  `--accept-signer`"
             }
+            TrustError::SignedEarlier { .. } => {
+                "nothing was installed; if an older version is meant, load it again with \
+                 `--accept-signer`"
+            }
             TrustError::DigestRequired { .. } => {
                 "ask for it by digest (`@sha256:…`), or give the digest with `--digest`"
             }
@@ -141,6 +155,10 @@ impl Diagnose for TrustError {
             TrustError::Unanswered { reason, .. } => vec![("answer", reason.clone())],
             TrustError::SignerChanged { before, now, .. } => {
                 vec![("before", before.to_string()), ("now", now.clone())]
+            }
+            TrustError::SignedEarlier { before, now, .. } => {
+                let now = now.map_or_else(|| "at no proven time".into(), |at| at.to_string());
+                vec![("before", before.to_string()), ("now", now)]
             }
             _ => Vec::new(),
         }

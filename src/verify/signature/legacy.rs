@@ -17,7 +17,7 @@ use crate::digest::Digest;
 
 use super::super::Signer;
 use super::check::{check_bundle, parse};
-use super::{Rejected, Root, Signers, Subject};
+use super::{Believed, Rejected, Subject};
 
 const SIGNATURE: &str = "dev.cosignproject.cosign/signature";
 const CERTIFICATE: &str = "dev.sigstore.cosign/certificate";
@@ -76,7 +76,7 @@ pub(super) fn check(
     payload: &str,
     annotations: &BTreeMap<String, String>,
     digest: Digest,
-    (signers, root): (&Signers, &Root),
+    believed: Believed<'_>,
 ) -> Result<Signer, Rejected> {
     let named: Payload =
         serde_json::from_str(payload).map_err(|error| Rejected::Unreadable(error.to_string()))?;
@@ -95,7 +95,7 @@ pub(super) fn check(
     if !annotations.contains_key(CERTIFICATE) && !annotations.contains_key(LOG_ENTRY) {
         let bytes = STANDARD.decode(signature);
         let bytes = bytes.map_err(|_| unreadable("its signature is not base64"))?;
-        let keys = signers.keys();
+        let keys = believed.signers.keys();
         let key = keys.iter().find(|key| key.made(&bytes, payload.as_bytes()));
         return key.map_or(Err(Rejected::OtherKey), |key| {
             Ok(Signer {
@@ -110,7 +110,7 @@ pub(super) fn check(
         digest: Digest::of(payload.as_bytes()),
         bytes: Some(payload.as_bytes()),
     };
-    check_bundle(&bundle, subject, signers, root)
+    check_bundle(&bundle, subject, believed)
 }
 
 /// The same parts as a bundle.

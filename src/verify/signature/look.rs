@@ -12,8 +12,8 @@ use crate::net;
 use crate::reference::OciReference;
 use crate::registry::{self, Descriptor, Document, Referrer, Repository, Transfer, Tried};
 
-use super::answer::{Verdict, needs_bytes, verdicts};
-use super::{Answer, Attempt, Demand, Material, Rejected, Root, Subject};
+use super::answer::{Verdict, all_unreadable, needs_bytes, verdicts};
+use super::{Answer, Attempt, Candidate, Material, RootedDemand, Subject};
 
 /// Of an artifact, in order of promise; more are not looked at.
 const MOST_REFERRERS: usize = 32;
@@ -41,8 +41,8 @@ pub struct Look<'a> {
     pub insists: bool,
 }
 
-/// Something that may be a signature.
-enum Candidate {
+/// Where a signature may be.
+enum Place {
     Referrer(Referrer),
     Layer(Layer),
 }
@@ -61,7 +61,7 @@ struct Layer {
 impl Look<'_> {
     /// Looks until every demand is met, or nothing is left to look at. What
     /// fails is in the answer.
-    pub async fn run(&self, demands: &[(Demand, Root)]) -> Answer {
+    pub async fn run(&self, demands: &[RootedDemand]) -> Answer {
         let mut answer = Answer::to(demands);
         let transfer = Transfer::default();
         let hosts = Repository::each_host(self.registries, self.reference, self.insists, &transfer);
@@ -103,7 +103,7 @@ impl Look<'_> {
 struct Search<'a> {
     repository: &'a Repository<'a>,
     digest: Digest,
-    demands: Arc<[(Demand, Root)]>,
+    demands: Arc<[RootedDemand]>,
     /// Bytes so far.
     read: u64,
     /// What was signed, once a signature needs it.
@@ -112,18 +112,19 @@ struct Search<'a> {
 
 impl Search<'_> {
     async fn run(mut self, mut answer: Answer) -> Answer {
-        for candidate in self.candidates(&mut answer).await {
+        for place in self.places(&mut answer).await {
             if answer.open().is_empty() {
                 break;
             }
-            let what = match &candidate {
-                Candidate::Referrer(referrer) => format!("referrer {}", referrer.digest),
-                Candidate::Layer(layer) => format!("cosign signature {}", layer.digest),
+            let what = match &place {
+                Place::Referrer(referrer) => format!("referrer {}", referrer.digest),
+                Place::Layer(layer) => format!("cosign signature {}", layer.digest),
             };
-            match self.materials(candidate).await {
+            match self.materials(place).await {
                 Ok(materials) => {
-                    for material in materials {
-                        self.judge(&what, material, &mut answer).await;
+                    for material in &materials {
+                        let what = &what;
+                        self.judge(Candidate { what, material }, &mut answer).await;
                     }
                 }
                 Err(Skipped::Rejected(reason)) => answer.rejected.push(Attempt { what, reason }),
@@ -136,7 +137,7 @@ impl Search<'_> {
     }
 
     /// Both places are asked at once.
-    async fn candidates(&self, answer: &mut Answer) -> Vec<Candidate> {
+    async fn places(&self, answer: &mut Answer) -> Vec<Place> {
         let digest = self.digest;
         let tag = format!("sha256-{}.sig", digest.hex());
         let (referrers, signatures) = tokio::join!(
@@ -145,13 +146,13 @@ impl Search<'_> {
             self.repository
                 .first(async |remote| remote.tagged(&tag).await),
         );
-        let mut candidates = Vec::new();
+        let mut places = Vec::new();
         match referrers {
             Ok(mut referrers) => {
                 referrers.sort_by_key(promise);
                 answer.left_out += referrers.len().saturating_sub(MOST_REFERRERS);
                 referrers.truncate(MOST_REFERRERS);
-                candidates.extend(referrers.into_iter().map(Candidate::Referrer));
+                places.extend(referrers.into_iter().map(Place::Referrer));
             }
             Err(error) => answer.unanswered.push(chain(&error.error)),
         }
@@ -160,7 +161,7 @@ impl Search<'_> {
             Ok(Some(Ok(mut layers))) => {
                 answer.left_out += layers.len().saturating_sub(MOST_LAYERS);
                 layers.truncate(MOST_LAYERS);
-                candidates.extend(layers.into_iter().map(Candidate::Layer));
+                places.extend(layers.into_iter().map(Place::Layer));
             }
             Ok(Some(Err(error))) => answer.rejected.push(Attempt {
                 what: format!("tag {tag}"),
@@ -168,12 +169,12 @@ impl Search<'_> {
             }),
             Err(error) => answer.unanswered.push(chain(&error.error)),
         }
-        candidates
+        places
     }
 
-    async fn materials(&mut self, candidate: Candidate) -> Result<Vec<Material>, Skipped> {
-        match candidate {
-            Candidate::Referrer(referrer) => {
+    async fn materials(&mut self, place: Place) -> Result<Vec<Material>, Skipped> {
+        match place {
+            Place::Referrer(referrer) => {
                 let bytes = self.manifest(&referrer).await?;
                 let document = Document::parse(&bytes).map_err(Skipped::rejected)?;
                 let Document::Manifest(manifest) = document else {
@@ -187,7 +188,7 @@ impl Search<'_> {
                 }
                 Ok(materials)
             }
-            Candidate::Layer(layer) => {
+            Place::Layer(layer) => {
                 let descriptor = Descriptor {
                     media_type: layer.media_type,
                     digest: layer.digest,
@@ -240,25 +241,25 @@ impl Search<'_> {
     }
 
     /// Holds a signature to the demands that are not met yet.
-    async fn judge(&mut self, what: &str, material: Material, answer: &mut Answer) {
+    async fn judge(&mut self, candidate: Candidate<'_>, answer: &mut Answer) {
         let open = answer.open();
-        let mut verdicts = self.verdicts(&material, &open).await;
+        let mut verdicts = self.verdicts(candidate.material, &open).await;
         if needs_bytes(&verdicts) && self.fetch_document().await {
-            verdicts = self.verdicts(&material, &open).await;
+            verdicts = self.verdicts(candidate.material, &open).await;
         }
-        answer.record(what, &material, (open, verdicts));
+        answer.record(candidate, verdicts);
     }
 
     async fn verdicts(&self, material: &Material, open: &[usize]) -> Vec<Verdict> {
-        let (material, open, demands) = (material.clone(), open.to_vec(), self.demands.clone());
+        let (material, places, demands) = (material.clone(), open.to_vec(), self.demands.clone());
         let (digest, document) = (self.digest, self.document.clone());
         let work = move || {
             let bytes = document.as_deref();
-            verdicts(&material, Subject { digest, bytes }, (&demands, &open))
+            verdicts(&material, Subject { digest, bytes }, &demands, &places)
         };
         // A signature over which a library fails does not count.
         let checked = tokio::task::spawn_blocking(work).await;
-        checked.unwrap_or_else(|error| vec![Err(Rejected::Unreadable(error.to_string()))])
+        checked.unwrap_or_else(|error| all_unreadable(open, &error.to_string()))
     }
 
     async fn fetch_document(&mut self) -> bool {

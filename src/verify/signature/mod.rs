@@ -20,11 +20,11 @@ mod signers;
 #[cfg(test)]
 mod tests;
 
-pub use answer::{Answer, Proof};
+pub use answer::{Answer, Candidate, Older, Proof};
 pub use check::{Rejected, Subject};
 pub use error::{Attempt, TrustError};
 pub use key::{InvalidKey, PublicKey};
 pub use look::Look;
 pub use material::Material;
 pub use roots::{InvalidRoot, Root, Roots};
-pub use signers::{Demand, Signers, Wanted};
+pub use signers::{Believed, Demand, RootedDemand, Signers, Wanted};

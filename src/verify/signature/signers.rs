@@ -4,8 +4,10 @@ use std::path::PathBuf;
 
 use crate::config::Identity;
 
-use super::super::SignerId;
-use super::PublicKey;
+use jiff::Timestamp;
+
+use super::super::{Signer, SignerId};
+use super::{PublicKey, Root};
 
 /// Whose signature counts.
 #[derive(Debug, Clone)]
@@ -28,7 +30,25 @@ pub struct Demand {
     pub signers: Signers,
     /// A `trusted_root.json` in place of Sigstore's public one.
     pub trusted_root: Option<PathBuf>,
+    /// When the version before was signed: what was signed earlier does not
+    /// count, nor what has no proven time.
+    pub not_before: Option<Timestamp>,
     pub wanted: Wanted,
+}
+
+/// A demand, with its trust root read.
+#[derive(Clone)]
+pub struct RootedDemand {
+    pub demand: Demand,
+    pub root: Root,
+}
+
+/// Who is believed: whose signatures count, and which authorities vouch for
+/// certificates and times.
+#[derive(Clone, Copy)]
+pub struct Believed<'a> {
+    pub signers: &'a Signers,
+    pub root: &'a Root,
 }
 
 /// Who wants a signature.
@@ -42,6 +62,14 @@ pub enum Wanted {
     Command,
     /// What is installed was signed.
     Before,
+}
+
+impl Demand {
+    /// Whether what this signer signed is not older than what it replaces.
+    pub(super) fn is_recent(&self, signer: &Signer) -> bool {
+        self.not_before
+            .is_none_or(|before| signer.signed_at.is_some_and(|at| at >= before))
+    }
 }
 
 impl Signers {

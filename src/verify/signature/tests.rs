@@ -34,7 +34,8 @@ fn check(
         digest: Digest::of(file),
         bytes: None,
     };
-    material.check(subject, signers, &Roots::default().get(None).unwrap())
+    let root = &Roots::default().get(None).unwrap();
+    material.check(subject, Believed { signers, root })
 }
 
 fn identity(subject: Text, issuer: &str) -> Signers {
@@ -137,7 +138,9 @@ fn what_is_no_bundle_is_refused() {
                 bytes: None,
             };
             let root = Roots::default().get(None).unwrap();
-            let refused = material.check(subject, &Signers::Anyone, &root);
+            let signers = &Signers::Anyone;
+            let root = &root;
+            let refused = material.check(subject, Believed { signers, root });
             assert!(matches!(refused, Err(Rejected::Unreadable(_))), "{text}");
         }
     }

@@ -5,7 +5,10 @@ use serde_json::{Value, json};
 use crate::support::node::Node;
 use crate::support::signing::{Ask, Cosign, Keyless, What, payload};
 
-use super::{Registries, attach, component, done, push, refused, tag_signatures, text};
+use super::{
+    Registries, attach, component, done, other_component, push, refused, tag_signatures, text,
+    write_config,
+};
 
 const SUBJECT: &str = "https://github.com/acme/tools/.github/workflows/release.yml@refs/tags/v1";
 const ISSUER: &str = "https://token.actions.githubusercontent.com";
@@ -205,4 +208,50 @@ async fn what_was_tampered_with_is_refused() {
     let loaded = done(&node, &load).await;
     let signer = &loaded["receipt"]["trust"]["signer"];
     assert_eq!(signer["subject"], SUBJECT, "{loaded}");
+}
+
+#[tokio::test]
+async fn an_update_that_was_signed_earlier_is_refused() {
+    let registries = Registries::start().await;
+    let (first, second) = (component(), other_component());
+    // The version that is installed first was signed last.
+    let made = Keyless::sign(&[
+        ask(What::Statement(second.digest())),
+        ask(What::Statement(first.digest())),
+        ask(What::Statement(second.digest())),
+    ]);
+    let [old, installed, new] = &made.bundles[..] else {
+        panic!("three bundles");
+    };
+    let rule = format!(
+        "[[trust]]\nscope = '*'\ntrusted-root = '{}'\n\
+         identities = [{{ issuer = '{ISSUER}', subject = '{SUBJECT}' }}]\n",
+        text(&made.root())
+    );
+    for reference in registries.references("acme/answer") {
+        let (node, tagged) = (Node::new(), format!("{reference}:v1"));
+        write_config(&node, &rule);
+        push(&reference, &first).await;
+        attach(&reference, &first, &[installed]).await;
+        done(&node, &["load", &tagged]).await;
+        // What is there is loaded again, since it is not older than itself.
+        done(&node, &["load", &tagged]).await;
+
+        push(&reference, &second).await;
+        attach(&reference, &second, &[old]).await;
+        for args in [&["load", &tagged][..], &["update", "answer", "--accept"]] {
+            let (code, words) = refused(&node, args).await;
+            assert_eq!(code, "signed-earlier", "{words}");
+        }
+        let accept = ["update", "answer", "--accept", "--accept-signer"];
+        done(&node, &accept).await;
+
+        // Of several signatures, a later one counts.
+        let node = Node::new();
+        write_config(&node, &rule);
+        let pinned = format!("{reference}@{}", first.digest());
+        done(&node, &["load", &pinned]).await;
+        attach(&reference, &second, &[new]).await;
+        done(&node, &["load", &tagged, "--name", "answer"]).await;
+    }
 }

@@ -5,6 +5,7 @@ mod keyless;
 mod keys;
 mod manifest;
 mod rules;
+mod sign;
 mod verify;
 
 use std::path::Path;
