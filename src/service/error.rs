@@ -35,6 +35,7 @@ pub enum Error {
     Call(#[from] CallError),
     #[error(transparent)]
     FixedArgument(#[from] FixedArgument),
+    #[error(transparent)]
     Sign(#[from] SignError),
     #[error("There is no tool `{name}`")]
     UnknownTool { name: Foreign, similar: Vec<String> },
