@@ -187,9 +187,10 @@ impl HttpServer {
         self.log.lock().unwrap().clone()
     }
 
-    /// Waits until its log has this text, and returns the log so far.
+    /// Waits until its log has this text, which may be written before it listens,
+    /// and returns the log so far.
     pub async fn logged(&self, text: &str) -> String {
-        let log = || self.log().join("\n");
+        let log = || self.warnings.clone() + &self.log().join("\n");
         until(text, || log().contains(text)).await;
         log()
     }
