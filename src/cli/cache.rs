@@ -39,6 +39,9 @@ enum CacheCommand {
         /// Clear only what interrupted downloads left
         #[arg(long, conflicts_with_all = ["compiled", "id"])]
         downloads: bool,
+        /// Clear only what was fetched of catalogs, until `registry update`
+        #[arg(long, conflicts_with_all = ["compiled", "downloads", "id"])]
+        catalogs: bool,
     },
     /// Hash every byte again and compare every record with its component
     Verify {
@@ -69,10 +72,12 @@ impl Cache {
                 id,
                 compiled,
                 downloads,
+                catalogs,
             } => {
-                let what = match (compiled, downloads) {
-                    (true, _) => Clear::Compiled,
-                    (_, true) => Clear::Downloads,
+                let what = match (compiled, downloads, catalogs) {
+                    (true, ..) => Clear::Compiled,
+                    (_, true, _) => Clear::Downloads,
+                    (.., true) => Clear::Catalogs,
                     _ => Clear::Everything,
                 };
                 output::print(&service.cache_clear(id.as_ref(), what)?, global.output)?;
@@ -159,6 +164,7 @@ impl Present for Cleared {
             ("code of nothing installed", self.unused),
             ("previous versions", self.previous.len()),
             ("unfinished downloads", self.downloads),
+            ("copies of catalogs", self.catalogs),
         ];
         let counts = counts.iter().filter(|(_, count)| *count > 0);
         let counts: Vec<String> = counts.map(|(of, count)| format!("{of}: {count}")).collect();

@@ -2,7 +2,7 @@
 //! one layer of an artifact.
 
 use bytes::Bytes;
-use http::{Method, StatusCode};
+use http::{HeaderValue, Method, StatusCode, header};
 
 use super::content::Content;
 use super::error::{ErrorKind, Failed, FetchError};
@@ -18,6 +18,21 @@ use crate::registry::{Capability, Document, InvalidManifest, Transfer, check};
 /// How it is called in messages.
 const WHAT: &str = "the document";
 
+/// Characters of an entity tag that is kept, at most.
+const LONGEST_TAG: usize = 1024;
+
+/// A document that was asked for again.
+#[derive(Debug)]
+pub enum Renewed {
+    /// The web server says that it still has this entity tag.
+    Unchanged,
+    Changed {
+        bytes: Bytes,
+        /// The entity tag that a web server gave it.
+        etag: Option<String>,
+    },
+}
+
 impl Fetcher {
     /// The bytes of a document, which has `limit` bytes at most.
     ///
@@ -26,6 +41,23 @@ impl Fetcher {
     /// When it cannot be had, is larger, or does not have the digest that the
     /// reference gives.
     pub async fn document(&self, reference: &Reference, limit: usize) -> Result<Bytes, FetchError> {
+        match self.document_unless(reference, limit, None).await? {
+            Renewed::Changed { bytes, .. } => Ok(bytes),
+            Renewed::Unchanged => unreachable!("only what has a tag can be unchanged"),
+        }
+    }
+
+    /// The same, unless a web server says that it still has this entity tag.
+    ///
+    /// # Errors
+    ///
+    /// As [`Fetcher::document`].
+    pub async fn document_unless(
+        &self,
+        reference: &Reference,
+        limit: usize,
+        etag: Option<&str>,
+    ) -> Result<Renewed, FetchError> {
         let transfer = Transfer::default();
         // An artifact's tag is resolved once.
         let manifest = match reference {
@@ -37,6 +69,7 @@ impl Fetcher {
             }
             Reference::Https(_) | Reference::File(_) => None,
         };
+        let mut new_etag = None;
         let got = match (reference, manifest) {
             (Reference::File(path), _) => {
                 let path = path.clone();
@@ -50,7 +83,14 @@ impl Fetcher {
             }
             (Reference::Https(url), _) => {
                 self.online(reference)?;
-                self.web_document(url, limit, &transfer).await
+                match self.web_document(url, limit, etag, &transfer).await {
+                    Ok(Renewed::Unchanged) => return Ok(Renewed::Unchanged),
+                    Ok(Renewed::Changed { bytes, etag }) => {
+                        new_etag = etag;
+                        Ok(bytes)
+                    }
+                    Err(error) => Err(error),
+                }
             }
             (Reference::Oci(oci), Some(digest)) => {
                 self.online(reference)?;
@@ -81,22 +121,40 @@ impl Fetcher {
             ..Expected::default()
         };
         check(&bytes, expected, WHAT).map_err(|error| Failed::from(error).of(reference))?;
-        Ok(bytes)
+        Ok(Renewed::Changed {
+            bytes,
+            etag: new_etag,
+        })
     }
 
     async fn web_document(
         &self,
         url: &url::Url,
         limit: usize,
+        etag: Option<&str>,
         transfer: &Transfer,
-    ) -> Result<Bytes, Failed> {
-        let request = Request {
+    ) -> Result<Renewed, Failed> {
+        let mut request = Request {
             retry: RetryMode::Repeat,
             ..Request::new(Method::GET, url.clone())
         };
+        let condition = etag.and_then(|etag| HeaderValue::from_str(etag).ok());
+        let is_conditional = condition.is_some();
+        if let Some(condition) = condition {
+            request.headers.insert(header::IF_NONE_MATCH, condition);
+        }
         let response = self.client.http().send(request, &transfer.meter).await?;
         match response.status() {
-            StatusCode::OK => Ok(response.bytes(limit, WHAT, &transfer.meter).await?),
+            StatusCode::OK => {
+                let etag = response.headers().get(header::ETAG);
+                let etag = etag.and_then(|etag| etag.to_str().ok());
+                let etag = etag
+                    .filter(|etag| etag.len() <= LONGEST_TAG)
+                    .map(str::to_owned);
+                let bytes = response.bytes(limit, WHAT, &transfer.meter).await?;
+                Ok(Renewed::Changed { bytes, etag })
+            }
+            StatusCode::NOT_MODIFIED if is_conditional => Ok(Renewed::Unchanged),
             _ => Err(response.refused(WHAT).await.into()),
         }
     }

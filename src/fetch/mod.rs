@@ -34,6 +34,7 @@ mod wasm_config;
 use std::path::Path;
 use std::time::{Duration, Instant};
 
+pub use document::Renewed;
 pub use error::{ErrorKind, FetchError};
 pub use layout_error::LayoutError;
 pub use options::FetchOptions;

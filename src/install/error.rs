@@ -101,7 +101,13 @@ impl Layered for Error {
 
 fn not_all(failed: &[(ComponentId, Error)]) -> String {
     match failed {
-        [(id, error)] => format!("`{id}`: {error}"),
+        // The causes stand in the message, since the error of one entry among
+        // several has no chain of its own.
+        [(id, error)] => {
+            let report = Report::new(error);
+            let parts = std::iter::once(report.message).chain(report.causes);
+            format!("`{id}`: {}", parts.collect::<Vec<_>>().join(": "))
+        }
         failed => format!("{} components cannot be installed", failed.len()),
     }
 }

@@ -7,6 +7,7 @@ use serde::Serialize;
 
 use crate::catalog::{Catalog, InvalidCatalog};
 use crate::error::Report;
+use crate::fetch::Renewed;
 use crate::install;
 use crate::reference::{Reference, Shown};
 use crate::store::{LARGEST_CATALOG, Store, StoreError};
@@ -71,16 +72,32 @@ impl Service {
         self.disk.run(merged).await?
     }
 
-    /// Fetches a catalog and adds it as the last one.
+    /// Fetches a catalog, unless its web server says that the copy is still right,
+    /// and adds it as the last one.
     ///
     /// # Errors
     ///
     /// When it cannot be had, or is no catalog.
     pub async fn add_catalog(self: &Arc<Self>, source: Reference) -> Result<AddedCatalog, Error> {
         let fetcher = &self.installer.fetcher;
-        let fetched = fetcher.document(&source, LARGEST_CATALOG).await;
-        let bytes = fetched.map_err(install::Error::from)?;
-        let text = String::from_utf8(bytes.to_vec()).map_err(|_| InvalidCatalog::NotText)?;
+        let known = source.clone();
+        let kept = move |store: &Store| {
+            Some((store.catalog_tag(&known)?, store.catalog_text(&known).ok()?))
+        };
+        let kept = self.disk.run(kept).await?;
+        let known = kept.as_ref().map(|(etag, _)| etag.as_str());
+        let fetched = fetcher
+            .document_unless(&source, LARGEST_CATALOG, known)
+            .await;
+        let (text, etag) = match (fetched.map_err(install::Error::from)?, kept) {
+            (Renewed::Unchanged, Some((etag, text))) => (text, Some(etag)),
+            (Renewed::Unchanged, None) => unreachable!("only what has a tag can be unchanged"),
+            (Renewed::Changed { bytes, etag }, _) => {
+                let text =
+                    String::from_utf8(bytes.to_vec()).map_err(|_| InvalidCatalog::NotText)?;
+                (text, etag)
+            }
+        };
         let (catalog, left_out) = Catalog::foreign(&text, &source)?;
         let added = AddedCatalog {
             source: source.shown(),
@@ -89,7 +106,8 @@ impl Service {
                 left_out,
             },
         };
-        let write = move |store: &Store| store.add_catalog(&source, text.as_bytes());
+        let write =
+            move |store: &Store| store.add_catalog(&source, text.as_bytes(), etag.as_deref());
         self.disk.run(write).await??;
         Ok(added)
     }

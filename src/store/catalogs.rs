@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 
-use super::{Layout, Store, StoreError};
+use super::{Layout, Store, StoreError, disk};
 use crate::digest::Digest;
 use crate::file::{Links, read_text};
 use crate::reference::Reference;
@@ -15,6 +15,8 @@ use crate::reference::Reference;
 const FORMAT: u32 = 1;
 /// Bytes of `catalogs.json`, at most.
 const LARGEST_LIST: u64 = 1 << 20;
+/// Bytes of an entity tag, at most.
+const LARGEST_TAG: u64 = 4 << 10;
 /// Bytes of one catalog, at most.
 pub const LARGEST_CATALOG: usize = 16 << 20;
 
@@ -63,17 +65,39 @@ impl Store {
         }
     }
 
-    /// Lists a catalog as the last one, unless it is listed, and keeps its text.
+    /// The entity tag with which a web server gave the copy that is kept, if there
+    /// is one.
+    pub fn catalog_tag(&self, source: &Reference) -> Option<String> {
+        let copy = self.copy(source);
+        let is_there = fs::symlink_metadata(&copy).is_ok_and(|copy| copy.is_file());
+        let tag = read_text(&copy.with_extension("etag"), LARGEST_TAG, Links::Refuse);
+        tag.ok().filter(|_| is_there)
+    }
+
+    /// Lists a catalog as the last one, unless it is listed, and keeps its text
+    /// with the entity tag that a web server gave it.
     ///
     /// # Errors
     ///
     /// When the root cannot be written.
-    pub fn add_catalog(&self, source: &Reference, text: &[u8]) -> Result<(), StoreError> {
+    pub fn add_catalog(
+        &self,
+        source: &Reference,
+        text: &[u8],
+        etag: Option<&str>,
+    ) -> Result<(), StoreError> {
         let root = self.layout().root();
         fs::create_dir_all(root).map_err(StoreError::io("create", root))?;
         let _lock = self.lock()?;
         if !matches!(source, Reference::File(_)) {
-            write_whole(&self.copy(source), text)?;
+            let copy = self.copy(source);
+            let tag = copy.with_extension("etag");
+            // No tag ever stands beside another text than its own.
+            disk::remove_file(&tag).map_err(StoreError::io("remove", &tag))?;
+            write_whole(&copy, text)?;
+            if let Some(etag) = etag {
+                write_whole(&tag, etag.as_bytes())?;
+            }
         }
         let mut sources = self.catalogs()?;
         if sources.contains(source) {
@@ -97,8 +121,32 @@ impl Store {
         sources.retain(|listed| listed != source);
         self.write_catalogs(&sources)?;
         // A copy that stays is of no use and no harm.
-        let _ = fs::remove_file(self.copy(source));
+        let copy = self.copy(source);
+        let _ = fs::remove_file(copy.with_extension("etag"));
+        let _ = fs::remove_file(copy);
         Ok(true)
+    }
+
+    /// Removes what was fetched of all catalogs, which stay on the list. Returns
+    /// how many there were, and their bytes.
+    ///
+    /// # Errors
+    ///
+    /// When the root cannot be written.
+    pub fn clear_catalogs(&self) -> Result<(usize, u64), StoreError> {
+        let directory = self.layout().catalog_copies();
+        if !directory.is_dir() {
+            return Ok((0, 0));
+        }
+        let _lock = self.lock()?;
+        let (mut copies, mut bytes) = (0, 0);
+        for path in disk::beginning_with("", &directory)? {
+            let size = fs::symlink_metadata(&path).map_or(0, |file| file.len());
+            disk::remove_file(&path).map_err(StoreError::io("remove", &path))?;
+            copies += usize::from(path.extension().is_some_and(|kind| kind == "json"));
+            bytes += size;
+        }
+        Ok((copies, bytes))
     }
 
     fn write_catalogs(&self, sources: &[Reference]) -> Result<(), StoreError> {

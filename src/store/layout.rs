@@ -24,6 +24,7 @@
 //!   compiled/<digest>-<engine>.cwasm   the same files, for components with the same bytes
 //!   catalogs.json                  the catalogs besides the bundled one
 //!   catalogs/<digest>.json         what was fetched of them
+//!   catalogs/<digest>.etag         by which a web server knows that version
 //!   names.json                     which tool each tool name means
 //!   locks/<id>.lock                held while the component is changed
 //!   secrets/<id>.json              secrets of a component, installed or not

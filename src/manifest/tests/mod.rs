@@ -1,5 +1,6 @@
 mod bad_input;
 mod entries;
+mod export;
 mod include;
 mod lock;
 mod schema;

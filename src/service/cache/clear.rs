@@ -19,6 +19,9 @@ pub enum Clear {
     Compiled,
     /// Files left by killed and interrupted downloads.
     Downloads,
+    /// What was fetched of catalogs, which `registry update` fetches anew. It is
+    /// not part of everything, since names are looked up in it.
+    Catalogs,
 }
 
 /// What was removed.
@@ -32,6 +35,8 @@ pub struct Cleared {
     pub unused: usize,
     /// How many unfinished downloads were removed.
     pub downloads: usize,
+    /// How many copies of catalogs were removed.
+    pub catalogs: usize,
     /// Bytes that this freed.
     pub freed_bytes: u64,
 }
@@ -52,6 +57,11 @@ impl Service {
         }
         if matches!(what, Clear::Everything | Clear::Downloads) && id.is_none() {
             self.clear_downloads(&mut cleared)?;
+        }
+        if what == Clear::Catalogs {
+            let (catalogs, bytes) = self.disk.blocking().clear_catalogs()?;
+            cleared.catalogs += catalogs;
+            cleared.freed_bytes += bytes;
         }
         Ok(cleared)
     }

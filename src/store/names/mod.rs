@@ -56,6 +56,8 @@ pub struct Names {
     /// The rules for the tools of those components that were asked about, by the
     /// tools' own names.
     rules: HashMap<ComponentId, ToolRules>,
+    /// The renamings that were not possible.
+    faults: HashMap<ComponentId, Vec<RuleFault>>,
 }
 
 /// The tool that a name means.
@@ -125,6 +127,7 @@ impl Names {
             builtin: builtin.clone(),
             length,
             rules: HashMap::new(),
+            faults: HashMap::new(),
         }
     }
 
@@ -216,7 +219,7 @@ impl Names {
     /// Gives each tool of a component that is offered a name, and reserves those
     /// that it no longer offers. Returns the renamings that are not possible;
     /// their tools have no name.
-    pub(super) fn give(&mut self, component: &Metadata, now: Timestamp) -> Vec<RuleFault> {
+    pub(super) fn give(&mut self, component: &Metadata, now: Timestamp) -> &[RuleFault] {
         let before = self.of(component);
         self.free(&component.component_id, now);
         let rules = self.rules.get(&component.component_id).cloned();
@@ -242,7 +245,8 @@ impl Names {
                 self.insert(name.name.clone(), component, tool, Kind::Unlisted);
             }
         }
-        faults
+        let kept = self.faults.entry(component.component_id.clone());
+        kept.insert_entry(faults).into_mut()
     }
 
     /// Why a tool cannot have a name that a rule gives it.

@@ -62,18 +62,18 @@ impl Names {
             let own = &tool.record.normalized_name;
             let names = names.iter().filter(|name| name.tool == *own);
             let names: Vec<ToolName> = names.cloned().collect();
-            match (names.is_empty(), &tool.renamed) {
-                (false, _) => tools.push(OfferedTool {
+            // Without a name, it cannot have the one that a rule gives it.
+            if !names.is_empty() {
+                tools.push(OfferedTool {
                     record: tool.record,
                     given: tool.given,
                     renamed: tool.renamed,
                     names,
-                }),
-                // `give` found that it cannot have the name.
-                (true, Some(name)) => faults.push(RuleFault::taken(own, name, "another tool")),
-                (true, None) => {}
+                });
             }
         }
+        let impossible = self.faults.get(&component.component_id);
+        faults.extend(impossible.into_iter().flatten().cloned());
         Offered { tools, faults }
     }
 }

@@ -53,8 +53,8 @@ impl Store {
             let (id, tools) = (&metadata.component_id, &metadata.tools);
             let mut faults = rules.resolved(id, tools, self.name_length).faults(tools);
             names.set_rules(id, self.rules_with(metadata, rules));
-            let taken = names.give(metadata, now).into_iter();
-            faults.extend(taken.filter(|fault| is_of(fault, rules)));
+            let taken = names.give(metadata, now).iter();
+            faults.extend(taken.filter(|fault| is_of(fault, rules)).cloned());
             faults.dedup();
             faults
         });
@@ -109,9 +109,10 @@ impl Store {
                 Rules::Given(rules) => (self.rules_with(metadata, rules), Some(rules)),
             };
             names.set_rules(id, in_force);
-            let faults = names.give(metadata, now).into_iter();
+            let faults = names.give(metadata, now).iter();
             let faults: Vec<_> = faults
                 .filter(|fault| given.is_some_and(|given| is_of(fault, given)))
+                .cloned()
                 .collect();
             if !faults.is_empty() {
                 let id = id.clone();

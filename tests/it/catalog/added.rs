@@ -1,5 +1,9 @@
 //! Catalogs besides the bundled one.
 
+use std::sync::{Arc, Mutex};
+
+use axum::Router;
+use axum::http::{HeaderMap, StatusCode};
 use serde_json::{Value, json};
 
 use super::{document, entry, registry};
@@ -7,7 +11,7 @@ use crate::support::artifact::Artifact;
 use crate::support::certificates::Certificates;
 use crate::support::cli::Cli;
 use crate::support::mcp::{CALC, Place};
-use crate::support::tls::SecureServer;
+use crate::support::tls::{Clients, SecureServer};
 
 fn names(found: &Value) -> Vec<&str> {
     let found = found["components"].as_array().unwrap().iter();
@@ -134,6 +138,61 @@ async fn a_copy_of_an_address_is_used_until_it_is_fetched_anew() {
     assert!(found.stdout.contains(uri), "{}", found.stdout);
     let updated = run(&["registry", "update"]).await;
     assert_eq!(updated.code, 0, "{}", updated.stderr);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_address_is_read_again_only_when_it_has_another_version() {
+    let certificates = Certificates::self_signed();
+    let seen = Arc::new(Mutex::new(Vec::new()));
+    let version = Arc::new(Mutex::new(1));
+    let (requests, now) = (seen.clone(), version.clone());
+    let answer = move |headers: HeaderMap| async move {
+        let version = *now.lock().unwrap();
+        let tag = format!("\"v{version}\"");
+        let asked = headers
+            .get("if-none-match")
+            .map(|tag| tag.to_str().unwrap().to_owned());
+        requests.lock().unwrap().push(asked.clone());
+        if asked.as_ref() == Some(&tag) {
+            return Err(StatusCode::NOT_MODIFIED);
+        }
+        let name = format!("tool-{version}");
+        let body = document(&[entry(&name, "oci://registry.example/tool:v1")]);
+        Ok(([("etag", tag)], body))
+    };
+    let router = Router::new().fallback(answer);
+    let server = SecureServer::start(&certificates, Clients::Anyone, router).await;
+    let cli = Cli::new();
+    std::fs::create_dir_all(cli.root()).unwrap();
+    let ca = certificates.file("server.pem");
+    let config = format!("[network]\nca = [{ca:?}]\nretries = 0\n");
+    std::fs::write(cli.root().join("config.toml"), config).unwrap();
+    let url = server.url("/catalog.json");
+    let (cli, added) = (Arc::new(cli), url.clone());
+    let run = async |args: &[&str]| {
+        let mut command = cli.command();
+        command.args(args).args(["-o", "json"]);
+        let work = move || crate::support::cli::ended(command);
+        let ended = tokio::task::spawn_blocking(work).await.unwrap();
+        assert_eq!(ended.code, 0, "{}", ended.stderr);
+        serde_json::from_str::<Value>(&ended.stdout).unwrap()
+    };
+    run(&["registry", "add", &added]).await;
+    let updated = run(&["registry", "update"]).await;
+    assert_eq!(updated["catalogs"][0]["components"], 1, "{updated}");
+    let search = ["registry", "search", "--exact", "tool-"];
+    assert_eq!(names(&run(&search).await), ["tool-1"]);
+    *version.lock().unwrap() = 2;
+    run(&["registry", "update"]).await;
+    assert_eq!(names(&run(&search).await), ["tool-2"]);
+    let cleared = run(&["cache", "clear", "--catalogs"]).await;
+    assert_eq!(cleared["catalogs"], 1);
+    assert!(names(&run(&search).await).is_empty());
+    run(&["registry", "update"]).await;
+    assert_eq!(names(&run(&search).await), ["tool-2"]);
+    let tag = |text: &str| Some(text.to_owned());
+    let asked = [None, tag("\"v1\""), tag("\"v1\""), None];
+    assert_eq!(*seen.lock().unwrap(), asked);
 }
 
 #[test]

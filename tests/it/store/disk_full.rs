@@ -249,3 +249,49 @@ fn copy(from: &Path, to: &Path) {
     let copied = Command::new("cp").arg("-a").arg(from).arg(to).status();
     assert!(copied.unwrap().success());
 }
+
+#[test]
+fn an_apply_on_a_full_disk_changes_all_components_or_none() {
+    let disk = SmallDisk::new();
+    let cli = Cli::new();
+    let apply = |version: u32| {
+        for name in ["a", "b"] {
+            let named = component(version).replace("\"version\"", &format!("\"{name}\""));
+            fs::write(cli.file(&format!("{name}.wat"), ""), named).unwrap();
+        }
+        disk.run(&cli, &["apply", "-f", "fleet.yaml", "--lock", "other.lock"])
+    };
+    let answers = || ["a", "b"].map(|tool| disk.json(&cli, &["call", tool])["result"].clone());
+    cli.file(
+        "fleet.yaml",
+        "components: [{uri: ./a.wat}, {uri: ./b.wat}]\n",
+    );
+    let first = apply(1);
+    assert_eq!(first.code, 0, "{}", first.stderr);
+    let (mut failed, mut succeeded, mut current) = (0, 0, 1);
+    for (nth, pages) in (0..80).step_by(4).enumerate() {
+        let version = nth as u32 + 2;
+        // Or it would be held to what it was.
+        let _ = fs::remove_file(cli.file_path("other.lock"));
+        disk.fill(pages * PAGE);
+        let ended = apply(version);
+        match ended.code {
+            0 => {
+                succeeded += 1;
+                current = version;
+            }
+            _ => {
+                failed += 1;
+                assert!(ended.stderr.contains("No space left"), "{}", ended.stderr);
+            }
+        }
+        disk.empty();
+        assert_eq!(answers(), [json!(current), json!(current)]);
+        // Code of versions that are gone would take the room of the next.
+        disk.json(&cli, &["cache", "clear"]);
+    }
+    assert!(
+        failed > 3 && succeeded > 3,
+        "{failed} failed, {succeeded} did not"
+    );
+}
