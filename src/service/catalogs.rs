@@ -82,7 +82,10 @@ impl Service {
         let fetcher = &self.installer.fetcher;
         let known = source.clone();
         let kept = move |store: &Store| {
-            Some((store.catalog_tag(&known)?, store.catalog_text(&known).ok()?))
+            let (etag, text) = (store.catalog_tag(&known)?, store.catalog_text(&known).ok()?);
+            // A copy that is damaged is fetched again.
+            Catalog::foreign(&text, &known).ok()?;
+            Some((etag, text))
         };
         let kept = self.disk.run(kept).await?;
         let known = kept.as_ref().map(|(etag, _)| etag.as_str());

@@ -190,8 +190,17 @@ async fn an_address_is_read_again_only_when_it_has_another_version() {
     assert!(names(&run(&search).await).is_empty());
     run(&["registry", "update"]).await;
     assert_eq!(names(&run(&search).await), ["tool-2"]);
+    // A copy that is damaged is fetched again.
+    for file in std::fs::read_dir(cli.root().join("catalogs")).unwrap() {
+        let path = file.unwrap().path();
+        if path.extension().is_some_and(|kind| kind == "json") {
+            std::fs::write(path, "[").unwrap();
+        }
+    }
+    run(&["registry", "update"]).await;
+    assert_eq!(names(&run(&search).await), ["tool-2"]);
     let tag = |text: &str| Some(text.to_owned());
-    let asked = [None, tag("\"v1\""), tag("\"v1\""), None];
+    let asked = [None, tag("\"v1\""), tag("\"v1\""), None, None];
     assert_eq!(*seen.lock().unwrap(), asked);
 }
 
