@@ -269,7 +269,7 @@ fn an_apply_on_a_full_disk_changes_all_components_or_none() {
     let first = apply(1);
     assert_eq!(first.code, 0, "{}", first.stderr);
     let (mut failed, mut succeeded, mut current) = (0, 0, 1);
-    for (nth, pages) in (0..80).step_by(4).enumerate() {
+    for (nth, pages) in (0..40).step_by(2).enumerate() {
         let version = nth as u32 + 2;
         // Or it would be held to what it was.
         let _ = fs::remove_file(cli.file_path("other.lock"));
