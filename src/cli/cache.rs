@@ -164,7 +164,7 @@ impl Present for Cleared {
             ("code of nothing installed", self.unused),
             ("previous versions", self.previous.len()),
             ("unfinished downloads", self.downloads),
-            ("copies of catalogs", self.catalogs),
+            ("copies of catalogs", self.catalogs.unwrap_or_default()),
         ];
         let counts = counts.iter().filter(|(_, count)| *count > 0);
         let counts: Vec<String> = counts.map(|(of, count)| format!("{of}: {count}")).collect();

@@ -35,8 +35,9 @@ pub struct Cleared {
     pub unused: usize,
     /// How many unfinished downloads were removed.
     pub downloads: usize,
-    /// How many copies of catalogs were removed.
-    pub catalogs: usize,
+    /// How many copies of catalogs were removed, where that was asked for.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub catalogs: Option<usize>,
     /// Bytes that this freed.
     pub freed_bytes: u64,
 }
@@ -60,7 +61,7 @@ impl Service {
         }
         if what == Clear::Catalogs {
             let (catalogs, bytes) = self.disk.blocking().clear_catalogs()?;
-            cleared.catalogs += catalogs;
+            cleared.catalogs = Some(catalogs);
             cleared.freed_bytes += bytes;
         }
         Ok(cleared)

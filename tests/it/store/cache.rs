@@ -174,7 +174,7 @@ fn bad_requests_are_refused() {
         &["cache", "prune", "--max-size", "big"],
         &["cache", "prune", "--unused-for", "30"],
         &["cache", "clear", "--compiled", "--downloads"],
-        &["cache", "clear", "--catalogs"],
+        &["cache", "clear", "--catalogs", "--downloads"],
     ] {
         assert_eq!(root.cli.run(args).code, 2, "{args:?}");
     }
