@@ -13,7 +13,7 @@ use wassette::runtime::{CallError, CodeState, CompileError, Force, Returned, Run
 use crate::support::components_rt as components;
 use crate::support::program::{Installed, call};
 use crate::support::script;
-use crate::support::wait::{DEADLINE, until, within};
+use crate::support::wait::{DEADLINE, until, within_a_compile};
 
 /// Compiles once, so that code is on disk.
 async fn compiled(wat: &str) -> Installed {
@@ -173,7 +173,7 @@ async fn a_large_component_is_served_by_the_baseline_first() {
     script::write(&options.compiler, &text);
     let program = installed.program_with(options);
     let sum = call(&program, "add", json!({"a": 1, "b": 2}));
-    let answer = within("the baseline's answer", sum).await;
+    let answer = within_a_compile("the baseline's answer", sum).await;
     assert_eq!(answer.unwrap(), Returned::Ok(json!(3)));
     assert!(!installed.source.cwasm.exists());
     fs::write(go_on, "").unwrap();
