@@ -5,8 +5,9 @@
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
 
-use axum::body::{Body, Bytes};
+use axum::body::{Body, BodyDataStream, Bytes};
 use axum::extract::{Request, State};
+use axum::http::request::Parts;
 use axum::http::{HeaderName, Method, StatusCode, header};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
@@ -24,6 +25,9 @@ use crate::runtime::{Answers, NoRoom, Reader, TotalMemory};
 
 /// Bodies up to this many bytes are not counted: there are as many as requests.
 const SMALL: usize = 4 * 1024;
+
+/// The most bytes of a refused body that are read and dropped.
+const DROPPED: usize = 64 * 1024 * 1024;
 
 /// The part of a request that is no message of a batch.
 const THE_RESPONSE: usize = usize::MAX;
@@ -110,9 +114,12 @@ impl Intake {
         Ok(Taken::Place { _place })
     }
 
-    async fn admit(&self, request: Request) -> Result<(Request, InFlight), IntakeRefusal> {
+    async fn admit(
+        &self,
+        parts: &Parts,
+        body: &mut BodyDataStream,
+    ) -> Result<(Bytes, InFlight), IntakeRefusal> {
         let place = InFlight::default();
-        let (mut parts, body) = request.into_parts();
         if let Some(owner) = parts.extensions.get::<Owner>() {
             place.add(self.place(&self.requests, *owner)?);
             place.read_by(self.reader(*owner));
@@ -129,12 +136,34 @@ impl Intake {
         let body = tokio::time::timeout(self.limits.body_time, reading)
             .await
             .map_err(|_| IntakeRefusal::TooSlow)??;
-        parts.extensions.insert(place.clone());
-        Ok((Request::from_parts(parts, Body::from(body)), place))
+        Ok((body, place))
     }
 
-    async fn read(&self, body: Body, place: &InFlight) -> Result<Bytes, IntakeRefusal> {
-        let mut chunks = body.into_data_stream();
+    /// Reads the rest of a refused body while the answer is sent. Most clients read the
+    /// answer only after they have written everything: without this they see a broken
+    /// connection. One that expects `100 Continue` sends nothing.
+    fn drop_rest(&self, parts: &Parts, mut body: BodyDataStream) {
+        if parts.headers.contains_key(header::EXPECT) {
+            return;
+        }
+        let rest = async move {
+            let mut dropped = 0;
+            while let Some(Ok(chunk)) = body.next().await {
+                dropped += chunk.len();
+                if dropped > DROPPED {
+                    return;
+                }
+            }
+        };
+        // It ends with the connection, too.
+        tokio::spawn(tokio::time::timeout(self.limits.body_time, rest));
+    }
+
+    async fn read(
+        &self,
+        chunks: &mut BodyDataStream,
+        place: &InFlight,
+    ) -> Result<Bytes, IntakeRefusal> {
         let mut taken = BytesMut::new();
         // Charged while reading, by a lower bound of the memory it takes.
         let mut charged = 0;
@@ -246,13 +275,20 @@ pub(super) async fn take(
     if request.method() != Method::POST {
         return next.run(request).await;
     }
-    match intake.admit(request).await {
-        Ok((request, place)) => {
+    let (mut parts, body) = request.into_parts();
+    let mut body = body.into_data_stream();
+    match intake.admit(&parts, &mut body).await {
+        Ok((body, place)) => {
+            parts.extensions.insert(place.clone());
+            let request = Request::from_parts(parts, Body::from(body));
             let response = next.run(request).await;
             send(response, place)
         }
         Err(refusal) => {
             tracing::warn!(?refusal, "refused a request");
+            if !matches!(refusal, IntakeRefusal::TooSlow | IntakeRefusal::Broken) {
+                intake.drop_rest(&parts, body);
+            }
             refusal.into_response()
         }
     }

@@ -1,9 +1,12 @@
-//! Ignores arguments that clients add to those that a tool declares.
+//! Takes arguments that a tool does not declare by the name that was meant, or
+//! ignores them.
 //!
 //! An unknown argument may have been meant as a restriction (`dry_run`, `port`,
 //! `checksum`). So only members at the top level are ignored, and only those that
 //! clients are known to add, or any if the tool cannot change anything. The answer
 //! names them.
+
+use std::collections::HashMap;
 
 use serde_json::{Map, Value};
 
@@ -33,6 +36,43 @@ pub(super) enum PassOver {
     Known,
     /// Any, since the tool cannot change anything.
     Any,
+}
+
+/// Renames an undeclared argument to the declared one that is absent and differs from
+/// it only in case, hyphens and underscores, if there is just one: models write
+/// `maxCount` and `max_count` for `max-count`.
+pub(super) fn respell(arguments: &mut Map<String, Value>, input_schema: &Map<String, Value>) {
+    let Some(declared) = input_schema.get("properties").and_then(Value::as_object) else {
+        return;
+    };
+    let is_other = |name: &String| !declared.contains_key(&*property_name(name));
+    let others: Vec<String> = arguments
+        .keys()
+        .filter(|name| is_other(name))
+        .cloned()
+        .collect();
+    if others.is_empty() {
+        return;
+    }
+    // `None` where two names have the same letters.
+    let mut by_letters: HashMap<String, Option<&String>> = HashMap::new();
+    for name in declared.keys() {
+        let same = by_letters.entry(letters(name));
+        same.and_modify(|known| *known = None).or_insert(Some(name));
+    }
+    for name in others {
+        if let Some(Some(known)) = by_letters.get(&letters(&name))
+            && !arguments.contains_key(*known)
+            && let Some(value) = arguments.shift_remove(&name)
+        {
+            arguments.insert((*known).clone(), value);
+        }
+    }
+}
+
+fn letters(name: &str) -> String {
+    let kept = name.chars().filter(|c| !matches!(c, '-' | '_'));
+    kept.flat_map(char::to_lowercase).collect()
 }
 
 /// Removes undeclared arguments that may be ignored, and returns their names.
@@ -75,6 +115,27 @@ mod tests {
         let mut arguments = arguments.as_object().unwrap().clone();
         let names = pass_over(&mut arguments, schema.as_object().unwrap(), rule);
         (names, arguments.into())
+    }
+
+    #[test]
+    fn another_spelling_of_a_name_is_understood_where_one_is_meant() {
+        let schema = json!({ "properties": { "max-count": {}, "id": {}, "a-b": {}, "ab": {} } });
+        let understood = |arguments: Value| {
+            let mut arguments = arguments.as_object().unwrap().clone();
+            respell(&mut arguments, schema.as_object().unwrap());
+            Value::from(arguments)
+        };
+        for spelled in ["maxCount", "max_count", "MAX-COUNT", "MaxCount"] {
+            let meant = understood(json!({ spelled: 1, "id": 2 }));
+            assert_eq!(meant, json!({ "max-count": 1, "id": 2 }), "{spelled}");
+        }
+        for same in [
+            json!({ "max_count": 1, "max-count": 2 }),
+            json!({ "A_B": 1 }),
+            json!({ "maximum": 1, "": 2, "--": 3 }),
+        ] {
+            assert_eq!(understood(same.clone()), same);
+        }
     }
 
     #[test]

@@ -194,7 +194,7 @@ impl ServerHandler for Handler {
         context: RequestContext<RoleServer>,
     ) -> Result<CustomResult, ErrorData> {
         if request.method != "tools/call" {
-            let method = request.method;
+            let method = crate::text::line(&request.method);
             return Err(ErrorData::new(ErrorCode::METHOD_NOT_FOUND, method, None));
         }
         let mut params = request.params.unwrap_or_default();

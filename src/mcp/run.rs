@@ -8,7 +8,7 @@ use super::audit::Call;
 use super::builtin::{Answered, Builtin, Failure, Requested};
 use super::convert::{self, Denials};
 use super::elicitation::Elicitation;
-use super::extras::{PassOver, pass_over};
+use super::extras::{PassOver, pass_over, respell};
 use super::handler::{Handler, in_flight, room};
 use super::progress::Reporter;
 use crate::error::Diagnose;
@@ -53,6 +53,7 @@ impl Handler {
                     Reach::NONE => PassOver::Any,
                     _ => PassOver::Known,
                 };
+                respell(&mut arguments, tool.input_schema());
                 passed_over.extend(pass_over(&mut arguments, tool.input_schema(), rule));
             }
             self.run_component(&tool, arguments, context, call)

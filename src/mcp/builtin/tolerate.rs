@@ -3,7 +3,7 @@
 
 use serde_json::{Map, Value, json};
 
-use super::super::extras::{PassOver, pass_over};
+use super::super::extras::{PassOver, pass_over, respell};
 use super::super::offer::Effect;
 use super::{Builtin, Failure};
 use crate::schema::value::lenient;
@@ -13,6 +13,7 @@ impl Builtin {
     /// ignored.
     ///
     /// - `null` means absent;
+    /// - names may be spelled with other case, hyphens and underscores;
     /// - `id` and `component_id` mean the same, like `path` and `uri`;
     /// - objects, lists, numbers and booleans may be given as text, and `[]` for
     ///   `{}`.
@@ -33,7 +34,13 @@ impl Builtin {
             let fault = format!("`{other}` is another name for `{name}`, with another value");
             return Err(self.invalid(fault));
         }
+        if self == Builtin::Call
+            && let Some(of_the_tool) = arguments.get_mut("arguments")
+        {
+            tolerate_object(of_the_tool);
+        }
         let schema = &self.tool().input_schema;
+        respell(arguments, schema);
         let passed_over = pass_over(arguments, schema, self.passes_over());
         for (name, value) in arguments.iter_mut() {
             if let Some(schema) = schema.get("properties").and_then(|known| known.get(name)) {
@@ -64,7 +71,10 @@ impl Builtin {
     }
 }
 
-/// Accepts an object as text, and `[]` for an empty object.
+/// Accepts an object as text, and `[]` or an empty text for an empty object.
 pub(in crate::mcp) fn tolerate_object(value: &mut Value) {
+    if value == "" {
+        *value = json!({});
+    }
     lenient::settle(value, &json!({ "type": "object" }));
 }

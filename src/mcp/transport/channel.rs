@@ -1,5 +1,6 @@
 //! The server's end of one client's connection, for any transport.
 
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
@@ -9,6 +10,7 @@ use rmcp::transport::Transport;
 use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 
+use super::message::{Envelope, Unreadable, invalid};
 use super::outgoing::SendError;
 
 /// Most messages of a client that wait to be handled; then no more are read.
@@ -52,6 +54,39 @@ pub(super) struct Channel<O> {
 
 /// The protocol revision of a session, once negotiated.
 pub(super) type Revision = Arc<OnceLock<ProtocolVersion>>;
+
+/// Whether a client has begun its session. `rmcp` ends a connection whose first
+/// message is a notification, and explains a request before `initialize` in terms of
+/// a revision that the client may not know.
+#[derive(Clone, Default)]
+pub(super) struct Begun(Arc<AtomicBool>);
+
+impl Begun {
+    /// Parses the message; `None` if it is to be ignored.
+    ///
+    /// # Errors
+    ///
+    /// [`Unreadable`] as of [`Envelope::message`], and for a request before the
+    /// session has begun.
+    pub fn message(
+        &self,
+        envelope: Envelope<'_>,
+    ) -> Result<Option<ClientJsonRpcMessage>, Unreadable> {
+        if envelope.begins() {
+            self.0.store(true, Ordering::Relaxed);
+        }
+        let has_begun = self.0.load(Ordering::Relaxed) || envelope.is_request("ping");
+        let message = envelope.message()?;
+        match message {
+            message if has_begun => Ok(Some(message)),
+            ClientJsonRpcMessage::Request(request) => Err(invalid(
+                Some(request.id),
+                "the session has not begun: send `initialize` first",
+            )),
+            _ => Ok(None),
+        }
+    }
+}
 
 impl<O: Outbox> Transport<RoleServer> for Channel<O> {
     type Error = SendError;

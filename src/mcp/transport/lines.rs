@@ -21,8 +21,8 @@ impl<R: AsyncRead + Unpin> Lines<R> {
         Lines { input, limit }
     }
 
-    /// The next non-empty line; `None` at the end of the input. Text after the last
-    /// line end is an incomplete message and is not returned.
+    /// The next non-empty line; `None` at the end of the input. The last line need not
+    /// have a line end.
     ///
     /// # Errors
     ///
@@ -32,9 +32,7 @@ impl<R: AsyncRead + Unpin> Lines<R> {
         let mut is_too_long = false;
         loop {
             let part = self.input.fill_buf().await?;
-            if part.is_empty() {
-                return Ok(None);
-            }
+            let is_last = part.is_empty();
             let end = memchr::memchr(b'\n', part);
             let taken = &part[..end.unwrap_or(part.len())];
             if line.len() + taken.len() > self.limit {
@@ -46,7 +44,7 @@ impl<R: AsyncRead + Unpin> Lines<R> {
             }
             let used = taken.len() + usize::from(end.is_some());
             self.input.consume(used);
-            if end.is_none() {
+            if end.is_none() && !is_last {
                 continue;
             }
             if is_too_long {
@@ -54,6 +52,9 @@ impl<R: AsyncRead + Unpin> Lines<R> {
             }
             if !line.trim_ascii().is_empty() {
                 return Ok(Some(Line::Whole(line)));
+            }
+            if is_last {
+                return Ok(None);
             }
             line.clear();
         }
@@ -66,12 +67,16 @@ mod tests {
 
     #[tokio::test]
     async fn lines_are_whole_or_passed_over() {
-        let input = b"one\r\n\n \ntoo long a line\n12345678\ncut";
+        let input = b"one\r\n\n \ntoo long a line\n12345678\nlast";
         let mut lines = Lines::new(BufReader::with_capacity(3, &input[..]), 8);
         let whole = |text: &str| Some(Line::Whole(text.as_bytes().to_vec()));
         assert_eq!(lines.next().await.unwrap(), whole("one\r"));
         assert_eq!(lines.next().await.unwrap(), Some(Line::TooLong));
         assert_eq!(lines.next().await.unwrap(), whole("12345678"));
+        assert_eq!(lines.next().await.unwrap(), whole("last"));
+        assert_eq!(lines.next().await.unwrap(), None);
+        let mut lines = Lines::new(BufReader::new(&b"\n too long at the end"[..]), 8);
+        assert_eq!(lines.next().await.unwrap(), Some(Line::TooLong));
         assert_eq!(lines.next().await.unwrap(), None);
     }
 }

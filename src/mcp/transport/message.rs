@@ -8,21 +8,22 @@
 use std::borrow::Cow;
 
 use rmcp::model::{
-    CallToolRequest, CallToolRequestParams, ClientCapabilities, ClientJsonRpcMessage,
-    ClientRequest, ErrorCode, ErrorData, Implementation, InitializeRequestParams, InputResponses,
-    JsonObject, ProtocolVersion, RequestId, RequestMetaObject,
+    CallToolRequest, CallToolRequestParams, ClientJsonRpcMessage, ClientRequest, ErrorCode,
+    ErrorData, InitializeRequest, InputResponses, JsonObject, ProtocolVersion, RequestId,
+    RequestMetaObject,
 };
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use serde_json::value::RawValue;
 
+use super::tolerated;
 use crate::mcp::builtin::tolerate_object;
 
 /// The largest message without a tool's arguments, and the largest `_meta`.
 const SMALL: usize = 64 * 1024;
 /// The most messages of a batch.
 const BATCH: usize = 100;
-/// The most characters of a client's name or version, and of an error's reason.
+/// The most characters of an error's reason.
 const SHORT: usize = 256;
 
 /// Why a message is not taken, for the client that sent it.
@@ -134,6 +135,12 @@ impl<'a> Envelope<'a> {
         self.id.is_some() && self.method.as_deref() == Some(method)
     }
 
+    /// Whether it is one of the first messages that the protocol has: `initialize`
+    /// or, from 2026-07-28 on, any request that names its revision.
+    pub fn begins(&self) -> bool {
+        self.is_request("initialize") || self.id.is_some() && self.revision().is_some()
+    }
+
     /// The protocol revision that the request itself names, as those from
     /// 2026-07-28 on do.
     pub fn revision(&self) -> Option<String> {
@@ -184,14 +191,29 @@ impl<'a> Envelope<'a> {
             return self.call();
         }
         self.check(self.text.len(), "a message without a tool's arguments")?;
-        let parsed = serde_json::from_str(self.text);
-        let mut message = parsed.map_err(|fault| Unreadable::of(self.id, &fault))?;
-        if let ClientJsonRpcMessage::Request(request) = &mut message
-            && let ClientRequest::InitializeRequest(initialize) = &mut request.request
-        {
-            keep_what_is_used(&mut initialize.params);
+        if self.is_request("initialize") && self.result.is_none() && self.error.is_none() {
+            return self.initialize();
         }
-        Ok(message)
+        let parsed = match self.params.and_then(tolerated::params) {
+            None => serde_json::from_str(self.text),
+            Some(params) => serde_json::from_str(self.text).and_then(|mut message: JsonObject| {
+                message.insert("params".into(), params);
+                serde_json::from_value(Value::Object(message))
+            }),
+        };
+        parsed.map_err(|fault| Unreadable::of(self.id, &fault))
+    }
+
+    fn initialize(self) -> Result<ClientJsonRpcMessage, Unreadable> {
+        let params = self.params.map_or("{}", RawValue::get);
+        let parsed = serde_json::from_str(params);
+        let params: Value = parsed.map_err(|fault| Unreadable::of(self.id.clone(), &fault))?;
+        let initialize = InitializeRequest::new(tolerated::initialize(&params));
+        Ok(ClientJsonRpcMessage::request(
+            ClientRequest::InitializeRequest(initialize),
+            // Only requests come here, and those have an id.
+            self.id.unwrap_or(RequestId::Number(0)),
+        ))
     }
 
     fn call(self) -> Result<ClientJsonRpcMessage, Unreadable> {
@@ -266,17 +288,6 @@ impl Unreadable {
         // Maps with text keys and no foreign `Serialize` always serialise.
         serde_json::to_string(&answer).unwrap_or_default()
     }
-}
-
-/// Keeps of an `initialize` what the server uses for as long as the session
-/// lasts: the names for the audit log, and whether the client shows forms.
-fn keep_what_is_used(params: &mut InitializeRequestParams) {
-    let elicitation = params.capabilities.elicitation.take();
-    params.capabilities = ClientCapabilities::default();
-    params.capabilities.elicitation = elicitation;
-    let client = &params.client_info;
-    params.client_info = Implementation::new(short(&client.name), short(&client.version));
-    params.meta = None;
 }
 
 /// The id of a request that is not valid otherwise.

@@ -19,6 +19,7 @@ mod sessions;
 mod sse;
 mod stdio;
 mod streamable_http;
+mod tolerated;
 
 use std::time::Duration;
 

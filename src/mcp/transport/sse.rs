@@ -28,7 +28,7 @@ use crate::runtime::Reader;
 
 use super::super::handler::{Handler, Server};
 use super::caller::Caller;
-use super::channel::{Channel, INBOX, Outbox, Revision, Silence};
+use super::channel::{Begun, Channel, INBOX, Outbox, Revision, Silence};
 use super::events::{self, Event};
 use super::message::{Envelope, Incoming, Unreadable};
 use super::outgoing::{Outgoing, Requests, SendError};
@@ -57,6 +57,7 @@ struct Session {
     to_server: mpsc::Sender<ClientJsonRpcMessage>,
     stream: Arc<EventStream>,
     revision: Revision,
+    begun: Begun,
 }
 
 impl Link for Session {
@@ -101,6 +102,7 @@ async fn open(State(endpoint): State<Arc<Endpoint>>, request: Request) -> Respon
         to_server,
         stream: EventStream::new(to_client, endpoint.intake.reader(owner).session()),
         revision: Revision::default(),
+        begun: Begun::default(),
     };
     let end = endpoint.end.child_token();
     let opened = endpoint.sessions.open(owner, session.clone(), end.clone());
@@ -187,11 +189,12 @@ struct Ended;
 
 impl Session {
     async fn take(&self, envelope: Envelope<'_>, head: Parts) -> Result<Response, Ended> {
-        match envelope.message() {
-            Ok(message) => {
+        match self.begun.message(envelope) {
+            Ok(Some(message)) => {
                 let place = in_flight(&head);
                 self.pass(message, head, place).await.map(|()| accepted())
             }
+            Ok(None) => Ok(accepted()),
             Err(unreadable) => Ok(self.refuse(&unreadable)),
         }
     }

@@ -19,7 +19,7 @@ use crate::service::Service;
 use super::super::Settings;
 use super::super::handler::Server;
 use super::ServeError;
-use super::channel::{Channel, INBOX, Outbox, Revision};
+use super::channel::{Begun, Channel, INBOX, Outbox, Revision};
 use super::lines::{Line, Lines};
 use super::message::{Incoming, Unreadable, id_in, invalid};
 use super::outgoing::{Outgoing, Requests, SendError, refusal};
@@ -53,6 +53,7 @@ pub async fn serve_stdio(
         limit: limits.body_bytes,
         output: output.clone(),
         revision: revision.clone(),
+        begun: Begun::default(),
         memory: RequestMemory::new(limits.request_memory, &memory),
         to_server,
     };
@@ -91,6 +92,7 @@ struct Reader<W> {
     limit: usize,
     output: Arc<Output<W>>,
     revision: Revision,
+    begun: Begun,
     memory: RequestMemory,
     to_server: mpsc::Sender<ClientJsonRpcMessage>,
 }
@@ -134,8 +136,9 @@ impl<W: AsyncWrite + Unpin + Send + 'static> Reader<W> {
             return Ok(());
         }
         match Incoming::read(line, self.revision.get()) {
-            Ok(Incoming::One(envelope)) => match envelope.message() {
-                Ok(message) => self.pass(message, place).await,
+            Ok(Incoming::One(envelope)) => match self.begun.message(envelope) {
+                Ok(Some(message)) => self.pass(message, place).await,
+                Ok(None) => Ok(()),
                 Err(unreadable) => {
                     self.refuse(&unreadable).await;
                     Ok(())

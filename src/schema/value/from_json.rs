@@ -251,6 +251,13 @@ impl Reader<'_> {
                     _ => return Err(ValueError::mismatch(&path, SOME, json)),
                 }
             }
+            (Type::Option(_), Value::String(text)) => {
+                self.take(lenient::structure_cost(text), path)?;
+                let structure = lenient::structure(text);
+                let structure = structure.filter(Value::is_object);
+                let structure = structure.ok_or_else(|| ValueError::mismatch(path, SOME, json))?;
+                return self.option(&structure, ty, path);
+            }
             (Type::Option(_), _) => return Err(ValueError::mismatch(path, SOME, json)),
             _ => self.value(json, ty, path)?,
         };

@@ -114,6 +114,30 @@ async fn large_bodies_are_refused_announced_or_not() {
     }
 }
 
+/// As most clients do, and not as `curl`, which waits for `100 Continue`.
+#[tokio::test]
+async fn a_client_that_writes_a_large_body_before_it_reads_gets_the_answer() {
+    let server = limited(HttpLimits::default()).await;
+    let address = server.url.strip_prefix("http://").unwrap();
+    // More than the buffers of both sockets hold.
+    let body = vec![b' '; 24 * 1024 * 1024];
+    let head = format!(
+        "POST /mcp HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\ncontent-length: {}\r\n\r\n",
+        body.len()
+    );
+    let mut client = TcpStream::connect(address).await.unwrap();
+    let exchange = async {
+        client.write_all(head.as_bytes()).await.unwrap();
+        client.write_all(&body).await.unwrap();
+        let mut said = String::new();
+        client.read_to_string(&mut said).await.unwrap();
+        said
+    };
+    let said = tokio::time::timeout(PATIENCE, exchange).await.unwrap();
+    assert!(said.starts_with("HTTP/1.1 413"), "{said}");
+    assert!(said.contains("max_body"), "{said}");
+}
+
 #[tokio::test]
 async fn what_is_no_message_is_a_client_error() {
     let server = limited(HttpLimits::default()).await;

@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use crate::support::http::{Mcp, message};
+use crate::support::http::{Mcp, initialize, message};
 use crate::support::mcp::{CALC, Client, Place, text_of};
 
 async fn result(client: &Client, tool: &str, arguments: Value) -> Value {
@@ -115,6 +115,59 @@ async fn other_words_for_the_same_are_taken() {
 }
 
 #[tokio::test]
+async fn names_in_another_spelling_are_understood() {
+    let place = Place::new();
+    let client = place.stdio().await;
+    let uri = place.component("calc.wat", CALC);
+    client.load(&uri).await;
+    let sum = result(&client, "add", json!({ "A": 1, "b_": 2 })).await;
+    assert_eq!(sum["structuredContent"], json!({ "result": 3 }));
+    assert_eq!(sum["_meta"]["wassette/ignored-arguments"], Value::Null);
+    let both = result(&client, "add", json!({ "A": 5, "b": 2, "a": 1, "B": 3 })).await;
+    assert_eq!(both["structuredContent"], json!({ "result": 3 }));
+    let ignored = &both["_meta"]["wassette/ignored-arguments"];
+    assert_eq!(ignored.as_array().unwrap().len(), 2, "{both}");
+    for spelled in ["componentId", "component-id", "ID"] {
+        result(&client, "get-policy", json!({ spelled: "calc" })).await;
+    }
+}
+
+#[tokio::test]
+async fn parameters_in_another_form_are_understood() {
+    let place = Place::new();
+    let server = place.http(&[]).await;
+    let client = Mcp::open(&server.url, None).await;
+    for params in [
+        json!([]),
+        json!({ "_meta": [] }),
+        json!({ "cursor": "" }),
+        json!({ "cursor": null }),
+    ] {
+        let list = json!({ "jsonrpc": "2.0", "id": 9, "method": "tools/list", "params": params });
+        let text = client.post(&list).await.text().await.unwrap();
+        assert!(
+            message(&text)["result"]["tools"].is_array(),
+            "{params}: {text}"
+        );
+    }
+    let listed = client.call("list-components", json!("")).await;
+    assert_eq!(listed["result"]["isError"], false, "{listed}");
+    for params in [
+        json!({ "protocolVersion": "2025-06-18", "capabilities": [] }),
+        json!({ "capabilities": {}, "clientInfo": { "name": "x" } }),
+        json!([]),
+    ] {
+        let mut first = initialize();
+        first["params"] = params;
+        let other = Mcp::new(&server.url, None);
+        let opened = other.post(&first).await;
+        assert!(opened.headers().contains_key("mcp-session-id"), "{first}");
+        let answer = message(&opened.text().await.unwrap());
+        assert!(answer["result"]["protocolVersion"].is_string(), "{answer}");
+    }
+}
+
+#[tokio::test]
 async fn arguments_in_another_form_and_lists_of_other_kinds() {
     let place = Place::new();
     let server = place.http(&[]).await;
@@ -138,7 +191,8 @@ async fn arguments_in_another_form_and_lists_of_other_kinds() {
         let text = client.post(&request).await.text().await.unwrap();
         assert_eq!(message(&text)["result"][list], json!([]), "{text}");
     }
-    let other = json!({ "jsonrpc": "2.0", "id": 9, "method": "no/such" });
+    let other = json!({ "jsonrpc": "2.0", "id": 9, "method": "no/\u{202e}such" });
     let text = client.post(&other).await.text().await.unwrap();
     assert_eq!(message(&text)["error"]["code"], -32601, "{text}");
+    assert!(!text.contains('\u{202e}'), "{text}");
 }

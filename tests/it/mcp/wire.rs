@@ -1,14 +1,18 @@
 //! What clients of any kind send, and how they are answered, over each
 //! transport.
 
+use std::process::Stdio;
+
 use reqwest::{Client as Http, Method, Response, StatusCode};
 use serde_json::{Value, json};
+use tokio::io::AsyncWriteExt;
 use wassette::http::HttpOptions;
 
 use super::raw::Raw;
 use super::unread::BIG;
 use crate::support::http::{InProcess, Mcp, Sse, initialize, message};
 use crate::support::mcp::Place;
+use crate::support::wait::within;
 
 fn kind(response: &Response) -> String {
     response.headers()["content-type"].to_str().unwrap().into()
@@ -183,6 +187,44 @@ async fn what_cannot_be_read_is_always_answered() {
     raw.say(r#"{"jsonrpc":"2.0","id":78,"method":"ping"}"#)
         .await;
     assert_eq!(raw.hear().await["id"], 78);
+}
+
+/// What comes before `initialize` neither ends the server nor is answered in terms of
+/// a revision that the client does not know; and a last line needs no line end.
+#[tokio::test]
+async fn a_session_begins_with_initialize() {
+    let list = json!({ "jsonrpc": "2.0", "id": 7, "method": "tools/list" });
+    let initialized = json!({ "jsonrpc": "2.0", "method": "notifications/initialized" });
+    let refused = |answer: &Value| {
+        assert_eq!(answer["id"], 7, "{answer}");
+        let text = answer["error"]["message"].as_str().unwrap();
+        assert!(text.contains("send `initialize` first"), "{text}");
+    };
+    let place = Place::new();
+    let mut command = place.command(&["--transport", "stdio"]);
+    command.stdin(Stdio::piped()).stdout(Stdio::piped());
+    let mut child = command.kill_on_drop(true).spawn().unwrap();
+    let sent = format!("{initialized}\n{list}\n{}", initialize());
+    let mut input = child.stdin.take().unwrap();
+    input.write_all(sent.as_bytes()).await.unwrap();
+    drop(input);
+    let ended = within("the end of the server", child.wait_with_output()).await;
+    let output = String::from_utf8(ended.unwrap().stdout).unwrap();
+    let answers: Vec<Value> = output
+        .lines()
+        .map(|line| serde_json::from_str(line).unwrap())
+        .collect();
+    assert_eq!(answers.len(), 2, "{output}");
+    refused(&answers[0]);
+    assert!(answers[1]["result"]["serverInfo"].is_object(), "{output}");
+
+    let server = InProcess::start(HttpOptions::default()).await;
+    let sse = Sse::open(&server.url, None).await;
+    assert_eq!(sse.post(&initialized).await.status(), StatusCode::ACCEPTED);
+    let answer = sse.post(&list).await;
+    assert_eq!(answer.status(), StatusCode::BAD_REQUEST);
+    refused(&serde_json::from_str(&answer.text().await.unwrap()).unwrap());
+    assert_eq!(sse.post(&initialize()).await.status(), StatusCode::ACCEPTED);
 }
 
 /// What a client says of itself is kept as long as its session.
