@@ -3,6 +3,7 @@ use clap::{Args, Command};
 use crate::error::{Class, Diagnose};
 use crate::text::{Foreign, nearest};
 
+use super::screen::Stream;
 use super::{Failure, output};
 
 /// The pages of `docs/`, by their names.
@@ -61,7 +62,7 @@ impl Help {
         let name = name.strip_suffix(".md").unwrap_or(name);
         let name = if name == "policy" { "policies" } else { name };
         match PAGES.iter().find(|(known, _)| *known == name) {
-            Some((_, page)) => Ok(output::write(page)?),
+            Some((_, page)) => Ok(output::write(&Stream::Stdout.fit(page))?),
             None => Err(UnknownTopic {
                 similar: nearest(name, PAGES.map(|(known, _)| known)),
                 topic: topic.into(),

@@ -134,7 +134,8 @@ impl Builtin {
         let uri = uri.ok_or_else(|| self.invalid("missing field `uri`"))?;
         let parse_name = |name: String| ComponentId::parse(&name);
         let parse_digest = |digest: String| digest.parse::<Digest>();
-        let located = catalog.locate(&uri, &working_directory())?;
+        // Models add spaces and line ends.
+        let located = catalog.locate(uri.trim(), &working_directory())?;
         Ok(LoadRequest {
             reference: located.reference,
             name: arguments

@@ -47,6 +47,13 @@ impl Builtin {
                 lenient::settle(value, schema);
             }
         }
+        // `serde` would read its members from a list.
+        if arguments
+            .get("details")
+            .is_some_and(|details| !details.is_object())
+        {
+            return Err(self.invalid("`details` is not an object"));
+        }
         Ok(passed_over)
     }
 

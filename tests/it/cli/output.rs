@@ -109,6 +109,8 @@ fn uris_and_names_are_whole_at_80_columns() {
         "{}",
         plain.screen
     );
+    let page = cli.at_terminal_with(&["help", "server"], &[], &[("LC_ALL", "C")]);
+    assert!(page.screen.is_ascii(), "{}", page.screen);
     // A header, and a line for each component.
     assert_eq!(cli.run(["list"]).stdout.lines().count(), 2);
 }

@@ -83,6 +83,14 @@ async fn other_words_for_the_same_are_taken() {
     let uri = place.component("calc.wat", CALC);
     let twice = json!({ "uri": uri, "path": uri, "name": null, "digest": null });
     result(&client, "load-component", twice).await;
+    let padded = json!({ "uri": format!(" {uri}\n") });
+    result(&client, "load-component", padded).await;
+    for list in [json!(["a.example", null]), json!(["a.example"])] {
+        let rule = json!({ "id": "calc", "details": list });
+        let error = refused(&client, "grant-network-permission", rule).await;
+        let text = error["message"].as_str().unwrap();
+        assert!(text.contains("`details` is not an object"), "{text}");
+    }
     let different = json!({ "uri": uri, "path": "file:///other.wat" });
     let error = refused(&client, "load-component", different).await;
     assert_eq!(error["code"], "invalid-arguments", "{error}");
