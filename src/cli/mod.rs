@@ -271,12 +271,21 @@ fn block_on<T>(work: impl Future<Output = Result<T, Failure>>) -> Result<T, Fail
         .enable_all()
         .build()
         .map_err(SetupError::Runtime)?;
-    runtime.block_on(async {
+    let ended = runtime.block_on(async {
         tokio::select! {
-            result = work => result,
-            signal = interrupted() => Err(Interrupted(signal).into()),
+            result = work => Ok(result),
+            signal = interrupted() => Err(signal),
         }
-    })
+    });
+    match ended {
+        Ok(result) => result,
+        Err(signal) => {
+            // File work that has begun may end, but a wait for a lock does not hold up
+            // the program's end.
+            runtime.shutdown_timeout(Duration::from_secs(2));
+            Err(Interrupted(signal).into())
+        }
+    }
 }
 
 /// Parses how long a call may take; a number without a unit means seconds.

@@ -90,6 +90,16 @@ impl Installer {
         Ok(self.disk.run(sound).await??)
     }
 
+    /// The same, but waits no longer than a moment for locks of others.
+    ///
+    /// # Errors
+    ///
+    /// When the root cannot be listed.
+    pub async fn installed_at_once(&self) -> Result<Vec<Metadata>, Error> {
+        let listed = self.disk.run(|store| sound(&store.without_patience()));
+        Ok(listed.await??)
+    }
+
     async fn ask(&self, metadata: &Metadata) -> SourceAnswer {
         if metadata.source.is_pinned() {
             return SourceAnswer::Pinned;

@@ -55,7 +55,7 @@ impl Service {
             (vec![failed], Vec::new())
         });
         findings.extend(credentials);
-        let installed = self.installer.installed().await.unwrap_or_default();
+        let installed = self.installer.installed_at_once().await.unwrap_or_default();
         let (reached, asked) = self.check_registries(&installed).await;
         findings.extend(reached);
         findings.push(self.check_engine().await);

@@ -3,9 +3,9 @@
 
 use std::fs::File;
 use std::io::{BufRead as _, BufReader};
-use std::process::{Child, Stdio};
+use std::process::{Child, Command, Stdio};
 use std::sync::mpsc;
-use std::time::Duration;
+use std::time::{Duration, Instant, SystemTime};
 
 use wassette::file::FileLock;
 
@@ -79,13 +79,47 @@ fn doctor_says_who_holds_the_root_and_does_not_wait() {
     assert!(!ended.stderr.contains("waiting for"), "{}", ended.stderr);
 }
 
+/// Although the holder of the lock goes on giving signs of life.
+#[cfg(unix)]
+#[test]
+fn an_interrupt_ends_a_wait_for_a_lock() {
+    use std::os::unix::process::ExitStatusExt as _;
+
+    let cli = root();
+    let _lock = hold(&cli, ".lock");
+    let held = File::options()
+        .write(true)
+        .open(cli.root().join(".lock"))
+        .unwrap();
+    let args = ["permission", "grant", "network", "calc", "a.example"];
+    let (mut child, line) = waiting(&cli, &args);
+    assert!(line.contains("waiting for the lock"), "{line}");
+    let sent = Command::new("kill")
+        .args(["-INT", &child.id().to_string()])
+        .status();
+    assert!(sent.unwrap().success());
+    let deadline = Instant::now() + PATIENCE;
+    let status = loop {
+        held.set_modified(SystemTime::now()).unwrap();
+        if let Some(status) = child.try_wait().unwrap() {
+            break status;
+        }
+        if Instant::now() > deadline {
+            child.kill().unwrap();
+            panic!("it still waits");
+        }
+        std::thread::sleep(Duration::from_millis(100));
+    };
+    assert_eq!(status.signal(), Some(2));
+}
+
 /// The holder of a component's lock touches it, so that others wait on.
 #[test]
 fn a_load_under_way_gives_signs_of_life() {
     let cli = root();
     let lock = cli.root().join("locks/calc.lock");
     let touched = || std::fs::metadata(&lock).unwrap().modified().unwrap();
-    let long_ago = std::time::SystemTime::UNIX_EPOCH + Duration::from_secs(1);
+    let long_ago = SystemTime::UNIX_EPOCH + Duration::from_secs(1);
     File::options()
         .write(true)
         .open(&lock)
