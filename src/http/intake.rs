@@ -4,6 +4,7 @@
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
 
 use axum::body::{Body, BodyDataStream, Bytes};
 use axum::extract::{Request, State};
@@ -26,8 +27,9 @@ use crate::runtime::{Answers, NoRoom, Reader, TotalMemory};
 /// Bodies up to this many bytes are not counted: there are as many as requests.
 const SMALL: usize = 4 * 1024;
 
-/// The most bytes of a refused body that are read and dropped.
+/// The most of a refused body that is read and dropped, in bytes, and for how long.
 const DROPPED: usize = 64 * 1024 * 1024;
+const DROPPING: Duration = Duration::from_secs(10);
 
 /// The part of a request that is no message of a batch.
 const THE_RESPONSE: usize = usize::MAX;
@@ -142,7 +144,7 @@ impl Intake {
     /// Reads the rest of a refused body while the answer is sent. Most clients read the
     /// answer only after they have written everything: without this they see a broken
     /// connection. One that expects `100 Continue` sends nothing.
-    fn drop_rest(&self, parts: &Parts, mut body: BodyDataStream) {
+    fn drop_rest(parts: &Parts, mut body: BodyDataStream) {
         if parts.headers.contains_key(header::EXPECT) {
             return;
         }
@@ -156,7 +158,7 @@ impl Intake {
             }
         };
         // It ends with the connection, too.
-        tokio::spawn(tokio::time::timeout(self.limits.body_time, rest));
+        tokio::spawn(tokio::time::timeout(DROPPING, rest));
     }
 
     async fn read(
@@ -287,7 +289,7 @@ pub(super) async fn take(
         Err(refusal) => {
             tracing::warn!(?refusal, "refused a request");
             if !matches!(refusal, IntakeRefusal::TooSlow | IntakeRefusal::Broken) {
-                intake.drop_rest(&parts, body);
+                Intake::drop_rest(&parts, body);
             }
             refusal.into_response()
         }

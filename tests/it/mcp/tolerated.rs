@@ -135,7 +135,7 @@ async fn names_in_another_spelling_are_understood() {
     assert_eq!(both["structuredContent"], json!({ "result": 3 }));
     let ignored = &both["_meta"]["wassette/ignored-arguments"];
     assert_eq!(ignored.as_array().unwrap().len(), 2, "{both}");
-    for spelled in ["componentId", "component-id", "ID"] {
+    for spelled in ["componentId", "component-id", "id"] {
         result(&client, "get-policy", json!({ spelled: "calc" })).await;
     }
 }
