@@ -23,8 +23,8 @@ use crate::text::Foreign;
 /// Arguments up to this many bytes are converted on the caller's thread.
 const SMALL: usize = 64 << 10;
 
-/// What becomes of the text of a result: it stands in the answer as text and,
-/// escaped, in the message, which has the JSON once more.
+/// Bounds the copies of a result's text: it is in the answer as text, and in the message escaped
+/// and as JSON.
 const COPIES: u64 = 3;
 
 /// Everything a call needs, ready to move to a guest thread.
@@ -45,12 +45,12 @@ pub(super) struct Call {
     pub reader: Option<Reader>,
 }
 
-/// What a call ended with.
+/// The result of a call, with the memory that it takes.
 pub(super) struct Answer {
     pub returned: Returned,
-    /// The server's memory that it takes.
+    /// The server's memory that the result takes.
     pub kept: Kept,
-    /// Bytes that the answer made of it takes besides.
+    /// Additional bytes that the answer built from it takes.
     pub copies: u64,
 }
 
@@ -61,7 +61,7 @@ impl Call {
     }
 
     async fn run_unpaced(self) -> Result<Answer, CallError> {
-        // Asked here once more, since others have returned since it was asked.
+        // Checks again: other calls may have returned since the last check.
         if self
             .reader
             .as_ref()
@@ -94,7 +94,7 @@ impl Call {
 
         match self.enter(&mut store, params).await {
             Ok(values) => {
-                // Frees the instance's memory before the JSON is made.
+                // Frees the instance's memory before the JSON is built.
                 drop(store);
                 self.returned(values)
             }
@@ -242,7 +242,7 @@ impl Call {
             Some(Watched::Parts(part)) => return Some(parts(part)),
             None => {}
         }
-        // Last, because a guest may go on after its memory was refused.
+        // Checked last, because a guest may continue after its memory was refused.
         Some(self.refused(store.data().limiter.refused()?))
     }
 
@@ -251,7 +251,7 @@ impl Call {
         let crossing = &self.export.crossing;
         let output = self.limits.output.value;
         if aside.bytes() < crossing.bytes(output) {
-            // Less was set aside than one call may have: other calls hold the rest.
+            // Less was set aside than one call may use: other calls hold the rest.
             Exceeded::TotalMemory(self.total.limit())
         } else if crossing.is_long(output) {
             Exceeded::Result(output)

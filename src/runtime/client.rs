@@ -1,16 +1,16 @@
-//! Who a call is made for.
+//! The client of a call.
 
 use tokio_util::sync::CancellationToken;
 
 use super::limits::Reader;
 
-/// Whoever waits for the answer of a call.
+/// The client that waits for the answer of a call.
 #[derive(Clone, Copy, Debug)]
 pub struct Client<'a> {
     /// Cancelled to end the call.
     pub stop: &'a CancellationToken,
-    /// Who reads the answer, and is charged for it until then; none where the
-    /// answer is used at once.
+    /// The reader of the answer, which is charged until the answer is read; none where the answer
+    /// is used at once.
     pub reader: Option<&'a Reader>,
 }
 

@@ -39,7 +39,7 @@ impl Code {
         })
     }
 
-    /// Looks an export up; by name only the first time.
+    /// Looks up an export; only the first lookup is by name.
     pub fn export(&self, path: &ExportPath) -> Result<Arc<Export>, CallError> {
         let exports = self.exports.read().unwrap_or_else(PoisonError::into_inner);
         if let Some(export) = exports.get(path) {

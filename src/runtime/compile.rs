@@ -31,7 +31,7 @@ const CPU: u64 = 600;
 const NICE: i32 = 10;
 /// Largest task in bytes: two paths and some JSON.
 const LONGEST_TASK: u64 = 64 << 10;
-/// Exit code of a compiler whose server has gone; nobody reads it.
+/// Exit code of a compiler whose server has ended; no one reads it.
 const ORPHANED: i32 = 1;
 
 /// One component to compile, sent to the compiler process as a line of JSON on
@@ -41,7 +41,7 @@ pub(super) struct Task {
     pub tier: Tier,
     pub priority: Priority,
     pub component: PathBuf,
-    /// Where to write the code.
+    /// Path to write the code to.
     pub code: PathBuf,
 }
 

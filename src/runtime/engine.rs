@@ -27,16 +27,15 @@ const POOL_INSTANCES: u32 = 1000;
 /// A component is linked from several core modules: its own and its adapters'.
 const POOL_CORE_INSTANCES: u32 = 4 * POOL_INSTANCES;
 const POOL_TABLES: u32 = 4 * POOL_INSTANCES;
-/// The most that one component instance may take of the pool. The calls that a
-/// component may have in flight take at most a quarter of it together. Larger
-/// components get memory of their own.
+/// The most that one component instance may take of the pool. All calls that a component may have
+/// in flight take at most a quarter of it. Larger components get memory outside the pool.
 const CORE_INSTANCES: u32 = 15;
 const TABLES: u32 = 15;
 const MEMORIES: u32 = 3;
 /// Most calls outside the pools at once: in total, and of one component.
 pub(super) const APART: usize = 256;
 pub(super) const APART_OF_ONE: u32 = 32;
-/// Heaps of garbage-collected languages; few components have one.
+/// Heaps for garbage-collected languages; few components need one.
 const POOL_GC_HEAPS: u32 = 100;
 /// Bytes of a used slot that stay resident, so that the next call takes no page
 /// faults.

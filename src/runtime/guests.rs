@@ -18,7 +18,7 @@ const EVENT_INTERVAL: u32 = 8;
 /// a time; the other threads answer calls of other components at once.
 const THREADS_PER_CORE: usize = 2;
 
-/// Where a guest's first poll happens.
+/// The thread of a guest's first poll.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Start {
     /// On the caller's thread, until the guest first waits or has used up its tick: a

@@ -44,7 +44,7 @@ struct Waiting {
 pub(super) struct Job<'a> {
     pub tier: Tier,
     pub wasm: &'a Path,
-    /// Tells whether calls wait for the code.
+    /// Reports whether calls wait for the code.
     pub demand: &'a Demand,
 }
 
@@ -98,9 +98,9 @@ impl Jobs {
         })
     }
 
-    /// Waits for a permit to run. A background job that a call begins to wait for
-    /// changes to the queue of awaited ones. The semaphores are never closed; without
-    /// a permit the job would just run unqueued.
+    /// Waits for a permit to run. A background job moves to the queue of awaited jobs when a call
+    /// starts to wait for it. The semaphores are never closed; without a permit the job would just
+    /// run unqueued.
     async fn turn(&self, demand: &Demand) -> (Option<SemaphorePermit<'_>>, Priority) {
         tokio::select! {
             biased;
@@ -174,7 +174,7 @@ impl Jobs {
         }
         let mut child = self.start()?;
         if let Err(error) = child.give(task).await {
-            // Its exit status and error output tell why it ended.
+            // Its exit status and error output show why it ended.
             tracing::debug!("the compiler does not take its task: {error}");
         }
         Ok(child)
@@ -259,7 +259,7 @@ mod tests {
         let first = turn(&nobody).expect("a turn");
         let _second = turn(&nobody).expect("a turn");
         assert!(turn(&nobody).is_none() && turn(&call).is_none());
-        // From now on one waits for it.
+        // From now on a call waits for the code.
         let _waiting = call.wait();
         let (_third, priority) = turn(&call).expect("a turn");
         assert_eq!(priority, Priority::Awaited);

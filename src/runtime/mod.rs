@@ -68,27 +68,26 @@ use ticker::Ticker;
 pub struct RuntimeOptions {
     /// This program, run with the hidden subcommand `compile`.
     pub compiler: PathBuf,
-    /// Compilers write to its staging directories, which are on the same filesystem
-    /// as the components, so that finished code can be renamed into place.
+    /// Compilers write to its staging directories. They are on the same filesystem as the
+    /// components, so that finished code can be renamed into place.
     pub layout: Layout,
-    /// The longest a call may take.
+    /// Time limit of a call.
     pub call_timeout: Duration,
     /// Bytes of memory per call: arguments, linear memories and tables.
     pub memory_limit: u64,
     /// Bytes of memory of all calls together, including their results; by default
     /// half of the memory available to this process. Never less than `memory_limit`.
     pub total_memory: Option<u64>,
-    /// Bytes of a result's JSON, and separately of what a guest prints during a call.
+    /// Bytes of a result's JSON, and separately of the text that a guest prints during a call.
     pub output_limit: u64,
-    /// Most background compilers at once; as many more may run when calls wait for
-    /// them.
+    /// Most background compilers at once; as many more may run for calls that wait for code.
     pub compile_jobs: usize,
-    /// The longest a compiler may take.
+    /// Time limit of a compiler.
     pub compile_timeout: Duration,
     /// Certificate authorities and the resolver for guests' connections.
     pub network: NetworkOptions,
-    /// Files and directories that no guest gets, whatever it was granted; the root of
-    /// the layout is always added.
+    /// Files and directories that no guest gets, whatever its grants; the root of the layout is
+    /// always added.
     pub withheld: Vec<PathBuf>,
 }
 
@@ -122,7 +121,7 @@ impl RuntimeOptions {
     }
 }
 
-/// Tries the pool first; code that exceeds a pool's slot is refused there.
+/// Tries the pool first, which refuses code that exceeds a pool slot.
 const EITHER: &[Allocation] = &[Allocation::Pooled, Allocation::OnDemand];
 
 /// The state of a component's code on disk.
@@ -134,7 +133,7 @@ pub enum CodeState {
     Unusable(String),
 }
 
-/// What all programs share. Creating one only stores the options.
+/// The state that all programs share. Creating one only stores the options.
 pub struct Runtime {
     options: RuntimeOptions,
     jobs: Jobs,
@@ -177,13 +176,13 @@ impl Runtime {
         })
     }
 
-    /// The memory that all work for clients shares. The server charges the requests
-    /// and answers that it keeps here, too.
+    /// Returns the memory that all work for clients shares. The server also charges the requests
+    /// and answers that it keeps here.
     pub fn memory(&self) -> &Arc<TotalMemory> {
         &self.total
     }
 
-    /// A component to call. Reads nothing from disk yet.
+    /// Creates a component to call. Reads nothing from disk yet.
     pub fn program(self: &Arc<Self>, source: CodeSource) -> Arc<Program> {
         Arc::new(Program::new(Arc::clone(self), source))
     }
@@ -199,7 +198,7 @@ impl Runtime {
         compile::main()
     }
 
-    /// Keeps a compiler process started ahead for the next component.
+    /// Keeps one compiler process started ahead for the next component.
     pub async fn stay_ahead(&self) {
         self.jobs.stay_ahead().await;
     }
@@ -219,12 +218,12 @@ impl Runtime {
         }
     }
 
-    /// Compiles a component and loads its code, in a directory that stands for the
-    /// root: the root's locks are not waited for.
+    /// Compiles a component and loads its code, using `directory` as the root, so that it does not
+    /// wait for the root's locks.
     ///
     /// # Errors
     ///
-    /// Why there is no code.
+    /// Returns why there is no code.
     pub async fn try_compiler(
         &self,
         directory: &Path,
@@ -238,7 +237,7 @@ impl Runtime {
         program.optimised(Force::No).await.map(drop)
     }
 
-    /// The code on disk, if it is valid.
+    /// Loads the code on disk, if it is valid.
     async fn cached(self: &Arc<Self>, source: &CodeSource) -> Option<Code> {
         match self
             .load(Tier::Optimised, EITHER, source.cwasm.clone(), source.digest)
@@ -259,7 +258,7 @@ impl Runtime {
         }
     }
 
-    /// The code on disk, loaded for instances outside the pool, if it is valid.
+    /// Loads the code on disk for instances outside the pool, if it is valid.
     async fn apart(self: &Arc<Self>, source: &CodeSource) -> Option<Code> {
         let only = &[Allocation::OnDemand];
         let path = source.cwasm.clone();
@@ -267,7 +266,7 @@ impl Runtime {
         loaded.await.ok()?.ok()
     }
 
-    /// The baseline code that an earlier compilation left, if it is valid.
+    /// Loads the baseline code that an earlier compilation left, if it is valid.
     async fn kept_baseline(self: &Arc<Self>, source: &CodeSource) -> Option<Code> {
         let path = self.shared.baseline(source.digest);
         if !path.exists() {
@@ -279,8 +278,7 @@ impl Runtime {
             .ok()
     }
 
-    /// Moves fresh code to its place on disk. If that fails, the next start compiles
-    /// again.
+    /// Moves new code to its path on disk. If that fails, the next start compiles again.
     async fn keep(self: &Arc<Self>, tier: Tier, compiled: Compiled, source: &CodeSource) {
         let (runtime, source) = (Arc::clone(self), source.clone());
         let keep = move || match tier {

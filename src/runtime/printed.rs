@@ -1,5 +1,4 @@
-//! What guests print: it goes to the log at debug level, never to the server's
-//! streams.
+//! The output of guests. It goes to the log at debug level, never to the server's streams.
 //!
 //! The end of standard error is kept for the error of a failed call, since language
 //! runtimes write the reason there.
@@ -296,7 +295,7 @@ mod tests {
     use super::*;
     use crate::secret::Secret;
 
-    /// The last words of a guest that writes these pieces to standard error.
+    /// Returns the last words of a guest that writes these pieces to standard error.
     fn left(redactor: &Redactor, pieces: &[&[u8]]) -> Option<String> {
         let last_words = LastWords::default();
         let (_, stderr) = Printing {

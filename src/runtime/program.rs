@@ -1,4 +1,4 @@
-//! One component as something that can be called.
+//! A component that can be called.
 
 mod calls;
 mod work;
@@ -23,41 +23,41 @@ use super::limits::{Gate, Turns};
 use super::sandbox::Host;
 use crate::digest::Digest;
 
-/// Where one component's code lives.
+/// The paths of one component and its code.
 #[derive(Clone, Debug)]
 pub struct CodeSource {
     /// The component.
     pub wasm: PathBuf,
-    /// Of the component's bytes.
+    /// The digest of the component's bytes.
     pub digest: Digest,
-    /// Its optimised code, whether there is some or not. The directory must
-    /// be writable by this user only, or the code is not used.
+    /// The path of its optimised code, which may not exist yet. Only this user may be able to
+    /// write to the directory, or the code is not used.
     pub cwasm: PathBuf,
 }
 
-/// Whether code on disk will do.
+/// Whether to use code that is on disk.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Force {
     /// Use it if it is valid.
     No,
-    /// Compile anew.
+    /// Compile again.
     Yes,
 }
 
-/// What asking for optimised code took.
+/// The result of a request for optimised code.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct CompileReport {
     pub tier: Tier,
-    /// Whether the code was there already.
+    /// Whether the code was on disk already.
     pub cached: bool,
-    /// Milliseconds the compiler ran for; zero for code that was there.
+    /// Milliseconds that the compiler ran; zero for code that was on disk.
     pub compile_ms: u64,
     /// Bytes of code on disk.
     pub code_bytes: u64,
 }
 
-/// A component as something that can be called. Nothing is loaded or compiled
-/// before the first call; dropping it stops its compilers.
+/// A component that can be called. Nothing is loaded or compiled before the first call; dropping
+/// it stops its compilers.
 pub struct Program {
     inner: Arc<Inner>,
     work: Mutex<Option<AbortHandle>>,
@@ -75,7 +75,7 @@ struct Inner {
     last_call: Mutex<Instant>,
     /// Calls in flight.
     gate: Arc<Gate>,
-    /// Of those that compute.
+    /// Limits the calls that compute at the same time.
     turns: Turns,
 }
 
@@ -83,7 +83,7 @@ struct Inner {
 struct State {
     /// The best code so far.
     code: Option<Arc<Code>>,
-    /// The same for instances outside the pool, once it was full.
+    /// The same code for instances outside the pool; loaded once the pool was full.
     apart: Option<Arc<Code>>,
     work: Work,
 }
@@ -93,7 +93,7 @@ enum Work {
     #[default]
     Idle,
     Running,
-    /// Optimised code is there.
+    /// There is optimised code.
     Done(CompileReport),
     /// There is no optimised code, and perhaps none at all.
     Failed(Arc<CompileError>),
@@ -119,13 +119,13 @@ impl Program {
         }
     }
 
-    /// Lets go of code that was not called for `idle` and is on disk, where the
-    /// next call finds it; calls under way keep theirs.
+    /// Drops code that was not called for `idle` and is on disk, where the next call finds it.
+    /// Running calls keep theirs.
     pub fn rest(&self, idle: Duration) {
         self.inner.rest(idle);
     }
 
-    /// Of the component's bytes.
+    /// Returns the digest of the component's bytes.
     pub fn digest(&self) -> Digest {
         self.inner.source.digest
     }
@@ -140,12 +140,12 @@ impl Program {
         self.inner.source.cwasm.exists()
     }
 
-    /// Makes the first code that can be called, and leaves it on disk. Nothing
-    /// goes on afterwards.
+    /// Creates the first code that can be called, and stores it on disk. Does not continue with
+    /// the optimised code.
     ///
     /// # Errors
     ///
-    /// Why there is no code.
+    /// Returns why there is no code.
     pub async fn callable(&self) -> Result<CompileReport, CompileError> {
         self.inner.first().await
     }
@@ -154,9 +154,9 @@ impl Program {
     ///
     /// # Errors
     ///
-    /// Why there is no optimised code.
+    /// Returns why there is no optimised code.
     pub async fn optimised(&self, force: Force) -> Result<CompileReport, Arc<CompileError>> {
-        // Someone else's work in progress makes fresh code too.
+        // If the work is running already, it also produces new code.
         self.start(force);
         match self
             .finished(|state| !matches!(state.work, Work::Running))
@@ -169,7 +169,7 @@ impl Program {
         }
     }
 
-    /// The best code there is, or the first there will be.
+    /// Returns the best code so far, or waits for the first.
     async fn code(&self) -> Result<Arc<Code>, Arc<CompileError>> {
         if let Some(code) = &self.inner.state.borrow().code {
             return Ok(Arc::clone(code));
@@ -217,8 +217,8 @@ impl Program {
             let working = Working::new(&inner);
             let task = tokio::spawn(async move {
                 inner.work(force).await;
-                // In the same poll as the last change of the state, so that the
-                // guard never takes the work of the next task for its own.
+                // In the same poll as the last change of the state: otherwise the guard could mark
+                // the next task's work as idle.
                 working.end();
             });
             *self.work.lock().unwrap_or_else(PoisonError::into_inner) = Some(task.abort_handle());
@@ -235,7 +235,7 @@ impl Drop for Program {
     }
 }
 
-/// The state when the runtime that did the work went away.
+/// The error after the runtime that did the work was shut down.
 fn stopped() -> CompileError {
     CompileError::Load {
         message: "the compile was stopped".into(),

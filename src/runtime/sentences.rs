@@ -8,11 +8,11 @@ use wasmtime::Error;
 /// A limit that wasmtime enforces.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum Watched {
-    /// Its fuel for values that come from a guest is spent.
+    /// The fuel for values that come from a guest is spent.
     Crossing,
-    /// Handles of a store.
+    /// A store has too many handles.
     Handles,
-    /// The number of these in one component.
+    /// One component has too many of these parts.
     Parts(Part),
 }
 
@@ -52,7 +52,7 @@ pub(super) fn trap(error: &Error) -> String {
         .to_owned()
 }
 
-/// Which of `names` a linking error is about: the longest that it quotes.
+/// Returns the one of `names` that a linking error is about: the longest name that it quotes.
 pub(super) fn import<'n>(error: &Error, names: impl Iterator<Item = &'n str>) -> Option<&'n str> {
     let message = format!("{error:#}");
     names

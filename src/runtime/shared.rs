@@ -43,14 +43,13 @@ impl Shared {
     }
 }
 
-/// Baseline code: one file per component, for whichever engine, until there is
-/// optimised code.
+/// Baseline code: one file per component, for any engine, until there is optimised code.
 impl Shared {
     pub fn baseline(&self, component: Digest) -> PathBuf {
         self.layout.baseline_code(&component)
     }
 
-    /// Moves code to where the next start of this program finds it.
+    /// Moves code to the path where the next start of this program finds it.
     pub fn keep_baseline(&self, component: Digest, code: &Path) -> io::Result<()> {
         create_private(&self.layout.compiled())?;
         fs::rename(code, self.baseline(component))

@@ -1,5 +1,5 @@
-//! The catalogs of a root besides the bundled one: `catalogs.json` lists their
-//! sources in order, `catalogs/` has what was fetched of them.
+//! The additional catalogs of a root: `catalogs.json` lists their sources in order, and
+//! `catalogs/` holds the fetched copies.
 
 use std::fs;
 use std::io::{self, ErrorKind, Write};
@@ -13,23 +13,23 @@ use crate::file::{Links, read_text};
 use crate::reference::Reference;
 
 const FORMAT: u32 = 1;
-/// Bytes of `catalogs.json`, at most.
+/// Largest accepted size of `catalogs.json`, in bytes.
 const LARGEST_LIST: u64 = 1 << 20;
-/// Bytes of an entity tag, at most.
+/// Largest accepted entity tag, in bytes.
 const LARGEST_TAG: u64 = 4 << 10;
-/// Bytes of one catalog, at most.
+/// Largest accepted catalog, in bytes.
 pub const LARGEST_CATALOG: usize = 16 << 20;
 
 #[derive(Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Written {
     format: u32,
-    /// References, in the order in which names are looked up.
+    /// References, in lookup order.
     catalogs: Vec<String>,
 }
 
 impl Store {
-    /// Where the catalogs are from, in their order.
+    /// Returns the sources of the catalogs, in lookup order.
     ///
     /// # Errors
     ///
@@ -53,11 +53,11 @@ impl Store {
         read().map_err(StoreError::io("read", &path))
     }
 
-    /// The text of a catalog: a file's own, and the copy of what was fetched.
+    /// Reads the text of a catalog: the file itself, or the fetched copy of a remote one.
     ///
     /// # Errors
     ///
-    /// When it cannot be read, or was never fetched.
+    /// When it cannot be read or was never fetched.
     pub fn catalog_text(&self, source: &Reference) -> io::Result<String> {
         match source {
             Reference::File(path) => read_text(path, LARGEST_CATALOG as u64, Links::Follow),
@@ -65,8 +65,7 @@ impl Store {
         }
     }
 
-    /// The entity tag with which a web server gave the copy that is kept, if there
-    /// is one.
+    /// Returns the entity tag that the web server sent with the kept copy, if any.
     pub fn catalog_tag(&self, source: &Reference) -> Option<String> {
         let copy = self.copy(source);
         let is_there = fs::symlink_metadata(&copy).is_ok_and(|copy| copy.is_file());
@@ -74,8 +73,8 @@ impl Store {
         tag.ok().filter(|_| is_there)
     }
 
-    /// Lists a catalog as the last one, unless it is listed, and keeps its text
-    /// with the entity tag that a web server gave it.
+    /// Appends a catalog to the list unless it is there already, and keeps its text and the entity
+    /// tag that the web server sent with it.
     ///
     /// # Errors
     ///
@@ -92,7 +91,8 @@ impl Store {
         if !matches!(source, Reference::File(_)) {
             let copy = self.copy(source);
             let tag = copy.with_extension("etag");
-            // No tag ever stands beside another text than its own.
+            // Remove the tag first: a tag must never stand beside a text that it does not belong
+            // to.
             disk::remove_file(&tag).map_err(StoreError::io("remove", &tag))?;
             write_whole(&copy, text)?;
             if let Some(etag) = etag {
@@ -107,7 +107,7 @@ impl Store {
         self.write_catalogs(&sources)
     }
 
-    /// Takes a catalog off the list; whether it was on it.
+    /// Removes a catalog from the list and returns whether it was there.
     ///
     /// # Errors
     ///
@@ -120,15 +120,15 @@ impl Store {
         let mut sources = self.catalogs()?;
         sources.retain(|listed| listed != source);
         self.write_catalogs(&sources)?;
-        // A copy that stays is of no use and no harm.
+        // A copy that cannot be removed does no harm.
         let copy = self.copy(source);
         let _ = fs::remove_file(copy.with_extension("etag"));
         let _ = fs::remove_file(copy);
         Ok(true)
     }
 
-    /// Removes what was fetched of all catalogs, which stay on the list. Returns
-    /// how many there were, and their bytes.
+    /// Removes the fetched copies of all catalogs, which stay on the list. Returns the number of
+    /// copies and their size in bytes.
     ///
     /// # Errors
     ///
@@ -171,7 +171,7 @@ fn copy_of(layout: &Layout, source: &Reference) -> PathBuf {
         .join(format!("{}.json", digest.hex()))
 }
 
-/// The old content or the new one is there at any moment.
+/// Replaces the file in one rename, so a crash leaves the old content or the new.
 fn write_whole(path: &Path, text: &[u8]) -> Result<(), StoreError> {
     let write = || {
         let directory = path.parent().unwrap_or(path);

@@ -1,9 +1,8 @@
-//! Several components changed together: all of them, or none.
+//! Changes several components together: all of them, or none.
 //!
-//! Everything that takes time or room is done in staging directories. What is
-//! left is one rename for each component, under the root's lock; a journal says
-//! how to undo them. One component alone needs no journal: its one rename is
-//! the change.
+//! Everything that takes time or disk space happens in staging directories. Only one rename per
+//! component remains; it happens under the root's lock, and a journal records how to undo the
+//! renames. A change of a single component needs no journal: its one rename is the change.
 
 use std::io;
 use std::path::PathBuf;
@@ -20,39 +19,38 @@ use super::{
 use crate::policy::Policy;
 use crate::reference::ComponentId;
 
-/// What becomes of one component.
+/// A requested change of one component.
 #[allow(clippy::large_enum_variant, reason = "most are installs")]
 pub enum Change {
-    /// This version takes the place of what is there, if anything is.
+    /// Installs this version, replacing the installed one if there is one.
     Install {
         prepared: Prepared,
         grants: Grants,
         rules: Rules,
     },
-    /// It keeps its version, with other grants or other rules for its tools.
+    /// Keeps the version, and changes its grants or its tool rules.
     Settle {
         id: ComponentId,
         grants: Grants,
         rules: Rules,
     },
-    /// It is taken away, and the way back with it; its tool names are reserved.
+    /// Removes the component and its previous version, and reserves its tool names.
     Remove { id: ComponentId },
 }
 
-/// What a version is granted that is put in place.
+/// The grants of a version that is being installed.
 #[derive(Debug, Clone)]
 pub enum Grants {
-    /// What the version before it is granted, if both are known to be from one
-    /// source.
+    /// The grants of the replaced version, if both are known to have the same source.
     Kept,
-    /// This and nothing else.
+    /// This policy, replacing all earlier grants.
     Given {
         policy: Box<Policy>,
         grantor: Grantor,
     },
 }
 
-/// A change with the directory that it is made ready in.
+/// A change and its staging directory.
 struct Ready {
     id: ComponentId,
     staging: Staging,
@@ -74,7 +72,7 @@ enum What {
     Remove,
 }
 
-/// How a change is made that is ready.
+/// How a prepared change becomes visible.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Way {
     Appear,
@@ -83,27 +81,25 @@ enum Way {
 }
 
 impl Store {
-    /// Makes all of these changes, each of another component, or none, and
-    /// returns what was installed. To be called by who holds the components.
+    /// Makes all of these changes, each to another component, or none, and returns the installed
+    /// components. The caller must hold the components' locks.
     ///
     /// # Errors
     ///
-    /// [`StoreError::IdTaken`] when an id belongs to another source,
-    /// [`StoreError::UnfitRules`] when rules cannot be carried out,
-    /// [`StoreError::NotInstalled`] where there is nothing to grant to or to
-    /// remove, or what the disk refuses. Everything is then as it was.
+    /// [`StoreError::IdTaken`] when an id belongs to another source, [`StoreError::UnfitRules`]
+    /// when rules cannot be applied, [`StoreError::NotInstalled`] when a component to change or
+    /// remove does not exist, or a disk error. Nothing is changed then.
     pub fn change_all(&self, changes: Vec<Change>) -> Result<Vec<Installed>, StoreError> {
         self.change_all_with(changes, |_| Ok(()))
     }
 
-    /// As [`Store::change_all`]; `step` happens before the first rename, and
-    /// after each.
+    /// Like [`Store::change_all`]; calls `step` before the first rename and after each.
     pub(super) fn change_all_with(
         &self,
         changes: Vec<Change>,
         mut step: impl FnMut(usize) -> io::Result<()>,
     ) -> Result<Vec<Installed>, StoreError> {
-        // Before the lock, which making a staging directory takes too.
+        // Before taking the root's lock, which creating a staging directory takes, too.
         let changes = changes.into_iter().map(|change| self.begin(change));
         let changes: Vec<Ready> = changes.collect::<Result<_, _>>()?;
         let lock = self.lock()?;
@@ -120,10 +116,10 @@ impl Store {
         let (replaced, ways) = match made {
             Ok(made) => made,
             Err(NotMade { error, undone }) => {
-                // What cannot be written now is tidied by the next change.
+                // If this write fails, the next change corrects the record.
                 let _ = names.write(&self.layout);
                 if undone == Undone::No {
-                    // What was in place is in these, and still needed.
+                    // They hold the replaced versions, which the undo still needs.
                     changes
                         .into_iter()
                         .for_each(|change| change.staging.leave());
@@ -142,8 +138,8 @@ impl Store {
                 What::Settle { .. } | What::Remove => None,
             }
         });
-        // The staging directories go, and the versions before the replaced ones
-        // with them; mapped code lives on.
+        // This removes the staging directories, and with them the oldest versions. A process that
+        // has their code mapped can still use it.
         Ok(installed.collect())
     }
 
@@ -201,7 +197,7 @@ impl Store {
         }
     }
 
-    /// Does all that can be done before the renames.
+    /// Does everything that can be done before the renames.
     fn make_ready(
         &self,
         change: &Ready,
@@ -217,7 +213,7 @@ impl Store {
             What::Settle { grants, rules, .. } => {
                 replace::link_all(&files, &staged).map_err(StoreError::io("copy", &files.dir))?;
                 rules::give(rules, Some(&files), &staged)?;
-                // Both sync the directory, too.
+                // Both branches sync the directory, too.
                 match grants {
                     Grants::Given { policy, grantor } => {
                         policy::give(&self.granted_by(id, policy, grantor), &files, &staged)?;
@@ -232,11 +228,12 @@ impl Store {
                 rules,
             } => {
                 if !is_there || owner == Owner::Unknown {
-                    // There is no way back to what may have been another's.
+                    // The previous version may have another source, so a rollback must not bring
+                    // it back.
                     let previous = self.layout.previous(id).dir;
                     orphans.extend(Removed::take(&self.layout, &previous)?);
                 }
-                // Rules only ever take away: they hold for what may be another's, too.
+                // Rules only take tools away, so they are kept even if the source may differ.
                 rules::give(rules, is_there.then_some(&files), &staged)?;
                 match grants {
                     Grants::Given { policy, grantor } => {
@@ -266,15 +263,15 @@ impl Store {
         Ok(way)
     }
 
-    /// These grants in place of those of a component. Who granted what stays
-    /// known of what the same means granted before.
+    /// Returns the grants of a component with `policy` in place of theirs. Keeps the records of
+    /// grants that were made by the same means.
     fn granted_by(&self, id: &ComponentId, policy: &Policy, grantor: &Grantor) -> Granted {
         let mut granted = self.granted(id).unwrap_or_default();
         granted.record.keep_those_of(grantor.origin);
         granted.changed(policy.clone(), grantor)
     }
 
-    /// The renames. Returns where the directories are that were replaced.
+    /// Does the renames. Returns the paths of the replaced directories.
     fn make(
         &self,
         changes: &[Ready],
@@ -342,7 +339,7 @@ impl Store {
         })
     }
 
-    /// What remains to be done once the change is made, and may fail.
+    /// Does the work that remains after the change is made; its failure is no error.
     fn finish(&self, change: &Ready, way: Way, replaced: PathBuf, orphans: &mut Vec<Removed>) {
         let Ready { id, staging, what } = change;
         match way {
@@ -382,7 +379,7 @@ impl NotMade {
 #[derive(PartialEq, Eq)]
 enum Undone {
     Yes,
-    /// It is when the root's lock is taken next.
+    /// Whoever takes the root's lock next undoes the change.
     No,
 }
 

@@ -13,7 +13,7 @@ use super::{Damage, Entry, FileStamp, Installed, Store};
 use crate::digest::Digest;
 use crate::reference::ComponentId;
 
-/// What counts as proof that a component's bytes are unchanged.
+/// What proves that a component's bytes are unchanged.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Trust {
     Stamp,
@@ -38,8 +38,8 @@ impl Store {
         self.look(id, Trust::Stamp)
     }
 
-    /// Like [`Store::entry`], for the ids of [`Store::ids`], which has looked for
-    /// an unfinished change already.
+    /// Like [`Store::entry`], for the ids from [`Store::ids`], which already undid an unfinished
+    /// change.
     pub(super) fn listed_entry(&self, id: &ComponentId) -> Result<Option<Entry>, StoreError> {
         self.look(id, Trust::Stamp)
     }
@@ -50,7 +50,7 @@ impl Store {
         self.look(id, Trust::Nothing)
     }
 
-    /// Undoes or waits for a change of several components.
+    /// Undoes a change of several components, or waits for it to end.
     fn settle_change(&self) {
         if journal::is_there(&self.layout) {
             self.settle_all();

@@ -37,7 +37,7 @@ fn beginning(component: &Digest) -> String {
     format!("{}-", component.hex())
 }
 
-/// Code in `compiled/` that no installed component links to.
+/// Code in `compiled/` to which no installed component links.
 #[derive(Debug, Clone)]
 pub struct UnusedCode {
     path: PathBuf,
@@ -65,7 +65,7 @@ impl Store {
         }
     }
 
-    /// The code that no installed component links to.
+    /// Returns the code to which no installed component links.
     pub fn unused_compiled(&self) -> Vec<UnusedCode> {
         let unused = self.compiled().into_iter().filter_map(|path| {
             let file = fs::symlink_metadata(&path).ok()?;
@@ -78,8 +78,8 @@ impl Store {
         unused.collect()
     }
 
-    /// Removes code that has been unused for a week and all but the eight most
-    /// recently used files, and returns the paths.
+    /// Removes code that has been unused for a week, keeps at most the eight most recently used
+    /// files of the rest, and returns the removed paths.
     pub fn sweep_compiled(&self) -> Vec<PathBuf> {
         let age = |code: &UnusedCode| code.since.elapsed().unwrap_or_default();
         // An installed component may still be using its baseline code, which is never

@@ -1,4 +1,4 @@
-//! `<id>.evidence.json`: what proves a component's signature.
+//! `<id>.evidence.json`: the evidence for a component's signature.
 
 use std::io::{self, Write as _};
 
@@ -7,10 +7,10 @@ use super::layout::ComponentFiles;
 use crate::file::{Links, read_text};
 use crate::verify::Evidence;
 
-/// In bytes: a bundle may hold the provenance of a large build.
+/// Largest accepted file, in bytes: a bundle may hold the provenance of a large build.
 const MAX_FILE: u64 = 16 << 20;
 
-/// Replaces what is there in one step.
+/// Replaces the file in one rename.
 pub(super) fn write(evidence: &Evidence, files: &ComponentFiles) -> Result<(), StoreError> {
     let write = || -> io::Result<()> {
         let text = serde_json::to_vec_pretty(evidence)?;
@@ -23,11 +23,11 @@ pub(super) fn write(evidence: &Evidence, files: &ComponentFiles) -> Result<(), S
     write().map_err(StoreError::io("write", &files.evidence))
 }
 
-/// What proves the signature of a component; none where nothing was verified.
+/// Reads the evidence for a component's signature; `None` if no signature was verified.
 ///
 /// # Errors
 ///
-/// When the file cannot be read, or holds something else.
+/// When the file cannot be read or parsed.
 pub fn read_evidence(files: &ComponentFiles) -> io::Result<Option<Evidence>> {
     match read_text(&files.evidence, MAX_FILE, Links::Refuse) {
         Ok(text) => Ok(Some(serde_json::from_str(&text)?)),

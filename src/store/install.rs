@@ -1,4 +1,4 @@
-//! Lays out a component's directory, and puts it in its place.
+//! Prepares a component's directory, and installs it.
 
 use std::fs;
 
@@ -17,42 +17,42 @@ use crate::reference::{ComponentId, Reference};
 use crate::schema::{Description, ToolRecord};
 use crate::verify::{Evidence, Verified};
 
-/// What becomes a component directory.
+/// The content of a new component directory.
 pub struct Installation {
     pub id: ComponentId,
     pub verified: Verified,
     pub description: Description,
     pub tools: Vec<ToolRecord>,
-    /// The permissions that the artifact asks for.
+    /// The permissions that the artifact requests.
     pub requested_permissions: Option<Value>,
-    /// The manifest that wants it to be installed.
+    /// The path or address of the manifest that installs it.
     pub manifest: Option<String>,
-    /// What proves its signature, where it has one.
+    /// The evidence for its signature, if it has one.
     pub evidence: Option<Evidence>,
 }
 
-/// A component directory that is complete but not yet in its place.
+/// A component directory that is complete but not installed yet.
 pub struct Prepared {
     pub(super) staging: Staging,
     pub metadata: Metadata,
     pub files: ComponentFiles,
 }
 
-/// Where a component that is to be replaced came from.
+/// How the source of an installed component compares with that of its replacement.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Owner {
-    /// The same source as what replaces it.
+    /// The two sources are the same.
     Same,
-    /// Both copies of its metadata are damaged, or there is none.
+    /// The installed one has no readable metadata.
     Unknown,
 }
 
 impl Store {
-    /// Lays out a component directory in its staging directory.
+    /// Prepares a component directory in its staging directory.
     ///
     /// # Errors
     ///
-    /// Whatever the disk refuses; nothing is visible yet.
+    /// Any disk error; nothing is visible yet.
     pub fn prepare(
         &self,
         staging: Staging,
@@ -82,13 +82,13 @@ impl Store {
         })
     }
 
-    /// Puts a prepared component in place, replacing the one of the same id,
-    /// whose grants it keeps if both are known to be from one source.
+    /// Installs a prepared component. It replaces the one with the same id, and keeps its grants
+    /// if both are known to have the same source.
     ///
     /// # Errors
     ///
-    /// [`StoreError::IdTaken`] when the id belongs to another source; the old
-    /// component is then untouched, as it is by every other error.
+    /// [`StoreError::IdTaken`] when the id belongs to another source. After any error the
+    /// installed component is unchanged.
     pub fn install(&self, prepared: Prepared) -> Result<Installed, StoreError> {
         let change = Change::Install {
             prepared,
@@ -104,8 +104,8 @@ impl Store {
         self.owner(id, source).map(drop)
     }
 
-    /// Whether the component in place is from `source`, by either copy of its
-    /// metadata.
+    /// Compares the source of the installed component, read from either copy of its metadata, with
+    /// `source`.
     pub(super) fn owner(&self, id: &ComponentId, source: &Reference) -> Result<Owner, StoreError> {
         let files = self.layout.component(id);
         let metadata =
@@ -116,13 +116,13 @@ impl Store {
                 id: id.clone(),
                 owner: metadata.source.shown(),
             }),
-            // A damaged component may be replaced: that is how it is mended.
+            // A damaged component may be replaced: this repairs it.
             Err(_) => Ok(Owner::Unknown),
         }
     }
 
-    /// Notes that the same bytes were found at their source again, with what
-    /// proves their signature, where that was looked at anew.
+    /// Records that the source still has the same bytes, and the new evidence for their signature
+    /// if it was verified again.
     pub fn refresh(
         &self,
         installed: &Installed,
@@ -133,7 +133,7 @@ impl Store {
         match evidence {
             Some(evidence) => evidence::write(evidence, files)?,
             None if installed.metadata.trust.signer().is_none() => {
-                // That of a signature which the component no longer has.
+                // It belongs to a signature that the component no longer has.
                 let _ = fs::remove_file(&files.evidence);
             }
             None => {}
@@ -146,7 +146,7 @@ impl Store {
 }
 
 impl Installation {
-    /// What is known of it from now on.
+    /// Returns the metadata that is stored with the component.
     fn metadata(self, stamp: ValidationStamp, kept: Option<Vec<KeptFile>>) -> Metadata {
         let (fetched, trust) = self.verified.into_parts();
         Metadata {
@@ -176,7 +176,7 @@ impl Installation {
     }
 }
 
-/// Whether a sound component is in place that is another artifact than the new one.
+/// Whether a sound component is installed that is another artifact than the new one.
 pub(super) fn is_another(files: &ComponentFiles, new: &Metadata) -> bool {
     Metadata::read(&files.metadata).is_ok_and(|old| {
         old.digests != new.digests && old.validation_stamp.matches(&files.wasm).unwrap_or(false)

@@ -1,8 +1,8 @@
-//! What several directories were before they are changed together.
+//! Records how to undo a change of several directories.
 //!
-//! The journal is on disk before the first of them changes, and its removal
-//! makes the change. Whoever takes the root's lock and finds one undoes what it
-//! speaks of: its process died in between, or could not undo it itself.
+//! The journal is written to disk before the first directory changes, and removing it commits the
+//! change. A process that takes the root's lock and finds a journal undoes the change: the process
+//! that wrote it died, or failed to undo the change itself.
 
 use std::fs;
 use std::io::{self, Write as _};
@@ -18,21 +18,21 @@ use crate::reference::ComponentId;
 
 /// Raised when a reader of the previous version would misread the file.
 const FORMAT: u32 = 1;
-/// In bytes.
+/// Largest accepted file, in bytes.
 const MAX_FILE: u64 = 16 << 20;
 
-/// The directories that change together.
+/// The directories that are changed together.
 #[derive(Debug, Serialize, Deserialize)]
 pub(super) struct Journal {
     format: u32,
     steps: Vec<Step>,
 }
 
-/// What is about to happen to one component's directory.
+/// The change to one component's directory.
 #[derive(Debug, Serialize, Deserialize)]
 pub(super) struct Step {
     pub component: ComponentId,
-    /// The name of the staging directory that holds the new version, and the
+    /// The name of the staging directory, which holds the new version before the change and the
     /// old one after it.
     pub staging: String,
     pub kind: Kind,
@@ -42,7 +42,7 @@ pub(super) struct Step {
 #[serde(rename_all = "kebab-case")]
 pub(super) enum Kind {
     Appears,
-    /// `inode` is that of the directory that is replaced.
+    /// `inode` is that of the replaced directory.
     IsReplaced {
         inode: u64,
     },
@@ -57,11 +57,11 @@ impl Journal {
         }
     }
 
-    /// The one that an unfinished change left.
+    /// Reads the journal of an unfinished change.
     ///
     /// # Errors
     ///
-    /// When there is one that cannot be read.
+    /// When it exists but cannot be read.
     pub fn read(layout: &Layout) -> io::Result<Option<Self>> {
         let text = match read_regular(&layout.journal(), MAX_FILE, Links::Refuse) {
             Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
@@ -74,7 +74,7 @@ impl Journal {
         }
     }
 
-    /// It is on disk before what it speaks of can be.
+    /// Writes the journal to disk; must come before the changes that it describes.
     pub fn write(&self, layout: &Layout) -> io::Result<()> {
         let mut file = tempfile::NamedTempFile::new_in(layout.downloads())?;
         file.write_all(&serde_json::to_vec(self)?)?;
@@ -83,8 +83,7 @@ impl Journal {
         file::sync(layout.root())
     }
 
-    /// Puts every directory back to where it was, and removes the journal. Also
-    /// after having been interrupted in this itself.
+    /// Moves every directory back and removes the journal. Can be repeated after an interruption.
     pub fn undo(&self, layout: &Layout) -> io::Result<()> {
         for step in self.steps.iter().rev() {
             step.undo(layout)?;
@@ -94,7 +93,7 @@ impl Journal {
         file::sync(layout.root())
     }
 
-    /// Removes the journal: what it speaks of is done.
+    /// Removes the journal, which commits the change.
     pub fn done(layout: &Layout) -> io::Result<()> {
         fs::remove_file(layout.journal())?;
         file::sync(layout.root())
@@ -129,7 +128,7 @@ impl Step {
     }
 }
 
-/// Whether an unfinished change is to be undone.
+/// Whether there is an unfinished change to undo.
 pub(super) fn is_there(layout: &Layout) -> bool {
     fs::symlink_metadata(layout.journal()).is_ok()
 }

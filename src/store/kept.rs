@@ -17,7 +17,7 @@ pub struct KeptFile {
     pub digest: Digest,
     /// In bytes.
     pub size: u64,
-    /// Of an OCI manifest or image index; absent for configs and layers.
+    /// The media type of an OCI manifest or image index; absent for configs and layers.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub media_type: Option<String>,
 }

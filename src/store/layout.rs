@@ -54,12 +54,12 @@ impl Layout {
         self.root.join("config.toml")
     }
 
-    /// Where the catalogs besides the bundled one are from.
+    /// The list of the additional catalogs.
     pub fn catalogs(&self) -> PathBuf {
         self.root.join("catalogs.json")
     }
 
-    /// What was fetched of them.
+    /// The fetched copies of the catalogs.
     pub fn catalog_copies(&self) -> PathBuf {
         self.root.join("catalogs")
     }
@@ -78,7 +78,7 @@ impl Layout {
         self.root.join("components")
     }
 
-    /// Components that were moved aside because they are not what was installed.
+    /// Components that were moved aside because their bytes changed.
     pub fn quarantine(&self) -> PathBuf {
         self.root.join("quarantine")
     }
@@ -113,12 +113,12 @@ impl Layout {
         self.root.join("secrets")
     }
 
-    /// How to undo a change of several components that is under way.
+    /// The journal: how to undo a change of several components that is under way.
     pub fn journal(&self) -> PathBuf {
         self.root.join("change.json")
     }
 
-    /// Held for the moment in which a directory appears, changes or vanishes.
+    /// The lock that is held briefly while a directory appears, changes or vanishes.
     pub fn lock(&self) -> PathBuf {
         self.root.join(".lock")
     }
@@ -136,14 +136,14 @@ pub struct ComponentFiles {
     pub metadata: PathBuf,
     /// A second copy of the metadata.
     pub metadata_copy: PathBuf,
-    /// What proves the signature; there where one was verified.
+    /// The evidence for the signature; exists if one was verified.
     pub evidence: PathBuf,
     pub cwasm: PathBuf,
     /// Empty; its modification time is the time of the last call.
     pub used: PathBuf,
     pub policy: PathBuf,
     pub policy_record: PathBuf,
-    /// What a manifest says of its tools.
+    /// The tool rules from a manifest.
     pub rules: PathBuf,
 }
 
@@ -164,13 +164,12 @@ impl ComponentFiles {
         }
     }
 
-    /// Where a document or blob of the artifact other than the component is kept.
+    /// The path of a kept document or blob of the artifact, other than the component.
     pub fn kept(&self, digest: &Digest) -> PathBuf {
         self.wasm.with_extension(format!("blob-{}", digest.hex()))
     }
 
-    /// Every file that belongs into the directory, besides those
-    /// [kept](Self::kept).
+    /// All files of the directory except the [kept](Self::kept) ones.
     pub fn all(&self) -> [PathBuf; 9] {
         [
             &self.wasm,

@@ -23,7 +23,7 @@ use super::layout::ComponentFiles;
 pub const FORMAT: u32 = 2;
 /// The first format, which had no checksum and no second copy.
 const WITHOUT_CHECKSUM: u32 = 1;
-/// In bytes; large, because tools may have large schemas.
+/// Largest accepted file, in bytes; large, because tools may have large schemas.
 const MAX_FILE: u64 = 64 << 20;
 /// Start of the last member of the file: the digest of everything before it.
 const CHECKSUM: &str = ",\n  \"checksum\": \"";
@@ -52,8 +52,8 @@ pub struct Metadata {
     /// The kept documents and blobs of the artifact: all of them, or `None`.
     #[serde(default)]
     pub kept: Option<Vec<KeptFile>>,
-    /// The path or address of the manifest whose `apply` installed it; absent
-    /// for what was loaded by hand.
+    /// The path or address of the manifest whose `apply` installed it; absent for components
+    /// loaded by hand.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub manifest: Option<String>,
 }
@@ -80,10 +80,10 @@ pub struct ComponentInfo {
     pub imports: Vec<String>,
 }
 
-/// Tells without hashing whether a file is still the one that was validated.
+/// Shows without hashing whether a file is still the one that was validated.
 #[derive(Debug, Clone, Serialize, Deserialize, PartialEq, Eq)]
 pub struct ValidationStamp {
-    /// Bytes.
+    /// In bytes.
     pub file_size: u64,
     /// Nanoseconds since the Unix epoch.
     pub mtime: u64,
@@ -178,7 +178,7 @@ impl Metadata {
         }
     }
 
-    /// Whether the file was read in an older format and should be written anew.
+    /// Whether the file was read in an older format and should be rewritten.
     pub fn is_outdated(&self) -> bool {
         self.format != FORMAT
     }
@@ -190,7 +190,7 @@ impl Metadata {
         file::sync(&files.dir)
     }
 
-    /// Replaces the file in one step.
+    /// Replaces the file in one rename.
     fn write(&self, path: &Path) -> io::Result<()> {
         let dir = path.parent().unwrap_or(Path::new("."));
         let mut file = tempfile::NamedTempFile::new_in(dir)?;
@@ -202,7 +202,7 @@ impl Metadata {
 
     fn to_text(&self) -> io::Result<String> {
         let mut text = serde_json::to_string_pretty(self).map_err(io::Error::from)?;
-        // The checksum goes before the brace that ends the object.
+        // The checksum goes before the closing brace of the object.
         text.truncate(text.len() - "\n}".len());
         let checksum = Digest::of(text.as_bytes());
         text.push_str(&format!("{CHECKSUM}{checksum}\"\n}}\n"));

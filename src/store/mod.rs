@@ -1,9 +1,8 @@
 //! Installed components on disk.
 //!
-//! A component directory appears, changes and vanishes in one rename, so a
-//! crash leaves the old state or the new one. What is listed is read from
-//! metadata alone; a component's bytes are only hashed when its stamp no
-//! longer fits.
+//! A component directory appears, changes and vanishes in one rename, so a crash leaves the old
+//! state or the new one. A list is read from metadata alone; a component's bytes are hashed only
+//! when its stamp no longer matches.
 
 mod catalogs;
 mod change;
@@ -67,16 +66,16 @@ pub use wait::{Patience, SIGN_OF_LIFE, Wait, touch as touch_lock};
 #[derive(Debug, Clone)]
 pub struct Store {
     layout: Layout,
-    /// Tool names that no component gets.
+    /// Tool names reserved for the server's own tools.
     builtin: HashSet<String>,
     name_length: NameLength,
-    /// The rules of the configuration for each component's tools.
+    /// The tool rules of the configuration, for each component.
     local_rules: LocalRules,
-    /// How long other processes' locks are waited for.
+    /// How long to wait for locks that other processes hold.
     patience: Patience,
 }
 
-/// A component that is in place, with its files.
+/// An installed component with its files.
 #[derive(Debug, Clone)]
 pub struct Installed {
     pub metadata: Metadata,
@@ -87,7 +86,7 @@ pub struct Installed {
 #[derive(Debug)]
 pub enum Entry {
     Sound(Box<Installed>),
-    /// Not served; the reason is for the user.
+    /// Not served; `reason` is shown to the user.
     Damaged {
         id: ComponentId,
         damage: Damage,
@@ -95,19 +94,19 @@ pub enum Entry {
     },
 }
 
-/// What of a component is damaged.
+/// The damaged part of a component.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Damage {
-    /// Its bytes are not those that were installed.
+    /// Its bytes differ from the installed ones.
     Content,
-    /// What is known of it, in both copies.
+    /// Both copies of its metadata.
     Records,
-    /// Others than this user could have put it there.
+    /// Another user could have written its files.
     Foreign,
 }
 
 impl Store {
-    /// Looks at a root without creating anything.
+    /// Opens a root without creating anything.
     pub fn new(root: impl Into<PathBuf>) -> Self {
         Store {
             layout: Layout::new(root),
@@ -118,22 +117,21 @@ impl Store {
         }
     }
 
-    /// The same; `names` are those of the server's own tools.
+    /// Returns the store with the names of the server's own tools.
     #[must_use]
     pub fn with_builtin_tools(mut self, names: impl IntoIterator<Item = String>) -> Self {
         self.builtin = names.into_iter().collect();
         self
     }
 
-    /// The same; names that tools get from now on are no longer than this.
+    /// Returns the store with a limit for the length of new tool names.
     #[must_use]
     pub fn with_name_length(mut self, length: NameLength) -> Self {
         self.name_length = length;
         self
     }
 
-    /// The same store for those who wait no longer than a moment for locks of
-    /// others.
+    /// Returns the store with a short wait for locks, for callers that need a quick answer.
     #[must_use]
     pub fn without_patience(&self) -> Self {
         Store {
@@ -146,23 +144,23 @@ impl Store {
         &self.layout
     }
 
-    /// The secrets of the components of this root.
+    /// Returns the secrets of this root's components.
     pub fn secrets(&self) -> SecretStore {
         SecretStore::new(&self.layout)
     }
 
-    /// Makes an empty directory for a load, creating the root at first use.
+    /// Creates an empty staging directory, and the root at first use.
     pub fn stage(&self) -> Result<Staging, StoreError> {
         let components = self.layout.components();
         if !components.is_dir() {
             create_private(&components).map_err(StoreError::io("create", &components))?;
-            // Or what is installed first would be in a directory that is not.
+            // Otherwise a crash could lose the directory that the first component is installed in.
             sync(self.layout.root())?;
         }
         Staging::create(&self.layout, self.patience)
     }
 
-    /// Removes what dead processes left, having ended what can be, and returns
+    /// Finishes or undoes what dead processes began, removes what they left behind, and returns
     /// the removed paths.
     pub fn sweep(&self) -> Result<Vec<PathBuf>, StoreError> {
         if !self.layout.components().is_dir() {
@@ -174,7 +172,7 @@ impl Store {
         Ok(swept)
     }
 
-    /// Every component directory, in the order in which they were installed.
+    /// Lists every component directory, in order of installation.
     pub fn list(&self) -> Result<Vec<Entry>, StoreError> {
         let mut found: Vec<Entry> = self
             .ids()?
@@ -185,7 +183,7 @@ impl Store {
         Ok(found)
     }
 
-    /// The names of the component directories, whatever is in them.
+    /// Returns the names of the component directories, whatever they contain.
     pub fn ids(&self) -> Result<Vec<ComponentId>, StoreError> {
         self.settle_all();
         let directories = disk::beginning_with("", &self.layout.components())?;
@@ -195,7 +193,7 @@ impl Store {
             .collect())
     }
 
-    /// One component, if there is one by this id.
+    /// Returns the installed component with this id.
     ///
     /// # Errors
     ///
@@ -208,8 +206,8 @@ impl Store {
         }
     }
 
-    /// Takes a component away, whatever its state, and the way back with it:
-    /// whoever loads it again begins anew. Needs no room on the disk.
+    /// Removes a component, whatever its state, and its previous version, so that a later load
+    /// starts without either. Needs no free disk space.
     pub fn remove(&self, id: &ComponentId, names: FreedNames) -> Result<(), StoreError> {
         let files = self.layout.component(id);
         self.settle_all();
@@ -220,7 +218,7 @@ impl Store {
         let names = self.names_without(id, names);
         let component = Removed::take(&self.layout, &files.dir)?;
         sync(&self.layout.components())?;
-        // What cannot be written now is reserved by the next change.
+        // If this write fails, the next change reserves the names.
         if let Err(error) = names.write(&self.layout) {
             tracing::debug!(%error, "names not reserved yet");
         }

@@ -1,10 +1,10 @@
-//! One version of a component in place of another.
+//! Replaces one version of a component by another.
 //!
-//! The two directories change places in one step where the system can, in two
-//! renames elsewhere; then the replaced one becomes the way back. A note in the
-//! staging directory says beforehand what is to happen. Who takes the root's
-//! lock after a process that died in between finishes what it began, or undoes
-//! it where nothing is in place.
+//! The two directories are exchanged in one step where the system supports it, and with two
+//! renames elsewhere; then the replaced one becomes the previous version. A note in the staging
+//! directory, written beforehand, records what is to happen. If the process dies in between, the
+//! next one that takes the root's lock finishes the replacement, or undoes it if nothing is
+//! installed.
 
 use std::fs::{self, File};
 use std::io::{self, Write as _};
@@ -21,45 +21,44 @@ use super::staging::{self, Staging};
 use crate::file::{self, FileLock, Links, create_private, read_regular};
 use crate::reference::ComponentId;
 
-/// Where in a staging directory the new version is, and the old one after it.
+/// Path within a staging directory of the new version, and after an exchange of the old one.
 pub(super) const STAGED: &str = "component";
-/// Where the old one is where directories cannot change places.
+/// Path of the old version where directories cannot be exchanged.
 pub(super) const ASIDE: &str = "replaced";
 const NOTE: &str = "note.json";
-/// In bytes; an id is far shorter.
+/// Largest accepted note, in bytes; an id is far shorter.
 const MAX_NOTE: u64 = 64 << 10;
 
-/// What becomes of the version that is replaced.
+/// What happens to the replaced version.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub(super) enum Fate {
-    /// It is the way back.
+    /// It becomes the previous version.
     Kept,
     Removed,
 }
 
-/// What a replacement is about to do.
+/// Describes a replacement that is about to happen.
 #[derive(Serialize, Deserialize)]
 struct Note {
     component: ComponentId,
-    /// Of the directory that is replaced.
+    /// The inode of the replaced directory.
     inode: u64,
     fate: Fate,
 }
 
-/// The files of the version that is to be put in place.
+/// Returns the files of the staged version.
 pub(super) fn staged(staging: &Staging, id: &ComponentId) -> ComponentFiles {
     ComponentFiles::within(staging.path().join(STAGED), id)
 }
 
 impl Store {
-    /// Takes the root's lock, undoes a change of several components that did
-    /// not end, and ends what else dead processes began under it.
+    /// Takes the root's lock, undoes an unfinished change of several components, and finishes the
+    /// replacements that dead processes began.
     ///
     /// # Errors
     ///
-    /// Also when that change cannot be undone: nothing may be built on half of
-    /// one.
+    /// Also when that change cannot be undone: nothing may be built on half of a change.
     pub(super) fn lock(&self) -> Result<FileLock, StoreError> {
         let lock = staging::exclusive(&self.layout.lock(), self.patience)?;
         let undone = match Journal::read(&self.layout) {
@@ -75,17 +74,17 @@ impl Store {
         Ok(lock)
     }
 
-    /// Undoes or ends what dead processes began, if there is anything.
+    /// Undoes or finishes what dead processes began, if there is anything.
     pub(super) fn settle_all(&self) {
         let staged = staging::all(&self.layout).unwrap_or_default();
         if journal::is_there(&self.layout) || staged.iter().any(|dir| dir.join(NOTE).exists()) {
-            // A root that can only be read stays as it is.
+            // On a read-only root this fails, and the root stays as it is.
             let _ = self.lock();
         }
     }
 
-    /// Puts the staged version of a component in place of the one that is
-    /// there. The root's lock is held.
+    /// Installs the staged version of a component in place of the installed one. The caller must
+    /// hold the root's lock.
     pub(super) fn replace(
         &self,
         staging: &Staging,
@@ -100,7 +99,7 @@ impl Store {
         Ok(())
     }
 
-    /// Notes what is about to be replaced.
+    /// Writes the note about the coming replacement.
     pub(super) fn announce(
         &self,
         staging: &Staging,
@@ -117,7 +116,7 @@ impl Store {
             .map_err(StoreError::io("replace", &place))
     }
 
-    /// Does with the replaced directory what the note says, and removes it.
+    /// Keeps the replaced directory if `fate` says so, and removes the note.
     pub(super) fn end_replacement(
         &self,
         staging: &Staging,
@@ -128,7 +127,7 @@ impl Store {
         if fate == Fate::Kept {
             self.keep_previous(replaced, id);
         }
-        // Else it would speak of a directory that is being removed.
+        // The note must go before the directory that it describes is removed.
         let _ = fs::remove_file(staging.path().join(NOTE));
     }
 
@@ -137,7 +136,7 @@ impl Store {
             let Some(note) = Note::read(&dir) else {
                 continue;
             };
-            // Whoever lives has ended it already, or not begun.
+            // A living process has finished its replacement already, or not begun it.
             if staging::is_owned(&dir) {
                 continue;
             }
@@ -168,9 +167,9 @@ impl Store {
         Ok(())
     }
 
-    /// Keeps the directory of a replaced version; what was kept before takes
-    /// its place, to go where it was to go. The component is in place already,
-    /// so that this may fail.
+    /// Keeps the directory of a replaced version. The version kept before moves to its path in the
+    /// staging directory, which is removed later. The new version is installed already, so a
+    /// failure is only logged.
     fn keep_previous(&self, replaced: &Path, id: &ComponentId) {
         let (all, kept) = (self.layout.all_previous(), self.layout.previous(id).dir);
         let keep = || {
@@ -179,7 +178,7 @@ impl Store {
             disk::remove_file(&grants.policy)?;
             disk::remove_file(&grants.policy_record)?;
             disk::remove_file(&grants.rules)?;
-            // Not every filesystem lets a directory's time be set.
+            // Some filesystems do not allow setting a directory's time.
             let now = std::time::SystemTime::now();
             let _ = File::open(replaced).and_then(|dir| dir.set_modified(now));
             if !kept.exists() {
@@ -202,7 +201,7 @@ impl Note {
         serde_json::from_slice(&note).ok()
     }
 
-    /// It is on disk before what it speaks of can be.
+    /// Writes the note to disk; must come before the replacement.
     fn write(&self, dir: &Path) -> io::Result<()> {
         let mut file = File::create(dir.join(NOTE))?;
         file.write_all(&serde_json::to_vec(self)?)?;
@@ -211,7 +210,7 @@ impl Note {
     }
 }
 
-/// Tells the directory wherever it is; none where directories are not told apart.
+/// Identifies a directory wherever it is moved; `None` on systems without inodes.
 pub(super) fn inode(dir: &Path) -> Option<u64> {
     #[cfg(unix)]
     {
@@ -225,7 +224,8 @@ pub(super) fn inode(dir: &Path) -> Option<u64> {
     }
 }
 
-/// Puts what is staged in place, and returns where the replaced one is now.
+/// Installs the staged directory in place of the installed one, and returns the new path of the
+/// latter.
 pub(super) fn swap(staging: &Path, place: &Path) -> io::Result<PathBuf> {
     let (staged, aside) = (staging.join(STAGED), staging.join(ASIDE));
     if exchange(&staged, place)? == Exchanged::Yes {
@@ -241,23 +241,23 @@ pub(super) fn swap(staging: &Path, place: &Path) -> io::Result<PathBuf> {
     }
 }
 
-/// Puts what is staged where nothing is yet.
+/// Installs the staged directory where none is installed.
 pub(super) fn appear(staging: &Path, place: &Path) -> io::Result<PathBuf> {
     let staged = staging.join(STAGED);
     fs::rename(&staged, place)?;
     Ok(staged)
 }
 
-/// Takes away what is in place, and returns where it is now.
+/// Moves the installed directory aside, and returns its new path.
 pub(super) fn vanish(staging: &Path, place: &Path) -> io::Result<PathBuf> {
     let aside = staging.join(ASIDE);
     fs::rename(place, &aside)?;
     Ok(aside)
 }
 
-/// A directory of the same files, but not of what is carried over from the
-/// version in place, nor of the half-written files of others; links where the
-/// filesystem has them.
+/// Creates a directory with the same files, as hard links where the filesystem supports them.
+/// Leaves out the files that are carried over from the installed version, and unfinished files of
+/// other writers.
 pub(super) fn link_all(from: &ComponentFiles, to: &ComponentFiles) -> io::Result<()> {
     create_private(&to.dir)?;
     let carried = [&from.policy, &from.policy_record, &from.rules, &from.used];
@@ -269,7 +269,7 @@ pub(super) fn link_all(from: &ComponentFiles, to: &ComponentFiles) -> io::Result
             continue;
         }
         match fs::hard_link(&from, &to).or_else(|_| fs::copy(&from, &to).map(drop)) {
-            // Renamed away in this moment, over one that was or will be met.
+            // Another process renamed this file onto its final name, which the loop links, too.
             Err(error) if error.kind() == io::ErrorKind::NotFound => {}
             linked => linked?,
         }

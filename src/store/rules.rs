@@ -1,7 +1,6 @@
-//! `<id>.tools.json`: what a manifest says of a component's tools.
+//! `<id>.tools.json`: the tool rules that a manifest gives a component.
 //!
-//! The rules belong to the component, as its grants do: another version of it
-//! that is put in place keeps them.
+//! The rules belong to the component, as its grants do: a new version keeps them.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -20,14 +19,14 @@ use crate::schema::rules::ToolRules;
 
 /// Raised when a reader of the previous format would misread the file.
 const FORMAT: u32 = 1;
-/// In bytes; a manifest is far smaller.
+/// Largest accepted file, in bytes; a manifest is far smaller.
 const MAX_FILE: u64 = 4 << 20;
 
-/// What becomes of the rules of a component that is changed.
+/// The tool rules of a component after a change.
 #[derive(Debug, Clone)]
 pub enum Rules {
     Kept,
-    /// These and no others.
+    /// These, replacing all earlier ones.
     Given(ToolRules),
 }
 
@@ -41,19 +40,19 @@ struct Document {
 }
 
 impl Store {
-    /// The same; these rules hold besides those that are recorded.
+    /// Returns the store with the tool rules of the configuration, which apply besides the
+    /// recorded ones.
     #[must_use]
     pub fn with_tool_rules(mut self, rules: BTreeMap<ComponentId, ToolRules>) -> Self {
         self.local_rules = Arc::new(rules);
         self
     }
 
-    /// What a manifest says of a component's tools.
+    /// Reads the tool rules that a manifest gave a component.
     ///
     /// # Errors
     ///
-    /// [`StoreError::Rules`] when that cannot be read; no tool of the component
-    /// is then offered.
+    /// [`StoreError::Rules`] when they cannot be read; no tool of the component is then offered.
     pub fn recorded_rules(&self, id: &ComponentId) -> Result<ToolRules, StoreError> {
         let files = self.layout.component(id);
         read(&files).map_err(|source| StoreError::Rules {
@@ -63,7 +62,7 @@ impl Store {
         })
     }
 
-    /// All rules for a component's tools, by the tools' own names.
+    /// Returns all rules for a component's tools, by the tools' own names.
     pub(super) fn rules_of(&self, component: &Metadata) -> ToolRules {
         let id = &component.component_id;
         match self.recorded_rules(id) {
@@ -76,7 +75,7 @@ impl Store {
         }
     }
 
-    /// The same, were these recorded.
+    /// Like [`Store::rules_of`], with `recorded` in place of the recorded rules.
     pub(super) fn rules_with(&self, component: &Metadata, recorded: &ToolRules) -> ToolRules {
         let resolved = |rules: &ToolRules| {
             rules.resolved(&component.component_id, &component.tools, self.name_length)
@@ -110,8 +109,8 @@ fn read(files: &ComponentFiles) -> io::Result<ToolRules> {
     }
 }
 
-/// Gives the staged version of a component its rules. `files` is the version in
-/// place, if there is one.
+/// Writes the rules of the staged version of a component. `files` is the installed version, if
+/// there is one.
 pub(super) fn give(
     rules: &Rules,
     files: Option<&ComponentFiles>,

@@ -30,7 +30,7 @@ pub struct Staging {
 }
 
 impl Staging {
-    /// Makes an empty directory; creates the root at first use.
+    /// Creates an empty directory, and the root at first use.
     pub fn create(layout: &Layout, patience: Patience) -> Result<Self, StoreError> {
         let downloads = layout.downloads();
         create_private(&downloads).map_err(StoreError::io("create", &downloads))?;
@@ -62,20 +62,20 @@ impl Staging {
         self.dir.path()
     }
 
-    /// Its own name within the directory of them all.
+    /// Returns its name within `downloads/`.
     pub(super) fn name(&self) -> String {
         let name = self.path().file_name().unwrap_or_default();
         name.to_string_lossy().into_owned()
     }
 
-    /// Leaves it where it is, to whoever takes the root's lock next.
+    /// Keeps the directory for the process that takes the root's lock next.
     pub(super) fn leave(self) {
         let _ = self.dir.keep();
     }
 }
 
-/// A directory that was moved out of its place; its files are removed when this is
-/// dropped. Moving it needs no free disk space.
+/// A directory that was moved aside; its files are removed when this is dropped. Moving it needs
+/// no free disk space.
 #[derive(Debug)]
 pub(super) struct Removed(PathBuf);
 

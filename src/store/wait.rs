@@ -18,7 +18,7 @@ const LIFELESS: Duration = Duration::from_secs(60);
 const MOMENT: Duration = Duration::from_millis(500);
 /// How often a holder touches the lock's file.
 pub const SIGN_OF_LIFE: Duration = Duration::from_secs(1);
-/// The pauses between two attempts grow from the first to the last of these.
+/// First and longest pause between two attempts; each pause doubles the one before.
 const SHORTEST: Duration = Duration::from_millis(2);
 const LONGEST: Duration = Duration::from_millis(100);
 

@@ -1,10 +1,9 @@
 //! The memory of answers, from the end of a call until its client has read it.
 //!
-//! Those who read are told apart: sessions, and the credentials that they belong
-//! to. Each may have as much as is free, so that one that does not read gets
-//! half, and leaves room to the next. A request begins only while its reader has
-//! room. Calls that have begun may return more than there is room for: what they
-//! return waits, and is dropped when too much of it does.
+//! There are two levels of readers: credentials, and their sessions. Each reader may use as much
+//! as is still free, so one that does not read gets half and leaves the rest to others. A request
+//! begins only while its reader has room. Calls that have begun may return more than there is room
+//! for: such a result waits, and is dropped when too many bytes wait.
 
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -15,8 +14,8 @@ use tokio::time::{Instant, timeout_at};
 use super::total::{MemoryShare, TotalMemory};
 use crate::policy::Bytes;
 
-/// A reader with fewer bytes to read may always begin another request, and
-/// an answer of fewer bytes never waits: the number of requests bounds them.
+/// A reader with fewer unread bytes may always begin another request, and a smaller answer never
+/// waits: the number of requests bounds both.
 const SMALL: u64 = 64 << 10;
 
 /// The budget of all answers, within the [`TotalMemory`].
@@ -25,18 +24,18 @@ pub struct Answers {
     total: Arc<TotalMemory>,
     limit: u64,
     counts: Counts,
-    /// Told when there is more room.
+    /// Notified when there is more room.
     more: Notify,
-    /// Held while a result that waited is let in.
+    /// Held while a waiting result is admitted.
     letting_in: Mutex<()>,
 }
 
-/// Bytes.
+/// Counts in bytes.
 #[derive(Debug, Default)]
 struct Counts {
-    /// Of answers on their way to their readers.
+    /// Bytes of answers on their way to their readers.
     under_way: AtomicU64,
-    /// Of results that have no room among these.
+    /// Bytes of results that wait for room.
     waiting: AtomicU64,
 }
 
@@ -47,16 +46,16 @@ impl Counts {
     }
 }
 
-/// Whoever reads answers: a credential, or one of its sessions.
+/// A reader of answers: a credential, or one of its sessions.
 #[derive(Clone, Debug)]
 pub struct Reader(Arc<Level>);
 
 #[derive(Debug)]
 struct Level {
     answers: Arc<Answers>,
-    /// The credential, for a session.
+    /// The credential of a session.
     within: Option<Reader>,
-    /// How many times as much as is free it may have.
+    /// The factor by which its bytes may exceed the free ones.
     share: u64,
     counts: Counts,
 }
@@ -71,13 +70,13 @@ pub struct Kept {
     is_waiting: bool,
 }
 
-/// There is no room for an answer, or for what a request becomes.
+/// There is no room for an answer, or for the data of a request.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum NoRoom {
-    /// Other answers were not read.
+    /// The client has too many unread answers.
     #[error("Too many answers wait for this client to read them")]
     Unread,
-    /// Bytes that everything may take together, and does.
+    /// All calls together take too much memory; the limit in bytes.
     #[error("All calls together need more than {} of the server's memory", Bytes(*.0))]
     Total(u64),
 }
@@ -93,7 +92,7 @@ impl NoRoom {
 }
 
 impl Answers {
-    /// A budget of `limit` bytes.
+    /// Creates a budget of `limit` bytes.
     pub fn new(total: &Arc<TotalMemory>, limit: u64) -> Arc<Self> {
         Arc::new(Answers {
             total: Arc::clone(total),
@@ -104,7 +103,7 @@ impl Answers {
         })
     }
 
-    /// A reader with a share of its own.
+    /// Creates a reader with its own share: a credential.
     pub fn reader(self: &Arc<Self>) -> Reader {
         Reader(Arc::new(Level {
             answers: Arc::clone(self),
@@ -114,7 +113,7 @@ impl Answers {
         }))
     }
 
-    /// Waits until `is_so`, which may change whenever there is more room.
+    /// Waits until `is_so` returns true; checks again whenever there is more room.
     async fn until(&self, is_so: impl Fn() -> bool) {
         loop {
             let more = self.more.notified();
@@ -129,7 +128,7 @@ impl Answers {
 }
 
 impl Reader {
-    /// A session of this credential.
+    /// Creates a session of this credential.
     pub fn session(&self) -> Reader {
         Reader(Arc::new(Level {
             answers: Arc::clone(&self.0.answers),
@@ -139,7 +138,7 @@ impl Reader {
         }))
     }
 
-    /// Whether nobody else has this reader, and nothing of it is kept.
+    /// Whether this is the only handle of the reader, and no answer of it is kept.
     pub fn is_unused(&self) -> bool {
         Arc::strong_count(&self.0) == 1
     }
@@ -156,7 +155,7 @@ impl Reader {
     ///
     /// # Errors
     ///
-    /// [`NoRoom::Unread`], when that is not before `until`.
+    /// [`NoRoom::Unread`], when there is none before `until`.
     pub async fn room(&self, until: Instant) -> Result<(), NoRoom> {
         if self.has_room() {
             return Ok(());
@@ -165,7 +164,7 @@ impl Reader {
         timeout_at(until, room).await.map_err(|_| NoRoom::Unread)
     }
 
-    /// Charges an answer of so many bytes, which is there already.
+    /// Charges an answer of `bytes` that exists already.
     ///
     /// # Errors
     ///
@@ -181,8 +180,8 @@ impl Reader {
         Ok(kept)
     }
 
-    /// Whether there is room for a result of so many bytes. One beyond half of
-    /// the budget counts as half, so that its turn comes.
+    /// Whether there is room for a result of `bytes`. A result larger than half of the budget
+    /// counts as half, so that it gets room eventually.
     fn fits(&self, bytes: u64) -> bool {
         let answers = &self.0.answers;
         let of = |counts: &Counts| counts.under_way.load(Ordering::Relaxed);
@@ -205,8 +204,8 @@ impl Reader {
 }
 
 impl Kept {
-    /// What a call has returned, which is charged already. Nobody reads it
-    /// anywhere else where there is no reader.
+    /// Wraps the result of a call, whose memory is charged already. Without a reader, the result
+    /// is used at once.
     pub(in crate::runtime) fn waiting(reader: Option<Reader>, memory: MemoryShare) -> Self {
         let mut kept = Kept {
             charged: 0,
@@ -218,12 +217,12 @@ impl Kept {
         kept
     }
 
-    /// Waits until there is room for what was returned and `more` bytes, which
-    /// its answer takes.
+    /// Waits until there is room for the result and `more` bytes for the answer that is built from
+    /// it.
     ///
     /// # Errors
     ///
-    /// [`NoRoom`] when too much waits already, or there is none before `until`.
+    /// [`NoRoom`] when too many bytes wait already, or there is no room before `until`.
     pub(in crate::runtime) async fn enter(
         &mut self,
         more: u64,
@@ -261,11 +260,11 @@ impl Kept {
         fits
     }
 
-    /// Charges so many bytes from now on.
+    /// Changes the charge to `bytes`.
     ///
     /// # Errors
     ///
-    /// [`NoRoom::Total`], and as many as before.
+    /// [`NoRoom::Total`]; the charge then stays as it was.
     pub fn resize(&mut self, bytes: u64) -> Result<(), NoRoom> {
         match bytes.checked_sub(self.memory.bytes()) {
             Some(more) => self.memory.take(more).map_err(NoRoom::Total)?,
@@ -283,7 +282,7 @@ impl Kept {
                 true => &counts.waiting,
                 false => &counts.under_way,
             };
-            // Wraps around to less.
+            // Adding the wrapped difference subtracts when `bytes` is less.
             count.fetch_add(bytes.wrapping_sub(before), Ordering::Relaxed);
         }
         if bytes < before {
@@ -294,7 +293,7 @@ impl Kept {
 
 impl Drop for Kept {
     fn drop(&mut self) {
-        // So that whoever is woken finds the memory free as well.
+        // First, so that the readers that are woken find the memory free as well.
         self.memory.give_back(self.memory.bytes());
         self.charge(0);
     }

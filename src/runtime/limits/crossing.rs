@@ -1,10 +1,10 @@
-//! The server's memory that a value coming from a guest may take.
+//! Limits the server's memory for values that come from a guest.
 //!
-//! wasmtime makes a tree of a result before anyone sees it, and stops when its
-//! own count is spent: 32 bytes for each value in a list, record or tuple, and
-//! the bytes of each name and text. What it really allocates depends on the type:
-//! a flag with a name of one letter counts for one byte, and takes 80. So the
-//! count that a call gets is its memory divided by the worst factor of its type.
+//! wasmtime builds a tree of the whole result and stops when its own count, the hostcall fuel, is
+//! spent: 32 bytes for each value in a list, record or tuple, and the bytes of each name and
+//! string. The memory that it really allocates depends on the type: a flag with a one-letter name
+//! counts one byte and takes 80. So a call's count is its memory divided by the worst factor of
+//! its result type.
 
 mod worst;
 
@@ -12,28 +12,28 @@ use wasmtime::component::{Type, Val};
 
 use worst::{Piece, Worst, worst};
 
-/// Bytes for the values of a result.
+/// Limit for the values of a result, in bytes.
 pub(in crate::runtime) const VALUES: u64 = 64 << 20;
-/// Bytes for the JSON that is made of them: 72 for a number.
+/// Limit for the JSON that is built from them, in bytes: a number takes 72.
 pub(in crate::runtime) const JSON: u64 = 128 << 20;
-/// Bytes for the values of a result that is a list of bytes or numbers, each of which
-/// takes two places at worst.
+/// Limit for the values of a result that is a list of bytes or numbers, in bytes. Each element
+/// takes at most two slots.
 const PLAIN: u64 = 256 << 20;
-/// What results without a fixed size get at least.
+/// Least limit for results without a fixed size, in bytes.
 const LEAST: u64 = 2 << 20;
-/// wasmtime's count is also that of each call of a host function.
+/// wasmtime uses the same count for each call of a host function.
 const LEAST_COUNT: u64 = 64 << 10;
 const USUAL_COUNT: u64 = 16 << 20;
 /// wasmtime's count for a value.
 const VALUE: usize = size_of::<Val>();
-/// What results of some types may take.
+/// The memory that results of certain types may take.
 #[derive(Clone, Copy, Debug)]
 pub(in crate::runtime) struct Crossing {
     worst: Worst,
     kind: Kind,
 }
 
-/// What a result mostly is.
+/// The main part of a result.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Kind {
     Text,
@@ -42,7 +42,7 @@ enum Kind {
 }
 
 impl Crossing {
-    /// For a function with these results.
+    /// Computes the limits of a function with these results.
     pub fn of(results: &[Type]) -> Self {
         let all = results.iter().map(|ty| worst(ty, Piece::ONCE));
         Crossing {
@@ -51,7 +51,7 @@ impl Crossing {
         }
     }
 
-    /// Bytes for the values of a result whose JSON has at most `output` bytes.
+    /// Returns the bytes for the values of a result whose JSON has at most `output` bytes.
     pub fn bytes(&self, output: u64) -> u64 {
         let limit = self.limit();
         let Worst {
@@ -64,14 +64,14 @@ impl Crossing {
         }
         let counted = match self.kind {
             Kind::Text => output,
-            // A value in a list has a byte of JSON or more.
+            // Each value in a list has at least one byte of JSON.
             Kind::Plain | Kind::Values => output.saturating_mul(VALUE as u64),
         };
         let bytes = (counted as f64 * factor) as u64;
         bytes.saturating_add(fixed).clamp(LEAST, limit)
     }
 
-    /// wasmtime's count for results that may take `bytes`.
+    /// Returns wasmtime's count for results that may take `bytes`.
     pub fn count(&self, bytes: u64) -> usize {
         let Worst {
             factor,
@@ -94,8 +94,8 @@ impl Crossing {
         }
     }
 
-    /// Whether a result that takes too much is too long as JSON, rather than made
-    /// of too many values.
+    /// Whether a result that takes too much is too long as JSON, rather than having too many
+    /// values.
     pub fn is_long(&self, output: u64) -> bool {
         self.kind != Kind::Values || self.bytes(output) < self.limit()
     }
@@ -120,7 +120,7 @@ fn kind(ty: &Type) -> Kind {
     }
 }
 
-/// Whether a value takes no memory beside its own place.
+/// Whether a value takes no memory besides its own slot.
 fn is_plain(ty: &Type) -> bool {
     matches!(
         ty,
@@ -198,7 +198,7 @@ mod tests {
             let crossing = of(result);
             assert_eq!(crossing.bytes(16 * MIB) / MIB, most, "{result}");
             assert_eq!(crossing.bytes(0), LEAST, "{result}");
-            // What wasmtime counts is never more than what is taken.
+            // wasmtime never counts more than is taken.
             assert!(crossing.count(most * MIB) as u64 <= most * MIB, "{result}");
         }
     }
@@ -208,7 +208,7 @@ mod tests {
         let factor = |result| of(result).worst.factor;
         assert_eq!(factor("(list u8)"), 2.0);
         assert!(factor("(list $wide)") < 10.0);
-        // Each flag counts for one byte, and takes 80.
+        // Each flag counts one byte and takes 80.
         let flags = factor("(list $flags)");
         assert!((15.0..30.0).contains(&flags), "{flags}");
     }

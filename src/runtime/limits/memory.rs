@@ -7,8 +7,8 @@ use wasmtime::ResourceLimiter;
 use super::total::{MemoryShare, TotalMemory};
 use crate::schema::value::{Budget, Spent};
 
-/// How many refusals a guest may get before it is stopped: a garbage collector
-/// answers one by collecting, an endless loop asks again for ever.
+/// Refusals that a guest may get before it is stopped: a garbage collector reacts to a refusal by
+/// collecting, but an endless loop requests memory for ever.
 const PATIENCE: u32 = 64;
 /// Most elements of one table, and the bytes of host memory that one takes.
 const TABLE_ELEMENTS: usize = 1_000_000;
@@ -31,7 +31,7 @@ pub(in crate::runtime) enum Refused {
     Table(usize),
 }
 
-/// Takes memory in growing pieces, since values ask for small amounts.
+/// Takes memory in growing pieces, since values request small amounts.
 pub(in crate::runtime) struct Pieces<F> {
     take: F,
     taken: usize,
@@ -89,7 +89,7 @@ pub(in crate::runtime) struct Limiter {
     limit: u64,
     /// This instance's share of the memory of all calls.
     share: MemoryShare,
-    /// Bytes of it for what the host keeps for the guest.
+    /// The part of it, in bytes, that the host keeps for the guest.
     kept: usize,
     refused: Option<Refused>,
     refusals: u32,

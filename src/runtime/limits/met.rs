@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use crate::policy::{Bytes, CpuShare, LimitRule, Span};
 
-/// Who set the limit.
+/// The source of a limit.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum SetBy {
     /// The server, for all components whose policy sets none.
@@ -73,7 +73,7 @@ impl LimitMet {
         }
     }
 
-    /// Tells the user how to allow more.
+    /// Returns how to allow more.
     pub fn hint(&self) -> String {
         let id = &self.component;
         match &self.exceeded {

@@ -101,7 +101,7 @@ impl CallLimits {
         store.set_hostcall_fuel(crossing);
     }
 
-    /// Who set the limit.
+    /// Returns the source of the limit that was exceeded.
     pub fn set_by(&self, exceeded: &Exceeded) -> SetBy {
         match exceeded {
             Exceeded::Time { .. } => self.time.by,

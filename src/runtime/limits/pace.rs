@@ -1,8 +1,8 @@
 //! Limits how fast a guest may compute.
 //!
-//! A running guest pauses at every tick. It goes on when its component has a free
-//! turn and its CPU share allows it. The turns keep a component with many computing
-//! calls from taking more than a fair share of the processors.
+//! A running guest pauses at every tick. It continues when its component has a free turn and its
+//! CPU share allows it. The turns keep a component with many computing calls from taking more than
+//! a fair share of the processors.
 
 use std::future::poll_fn;
 use std::pin::Pin;
@@ -151,7 +151,7 @@ impl Share {
         owed
     }
 
-    /// At the start of a poll, which may be on another thread than the last.
+    /// Called at the start of a poll, which may be on another thread than the last one.
     fn begin(&self) {
         let mut account = self.account();
         if account.counted_to.is_some() {
@@ -269,7 +269,7 @@ mod tests {
 
     #[tokio::test]
     async fn a_guest_over_its_share_is_held() {
-        // Little enough that it is over its share even where others have the processor.
+        // Small enough that the guest exceeds its share even if other processes use the processor.
         let pace = Pace::new(&Turns::new(), Some("10m".parse().unwrap()));
         let guest = {
             let pace = Arc::clone(&pace);

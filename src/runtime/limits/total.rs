@@ -9,15 +9,14 @@ use tokio::sync::Notify;
 /// Assumed memory of the machine, in bytes, where the system does not report it.
 const FALLBACK: u64 = 4 << 30;
 
-/// The least that is set aside for a result, and what is set aside for any call's
-/// result while there is room for it, in bytes.
+/// Least and usual bytes that are set aside for a call's result, the latter while there is room.
 const RESULT_LEAST: u64 = 2 << 20;
 const RESULT_USUAL: u64 = 64 << 20;
 /// A result that may be larger gets one part in this many of what is left for
 /// results.
 const RESULT_PART: u64 = 8;
 
-/// What is worth telling when it is given back at once, in bytes.
+/// Least bytes given back at once that wake waiters.
 const MUCH: u64 = 1 << 20;
 
 /// The bytes that all work for clients may take together: arguments, instances, what
@@ -53,7 +52,7 @@ impl TotalMemory {
         })
     }
 
-    /// Half of what this process may have of the machine, but enough for one call.
+    /// Half of the memory that this process may use on this machine, but enough for one call.
     pub fn of_this_machine(one_call: u64) -> Arc<Self> {
         static HALF: OnceLock<u64> = OnceLock::new();
         let half = *HALF.get_or_init(|| machine_memory().map_or(FALLBACK, |bytes| bytes / 2));

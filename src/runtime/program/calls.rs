@@ -1,4 +1,4 @@
-//! Calls of one component: their places, their time, and room for what they return.
+//! Calls of one component: their slots, time limits, and memory for results.
 
 use std::sync::{Arc, PoisonError};
 use std::time::{Duration, Instant};
@@ -19,32 +19,31 @@ use crate::schema::ExportPath;
 use crate::schema::value::Returned;
 use crate::secret::Redactor;
 
-/// As good as no limit; the end of a longer time may not be a time.
+/// Practically no limit; a longer time could overflow `Instant`.
 const LONGEST: Duration = Duration::from_secs(365 * 24 * 3600);
 
-/// How a call ended.
+/// The outcome of a call.
 #[derive(Debug)]
 pub struct Called {
     pub outcome: Result<Returned, CallError>,
-    /// The server's memory that the result takes, for as long as it is kept;
-    /// none for an error.
+    /// The server's memory that the result takes while it is kept; none for an error.
     pub kept: Option<Kept>,
-    /// What the guest asked for and was not granted.
+    /// The requests of the guest that were denied.
     pub denials: Vec<Denial>,
-    /// Whether the guest read its environment, and may have missed something.
+    /// Whether the guest read its environment, where a variable may have been missing.
     pub looked_at_environment: bool,
 }
 
 impl Program {
     /// Calls an exported function in a fresh instance.
     ///
-    /// Waits for code of the first tier if there is none yet; that wait does
-    /// not count against the call's time limit. Dropping the future ends the
-    /// call without telling what was denied. Needs a tokio runtime with timers.
+    /// Waits for code of the first tier if there is none yet; that wait does not count towards the
+    /// call's time limit. Dropping the future ends the call without reporting denials. Needs a
+    /// tokio runtime with timers.
     ///
-    /// The outcome is a [`CallError`] when the component cannot be run, the
-    /// arguments do not fit, or the guest traps, exits, is stopped or meets a limit. An
-    /// error *value* the function returns is an [`Returned::Err`].
+    /// The outcome is a [`CallError`] when the component cannot be run, the arguments do not
+    /// match, or the guest traps, exits, is stopped or exceeds a limit. An error *value* that the
+    /// function returns is a [`Returned::Err`].
     pub async fn call<'c>(
         &self,
         export: &ExportPath,
@@ -52,7 +51,7 @@ impl Program {
         sandbox: &Sandbox,
         client: impl Into<Client<'c>>,
     ) -> Called {
-        // Kept here too, so that a call that is stopped tells its denials.
+        // Kept here too, so that a stopped call reports its denials.
         let denials = Denials::new(sandbox);
         let attempt = Attempt {
             program: self,
@@ -79,7 +78,7 @@ impl Program {
     }
 }
 
-/// A call of which something may have to be done again.
+/// A call, some steps of which may be repeated.
 struct Attempt<'a> {
     program: &'a Program,
     export: &'a ExportPath,
@@ -98,8 +97,8 @@ impl Attempt<'_> {
         let code = self.program.code().await.map_err(CallError::Compile)?;
         let runtime = &inner.runtime;
         let limits = CallLimits::new(self.sandbox.limits(), &runtime.options);
-        // The timer is the server's: guests that loop cannot delay it. Waiting
-        // for other calls counts, since the client waits as well.
+        // The timer is the server's: guests that loop cannot delay it. Waiting for other calls
+        // counts, since the client waits as well.
         let end = tokio::time::Instant::now() + limits.time.value.min(LONGEST);
         let call = Call {
             export: code.export(self.export)?,
@@ -115,7 +114,7 @@ impl Attempt<'_> {
             reader: reader.cloned(),
         };
         let mut answer = loop {
-            // Without a place, which others may have meanwhile.
+            // Waits without holding a slot, so that other calls can use it.
             if let Some(reader) = reader {
                 let room = reader.room(end).await;
                 room.map_err(|_| CallError::NotBegun)?;
@@ -133,7 +132,7 @@ impl Attempt<'_> {
         Ok(answer)
     }
 
-    /// Runs a call as one of those that the component may have in flight.
+    /// Runs a call in one of the component's slots for calls in flight.
     async fn run_in_place(
         &self,
         call: &Call,
@@ -156,7 +155,7 @@ impl Attempt<'_> {
         }
     }
 
-    /// Runs a call in the pool, or outside it where the pool is full.
+    /// Runs a call in the pool, or outside it if the pool is full.
     async fn run_in_pool(&self, mut call: Call) -> Result<Answer, CallError> {
         let inner = &self.program.inner;
         if call.code.allocation == Allocation::Pooled {
@@ -166,7 +165,7 @@ impl Attempt<'_> {
             }
             tracing::debug!(component = &*inner.name, "the pool is full");
             call.code = inner.code_apart().await.ok_or(CallError::Busy)?;
-            // An export's index is good for the code that it was looked up in.
+            // An export's index is valid only for the code that it was looked up in.
             call.export = call.code.export(self.export)?;
         }
         let place = inner.runtime.apart.try_acquire();
@@ -183,8 +182,7 @@ impl Inner {
             .unwrap_or_else(PoisonError::into_inner) = Instant::now();
     }
 
-    /// Code for instances outside the pool. There is none before the optimised
-    /// code is on disk.
+    /// Returns code for instances outside the pool; `None` until the optimised code is on disk.
     async fn code_apart(&self) -> Option<Arc<Code>> {
         if let Some(code) = &self.state.borrow().apart {
             return Some(Arc::clone(code));
@@ -218,8 +216,8 @@ fn met(call: &Call, exceeded: Exceeded) -> CallError {
     })
 }
 
-/// Takes the secrets out of what a call ended with. What a guest prints and what
-/// it is denied goes other ways, each with its redactor.
+/// Removes secrets from a call's outcome. The guest's output and its denials are redacted
+/// elsewhere.
 fn redacted(
     mut outcome: Result<Returned, CallError>,
     redactor: &Redactor,

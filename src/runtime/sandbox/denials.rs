@@ -77,7 +77,7 @@ impl Denials {
         }))
     }
 
-    /// The variables that the guest saw; denials must not show their secrets.
+    /// Returns the variables that the guest saw; denials must not show their secrets.
     pub fn look(&self) -> &Look {
         &self.0.look
     }

@@ -26,8 +26,7 @@ fn granting(key: &str) -> Policy {
 }
 
 impl Root {
-    /// With `a` and `b` in their second version, and `c`; `a` is granted
-    /// something.
+    /// Installs `a` and `b` in their second version, and `c`; grants `a` something.
     fn new() -> Self {
         let dir = tempfile::tempdir().unwrap();
         let store = Store::new(dir.path().join("root"));
@@ -79,8 +78,7 @@ impl Root {
         }
     }
 
-    /// Replaces `a` and grants it something else, grants `b` something, takes
-    /// `c` away, and brings `d`.
+    /// Replaces `a` and changes its grants, grants `b` something, removes `c`, and installs `d`.
     fn changes(&self) -> Vec<Change> {
         vec![
             Change::Install {
@@ -113,7 +111,7 @@ fn granted(key: &str) -> Granted {
     Granted::default().changed(granting(key), &Origin::Cli.into())
 }
 
-/// The code in place and the code before it, and the variables that may be read.
+/// The installed code and its previous version, and the environment variables that are granted.
 fn state(store: &Store) -> Vec<(String, String, String, String)> {
     let mut ids = store.ids().unwrap();
     ids.sort();
@@ -156,7 +154,7 @@ fn new() -> Vec<(String, String, String, String)> {
     ])
 }
 
-/// Staging directories, and the journal.
+/// The staging directories and the journal.
 fn leftovers(store: &Store) -> Vec<PathBuf> {
     let mut found = crate::store::staging::all(store.layout()).unwrap();
     found.extend(
@@ -215,8 +213,8 @@ fn one_that_cannot_be_changed_keeps_all_others_from_it() {
     assert!(leftovers(&root.store).is_empty());
 }
 
-/// The root is moved away in the middle of a change, whose process then can do
-/// no more to it: what is there is what a kill leaves.
+/// Moves the root away in the middle of a change, so its process cannot touch it any more: this
+/// leaves the same files as a kill.
 #[test]
 fn whoever_comes_after_a_kill_at_any_position_finds_everything_as_it_was() {
     for position in 0..=4 {
@@ -241,7 +239,7 @@ fn whoever_comes_after_a_kill_at_any_position_finds_everything_as_it_was() {
     }
 }
 
-/// The same where directories cannot change places: they are moved one by one.
+/// The same on a filesystem that cannot exchange directories: they are moved one after the other.
 #[test]
 fn a_replaced_directory_that_was_only_moved_aside_comes_back() {
     for renamed in [false, true] {
@@ -272,6 +270,6 @@ fn a_journal_that_cannot_be_read_stops_every_change() {
     fs::write(root.store.layout().journal(), "{").unwrap();
     let error = root.store.sweep().unwrap_err();
     assert!(error.to_string().contains("change.json"), "{error}");
-    // What is in place is still served.
+    // The installed version is still served.
     assert_eq!(state(&root.store), old());
 }

@@ -1,15 +1,13 @@
-//! The names under which agents call tools: one record for all processes that
-//! share the root.
+//! The names by which agents call tools: one record for all processes that share the root.
 //!
-//! A component's tools get their names when it is installed, and keep them
-//! through updates, rollbacks and restarts. A name that is no longer offered
-//! stays reserved for the tool that had it, so that a client's "always allow"
-//! does not pass to another component. Stores without the record, or without
-//! an entry for a component, get the same names in every process: the older
-//! component has the first choice.
+//! A component's tools get their names when it is installed, and keep them through updates,
+//! rollbacks and restarts. A name that is no longer offered stays reserved for its tool, so a
+//! client's "always allow" does not pass to another component. If the record, or a component's
+//! entry in it, is missing, every process computes the same names: the older component chooses
+//! first.
 //!
-//! A rule may give a tool another name, or none; what it was called before is then
-//! reserved for it and calls nothing.
+//! A rule may rename or hide a tool; its former names are then reserved for it and cannot be
+//! called.
 
 mod offered;
 mod record;
@@ -36,44 +34,43 @@ pub use offered::{Offered, OfferedTool};
 pub(super) use record::Coming;
 pub use record::FreedNames;
 
-/// How long a name that is no longer offered waits for the tool that had it.
+/// How long a name that is no longer offered is reserved for its tool.
 const RESERVED: SignedDuration = SignedDuration::from_hours(30 * 24);
 /// Raised when a reader of the previous version would misread the file.
 const FORMAT: u32 = 1;
-/// Bytes of a record that are read at most.
+/// Largest accepted record, in bytes.
 const LARGEST: u64 = 64 << 20;
 
-/// Which tool each name means.
+/// Maps each name to its tool.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct Names {
     entries: BTreeMap<String, Entry>,
-    /// The names that each component has or had.
+    /// The current and former names of each component.
     by_component: HashMap<ComponentId, BTreeSet<String>>,
     /// The names of the server's own tools.
     builtin: HashSet<String>,
-    /// How long the names of tools may be.
+    /// The length limit for tool names.
     length: NameLength,
-    /// The rules for the tools of those components that were asked about, by the
-    /// tools' own names.
+    /// The tool rules of the components looked at so far, by the tools' own names.
     rules: HashMap<ComponentId, ToolRules>,
-    /// The renamings that were not possible.
+    /// The renamings that could not be applied.
     faults: HashMap<ComponentId, Vec<RuleFault>>,
 }
 
-/// The tool that a name means.
+/// The tool to which a name belongs.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 struct Entry {
     component: ComponentId,
-    /// Another source under the same id is another component.
+    /// Part of the identity: another source with the same id is another component.
     source: Reference,
     /// The tool's name within the component.
     tool: String,
-    /// Whether it is in the tool list, or only callable.
+    /// Whether the tool list shows it; if not, it can still be called.
     listed: bool,
     /// Whether a rule gives the tool this name.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     renamed: bool,
-    /// Since when it is reserved only; absent while it is offered.
+    /// The start of the reservation; absent while the name is offered.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     freed_at: Option<Timestamp>,
 }
@@ -84,7 +81,7 @@ struct Written {
     names: BTreeMap<String, Entry>,
 }
 
-/// How a tool has a name.
+/// How a tool got a name.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Kind {
     Own,
@@ -98,13 +95,13 @@ pub struct ToolName {
     pub name: String,
     /// The tool's own name, distinct within its component.
     pub tool: String,
-    /// Whether the tool list shows it; others can only be called.
+    /// Whether the tool list shows it; if not, it can still be called.
     pub listed: bool,
 }
 
 impl Names {
-    /// Reads the record of a root; `builtin` names are never given to tools.
-    /// One that is absent, damaged or may be another user's counts as empty.
+    /// Reads the record of a root; `builtin` names are never given to tools. A record that is
+    /// missing, damaged or possibly written by another user counts as empty.
     pub(super) fn read(layout: &Layout, builtin: &HashSet<String>, length: NameLength) -> Self {
         let path = layout.names();
         let entries = match read(&path, layout.root()) {
@@ -131,13 +128,13 @@ impl Names {
         }
     }
 
-    /// Sets the rules for a component's tools, by the tools' own names. Without
-    /// any, all are offered by names of their own.
+    /// Sets the rules for a component's tools, by the tools' own names. Without rules, all tools
+    /// are offered by their own names.
     pub(super) fn set_rules(&mut self, component: &ComponentId, rules: ToolRules) {
         self.rules.insert(component.clone(), rules);
     }
 
-    /// Replaces the record in one step.
+    /// Replaces the record in one rename.
     pub(super) fn write(&self, layout: &Layout) -> Result<(), StoreError> {
         let path = layout.names();
         let write = || {
@@ -155,8 +152,8 @@ impl Names {
         sync(layout.root())
     }
 
-    /// Whether each tool of the component has the name that its rules want, and
-    /// those that are not offered have none.
+    /// Whether each offered tool of the component has the name that the rules require, and each
+    /// hidden tool has none.
     fn has_all(&self, component: &Metadata) -> bool {
         let rules = self.rules.get(&component.component_id);
         component.tools.iter().all(|tool| {
@@ -183,7 +180,7 @@ impl Names {
         })
     }
 
-    /// Gives names to components that have none, the older first.
+    /// Names the tools of components that have no names yet, the oldest component first.
     fn complete<'a>(&mut self, installed: impl IntoIterator<Item = &'a Metadata>, now: Timestamp) {
         let mut without: Vec<&Metadata> = installed
             .into_iter()
@@ -195,8 +192,8 @@ impl Names {
         }
     }
 
-    /// The names of a component's tools in the order of the tools, each tool's
-    /// listed name before its others. Tools without one have none here.
+    /// Returns the names of a component's tools in the order of the tools, each tool's listed name
+    /// first. A tool without names is left out.
     pub fn of(&self, component: &Metadata) -> Vec<ToolName> {
         let mut names: Vec<ToolName> = Vec::new();
         for tool in &component.tools {
@@ -216,9 +213,8 @@ impl Names {
         names
     }
 
-    /// Gives each tool of a component that is offered a name, and reserves those
-    /// that it no longer offers. Returns the renamings that are not possible;
-    /// their tools have no name.
+    /// Names each offered tool of a component, and reserves the names of the others. Returns the
+    /// renamings that are not possible; their tools get no name.
     pub(super) fn give(&mut self, component: &Metadata, now: Timestamp) -> &[RuleFault] {
         let before = self.of(component);
         self.free(&component.component_id, now);
@@ -239,7 +235,7 @@ impl Names {
             }
             let name = self.choose(component, tool, now);
             self.insert(name, component, tool, Kind::Own);
-            // Names from before stay callable as long as it is installed.
+            // Earlier names stay callable while the component is installed.
             let own = |name: &&ToolName| name.tool == tool.normalized_name && !name.listed;
             for name in before.iter().filter(own) {
                 self.insert(name.name.clone(), component, tool, Kind::Unlisted);
@@ -249,7 +245,7 @@ impl Names {
         kept.insert_entry(faults).into_mut()
     }
 
-    /// Why a tool cannot have a name that a rule gives it.
+    /// Returns why a tool cannot have the name that a rule gives it; `None` if it can.
     fn refusal(
         &self,
         component: &Metadata,
@@ -264,7 +260,7 @@ impl Names {
             return Some(RuleFault::taken(tool, name, "a tool of the server itself"));
         }
         let entry = self.entries.get(name).filter(|entry| !entry.is_over(now))?;
-        // Within one component, the operator says what its names mean.
+        // Within one component, the operator decides what its names mean.
         let is_own = entry.component == component.component_id
             && entry.source.same_source(&component.source);
         let by = match entry.freed_at {
@@ -278,8 +274,8 @@ impl Names {
         Some(RuleFault::taken(tool, name, by))
     }
 
-    /// The same for a component that was installed before there was a record:
-    /// its longer names stay callable.
+    /// Like [`Names::give`] for a component installed before the record existed: its longer names
+    /// stay callable.
     fn adopt(&mut self, component: &Metadata, now: Timestamp) {
         self.give(component, now);
         for tool in &component.tools {
@@ -292,7 +288,7 @@ impl Names {
         }
     }
 
-    /// Reserves the names of a component that is not installed any more.
+    /// Reserves the names of a component that is no longer installed.
     pub(super) fn free(&mut self, id: &ComponentId, now: Timestamp) {
         for name in self.by_component.get(id).into_iter().flatten() {
             if let Some(entry) = self.entries.get_mut(name) {
@@ -301,15 +297,15 @@ impl Names {
         }
     }
 
-    /// Lets other components have the names of a component at once.
+    /// Frees the names of a component, so that others can get them at once.
     pub(super) fn forget(&mut self, id: &ComponentId) {
         for name in self.by_component.remove(id).unwrap_or_default() {
             self.entries.remove(&name);
         }
     }
 
-    /// Reserves the names of what vanished without being unloaded, and drops
-    /// those that were reserved for long enough.
+    /// Reserves the names of components that vanished without being unloaded, and drops expired
+    /// reservations.
     pub(super) fn tidy(&mut self, is_installed: impl Fn(&ComponentId) -> bool, now: Timestamp) {
         let ids: Vec<ComponentId> = self.by_component.keys().cloned().collect();
         for id in ids.iter().filter(|id| !is_installed(id)) {
@@ -337,7 +333,7 @@ impl Names {
             renamed: kind == Kind::Renamed,
             freed_at: None,
         };
-        // What was reserved for long enough loses the name to this component.
+        // An expired reservation loses the name to this component.
         if let Some(before) = self.entries.insert(name.clone(), entry)
             && let Some(names) = self.by_component.get_mut(&before.component)
         {
@@ -347,8 +343,8 @@ impl Names {
         names.or_default().insert(name);
     }
 
-    /// The name that the tool had, else the first that means nothing else: its
-    /// own, then with the component's id before it, then with a number.
+    /// Returns the tool's former name, or else the first free one of: its own name, that name
+    /// prefixed with the component's id, and the same with a number appended.
     fn choose(&self, component: &Metadata, tool: &ToolRecord, now: Timestamp) -> String {
         let own = &tool.normalized_name;
         if let Some((name, _)) = self.of_tool(component, own) {
@@ -372,14 +368,13 @@ impl Names {
         !self.builtin.contains(name) && meant.is_none_or(|entry| entry.is_over(now))
     }
 
-    /// Whether a rule that no longer holds gave the name to a tool of this
-    /// component.
+    /// Whether a rule that no longer applies gave the name to a tool of this component.
     fn was_given(&self, component: &Metadata, name: &str) -> bool {
         self.of_component(component)
             .any(|(given, entry)| given == name && entry.renamed && entry.freed_at.is_some())
     }
 
-    /// The listed name that a tool has or had, apart from those of rules.
+    /// The listed name that a tool has or had, except names given by rules.
     fn of_tool(&self, component: &Metadata, tool: &str) -> Option<(&String, &Entry)> {
         let mut entries = self.of_component(component);
         entries.find(|(name, entry)| {
@@ -401,7 +396,7 @@ impl Names {
 }
 
 impl Entry {
-    /// Whether it was reserved for long enough.
+    /// Whether its reservation has expired.
     fn is_over(&self, now: Timestamp) -> bool {
         self.freed_at
             .is_some_and(|freed| now.duration_since(freed) > RESERVED)

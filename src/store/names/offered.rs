@@ -1,30 +1,30 @@
-//! What a component offers, as its names and the rules for its tools have it.
+//! The tools that a component offers, after naming and tool rules.
 
 use super::{Names, ToolName};
 use crate::schema::ToolRecord;
 use crate::schema::rules::{Given, RuleFault};
 use crate::store::Metadata;
 
-/// The tools that a component offers. Only [`Names::offered`] makes it, so that
-/// no list and no call passes by the rules.
+/// The tools that a component offers. Only [`Names::offered`] creates it, so that no list and no
+/// call bypasses the rules.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct Offered {
     tools: Vec<OfferedTool>,
-    /// Rules that cannot be carried out; their tools are not offered.
+    /// Rules that cannot be applied; their tools are not offered.
     pub faults: Vec<RuleFault>,
 }
 
-/// A tool that is offered.
+/// An offered tool.
 #[derive(Debug, Clone, PartialEq)]
 pub struct OfferedTool {
-    /// Under its own name within the component, with the description and the
-    /// arguments that agents see.
+    /// The tool by its own name within the component, with the description and the arguments that
+    /// agents see.
     pub record: ToolRecord,
-    /// Arguments that the operator gives.
+    /// The arguments that the operator sets.
     pub given: Given,
     /// The name that a rule gives it.
     pub renamed: Option<String>,
-    /// By which it is called: the listed one first.
+    /// The names by which it can be called, the listed one first.
     pub names: Vec<ToolName>,
 }
 
@@ -43,7 +43,7 @@ impl Offered {
         Offered { tools, faults }
     }
 
-    /// The names in the tool list.
+    /// Returns the names in the tool list.
     pub fn listed(&self) -> impl Iterator<Item = &str> {
         let names = self.tools.iter().flat_map(|tool| &tool.names);
         names.filter(|name| name.listed).map(|name| &*name.name)
@@ -51,7 +51,7 @@ impl Offered {
 }
 
 impl Names {
-    /// What a component offers, by its names here and its rules.
+    /// Returns the tools that a component offers under these names and its rules.
     pub fn offered(&self, component: &Metadata) -> Offered {
         let rules = self.rules.get(&component.component_id).cloned();
         let rules = rules.unwrap_or_default();
@@ -62,7 +62,7 @@ impl Names {
             let own = &tool.record.normalized_name;
             let names = names.iter().filter(|name| name.tool == *own);
             let names: Vec<ToolName> = names.cloned().collect();
-            // Without a name, it cannot have the one that a rule gives it.
+            // The name that a rule gives it is not possible, so it is not offered.
             if !names.is_empty() {
                 tools.push(OfferedTool {
                     record: tool.record,

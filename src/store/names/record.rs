@@ -1,4 +1,4 @@
-//! When the names of a root are read and written.
+//! Reads and writes the record of names.
 
 use jiff::Timestamp;
 
@@ -8,7 +8,7 @@ use crate::reference::ComponentId;
 use crate::schema::rules::{Problem, RuleFault, ToolRules};
 use crate::store::{Metadata, Rules, Store, StoreError};
 
-/// A component that is about to be put in place, or to get other rules.
+/// A component that is about to be installed, or to get other rules.
 #[derive(Clone, Copy)]
 pub(in crate::store) struct Coming<'a> {
     pub metadata: &'a Metadata,
@@ -25,8 +25,8 @@ impl<'a> Coming<'a> {
 }
 
 impl Store {
-    /// What a component offers: its tools as the rules have them, by their
-    /// names, whether or not these are recorded yet.
+    /// Returns the tools that a component offers, by names and rules, even if its names are not
+    /// recorded yet.
     pub fn offered(&self, component: &Metadata) -> Offered {
         let mut names = self.recorded_names();
         names.set_rules(&component.component_id, self.rules_of(component));
@@ -36,16 +36,15 @@ impl Store {
         names.offered(component)
     }
 
-    /// The names of the tools of all installed components, for
-    /// [`Names::offered`].
+    /// Returns the names of all installed components' tools, for [`Names::offered`].
     pub fn names_of_all(&self, installed: &[&Metadata]) -> Names {
         let mut names = self.recorded_names();
         self.complete(&mut names, installed, Timestamp::now());
         names
     }
 
-    /// The rules of these components that could not be carried out, were they
-    /// put in place in this order: for each component, why.
+    /// Returns for each component the rules that could not be applied if the components were
+    /// installed in this order.
     pub fn unfit_rules(&self, wanted: &[(&Metadata, &ToolRules)]) -> Vec<Vec<RuleFault>> {
         let (mut names, now) = (self.recorded_names(), Timestamp::now());
         self.complete(&mut names, &self.sound(), now);
@@ -78,15 +77,13 @@ impl Store {
         names.complete(installed.iter().map(std::borrow::Borrow::borrow), now);
     }
 
-    /// Records the names of components that are about to be put in place, and
-    /// those of all others that have none yet; reserves the names of those that
-    /// are about to be taken away. Returns the record as it was. The root's lock
-    /// is held.
+    /// Records the names of components that are about to be installed, and of all others without
+    /// names; reserves the names of components that are about to be removed. Returns the record as
+    /// it was. The caller must hold the root's lock.
     ///
     /// # Errors
     ///
-    /// [`StoreError::UnfitRules`] when a component cannot have a name that rules
-    /// give it which come with it.
+    /// [`StoreError::UnfitRules`] when a component cannot have a name that its new rules give.
     pub(in crate::store) fn record_names(
         &self,
         coming: &[Coming<'_>],
@@ -128,12 +125,12 @@ impl Store {
         Ok(before)
     }
 
-    /// The record without a component that is about to be taken away, whose
-    /// names are reserved or given up. The root's lock is held.
+    /// Returns the record without a component that is about to be removed, with its names reserved
+    /// or freed. The caller must hold the root's lock.
     pub(in crate::store) fn names_without(&self, id: &ComponentId, names_of: FreedNames) -> Names {
         let mut names = self.recorded_names();
         let now = Timestamp::now();
-        // A name that was never recorded is reserved as well.
+        // First complete the record, so that names which were never recorded are reserved as well.
         if !self.are_recorded(&names).unwrap_or(true) {
             self.complete(&mut names, &self.sound(), now);
         }
@@ -144,8 +141,7 @@ impl Store {
         names
     }
 
-    /// Whether every component directory has names, as far as can be told
-    /// without reading its metadata.
+    /// Whether every component directory has recorded names, checked without reading its metadata.
     fn are_recorded(&self, names: &Names) -> Result<bool, StoreError> {
         let directories = disk::beginning_with("", &self.layout.components())?;
         Ok(directories.iter().all(|dir| {
@@ -155,7 +151,7 @@ impl Store {
         }))
     }
 
-    /// The metadata of all components whose metadata can be read.
+    /// Reads all metadata that can be read.
     fn sound(&self) -> Vec<Metadata> {
         let directories = disk::beginning_with("", &self.layout.components());
         let ids = directories
@@ -170,7 +166,7 @@ impl Store {
     }
 }
 
-/// Whether a name is refused that these rules give, and not those of the
+/// Whether the fault is about a name that these rules give, rather than one from the
 /// configuration.
 fn is_of(fault: &RuleFault, rules: &ToolRules) -> bool {
     match &fault.problem {
@@ -181,12 +177,12 @@ fn is_of(fault: &RuleFault, rules: &ToolRules) -> bool {
     }
 }
 
-/// What becomes of the names of a component that is unloaded.
+/// What happens to the names of an unloaded component.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum FreedNames {
-    /// They wait for it for 30 days.
+    /// They are reserved for it for 30 days.
     #[default]
     Reserved,
-    /// Other components may have them at once.
+    /// Other components can get them at once.
     GivenUp,
 }

@@ -7,7 +7,7 @@ fn at(hour: i64) -> Timestamp {
     Timestamp::from_second(hour * 3600).unwrap()
 }
 
-/// A component with these tools, installed at that hour.
+/// A component with these tools, installed at this hour.
 fn component(id: &str, source: &str, tools: &[&str], hour: i64) -> Metadata {
     let digest = crate::digest::Digest::of(b"");
     let record = |name: &&str| ToolRecord {
@@ -81,7 +81,7 @@ fn a_name_waits_thirty_days_for_the_tool_that_had_it() {
     let c = component("c", "file:///c.wasm", &["get"], 5);
     names.give(&c, at(4 + 30 * 24 + 1));
     assert_eq!(listed(&names, &c), ["get"]);
-    // What was called by another name keeps it.
+    // A tool keeps the other name by which it was called.
     assert_eq!(listed(&names, &b), ["b_get"]);
 }
 
@@ -106,7 +106,7 @@ fn an_update_and_its_way_back_change_no_name() {
     names.give(&a, at(1));
     names.give(&newer, at(2));
     assert_eq!(listed(&names, &newer), ["get", "list"]);
-    // `put` is reserved for the way back.
+    // `put` is reserved, for a rollback.
     names.give(&b, at(3));
     assert_eq!(listed(&names, &b), ["b_put"]);
     names.give(&a, at(4));

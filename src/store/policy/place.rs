@@ -44,14 +44,14 @@ pub(super) fn place_with(
     }
 }
 
-/// Brings code along that a compiler put into a directory after it was copied.
-/// Without any, or with the same file in both, this does nothing.
+/// Moves code along that a compiler wrote to the directory after it was copied. Does nothing
+/// without such code, or if both directories have the same file.
 pub fn follow_code(replaced: &ComponentFiles, files: &ComponentFiles) {
     let _ = fs::rename(&replaced.cwasm, &files.cwasm);
 }
 
-/// Grants this in the version that is staged, which is known to have been
-/// called last when the one in place was.
+/// Writes these grants to the staged version, and keeps the time of the last call of the installed
+/// one.
 pub fn give(
     granted: &Granted,
     files: &ComponentFiles,
@@ -65,9 +65,8 @@ pub fn give(
     sync(&staged.dir)
 }
 
-/// Takes the policy of the component in place, and the time of its last call,
-/// over into the version that is to replace it, but nothing that another user
-/// could have put there.
+/// Carries the policy and the time of the last call over to the staged version, except files that
+/// another user could have written.
 pub fn carry(files: &ComponentFiles, staged: &ComponentFiles) -> Result<(), StoreError> {
     for file in [
         (&files.policy, &staged.policy),
@@ -79,8 +78,7 @@ pub fn carry(files: &ComponentFiles, staged: &ComponentFiles) -> Result<(), Stor
     sync(&staged.dir)
 }
 
-/// Takes one file of a directory over, if it is there and no other user could
-/// have put it there.
+/// Carries one file over, if it exists and no other user could have written it.
 pub fn carry_one((from, to): (&PathBuf, &PathBuf), dir: &Path) -> Result<(), StoreError> {
     let dir = fs::metadata(dir).map_err(StoreError::io("read", dir))?;
     let foreign = |file: &fs::Metadata| !ours_alone(&dir) || is_foreign(file, &dir);
@@ -147,16 +145,15 @@ fn write(granted: &Granted, staged: &ComponentFiles) -> io::Result<()> {
     Ok(())
 }
 
-/// Writes a new file that its owner alone can read.
+/// Writes a new file that only its owner can read.
 pub fn write_private(path: &Path, text: &str) -> io::Result<()> {
     let mut file = private().create_new(true).open(path)?;
     file.write_all(text.as_bytes())?;
     file.sync_all()
 }
 
-/// For filesystems that cannot exchange directories: replaces one file after the
-/// other. The policy comes last when it grants something and first when it grants
-/// nothing, so that a crash never leaves a grant without a record.
+/// For filesystems that cannot exchange directories: replaces one file after the other. The policy
+/// is written last and removed first, so that a crash never leaves a grant without a record.
 fn one_by_one(
     granted: &Granted,
     files: &ComponentFiles,

@@ -18,7 +18,7 @@ const FORMAT: u32 = 1;
 /// Largest file that is read, in bytes.
 const MAX_FILE: u64 = 16 << 20;
 
-/// How a grant was given.
+/// How a permission was granted.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Origin {
@@ -35,7 +35,7 @@ pub enum Origin {
 }
 
 impl Origin {
-    /// The name in the file.
+    /// Returns the name used in the file.
     pub fn name(self) -> &'static str {
         match self {
             Origin::Cli => "cli",
@@ -79,7 +79,7 @@ struct Document {
     grants: Vec<GrantRecord>,
 }
 
-/// Who gives a grant, and in answer to which request.
+/// Who grants a permission, and which request it answers.
 #[derive(Debug, Clone)]
 pub struct Grantor {
     pub origin: Origin,
@@ -96,20 +96,20 @@ impl From<Origin> for Grantor {
 }
 
 impl PolicyRecord {
-    /// The record of a permission; `None` if the policy file was edited by hand.
+    /// Returns the record of a permission; `None` if it was added to the policy file by hand.
     pub fn of(&self, permission: &Permission) -> Option<&GrantRecord> {
         self.grants
             .iter()
             .find(|grant| grant.permission == *permission)
     }
 
-    /// Forgets of all other grants who gave them.
+    /// Drops the records of grants made by other means than `origin`.
     pub(in crate::store) fn keep_those_of(&mut self, origin: Origin) {
         self.grants.retain(|grant| grant.granted_by == origin);
     }
 
-    /// Notes every permission of `policy` that has no record as granted now,
-    /// and drops the records of what is no longer granted.
+    /// Records every permission of `policy` that has no record as granted now, and drops the
+    /// records of permissions that are no longer granted.
     pub(super) fn follow(&mut self, policy: &Policy, grantor: &Grantor) {
         let mut known = std::mem::take(&mut self.grants);
         let granted_at = Timestamp::now();

@@ -13,7 +13,7 @@ struct Place {
     id: ComponentId,
 }
 
-/// A component directory as an installation leaves it, as far as grants care.
+/// A component directory as an installation leaves it, with the files that matter for grants.
 fn place() -> Place {
     let root = tempfile::tempdir().unwrap();
     let store = Store::new(root.path());
@@ -38,7 +38,7 @@ impl Place {
         self.grant_during(key, || {})
     }
 
-    /// `meanwhile` happens between reading and writing.
+    /// Calls `meanwhile` between reading and writing.
     fn grant_during(&self, key: &str, meanwhile: impl FnOnce()) -> Result<Granted, StoreError> {
         self.store.change_grants(&self.id, |standing| {
             let granted = standing.granted?;
@@ -115,7 +115,7 @@ fn code_that_a_compiler_keeps_meanwhile_is_not_lost() {
     place.grant_during("A", || keep("new")).unwrap();
     assert_eq!(read_text(&place.files.cwasm), "new");
 
-    // As late as can be: into the directory that was just replaced.
+    // At the last moment: into the directory that was just replaced.
     let late = place.store.stage().unwrap();
     let staged = ComponentFiles::within(late.path().join("component"), &place.id);
     let granted = place.store.granted(&place.id).unwrap();

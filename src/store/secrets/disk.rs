@@ -16,7 +16,7 @@ use crate::store::{staging, wait::Patience};
 
 /// Raised when a reader of the previous format would misread the file.
 const FORMAT: u32 = 1;
-/// In bytes; one byte of a value may take six in JSON.
+/// Largest accepted file, in bytes; one byte of a value may take six in JSON.
 const MAX_FILE: u64 = 8 * MAX_TOTAL as u64;
 const LOCK: &str = ".lock";
 /// The file for the next version; only the lock's holder writes it.
@@ -75,7 +75,7 @@ fn open(path: &Path) -> Result<Option<File>, SecretError> {
     }
 }
 
-/// The error quotes nothing of the file.
+/// Parses a file of secrets. The error quotes nothing of it.
 fn parse(text: &[u8]) -> Result<Secrets, String> {
     if text.len() as u64 > MAX_FILE {
         return Err("it is too large".into());

@@ -47,12 +47,12 @@ impl Secrets {
         self.0.get(key)
     }
 
-    /// Sorted by name.
+    /// Returns the names, sorted.
     pub fn keys(&self) -> impl Iterator<Item = &SecretKey> {
         self.0.keys()
     }
 
-    /// Sorted by name.
+    /// Returns the secrets, sorted by name.
     pub fn iter(&self) -> impl Iterator<Item = (&SecretKey, &Secret)> {
         self.0.iter()
     }
@@ -61,7 +61,7 @@ impl Secrets {
         self.0.is_empty()
     }
 
-    /// Removes these values from text that a component produced.
+    /// Returns a redactor that removes these values from text that a component produced.
     pub fn redactor(&self) -> Redactor {
         Redactor::new(self.0.values())
     }
@@ -76,20 +76,20 @@ impl Secrets {
 }
 
 impl SecretStore {
-    /// Creates nothing on disk.
+    /// Opens the secrets of a root; creates nothing on disk.
     pub fn new(layout: &Layout) -> Self {
         SecretStore {
             dir: layout.secrets(),
         }
     }
 
-    /// Changes whenever the secrets of a component do; costs one `stat`.
+    /// Returns a stamp that changes whenever the secrets of a component do; costs one `stat`.
     pub fn stamp(&self, id: &ComponentId) -> Option<FileStamp> {
         FileStamp::of_link(&self.file(id))
     }
 
-    /// The files that hold secrets, with the ids they belong to; `None` for a file
-    /// whose name is no component id.
+    /// Lists the files that hold secrets, with the ids they belong to; `None` for a file whose
+    /// name is no component id.
     ///
     /// # Errors
     ///
@@ -115,7 +115,7 @@ impl SecretStore {
         Ok(files)
     }
 
-    /// The secrets of a component; empty without a file.
+    /// Returns the secrets of a component; empty without a file.
     ///
     /// # Errors
     ///

@@ -130,7 +130,7 @@ fn errors_tell_nothing_of_the_values() {
             !format!("{error:?} {report}").contains("hunter2"),
             "{report}"
         );
-        // Nothing is lost to a change either.
+        // A failed change loses nothing either.
         store.set(&id(), vec![pair("B", "x")]).unwrap_err();
         assert_eq!(fs::read_to_string(&file).unwrap(), damaged);
     }

@@ -33,7 +33,7 @@ fn who_does_not_read_leaves_half_to_others() {
     while quick.has_room() {
         read.push(quick.keep(MIB).unwrap());
     }
-    // Together they have two thirds, and other credentials find room still.
+    // Together they have two thirds; other credentials still find room.
     assert_eq!(read.len(), 2);
     assert!(answers.reader().session().has_room());
     drop(read);

@@ -1,27 +1,27 @@
-//! What the worst value of a type takes for each that wasmtime counts.
+//! The largest ratio of memory to wasmtime's count, over all values of a type.
 
 use wasmtime::component::{Type, Val};
 
 use super::VALUE;
 use crate::schema::value::heap;
 
-/// A list grows by doubling, so that it may have twice the room it needs, and
-/// starts with room for four.
+/// Slots of a list's value, in bytes: a list grows by doubling, so up to twice the slots are
+/// allocated, and at least four.
 const LIST_VALUE: usize = 2 * VALUE;
 const LIST: usize = 4 * VALUE + 16;
-/// Bytes for each of a text's: one of Latin-1 can become two, and two of UTF-16
-/// become three in a buffer that grows by doubling.
+/// Bytes for each byte of a string: one byte of Latin-1 can become two, and two of UTF-16 become
+/// three in a buffer that grows by doubling.
 const TEXT_BYTE: f64 = 3.0;
-/// A flag's name: two places for it, since the list doubles.
+/// Bytes of a flag's name: two slots, since the list grows by doubling.
 const FLAG: usize = 2 * size_of::<String>();
 const FLAGS: usize = 4 * size_of::<String>() + 16;
 
-/// Bytes that some values take, and wasmtime's count for them.
+/// The bytes that some values take, and wasmtime's count for them.
 #[derive(Clone, Copy)]
 pub(super) struct Piece {
     taken: usize,
     counted: usize,
-    /// Whether there is one of it, however large the result is.
+    /// Whether the result has exactly one of it, whatever its size.
     once: bool,
 }
 
@@ -48,7 +48,7 @@ impl Piece {
         self.and(heap(VALUE), VALUE)
     }
 
-    /// The place of each of so many fields of a value that is here.
+    /// The slot of each of `fields` fields of this value.
     fn fields(self, fields: usize, field: usize) -> Self {
         Piece {
             taken: room(fields, field).div_ceil(fields.max(1)),
@@ -57,7 +57,7 @@ impl Piece {
         }
     }
 
-    /// A value that is here.
+    /// A value that ends here.
     fn value(self) -> Worst {
         let factor = self.taken as f64 / self.counted as f64;
         Worst {
@@ -69,16 +69,16 @@ impl Piece {
 
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub(super) struct Worst {
-    /// Bytes taken for each that wasmtime counts, where there may be many.
+    /// Bytes taken for each one that wasmtime counts, where there may be many.
     pub factor: f64,
     /// Bytes that do not depend on lengths.
     pub fixed: u64,
-    /// Whether there is something that has a length.
+    /// Whether some part has a variable length.
     pub endless: bool,
 }
 
 impl Worst {
-    /// Both values at once.
+    /// Both values together.
     pub fn beside(self, other: Self) -> Self {
         Worst {
             fixed: self.fixed.saturating_add(other.fixed),
@@ -86,7 +86,7 @@ impl Worst {
         }
     }
 
-    /// One value or the other.
+    /// Either value.
     fn or(self, other: Self) -> Self {
         Worst {
             factor: self.factor.max(other.factor),
@@ -103,7 +103,7 @@ impl Worst {
     }
 }
 
-/// The worst value of a type, in a place that takes and counts as `place` says.
+/// Returns the worst case of a type, in a slot that takes and counts as `place` says.
 pub(super) fn worst(ty: &Type, place: Piece) -> Worst {
     match ty {
         Type::String => {
@@ -161,7 +161,7 @@ pub(super) fn worst(ty: &Type, place: Piece) -> Worst {
             names.fold(Worst::default(), Worst::or)
         }
         Type::Flags(flags) => {
-            // Short names first: each of them makes it worse, until longer ones do not.
+            // Short names first: each raises the ratio, until longer ones lower it.
             let mut names: Vec<usize> = flags.names().map(str::len).collect();
             names.sort_unstable();
             let mut piece = place.and(FLAGS, 0);
@@ -184,7 +184,7 @@ fn payload(ty: Option<Type>, place: Piece) -> Worst {
     }
 }
 
-/// A value at `place` that holds any number of `items`, each with its own room.
+/// A value at `place` with any number of `items`, each with its own slot size.
 fn several(place: Piece, fixed: usize, items: &[(Type, usize)]) -> Worst {
     let all = items.iter().map(|(ty, room)| {
         let item = Piece {
@@ -201,7 +201,7 @@ fn several(place: Piece, fixed: usize, items: &[(Type, usize)]) -> Worst {
     }
 }
 
-/// Bytes of the list that so many fields are in: it grows by doubling.
+/// Bytes of a list with `fields` fields: it grows by doubling.
 pub(super) fn room(fields: usize, field: usize) -> usize {
     heap(fields.next_power_of_two().max(4).saturating_mul(field))
 }

@@ -118,9 +118,9 @@ fn target_of(directory: impl AsFd, name: impl rustix::path::Arg) -> Result<PathB
     Ok(OsString::from_vec(target.into_bytes()).into())
 }
 
-/// A target that means the same whatever directories are on the way.
+/// A target that has the same meaning whatever directories it passes through.
 struct Target {
-    /// How many times it goes up first.
+    /// The number of `..` at its beginning.
     up: usize,
     /// The names after that.
     down: PathBuf,

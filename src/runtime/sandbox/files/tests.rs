@@ -1,4 +1,4 @@
-//! The walk in real directories, while it is used as no guest could.
+//! Tests of the walk with directories and names that a guest could not arrange.
 
 use std::os::unix::fs::symlink;
 use std::path::{Path, PathBuf};
@@ -71,7 +71,7 @@ impl World {
         walk(&self.guard(), self.open("in"), path, last, Access::READ)
     }
 
-    /// The real path at the end of one, below the root.
+    /// The real path of the end of one, below the root.
     fn end(&self, path: &str, last: LastLink) -> String {
         let end = self.walk(path, last).unwrap().path();
         end.strip_prefix(&self.root).unwrap().display().to_string()
@@ -144,7 +144,7 @@ fn bad_paths_are_errors() {
         assert_eq!(error.name(), expected.name(), "{path:.20}");
     }
     assert_eq!(world.end(&deep, LastLink::Follow), "in/a");
-    // Forty links are followed, and not one more.
+    // Forty links are followed, but not 41.
     for at in 0..41 {
         symlink(format!("l{}", at + 1), world.root.join(format!("in/l{at}"))).unwrap();
     }
@@ -168,7 +168,7 @@ fn what_is_swapped_after_the_walk_is_not_followed() {
     assert!(open(&world.guard(), &end, wish).is_err());
     assert!(change::read_link(&world.guard(), &end).is_ok());
 
-    // The directory it was in is another now, and the open one gone.
+    // The open directory was removed, and its parent is another one now.
     let end = world.walk("a/b/other", LastLink::Follow).unwrap();
     std::fs::rename(world.root.join("in/a/b"), world.root.join("in/old")).unwrap();
     symlink(world.root.join("out"), world.root.join("in/a/b")).unwrap();

@@ -31,7 +31,7 @@ struct Found {
     /// As given, and with links resolved.
     paths: Vec<PathBuf>,
     own: HashSet<Identity>,
-    /// Of the directories and links on the way to them: moving one of those would
+    /// The identities of the directories and links on the way to them: moving one of those would
     /// make the path lead elsewhere.
     above: HashSet<Identity>,
 }

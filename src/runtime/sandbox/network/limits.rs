@@ -84,8 +84,7 @@ impl Places {
         taken.collect()
     }
 
-    /// Takes the narrowest limit first, so that waiting for it keeps nobody else
-    /// waiting.
+    /// Takes the narrowest limit first, so that waiting for it does not hold the wider ones.
     async fn wait_for(&self, which: impl Fn(&Places) -> &Arc<Semaphore>) -> Place {
         let mut place = Place::new();
         for places in self.chain() {

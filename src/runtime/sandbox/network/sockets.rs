@@ -38,7 +38,7 @@ pub(super) fn configure(wasi: &mut WasiCtxBuilder, network: &Network) {
             | SocketAddrUse::TcpListen
             | SocketAddrUse::TcpAccept => Decision::Denied(Reason::Never),
         };
-        // Packets from strangers are dropped silently: the guest did not ask for
+        // Packets from other addresses are dropped without a record: the guest did not request
         // them.
         if let Decision::Denied(reason) = decision
             && !matches!(purpose, SocketAddrUse::UdpReceive)
