@@ -25,7 +25,7 @@ pub struct CheckedEntry {
 pub enum InvalidEntry {
     #[error("The entry is not an object")]
     NotAnObject,
-    #[error("The entry has no text `{key}`")]
+    #[error("The entry has no string `{key}`")]
     Missing { key: &'static str },
     #[error("The entry's `{key}` {fault}")]
     Text { key: &'static str, fault: String },
@@ -51,7 +51,7 @@ impl Diagnose for InvalidEntry {
             InvalidEntry::Uri(error) => error.hint(),
             InvalidEntry::Digest => Some("a digest is `sha256:` and 64 digits".into()),
             InvalidEntry::Twice { .. } => {
-                Some("names are compared whatever their case; give one of the two another".into())
+                Some("names are compared without regard to case; rename one of the two".into())
             }
             _ => Some(r#"an entry is {"name": …, "description": …, "uri": …}"#.into()),
         }
@@ -176,8 +176,11 @@ mod tests {
         assert!(pinned.unwrap().entry.digest.is_some());
         for (entry, told) in [
             (json!("a"), "not an object"),
-            (json!({ "name": "a", "description": "A" }), "no text `uri`"),
-            (with("name", json!(7)), "no text `name`"),
+            (
+                json!({ "name": "a", "description": "A" }),
+                "no string `uri`",
+            ),
+            (with("name", json!(7)), "no string `name`"),
             (with("name", json!(" ")), "`name` is empty"),
             (with("name", json!("x".repeat(101))), "more than 100"),
             (with("description", json!("")), "`description` is empty"),

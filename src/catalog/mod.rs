@@ -264,7 +264,7 @@ impl Diagnose for UnknownName {
     }
 
     fn hint(&self) -> Option<String> {
-        let file = format!("a file is named by its path, as in `./{}`", self.name);
+        let file = format!("for a file, give its path, as in `./{}`", self.name);
         Some(match &*self.similar {
             [] => format!("`wassette registry list` shows the catalog; {file}"),
             similar => format!("did you mean `{}`? {file}", similar.join("` or `")),

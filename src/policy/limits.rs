@@ -153,7 +153,7 @@ impl LimitRule {
             _ => Err(InvalidPermission::new(
                 "a limit",
                 key,
-                "there are memory, cpu, time, instances and output",
+                "the limits are memory, cpu, time, instances and output",
             )),
         }
     }

@@ -42,7 +42,7 @@ pub const MOST_CPU: u32 = 1_024_000;
 /// `1048576`.
 pub fn parse_size(text: &str) -> Result<u64, InvalidPermission> {
     match parse_bytes(text)? {
-        0 => Err(wrong_size(text, "nothing can run with zero")),
+        0 => Err(wrong_size(text, "it must be more than zero")),
         bytes => Ok(bytes),
     }
 }
@@ -79,7 +79,7 @@ pub fn format_size(bytes: u64) -> String {
 pub fn parse_duration(text: &str) -> Result<Duration, InvalidPermission> {
     let wrong = |reason| wrong_duration(text, reason);
     match span(text, CALL_TIMES, "as in `30s`, `500ms` or `2m`")? {
-        Duration::ZERO => Err(wrong("nothing can run with zero")),
+        Duration::ZERO => Err(wrong("it must be more than zero")),
         time if time <= LONGEST => Ok(time),
         _ => Err(wrong("at most a day, `24h`")),
     }
@@ -128,7 +128,7 @@ pub fn parse_cpu(text: &str) -> Result<u32, InvalidPermission> {
         None => decimal_thousandths(text),
     };
     match millis.ok_or_else(|| wrong(form))? {
-        0 => Err(wrong("nothing can run with zero")),
+        0 => Err(wrong("it must be more than zero")),
         millis => u32::try_from(millis)
             .ok()
             .filter(|millis| *millis <= MOST_CPU)

@@ -88,7 +88,7 @@ pub(super) enum Miss {
     #[error("it cannot be read")]
     Io(#[from] io::Error),
     #[error(
-        "{0} is not a plain file or directory of this user's or root's, writable by no one else"
+        "{0} must be a regular file or directory that only this user or root owns and can write to"
     )]
     Foreign(&'static str),
     #[error("it was made from another component")]
@@ -97,7 +97,7 @@ pub(super) enum Miss {
     Engine,
     #[error("it was changed after it was written")]
     Changed,
-    #[error("another file took its place")]
+    #[error("another file replaced it")]
     Replaced,
     #[error("wasmtime refused it: {0:#}")]
     Refused(wasmtime::Error),

@@ -26,7 +26,7 @@ pub enum CompileError {
     },
     #[error("Cannot read or write `{}`", path.display())]
     Io { path: PathBuf, source: io::Error },
-    #[error("There is no place for the compiled code")]
+    #[error("Cannot create a directory for the compiled code")]
     Staging(#[source] StoreError),
     #[error("The component does not compile: {message}")]
     Refused { tier: Tier, message: String },
@@ -49,9 +49,9 @@ pub enum CompileError {
         import: Option<String>,
         message: String,
     },
-    #[error("Fresh code could not be loaded: {message}")]
+    #[error("The compiled code cannot be loaded: {message}")]
     Load { message: String },
-    #[error("No engine for this machine: {message}")]
+    #[error("Cannot create an engine on this machine: {message}")]
     Engine { message: String },
 }
 
@@ -166,19 +166,15 @@ pub enum CallError {
     },
     #[error(transparent)]
     Limit(LimitMet),
-    #[error("The result is not what the tool's type promises: {message}")]
+    #[error("The result does not match the tool's type: {message}")]
     InvalidResult { message: String },
     #[error(
-        "The server's pool of instances has no place for the call, and its {APART} places \
-         outside the pool are taken"
+        "The server's instance pool is full, and all {APART} slots outside the pool are in use"
     )]
     Busy,
-    #[error("The call was not begun: too many answers wait for this client to read them")]
+    #[error("The call was not started: this client has too many unread answers")]
     NotBegun,
-    #[error(
-        "The call has run, but there is no room for its result: too many answers wait for \
-         this client to read them"
-    )]
+    #[error("The call ended, but its result was dropped: this client has too many unread answers")]
     ResultDropped,
     #[error("The call was cancelled")]
     Cancelled,
@@ -245,14 +241,14 @@ impl Diagnose for CallError {
     fn hint(&self) -> Option<String> {
         let hint = match self {
             CallError::Compile(error) => return error.hint(),
-            CallError::Arguments(_) => "the tool's input schema says what it takes",
+            CallError::Arguments(_) => "the tool's input schema shows the expected arguments",
             CallError::Limit(met) => return Some(met.hint()),
             CallError::Trap { deadlock: true, .. } => {
                 "the component waits for a future, a stream or a task of its own that nothing \
-                 completes; report it to whoever makes the component"
+                 completes; report it to the component's author"
             }
-            CallError::Busy => "try again when some have ended",
-            CallError::NotBegun | CallError::ResultDropped => "read them, then try again",
+            CallError::Busy => "try again when some calls have ended",
+            CallError::NotBegun | CallError::ResultDropped => "read the answers, then try again",
             _ => return None,
         };
         Some(hint.to_owned())

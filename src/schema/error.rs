@@ -25,7 +25,7 @@ pub enum SchemaError {
     #[error("The exports of the component cannot be described: {reason}")]
     Undescribable { reason: String },
     /// Imports that the runtime does not provide.
-    #[error("The component imports what this runtime does not provide: {}", quoted(.names))]
+    #[error("The component has imports that this runtime does not provide: {}", quoted(.names))]
     UnknownImports { names: Vec<String> },
     /// No function can be offered as a tool.
     #[error("The component has no function that can be called: {reason}")]
@@ -59,7 +59,7 @@ impl Diagnose for SchemaError {
                 "a component starts with the bytes 00 61 73 6d 0d 00 01 00"
             }
             SchemaError::CoreModule => {
-                "make a component of it with `wasm-tools component new`, or build for `wasm32-wasip2`"
+                "convert it with `wasm-tools component new`, or build for `wasm32-wasip2`"
             }
             SchemaError::WitPackage => "build the code that implements it, and load that",
             SchemaError::Invalid { .. } => {
@@ -69,7 +69,7 @@ impl Diagnose for SchemaError {
                 "export functions, interfaces and types only, not modules or components"
             }
             SchemaError::UnknownImports { .. } => {
-                "a component gets wasi:{io,clocks,random,cli,filesystem,sockets,http}@0.2 and \
+                "the runtime provides wasi:{io,clocks,random,cli,filesystem,sockets,http}@0.2 and \
                  wasi:config/store@0.2.0-draft; compose it with a component that exports the rest"
             }
             SchemaError::NoTools { .. } => {

@@ -35,13 +35,13 @@ impl ListedTool<'_> {
         let mut faults = Faults::default();
         let whole = format!("{CLIENT_PREFIX}{}", self.name);
         if !is_word(&whole, |_| false) {
-            faults.add("the name", "a provider does not take it");
+            faults.add("the name", "some model providers reject it");
         }
         if "wassette".len() + self.name.len() >= CURSOR {
             faults.add("the name", "it is too long for Cursor");
         }
         if self.description.is_empty() {
-            faults.add("the description", "there is none");
+            faults.add("the description", "it is missing");
         }
         faults.root(self.input_schema, "the input schema");
         if let Some(schema) = self.output_schema {
@@ -68,7 +68,7 @@ impl Faults {
             self.add(place, "it has no `properties`");
         }
         for word in NOT_AT_TOP.iter().filter(|word| schema.contains_key(**word)) {
-            self.add(place, &format!("`{word}` stands at its top"));
+            self.add(place, &format!("`{word}` is not allowed at its top level"));
         }
         self.schema(schema, place);
     }
@@ -76,21 +76,21 @@ impl Faults {
     fn schema(&mut self, schema: &Map<String, Value>, place: &str) {
         for (word, value) in schema {
             match is_value_of(word, value) {
-                None => self.add(place, &format!("not every reader knows `{word}`")),
+                None => self.add(place, &format!("some clients do not support `{word}`")),
                 Some(false) => self.add(place, &format!("`{word}` cannot be `{value}`")),
                 Some(true) => {}
             }
             if !is_exact(value) {
                 self.add(
                     place,
-                    &format!("JavaScript changes the numbers of `{word}`"),
+                    &format!("JavaScript cannot hold the numbers of `{word}` exactly"),
                 );
             }
         }
         // VS Code throws, and the TypeScript SDK refuses every item.
         let is_array = schema.get("type").is_some_and(|kind| kind == "array");
         if is_array && !schema.get("items").is_some_and(Value::is_object) {
-            self.add(place, "its `items` are not described");
+            self.add(place, "it has no schema for `items`");
         }
         self.members(schema, place);
         let inner = ["items", "additionalProperties"].into_iter();
@@ -110,21 +110,21 @@ impl Faults {
         for (name, property) in properties {
             let place = format!("{place}, `{name}`");
             if !is_word(name, |c| c == '.') {
-                self.add(&place, "a provider does not take the name");
+                self.add(&place, "some model providers reject the name");
             }
             self.inner(property, &place);
         }
         let required = schema.get("required").and_then(Value::as_array);
         let names = required.into_iter().flatten().filter_map(Value::as_str);
         for name in names.filter(|name| !properties.contains_key(*name)) {
-            self.add(place, &format!("`{name}` is required and not described"));
+            self.add(place, &format!("`{name}` is required but has no schema"));
         }
     }
 
     fn inner(&mut self, schema: &Value, place: &str) {
         match schema.as_object() {
             Some(schema) => self.schema(schema, place),
-            None => self.add(place, "it is not described by an object"),
+            None => self.add(place, "its schema is not an object"),
         }
     }
 }
@@ -198,34 +198,37 @@ mod tests {
             (json!({ "properties": {} }), "not of the type `object`"),
             (
                 json!({ "type": "object", "properties": {}, "anyOf": [{}] }),
-                "`anyOf` stands at its top",
+                "`anyOf` is not allowed at its top level",
             ),
             (
                 json!({ "type": "object", "properties": {}, "required": ["q"] }),
-                "`q` is required and not described",
+                "`q` is required but has no schema",
             ),
             (
                 json!({ "type": "object", "properties": { "a b": {} } }),
-                "a provider does not take the name",
+                "some model providers reject the name",
             ),
-            (of(json!(true)), "`p`: it is not described by an object"),
+            (of(json!(true)), "`p`: its schema is not an object"),
             (
                 of(json!({ "type": ["string", "null"] })),
                 "`type` cannot be",
             ),
             (of(json!({ "type": "text" })), "`type` cannot be"),
-            (of(json!({ "type": "array" })), "`items` are not described"),
+            (of(json!({ "type": "array" })), "no schema for `items`"),
             (
                 of(json!({ "type": "array", "items": false })),
-                "`items` are not",
+                "no schema for `items`",
             ),
             (
                 of(json!({ "prefixItems": [] })),
-                "not every reader knows `prefixItems`",
+                "some clients do not support `prefixItems`",
             ),
             (of(json!({ "minItems": -1 })), "`minItems` cannot be `-1`"),
-            (of(json!({ "maximum": u64::MAX })), "JavaScript changes"),
-            (of(json!({ "enum": [1, u64::MAX] })), "JavaScript changes"),
+            (of(json!({ "maximum": u64::MAX })), "JavaScript cannot hold"),
+            (
+                of(json!({ "enum": [1, u64::MAX] })),
+                "JavaScript cannot hold",
+            ),
             (
                 of(json!({ "anyOf": [{ "type": "no" }] })),
                 "`type` cannot be `\"no\"`",

@@ -16,7 +16,7 @@ pub enum StoreError {
         source: io::Error,
     },
     #[error(
-        "Another process{} holds the lock on `{}`, and has given no sign of life",
+        "Another process{} holds the lock on `{}`, and does not respond",
         holder.map(|pid| format!(" ({pid})")).unwrap_or_default(), path.display()
     )]
     Locked {
@@ -34,18 +34,18 @@ pub enum StoreError {
     NoPrevious { id: ComponentId },
     #[error("The previous version of `{id}` is damaged: {reason}")]
     PreviousDamaged { id: ComponentId, reason: String },
-    #[error("The rules for the tools of `{id}` cannot be read, so that none of them is offered")]
+    #[error("The tool rules of `{id}` cannot be read, so none of its tools is offered")]
     Rules {
         id: ComponentId,
         path: PathBuf,
         source: io::Error,
     },
-    #[error("The rules for the tools of `{id}` cannot be carried out")]
+    #[error("The tool rules of `{id}` cannot be applied")]
     UnfitRules {
         id: ComponentId,
         faults: Vec<RuleFault>,
     },
-    #[error("The policy of `{id}` cannot be read, so that it grants nothing")]
+    #[error("The policy of `{id}` cannot be read, so it grants nothing")]
     Policy {
         id: ComponentId,
         path: PathBuf,
@@ -113,10 +113,10 @@ impl Diagnose for StoreError {
             StoreError::Locked {
                 holder: Some(pid), ..
             } => Some(format!(
-                "see what process {pid} does; once it ends, the lock is free"
+                "see what process {pid} is doing; the lock is free once it ends"
             )),
             StoreError::Locked { holder: None, .. } => Some(
-                "find the process that has the file open; once it ends, the lock is free".into(),
+                "find the process that has the file open; the lock is free once it ends".into(),
             ),
             StoreError::NotInstalled { .. } => {
                 Some("`wassette list` shows what is installed".into())
@@ -125,7 +125,7 @@ impl Diagnose for StoreError {
                 "give the new component another id with `--name`, or unload the old one".into(),
             ),
             StoreError::Damaged { .. } => {
-                Some("it is not served; loading it again from its source mends it".into())
+                Some("it is not served; load it again from its source to repair it".into())
             }
             StoreError::NoPrevious { .. } => Some(
                 "one is kept when another version replaces it, until `unload` or `cache prune`"
@@ -139,10 +139,10 @@ impl Diagnose for StoreError {
                 source: UnreadablePolicy::Foreign,
                 ..
             } => Some(format!(
-                "see how it came there, then begin anew with `wassette permission reset {id}`"
+                "find out who wrote it, then start over with `wassette permission reset {id}`"
             )),
             StoreError::Rules { path, .. } => Some(format!(
-                "mend `{}`, or apply the manifest again",
+                "repair `{}`, or apply the manifest again",
                 path.display()
             )),
             StoreError::UnfitRules { .. } => Some(
@@ -151,7 +151,7 @@ impl Diagnose for StoreError {
                     .into(),
             ),
             StoreError::Policy { id, path, .. } => Some(format!(
-                "mend `{}`, or begin anew with `wassette permission reset {id}`",
+                "repair `{}`, or start over with `wassette permission reset {id}`",
                 path.display()
             )),
         }

@@ -55,7 +55,7 @@ impl Requested {
         if let Some(builtin) = Builtin::named(tool) {
             let name = builtin.name();
             return Err(Builtin::Call.invalid(format!(
-                "`{name}` is a tool of the server itself, which is called by its own name"
+                "`{name}` is one of the server's own tools; call it by its own name"
             )));
         }
         Ok(Requested {

@@ -22,10 +22,10 @@ pub const PERMISSIONS: Keys = Keys {
         ),
         (
             "runtime",
-            "what runs the component is not a permission; directories are granted under `storage`",
+            "how the component is run is not a permission; directories are granted under `storage`",
         ),
         ("filesystem", "files are granted under `storage`"),
-        ("limits", "limits stand under `resources`"),
+        ("limits", "limits belong under `resources`"),
     ],
 };
 
@@ -69,7 +69,7 @@ pub const STORAGE_DENY: Keys = Keys {
     known: &["uri", "access"],
     refused: &[
         ("path", "give a `uri`: `fs:///data/**`"),
-        ("quota", "a deny leaves nothing to be counted"),
+        ("quota", "a quota applies only to an allow rule"),
     ],
 };
 

@@ -116,7 +116,7 @@ fn untagged<T, E: Error>(Tagged(value, tag): Tagged<T>) -> Result<T, E> {
         None | Some("tag:yaml.org,2002:str") => Ok(value),
         Some(tag) => {
             let tag = tag.replacen("tag:yaml.org,2002:", "!!", 1);
-            Err(E::custom(format!("the tag `{tag}` has no place here")))
+            Err(E::custom(format!("the tag `{tag}` is not supported here")))
         }
     }
 }

@@ -163,7 +163,7 @@ impl Reader {
 fn strange(name: &str, keys: &Keys) -> String {
     let shown = excerpt(name);
     if let Some((_, reason)) = keys.refused.iter().find(|(known, _)| *known == name) {
-        return format!("`{shown}` is not taken here: {reason}");
+        return format!("`{shown}` is not supported here: {reason}");
     }
     match nearest(name, keys.known.iter().copied()).first() {
         Some(meant) => format!("unknown key `{shown}`; did you mean `{meant}`?"),

@@ -66,7 +66,7 @@ pub fn storage_allow(reader: Reader) -> Result<StorageRule, PolicyError> {
         Some(quota) => {
             let spot = quota.spot.clone();
             if !access.contains(Access::WRITE) {
-                return Err(spot.wrong("a quota is for what may be written"));
+                return Err(spot.wrong("a quota needs `write` access"));
             }
             Some(spot.mark(quantity::parse_size(&quota.text_or_number()?))?)
         }

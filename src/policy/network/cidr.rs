@@ -71,14 +71,14 @@ impl FromStr for Network {
         };
         if network.trunc() != network {
             return Err(wrong(format!(
-                "bits are set behind the prefix; `{}` is the network",
+                "it has bits set after the prefix; the network is `{}`",
                 network.trunc()
             )));
         }
         one_notation(network).map(Network).ok_or_else(|| {
             wrong(
-                "it holds IPv4 addresses in IPv6 notation among others; \
-                 give the IPv4 network by itself"
+                "it contains IPv4 addresses in IPv6 notation among others; \
+                 give the IPv4 network separately"
                     .to_owned(),
             )
         })

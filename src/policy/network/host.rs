@@ -65,7 +65,7 @@ impl Host {
             return Ok(Host::Address(address.to_canonical()));
         }
         if text.contains('%') {
-            return Err(wrong("`%` has no place in a host"));
+            return Err(wrong("`%` is not allowed in a host"));
         }
         match url::Host::parse(text) {
             Ok(url::Host::Ipv4(address)) => Ok(Host::Address(address.into())),
@@ -176,7 +176,7 @@ impl FromStr for HostPattern {
             _ if name == "*" => Hosts::Any,
             None if name.contains('*') => {
                 return Err(wrong(
-                    "`*` stands only for the leading labels: `*.example.com`",
+                    "`*` can replace only the leading labels: `*.example.com`",
                 ));
             }
             None => Hosts::One(Host::parse(name)?),
@@ -186,7 +186,7 @@ impl FromStr for HostPattern {
             Some(parent) => match Host::parse(parent)? {
                 Host::Name(parent) => Hosts::Below(parent),
                 Host::Address(_) => {
-                    return Err(wrong("for many addresses give a `cidr`"));
+                    return Err(wrong("use a `cidr` for a range of addresses"));
                 }
             },
         };

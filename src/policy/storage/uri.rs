@@ -104,20 +104,20 @@ fn parse_segment(text: &str) -> Result<Segment, String> {
         return Ok(Segment::AnyDepth);
     }
     if text.contains("**") {
-        return Err("`**` stands alone between slashes".to_owned());
+        return Err("`**` must be a whole segment between slashes".to_owned());
     }
     // Other glob syntax and shell expansion are not supported.
     let shell = text.chars().next().filter(|c| SHELL.contains(c));
     if let Some(c) = shell.or(text.chars().find(|c| RESERVED.contains(c))) {
         let escape = u32::from(c);
         return Err(format!(
-            "`{c}` has no meaning here; `%{escape:02X}` is the character itself"
+            "`{c}` is not supported here; write `%{escape:02X}` for the character itself"
         ));
     }
     let pieces: Vec<String> = text.split('*').map(decode).collect::<Result<_, _>>()?;
     match pieces.as_slice() {
         [name] if name == "." || name == ".." => {
-            Err(format!("`{name}` is not a name: paths are written out"))
+            Err(format!("`{name}` is not allowed: write the full path"))
         }
         _ => Ok(Segment::Name(pieces)),
     }

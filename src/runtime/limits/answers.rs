@@ -74,7 +74,7 @@ pub struct Kept {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum NoRoom {
     /// The client has too many unread answers.
-    #[error("Too many answers wait for this client to read them")]
+    #[error("This client has too many unread answers")]
     Unread,
     /// All calls together take too much memory; the limit in bytes.
     #[error("All calls together need more than {} of the server's memory", Bytes(*.0))]

@@ -89,7 +89,7 @@ impl LimitMet {
                 format!("{}{}", self.time_hint(), held.unwrap_or_default())
             }
             Exceeded::Instances { .. } => format!(
-                "try again when others have ended, or set {}",
+                "try again when other calls have ended, or set {}",
                 self.policy_key("instances")
             ),
             Exceeded::Values(_) => "ask the tool for less".into(),
@@ -107,7 +107,7 @@ impl LimitMet {
             | Exceeded::Handles(_)
             | Exceeded::Stack(_)
             | Exceeded::Parts { .. } => "no grant raises this limit; \
-                 the component may be faulty, or the arguments too much for it"
+                 the component may be faulty, or the arguments too large for it"
                 .into(),
         }
     }
@@ -117,7 +117,9 @@ impl LimitMet {
         match self.set_by {
             SetBy::Policy => format!("{policy} allows more time"),
             SetBy::Server => {
-                format!("`--call-timeout` allows all calls more time, {policy} those of this one")
+                format!(
+                    "`--call-timeout` gives all calls more time; {policy} gives it to this component"
+                )
             }
         }
     }
@@ -177,11 +179,11 @@ impl fmt::Display for LimitMet {
             }
             Exceeded::Stack(limit) => write!(
                 f,
-                "The tool's functions call each other too deep: they need more than {} of stack",
+                "The tool's functions call each other too deeply: they need more than {} of stack",
                 Bytes(*limit as u64)
             ),
             Exceeded::Parts { what, limit } => {
-                write!(f, "The component is made of more than {limit} {what}")
+                write!(f, "The component has more than {limit} {what}")
             }
         }
     }

@@ -14,7 +14,7 @@ use crate::runtime::error::CompileError;
 const SMALL: u64 = 128 << 10;
 
 /// Guards the work on a component's code: if the work is aborted or panics, dropping
-/// Guards the work on a component's code: if the work is aborted or panics, dropping
+/// this marks it as idle, so that no call waits for it for ever.
 pub(super) struct Working {
     inner: Arc<Inner>,
     ended: bool,

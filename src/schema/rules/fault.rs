@@ -110,7 +110,7 @@ impl fmt::Display for RuleFault {
             Problem::NoTool { similar, known } => {
                 write!(
                     f,
-                    "`{rule}` names `{tool}`, which is no tool of the component"
+                    "`{rule}` names `{tool}`, which is not a tool of the component"
                 )?;
                 hint(f, (similar, known), "tools")
             }
@@ -121,20 +121,20 @@ impl fmt::Display for RuleFault {
             } => {
                 write!(
                     f,
-                    "`{rule}` of `{tool}` names `{argument}`, which is no argument of it"
+                    "`{rule}` of `{tool}` names `{argument}`, which is not one of its arguments"
                 )?;
                 hint(f, (similar, known), "arguments")
             }
             Problem::Value { argument, reason } => {
                 write!(
                     f,
-                    "`{rule}` of `{tool}`: the value of `{argument}` does not fit: {reason}"
+                    "`{rule}` of `{tool}`: the value of `{argument}` does not match its schema: {reason}"
                 )
             }
             Problem::Name { name, longest } => write!(
                 f,
-                "`{rule}` of `{tool}`: `{name}` is no name of a tool, which has from 1 to \
-                 {longest} letters, digits, `-` and `_`"
+                "`{rule}` of `{tool}`: `{name}` is not a tool name; a tool name has 1 to {longest} \
+                 letters, digits, `-` and `_`"
             ),
             Problem::Taken { name, by } => {
                 write!(

@@ -159,9 +159,9 @@ fn what_cannot_be_carried_out_is_told_and_hides_the_tool() {
         ),
         (
             json!({ "rename": { "reset": "a b" } }),
-            "`a b` is no name of a tool",
+            "`a b` is not a tool name",
         ),
-        (json!({ "rename": { "reset": "" } }), "is no name of a tool"),
+        (json!({ "rename": { "reset": "" } }), "is not a tool name"),
         (
             json!({ "fixed": { "get-weather": { "unit": 1 } } }),
             "did you mean `units`?",

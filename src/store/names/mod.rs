@@ -257,7 +257,11 @@ impl Names {
             return Some(RuleFault::name(tool, name, self.length.characters()));
         }
         if self.builtin.contains(name) {
-            return Some(RuleFault::taken(tool, name, "a tool of the server itself"));
+            return Some(RuleFault::taken(
+                tool,
+                name,
+                "one of the server's own tools",
+            ));
         }
         let entry = self.entries.get(name).filter(|entry| !entry.is_over(now))?;
         // Within one component, the operator decides what its names mean.

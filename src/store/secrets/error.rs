@@ -108,11 +108,11 @@ impl Diagnose for SecretError {
             }
             SecretError::Exposed { path, reason } => match reason {
                 Exposure::Mode => format!(
-                    "`chmod go= {}` keeps others out; then consider the secrets known and \
-                     set new ones",
+                    "`chmod go= {}` removes the access of other users; then treat the secrets \
+                     as leaked and set new ones",
                     path.display()
                 ),
-                _ => "see how it came there; `wassette secret set` makes a new one when it is gone"
+                _ => "find out who created it and remove it; `wassette secret set` then creates a new one"
                     .into(),
             },
             SecretError::Damaged { .. } => "remove the file and set the secrets again".into(),

@@ -32,7 +32,7 @@ async fn meets_the_limits() {
         escape.meets(tool, json!({}), "memory-limit", message).await;
     }
     let message =
-        "The tool's functions call each other too deep: they need more than 1 MiB of stack";
+        "The tool's functions call each other too deeply: they need more than 1 MiB of stack";
     escape
         .meets("recurse", json!({}), "stack-limit", message)
         .await;

@@ -45,7 +45,7 @@ async fn tables() {
 async fn stack() {
     let escape = Escape::new().await;
     let message =
-        "The tool's functions call each other too deep: they need more than 1 MiB of stack";
+        "The tool's functions call each other too deeply: they need more than 1 MiB of stack";
     escape
         .meets("recurse", json!({}), "stack-limit", message)
         .await;

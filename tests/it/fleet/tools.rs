@@ -229,7 +229,7 @@ async fn rules_that_cannot_be_carried_out_change_nothing() {
         ),
         (
             "{rename: {reset: load-component}}",
-            "a tool of the server itself",
+            "one of the server's own tools",
         ),
         (
             "{rename: {reset: forecast}}",

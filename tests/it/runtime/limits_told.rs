@@ -114,7 +114,7 @@ async fn calls_in_flight() {
     );
     assert_eq!(
         told["hint"],
-        "try again when others have ended, or set `resources.limits.instances` \
+        "try again when other calls have ended, or set `resources.limits.instances` \
          in the policy of `calc`"
     );
 }
@@ -182,12 +182,12 @@ async fn what_no_grant_raises() {
         (
             "stack",
             "stack-limit",
-            "The tool's functions call each other too deep: they need more than 1 MiB of stack",
+            "The tool's functions call each other too deeply: they need more than 1 MiB of stack",
         ),
         (
             "f",
             "resource-limit",
-            "The component is made of more than 16 memories",
+            "The component has more than 16 memories",
         ),
     ];
     for (tool, code, message) in limits {

@@ -71,7 +71,7 @@ impl World {
         walk(&self.guard(), self.open("in"), path, last, Access::READ)
     }
 
-    /// The real path of the end of one, below the root.
+    /// Returns the real path that a walk ends at, relative to the root.
     fn end(&self, path: &str, last: LastLink) -> String {
         let end = self.walk(path, last).unwrap().path();
         end.strip_prefix(&self.root).unwrap().display().to_string()
@@ -168,7 +168,7 @@ fn what_is_swapped_after_the_walk_is_not_followed() {
     assert!(open(&world.guard(), &end, wish).is_err());
     assert!(change::read_link(&world.guard(), &end).is_ok());
 
-    // The open directory was removed, and its parent is another one now.
+    // The open directory was moved, and a link has its old name.
     let end = world.walk("a/b/other", LastLink::Follow).unwrap();
     std::fs::rename(world.root.join("in/a/b"), world.root.join("in/old")).unwrap();
     symlink(world.root.join("out"), world.root.join("in/a/b")).unwrap();
