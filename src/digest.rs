@@ -52,17 +52,17 @@ impl Digest {
         verifier.finish().map_err(io::Error::other)
     }
 
-    /// The hash itself.
+    /// Returns the hash itself.
     pub fn as_bytes(&self) -> &[u8; 32] {
         &self.0
     }
 
-    /// The 64 hexadecimal digits without the algorithm.
+    /// Returns the 64 hexadecimal digits without the algorithm.
     pub fn hex(&self) -> String {
         hex::encode(self.0)
     }
 
-    /// `sha256:` and the first twelve digits, for tables.
+    /// Returns `sha256:` and the first twelve digits, for tables.
     pub fn short(&self) -> String {
         format!("{PREFIX}{}", &self.hex()[..12])
     }
@@ -216,7 +216,7 @@ impl Verifier {
     }
 }
 
-/// How a stream differs from what was expected.
+/// The difference between a stream and its expected digest or size.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum Mismatch {
     #[error("the digest is {computed}, not {expected}")]
@@ -228,7 +228,7 @@ pub enum Mismatch {
 }
 
 impl Mismatch {
-    /// The code and the class of errors about it.
+    /// Returns the code and the class of errors that wrap it.
     pub(crate) fn diagnosis(&self) -> (&'static str, Class) {
         match self {
             Mismatch::Digest { .. } => ("digest-mismatch", Class::Verification),
@@ -236,7 +236,7 @@ impl Mismatch {
         }
     }
 
-    /// What the user can do about it.
+    /// Returns what the user can do about it.
     pub(crate) fn hint(&self) -> &'static str {
         "nothing was installed; the component may have been tampered with"
     }

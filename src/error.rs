@@ -14,7 +14,7 @@ use crate::text::printable;
 /// Classes of failure, which scripts distinguish by exit code.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Class {
-    /// Anything without a class of its own.
+    /// Anything that has no class of its own.
     Other,
     /// The command line, or an argument of a tool, is wrong.
     Usage,
@@ -61,37 +61,35 @@ pub trait Diagnose: Error {
     /// The class, which determines the exit code.
     fn class(&self) -> Class;
 
-    /// What the user can do about it.
+    /// Returns what the user can do about it.
     fn hint(&self) -> Option<String> {
         None
     }
 
-    /// Labelled facts that are shown below the message, such as the expected
-    /// digest.
+    /// Labelled facts to show below the message, such as the expected digest.
     fn facts(&self) -> Vec<(&'static str, String)> {
         Vec::new()
     }
 }
 
-/// How an error that may be one of a layer below is known.
+/// The source of an error's code and class.
 pub enum Diagnosis<'a> {
-    /// By a code and class of its own.
+    /// The error's own code and class.
     Own(&'static str, Class),
-    /// As the error of the layer below.
+    /// Those of the error of a layer below.
     Below(&'a dyn Diagnose),
 }
 
-/// An error that is its layer's own, or wraps that of a layer below.
+/// An error of its own layer, or one that wraps an error of a layer below.
 pub trait Layered: Error {
     fn diagnosis(&self) -> Diagnosis<'_>;
 
-    /// What the user can do about it, where this layer knows better than the
-    /// one below.
+    /// The layer's own hint, if it is better than that of the layer below.
     fn own_hint(&self) -> Option<String> {
         None
     }
 
-    /// As [`Diagnose::facts`], of an error that is this layer's own.
+    /// Like [`Diagnose::facts`], for an error of this layer.
     fn own_facts(&self) -> Vec<(&'static str, String)> {
         Vec::new()
     }
@@ -166,7 +164,7 @@ impl Report {
     }
 }
 
-/// Characters of one part of a report, at most.
+/// Most characters of one part of a report.
 const LONGEST: usize = 8_192;
 
 fn shown(text: &str) -> String {

@@ -37,12 +37,12 @@
 //!    change together or not at all.
 //! 4. Native code is loaded only if this program wrote it; there is one
 //!    `unsafe` block.
-//! 5. What an artifact says of itself grants nothing.
+//! 5. The metadata of an artifact grants nothing.
 //! 6. A tool's name never changes its meaning while the server runs.
 //! 7. A start neither compiles nor needs the network.
 //! 8. What a guest prints never reaches the MCP stream, and one guest never
 //!    stops another.
-//! 9. Bad input is an error that names the thing, the cause and the way out.
+//! 9. An error for bad input names the subject, the cause and the remedy.
 
 #![deny(unsafe_code)]
 

@@ -14,12 +14,12 @@ use std::io;
 use serde::{Serialize, Serializer};
 use serde_json::ser::{Formatter, PrettyFormatter};
 
-/// Characters of an untrusted text that are shown, at most.
+/// Most characters of an untrusted text that are shown.
 const SHOWN: usize = 400;
-/// Suggestions for an unknown word, at most.
+/// Most suggestions for an unknown word.
 const SUGGESTIONS: usize = 3;
-/// Bytes of a word for which suggestions are computed, at most. A longer one is
-/// not a typo, and slow to compare.
+/// Longest word, in bytes, for which suggestions are computed. A longer one is not a typo, and
+/// slow to compare.
 const COMPARED: usize = 128;
 
 /// An untrusted text.
@@ -103,10 +103,9 @@ pub fn is_unprintable(c: char) -> bool {
     (c.is_control() && !matches!(c, '\n' | '\t')) || breaks || is_invisible(c)
 }
 
-/// Whether a character is invisible or changes the direction of text: those of
-/// Unicode's categories `Cf`, `Co` and `Cn` that can hide text, and letters
-/// that are drawn as nothing. Control characters are not included, since some
-/// of them are white space.
+/// Whether a character is invisible or changes the direction of text: the characters of Unicode's
+/// categories `Cf`, `Co` and `Cn` that can hide text, and letters without a visible form. Control
+/// characters are not included, since some of them are white space.
 pub fn is_invisible(c: char) -> bool {
     matches!(c,
         '\u{ad}' | '\u{34f}' | '\u{61c}' | '\u{600}'..='\u{605}' | '\u{6dd}' | '\u{70f}'
@@ -118,23 +117,23 @@ pub fn is_invisible(c: char) -> bool {
         | '\u{1bca0}'..='\u{1bca3}' | '\u{1d159}' | '\u{1d173}'..='\u{1d17a}' | '\u{e0000}'..='\u{10ffff}')
 }
 
-/// JSON on several lines, with unprintable characters as JSON escapes: the data
-/// is unchanged and safe to print on a terminal.
+/// Formats JSON on several lines, with unprintable characters as JSON escapes: the data is
+/// unchanged and safe to print on a terminal.
 pub fn json_pretty(data: &impl Serialize) -> serde_json::Result<String> {
     json(data, PrettyFormatter::new())
 }
 
-/// Leaves out the byte order mark that editors on Windows put before UTF-8.
+/// Removes the byte order mark that editors on Windows put before UTF-8.
 pub fn without_bom(text: &str) -> &str {
     text.strip_prefix('\u{feff}').unwrap_or(text)
 }
 
-/// As [`without_bom`], of bytes that may be text.
+/// Like [`without_bom`], for bytes that may be text.
 pub fn bytes_without_bom(text: &[u8]) -> &[u8] {
     text.strip_prefix("\u{feff}".as_bytes()).unwrap_or(text)
 }
 
-/// JSON on one line, escaped like [`json_pretty`].
+/// Formats JSON on one line, escaped like [`json_pretty`].
 pub fn json_line(data: &impl Serialize) -> serde_json::Result<String> {
     json(data, serde_json::ser::CompactFormatter)
 }
@@ -185,8 +184,8 @@ impl<F: Formatter> Formatter for Escaping<F> {
     }
 }
 
-/// The known words most similar to an unknown one, nearest first, at most
-/// three. For suggestions such as "did you mean".
+/// Returns the known words most similar to an unknown one, the nearest first, at most three. For
+/// suggestions such as "did you mean".
 pub fn nearest<'a>(word: &str, known: impl IntoIterator<Item = &'a str>) -> Vec<&'a str> {
     if word.is_empty() || word.len() > COMPARED {
         return Vec::new();

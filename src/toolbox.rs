@@ -22,7 +22,7 @@ pub struct Tool {
     pub name: String,
     pub component: ComponentId,
     offered: Arc<OfferedTool>,
-    /// What a call can change or reach with the current grants.
+    /// The possible effects of a call with the current grants.
     pub reach: Reach,
 }
 
@@ -31,7 +31,7 @@ impl Tool {
         &self.offered.record.description
     }
 
-    /// The schema of the arguments that a call gives.
+    /// Returns the schema of the arguments that a call passes.
     pub fn input_schema(&self) -> &Map<String, Value> {
         &self.offered.record.input_schema
     }
@@ -40,16 +40,16 @@ impl Tool {
         &self.offered.record.output_schema
     }
 
-    /// The function that a call runs.
+    /// Returns the function that a call runs.
     pub fn export(&self) -> &ExportPath {
         &self.offered.record.export
     }
 
-    /// The arguments of a call, with those that the operator gives.
+    /// Returns the arguments of a call, completed with those that the operator sets.
     ///
     /// # Errors
     ///
-    /// When the call gives an argument that the operator has fixed.
+    /// When the call has an argument that the operator has fixed.
     pub fn complete(&self, arguments: &Arc<Arguments>) -> Result<Arc<Arguments>, FixedArgument> {
         if self.offered.given.is_empty() {
             return Ok(Arc::clone(arguments));
@@ -75,7 +75,7 @@ struct State {
     unlisted: HashMap<String, Arc<Tool>>,
     /// The listed names of each component, in the order of its tools.
     names: HashMap<ComponentId, Vec<String>>,
-    /// What each component offers.
+    /// The tools that each component offers.
     offered: HashMap<ComponentId, Vec<Arc<OfferedTool>>>,
     reach: HashMap<ComponentId, Reach>,
     /// The first owner of each name. Entries are never removed, even when their
@@ -92,7 +92,7 @@ enum Owner {
 }
 
 impl Toolbox {
-    /// An empty table. Components cannot use the `reserved` names.
+    /// Creates an empty table. Components cannot use the `reserved` names.
     pub fn new(reserved: impl IntoIterator<Item = impl Into<String>>) -> Self {
         let owners = reserved
             .into_iter()
@@ -139,8 +139,8 @@ impl Toolbox {
         listed
     }
 
-    /// Sets what a component's tools can change or reach, and notifies clients.
-    /// Returns whether it changed. The default is [`Reach::ANY`].
+    /// Sets the possible effects of a component's tools, and notifies clients. Returns whether
+    /// they changed. The default is [`Reach::ANY`].
     pub fn set_reach(&self, component: &ComponentId, reach: Reach) -> bool {
         if self.read(|state| state.reach.get(component) == Some(&reach)) {
             return false;
@@ -180,7 +180,7 @@ impl Toolbox {
         names
     }
 
-    /// All listed tools, sorted by name.
+    /// Returns all listed tools, sorted by name.
     pub fn list(&self) -> Arc<Vec<Arc<Tool>>> {
         self.read(|state| {
             let sorted = || Arc::new(state.tools.values().cloned().collect());
@@ -188,7 +188,7 @@ impl Toolbox {
         })
     }
 
-    /// The tool with this name, listed or not.
+    /// Returns the tool with this name, listed or not.
     pub fn get(&self, name: &str) -> Option<Arc<Tool>> {
         self.read(|state| {
             let listed = state.tools.get(name);
@@ -196,7 +196,7 @@ impl Toolbox {
         })
     }
 
-    /// The listed names of a component's tools.
+    /// Returns the listed names of a component's tools.
     pub fn names_of(&self, component: &ComponentId) -> Vec<String> {
         self.read(|state| state.names.get(component).cloned().unwrap_or_default())
     }
@@ -209,7 +209,7 @@ impl Toolbox {
         })
     }
 
-    /// A counter that is incremented at each change.
+    /// Returns a counter that is incremented at each change.
     pub fn changes(&self) -> watch::Receiver<u64> {
         self.version.subscribe()
     }

@@ -1,4 +1,4 @@
-//! Whether one entry of a catalog document is what an entry should be.
+//! Checks the entries of a catalog document.
 
 use std::collections::HashSet;
 
@@ -9,18 +9,18 @@ use crate::error::{Class, Diagnose};
 use crate::reference::{InvalidReference, Reference};
 use crate::text::{Foreign, is_unprintable};
 
-/// Characters of a name, and of a description, at most.
+/// Most characters of a name and of a description.
 const LONGEST: [(&str, usize); 2] = [("name", 100), ("description", LONGEST_DESCRIPTION)];
 const LONGEST_DESCRIPTION: usize = 1000;
 
-/// An entry that was checked, with what it promises.
+/// A checked entry, with its parsed reference.
 #[derive(Debug, Clone)]
 pub struct CheckedEntry {
     pub entry: CatalogEntry,
     pub reference: Reference,
 }
 
-/// Why an entry is not one.
+/// The reason why an entry is invalid.
 #[derive(Debug, thiserror::Error)]
 pub enum InvalidEntry {
     #[error("The entry is not an object")]
@@ -61,12 +61,12 @@ impl Diagnose for InvalidEntry {
 /// Checks the entries of one document.
 #[derive(Debug, Default)]
 pub struct EntryChecker {
-    /// In lower case.
+    /// The names seen so far, in lower case.
     names: HashSet<String>,
 }
 
 impl EntryChecker {
-    /// Checks an entry by itself and against those before it.
+    /// Checks an entry, also against the entries before it.
     ///
     /// # Errors
     ///
@@ -116,9 +116,8 @@ impl EntryChecker {
 }
 
 impl EntryChecker {
-    /// An entry of somebody else's catalog, made fit to be shown; none where it
-    /// is not what an entry should be, or a catalog of the network names a file
-    /// of this machine.
+    /// Checks an entry of a third-party catalog and makes it safe to show. `None` if it is
+    /// invalid, or if a catalog from the network refers to a file of this machine.
     pub(super) fn foreign(&mut self, value: &Value, source: &Reference) -> Option<CatalogEntry> {
         let description = value.get("description")?.as_str()?.chars();
         let seen = description.filter(|c| !is_unprintable(*c));
@@ -138,11 +137,11 @@ impl EntryChecker {
     }
 }
 
-/// The entries of a catalog document, unchecked.
+/// Returns the entries of a catalog document, unchecked.
 ///
 /// # Errors
 ///
-/// When it is not JSON of either form.
+/// When the text is not JSON, or has neither form.
 pub fn entries_of(json: &str) -> Result<Vec<Value>, super::InvalidCatalog> {
     let document = serde_json::from_str(json).map_err(super::InvalidCatalog::Json)?;
     let entries = match document {

@@ -29,11 +29,11 @@ pub struct CatalogEntry {
     pub description: String,
     /// The reference of the component; parses as a [`Reference`].
     pub uri: String,
-    /// What the component, or its OCI manifest, must have.
+    /// The expected digest of the component or of its OCI manifest.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub digest: Option<Digest>,
-    /// Which catalog says so: `bundled`, or where it is from. What others than
-    /// the bundled one say is not verified.
+    /// The catalog of the entry: `bundled`, or the address of another one. Only the bundled
+    /// catalog is verified.
     #[serde(skip_deserializing, default = "bundled")]
     pub catalog: String,
 }
@@ -42,11 +42,11 @@ fn bundled() -> String {
     "bundled".to_owned()
 }
 
-/// Where a component comes from.
+/// The source of a component.
 #[derive(Debug, Clone)]
 pub struct Located {
     pub reference: Reference,
-    /// What the catalog says that it must have.
+    /// The expected digest, from the catalog.
     pub digest: Option<Digest>,
 }
 
@@ -54,17 +54,17 @@ pub struct Located {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Catalog {
     entries: Vec<CatalogEntry>,
-    /// The same, as they are searched.
+    /// The same entries, prepared for searching.
     texts: Vec<Text>,
 }
 
-/// How entries are searched.
+/// How to search entries.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Match {
-    /// The best matches first; slips of the words that are known are forgiven.
+    /// Returns the best matches first, and tolerates typos in known words.
     Ranked,
-    /// Every term occurs as it is, whatever the case, in name, description or
-    /// URI; in the order of the document.
+    /// Every term must occur literally, without regard to case, in name, description or URI; the
+    /// results are in document order.
     Exact,
 }
 
@@ -76,7 +76,7 @@ enum Document {
 }
 
 impl Catalog {
-    /// The catalog that comes with the program.
+    /// Returns the catalog that comes with the program.
     pub fn bundled() -> &'static Self {
         static CATALOG: LazyLock<Catalog> = LazyLock::new(|| {
             // The document is part of the source, and a test parses it.
@@ -113,13 +113,12 @@ impl Catalog {
         Ok(Catalog { entries, texts })
     }
 
-    /// Reads the catalog of somebody else, `source`. Entries that are not what
-    /// an entry should be are left out; returns how many. Descriptions are cut,
-    /// and characters that cannot be seen are taken out of them.
+    /// Parses a third-party catalog from `source`. Leaves out invalid entries, and returns their
+    /// number. Cuts long descriptions, and removes invisible characters from them.
     ///
     /// # Errors
     ///
-    /// When it is not JSON of either form.
+    /// When the text is not JSON, or has neither form.
     pub fn foreign(json: &str, source: &Reference) -> Result<(Self, usize), InvalidCatalog> {
         let mut checker = EntryChecker::default();
         let values = entries_of(without_bom(json))?;
@@ -132,14 +131,14 @@ impl Catalog {
         Ok((Catalog { entries, texts }, left_out))
     }
 
-    /// Adds the entries of another catalog after its own: of two with one name,
-    /// the name means the first.
+    /// Appends the entries of another catalog. If both have an entry of the same name, the name
+    /// means the first.
     pub fn extend(&mut self, other: Catalog) {
         self.entries.extend(other.entries);
         self.texts.extend(other.texts);
     }
 
-    /// Whether a text that says where a component is from is a name.
+    /// Whether a component's source is given as a catalog name.
     pub fn is_name(text: &str) -> bool {
         !text.is_empty() && !text.contains(['/', '\\', '.', ':'])
     }
@@ -148,12 +147,12 @@ impl Catalog {
         &self.entries
     }
 
-    /// Reads where a component comes from: an address, a path below `base`, or,
-    /// as a word without `/`, `\`, `.` and `:`, a name of the catalog.
+    /// Parses the source of a component: an address, a path below `base`, or a catalog name, which
+    /// has no `/`, `\`, `.` and `:`.
     ///
     /// # Errors
     ///
-    /// When it is not one of these, or no such name is in the catalog.
+    /// When it is none of these, or the catalog has no such name.
     pub fn locate(&self, text: &str, base: &Path) -> Result<Located, InvalidSource> {
         let (reference, digest) = match Catalog::is_name(text) {
             true => {
@@ -168,7 +167,7 @@ impl Catalog {
         })
     }
 
-    /// The entry of this name, whatever its case.
+    /// Returns the entry of this name, without regard to case.
     ///
     /// # Errors
     ///
@@ -192,8 +191,8 @@ impl Catalog {
         similar.into_iter().take(3).map(str::to_owned).collect()
     }
 
-    /// The entries that match every term. A term of several words is several
-    /// terms; without terms, all entries.
+    /// Returns the entries that match every term. A term with spaces counts as several terms;
+    /// without terms, returns all entries.
     pub fn search<S: AsRef<str>>(&self, terms: &[S], how: Match) -> Vec<&CatalogEntry> {
         let mut words: Vec<String> = Vec::new();
         for word in terms
@@ -221,7 +220,7 @@ impl Catalog {
     }
 }
 
-/// A text that does not say where a component comes from.
+/// A text that is not a valid source of a component.
 #[derive(Debug, thiserror::Error)]
 pub enum InvalidSource {
     #[error(transparent)]
@@ -239,7 +238,7 @@ impl Layered for InvalidSource {
     }
 }
 
-/// A word that is no name in the catalog.
+/// A word that is not a name in the catalog.
 #[derive(Debug, thiserror::Error)]
 #[error("There is no `{name}` in the catalog")]
 pub struct UnknownName {
@@ -248,7 +247,7 @@ pub struct UnknownName {
 }
 
 impl UnknownName {
-    /// The names that were probably meant.
+    /// Returns similar names.
     pub fn similar(&self) -> &[String] {
         &self.similar
     }

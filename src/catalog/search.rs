@@ -1,9 +1,9 @@
-//! Which entries match some terms, and in which order.
+//! Finds the entries that match search terms, and ranks them.
 //!
-//! Every term must match. A match in a name counts more than one in a
-//! description, and that more than one in a URI; a whole word counts more than
-//! the beginning of a word, and that more than any other part. A term that
-//! occurs nowhere in the catalog is taken for a slip of the words near it.
+//! Every term must match. A match in a name counts more than one in a description, and that more
+//! than one in a URI; a whole word counts more than the beginning of a word, and that more than
+//! any other part. A term that occurs nowhere in the catalog is treated as a typo of similar
+//! words.
 
 use std::cmp::Reverse;
 
@@ -11,20 +11,20 @@ use strsim::osa_distance;
 
 use super::CatalogEntry;
 
-/// How well a term matches; the higher the better.
+/// The quality of a match; higher is better.
 type Score = usize;
 
-/// What a match in one field counts: of a word, of a beginning of a word, and
-/// of any other part.
+/// The scores of a match in one field: of a word, of the beginning of a word, and of any other
+/// part.
 type Scores = [Score; 3];
 
 const NAME: Scores = [600, 500, 400];
 const DESCRIPTION: Scores = [200, 150, 100];
 const URI: Scores = [30, 20, 10];
-/// What each wrong letter takes away from the score of a word.
+/// Subtracted from a word's score for each wrong letter.
 const SLIP: Score = 8;
 
-/// An entry, prepared for being searched.
+/// An entry prepared for searching.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Text {
     name: Field,
@@ -39,7 +39,7 @@ struct Field {
     words: Vec<Word>,
 }
 
-/// A word of a field, by its place there.
+/// A word of a field, by its byte range there.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 struct Word {
     start: usize,
@@ -51,17 +51,16 @@ struct Term {
     /// In lower case.
     text: String,
     letters: Letters,
-    /// How many wrong letters are forgiven.
+    /// Number of wrong letters that are tolerated.
     slips: usize,
 }
 
-/// Which letters and digits a word has: what tells most words apart without a
-/// closer look.
+/// A set of the letters and digits in a word, to exclude most words without computing a distance.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 struct Letters(u64);
 
-/// The entries that match every term, as places in `texts`: the best first, and
-/// equals in their order. Without terms, all.
+/// Returns the entries that match every term, as indexes in `texts`: the best first, and equal
+/// ones in their order. Without terms, all.
 pub(super) fn ranked(texts: &[Text], terms: &[String]) -> Vec<usize> {
     let mut found: Vec<(usize, Score)> = (0..texts.len()).map(|place| (place, 0)).collect();
     for term in terms.iter().map(|term| Term::new(term)) {
@@ -86,7 +85,7 @@ pub(super) fn ranked(texts: &[Text], terms: &[String]) -> Vec<usize> {
 impl Text {
     pub(super) fn of(entry: &CatalogEntry) -> Self {
         let mut name = Field::new(&entry.name);
-        // A name is also one word as a whole.
+        // A name as a whole also counts as one word.
         name.words.push(Word::new(&name.text, 0, name.text.len()));
         Text {
             name,
@@ -101,14 +100,14 @@ impl Text {
         fields.into_iter().any(|field| field.text.contains(term))
     }
 
-    /// The best of the fields.
+    /// Returns the score of the best field.
     fn score(&self, of: impl Fn(&Field, Scores) -> Option<Score>) -> Option<Score> {
         let fields = [
             (&self.name, NAME),
             (&self.description, DESCRIPTION),
             (&self.uri, URI),
         ];
-        // The fields count less and less.
+        // Each field counts less than the one before, so the first match is the best.
         fields
             .into_iter()
             .find_map(|(field, scores)| of(field, scores))
@@ -135,7 +134,7 @@ impl Field {
         words.map(|word| (&self.text[word.start..word.end], word.letters))
     }
 
-    /// What the term counts that occurs here.
+    /// Returns the score of a term that occurs in the field.
     fn plain(&self, term: &Term, [word, beginning, part]: Scores) -> Option<Score> {
         let occurs = self.text.contains(&term.text);
         occurs.then(|| {
@@ -150,7 +149,7 @@ impl Field {
         })
     }
 
-    /// What the term counts that is a slip of a word here.
+    /// Returns the score of a term that is a typo of a word in the field.
     fn near(&self, term: &Term, [word, ..]: Scores) -> Option<Score> {
         let near = self.words().filter_map(|(text, letters)| {
             let is_candidate = text.len().abs_diff(term.text.len()) <= term.slips
@@ -192,8 +191,8 @@ impl Letters {
         Letters(bits.fold(0, |all, bit| all | bit))
     }
 
-    /// Whether so many slips can make the one word of the other: each takes one
-    /// letter away and brings one.
+    /// Whether this many typos can turn one word into the other: each removes one letter and adds
+    /// one.
     fn may_become(self, other: Self, slips: usize) -> bool {
         (self.0 ^ other.0).count_ones() as usize <= 2 * slips
     }

@@ -66,7 +66,7 @@ fn other_documents_are_refused() {
     assert!(error.to_string().contains("`a`"), "{error}");
 }
 
-/// Entries of invented words; the numbers keep their names apart.
+/// Entries with invented words; numbers make their names distinct.
 fn invented(count: usize, words: &[String]) -> Catalog {
     let word = |at: usize| words[at % words.len()].as_str();
     let entries: Vec<_> = (0..count)
@@ -109,7 +109,7 @@ fn names_come_before_descriptions_and_these_before_uris() {
         "zeta",
     ];
     assert_eq!(ranked(&catalog, &["CLOCK"]), order);
-    // As they stand in the document, by the plain rule.
+    // In document order, by plain search.
     let plain = names(&catalog, &["clock"]);
     assert_eq!(plain[..3], ["zeta", "eta", "theta"]);
     assert_eq!(plain.len(), order.len());
@@ -130,14 +130,14 @@ fn slips_are_forgiven_where_nothing_is_meant_literally() {
         assert_eq!(found.first().copied().unwrap_or_default(), meant, "{typed}");
         assert!(names(catalog, &[typed]).is_empty(), "{typed}");
     }
-    // A word that is there is no slip of another, and short words have none.
+    // An existing word is never a typo of another, and short words have no typos.
     assert!(
         ranked(catalog, &["rust"])
             .iter()
             .all(|name| name.ends_with("-rs"))
     );
     assert!(ranked(catalog, &["xs"]).is_empty());
-    // Slips do not make up for a term that is missing.
+    // Typos do not make up for a missing term.
     assert!(ranked(catalog, &["wether", "absent"]).is_empty());
     assert_eq!(
         ranked(catalog, &["wether", "javascript"])[0],
@@ -165,7 +165,7 @@ proptest! {
         let exact = catalog.search(&terms, Match::Exact);
         let ranked = catalog.search(&terms, Match::Ranked);
         prop_assert!(exact.iter().all(|entry| ranked.contains(entry)));
-        // Terms of up to three letters have no slips.
+        // Terms of up to three letters have no typos.
         prop_assert_eq!(exact.len(), ranked.len());
     }
 
@@ -188,12 +188,12 @@ proptest! {
         let wanted = &catalog.entries()[at].name;
         prop_assert_eq!(ranked(&catalog, &[wanted])[0], wanted);
         prop_assert_eq!(ranked(&catalog, &[]).len(), 10_000);
-        // Two letters change places.
+        // Two letters are exchanged.
         let (word, number) = wanted.split_once('-').expect("a word and a number");
         let mut letters: Vec<char> = word.chars().collect();
         letters.swap(letter - 1, letter);
         let slip: String = letters.into_iter().collect();
-        // Unless it is a word of its own.
+        // Unless it is an existing word.
         if !names(&catalog, &[&slip]).is_empty() {
             return Ok(());
         }

@@ -85,8 +85,8 @@ mod tests {
         assert!(FileLock::try_take(&path).unwrap().is_some());
     }
 
-    /// What a child holds that was forked and did not execute its program yet
-    /// is a clone of the open file.
+    /// A child process that was forked but has not executed its program yet holds a clone of the
+    /// open file.
     #[test]
     fn it_is_free_although_the_file_is_still_open() {
         let dir = tempfile::tempdir().unwrap();

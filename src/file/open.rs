@@ -9,14 +9,14 @@ use std::fs::{self, File, OpenOptions};
 use std::io::{self, Read};
 use std::path::Path;
 
-/// What to do if the last component of a path is a symbolic link.
+/// How to treat a symbolic link at the end of a path.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Links {
     Follow,
     Refuse,
 }
 
-/// Why a file was refused; wrapped in an [`io::Error`].
+/// The reason why a file was refused; wrapped in an [`io::Error`].
 #[derive(Debug, thiserror::Error)]
 pub enum Unusable {
     #[error("it is not a regular file")]
@@ -28,7 +28,7 @@ pub enum Unusable {
 }
 
 impl Unusable {
-    /// The `Unusable` inside an `io::Error`, if any.
+    /// Returns the `Unusable` inside an `io::Error`, if any.
     pub fn of(error: &io::Error) -> Option<&Self> {
         error.get_ref()?.downcast_ref()
     }

@@ -4,17 +4,16 @@ use std::fmt;
 
 use super::error::InvalidPermission;
 
-/// Bytes of a key, at most.
+/// Largest key, in bytes.
 const LONGEST: usize = 256;
 
-/// Bytes of a value, at most.
+/// Largest value, in bytes.
 const LONGEST_VALUE: usize = 32 * 1024;
 
-/// Where a variable's value comes from.
+/// The source of a variable's value.
 #[derive(Clone, PartialEq, Eq, Hash)]
 pub enum ValueSource {
-    /// The component's secret of this name, else the variable in the server's
-    /// own environment.
+    /// The component's secret of this name, or else the variable in the server's own environment.
     Inherit,
     /// A value given in the policy itself.
     Value(String),
@@ -23,12 +22,12 @@ pub enum ValueSource {
 }
 
 impl ValueSource {
-    /// A [`ValueSource::Value`].
+    /// Creates a [`ValueSource::Value`].
     ///
     /// # Errors
     ///
-    /// [`InvalidPermission`] if the value holds a null byte or is longer than
-    /// 32 KiB. The error does not repeat the value.
+    /// [`InvalidPermission`] if the value contains a null byte or is longer than 32 KiB. The error
+    /// does not repeat the value.
     pub fn value(value: String) -> Result<Self, InvalidPermission> {
         let reason = match value {
             value if value.contains('\0') => "it holds a null byte",

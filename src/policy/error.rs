@@ -5,7 +5,7 @@ use std::fmt;
 use crate::error::{Class, Diagnose};
 use crate::text::is_unprintable;
 
-/// Characters of an invalid text that a message shows, at most.
+/// Most characters of an invalid text that a message shows.
 const WIDTH: usize = 200;
 
 /// Position in a document: line and column, both counted from 1.
@@ -25,15 +25,15 @@ impl fmt::Display for Place {
     }
 }
 
-/// A permissions document that was rejected.
+/// A permissions document was rejected.
 #[derive(Debug, thiserror::Error)]
 pub enum PolicyError {
     #[error("The policy has {size} bytes; at most {limit} are read")]
     TooLarge { size: usize, limit: usize },
     #[error("The policy cannot be read as YAML at {at}: {problem}")]
     Malformed { at: Place, problem: String },
-    /// `path` leads to the value, such as `permissions.network.allow[0].host`;
-    /// it is empty for the whole document.
+    /// `path` leads to the value, such as `permissions.network.allow[0].host`; it is empty for the
+    /// whole document.
     #[error("The policy is wrong at {at}{}: {problem}", shown(path))]
     Invalid {
         at: Place,

@@ -13,7 +13,7 @@ pub enum Revoked {
 }
 
 impl Policy {
-    /// All allow rules, and all limits that are set.
+    /// Returns all allow rules and all limits that are set.
     pub fn permissions(&self) -> Vec<Permission> {
         let network = self.network.allow.iter().cloned().map(Permission::Network);
         let storage = self.storage.allow.iter().cloned().map(Permission::Storage);
@@ -31,7 +31,7 @@ impl Policy {
             .collect()
     }
 
-    /// All deny rules.
+    /// Returns all deny rules.
     pub fn denials(&self) -> Vec<Permission> {
         let network = self.network.deny.iter().cloned().map(Permission::Network);
         let storage = self.storage.deny.iter().cloned().map(Permission::Storage);
@@ -43,7 +43,7 @@ impl Policy {
         self.permissions().is_empty()
     }
 
-    /// The permissions of `self` that `granted` does not cover.
+    /// Returns the permissions of `self` that `granted` does not cover.
     pub fn beyond(&self, granted: &Policy) -> Vec<Permission> {
         let mut beyond = self.permissions();
         beyond.retain(|permission| !granted.covers(permission));
@@ -77,7 +77,7 @@ impl Policy {
         covered.contains(asked.access) && (asked.quota.is_none() || quota >= asked.quota)
     }
 
-    /// The deny rule, in policy syntax, that covers `permission` completely.
+    /// Returns the deny rule, in policy syntax, that covers `permission` completely.
     pub fn denied_by(&self, permission: &Permission) -> Option<String> {
         match permission {
             Permission::Network(asked) => {

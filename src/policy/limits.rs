@@ -43,26 +43,26 @@ pub struct Limits {
     pub cpu: Option<CpuShare>,
     /// The wall time of one call, at most.
     pub time: Option<Duration>,
-    /// Concurrent calls, at most.
+    /// Most concurrent calls.
     pub instances: Option<u32>,
-    /// Bytes of a result, and of what the guest prints during a call.
+    /// Bytes of a result, and separately of the text that the guest prints during a call.
     pub output: Option<u64>,
 }
 
 /// One limit.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum LimitRule {
-    /// Bytes.
+    /// In bytes.
     Memory(u64),
     Cpu(CpuShare),
     Time(Duration),
     Instances(u32),
-    /// Bytes.
+    /// In bytes.
     Output(u64),
 }
 
 impl Limits {
-    /// The limits that are set.
+    /// Returns the limits that are set.
     pub fn rules(&self) -> impl Iterator<Item = LimitRule> {
         [
             self.memory.map(LimitRule::Memory),
@@ -97,7 +97,7 @@ impl Limits {
         }
     }
 
-    /// These limits, with those of `other` for the ones that are not set.
+    /// Returns these limits, with those of `other` where none is set.
     pub fn or(&self, other: &Limits) -> Limits {
         Limits {
             memory: self.memory.or(other.memory),
@@ -121,7 +121,7 @@ impl Limits {
 }
 
 impl LimitRule {
-    /// The key of the limit in a policy.
+    /// Returns the key of the limit in a policy.
     pub fn key(&self) -> &'static str {
         match self {
             LimitRule::Memory(_) => "memory",
@@ -132,7 +132,7 @@ impl LimitRule {
         }
     }
 
-    /// The value in policy syntax.
+    /// Returns the value in policy syntax.
     pub fn value(&self) -> String {
         match self {
             LimitRule::Memory(bytes) | LimitRule::Output(bytes) => quantity::format_size(*bytes),

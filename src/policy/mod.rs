@@ -57,15 +57,14 @@ impl Policy {
         document::parse(text)
     }
 
-    /// The policy as YAML, which [`Policy::parse`] parses to an equal policy.
+    /// Returns the policy as YAML, which [`Policy::parse`] parses to an equal policy.
     pub fn to_yaml(&self) -> String {
         // Serializing maps of text and numbers to memory cannot fail.
         serde_saphyr::to_string(self).expect("a policy is plain data")
     }
 
-    /// One English sentence for each section of the policy that the component
-    /// cannot use, because it imports none of the interfaces (`imports`) for
-    /// it.
+    /// Returns one English sentence for each section of the policy that the component cannot use,
+    /// because it imports (`imports`) none of the interfaces for it.
     pub fn unexpected(&self, imports: &[String]) -> Vec<String> {
         unexpected::unexpected(self, imports)
     }
@@ -79,8 +78,7 @@ pub enum Decision {
     Denied(Reason),
 }
 
-/// Why an access is denied. Only for [`Reason::NotGranted`] would a grant
-/// help.
+/// The reason why an access is denied. A grant helps only for [`Reason::NotGranted`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Reason {
@@ -88,7 +86,7 @@ pub enum Reason {
     NotGranted,
     /// A deny rule matches. It takes precedence over every allow rule.
     DeniedByRule,
-    /// No rule can allow it, such as a connection to `0.0.0.0`.
+    /// No rule can allow it, for example a connection to `0.0.0.0`.
     Never,
 }
 
@@ -107,7 +105,7 @@ impl Decision {
     }
 }
 
-/// The value of `permissions` in a policy document, as JSON.
+/// Parses a policy document and returns its `permissions` as JSON.
 ///
 /// # Errors
 ///

@@ -17,7 +17,7 @@ pub enum Permission {
     Limit(LimitRule),
 }
 
-/// A description for people of what the component could do.
+/// Describes for people what the permission allows the component to do.
 impl fmt::Display for Permission {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {

@@ -29,7 +29,7 @@ const TIMES: &[(&str, u64)] = &[
     ("w", 7 * 24 * 3_600_000),
 ];
 
-/// The units that the time limit of a call may have: `ms` to `h`.
+/// Accepted units for the time limit of a call: `ms` to `h`.
 const CALL_TIMES: &[(&str, u64)] = TIMES.split_at(4).0;
 
 /// Upper bound of the time limit of a call: one day.

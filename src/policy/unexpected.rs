@@ -1,4 +1,4 @@
-//! Finds permissions that a component asks for but cannot use.
+//! Finds permissions that a component requests but cannot use.
 
 use super::Policy;
 

@@ -1,4 +1,4 @@
-//! The error of a reference that does not parse.
+//! The error for an invalid reference.
 
 use std::fmt;
 
@@ -6,7 +6,7 @@ use super::GRAMMAR;
 use crate::error::{Class, Diagnose};
 use crate::text::is_unprintable;
 
-/// Characters of the reference that a message shows, at most.
+/// Most characters of the reference that a message shows.
 const WIDTH: usize = 100;
 
 /// A text that is not a valid reference.
@@ -48,12 +48,12 @@ impl InvalidReference {
         }
     }
 
-    /// What is wrong at the position.
+    /// Returns the reason.
     pub fn reason(&self) -> &str {
         &self.reason
     }
 
-    /// The position: characters of the shown text before it.
+    /// Returns the position: the number of shown characters before it.
     pub fn column(&self) -> usize {
         self.column
     }

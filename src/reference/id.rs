@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::error::{Class, Diagnose};
 
-/// The longest id, in characters.
+/// Longest id, in characters.
 const MAX_LENGTH: usize = 64;
 
 /// The id of an installed component: 1 to 64 characters of `[a-z0-9-]`,

@@ -42,8 +42,7 @@ impl fmt::Display for LayoutReference {
                 let path = url.path().replace(':', "%3A").replace('@', "%40");
                 write!(f, "oci-layout://{path}")?;
             }
-            // The parser only makes absolute paths; this is for hand-made
-            // values.
+            // The parser produces only absolute paths; this is for values built by code.
             Err(()) => write!(f, "oci-layout://{}", self.path.display())?,
         }
         if let Some(tag) = &self.tag {

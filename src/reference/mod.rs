@@ -1,5 +1,5 @@
-//! References: where a component comes from. Parsing is pure: it touches
-//! neither the network nor the disk.
+//! References: the sources of components. Parsing is pure: it uses neither the network nor the
+//! disk.
 //!
 //! ```text
 //! oci://HOST[:PORT]/REPOSITORY[:TAG][@sha256:DIGEST]
@@ -32,12 +32,12 @@ pub use layout::LayoutReference;
 pub use oci::OciReference;
 pub(crate) use oci::is_tag;
 
-/// The grammar as a sentence, for the hints of errors.
+/// The grammar as a sentence, for hints.
 pub const GRAMMAR: &str = "a component comes from `oci://host[:port]/repository[:tag][@sha256:digest]`, \
      `https://host/path[#sha256=digest]`, `file:///absolute/path`, `oci-layout:///absolute/path[:tag]` or a plain path";
 
-/// Bytes of a reference, at most. Far above any real reference; keeps error
-/// messages and headers small.
+/// Largest accepted reference, in bytes. Far above any real one; keeps error messages and headers
+/// small.
 const MAX_LENGTH: usize = 4096;
 
 /// The reference of a component.
@@ -88,7 +88,7 @@ impl Reference {
         }
     }
 
-    /// The form for people and agents: without the query of a URL.
+    /// Returns the form for people and agents: without the query of a URL.
     pub fn shown(&self) -> Shown {
         Shown(match self {
             Reference::Https(url) if url.query().is_some() => {
@@ -100,7 +100,7 @@ impl Reference {
         })
     }
 
-    /// The digest in the fragment of a URL, `#sha256=…`.
+    /// Returns the digest in the fragment of a URL, `#sha256=…`.
     pub fn content_digest(&self) -> Option<Digest> {
         match self {
             Reference::Https(url) => url.fragment().and_then(fragment_digest),
@@ -117,9 +117,9 @@ impl Reference {
         }
     }
 
-    /// The component id to use when the user gives none: the file name without
-    /// its extension, or the last segment of the repository or of the layout's
-    /// path, folded to `[a-z0-9-]`.
+    /// Returns the component id to use when the user gives none: the file name without its
+    /// extension, or the last segment of the repository or of the layout's path, folded to
+    /// `[a-z0-9-]`.
     ///
     /// # Errors
     ///
@@ -190,8 +190,8 @@ impl fmt::Display for Reference {
             Reference::Layout(layout) => layout.fmt(f),
             Reference::File(path) => match Url::from_file_path(path) {
                 Ok(url) => url.fmt(f),
-                // The parser only makes absolute paths; this is for a
-                // `Reference` that code built with a relative one.
+                // The parser produces only absolute paths; this is for a relative one built by
+                // code.
                 Err(()) => path.display().fmt(f),
             },
         }
@@ -212,8 +212,8 @@ impl TryFrom<String> for Reference {
     }
 }
 
-/// The offset of the colon after a scheme. Recognizes any `scheme://`, and the
-/// known schemes even without the slashes, which is then reported as an error.
+/// Returns the offset of the colon after a scheme. Recognizes any `scheme://`, and the known
+/// schemes even without the slashes, which are then reported as missing.
 fn scheme_end(text: &str) -> Option<usize> {
     let colon = text.find(':')?;
     let scheme = &text[..colon];

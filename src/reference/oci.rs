@@ -26,12 +26,12 @@ pub struct OciReference {
 }
 
 impl OciReference {
-    /// `host` or `host:port`, in lower case.
+    /// Returns `host` or `host:port`, in lower case.
     pub fn registry(&self) -> &str {
         &self.registry
     }
 
-    /// The registry without its port; IPv6 in brackets.
+    /// Returns the registry without its port; IPv6 in brackets.
     pub fn host(&self) -> &str {
         match self.registry.rsplit_once(':') {
             // The last colon of `[::1]` is part of the address.
@@ -40,7 +40,7 @@ impl OciReference {
         }
     }
 
-    /// The repository within the registry, such as `acme/weather`.
+    /// Returns the repository within the registry, such as `acme/weather`.
     pub fn repository(&self) -> &str {
         &self.repository
     }
@@ -205,8 +205,7 @@ fn repository(text: &str, start: usize, end: usize) -> Result<String, InvalidRef
     Ok(repository.to_owned())
 }
 
-/// The offset of the first character that breaks
-/// `[a-z0-9]+((\.|_|__|-+)[a-z0-9]+)*`.
+/// Returns the offset of the first character that breaks `[a-z0-9]+((\.|_|__|-+)[a-z0-9]+)*`.
 fn misplaced(segment: &str) -> Option<usize> {
     let mut separator = 0;
     for (at, c) in segment.char_indices() {
@@ -224,7 +223,7 @@ fn misplaced(segment: &str) -> Option<usize> {
     (separator != segment.len()).then_some(separator)
 }
 
-/// Whether a text can be a tag.
+/// Whether a text is a valid tag.
 pub(crate) fn is_tag(text: &str) -> bool {
     tag(text, 0, text.len()).is_ok()
 }

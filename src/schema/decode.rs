@@ -85,8 +85,7 @@ pub(super) fn contained<T: Send>(
     })
 }
 
-/// Logs panics of decoder threads instead of printing them: the message is of
-/// no use to the user, who gets an error.
+/// Logs panics of decoder threads instead of printing them: the user gets an error instead.
 fn keep_panics_from_the_terminal() {
     let others = panic::take_hook();
     panic::set_hook(Box::new(move |info| {
@@ -115,11 +114,11 @@ fn hide_docs<'a>(wasm: &'a [u8], findings: &Findings) -> Cow<'a, [u8]> {
     Cow::Owned(copy)
 }
 
-/// Types that are printed, at most. With shared types, the WIT text of a small
-/// component can be arbitrarily long.
+/// Most types that are printed. With shared types, the WIT text of a small component can be
+/// arbitrarily long.
 const MAX_PRINTED_TYPES: u64 = 200_000;
 
-/// The world as WIT text, for display.
+/// Returns the world as WIT text, for display.
 pub(super) fn wit_text(decoded: &Decoded) -> String {
     let Decoded { resolve, world, .. } = decoded;
     let Some(package) = resolve.worlds[*world].package else {

@@ -8,12 +8,12 @@ use super::leftovers;
 use super::names::tool_names;
 use super::{Callable, ExportPath, Function, ToolRecord, text};
 
-/// Tools of one component, at most.
+/// Most tools of one component.
 const MAX_TOOLS: usize = 1_000;
-/// Total nodes in the schemas of one component, at most.
+/// Most nodes in all schemas of one component.
 const MAX_NODES: usize = 100_000;
 
-/// Full names of exported interfaces and functions.
+/// Returns the full names of exported interfaces and functions.
 pub(super) fn export_names(decoded: &Decoded) -> Vec<String> {
     let Decoded { resolve, world, .. } = decoded;
     resolve.worlds[*world]
@@ -23,7 +23,7 @@ pub(super) fn export_names(decoded: &Decoded) -> Vec<String> {
         .collect()
 }
 
-/// All exported functions, callable or not.
+/// Returns all exported functions, callable or not.
 pub(super) fn functions(decoded: &Decoded, wasm: &[u8], component: &str) -> Vec<Function> {
     let resolve = &decoded.resolve;
     let mut budget = Budget {

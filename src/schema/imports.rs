@@ -65,7 +65,7 @@ pub fn is_provided(import: &str) -> bool {
     known && (version.major, version.minor) == (0, 2) && version.pre.is_empty()
 }
 
-/// Full names of all imports of a world.
+/// Returns the full names of all imports of a world.
 pub(super) fn names(decoded: &Decoded) -> Vec<String> {
     let world = &decoded.resolve.worlds[decoded.world];
     let described = world
@@ -78,8 +78,8 @@ pub(super) fn names(decoded: &Decoded) -> Vec<String> {
         .collect()
 }
 
-/// Full names of imports that need an implementation but have none in the
-/// runtime.
+/// Returns the full names of imports that need an implementation which the runtime does not
+/// provide.
 pub(super) fn unknown(decoded: &Decoded) -> Vec<String> {
     let Decoded {
         resolve,

@@ -24,7 +24,7 @@ use super::ExportPath;
 const QJS_PARAMS: &[&str] = &["shim", "script", "entry-path", "disable-gc"];
 const QJS_ENGINE: &[u8] = b"quickjs";
 
-/// The toolchain that left the function behind, if any.
+/// Returns the toolchain that left the function behind, if any.
 pub(super) fn toolchain(
     resolve: &Resolve,
     path: &ExportPath,

@@ -159,7 +159,7 @@ pub fn describe(wasm: &[u8], component_name: &str) -> Result<Description, Schema
 }
 
 impl Description {
-    /// The tools of a component that can be loaded.
+    /// Returns the tools of a component that can be loaded.
     ///
     /// # Errors
     ///
@@ -179,7 +179,7 @@ impl Description {
         Ok(tools)
     }
 
-    /// The callable functions, even if the component cannot be loaded.
+    /// Returns the callable functions, even if the component cannot be loaded.
     pub fn callable(&self) -> Vec<ToolRecord> {
         let functions = self.functions.iter();
         functions
@@ -190,7 +190,7 @@ impl Description {
             .collect()
     }
 
-    /// The functions that are not tools, with the reasons.
+    /// Returns the functions that are not tools, with the reasons.
     pub fn uncallable(&self) -> Vec<Uncallable> {
         let functions = self.functions.iter();
         functions

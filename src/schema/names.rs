@@ -12,11 +12,11 @@ use serde::Deserialize;
 use super::ExportPath;
 use crate::digest::Digest;
 
-/// Characters of a tool name within its component, at most.
+/// Most characters of a tool name within its component.
 pub const MAX_LENGTH: usize = 64;
 
-/// Characters of an offered tool name, at most; from 16 to 64. Clients add a
-/// prefix such as `mcp__wassette__` and limit the total to 64.
+/// Most characters of an offered tool name, from 16 to 64. Clients add a prefix such as
+/// `mcp__wassette__` and limit the total to 64.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
 #[serde(try_from = "usize")]
 pub struct NameLength(usize);
@@ -49,7 +49,7 @@ impl TryFrom<usize> for NameLength {
     }
 }
 
-/// Characters of a property name, at most.
+/// Most characters of a property name.
 const MAX_PROPERTY: usize = 64;
 
 /// Makes distinct names for the functions of one component, in the same order.
@@ -152,9 +152,9 @@ fn shorten_to(name: &str, length: usize) -> String {
     format!("{}_{}", &name[..length - 9], &hex[..8])
 }
 
-/// The name of a property in schemas, arguments and results. Providers reject a
-/// whole list of tools for one property name with more than 64 or with other
-/// characters. Such a name is converted and ends in a hash of the original.
+/// Returns the name of a property in schemas, arguments and results. Providers reject a whole list
+/// of tools because of one property name with more than 64 characters, or with other characters.
+/// Such a name is converted, and ends in a hash of the original.
 pub fn property_name(name: &str) -> Cow<'_, str> {
     let allowed = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '.');
     if (1..=MAX_PROPERTY).contains(&name.len()) && name.chars().all(allowed) {

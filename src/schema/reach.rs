@@ -12,7 +12,7 @@ const HARMLESS: [&str; 5] = [
     "wasi:random/",
 ];
 
-/// What calls of a component can do, according to its imports and grants.
+/// The possible effects of a component's calls, according to its imports and grants.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Reach {
     /// It can change files.
@@ -22,19 +22,19 @@ pub struct Reach {
 }
 
 impl Reach {
-    /// Neither.
+    /// No effects.
     pub const NONE: Reach = Reach {
         writes: false,
         connects: false,
     };
 
-    /// Both; the assumption for unknown components.
+    /// All effects; the assumption for unknown components.
     pub const ANY: Reach = Reach {
         writes: true,
         connects: true,
     };
 
-    /// What the imports allow, before grants. Unknown imports count as
+    /// Computes the effects that the imports allow, before grants. Unknown imports count as
     /// [`Reach::ANY`].
     pub fn of_imports(imports: &[String]) -> Self {
         let mut reach = Reach::NONE;
@@ -50,7 +50,7 @@ impl Reach {
         reach
     }
 
-    /// Restricts it to what the policy grants.
+    /// Restricts the effects to those that the policy grants.
     #[must_use]
     pub fn granted(self, policy: &Policy) -> Self {
         let storage = policy.storage.allow.iter();
@@ -96,7 +96,7 @@ mod tests {
         assert_eq!(granted(&[http], write), Reach::NONE);
         assert_eq!(granted(&[files], net), Reach::NONE);
         assert_eq!(granted(&["wasi:cli/stdout@0.2.0"], write), Reach::NONE);
-        // What is not known here may do anything that is granted.
+        // An unknown import may do anything that is granted.
         assert_eq!(granted(&["acme:disk/raw@1.0.0"], write), writes);
     }
 }

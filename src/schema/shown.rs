@@ -10,7 +10,7 @@ use super::portable::make_portable;
 use super::text::{MAX_DESCRIPTION, clean};
 use super::{Reason, ToolRecord};
 
-/// Bytes of a tool's description and schemas as JSON, at most.
+/// Largest description and schemas of a tool, as JSON, in bytes.
 pub const MAX_DEFINITION: usize = 256 * 1024;
 
 impl ToolRecord {
@@ -23,8 +23,8 @@ impl ToolRecord {
     ///
     /// # Errors
     ///
-    /// The reason why the tool cannot be offered: it is larger than
-    /// [`MAX_DEFINITION`] even without descriptions.
+    /// Returns the reason why the tool cannot be offered: it is larger than [`MAX_DEFINITION`]
+    /// even without descriptions.
     pub fn make_fit(&mut self) -> Result<(), Reason> {
         self.normalized_name = fit_stored_name(&self.normalized_name);
         self.name = clean(&self.name, usize::MAX);

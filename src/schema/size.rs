@@ -5,7 +5,7 @@
 
 use wit_parser::{Resolve, Type, TypeDefKind, WorldItem};
 
-/// The number of types that the WIT text of all packages would print.
+/// Returns the number of types that the WIT text of all packages would print.
 pub(super) fn printed(resolve: &Resolve) -> u64 {
     let mut sizes = vec![None; resolve.types.len()];
     let mut total = 0_u64;
@@ -63,7 +63,7 @@ fn kind(resolve: &Resolve, kind: &TypeDefKind, sizes: &mut [Option<u64>]) -> u64
     total
 }
 
-/// The direct component types of a type.
+/// Returns the types that a type consists of.
 fn parts(kind: &TypeDefKind) -> Vec<Type> {
     match kind {
         TypeDefKind::Record(record) => record.fields.iter().map(|field| field.ty).collect(),

@@ -1,25 +1,25 @@
-//! The rules of the strictest readers of tools: clients, SDKs and providers of
-//! models. What one of them refuses costs its user the whole list of tools.
+//! Checks tools by the rules of the strictest clients, SDKs and model providers. If one of them
+//! rejects a tool, its user loses the whole list of tools.
 
 use std::collections::HashSet;
 
 use serde_json::{Map, Value};
 
-/// What Claude's clients put before a name, of which providers take 64 characters.
+/// The prefix that Claude's clients add to a name; providers accept 64 characters in total.
 const CLIENT_PREFIX: &str = "mcp__wassette__";
-/// Characters of a name that providers take.
+/// Most characters of a name that providers accept.
 const LONGEST_NAME: usize = 64;
-/// Cursor drops a tool whose name has this many together with its server's.
+/// Cursor drops a tool if its name and its server's have this many characters together.
 const CURSOR: usize = 60;
-/// The largest integer that is exact as a double, which JavaScript reads.
+/// Largest integer that is exact as a double, which is how JavaScript reads numbers.
 const MAX_EXACT: u64 = (1 << 53) - 1;
-/// What OpenAI and Anthropic refuse at the top of a schema.
+/// Keywords that OpenAI and Anthropic reject at the top level of a schema.
 const NOT_AT_TOP: [&str; 6] = ["oneOf", "anyOf", "allOf", "not", "if", "enum"];
 const TYPES: [&str; 7] = [
     "array", "boolean", "integer", "null", "number", "object", "string",
 ];
 
-/// A tool as `tools/list` has it.
+/// A tool as listed by `tools/list`.
 pub struct ListedTool<'a> {
     pub name: &'a str,
     pub description: &'a str,
@@ -28,9 +28,8 @@ pub struct ListedTool<'a> {
 }
 
 impl ListedTool<'_> {
-    /// What the strictest readers refuse of it, each in a sentence; nothing of a
-    /// tool that suits all. Its schemas are then valid by JSON Schema 2020-12
-    /// and by draft-07.
+    /// Returns one sentence for each reason to reject the tool; empty if all clients accept it.
+    /// Its schemas are then valid in JSON Schema 2020-12 and in draft-07.
     pub fn faults(&self) -> Vec<String> {
         let mut faults = Faults::default();
         let whole = format!("{CLIENT_PREFIX}{}", self.name);
@@ -59,7 +58,7 @@ impl Faults {
         self.0.push(format!("{place}: {fault}"));
     }
 
-    /// A schema that describes an object, as that of arguments.
+    /// Checks a schema that must describe an object, such as that of the arguments.
     fn root(&mut self, schema: &Map<String, Value>, place: &str) {
         if schema.get("type").is_none_or(|kind| kind != "object") {
             self.add(place, "it is not of the type `object`");
@@ -87,7 +86,7 @@ impl Faults {
                 );
             }
         }
-        // VS Code throws, and the TypeScript SDK refuses every item.
+        // VS Code throws an error, and the TypeScript SDK rejects every item.
         let is_array = schema.get("type").is_some_and(|kind| kind == "array");
         if is_array && !schema.get("items").is_some_and(Value::is_object) {
             self.add(place, "it has no schema for `items`");
@@ -129,11 +128,10 @@ impl Faults {
     }
 }
 
-/// Whether the keyword can have the value; none of keywords that not every
-/// reader knows.
+/// Whether the keyword can have the value; `None` for a keyword that some clients do not support.
 fn is_value_of(word: &str, value: &Value) -> Option<bool> {
     Some(match word {
-        // A list of types means nothing to several readers.
+        // Several clients ignore a list of types.
         "type" => value.as_str().is_some_and(|kind| TYPES.contains(&kind)),
         "properties" => value.is_object(),
         "required" => value.as_array().is_some_and(|names| {
@@ -150,14 +148,14 @@ fn is_value_of(word: &str, value: &Value) -> Option<bool> {
         "anyOf" | "enum" => value.as_array().is_some_and(|all| !all.is_empty()),
         "minimum" | "maximum" => value.is_number(),
         "description" | "pattern" | "contentEncoding" => value.is_string(),
-        // Of an argument, by a rule of the operator.
+        // An operator's rule can set it for an argument.
         "default" => true,
         _ => return None,
     })
 }
 
-/// Whether no number in the value, apart from schemas in it, is an integer that
-/// a double cannot hold.
+/// Whether no number in the value, apart from nested schemas, is an integer that a double cannot
+/// represent.
 fn is_exact(value: &Value) -> bool {
     match value {
         Value::Number(number) if !number.is_f64() => {

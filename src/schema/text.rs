@@ -2,7 +2,7 @@
 
 use crate::text::is_invisible;
 
-/// Characters of a description, at most.
+/// Most characters of a description.
 pub(super) const MAX_DESCRIPTION: usize = 2_000;
 
 /// Removes invisible characters and cuts the text to `limit` characters.

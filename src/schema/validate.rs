@@ -20,7 +20,7 @@ const MAX_THREADS: usize = 2;
 /// Functions from which a second thread is worth its cost.
 const PARALLEL_FROM: usize = 512;
 
-/// What validation collects besides the result.
+/// Facts that validation collects besides its result.
 #[derive(Debug, Default)]
 pub(super) struct Findings {
     /// Imports that are not functions, instances or types, such as modules.
@@ -33,7 +33,7 @@ pub(super) struct Findings {
 
 /// The custom section with doc comments.
 pub(super) const DOCS_SECTION: &str = "package-docs";
-/// Bytes of a documentation section that is read, at most.
+/// Largest documentation section that is read, in bytes.
 const MAX_DOCS: usize = 1 << 20;
 
 type Body<'a> = (FuncToValidate<ValidatorResources>, FunctionBody<'a>);

@@ -11,15 +11,15 @@ use zeroize::Zeroizing;
 use super::Secret;
 use super::redactor::SHORTEST;
 
-/// Bytes of a secret for which encodings are searched, at most. Longer secrets
-/// are files such as certificates, which are rarely re-encoded.
+/// Longest secret, in bytes, for which encodings are searched. Longer secrets are files such as
+/// certificates, which are rarely re-encoded.
 const LONGEST_ENCODED: usize = 4 << 10;
-/// Bytes of a line of a multi-line secret that is searched by itself, at least.
-/// Shorter text matches base64 by chance.
+/// Shortest line, in bytes, of a multi-line secret that is searched separately. Shorter text
+/// matches base64 by chance.
 const SHORTEST_LINE: usize = 16;
 
-/// All forms of a secret; empty if it is shorter than [`SHORTEST`], because
-/// short text matches by chance.
+/// Returns all forms of a secret; empty if it is shorter than [`SHORTEST`], because short text
+/// matches by chance.
 pub(super) fn of(secret: &Secret) -> Vec<Zeroizing<String>> {
     let text = secret.expose();
     let mut forms = BTreeSet::new();

@@ -10,8 +10,7 @@ use zeroize::Zeroizing;
 
 use super::{Secret, StreamRedactor, forms};
 
-/// Bytes of a secret that is redacted, at least. A shorter one would match
-/// harmless words.
+/// Shortest secret that is redacted, in bytes. A shorter one would match harmless words.
 pub const SHORTEST: usize = 4;
 /// The replacement for a secret.
 const MASK: &str = "[redacted]";
@@ -32,7 +31,7 @@ pub(super) struct Patterns {
 }
 
 impl Redactor {
-    /// A redactor of these secrets, except those shorter than [`SHORTEST`].
+    /// Creates a redactor for these secrets, except those shorter than [`SHORTEST`].
     pub fn new<'a>(secrets: impl IntoIterator<Item = &'a Secret>) -> Self {
         let patterns: Vec<Zeroizing<String>> = secrets.into_iter().flat_map(forms::of).collect();
         let Some(longest) = patterns.iter().map(|form| form.len()).max() else {
@@ -49,7 +48,7 @@ impl Redactor {
         Redactor(Some(Arc::new(Patterns { finder, longest })))
     }
 
-    /// The text with secrets replaced.
+    /// Returns the text with secrets replaced.
     pub fn text<'t>(&self, text: &'t str) -> Cow<'t, str> {
         let Some(patterns) = &self.0 else {
             return text.into();
@@ -101,8 +100,7 @@ impl Redactor {
         patterns.is_some_and(|patterns| patterns.finder.is_match(text))
     }
 
-    /// A redactor for text that arrives in chunks; `None` if there are no
-    /// secrets.
+    /// Returns a redactor for text that arrives in chunks; `None` if there are no secrets.
     pub fn stream(&self) -> Option<StreamRedactor> {
         self.0.clone().map(StreamRedactor::new)
     }

@@ -104,7 +104,7 @@ fn values_are_cleaned_in_depth() {
 }
 
 proptest! {
-    /// However a text is cut into pieces, it comes out as if it were whole.
+    /// A text gives the same result whether it comes in chunks or whole.
     #[test]
     fn pieces_are_cleaned_like_the_whole(
         words in prop::collection::vec(

@@ -4,16 +4,16 @@ use std::fmt;
 
 use zeroize::Zeroizing;
 
-/// A password, token or secret of a component. Only [`expose`] gives the value:
-/// `Debug` and `Display` print a placeholder, and it does not serialize. Its
-/// memory is overwritten when it is dropped.
+/// A password, token or secret of a component. Only [`expose`] returns the value: `Debug` and
+/// `Display` print a placeholder, and it does not serialize. Its memory is overwritten when it is
+/// dropped.
 ///
 /// [`expose`]: Secret::expose
 #[derive(Clone, PartialEq, Eq, Default)]
 pub struct Secret(Zeroizing<String>);
 
 impl Secret {
-    /// The secret text, for sending it.
+    /// Returns the secret text, to send it.
     pub fn expose(&self) -> &str {
         &self.0
     }

@@ -19,10 +19,10 @@ pub use reader::{Fields, Reader, Spot};
 /// The only supported version of the document.
 const VERSION: &str = "1.0";
 
-/// Bytes of a document, at most.
+/// Largest accepted document, in bytes.
 const LARGEST: usize = 1024 * 1024;
 
-/// Bytes of a description, at most.
+/// Largest accepted description, in bytes.
 const LONGEST_DESCRIPTION: usize = 8 * 1024;
 
 /// Parses a document. Limits its size and checks every key and value.
@@ -36,18 +36,17 @@ pub fn parse(text: &str) -> Result<Policy, PolicyError> {
     document(Reader::new(tree(text)?))
 }
 
-/// Reads YAML, in which every value knows its place.
+/// Parses YAML to a tree in which every value has its position.
 ///
 /// # Errors
 ///
-/// [`PolicyError::Malformed`], also for what YAML can do and no document of this
-/// program needs.
+/// [`PolicyError::Malformed`], also for YAML features that no document of this program needs.
 pub fn tree(text: &str) -> Result<Placed, PolicyError> {
     serde_saphyr::from_str_with_options(without_bom(text), options()).map_err(malformed)
 }
 
-/// YAML features that a policy does not need are rejected (anchors, aliases,
-/// merge keys) or bounded (depth, nodes).
+/// YAML features that a policy does not need are rejected (anchors, aliases, merge keys) or
+/// limited (depth, nodes).
 fn options() -> serde_saphyr::Options {
     serde_saphyr::options! {
         budget: serde_saphyr::budget! {
@@ -114,7 +113,7 @@ fn describe(reader: Reader) -> Result<String, PolicyError> {
 ///
 /// # Errors
 ///
-/// [`PolicyError::Invalid`], which names the place and the key.
+/// [`PolicyError::Invalid`], with the position and the key.
 pub fn permissions(reader: Reader, policy: &mut Policy) -> Result<(), PolicyError> {
     let mut fields = reader.fields(&keys::PERMISSIONS)?;
     let mut section = |name| fields.take(name).and_then(Reader::unless_null);

@@ -51,8 +51,8 @@ pub struct Placed {
 }
 
 impl Placed {
-    /// The same as JSON, without positions. `Err` has the place of a number that
-    /// JSON does not have.
+    /// Converts the value to JSON, without positions. `Err` has the position of a number that JSON
+    /// cannot represent.
     pub fn to_json(&self) -> Result<Value, Place> {
         Ok(match &self.node {
             Node::Null => Value::Null,
@@ -78,7 +78,7 @@ impl Placed {
 }
 
 impl Node {
-    /// The name of the kind of value, for messages.
+    /// Returns the name of the kind of value, for messages.
     pub fn kind(&self) -> &'static str {
         match self {
             Node::Null => "nothing",

@@ -7,11 +7,11 @@ use super::node::{Key, Node, Placed};
 use crate::policy::error::{InvalidPermission, Place, PolicyError, excerpt};
 use crate::text::nearest;
 
-/// Where a value is: position in the text, and path in the document.
+/// The position of a value in the text, and its path in the document.
 #[derive(Clone, Debug)]
 pub struct Spot {
     at: Place,
-    /// As in `permissions.network.allow[0].host`.
+    /// For example `permissions.network.allow[0].host`.
     path: String,
 }
 
@@ -51,7 +51,7 @@ impl Reader {
         }
     }
 
-    /// `None` for a YAML null, which means an empty list or mapping here.
+    /// Returns `None` for a YAML null, which means an empty list or mapping here.
     pub fn unless_null(self) -> Option<Self> {
         (!matches!(self.node, Node::Null)).then_some(self)
     }
@@ -62,7 +62,7 @@ impl Reader {
             .wrong(format!("{what} is expected here, not {found}"))
     }
 
-    /// A string. For a number or boolean, the error says to quote it.
+    /// Returns a string. For a number or boolean, the error says to quote it.
     pub fn text(self) -> Result<String, PolicyError> {
         match self.node {
             Node::Text(text) => Ok(text),
@@ -76,7 +76,7 @@ impl Reader {
         }
     }
 
-    /// Text, or a number converted to text.
+    /// Returns text, or a number converted to text.
     pub fn text_or_number(self) -> Result<String, PolicyError> {
         match self.node {
             Node::Number(number) => Ok(number.to_string()),
@@ -85,7 +85,7 @@ impl Reader {
         }
     }
 
-    /// The items of a list of at most `most` items.
+    /// Returns the items of a list of at most `most` items.
     pub fn list(self, most: usize) -> Result<Vec<Reader>, PolicyError> {
         let Node::List(items) = self.node else {
             return Err(self.expected("a list"));
@@ -107,7 +107,7 @@ impl Reader {
         Ok(readers.collect())
     }
 
-    /// The entries of a mapping whose keys are names, at most `most`.
+    /// Returns the entries of a mapping with at most `most` keys, which can be any names.
     pub fn entries(self, most: usize) -> Result<Vec<(Key, Reader)>, PolicyError> {
         let Node::Map(entries) = self.node else {
             return Err(self.expected("a mapping"));
@@ -128,7 +128,7 @@ impl Reader {
         Ok(readers.collect())
     }
 
-    /// Any value, as JSON.
+    /// Converts any value to JSON.
     pub fn json(self) -> Result<Value, PolicyError> {
         let Reader { mut spot, node } = self;
         let value = Placed { at: spot.at, node };
@@ -138,7 +138,7 @@ impl Reader {
         })
     }
 
-    /// The entries of a mapping, all of whose keys must be known.
+    /// Returns the entries of a mapping, all of whose keys must be known.
     pub fn fields(self, keys: &Keys) -> Result<Fields, PolicyError> {
         let Node::Map(entries) = self.node else {
             return Err(self.expected("a mapping"));

@@ -11,7 +11,7 @@ use crate::policy::network::{NetworkPermissions, NetworkRule};
 use crate::policy::quantity;
 use crate::policy::storage::{Access, StoragePermissions, StorageRule, StorageUri};
 
-/// Entries of one list, at most.
+/// Most entries of one list.
 const MOST: usize = 1024;
 
 /// Reads each item of an optional list.

@@ -41,9 +41,8 @@ impl Network {
         self.0.prefix_len()
     }
 
-    /// Names of the special-purpose blocks that overlap the network, such as
-    /// `private networks`, so that a person who approves the rule learns of
-    /// them.
+    /// Returns the names of the special-purpose blocks that overlap the network, such as `private
+    /// networks`, to show them to the person who approves the rule.
     pub fn special_parts(&self) -> Vec<&'static str> {
         special_parts(&self.0)
     }
@@ -85,9 +84,8 @@ impl FromStr for Network {
     }
 }
 
-/// Converts an IPv4-mapped network to IPv4, so that networks compare equal in
-/// one notation. `None` if the network holds IPv4-mapped addresses among
-/// others, except `::/0`, which means all of IPv6.
+/// Converts an IPv4-mapped network to IPv4, so that equal networks compare equal. `None` if the
+/// network contains both IPv4-mapped and other addresses, except `::/0`, which means all of IPv6.
 fn one_notation(network: IpNet) -> Option<IpNet> {
     match network {
         IpNet::V6(network) if MAPPED.contains(&network) => {

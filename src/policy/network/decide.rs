@@ -39,8 +39,8 @@ impl NetworkPermissions {
         }
     }
 
-    /// Whether a connection may be made to `address`, to which `host`
-    /// resolved. [`NetworkPermissions::request`] allowed `host` before.
+    /// Whether a connection may be made to `address`, to which `host` resolved.
+    /// [`NetworkPermissions::request`] must have allowed `host`.
     ///
     /// A public address is allowed unless a rule denies it. Any other address
     /// needs an allow rule for its network or for the literal address; loopback
@@ -68,8 +68,7 @@ impl NetworkPermissions {
         let Ok(host) = Host::parse(host) else {
             return NEVER;
         };
-        // A deny rule for one scheme or port leaves the name in use for the
-        // others.
+        // A deny rule for one scheme or port leaves the name usable with the others.
         if self.denies_name(&host, (None, None)) {
             return BY_RULE;
         }

@@ -7,7 +7,7 @@ use std::str::FromStr;
 use super::special::is_public;
 use crate::policy::error::InvalidPermission;
 
-/// The longest name that DNS can carry, as text.
+/// Longest name in DNS, as text.
 const LONGEST: usize = 253;
 
 /// The scheme of a request.
@@ -209,7 +209,7 @@ fn split_port(text: &str) -> (&str, Option<&str>) {
     }
 }
 
-/// A port in decimal digits, 1 to 65535.
+/// Parses a port of decimal digits, 1 to 65535.
 pub(super) fn parse_port(whole: &str, port: &str) -> Result<u16, InvalidPermission> {
     let digits = port.bytes().all(|b| b.is_ascii_digit());
     match port.parse::<u16>() {

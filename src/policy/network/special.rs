@@ -49,7 +49,7 @@ const SPECIAL_V6: &[Ipv6Net] = &[
 
 const GLOBAL_UNICAST: Ipv6Net = v6([0x2000, 0, 0], 3);
 
-/// Blocks that a person approving a network should be told of, by name.
+/// Blocks that a person who approves a network should know of, by name.
 const PARTS: &[(&str, &[IpNet])] = &[
     (
         "this machine",
@@ -92,12 +92,12 @@ const fn v4([a, b, c, d]: [u8; 4], prefix: u8) -> Ipv4Net {
     Ipv4Net::new_assert(Ipv4Addr::new(a, b, c, d), prefix)
 }
 
-/// The network with these first three segments.
+/// Returns the network with these first three segments.
 const fn v6([a, b, c]: [u16; 3], prefix: u8) -> Ipv6Net {
     Ipv6Net::new_assert(Ipv6Addr::new(a, b, c, 0, 0, 0, 0, 0), prefix)
 }
 
-/// The names of the [`PARTS`] that overlap the network.
+/// Returns the names of the [`PARTS`] that overlap the network.
 pub(super) fn special_parts(network: &IpNet) -> Vec<&'static str> {
     let meets = |block: &IpNet| network.contains(block) || block.contains(network);
     let parts = PARTS.iter();

@@ -25,7 +25,7 @@ impl Access {
         self == Access::NONE
     }
 
-    /// The single modes in `self`, in the order `read`, `write`.
+    /// Returns the single modes in `self`, in the order `read`, `write`.
     pub fn modes(self) -> impl Iterator<Item = Access> {
         [Access::READ, Access::WRITE]
             .into_iter()
@@ -41,7 +41,7 @@ impl Access {
         }
     }
 
-    /// The modes in policy syntax.
+    /// Returns the modes in policy syntax.
     pub fn names(self) -> Vec<&'static str> {
         self.modes()
             .map(|mode| {

@@ -15,7 +15,7 @@ pub use uri::{Base, StorageUri};
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct StorageRule {
     pub uri: StorageUri,
-    /// Never empty. In a deny rule, the modes that are taken away.
+    /// Never empty. In a deny rule, the denied modes.
     pub access: Access,
     /// Bytes by which the files may grow. `None` means the server's default
     /// limit; always `None` in a deny rule.
@@ -30,8 +30,8 @@ pub struct StoragePermissions {
 }
 
 impl StoragePermissions {
-    /// Resolves relative rules against `working_directory`, the server's:
-    /// absolute and canonical.
+    /// Resolves relative rules against `working_directory`, the server's, which must be absolute
+    /// and canonical.
     pub fn resolve(&self, working_directory: &Path) -> StorageRules {
         StorageRules::new(self, working_directory)
     }

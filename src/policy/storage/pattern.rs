@@ -14,7 +14,7 @@ pub enum Segment {
 }
 
 impl Segment {
-    /// The name, if it has no wildcard.
+    /// Returns the name, if it has no wildcard.
     pub fn literal(&self) -> Option<&str> {
         match self {
             Segment::Name(pieces) => match pieces.as_slice() {
@@ -37,8 +37,8 @@ impl Segment {
         }
     }
 
-    /// Whether `self` matches every name that `other`, a name pattern,
-    /// matches. May return `false` for a pair with wildcards although it does.
+    /// Whether `self` matches every name that `other`, a name pattern, matches. May return `false`
+    /// for two patterns with wildcards although it does.
     fn covers(&self, other: &Segment) -> bool {
         match (self, other.literal()) {
             (Segment::AnyDepth, _) => true,
@@ -48,8 +48,8 @@ impl Segment {
     }
 }
 
-/// Whether `name` starts with the first piece, ends with the last, and has the
-/// others between them in this order.
+/// Whether `name` starts with the first piece, ends with the last, and contains the others in
+/// between, in this order.
 fn matches_pieces(pieces: &[String], name: &str) -> bool {
     let Some((first, rest)) = pieces.split_first() else {
         return name.is_empty();
@@ -85,10 +85,10 @@ impl Pattern {
             .all(|segment| segment.literal().is_some())
     }
 
-    /// The limit of the bit set [`States`].
+    /// Most segments, limited by the bit set [`States`].
     pub const LONGEST: usize = 126;
 
-    /// `None` if there are more than [`Pattern::LONGEST`] segments.
+    /// Returns `None` if there are more than [`Pattern::LONGEST`] segments.
     pub fn new(segments: Vec<Segment>) -> Option<Self> {
         (segments.len() <= Pattern::LONGEST).then_some(Pattern { segments })
     }
@@ -133,8 +133,7 @@ impl Pattern {
         states.contains(self.segments.len())
     }
 
-    /// The states among `states` that stay set whatever names follow, including
-    /// none.
+    /// Returns the states that stay set whatever names follow, including none.
     fn guaranteed(&self, mut states: States) -> States {
         loop {
             let next = self.step(states, |own| *own == Segment::AnyDepth || own.is_any_name());
@@ -231,8 +230,8 @@ impl fmt::Display for Pattern {
     }
 }
 
-/// Characters with a meaning in other glob syntaxes. They must be escaped, so
-/// that nobody expects that meaning here.
+/// Characters with a meaning in other glob syntaxes. They must be escaped, so that no one expects
+/// that meaning here.
 pub(super) const RESERVED: &[char] = &['?', '#', '[', ']', '{', '}', '\\'];
 
 /// Characters that a shell expands at the beginning of a word.

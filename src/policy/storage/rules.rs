@@ -105,7 +105,7 @@ impl StorageRules {
         }
     }
 
-    /// The access that deny rules take away from this file or directory.
+    /// Returns the access that deny rules take away from this file or directory.
     pub fn denied(&self, path: &Path) -> Access {
         let Some(path) = names(path) else {
             return Access::NONE;
@@ -113,8 +113,7 @@ impl StorageRules {
         union(&self.deny, |pattern| pattern.matches(&path))
     }
 
-    /// Like [`StorageRules::access`], but only allow rules without a wildcard
-    /// count.
+    /// Like [`StorageRules::access`], but counts only allow rules without a wildcard.
     pub fn access_by_name(&self, path: &Path) -> Access {
         let Some(path) = names(path) else {
             return Access::NONE;
@@ -150,9 +149,9 @@ impl StorageRules {
         Decision::granted(allowed.contains(access))
     }
 
-    /// The smallest set of directories to preopen so that every grant can be
-    /// reached: under absolute guest paths, and for rules relative to the
-    /// working directory also under relative ones.
+    /// Returns the smallest set of directories to preopen so that every grant can be reached:
+    /// under absolute guest paths, and for rules relative to the working directory also under
+    /// relative ones.
     pub fn roots(&self) -> Vec<StorageRoot> {
         let absolute = self.allow.iter().map(|rule| Top {
             directory: directory(&rule.pattern),
@@ -202,9 +201,8 @@ fn union(rules: &[Rule], is_for: impl Fn(&Pattern) -> bool) -> Access {
         .fold(Access::NONE, |access, rule| access | rule.access)
 }
 
-/// The directory from which every match can be reached: the names before the
-/// first wildcard, but without the last name of the pattern, which may be a
-/// file.
+/// Returns the directory from which every match can be reached: the names before the first
+/// wildcard, without the last name of the pattern, which may be a file.
 fn directory(pattern: &Pattern) -> Vec<String> {
     let mut names: Vec<String> = pattern
         .segments()
@@ -232,8 +230,7 @@ fn outermost(tops: impl Iterator<Item = Top>) -> Vec<StorageRoot> {
     kept.iter().map(Top::root).collect()
 }
 
-/// The names of an absolute path; `None` if it is relative, has `..` or is not
-/// UTF-8.
+/// Returns the names of an absolute path; `None` if it is relative, has `..` or is not UTF-8.
 fn names(path: &Path) -> Option<Vec<&str>> {
     let mut components = path.components();
     if components.next() != Some(Component::RootDir) {

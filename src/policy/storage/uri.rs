@@ -8,10 +8,9 @@ use std::str::FromStr;
 use super::pattern::{Pattern, RESERVED, SHELL, Segment};
 use crate::policy::error::InvalidPermission;
 
-/// Bytes of a URI, at most.
+/// Largest accepted URI, in bytes.
 const LONGEST: usize = 4096;
-/// Segments of a path, at most. Leaves room in a [`Pattern`] for the working
-/// directory.
+/// Most segments of a path. Leaves room in a [`Pattern`] for the working directory.
 const DEEPEST: usize = 64;
 
 /// The directory that a path is relative to.
@@ -44,7 +43,7 @@ impl StorageUri {
         self.pattern.is_literal()
     }
 
-    /// The path before the first wildcard; `None` for a relative URI.
+    /// Returns the path before the first wildcard; `None` for a relative URI.
     pub fn absolute_start(&self) -> Option<PathBuf> {
         let segments = self.pattern.segments().iter();
         let names = segments.map_while(Segment::literal);

@@ -1,4 +1,4 @@
-//! Which addresses are of the public internet.
+//! Tests which addresses belong to the public internet.
 
 use std::net::SocketAddr;
 
@@ -53,7 +53,7 @@ fn all_others_are_not_in_whatever_form() {
         "2002:7f00:1::1",
         "2002:a9fe:a9fe::",
         "2001:0:7f00:1::",
-        // Teredo: the client's 10.0.0.1, its bits turned.
+        // Teredo: the client's address 10.0.0.1, with its bits inverted.
         "2001:0:808:808:0:0:f5ff:fffe",
         "3fff::1",
         "5f00::1",
@@ -133,7 +133,7 @@ fn a_network_has_one_notation() {
     ] {
         assert!(text.parse::<CidrRule>().is_err(), "{text}");
     }
-    // In an allow and a deny alike.
+    // In an allow rule and a deny rule alike.
     let address = "127.0.0.1:80".parse().unwrap();
     let rules = |list: &str| policy(&format!("{{network: {{{list}}}}}")).network;
     let allowed = rules("allow: [{cidr: \"::ffff:127.0.0.0/104\"}]");

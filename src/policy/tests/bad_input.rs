@@ -1,4 +1,4 @@
-//! Every refusal, as it is shown.
+//! Snapshots of every refusal.
 
 use std::fmt::Write;
 

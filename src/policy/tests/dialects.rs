@@ -12,7 +12,7 @@ fn data(text: &str) -> Value {
     serde_saphyr::from_str(text).unwrap_or_else(|error| panic!("{error}\n{text}"))
 }
 
-/// As found in public repositories, in the older dialect.
+/// Documents in the older dialect, as found in public repositories.
 const ELSEWHERE: &[&str] = &[
     "$schema: https://raw.githubusercontent.com/microsoft/policy-mcp/main/schema/policy-v1.0.schema.json\nversion: \"1.0\"\ndescription: d\npermissions: {}\n",
     "version: \"1.0\"\npermissions:\n  network:\n    allow:\n      - host: \"https://example.com/\"\n",
@@ -21,7 +21,7 @@ const ELSEWHERE: &[&str] = &[
     "version: '1.0'\npermissions:\n  storage:\n    allow:\n      - uri: \"fs:///\"\n        access: [\"read\"]\n",
 ];
 
-/// Permissions that are part of the language.
+/// Valid permissions.
 const GOOD: &[&str] = &[
     "{network: {allow: [{host: \"*\"}, {host: 127.0.0.1}, {host: \"[::1]:80\"}, {host: \"::1\"}, {host: \"HTTP://A.example\"}, {host: bücher.example}, {host: a.example.}]}}",
     "{network: {allow: [{cidr: 0.0.0.0/0}, {cidr: \"::/0\"}, {cidr: \"10.0.0.0/8:5432\"}, {cidr: \"[fd00::/8]:443\"}, {cidr: 192.0.2.1/32}]}}",
@@ -35,7 +35,7 @@ const GOOD: &[&str] = &[
     "{network: null, storage: {allow: null}, environment: null, resources: {limits: null}}",
 ];
 
-/// Permissions that are not.
+/// Invalid permissions.
 pub(super) const BAD: &[&str] = &[
     "[]",
     "{netwrok: {}}",
@@ -129,7 +129,7 @@ pub(super) const BAD: &[&str] = &[
     "{resources: {limits: {tiem: 1s}}}",
 ];
 
-/// As [`BAD`], of quotas.
+/// Like [`BAD`], for quotas.
 const BAD_QUOTAS: &[&str] = &[
     "{storage: {allow: [{uri: \"fs:///a\", access: [read], quota: 1Gi}]}}",
     "{storage: {allow: [{uri: \"fs:///a\", access: [write], quota: 0}]}}",
@@ -137,7 +137,7 @@ const BAD_QUOTAS: &[&str] = &[
     "{storage: {deny: [{uri: \"fs:///a\", quota: 1Gi}]}}",
 ];
 
-/// What a pattern cannot express, and the parser refuses.
+/// Texts that a JSON Schema pattern cannot exclude, but the parser refuses.
 pub(super) const SUBTLE: &[&str] = &[
     "{network: {allow: [{cidr: 10.0.0.1/8}]}}",
     "{network: {allow: [{cidr: 999.0.0.0/8}]}}",
@@ -206,7 +206,7 @@ fn what_a_pattern_cannot_say_the_parser_does() {
     }
 }
 
-/// The page shows whole documents; all of them are true.
+/// The documents on the page are complete, and all of them parse.
 #[test]
 fn the_examples_of_the_documentation_are_policies() {
     let page = include_str!("../../../docs/policy.md");

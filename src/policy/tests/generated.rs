@@ -1,4 +1,4 @@
-//! What holds for every rule, tried on generated ones.
+//! Properties of every rule, tested with generated ones.
 
 use std::net::{IpAddr, SocketAddr};
 
@@ -8,7 +8,7 @@ use super::*;
 
 fn name() -> impl Strategy<Value = String> {
     "[a-z]{1,4}(\\.[a-z0-9]{1,4}){0,3}".prop_filter("a name", |name| {
-        // What ends in digits is an address, or nothing.
+        // A name that ends in digits is an address or invalid.
         !name
             .rsplit('.')
             .next()
@@ -33,7 +33,7 @@ fn address() -> impl Strategy<Value = IpAddr> {
     ]
 }
 
-/// The network of so many bits that an address is in.
+/// Returns the network with a prefix of `bits` bits that contains the address.
 fn network(address: IpAddr, bits: u8) -> String {
     let masked = match address.to_canonical() {
         IpAddr::V4(address) => {
@@ -42,8 +42,8 @@ fn network(address: IpAddr, bits: u8) -> String {
             (IpAddr::from((address.to_bits() & mask).to_be_bytes()), bits)
         }
         IpAddr::V6(address) => {
-            // Networks that IPv4 in IPv6 notation is a part of are refused, but for
-            // all of IPv6.
+            // Networks that contain IPv4-mapped addresses among others are refused, except all of
+            // IPv6.
             let is_refused = (0xffff_u128 << 32 ^ address.to_bits()).leading_zeros() >= bits.into();
             let bits = if is_refused { 0 } else { bits };
             let mask = u128::MAX.checked_shl(128 - u32::from(bits)).unwrap_or(0);
@@ -83,7 +83,7 @@ fn rules() -> impl Strategy<Value = String> {
     })
 }
 
-/// A path, and patterns that are made from it.
+/// A path, and patterns derived from it.
 fn path_and_pattern() -> impl Strategy<Value = (Vec<String>, String)> {
     let segment = ("[a-zé ]{1,5}", 0..4u8, 0..6usize);
     proptest::collection::vec(segment, 1..6).prop_map(|segments| {
@@ -124,7 +124,7 @@ proptest! {
         prop_assert_eq!(Policy::parse(&policy.to_yaml()).unwrap(), policy);
     }
 
-    /// Whatever is allowed, what a deny is about stays denied, and says so.
+    /// A deny rule wins over every allow rule, and is given as the reason.
     #[test]
     fn a_deny_wins(
         allow in rules(),

@@ -1,4 +1,4 @@
-//! What holds for every text, tried on many.
+//! Properties of every text, tested with generated ones.
 
 use std::cell::Cell;
 
@@ -10,11 +10,11 @@ use proptest::test_runner::TestRunner;
 use super::dialects::{BAD, SUBTLE};
 use super::*;
 
-/// Texts that are tried; some seconds in a debug build.
+/// Number of texts; they take a few seconds in a debug build.
 const TEXTS: u32 = 20_000;
-/// Characters of a text.
+/// Most characters of a text.
 const MOST: usize = 4096;
-/// What mutations put in, beside pieces of other documents.
+/// Text that mutations insert, besides pieces of other documents.
 const PIECES: &[&str] = &[
     "",
     "\n",
@@ -72,11 +72,11 @@ const PIECES: &[&str] = &[
     "/129",
 ];
 
-/// One thing done to a text. Places are anywhere in it, whatever its length.
+/// One mutation of a text. Its positions are valid for any length.
 #[derive(Debug, Clone)]
 enum Change {
     Insert(Index, String),
-    /// So many characters at most.
+    /// Removes at most this many characters.
     Cut(Index, usize),
     Repeat(Index, Index),
 }
@@ -115,7 +115,7 @@ fn changed(text: &str, change: Change) -> String {
     text.into_iter().take(MOST).collect()
 }
 
-/// Documents, whole and damaged.
+/// Valid and damaged documents.
 fn texts() -> impl Strategy<Value = String> {
     let document = prop_oneof![
         Just(WHOLE.to_owned()),
@@ -129,7 +129,7 @@ fn texts() -> impl Strategy<Value = String> {
     })
 }
 
-/// Other texts in every run; one that breaks a law is made small and shown.
+/// Uses other texts in every run; a failing text is minimized and shown.
 #[test]
 fn any_text_is_a_policy_or_an_error() {
     let parsed = Cell::new(0);
@@ -144,7 +144,7 @@ fn any_text_is_a_policy_or_an_error() {
                 prop_assert_eq!(&again, &policy);
                 prop_assert!(policy.beyond(&policy).is_empty());
             }
-            // Errors are for people: of one screen, whatever the text.
+            // Errors are for people: they fit on one screen, whatever the text.
             Err(error) => prop_assert!(error.to_string().len() < 2000, "{}", error),
         }
         Ok(())

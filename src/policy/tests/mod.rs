@@ -1,4 +1,4 @@
-//! The language as a whole, through its public face.
+//! Tests of the whole language through its public interface.
 
 mod addresses;
 mod bad_input;
@@ -25,7 +25,7 @@ permissions:
     limits: {memory: 512Mi, cpu: "500m", time: 30s, instances: 8, output: 4Mi}
 "#;
 
-/// The policy with these permissions.
+/// Parses a policy with these permissions.
 pub(super) fn policy(permissions: &str) -> Policy {
     let text = format!("version: \"1.0\"\npermissions: {permissions}\n");
     Policy::parse(&text).unwrap_or_else(|error| panic!("{error}\n{text}"))

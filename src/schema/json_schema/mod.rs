@@ -18,12 +18,12 @@ use parts::{Fields, null, object, one_of, primitive};
 /// A JSON object.
 pub(super) type Object = Map<String, Value>;
 
-/// Nesting of types, at most. One level takes up to four levels of JSON, and
-/// common JSON parsers stop at 128.
+/// Deepest nesting of types. One level takes up to four levels of JSON, and common JSON parsers
+/// stop at 128.
 pub(super) const MAX_DEPTH: usize = 24;
-/// Types and names in the schemas of one function, at most.
+/// Most types and names in the schemas of one function.
 pub(super) const MAX_NODES: usize = 10_000;
-/// Characters of the description of a field or case, at most.
+/// Most characters of the description of a field or case.
 pub(super) const MAX_DOCS: usize = 500;
 
 /// The schemas of one function.
@@ -35,14 +35,14 @@ pub(super) struct Schemas {
     pub(super) nodes: usize,
 }
 
-/// Why a function has no schemas, such as "parameter `x` contains a stream".
+/// The reason why a function has no schemas, such as "parameter `x` contains a stream".
 pub(super) type Reason = String;
 
-/// Makes the schemas of a function's arguments and result.
+/// Creates the schemas of a function's arguments and result.
 ///
 /// # Errors
 ///
-/// The reason why the function cannot be called with JSON.
+/// Returns the reason why the function cannot be called with JSON.
 pub(super) fn schemas(resolve: &Resolve, function: &Function) -> Result<Schemas, Reason> {
     let mut writer = Writer { resolve, nodes: 0 };
     let mut fields = Fields::default();
@@ -87,7 +87,7 @@ impl Writer<'_> {
         Ok((self.schema(ty, 0)?, super::Outcome::Plain))
     }
 
-    /// The definition of a type; `None` for a primitive.
+    /// Returns the definition of a type; `None` for a primitive.
     fn kind(&self, ty: &Type) -> Option<&TypeDefKind> {
         match self.unaliased(ty) {
             Type::Id(id) => Some(&self.resolve.types[id].kind),
@@ -334,7 +334,7 @@ impl Writer<'_> {
     }
 }
 
-/// Sets the description. That of a field replaces that of its type.
+/// Sets the description. The description of a field replaces that of its type.
 fn describe(schema: &mut Object, docs: &Docs) {
     if let Some(docs) = &docs.contents {
         let docs = text::clean(docs, MAX_DOCS);

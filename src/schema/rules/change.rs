@@ -1,4 +1,4 @@
-//! How two sets of rules differ, tool by tool.
+//! The differences between two sets of rules, tool by tool.
 
 use serde::Serialize;
 use serde_json::Value;
@@ -6,10 +6,10 @@ use serde_json::Value;
 use super::{Arguments, ToolRules};
 use crate::schema::ToolRecord;
 
-/// What other rules change of one tool.
+/// The effect of a change of the rules on one tool.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct RuleChange {
-    /// Its name within the component.
+    /// The name of the tool within the component.
     pub tool: String,
     #[serde(flatten)]
     pub effect: RuleEffect,
@@ -21,20 +21,20 @@ pub enum RuleEffect {
     Hidden,
     /// It was hidden before.
     Offered,
-    /// Its own name again without one.
+    /// Without a name, the tool gets its own name back.
     Renamed {
         name: Option<String>,
     },
-    /// Its own description again without one.
+    /// Without a description, the tool gets its own back.
     Described {
         description: Option<String>,
     },
-    /// An agent has to give it again without a value.
+    /// Without a value, agents must give the argument again.
     Default {
         argument: String,
         value: Option<Value>,
     },
-    /// Its value may be confidential, and is not told.
+    /// The value may be confidential and is not shown.
     Fixed {
         argument: String,
     },
@@ -44,7 +44,7 @@ pub enum RuleEffect {
 }
 
 impl ToolRules {
-    /// What `now` changes for these tools.
+    /// Returns the changes that `now` makes to these tools.
     pub fn changes_to(&self, now: &ToolRules, tools: &[ToolRecord]) -> Vec<RuleChange> {
         let changes = tools.iter().flat_map(|tool| {
             let own = &tool.normalized_name;
@@ -94,7 +94,7 @@ impl ToolRules {
     }
 }
 
-/// The arguments that differ, with their values now.
+/// Returns the arguments that differ, with their new values.
 fn differing(before: &Arguments, now: &Arguments) -> Vec<(String, Option<Value>)> {
     let changed = now
         .iter()

@@ -2,12 +2,12 @@ use std::fmt;
 
 use crate::text::nearest;
 
-/// A rule that cannot be carried out.
+/// A rule that cannot be applied.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct RuleFault {
-    /// The key of the rule: `allow`, `rename`, ….
+    /// The key of the rule, such as `allow` or `rename`.
     pub rule: &'static str,
-    /// The tool that it names.
+    /// The tool that the rule names.
     pub tool: String,
     pub problem: Problem,
 }
@@ -23,13 +23,13 @@ pub enum Problem {
         similar: Option<String>,
         known: Vec<String>,
     },
-    /// The value does not fit the argument's schema.
+    /// The value does not match the argument's schema.
     Value { argument: String, reason: String },
-    /// What it would be offered as is not the name of a tool, or too long.
+    /// The new name is not a valid tool name, or too long.
     Name { name: String, longest: usize },
-    /// The name means something else.
+    /// Another tool has the name.
     Taken { name: String, by: String },
-    /// With the rule, the definition is too large.
+    /// With the rule, the tool's definition is too large.
     TooLarge { reason: String },
 }
 

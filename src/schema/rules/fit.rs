@@ -1,13 +1,13 @@
-//! Whether a value fits the schema of an argument.
+//! Checks whether a value matches the schema of an argument.
 //!
-//! The schemas are our own, in the few keywords that every client reads
-//! ([`super::super::strict`] lists them), so that no general validator is
-//! needed. A test holds this to one.
+//! The schemas are our own and use the few keywords that every client supports
+//! ([`super::super::strict`] lists them), so no general validator is needed. A test compares the
+//! results with those of one.
 
 use serde_json::{Map, Value};
 
-/// Why the value does not fit, without the value, which may be confidential;
-/// nothing if it fits.
+/// Returns why the value does not match, or `None` if it does. The reason does not contain the
+/// value, which may be confidential.
 pub(super) fn misfit(value: &Value, schema: &Value) -> Option<String> {
     at(value, schema, "it")
 }
@@ -73,7 +73,7 @@ fn text(text: &str, schema: &Map<String, Value>, place: &str) -> Option<String> 
     if !is_within(text.chars().count(), schema, ("minLength", "maxLength")) {
         return Some(format!("{place} is too short or too long"));
     }
-    // The only patterns are those of integers that a double cannot hold.
+    // The only patterns are those of integers that a double cannot represent.
     let pattern = schema.get("pattern").and_then(Value::as_str)?;
     let digits = match pattern.starts_with("^-?") {
         true => text.strip_prefix('-').unwrap_or(text),

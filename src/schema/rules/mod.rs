@@ -1,9 +1,9 @@
-//! Rules for the tools of a component: which of them are offered, under which
-//! names and descriptions, and which arguments the operator gives in advance.
+//! Rules for the tools of a component: which of them are offered, their names and descriptions,
+//! and arguments that the operator sets in advance.
 //!
-//! [`ToolRules`] is the written form, of a manifest and of `config.toml`.
-//! [`ToolRules::shape`] is the only place that applies it: what it leaves out
-//! is in no list and can be called by no name.
+//! [`ToolRules`] is the written form, in a manifest and in `config.toml`. Only
+//! [`ToolRules::shape`] applies it: a tool that it leaves out is not listed and cannot be called
+//! by any name.
 
 mod change;
 mod fault;
@@ -26,7 +26,7 @@ pub use change::{RuleChange, RuleEffect};
 pub use fault::{Problem, RuleFault};
 pub use shape::{RuledTool, Shaped};
 
-/// Values of arguments, by the names that the tool's schema has.
+/// Values of arguments, by their names in the tool's schema.
 pub type Arguments = Map<String, Value>;
 
 /// Rules for the tools of one component. Every key that names a tool is the name
@@ -34,7 +34,7 @@ pub type Arguments = Map<String, Value>;
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct ToolRules {
-    /// The only tools that are offered. Left out, all are; `[]` offers none.
+    /// The only tools that are offered. If absent, all are; `[]` offers none.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub allow: Option<BTreeSet<String>>,
     /// Tools that are not offered, even if `allow` names them.
@@ -55,14 +55,14 @@ pub struct ToolRules {
     pub fixed: BTreeMap<String, Arguments>,
 }
 
-/// Arguments of a tool that the operator gives.
+/// Arguments of a tool that the operator sets.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct Given {
     defaults: Arguments,
     fixed: Arguments,
 }
 
-/// A call gives an argument that the operator has fixed.
+/// A call has an argument that the operator has fixed.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("The tool has no argument `{name}`")]
 pub struct FixedArgument {
@@ -70,7 +70,7 @@ pub struct FixedArgument {
 }
 
 impl ToolRules {
-    /// Offers nothing: what holds when the rules cannot be read.
+    /// Returns rules that offer no tool, for when the rules cannot be read.
     pub fn nothing() -> Self {
         ToolRules {
             allow: Some(BTreeSet::new()),
@@ -88,8 +88,8 @@ impl ToolRules {
         is_allowed && !self.deny.contains(tool)
     }
 
-    /// Both rules together: a tool is offered if both offer it. Where both say
-    /// something of the same tool, `local` counts.
+    /// Combines two sets of rules: a tool is offered if both offer it. Where both have a rule for
+    /// the same tool, `local` wins.
     #[must_use]
     pub fn and(mut self, local: ToolRules) -> Self {
         self.allow = match (self.allow, local.allow) {
@@ -108,9 +108,9 @@ impl ToolRules {
         self
     }
 
-    /// The same rules by the tools' names within the component. `inspect` shows
-    /// the tools of an installed component shortened to `length`, or with the
-    /// component's id before them, where that is how they are offered.
+    /// Returns the same rules with the tools' names within the component. `inspect` shows the
+    /// tools of an installed component by the names that they are offered under: shortened to
+    /// `length`, or prefixed with the component's id.
     #[must_use]
     pub fn resolved(
         &self,
@@ -149,13 +149,13 @@ impl ToolRules {
 }
 
 impl Given {
-    /// Adds to the arguments of a call what the operator gives.
+    /// Adds the operator's arguments to those of a call.
     ///
     /// # Errors
     ///
-    /// [`FixedArgument`] when the call gives a fixed argument another value.
+    /// [`FixedArgument`] when the call has another value for a fixed argument.
     pub fn complete(&self, arguments: &mut Arguments) -> Result<(), FixedArgument> {
-        // An argument with a long name may also be given by that name.
+        // An argument with a long name may also be passed under the long name.
         let is = |name: &str, key: &str| name == key || *property_name(name) == *key;
         for (name, value) in &self.fixed {
             let differs = |(given, with): &(&String, &Value)| is(given, name) && *with != value;
@@ -168,7 +168,7 @@ impl Given {
             arguments.insert(name.clone(), value.clone());
         }
         for (name, value) in &self.defaults {
-            // Clients of models that must send every argument send `null`.
+            // Clients whose models must send every argument send `null`.
             arguments.retain(|given, with| !(with.is_null() && is(given, name)));
             if !arguments.keys().any(|given| is(given, name)) {
                 arguments.insert(name.clone(), value.clone());
@@ -182,8 +182,7 @@ impl Given {
     }
 }
 
-/// Whether a tool can be offered by this name: from 1 to 64 of `A-Z`, `a-z`,
-/// `0-9`, `_` and `-`.
+/// Whether the text is a valid tool name: 1 to 64 of `A-Z`, `a-z`, `0-9`, `_` and `-`.
 pub fn is_tool_name(name: &str) -> bool {
     let allowed = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '_');
     (1..=MAX_LENGTH).contains(&name.len()) && name.chars().all(allowed)

@@ -8,7 +8,7 @@ use crate::reference::ComponentId;
 use crate::schema::names::MAX_LENGTH;
 use crate::schema::{NameLength, ToolRecord};
 
-/// What rules leave of the tools of a component.
+/// The tools of a component after applying rules.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct Shaped {
     /// The tools that are offered.
@@ -16,11 +16,11 @@ pub struct Shaped {
     pub faults: Vec<RuleFault>,
 }
 
-/// A tool as rules leave it.
+/// A tool after applying rules.
 #[derive(Debug, Clone, PartialEq)]
 pub struct RuledTool {
-    /// Under its own name within the component, with the description and the
-    /// arguments that agents see.
+    /// The tool by its own name within the component, with the description and the arguments that
+    /// agents see.
     pub record: ToolRecord,
     /// The name that a rule gives it.
     pub renamed: Option<String>,
@@ -28,9 +28,8 @@ pub struct RuledTool {
 }
 
 impl ToolRules {
-    /// Applies the rules. A tool whose rules cannot be carried out is left out,
-    /// since it would take other arguments, or have another name, than the
-    /// operator wants.
+    /// Applies the rules. A tool whose rules cannot be applied is left out: otherwise it would
+    /// have other arguments, or another name, than the operator wants.
     pub fn shape(&self, tools: &[ToolRecord]) -> Shaped {
         let mut faults = self.faults(tools);
         let mut shaped = Vec::new();
@@ -54,8 +53,7 @@ impl ToolRules {
         }
     }
 
-    /// The definitions of the tools that are offered, under the names that the
-    /// rules give them.
+    /// Returns the definitions of the offered tools, under the names that the rules give them.
     pub fn definitions(&self, component: &ComponentId, tools: &[ToolRecord]) -> Vec<ToolRecord> {
         let rules = self.resolved(component, tools, NameLength::default());
         let tools = rules.shape(tools).tools.into_iter().map(|tool| {
@@ -68,8 +66,8 @@ impl ToolRules {
         tools.collect()
     }
 
-    /// The rules that cannot be carried out with these tools, as far as can be
-    /// told without other components.
+    /// Returns the rules that cannot be applied to these tools, as far as this is known without
+    /// other components.
     pub fn faults(&self, tools: &[ToolRecord]) -> Vec<RuleFault> {
         let known: Vec<&str> = tools.iter().map(|tool| &*tool.normalized_name).collect();
         let mut faults = Vec::new();
@@ -94,7 +92,7 @@ impl ToolRules {
         faults
     }
 
-    /// The names of tools in each rule.
+    /// Returns the names of tools in each rule.
     fn named(&self) -> [(&'static str, Box<dyn Iterator<Item = &str> + '_>); 6] {
         let allow = self.allow.iter().flatten();
         [
@@ -113,7 +111,7 @@ impl ToolRules {
         ]
     }
 
-    /// Another tool that is offered by the name that this one would get.
+    /// Returns another tool that is offered under the name that this one would get.
     fn other_of_name<'a>(&'a self, own: &str, name: &str, known: &[&'a str]) -> Option<&'a str> {
         let offered_as = |tool: &'a str| self.rename.get(tool).map_or(tool, String::as_str);
         let mut others = known.iter().copied().filter(|tool| *tool != own);

@@ -1,4 +1,4 @@
-//! Bytes that are no component, or one that cannot be used.
+//! Tests with bytes that are not a component, or not one that can be used.
 
 use proptest::prelude::*;
 
@@ -119,7 +119,7 @@ fn proposals_that_do_not_run_are_refused() {
     assert_eq!(code(&wat::parse_str(wat).unwrap()), "invalid-component");
 }
 
-/// A body that does not type-check, among so many that two threads look.
+/// Has a body that does not type-check among enough bodies that two threads validate them.
 #[test]
 fn the_first_bad_function_is_the_one_reported() {
     let good = "(func (result i32) (i32.const 1))".repeat(600);
@@ -133,7 +133,7 @@ fn the_first_bad_function_is_the_one_reported() {
     }
 }
 
-/// An unsigned number as WebAssembly writes it.
+/// Encodes an unsigned number as LEB128.
 fn leb(mut number: usize) -> Vec<u8> {
     let mut bytes = Vec::new();
     while number >= 0x80 {
@@ -144,7 +144,7 @@ fn leb(mut number: usize) -> Vec<u8> {
     bytes
 }
 
-/// Component types within component types, each of them a few bytes.
+/// Nests component types within component types, each a few bytes long.
 #[test]
 fn types_nested_without_end_do_not_end_the_process() {
     let openers = [[0x41, 0x01, 0x01], [0x42, 0x01, 0x01]];
@@ -158,7 +158,7 @@ fn types_nested_without_end_do_not_end_the_process() {
         let mut wasm = b"\0asm\x0d\0\x01\0\x07".to_vec();
         wasm.extend(leb(types.len()));
         wasm.extend(types);
-        // What is not too deep is a component of types alone.
+        // A component with only types is accepted if its nesting is within the limit.
         let expected = ["invalid-component", "no-tools"];
         assert_eq!(code(&wasm), expected[usize::from(levels < 2_000)]);
     }

@@ -1,4 +1,4 @@
-//! What `describe` says of good components.
+//! Tests of `describe` with valid components.
 
 use serde_json::{Value, json};
 
@@ -136,7 +136,7 @@ fn the_world_is_listed_in_full() {
 
 #[test]
 fn records_survive_their_file() {
-    // The deepest types that are offered, read back by a parser that stops at 128.
+    // The deepest types that are offered, parsed by a parser that stops at 128 levels.
     let mut types = "variant v0 { a(u8) }".to_owned();
     for level in 1..=23 {
         types += &format!("variant v{level} {{ a(option<v{}>) }}", level - 1);
@@ -190,7 +190,7 @@ fn two_hundred_exports_are_two_hundred_tools() {
     assert_eq!(tools[199].normalized_name, "do199");
 }
 
-/// With the features the validator lets through, the runtime calls them.
+/// The runtime can call components that use the features which the validator accepts.
 #[tokio::test]
 async fn async_functions_are_tools() {
     let wat = r#"(component

@@ -54,7 +54,7 @@ const WIT: &str = "
         export math;
     }";
 
-/// As published components have it: the section of the WIT package, unchanged.
+/// The section of the WIT package, unchanged, as in published components.
 fn documented() -> Vec<u8> {
     let (resolve, package) = parse(WIT);
     let section = PackageMetadata::extract(&resolve, package)

@@ -3,7 +3,7 @@
 use super::{component, described, reason, tool};
 use crate::schema::describe;
 
-/// The engine's name, as the real ones carry it.
+/// The engine's name, as in real components.
 fn with_engine(mut wasm: Vec<u8>) -> Vec<u8> {
     wasm.extend([0, 12, 4]);
     wasm.extend(b"testquickjs");
@@ -28,7 +28,7 @@ fn init_of_quickjs_is_no_tool() {
             "it was left behind by componentize-qjs"
         );
         assert_eq!(description.tools().unwrap().len(), 1);
-        // Without the engine it is a function like any other.
+        // Without the engine's name it is an ordinary function.
         tool(&described(&wit), "init");
     }
 }

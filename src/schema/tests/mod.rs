@@ -13,8 +13,7 @@ use wit_parser::{ManglingAndAbi, PackageId, Resolve};
 
 use super::{Callable, Description, ListedTool, ToolRecord, describe};
 
-/// A component with the imports and exports of the one world in `wit`. Its
-/// functions trap.
+/// Builds a component with the imports and exports of the one world in `wit`. Its functions trap.
 pub(in crate::schema) fn component(wit: &str) -> Vec<u8> {
     let (resolve, package) = parse(wit);
     encode(&resolve, package)
@@ -42,7 +41,7 @@ fn described(wit: &str) -> Description {
     describe(&component(wit), "demo").expect("the component is valid")
 }
 
-/// The tool of the function called `function`.
+/// Returns the tool of the function called `function`.
 fn tool<'d>(description: &'d Description, function: &str) -> &'d ToolRecord {
     match body(description, function) {
         Callable::Yes { tool } => tool,

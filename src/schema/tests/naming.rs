@@ -70,7 +70,7 @@ fn long_names_end_in_a_hash_of_the_path() {
     let found = names(&[&long]);
     assert_eq!(found[0].len(), MAX_TOOL_NAME);
     assert!(found[0].starts_with("nnnn"), "{}", found[0]);
-    // By itself or with others, first or last: the hash stays.
+    // The hash is the same whether it is alone, first or last.
     assert_eq!(names(&["b", &long])[1], found[0]);
     let both = names(&[&other, &long]);
     assert_ne!(both[0], both[1]);
@@ -100,7 +100,7 @@ proptest! {
         let distinct: std::collections::HashSet<_> = found.iter().collect();
         prop_assert_eq!(distinct.len(), found.len());
 
-        // The order of the exports is of no account.
+        // The order of the exports does not matter.
         let reversed: Vec<_> = paths.iter().rev().cloned().collect();
         let mut again = tool_names(&reversed);
         again.reverse();

@@ -1,11 +1,11 @@
-//! Schemas of every type.
+//! Tests the schemas of every type.
 
 use serde_json::{Value, json};
 
 use super::{described, tool};
 use crate::schema::Outcome;
 
-/// The schema of the parameter `x`.
+/// Returns the schema of the parameter `x`.
 fn param(wit_type: &str) -> Value {
     let wit = format!("package t:t; world w {{ export f: func(x: {wit_type}); }}");
     tool(&described(&wit), "f").input_schema["properties"]["x"].clone()

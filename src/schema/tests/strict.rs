@@ -1,18 +1,18 @@
-//! Tools and results by the rules of the strictest readers, and by validators of
-//! JSON Schema. Unit and integration tests share this file.
+//! Checks tools and results by the rules of the strictest clients, and with JSON Schema
+//! validators. Unit and integration tests share this file.
 
 use serde_json::{Map, Value};
 
 use super::ListedTool;
 
-/// The largest integer that is exact as a double.
+/// Largest integer that is exact as a double.
 const MAX_EXACT: u64 = (1 << 53) - 1;
 
-/// Checks a tool as `tools/list` has it.
+/// Checks a tool as listed by `tools/list`.
 ///
 /// # Panics
 ///
-/// When a reader would refuse it.
+/// When a client would reject it.
 pub fn check_tool(tool: &Value) {
     let schema = |key: &str| -> Option<&Map<String, Value>> { tool.get(key)?.as_object() };
     let listed = ListedTool {
@@ -31,11 +31,11 @@ pub fn check_tool(tool: &Value) {
     }
 }
 
-/// Checks what a tool answered in structured content, by its output schema.
+/// Checks the structured content of a tool's answer against its output schema.
 ///
 /// # Panics
 ///
-/// When a reader would refuse it, or read something else.
+/// When a client would reject it, or read another value.
 pub fn check_result(schema: &Value, content: &Value) {
     assert!(
         jsonschema::draft202012::is_valid(schema, content),
