@@ -45,8 +45,7 @@ impl Certificates {
         self.file("ca.pem")
     }
 
-    /// Configuration of a host that trusts the authority and is shown the client
-    /// certificate.
+    /// Configuration for a host with this authority and the client certificate.
     pub fn as_access(&self) -> String {
         let file = |name: &str| self.file(name).display().to_string();
         format!(

@@ -1,4 +1,4 @@
-//! Runs the binary, with a root of its own.
+//! Runs the binary with its own root.
 
 use std::ffi::OsStr;
 use std::fs;
@@ -40,7 +40,7 @@ impl Cli {
         path
     }
 
-    /// Where a file of the test is.
+    /// The path of a file of the test.
     pub fn file_path(&self, name: &str) -> PathBuf {
         self.dir.path().join("files").join(name)
     }
@@ -57,7 +57,7 @@ impl Cli {
             .env_remove("DOCKER_CONFIG")
             .env_remove("REGISTRY_AUTH_FILE")
             .env_remove("XDG_RUNTIME_DIR")
-            // Nor the keyring.
+            // Nor the system's keyring.
             .env_remove("DBUS_SESSION_BUS_ADDRESS")
             .env_remove("DISPLAY")
             .env_remove("XDG_CONFIG_HOME")

@@ -2,8 +2,8 @@
 
 use super::wat;
 
-/// `read: func(path: string) -> result` opens a file below the first directory
-/// it was given, and `write` one to be made or changed.
+/// `read: func(path: string) -> result` opens a file below the first preopened directory, and
+/// `write` opens one to create or change it.
 pub const OPENS: &str = concat!(
     r#"
 (component

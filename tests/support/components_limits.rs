@@ -2,9 +2,9 @@
 
 use super::wat;
 
-/// `table: func()` grows a table until it is refused, `stack: func()` calls
-/// itself for ever, `handles: func()` makes resources of its own, and
-/// `hold: func(pages: u32)` takes memory and never ends.
+/// `table: func()` grows a table until it is refused, `stack: func()` calls itself for ever,
+/// `handles: func()` creates resources of its own, and `hold: func(pages: u32)` takes memory and
+/// never ends.
 pub const HOG: &str = r#"
 (component
   (type $thing (resource (rep i32)))
@@ -30,8 +30,7 @@ pub const HOG: &str = r#"
   (func (export "hold") (param "pages" u32) (canon lift (core func $i "hold"))))
 "#;
 
-/// `ask-clock: func()` reads the clock for ever, `timers: func()` makes timers and
-/// keeps them.
+/// `ask-clock: func()` reads the clock for ever, `timers: func()` creates timers and keeps them.
 pub const CLOCKS: &str = r#"
 (component
   (import "wasi:io/poll@0.2.0" (instance $poll (export "pollable" (type (sub resource)))))
@@ -55,8 +54,8 @@ pub const CLOCKS: &str = r#"
   (func (export "timers") (canon lift (core func $i "timers"))))
 "#;
 
-/// `out: func()` prints for ever, `err: func()` on standard error, and
-/// `both: func(pages: u32)` so many pieces of 4,096 bytes on each.
+/// `out: func()` prints for ever, `err: func()` on standard error, and `both: func(pages: u32)`
+/// prints this many pieces of 4,096 bytes on each.
 pub const FLOOD: &str = concat!(
     "(component",
     wat::streams!(),

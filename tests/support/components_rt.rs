@@ -199,10 +199,9 @@ pub fn large_add() -> String {
     )
 }
 
-/// Tells what it should not: `env: func() -> list<tuple<string, string>>`
-/// returns its environment, `fail: func() -> result<u32, string>` the value of
-/// its first variable as an error, and `print: func()` prints that value in two
-/// pieces.
+/// Reveals its variables: `env: func() -> list<tuple<string, string>>` returns its environment,
+/// `fail: func() -> result<u32, string>` returns the value of its first variable as an error, and
+/// `print: func()` prints that value in two pieces.
 pub const TELLTALE: &str = concat!(
     r#"(component
     (import "wasi:cli/environment@0.2.0" (instance $environment

@@ -5,7 +5,7 @@
 pub struct Named(String, usize);
 
 impl Named {
-    /// Gives a type another name.
+    /// Adds an alias for a type.
     pub fn alias(&mut self, ty: &str) -> String {
         let Named(text, count) = self;
         *count += 1;

@@ -1,4 +1,4 @@
-//! The client's side of MCP: it passes on what the server says, and answers its
+//! The client's side of MCP: passes the server's messages on to the test, and answers its
 //! questions.
 
 use std::sync::Arc;
@@ -59,7 +59,7 @@ impl Ear {
         }
     }
 
-    /// A client that can ask its user.
+    /// A client with elicitation.
     pub fn answering(
         version: ProtocolVersion,
         answer: Answer,

@@ -75,7 +75,7 @@ impl Escape {
         self.limit("{time: 400ms}");
         let result = self.client.call(tool, json!({})).await;
         assert_eq!(result.is_error, Some(true), "{tool}");
-        // On a busy machine a call that ends may take longer than that, too.
+        // On a busy machine even a call that ends may take longer than that.
         self.permit("escape", "");
         self.serves().await;
         text_of(&result)

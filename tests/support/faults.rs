@@ -1,4 +1,4 @@
-//! An HTTP server whose answers a test determines; it records the requests.
+//! An HTTP server whose answers the test defines; it records the requests.
 
 use std::collections::HashMap;
 use std::net::SocketAddr;
@@ -158,7 +158,7 @@ impl Honest {
         let name = seen.target.rsplit('/').next().unwrap_or_default();
         if seen.target.contains("/manifests/") {
             let digest = Digest::of(&self.manifest).to_string();
-            // Nothing refers to it, and nobody signed it.
+            // It has no referrers and no signature.
             let known = !name.starts_with("sha256") || name == digest;
             let headers = [("docker-content-digest", digest)];
             return match known {
@@ -209,7 +209,7 @@ pub fn rest(whole: &[u8], from: usize, end: usize) -> Response {
 }
 
 impl Seen {
-    /// Where the requested range starts.
+    /// Returns the start of the requested range.
     pub fn from(&self) -> usize {
         let range = self.range.as_deref().unwrap_or("bytes=0-");
         let from = range

@@ -14,7 +14,7 @@ use wassette::store::Layout;
 use super::guests;
 use super::program::{Installed, export};
 
-/// How every denial looks to a guest.
+/// The form of every denial in a guest.
 pub const DENIED: &str = "error Operation not permitted";
 
 pub struct Files {

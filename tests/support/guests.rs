@@ -1,4 +1,4 @@
-//! Makes components of the guests in `tests/guests` that were built for WASI 0.1.
+//! Builds components from the guests in `tests/guests` that target WASI 0.1.
 
 use std::path::Path;
 

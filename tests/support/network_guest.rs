@@ -82,7 +82,7 @@ impl NetworkGuest {
             .await
     }
 
-    /// What a function returns, be it a value or an error value.
+    /// Returns the result of a function, either a value or an error value.
     pub async fn ask(&self, function: &str, arguments: Value) -> Tried {
         let called = self.call(function, arguments).await;
         let answer = match called.outcome {
@@ -104,7 +104,7 @@ impl NetworkGuest {
     }
 }
 
-/// The outcome of something that a guest tried.
+/// The outcome of an attempt by the guest.
 #[derive(Debug)]
 pub struct Tried {
     pub answer: Value,

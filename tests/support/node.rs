@@ -78,7 +78,7 @@ pub fn address(server: &HttpServer) -> &str {
     server.url.trim_start_matches("http://")
 }
 
-/// Sends a request for a path under `/v2/`, with these headers.
+/// Sends a request for a path under `/v2/` with these headers.
 pub async fn ask(
     server: &HttpServer,
     method: Method,

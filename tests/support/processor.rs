@@ -23,7 +23,7 @@ pub fn is_asleep(pid: u32) -> bool {
     let threads = fs::read_dir(format!("/proc/{pid}/task")).expect("a running process");
     threads.flatten().all(|thread| {
         let stat = fs::read_to_string(thread.path().join("stat"));
-        // A thread that has ended is no thread any more.
+        // A thread that has ended counts as asleep.
         stat.map_or(true, |stat| stat.contains(") S "))
     })
 }

@@ -245,7 +245,7 @@ fn listening(log: &mut impl BufRead) -> String {
 
 /// A client for plain HTTP.
 pub fn client() -> reqwest::Client {
-    // Where a provider is installed already, any will do.
+    // If a provider is already installed, it is used.
     let _ = rustls::crypto::aws_lc_rs::default_provider().install_default();
     reqwest::Client::builder()
         .no_proxy()

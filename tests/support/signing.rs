@@ -1,5 +1,4 @@
-//! Signatures as others make them: with keys of openssl, and with Sigstore's
-//! JavaScript clients.
+//! Signatures made by other programs: openssl keys, and Sigstore's JavaScript clients.
 
 use std::collections::BTreeMap;
 use std::io::Write as _;
@@ -18,10 +17,10 @@ pub const BUNDLE: &str = "application/vnd.dev.sigstore.bundle.v0.3+json";
 const SIMPLE_SIGNING: &str = "application/vnd.dev.cosign.simplesigning.v1+json";
 const IN_TOTO: &str = "application/vnd.in-toto+json";
 
-/// The kinds of keys that count.
+/// The accepted kinds of keys.
 pub const KINDS: [&str; 4] = ["P-256", "P-384", "Ed25519", "RSA"];
 
-/// A key pair of openssl.
+/// A key pair made by openssl.
 pub struct Key {
     dir: TempDir,
     kind: &'static str,
@@ -48,7 +47,7 @@ impl Key {
         self.dir.path().join("key.pem")
     }
 
-    /// A signature over the bytes, by the hash that goes with the key.
+    /// Signs the bytes, using the hash that belongs to the key.
     pub fn sign(&self, bytes: &[u8]) -> Vec<u8> {
         let dir = self.dir.path();
         std::fs::write(dir.join("message"), bytes).expect("written");
@@ -101,7 +100,7 @@ impl Key {
         })
     }
 
-    /// What cosign's first format has for the digest.
+    /// The signature of a digest in cosign's first format.
     pub fn simple_signing(&self, digest: Digest) -> Cosign {
         let payload = payload(digest);
         let signature = STANDARD.encode(self.sign(payload.as_bytes()));
@@ -114,7 +113,7 @@ impl Key {
 
 const SIGNATURE: &str = "dev.cosignproject.cosign/signature";
 
-/// A layer of cosign's tag.
+/// A layer of the manifest under cosign's tag.
 #[derive(Clone)]
 pub struct Cosign {
     pub payload: String,
@@ -137,7 +136,7 @@ impl Cosign {
         artifact
     }
 
-    /// The parts of a bundle that signs a payload, in the first format.
+    /// Converts a bundle that signs a payload to the first format.
     pub fn of_bundle(payload: String, bundle: &Value) -> Self {
         let material = &bundle["verificationMaterial"];
         let der = material["certificate"]["rawBytes"].as_str().expect("DER");
@@ -204,7 +203,7 @@ pub fn referrer(subject: &Artifact, bundle: &Value) -> Artifact {
     artifact
 }
 
-/// What is asked of Sigstore's clients.
+/// A request to Sigstore's clients.
 pub struct Ask<'a> {
     pub subject: &'a str,
     pub issuer: &'a str,
@@ -216,14 +215,14 @@ pub enum What<'a> {
     Statement(Digest),
 }
 
-/// What Sigstore's clients made, and the root that vouches for it.
+/// The results of Sigstore's clients, and the trust root for them.
 pub struct Keyless {
     dir: TempDir,
     pub bundles: Vec<Value>,
 }
 
 impl Keyless {
-    /// Signs with certificates of a Sigstore of the tests' own.
+    /// Signs with certificates of a Sigstore instance that the tests run.
     pub fn sign(asks: &[Ask<'_>]) -> Self {
         let requests: Vec<Value> = asks
             .iter()

@@ -8,8 +8,8 @@ use serde_json::json;
 
 use super::cli::Cli;
 
-/// Runs a command at a terminal of its own. Each line of the dialog is text to wait
-/// for, after what was typed before, and then the text to type.
+/// Runs a command at its own terminal. Each line of the dialog is the text to wait for, after the
+/// text typed before, and then the text to type.
 const PERSON: &str = r#"
 import fcntl, json, os, pty, select, signal, struct, subprocess, sys, termios, time
 
@@ -56,7 +56,7 @@ print(json.dumps({
     "restored": termios.tcgetattr(slave) == before}))
 "#;
 
-/// What the user saw in the end.
+/// The final state of the terminal.
 #[derive(Deserialize)]
 pub struct Seen {
     pub code: i32,

@@ -172,7 +172,7 @@ async fn answer(State(shared): State<Arc<Shared>>, request: Request) -> Response
     Json(json!({ "token": token, "expires_in": 300 })).into_response()
 }
 
-/// The access that a scope asks for, if it is granted.
+/// Returns the access that a scope requests, if it is granted.
 fn access(scope: &str, is_alice: bool) -> Option<Value> {
     let mut parts = scope.split(':');
     let (kind, name, actions) = (parts.next()?, parts.next()?, parts.next()?);

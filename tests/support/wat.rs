@@ -1,8 +1,8 @@
-//! What the components of several tests begin with, as text for `concat!`.
+//! Common beginnings of the tests' components, as text for `concat!`.
 
 use std::fmt::Display;
 
-/// A component of one tool, `name`, that answers with `version`.
+/// A component with one tool, `name`, that returns `version`.
 pub fn versioned(name: &str, version: impl Display) -> String {
     format!(
         r#"(component
@@ -12,7 +12,8 @@ pub fn versioned(name: &str, version: impl Display) -> String {
     )
 }
 
-/// What [`versioned`] with the name `version` may become: it has another tool besides, another result, and imports the environment.
+/// A changed version of [`versioned`] with the name `version`: it has one more tool, another
+/// result, and imports the environment.
 pub const WIDER: &str = r#"(component
     (import "wasi:cli/environment@0.2.0" (instance
       (export "initial-cwd" (func (result (option string))))))
@@ -23,8 +24,8 @@ pub const WIDER: &str = r#"(component
     (func (export "version") (result s32) (canon lift (core func $i "version")))
     (func (export "other") (result u32) (canon lift (core func $i "other"))))"#;
 
-/// A core instance `$memory` with `memory`, whose first 4,096 bytes are free to
-/// use, and `realloc`, which takes from the rest.
+/// A core instance `$memory` with `memory`, whose first 4,096 bytes are free to use, and
+/// `realloc`, which allocates from the rest.
 macro_rules! memory {
     () => {
         r#"
@@ -65,7 +66,7 @@ macro_rules! streams {
     };
 }
 
-/// [`memory`], and a core function `$get` that asks `wasi:config/store` for a key.
+/// [`memory`], and a core function `$get` that requests a key from `wasi:config/store`.
 macro_rules! config_store {
     () => {
         concat!(

@@ -18,7 +18,7 @@ pub struct Seen {
     pub connections: AtomicUsize,
     pub open: AtomicUsize,
     pausing: AtomicUsize,
-    /// The most requests that were paused at once.
+    /// The largest number of requests that were paused at the same time.
     pub most_pausing: AtomicUsize,
 }
 
@@ -114,10 +114,10 @@ async fn answer(
                     tokio::time::sleep(Duration::from_millis(5)).await;
                 }
             };
-            // If requests run one after the other, there is never another.
+            // If requests run one after the other, no other one is paused.
             let _ = tokio::time::timeout(Duration::from_millis(longest), another).await;
             tokio::time::sleep(Duration::from_millis(50)).await;
-            // Before the answer, because the next request may follow it at once.
+            // Before the answer, because the next request may follow at once.
             seen.pausing.fetch_sub(1, SeqCst);
             say(&mut stream, "200 OK", "", b"late").await
         }

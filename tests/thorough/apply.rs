@@ -1,5 +1,5 @@
-//! An apply killed before each of its steps on disk in turn: all components are
-//! what they were, or what the manifest says.
+//! Kills an apply before each of its disk operations in turn: all components are unchanged, or all
+//! match the manifest.
 #![cfg(target_os = "linux")]
 
 use std::fs;
@@ -20,7 +20,7 @@ fn component(version: u32) -> String {
 
 const APPLY: [&str; 6] = ["apply", "-f", "fleet.yaml", "--prune", "--lock", "new.lock"];
 
-/// Replaces `a`, grants `b` something, brings `c` and takes `d` away.
+/// Replaces `a`, grants `b` something, adds `c` and removes `d`.
 const MANIFEST: &str = "components:
 - {uri: ./a.wat, permissions: {}}
 - {uri: ./b.wat, permissions: {network: {allow: [{host: b.example.com}]}}}
@@ -33,7 +33,7 @@ fn state(cli: &Cli) -> String {
     ended.stdout
 }
 
-/// A root in which the manifest has something of every kind to do.
+/// A root in which the manifest has a change of every kind to make.
 fn root() -> Cli {
     let cli = Cli::new();
     for name in ["a", "b", "c", "d"] {
@@ -47,8 +47,7 @@ fn root() -> Cli {
     cli
 }
 
-/// Runs the apply, which is killed before it takes this step; false when it
-/// ended before.
+/// Runs the apply and kills it before this step; returns false if it ended before.
 fn cut(cli: &Cli, (call, nth): Step, disk: Disk) -> bool {
     let mut options = vec![format!("inject={call}:signal=KILL:when={nth}")];
     if disk == Disk::Renames {
@@ -77,7 +76,7 @@ fn killed_before_any_step_of_an_apply_all_is_old_or_all_is_new() {
     let mut seen = [0, 0];
     for disk in [Disk::Exchanges, Disk::Renames] {
         for call in CALLS {
-            // It would be told to fail instead.
+            // There the call must fail instead.
             if (call, disk) == ("renameat2", Disk::Renames) {
                 continue;
             }
@@ -96,7 +95,7 @@ fn killed_before_any_step_of_an_apply_all_is_old_or_all_is_new() {
                     assert_eq!(now, new, "{what}");
                     break;
                 }
-                // What it left does not stay, and the next one does the rest.
+                // Its leftovers are removed, and the next apply does the rest.
                 cli.json(APPLY);
                 assert_eq!(state(&cli), new, "{what}");
                 let leftovers = cli.leftovers();

@@ -1,8 +1,7 @@
-//! Killed at any moment, a command leaves the old state or the new one.
+//! A command that is killed at any moment leaves the old state or the new one.
 //!
-//! The moments are events, so that they do not depend on the speed of the
-//! machine: what the command does to the files of its root, and what it asks of
-//! a registry.
+//! The moments are events, so they do not depend on the machine's speed: the command's changes to
+//! files of its root, and its requests to a registry.
 #![cfg(target_os = "linux")]
 
 use std::collections::BTreeSet;
@@ -23,16 +22,16 @@ use crate::support::cli::Cli;
 use crate::support::components::binary;
 use crate::support::faults::{Faults, Honest};
 
-/// Kills of each change, at most.
+/// Most kills of each change.
 const KILLS: usize = 28;
-/// After so many it is looked at whether leftovers go, too.
+/// Number of kills after which the test checks that leftovers are removed, too.
 const TIDIED: usize = 4;
-/// Whatever takes longer hangs.
+/// Longer than anything takes that does not hang.
 const DEADLINE: Duration = Duration::from_secs(60);
-/// How often it is looked at whether a process has ended.
+/// Pause between two checks whether a process has ended.
 const POLL: Duration = Duration::from_millis(5);
 
-/// What is cut off: the change, and the component it is of.
+/// The changes to interrupt, and the component of each.
 const CHANGES: [(&[&str], &str); 12] = [
     (&["load", "--uri", "new.wat"], "new"),
     (&["load", "--uri", "tool.wat"], "tool"),
@@ -56,8 +55,8 @@ const CHANGES: [(&[&str], &str); 12] = [
 
 const POLICY: &str = "version: \"1.0\"\npermissions: {network: {allow: [{host: c.example}]}}\n";
 
-/// Enough code that a compile takes a moment, and a tool of this name that
-/// answers with `version`.
+/// A component with enough code that compiling takes a moment, and a tool of this name that
+/// returns `version`.
 fn component(name: &str, version: u32) -> String {
     let body = "(i32.xor (i32.const 77)) (i32.rotl (i32.const 5))".repeat(20);
     let filler = format!("(func (param i32) (result i32) (local.get 0) {body})").repeat(50);
@@ -73,19 +72,19 @@ fn artifact(version: u32) -> Artifact {
     Artifact::new(&[(WASM, &binary(&component("remote", version)))])
 }
 
-/// All of a component that a user cares for.
+/// The state of a component that matters to a user.
 #[derive(Debug, Clone, PartialEq, Eq)]
 struct State {
-    /// Nothing when it is not installed.
+    /// `None` when it is not installed.
     version: Option<u32>,
-    /// What a rollback leads to.
+    /// The version that a rollback installs.
     way_back: Option<u32>,
     hosts: BTreeSet<String>,
     secret: Option<String>,
 }
 
 impl State {
-    /// Of `tool` and `remote` before any change.
+    /// The state of `tool` and `remote` before any change.
     fn before() -> Self {
         State {
             version: Some(2),
@@ -104,7 +103,7 @@ impl State {
         }
     }
 
-    /// Of the change's component when the change is made.
+    /// The state of the change's component after the change.
     fn after(change: &[&str]) -> Self {
         let mut state = State::before();
         let hosts = |names: &[&str]| names.iter().map(|name| name.to_string()).collect();
@@ -138,14 +137,14 @@ impl State {
 struct Victim {
     cli: Cli,
     uri: String,
-    /// One of each thing that the command under way did.
+    /// Sends one item for each event of the running command.
     events: (Sender<()>, Receiver<()>),
     _runtime: Runtime,
     _registry: Faults,
 }
 
 impl Victim {
-    /// A root with two components, each in its second version.
+    /// Creates a root with two components, each in its second version.
     fn new() -> Self {
         let cli = Cli::new();
         let runtime = Runtime::new().unwrap();
@@ -153,7 +152,7 @@ impl Victim {
         let events = mpsc::channel();
         let (served, asked) = (content.clone(), events.0.clone());
         let registry = runtime.block_on(Faults::start(move |seen| {
-            // The test may be over.
+            // The test may have ended.
             let _ = asked.send(());
             served.lock().unwrap().answer(seen)
         }));
@@ -208,8 +207,8 @@ impl Victim {
         command.spawn().unwrap()
     }
 
-    /// Starts the change on a fresh root, and kills it, and whoever it started,
-    /// when it has done `nth` things or all. Returns how many it did.
+    /// Starts the change on a fresh root, and kills it and its children after `nth` events, or
+    /// lets it end. Returns the number of events.
     fn cut(&self, change: &[&str], nth: usize) -> usize {
         self.restore();
         let (sender, events) = &self.events;
@@ -232,14 +231,14 @@ impl Victim {
         seen
     }
 
-    /// How many things the change does when it is left alone.
+    /// Returns the number of events of the change when it is not interrupted.
     fn count(&self, change: &[&str], id: &str) -> usize {
         let events = self.cut(change, usize::MAX);
         assert_eq!(self.observe(id), State::after(change), "{change:?}");
         events
     }
 
-    /// How things stand; looking for a way back takes it.
+    /// Returns the current state. Checking for a previous version does a rollback.
     fn observe(&self, id: &str) -> State {
         let secrets = self.cli.root().join(format!("secrets/{id}.json"));
         let secret = fs::read(secrets).ok().map(|text| {
@@ -289,8 +288,8 @@ impl Victim {
         assert!(found == before || found == after, "{what}: {found:?}");
     }
 
-    /// A later load clears away what the killed ones left, and the other
-    /// components are as they were.
+    /// Checks that a later load removes what the killed commands left, and that the other
+    /// components are unchanged.
     fn check_the_rest(&self, id: &str, what: &str) {
         self.cli
             .load(&self.cli.file("idle.wat", component("idle", 4)));
@@ -302,16 +301,14 @@ impl Victim {
     }
 }
 
-/// Whether the child has ended; it is not waited for, so that its number stays
-/// its own.
+/// Whether the child has ended. Does not reap it, so that its process id is not reused.
 fn has_ended(child: &Child) -> bool {
     let options = WaitIdOptions::EXITED | WaitIdOptions::NOHANG | WaitIdOptions::NOWAIT;
     let ended = waitid(WaitId::Pid(Pid::from_child(child)), options);
     ended.unwrap().is_some()
 }
 
-/// Kills the child and the compilers that it started, and waits until they are
-/// gone.
+/// Kills the child and the compilers that it started, and waits until they have ended.
 fn kill_group(child: &mut Child) {
     let group = Pid::from_child(child);
     kill_process_group(group, Signal::KILL).unwrap();
@@ -323,7 +320,7 @@ fn kill_group(child: &mut Child) {
     }
 }
 
-/// Whether a process of the group still runs.
+/// Whether a process of the group is still running.
 fn is_alive(group: Pid) -> bool {
     let group = group.as_raw_nonzero().to_string();
     let processes = fs::read_dir("/proc").unwrap().flatten();

@@ -1,5 +1,5 @@
-//! The tests that take minutes: commands killed at any moment, and before each
-//! step on disk, and a server that is misused.
+//! Tests that take minutes: commands that are killed at any moment and before each disk operation,
+//! and a server under attack.
 
 mod apply;
 mod crash;

@@ -13,7 +13,7 @@ use crate::support::mcp::{CALC, Place};
 use crate::support::wait::until;
 
 const LENGTH: Duration = Duration::from_secs(120);
-/// What the server may keep of it, in bytes: pools, code and the allocator's caches.
+/// Memory that the server may keep afterwards, in bytes: pools, code and the allocator's caches.
 const KEPT: u64 = 64 << 20;
 const HONEST: &str = "honest-0123456789-0123456789-012";
 const HOSTILE: &str = "hostile-0123456789-0123456789-01";
@@ -72,7 +72,7 @@ async fn hostile_clients_take_nothing_from_an_honest_one() {
     assert!(hostile.try_join_next().is_none(), "one stopped by itself");
     hostile.shutdown().await;
     drop(honest);
-    // Without its token, what the other left behind ends.
+    // Removing its token ends what the other client left behind.
     place.secret("tokens", HONEST);
     let is_back = || memory_of(pid) < memory + KEPT && files_of(pid) <= files;
     until("memory and files are given back", is_back).await;
@@ -84,7 +84,7 @@ async fn add(client: &Mcp) {
     assert_eq!(sum["result"]["structuredContent"]["result"], 3, "{sum}");
 }
 
-/// Calls that use the processor until their time is over.
+/// Makes calls that use the processor until their time limit.
 async fn endless_calls(url: String) {
     let client = Mcp::open(&url, Some(HOSTILE)).await;
     loop {
@@ -92,7 +92,7 @@ async fn endless_calls(url: String) {
     }
 }
 
-/// Calls whose answers, of 15 MB each, are not read for a while.
+/// Makes calls with answers of 15 MB each, and does not read them for a while.
 async fn unread_answers(url: String) {
     let client = Mcp::open(&url, Some(HOSTILE)).await;
     loop {
@@ -104,14 +104,14 @@ async fn unread_answers(url: String) {
     }
 }
 
-/// Sessions that are opened and never used.
+/// Opens sessions and never uses them.
 async fn abandoned_sessions(url: String) {
     loop {
         Mcp::new(&url, Some(HOSTILE)).initialize().await;
     }
 }
 
-/// Megabytes that are no request, and some that ask for a lot.
+/// Sends megabytes that are not a request, and requests with large results.
 async fn unreadable_requests(url: String) {
     let client = Mcp::open(&url, Some(HOSTILE)).await;
     let zeros = format!("[{}0]", "0,".repeat(1_500_000));
@@ -123,13 +123,13 @@ async fn unreadable_requests(url: String) {
     }
 }
 
-/// Connections of somebody without a token, which are kept alive.
+/// Keeps connections without a token alive.
 async fn idle_connections(url: String) {
     const HEALTH: &[u8] = b"GET /healthz HTTP/1.1\r\nhost: localhost\r\n\r\n";
     let address = url.strip_prefix("http://").unwrap();
     let mut connections: Vec<TcpStream> = Vec::new();
     loop {
-        // Those that the server has closed make room for others.
+        // Connections that the server has closed make room for others.
         connections.retain(|connection| connection.try_write(HEALTH).is_ok());
         while connections.len() < 500 {
             let mut connection = TcpStream::connect(address).await.unwrap();
@@ -141,7 +141,7 @@ async fn idle_connections(url: String) {
     }
 }
 
-/// The resident memory of a process, in bytes.
+/// Returns the resident memory of a process, in bytes.
 fn memory_of(pid: u32) -> u64 {
     let status = std::fs::read_to_string(format!("/proc/{pid}/status")).unwrap();
     let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:"));
@@ -149,7 +149,7 @@ fn memory_of(pid: u32) -> u64 {
     kib.parse::<u64>().unwrap() * 1024
 }
 
-/// How many files a process has open.
+/// Returns the number of files that a process has open.
 fn files_of(pid: u32) -> usize {
     std::fs::read_dir(format!("/proc/{pid}/fd"))
         .unwrap()

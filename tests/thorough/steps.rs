@@ -1,5 +1,5 @@
-//! Killed before each step on disk in turn, also where directories cannot
-//! change places: nothing is lost, and the way back is the right one.
+//! Kills a command before each disk operation in turn, also where directories cannot be exchanged:
+//! nothing is lost, and the previous version is the right one.
 #![cfg(target_os = "linux")]
 
 use std::fs;
@@ -12,8 +12,7 @@ use serde_json::Value;
 use crate::support::cli::Cli;
 use crate::support::wat::versioned;
 
-/// What a change of directories is made of; those that a machine does not have
-/// are passed over.
+/// The system calls of a change of directories; a test skips those that the machine does not have.
 pub const CALLS: [&str; 10] = [
     "?rename",
     "?renameat",
@@ -26,16 +25,16 @@ pub const CALLS: [&str; 10] = [
     "?mkdir",
     "fsync",
 ];
-/// A system call, and which one of its kind in a thread.
+/// A system call, and its number among the calls of its kind in a thread.
 pub type Step = (&'static str, usize);
 /// More calls of a kind than any change makes.
 pub const MOST: usize = 100;
 
-/// Whether the filesystem lets two directories change places.
+/// Whether the filesystem supports exchanging two directories.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Disk {
     Exchanges,
-    /// As of some network filesystems and old kernels.
+    /// As on some network filesystems and old kernels.
     Renames,
 }
 
@@ -43,8 +42,8 @@ fn component(version: u32) -> String {
     versioned("version", version)
 }
 
-/// A root with a component in its second version, with the first to go back
-/// to, with a grant and a secret.
+/// A root with a component in its second version, with the first as its previous version, a grant
+/// and a secret.
 struct Root {
     cli: Cli,
     file: PathBuf,
@@ -56,7 +55,7 @@ impl Root {
     fn new() -> Self {
         let cli = Cli::new();
         let file = cli.file("tool.wat", "");
-        // Of the third, only its code stays, so that no compiler runs later.
+        // Of the third version only the code stays, so that no compiler runs later.
         let digests = [3, 1, 2].map(|version| {
             fs::write(&file, component(version)).unwrap();
             let digest = cli.load(&file)["receipt"]["content_digest"].clone();
@@ -87,8 +86,7 @@ impl Root {
         copy(&self.template(), &self.cli.root());
     }
 
-    /// Runs a command that is killed before it takes this step; false when it
-    /// ended before.
+    /// Runs a command and kills it before this step; returns false if it ended before.
     fn cut(&self, change: &[&str], (call, nth): Step, disk: Disk) -> bool {
         let mut options = vec![format!("inject={call}:signal=KILL:when={nth}")];
         if disk == Disk::Renames {
@@ -121,7 +119,7 @@ impl Root {
         assert!(granted.contains("a.example.com"), "{what}: {granted}");
         assert!(!other || change[0] == "permission", "{what}: {granted}");
 
-        // In place and the way back, by their versions.
+        // The installed and the previous version.
         let version = |digest: &Value| {
             let at = self.digests.iter().position(|known| digest == known);
             at.expect("one of the three") + 1
@@ -140,7 +138,7 @@ impl Root {
     fn cut_everywhere(&self, change: &[&str], disk: Disk) {
         let mut kills = 0;
         for call in CALLS {
-            // It would be told to fail instead.
+            // There the call must fail instead.
             if (call, disk) == ("renameat2", Disk::Renames) {
                 continue;
             }
@@ -152,7 +150,7 @@ impl Root {
                     break;
                 }
                 kills += 1;
-                // What it left does not stay.
+                // Its leftovers are removed.
                 self.cli.load(&self.file);
                 let leftovers = self.cli.leftovers();
                 assert!(leftovers.is_empty(), "{change:?} {step:?}: {leftovers:?}");
@@ -162,7 +160,7 @@ impl Root {
     }
 }
 
-/// A command whose system calls are watched, or meddled with.
+/// A command whose system calls are traced or changed.
 pub fn traced(cli: &Cli, args: &[&str], options: &[String]) -> Command {
     let whole = cli.command();
     let mut command = Command::new("strace");
@@ -206,7 +204,7 @@ fn killed_before_any_step_of_another_change_it_is_done_or_not() {
     }
 }
 
-/// The system calls of a load that have to do with what survives a power cut.
+/// Returns the system calls of a load that matter for surviving a power failure.
 fn syncs(cli: &Cli, file: &Path) -> Vec<String> {
     let load = ["load", "--uri", file.to_str().unwrap()];
     let calls = ["trace=fsync,/^rename".to_owned()];
@@ -231,13 +229,12 @@ fn what_is_put_in_place_is_on_disk_before_and_its_place_right_after() {
         };
         let (before, after) = calls.split_at(at);
         assert_eq!(synced(before, "/component/tool.wasm>"), 1, "{calls:#?}");
-        // The metadata and its copy, which get their names when they are whole.
+        // The metadata and its copy, which are renamed when they are complete.
         assert_eq!(synced(before, "/component/.tmp"), 2, "{calls:#?}");
         assert!(synced(before, "/component>") >= 1, "{calls:#?}");
         assert_eq!(synced(after, "/components>"), 1, "{calls:#?}");
         match version {
-            // The directory of all components is new as well, and so is the
-            // record of names.
+            // The directory of all components is new as well, and so is the record of names.
             1 => assert_eq!(synced(before, "/root>"), 2, "{calls:#?}"),
             _ => {
                 assert_eq!(synced(before, "/note.json>"), 1, "{calls:#?}");

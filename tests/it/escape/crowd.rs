@@ -1,5 +1,4 @@
-//! Programs that never end beside honest calls, as many as a component may have
-//! in flight.
+//! Endless calls beside honest ones, as many as a component may have in flight.
 #![cfg(target_os = "linux")]
 
 use std::time::Duration;
@@ -18,7 +17,7 @@ use crate::support::processor;
 struct Loops(Vec<RequestHandle<RoleClient>>);
 
 impl Loops {
-    /// Starts as many calls of these tools, and waits until they compute.
+    /// Starts this many calls of the tools, and waits until they compute.
     async fn start(escape: &Escape, tools: &[&str], calls: usize) -> Self {
         let before = escape.client.cpu_time();
         let mut loops = Vec::new();
@@ -76,7 +75,7 @@ async fn sixty_four_at_once_of_which_most_never_end() {
     loops.end(&escape).await;
 }
 
-/// The server's processor time for calls that are answered one after the other.
+/// Returns the server's processor time for a series of calls.
 async fn cost(escape: &Escape, calls: u32, work: u32) -> Duration {
     let before = escape.client.cpu_time();
     for _ in 0..calls {
@@ -86,9 +85,9 @@ async fn cost(escape: &Escape, calls: u32, work: u32) -> Duration {
     escape.client.cpu_time() - before
 }
 
-/// Of two processors, a component that loops in many calls has two at most, and
-/// one that works beside it two thirds of one. What is compared are shares of the
-/// server's processor time, whatever else the machine does.
+/// On two processors, a component that loops in many calls gets at most both, and one that works
+/// beside it gets at least two thirds of one. The test compares shares of the server's processor
+/// time, so other load on the machine does not matter.
 #[tokio::test(flavor = "multi_thread")]
 async fn loops_leave_others_their_share() {
     const LOOPS: u32 = 32;
@@ -103,11 +102,11 @@ async fn loops_leave_others_their_share() {
         beside < 8 * alone,
         "{alone:?} alone, {beside:?} beside loops"
     );
-    // A short call does not wait until each loop had its turn.
+    // A short call does not wait for a turn of every loop.
     let beside = cost(&escape, 20, short).await;
     assert!(beside < 20 * LOOPS * TURN / 2, "{beside:?} beside loops");
     loops.end(&escape).await;
 }
 
-/// How long a guest computes before it makes room.
+/// Time that a guest computes before it yields.
 const TURN: Duration = Duration::from_millis(10);

@@ -1,4 +1,4 @@
-//! A component that tries to get at files it was not granted, over MCP.
+//! A component tries to reach files that it was not granted, over MCP.
 
 use std::fs;
 use std::path::PathBuf;
@@ -63,7 +63,7 @@ fn answers(result: &CallToolResult) -> Vec<String> {
     serde_json::from_value(told["result"].clone()).unwrap()
 }
 
-/// Every way to change a name, with the side that is denied first and last.
+/// Tries every way to change a name, with the denied side first and last.
 #[tokio::test]
 async fn each_denial_is_told_to_the_agent() {
     let files = Files::new(&[("w/a", ""), ("w/no/b", "kept")]).await;
@@ -102,9 +102,9 @@ async fn each_denial_is_told_to_the_agent() {
     );
 }
 
-/// A link that leads out is neither made nor put where another is read, not even
-/// one that a program of the host made. (What a program of the host swaps while a
-/// guest reads is tried in the sandbox's own tests.)
+/// A link that leads out can neither be created nor moved to another directory, even if a program
+/// of the host created it. (The sandbox's own tests try swaps by a program of the host while a
+/// guest reads.)
 #[tokio::test]
 async fn a_guest_swaps_in_a_link_that_leads_out() {
     let files = Files::new(&[
@@ -136,8 +136,8 @@ async fn a_guest_swaps_in_a_link_that_leads_out() {
     assert_eq!(crate::support::files(&files.place.path("secret")), ["key"]);
 }
 
-/// Through the library of its language, which looks for a directory that the
-/// path begins with, a guest without any grant reaches the host too.
+/// A language's library looks for a preopened directory that the path begins with; thanks to `/`,
+/// requests of a guest without grants reach the host too.
 #[tokio::test]
 async fn a_guest_without_grants_is_told_which_it_needs() {
     let place = Place::new();

@@ -1,5 +1,4 @@
-//! A JavaScript program that tries to escape, as the agent sees it: the engine
-//! it runs in is a guest like any other.
+//! A JavaScript program tries to escape, as the agent sees it: its engine is an ordinary guest.
 
 use std::fs;
 
@@ -16,7 +15,7 @@ async fn javascript() -> Escape {
 #[tokio::test]
 async fn sees_nothing_of_the_machine() {
     let escape = javascript().await;
-    // There is no directory to be in, and no module of an engine that had more.
+    // It has no current directory, and no module such as those of Node.
     assert_eq!(escape.returns("see", json!({})).await, json!(["nowhere"]));
     escape.permit("escape", "environment: {allow: [{key: REGION, value: eu}]}");
     let seen = escape.returns("see", json!({})).await;

@@ -1,5 +1,4 @@
-//! A C program that takes memory, time and stack without end, as the agent sees
-//! it.
+//! A C program takes memory, time and stack without end, as the agent sees it.
 
 use serde_json::{Value, json};
 
@@ -8,7 +7,7 @@ use crate::support::escape::Escape;
 #[tokio::test]
 async fn memory() {
     let escape = Escape::limited("{memory: 32Mi}").await;
-    // What `malloc` is refused is no error: the program knows how to go on.
+    // A refused `malloc` is not an error: the program handles it.
     let got = escape.returns("allocate", json!({})).await;
     assert!((1..32).contains(&got.as_u64().unwrap()), "{got} MiB");
     let told = escape.fails("grow-memory", json!({})).await;
@@ -21,7 +20,7 @@ async fn memory() {
             "hint": "`wassette permission grant memory escape 64Mi` allows it more",
         })
     );
-    // One that it does not look at makes it fail, and is told as the cause.
+    // If the program ignores the refusal, it fails, and the refusal is reported as the cause.
     escape
         .meets(
             "text",
@@ -49,7 +48,7 @@ async fn stack() {
     escape
         .meets("recurse", json!({}), "stack-limit", message)
         .await;
-    // The stack that C keeps in the guest's own memory runs out first.
+    // The stack that C keeps in the guest's own memory overflows first.
     let told = escape.fails("recurse-wide", json!({})).await;
     assert_eq!(told["code"], "trap", "{told}");
     assert_eq!(
@@ -97,7 +96,7 @@ async fn large_results() {
     escape
         .meets("text", arguments, "output-limit", message)
         .await;
-    // A million numbers are much, and less than the limit.
+    // A million numbers are many, but within the limit.
     let numbers = escape
         .returns("numbers", json!({ "count": 1_000_000 }))
         .await;

@@ -1,4 +1,4 @@
-//! Guests that try to get out.
+//! Guests that try to escape the sandbox.
 
 mod crowd;
 #[cfg(unix)]

@@ -1,5 +1,5 @@
-//! A C program that tries to reach what is inside: directly, by name, over raw
-//! sockets, and by following a granted host's redirections itself.
+//! A C program tries to reach internal addresses: directly, by name, over raw sockets, and by
+//! following a granted host's redirects.
 
 use std::fs;
 
@@ -10,7 +10,7 @@ use crate::support::mcp::{Client, Place, text_of};
 use crate::support::network_guest::{COMPONENT, NetworkGuest, Rules, message, socket};
 use crate::support::web::Web;
 
-/// A server with the guest and these hosts granted.
+/// Starts a server with the guest and grants these hosts.
 async fn granted(place: &Place, hosts: &[&str]) -> Client {
     fs::write(place.path("net.wasm"), COMPONENT).unwrap();
     let client = place.stdio().await;
@@ -26,7 +26,7 @@ async fn granted(place: &Place, hosts: &[&str]) -> Client {
     client
 }
 
-/// What the agent is told that was denied: kind and what.
+/// Returns the kind and the name of the denial that the agent is shown.
 async fn denied(client: &Client, tool: &str, arguments: Value) -> (String, String) {
     let result = client.call(tool, arguments).await;
     assert_eq!(result.is_error, Some(true), "{tool}: {result:?}");
@@ -37,7 +37,7 @@ async fn denied(client: &Client, tool: &str, arguments: Value) -> (String, Strin
     (text("kind"), text("what"))
 }
 
-/// An IPv6 address as WASI has it.
+/// An IPv6 address in WASI's form.
 fn socket6(address: [u16; 8], port: u16) -> Value {
     let val = json!({ "port": port, "flow-info": 0, "address": address, "scope-id": 0 });
     json!({ "tag": "ipv6", "val": val })
@@ -53,7 +53,7 @@ async fn where_a_granted_host_redirects_to() {
         let url = format!("http://localhost:{port}{path}");
         json!({ "message": message(&url) })
     };
-    // On the granted host the guest gets where it is sent.
+    // On the granted host the guest can follow redirects.
     let twice = follow("/to//to//hello").await;
     let result = client.call("follow", twice).await;
     let body = &result.structured_content.expect("an answer")["result"]["body"];
@@ -73,7 +73,7 @@ async fn where_a_granted_host_redirects_to() {
             "http://metadata.google.internal/",
             "http://metadata.google.internal/",
         ),
-        // The host that is granted, by another name and at another port.
+        // The granted host, by another name and at another port.
         (
             &*format!("http://127.0.0.1:{port}/"),
             &*format!("http://127.0.0.1:{port}/"),
@@ -96,9 +96,9 @@ async fn where_a_granted_host_redirects_to() {
         let told = denied(&client, "follow", arguments).await;
         assert_eq!(told, ("request".into(), url.into()), "{location}");
     }
-    // One connection each, for the redirection itself.
+    // One connection each, for the redirect itself.
     assert_eq!(web.connections(), 3 + 8);
-    // What is no request to a host is none.
+    // Locations that are not a valid request to a host are not requested.
     for location in ["file:///etc/passwd", "http://user@localhost/"] {
         let arguments = follow(&format!("/to/{location}")).await;
         let result = client.call("follow", arguments).await;
@@ -138,7 +138,7 @@ async fn a_redirection_to_a_name_inside() {
         rebound.denied().1,
         "http://rebound.test/latest/ at 169.254.169.254, 10.0.0.1"
     );
-    // Nobody is asked for a name that is not granted.
+    // A name that is not granted is not looked up.
     let other = follow("http://other.test/").await;
     assert_eq!(other.error(), "HTTP-request-denied");
     assert!(!dns.asked().contains(&"other.test".to_owned()));
@@ -169,7 +169,7 @@ async fn raw_sockets_and_lookups() {
             assert_eq!(told, ("socket".into(), what), "{tool}");
         }
     }
-    // WASI has IPv4 addresses in one form only.
+    // WASI accepts IPv4 addresses in one form only.
     let mapped = socket6([0, 0, 0, 0, 0, 0xffff, 0x7f00, 1], port);
     for tool in ["tcp", "udp"] {
         let arguments = json!({ "remote": mapped, "text": "x" });

@@ -1,5 +1,4 @@
-//! A program that makes things of the host without end, or as large as it can,
-//! with nothing granted.
+//! A program without grants creates host resources without end, or as large as it can.
 
 use serde_json::json;
 
@@ -29,7 +28,7 @@ async fn those_that_are_kept_are_counted() {
             .meets("hoard", arguments, "resource-limit", message)
             .await;
     }
-    // A request may hold much, and as many would be more than the guest's memory.
+    // A single request may be large, but this many exceed the guest's memory.
     let message = "The tool needs more than 512 MiB of memory";
     let arguments = json!({ "thing": "request" });
     escape
@@ -37,7 +36,7 @@ async fn those_that_are_kept_are_counted() {
         .await;
 }
 
-/// The host takes no more than fits a message that some server would accept.
+/// The host accepts no larger messages than some server would.
 #[tokio::test]
 async fn parts_of_requests_are_bounded() {
     let escape = Escape::new().await;
@@ -48,7 +47,7 @@ async fn parts_of_requests_are_bounded() {
     for (part, kib) in [("header", 24), ("path", 31), ("authority", 1), ("body", 32)] {
         assert_eq!(fill(part, kib, 10).await, kib * 10, "{part}");
     }
-    // What is refused was not kept: four times 60 MiB would be seen.
+    // Refused parts were not kept: four times 60 MiB would be visible.
     for part in ["method", "path", "authority"] {
         assert_eq!(fill(part, 4096, 60).await, 0, "{part}");
     }
@@ -66,7 +65,7 @@ async fn parts_of_requests_are_bounded() {
     }
 }
 
-/// What the host keeps for a guest is the guest's memory.
+/// The memory that the host keeps for a guest counts as the guest's.
 #[tokio::test]
 async fn full_messages_count_as_memory() {
     let escape = Escape::limited("{memory: 64Mi}").await;

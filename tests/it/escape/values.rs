@@ -1,10 +1,10 @@
-//! Values as deep as any that are offered, in and out of a C program.
+//! Values of the deepest types that are offered, in and out of a C program.
 
 use serde_json::{Value, json};
 
 use crate::support::escape::Escape;
 
-/// Lists in lists, around the innermost, which is text in base64.
+/// Lists in lists; the innermost is text in base64.
 fn lists(depth: usize) -> Value {
     (1..depth).fold(json!("eA=="), |inner, _| json!([inner]))
 }
@@ -22,8 +22,8 @@ async fn go_in_and_come_out() {
     }
 }
 
-/// Lists whose elements are all one and the same list: a kilobyte of the guest's
-/// memory that says more than any machine could hold.
+/// Lists whose elements are all the same list: a kilobyte of the guest's memory that expands to
+/// more than any machine could hold.
 #[tokio::test]
 async fn that_double_at_each_level_are_not_unfolded() {
     let escape = Escape::new().await;
@@ -35,7 +35,7 @@ async fn that_double_at_each_level_are_not_unfolded() {
             .meets("nest", arguments, "output-limit", message)
             .await;
     }
-    // Each thread has a heap of its own, and keeps what is in pieces.
+    // Each thread has its own heap, and keeps freed memory that is fragmented.
     #[cfg(target_os = "linux")]
     {
         let peak = escape.client.peak_memory() >> 20;

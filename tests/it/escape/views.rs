@@ -1,12 +1,12 @@
-//! What a C program sees of the machine it runs on: nothing.
+//! A C program sees nothing of the machine it runs on.
 
 use serde_json::{Value, json};
 
 use crate::support::cli::{Cli, Ended};
 use crate::support::guests;
 
-/// What a tool answers in a process with secrets about it, called with arguments
-/// that are nobody's business.
+/// Returns a tool's answer in a process with secrets in its environment, called with confidential
+/// arguments.
 fn seen(cli: &Cli, tool: &str) -> Value {
     let mut command = cli.command();
     command
@@ -26,7 +26,7 @@ fn environment_arguments_and_directory() {
     cli.load(&cli.file("escape.wasm", guests::component("escape")));
     assert_eq!(seen(&cli, "variables"), json!([]));
     assert_eq!(seen(&cli, "arguments"), json!([]));
-    // The root that everyone starts with, and where a C program believes it is.
+    // The root that every guest starts with, which a C program takes for its current directory.
     assert_eq!(seen(&cli, "directories"), json!(["/", "/"]));
 
     let policy =

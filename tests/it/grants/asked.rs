@@ -1,4 +1,4 @@
-//! What a user is asked about, and what a yes grants.
+//! Questions to the user, and the grants that a yes gives.
 
 use std::fmt::Write as _;
 
@@ -67,7 +67,7 @@ async fn a_flood_hides_nothing_from_who_says_yes() {
         let shown = permission["description"].as_str().unwrap();
         assert!(question.contains(&format!("- {shown}\n")), "{shown}");
     }
-    // The files are all granted by now.
+    // All files are granted by now.
     let hidden = loaded["not_granted"].as_array().unwrap();
     assert_eq!(hidden.len(), 981);
     for permission in hidden {
@@ -115,7 +115,7 @@ async fn what_a_component_has_no_use_for_is_odd() {
     let policy = client.call("get-policy", id).await.structured_content;
     assert_eq!(policy.unwrap()["remarks"], loaded["remarks"]);
 
-    // Each is odd by itself, and none where it is of use.
+    // Only permissions that the component cannot use get a remark.
     let uri = publish_request(&registry, ALL).await;
     let remarks = client.load(&uri).await["remarks"].clone();
     assert_eq!(count(&remarks), 2, "{remarks}");
@@ -160,7 +160,7 @@ async fn a_component_is_not_given_more_of_the_machine_unasked() {
     let beyond = loaded["not_granted"].as_array().unwrap();
     assert_eq!(beyond.len(), 1, "{loaded}");
     assert!(beyond[0].to_string().contains("900Gi"), "{loaded}");
-    // What it wants less of, it gets less of.
+    // Where it requests less, it gets less.
     assert_eq!(count(&loaded["granted_permissions"]), 5, "{loaded}");
 
     let cli = Cli::new();

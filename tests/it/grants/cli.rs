@@ -1,4 +1,4 @@
-//! What people grant on the command line, and what components then see.
+//! Grants on the command line, and their effect on components.
 
 use std::fs;
 
@@ -13,14 +13,14 @@ use crate::support::registry::Registry;
 
 const REQUEST: &str = "version: \"1.0\"\npermissions:\n  environment:\n    allow:\n    - {key: CITY, value: Bern}\n  network:\n    allow:\n    - host: api.example.com\n";
 
-/// A root with a component that asks for variables.
+/// A root with a component that requests variables.
 fn root() -> Cli {
     let cli = Cli::new();
     cli.load(&cli.file("asks.wat", ASKS));
     cli
 }
 
-/// Whether the component finds the variable.
+/// Whether the component sees the variable.
 fn sees(cli: &Cli, key: &str) -> bool {
     sees_by(cli, "try", key)
 }
@@ -47,7 +47,7 @@ fn what_is_granted_is_seen_and_what_is_revoked_is_not() {
         "CITY"
     );
     assert!(sees(&cli, "CITY"));
-    // Again changes nothing, not even the record of when.
+    // A second grant changes nothing, not even the recorded time.
     let again = permission(&cli, "grant environment-variable asks CITY");
     assert_eq!(again["grants"], report["grants"]);
     let revoked = permission(&cli, "revoke environment-variable asks CITY");
@@ -84,7 +84,7 @@ fn every_kind_is_granted_and_taken_back_as_it_was_named() {
     for word in ["api.example.com", "/data/in", "64Mi", "cli"] {
         assert!(shown.contains(word), "{shown}");
     }
-    // Part of what was granted can be taken back.
+    // Part of a grant can be revoked.
     let report = permission(&cli, "revoke storage asks fs:///data/in/** --access write");
     assert_eq!(report["grants"].as_array().unwrap().len(), kinds.len());
     let document = cli.run(["policy", "get", "asks", "--yaml"]).stdout;
@@ -140,7 +140,7 @@ async fn a_running_server_minds_what_another_process_grants() {
     }
 }
 
-/// A registry with the component and its request.
+/// Publishes the component with its request.
 async fn publish(registry: &Registry, request: &str) -> String {
     let wasm = binary(ASKS);
     let artifact = Artifact::new(&[(WASM, &wasm), (POLICY, request.as_bytes())]);
@@ -153,11 +153,11 @@ async fn a_request_grants_nothing_until_someone_agrees() {
     let registry = Registry::start();
     let uri = publish(&registry, REQUEST).await;
     let cli = Cli::new();
-    // No terminal: no question, and what was asked is told.
+    // Without a terminal there is no question, and the request is reported.
     let loaded = cli.json(["load", "--uri", &uri]);
     assert_eq!(loaded["granted_permissions"], json!([]));
     assert_eq!(loaded["not_granted"].as_array().unwrap().len(), 2);
-    // It has no use for a network.
+    // It does not import a network interface.
     assert!(
         loaded["remarks"][0].as_str().unwrap().contains("network"),
         "{loaded}"
@@ -177,7 +177,7 @@ async fn a_request_grants_nothing_until_someone_agrees() {
         assert!(text.contains(told), "{text}");
     }
 
-    // A new version keeps what was granted, and gets no more.
+    // A new version keeps its grants, and gets no more.
     let more = format!("{REQUEST}    - host: other.example.com\n");
     let uri = publish(&registry, &more).await;
     let loaded = cli.json(["load", "--uri", &uri]);
@@ -191,7 +191,7 @@ async fn a_request_grants_nothing_until_someone_agrees() {
             .contains("other.example.com")
     );
 
-    // Another policy stands in for all of it.
+    // Another policy replaces all of it.
     let given = cli.file("given.yaml", "version: \"1.0\"\n");
     let loaded = cli.json(["load", "--uri", &uri, "--policy", given.to_str().unwrap()]);
     assert_eq!(loaded["granted_permissions"], json!([]));
@@ -290,7 +290,7 @@ fn grants_are_inherited_from_the_same_source_alone() {
     };
     let both = ["metadata.json", "metadata.copy.json"];
 
-    // The second copy tells whose the id is.
+    // The second copy of the metadata tells which source owns the id.
     let cli = root();
     permission(&cli, grant);
     damage(&cli, &both[..1]);
@@ -302,10 +302,10 @@ fn grants_are_inherited_from_the_same_source_alone() {
     cli.load(&cli.file("asks.wat", ASKS));
     assert!(sees(&cli, "CITY"));
 
-    // Where nothing tells, whoever comes begins with nothing.
+    // Without readable metadata, a newly loaded component starts without grants.
     for takes_over in [true, false] {
         let cli = root();
-        // A version to go back to, which would find new grants.
+        // A previous version, which would otherwise get the new grants.
         cli.load(&cli.file(
             "asks.wat",
             ASKS.replacen("unreachable", "nop unreachable", 1),

@@ -1,4 +1,4 @@
-//! What components are granted, and who is asked.
+//! Grants of components, and questions to the user.
 
 mod asked;
 mod cli;

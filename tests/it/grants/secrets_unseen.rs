@@ -1,4 +1,4 @@
-//! A secret that a component was granted stays between the two of them.
+//! A component's secret is never shown outside the component.
 
 use std::fs;
 use std::io::Write;
@@ -12,7 +12,7 @@ use crate::support::components_files::OPENS;
 use crate::support::components_rt::TELLTALE;
 use crate::support::network_guest::{COMPONENT, message};
 
-/// Found in every notation of the secret.
+/// A text that occurs in every notation of the secret.
 const RECOGNISED: &str = "hunter22";
 const SECRET: &str = "hunter22-\"quoted\"\\";
 
@@ -29,7 +29,7 @@ fn fed(command: &mut Command, input: &str) -> Ended {
         .spawn()
         .unwrap();
     let mut stdin = child.stdin.take().unwrap();
-    // The log may fill its pipe before the input is taken.
+    // The log may fill its pipe before the input is written.
     let input = input.to_owned();
     let feeding = std::thread::spawn(move || {
         let _ = stdin.write_all(input.as_bytes());
@@ -75,7 +75,7 @@ fn in_logs_errors_results_messages_and_the_audit_log() {
         .map(|line| serde_json::from_str(line).unwrap())
         .collect();
     let answer = |id: u32| answers.iter().find(|answer| answer["id"] == id).unwrap();
-    // The component saw the secret and told it.
+    // The component saw the secret and returned it.
     assert_eq!(
         answer(1)["result"]["structuredContent"],
         json!({"result": [["TOKEN", "[redacted]"]]})
@@ -110,8 +110,7 @@ fn in_logs_errors_results_messages_and_the_audit_log() {
     }
 }
 
-/// What a guest hands to the host is seen by more than one library, and each
-/// has a log of its own.
+/// Several libraries handle the data that a guest passes to the host, and each has its own log.
 #[cfg(unix)]
 #[test]
 fn in_what_is_asked_of_the_host() {
@@ -166,7 +165,7 @@ fn in_what_is_asked_of_the_host() {
         ("read", json!({ "path": format!("{secret}.txt") })),
         ("write", json!({ "path": format!("{secret}.txt") })),
     ] {
-        // What RUST_LOG asks for by name is no more seen than the rest.
+        // Targets that RUST_LOG names explicitly are redacted like all others.
         for asked in ["trace", "trace,wasmtime_wasi::p2=trace,hyper=trace"] {
             let arguments = arguments.to_string();
             let mut command = cli.command();

@@ -15,7 +15,7 @@ use crate::support::program::{Installed, call};
 use crate::support::script;
 use crate::support::wait::{DEADLINE, until, within_a_compile};
 
-/// Compiles once, so that code is on disk.
+/// Compiles a component once, so that its code is on disk.
 async fn compiled(wat: &str) -> Installed {
     let installed = Installed::new(wat);
     let report = installed.program().optimised(Force::No).await.unwrap();
@@ -24,7 +24,7 @@ async fn compiled(wat: &str) -> Installed {
     installed
 }
 
-/// Whether a fresh program finds code on disk; it works either way.
+/// Whether a fresh program finds code on disk; the program works either way.
 async fn finds_code(installed: &Installed) -> bool {
     let program = installed.program();
     let answer = call(&program, "add", json!({"a": 1, "b": 2}))
@@ -34,7 +34,7 @@ async fn finds_code(installed: &Installed) -> bool {
     program.optimised(Force::No).await.unwrap().cached
 }
 
-/// Puts other bytes in a file's place; code that is mapped must not be written to.
+/// Replaces a file; mapped code must not be written to.
 fn replace(path: &Path, bytes: &[u8]) {
     let fresh = path.with_extension("fresh");
     fs::write(&fresh, bytes).unwrap();
@@ -52,10 +52,10 @@ async fn code_is_kept_for_the_next_start() {
     let metadata = fs::metadata(&installed.source.cwasm).unwrap();
     assert_eq!(metadata.mode() & 0o777, 0o600);
     assert!(finds_code(&installed).await);
-    // Nothing is left where the compilers write.
+    // The compilers' staging directories are gone.
     let staging = fs::read_dir(installed.root.path().join("downloads")).unwrap();
     assert_eq!(staging.count(), 0);
-    // Nor does a cached start need a compiler.
+    // A start with cached code needs no compiler.
     let mut options = installed.options();
     options.compiler = "/nonexistent".into();
     let program = installed.program_with(options);
@@ -69,7 +69,7 @@ async fn damaged_code_is_compiled_again() {
     let installed = compiled(components::ADD).await;
     let path = &installed.source.cwasm;
     let good = fs::read(path).unwrap();
-    // What other components may share would be used.
+    // Otherwise the code that other components could share would be used.
     let forget = || fs::remove_dir_all(installed.root.path().join("compiled")).unwrap();
     for at in [100, good.len() / 2, good.len() - 100] {
         let mut bytes = good.clone();
@@ -106,7 +106,7 @@ async fn code_of_another_component_is_not_used() {
     assert!(!finds_code(&installed).await);
 }
 
-/// Code as another version of this program would have left it.
+/// Uses code as another version of this program would have left it.
 #[tokio::test(flavor = "multi_thread")]
 async fn code_for_another_engine_is_made_again_at_the_next_call() {
     let installed = compiled(components::ADD).await;
@@ -121,7 +121,7 @@ async fn code_for_another_engine_is_made_again_at_the_next_call() {
     replace(&installed.source.cwasm, &bytes);
     fs::remove_dir_all(installed.root.path().join("compiled")).unwrap();
     let state = || Runtime::new(installed.options()).examine(&installed.source);
-    // It is not damaged, but of no use.
+    // It is not damaged, just not usable.
     assert_eq!(state(), CodeState::Absent);
     assert!(!finds_code(&installed).await);
     assert!(finds_code(&installed).await);
@@ -226,7 +226,7 @@ async fn concurrent_calls_share_one_compile() {
         assert_eq!(call.await.unwrap().unwrap(), Returned::Ok(json!(n + 1)));
     }
     program.optimised(Force::No).await.unwrap();
-    // One for the first code, and one for the optimised code.
+    // One compiler for the first code, and one for the optimised code.
     assert_eq!(fs::read_to_string(&started).unwrap().lines().count(), 2);
 }
 

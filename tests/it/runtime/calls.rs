@@ -73,7 +73,7 @@ async fn what_is_not_there_is_named() {
     let error = call(&program, "subtract", json!({})).await.unwrap_err();
     assert_eq!(error.class(), Class::NotFound);
     assert!(error.to_string().contains("`subtract`"), "{error}");
-    // An interface is no function.
+    // An interface is not a function.
     let error = call(&program, "test:calc/math@1.0.0", json!({})).await;
     assert!(matches!(error, Err(CallError::UnknownExport { .. })));
 
@@ -144,7 +144,7 @@ async fn loops_do_not_stop_other_calls() {
     call(&program, "add", json!({"a": 0, "b": 0}))
         .await
         .unwrap();
-    // More than there are cores.
+    // More than there are processors.
     let loops: Vec<_> = (0..4)
         .map(|_| {
             let program = Arc::clone(&program);
@@ -164,8 +164,8 @@ async fn loops_do_not_stop_other_calls() {
     }
 }
 
-/// Guests run on the threads of the runtime that calls them; those of this test
-/// have a name of their own, by which their processor time is known.
+/// Guests run on the threads of the runtime that calls them. This test gives its threads a name of
+/// their own, to measure their processor time.
 #[cfg(target_os = "linux")]
 #[test]
 fn dropping_a_call_ends_the_guest() {

@@ -1,4 +1,4 @@
-//! Where compiled code is kept, and for how long.
+//! Tests which compiled code is kept, and for how long.
 
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
@@ -38,7 +38,7 @@ fn components_with_the_same_bytes_share_their_code() {
     assert!(same_file(&code("one"), &code("two")));
     three(&cli, "two_add");
 
-    // Of the one that is gone, the other keeps what both had.
+    // `other` keeps the code that it shared with the removed component.
     cli.run(["unload", "one"]);
     three(&cli, "two_add");
     cli.run(["unload", "two"]);
@@ -101,7 +101,7 @@ async fn calls_right_after_a_replacement_never_fail() {
         let loaded = place.wassette(&["load", "--uri", &uri]).output().await;
         assert!(loaded.unwrap().status.success());
         let called = client.call("add", json!({"a": 5, "b": 2})).await;
-        // The old version or the new.
+        // The old version or the new one answers.
         let answers = [Some(json!({"result": 7})), Some(json!({"result": 3}))];
         assert!(
             answers.contains(&called.structured_content),
@@ -111,8 +111,7 @@ async fn calls_right_after_a_replacement_never_fail() {
     }
 }
 
-/// The code that makes the first call possible is on disk until there is
-/// better, and trusted no more than that.
+/// Baseline code stays on disk until there is optimised code, and is checked like it.
 #[tokio::test(flavor = "multi_thread")]
 async fn baseline_code_serves_the_next_start() {
     let installed = Installed::new(&components::large_add());
@@ -138,7 +137,7 @@ async fn baseline_code_serves_the_next_start() {
     let again = installed.program().callable().await.unwrap();
     assert_eq!((again.tier, again.cached), (Tier::Baseline, true));
 
-    // Changed, or writable by others, it is not used.
+    // Code that was changed, or that other users can write to, is not used.
     let good = fs::read(&path).unwrap();
     let mut bad = good.clone();
     bad[good.len() / 2] ^= 1;
@@ -156,8 +155,8 @@ async fn baseline_code_serves_the_next_start() {
     three(without_compiler()).await.unwrap();
 }
 
-/// A load ends when the tools can be called, and the next server makes the rest
-/// after its first list of tools.
+/// A load ends when the tools can be called, and the next server compiles the rest after its first
+/// list of tools.
 #[tokio::test(flavor = "multi_thread")]
 async fn the_next_server_makes_what_a_load_left() {
     let place = Place::new();
@@ -183,8 +182,8 @@ async fn the_next_server_makes_what_a_load_left() {
     assert!(code.exists());
 }
 
-/// A deadline far beyond what anything here takes: compilers in the background
-/// step back for everything else that the machine does.
+/// Waits with a deadline far beyond what anything here takes: background compilers run at low
+/// priority.
 async fn within(event: impl Future<Output = ()>) {
     let reached = tokio::time::timeout(Duration::from_secs(600), event).await;
     reached.expect("it happens");

@@ -1,5 +1,5 @@
-//! Compiler processes: how they restrain themselves, how many there are, and
-//! that none outlives who waits for it.
+//! Compiler processes: their limits, their number, and that none outlives the process that waits
+//! for it.
 #![cfg(target_os = "linux")]
 
 use std::fs;
@@ -20,7 +20,7 @@ use crate::support::mcp::{CALC, Place};
 use crate::support::program::{Installed, call};
 use crate::support::wait::{block_until, until};
 
-/// A compiler that waits for its component, in a pipe that nobody writes to.
+/// A compiler that waits for its component, in a pipe without a writer.
 struct Stuck {
     directory: tempfile::TempDir,
     child: Child,
@@ -103,7 +103,7 @@ fn a_compiler_ends_with_its_input() {
     });
 }
 
-/// The processes that a process started.
+/// Returns the children of a process.
 fn children(parent: u32) -> Vec<u32> {
     let entries = fs::read_dir("/proc").unwrap().flatten();
     let ids = entries.filter_map(|entry| entry.file_name().to_str()?.parse().ok());
@@ -113,7 +113,7 @@ fn children(parent: u32) -> Vec<u32> {
 fn parent_of(process: u32) -> Option<u32> {
     let stat = fs::read_to_string(format!("/proc/{process}/stat")).ok()?;
     let mut after_name = stat.rsplit_once(") ")?.1.split(' ');
-    // A process that ended and was not waited for yet is none.
+    // A zombie does not count.
     let is_alive = after_name.next()? != "Z";
     is_alive.then(|| after_name.next()?.parse().ok()).flatten()
 }
@@ -139,7 +139,7 @@ fn a_compiler_dies_with_a_server_that_is_killed() {
     block_until("the compiler ends", || {
         compilers.iter().all(|id| parent_of(*id).is_none())
     });
-    // Not because it was done: twelve megabytes take seconds.
+    // It did not end because it was done: twelve megabytes take seconds.
     let staging = fs::read_dir(cli.root().join("downloads")).unwrap();
     let code = staging
         .flatten()
@@ -147,7 +147,7 @@ fn a_compiler_dies_with_a_server_that_is_killed() {
     assert_eq!(code.count(), 0);
 }
 
-/// Puts a script in place of the compiler; `wassette` is the real one.
+/// Writes a script that replaces the compiler; `wassette` is the real one.
 fn script(directory: &Path, text: &str) -> PathBuf {
     let path = directory.join("compiler");
     let real = env!("CARGO_BIN_EXE_wassette");
@@ -164,13 +164,13 @@ async fn a_compiler_without_memory_dies_alone() {
     let program = installed.program_with(options);
     let failed = call(&program, "add", json!({"a": 1, "b": 2})).await;
     assert_eq!(failed.unwrap_err().code(), "compiler-crashed");
-    // With memory, the same component is sound.
+    // With enough memory, the same component compiles.
     call(&installed.program(), "add", json!({"a": 1, "b": 2}))
         .await
         .unwrap();
 }
 
-/// A compiler that notes how it was called and never ends.
+/// A compiler that records how it was called and never ends.
 struct Notes(PathBuf);
 
 impl Notes {
@@ -182,7 +182,7 @@ impl Notes {
         )
     }
 
-    /// The priorities of the jobs that were started.
+    /// Returns the priorities of the started jobs.
     fn priorities(&self) -> Vec<String> {
         let notes = fs::read_to_string(&self.0).unwrap_or_default();
         let tasks = notes
@@ -213,7 +213,7 @@ async fn few_compile_in_the_background_and_calls_do_not_queue_behind_them() {
         program.warm();
     }
     notes.reach(2).await;
-    // Those that wait for their turn are called, and one more is.
+    // The jobs that wait in the queue are called, and one more is.
     let cold = runtime.program(installed.source.clone());
     let calls = programs.into_iter().chain([cold]).map(|program| {
         tokio::spawn(async move { call(&program, "add", json!({"a": 1, "b": 2})).await })
@@ -232,15 +232,14 @@ async fn few_compile_in_the_background_and_calls_do_not_queue_behind_them() {
 async fn where_nothing_can_be_written_code_is_made_for_this_time() {
     let installed = Installed::new(components::ADD);
     let mut options = installed.options();
-    // Not even root can make a directory there.
+    // Not even root can create a directory there.
     options.layout = wassette::store::Layout::new("/proc/wassette");
     let program = installed.program_with(options);
     let sum = call(&program, "add", json!({"a": 1, "b": 2})).await;
     sum.unwrap();
 }
 
-/// A server has one waiting, which compiles one component and is followed by
-/// another.
+/// A server keeps one compiler waiting. It compiles one component, and another takes its place.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_compiler_is_started_ahead_and_used_once() {
     let place = Place::new();
@@ -258,7 +257,7 @@ async fn a_compiler_is_started_ahead_and_used_once() {
     block_until("another waits", || waiting().is_some_and(|id| id != first));
     assert_eq!(parent_of(first), None);
 
-    // One that was killed meanwhile is no fault of the component's.
+    // A waiting compiler that was killed is not the component's fault.
     let second = waiting().unwrap();
     let id = rustix::process::Pid::from_raw(second as i32).unwrap();
     rustix::process::kill_process(id, rustix::process::Signal::KILL).unwrap();

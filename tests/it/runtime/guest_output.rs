@@ -1,4 +1,4 @@
-//! What a guest prints stays off the streams of the protocol and of data.
+//! A guest's output never reaches the streams of the protocol or of data.
 
 use std::io::Write;
 use std::process::Stdio;
@@ -74,8 +74,7 @@ fn a_guest_adds_nothing_to_the_data_of_a_command() {
     assert_eq!(cli.json(["call", "print"]), json!({"result": 7}));
 }
 
-/// As [`PRINTS`], with a panic: `print` writes 39 bytes to standard error, and
-/// traps.
+/// Like [`PRINTS`], with a panic: `print` writes 39 bytes to standard error, and traps.
 fn panics() -> String {
     let texts = [
         ("wasi:cli/stdout", "wasi:cli/stderr"),

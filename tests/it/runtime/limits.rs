@@ -14,7 +14,7 @@ use crate::support::wait::within;
 async fn an_endless_loop_times_out() {
     let installed = Installed::new(components::SPIN);
     let program = installed.timed(Duration::from_millis(300));
-    // On a busy machine a call that ends may take longer than that, too.
+    // On a busy machine even a call that ends may take longer than that.
     let served = async || loop {
         match call(&program, "add", json!({"a": 1, "b": 1})).await {
             Err(error) if error.code() == "call-timeout" => {}
@@ -43,8 +43,8 @@ async fn endless_memory_is_limited() {
         );
         assert!(error.to_string().contains("32 MiB"), "{error}");
     }
-    // Within the limit the guest gets its pages, beyond it the answer of the
-    // specification; asking alone is no error.
+    // Within the limit the guest gets its pages; beyond it, `memory.grow` returns -1. A request
+    // alone is not an error.
     let answer = call(&program, "modest", json!({"pages": 100}))
         .await
         .unwrap();
@@ -71,7 +71,7 @@ async fn output_is_limited() {
     let mut options = installed.options();
     options.output_limit = 1000;
     let program = installed.program_with(options);
-    // The text has two quotation marks.
+    // The JSON of the text has two quotation marks.
     let answer = call(&program, "repeat", json!({"n": 998})).await.unwrap();
     assert_eq!(answer, Returned::Ok(json!("a".repeat(998))));
     for (function, n) in [("repeat", 999), ("bytes", 20 << 20)] {

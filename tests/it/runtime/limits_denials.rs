@@ -1,4 +1,4 @@
-//! What the agent is told when a call fails after it was denied something.
+//! The report to the agent when a call fails after a denial.
 
 use serde_json::json;
 
@@ -6,9 +6,8 @@ use crate::support::cli::Cli;
 use crate::support::mcp::{Place, text_of};
 use crate::support::wat;
 
-/// Four functions ask `wasi:config/store` for a key. When there is none,
-/// `need` traps, `ask` returns an error value, and `try` goes on; `brood` never
-/// ends.
+/// Four functions request a key from `wasi:config/store`. If it is missing, `need` traps, `ask`
+/// returns an error value, and `try` continues; `brood` never ends.
 pub const ASKS: &str = concat!(
     "(component",
     wat::config_store!(),
@@ -84,8 +83,8 @@ async fn over_mcp() {
     assert_eq!(told["denied"], denied);
     assert!(told["hint"].as_str().unwrap().contains(COMMAND), "{told}");
 
-    // A function that has its own words for a failure: they are its result,
-    // and what was denied stands beside it.
+    // A function with its own failure message: the message is its result, and the denials are
+    // listed beside it.
     let tried = client.call("try", json!({ "key": "CITY" })).await;
     assert_ne!(tried.is_error, Some(true));
     assert_eq!(text_of(&tried), json!({ "result": false }));
@@ -101,7 +100,7 @@ async fn over_mcp() {
     assert_eq!(found.meta, None);
 }
 
-/// Nothing that the agent reads names a tool that it does not have.
+/// No text that the agent reads names a tool that it does not have.
 #[tokio::test]
 async fn over_mcp_where_agents_may_not_grant() {
     let place = Place::new();
@@ -126,7 +125,7 @@ fn on_the_command_line() {
         assert!(failure.contains("denied: the variable `CITY`"), "{failure}");
         assert!(failure.contains(COMMAND), "{failure}");
     }
-    // A name that a shell would take for something else is not offered.
+    // A name that a shell would interpret is not suggested.
     let failure = cli.failure(["call", "need", "--args", r#"{"key": "$(reboot)\u001b[2J"}"#]);
     assert!(
         failure.contains(r"denied: the variable `$(reboot)\u{1b}[2J`"),

@@ -1,4 +1,4 @@
-//! Limits of what calls share: memory, processors; and values that are deep.
+//! Limits of shared resources: memory and processors; and deeply nested values.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -26,13 +26,13 @@ async fn all_calls_share_the_servers_memory() {
         tokio::spawn(async move { call(&holder, "hold", json!({"pages": 640})).await })
     };
     let mut held = hold();
-    // Alone, a call meets its own limit; beside the other, that of all.
+    // Alone, a call exceeds its own limit; beside the other call, the limit of all calls.
     let error = loop {
         let error = call(&program, "careful", json!({})).await.unwrap_err();
         if error.code() != "memory-limit" {
             break error;
         }
-        // It asked while the other had the memory.
+        // The request came while the other call held the memory.
         if held.is_finished() {
             held = hold();
         }
@@ -42,7 +42,7 @@ async fn all_calls_share_the_servers_memory() {
         error.to_string(),
         "All calls together need more than 64 MiB of the server's memory"
     );
-    // What a call held is free when it has ended.
+    // The memory of a call is free once it has ended.
     held.abort();
     assert!(held.await.unwrap_err().is_cancelled());
     while call(&program, "careful", json!({}))
@@ -71,7 +71,7 @@ async fn sixty_four_loops_leave_others_their_share() {
         let sum = call(&program, "add", json!({"a": n, "b": 1})).await;
         assert_eq!(sum.unwrap(), Returned::Ok(json!(n + 1)));
     }
-    // All of it while every loop went on.
+    // All of this happened while every loop was running.
     for looping in loops {
         assert!(!looping.is_finished());
         looping.abort();
@@ -89,7 +89,7 @@ async fn deep_values() {
     // Deeper than the type.
     let error = call(&program, "deep", json!({"lists": deep(120)})).await;
     assert_eq!(error.unwrap_err().code(), "invalid-arguments");
-    // Two to the power of its depth.
+    // Its size is two to the power of its depth.
     let wide = call(&program, "deep", json!({"lists": nested(12)})).await;
     assert_eq!(wide.unwrap_err().code(), "invalid-arguments");
 }

@@ -1,4 +1,4 @@
-//! Limits, as the agent is told of them.
+//! Reports of limits to the agent.
 
 use std::fs;
 
@@ -10,7 +10,7 @@ use crate::support::mcp::{CALC, Client, Place, text_of};
 #[cfg(target_os = "linux")]
 use crate::support::processor;
 
-/// Puts limits into force, as any process may while the server runs.
+/// Sets limits, as another process may do while the server runs.
 fn limit(place: &Place, id: &str, limits: &str) {
     let path = place.path(&format!("root/components/{id}/{id}.policy.yaml"));
     let text = format!("version: \"1.0\"\npermissions:\n  resources: {{limits: {limits}}}\n");
@@ -30,7 +30,7 @@ async fn memory() {
     client.load(&place.component("memory.wat", MEMORY)).await;
     let modest = json!({ "pages": 10_000 });
 
-    // The server's own limit is lower than what is asked for.
+    // The server's own limit is lower than the request.
     let got = client.call("modest", modest.clone()).await;
     assert_eq!(text_of(&got), json!({ "result": u32::MAX }));
 
@@ -82,7 +82,7 @@ async fn a_share_of_a_processor() {
     assert_eq!(told["code"], "call-timeout");
     let hint = told["hint"].as_str().unwrap();
     assert!(hint.contains("`cpu: 20m`, held it back for"), "{hint}");
-    // A short call never meets it.
+    // A short call never reaches it.
     limit(&place, "calc", "{cpu: 20m}");
     let sum = client.call("add", json!({ "a": 1, "b": 2 })).await;
     assert_eq!(text_of(&sum), json!({ "result": 3 }));
@@ -98,7 +98,7 @@ async fn calls_in_flight() {
     let before = client.cpu_time();
     let spin = client.call("spin", json!({}));
     let add = async {
-        // Until the endless call has the one place.
+        // Wait until the endless call has the only slot.
         processor::until_running(before, || client.cpu_time()).await;
         limit(&place, "calc", "{instances: 1, time: 300ms}");
         told(&client, "add", json!({ "a": 1, "b": 1 })).await
@@ -133,7 +133,7 @@ async fn results_and_what_is_printed() {
     }
 
     limit(&place, "flood", "{output: 64Ki}");
-    // Eight pieces on each stream are as much as may be printed.
+    // Eight pieces on each stream are exactly the limit.
     let printed = client.call("both", json!({ "pieces": 8 })).await;
     assert_ne!(printed.is_error, Some(true), "{printed:?}");
     for (tool, arguments) in [

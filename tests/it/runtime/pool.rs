@@ -1,4 +1,4 @@
-//! Places in the pool of instances, which components share.
+//! Slots in the instance pool, which components share.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -45,7 +45,7 @@ async fn a_component_of_too_many_tables_is_refused() {
     assert!(error.to_string().contains("256 tables"), "{error}");
 }
 
-/// 4,000 core instances are in the pool, and each call takes 14 of them.
+/// The pool has 4,000 core instances, and each call takes 14 of them.
 #[tokio::test(flavor = "multi_thread")]
 async fn calls_that_find_the_pool_full_run_beside_it() {
     const CALLS: usize = 300;
@@ -65,7 +65,7 @@ async fn calls_that_find_the_pool_full_run_beside_it() {
             }));
         }
     }
-    // Each has a page of memory once it runs.
+    // Each running call has a page of memory.
     let all = CALLS as u64 * 65536;
     let run = async {
         while runtime.memory().used() < all {

@@ -1,4 +1,4 @@
-//! Secrets in what a guest returns.
+//! Secrets in the results of a guest.
 
 use std::path::Path;
 use std::sync::Arc;
@@ -43,7 +43,7 @@ async fn results_and_error_values_are_cleaned() {
         called.outcome.unwrap()
     };
     let open = sandbox(Redactor::default());
-    // Without secrets to hide, the component says what it knows.
+    // Without secrets to redact, the whole result is returned.
     assert_eq!(
         call("env", &open).await,
         Returned::Ok(json!([["TOKEN", SECRET]]))

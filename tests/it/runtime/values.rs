@@ -1,4 +1,4 @@
-//! Memory of the server that arguments and results take.
+//! The server's memory for arguments and results.
 
 use std::sync::Arc;
 
@@ -13,7 +13,7 @@ use crate::support::components_values::{Named, flags, many, options};
 use crate::support::mcp::Place;
 use crate::support::program::{Installed, call};
 
-/// A program of `many` and `length` for a named type, and its runtime.
+/// Installs `many` and `length` for a named type; returns the program and its runtime.
 fn of(ty: &str, memory: u64) -> (Installed, Arc<Runtime>, Arc<Program>) {
     let mut named = Named::default();
     let name = named.named(ty);
@@ -32,7 +32,7 @@ async fn arguments_count_as_memory_of_the_call() {
     let length =
         async |count: usize| call(&program, "length", json!({"x": vec![json!({}); count]})).await;
     assert_eq!(length(100).await.unwrap(), Returned::Ok(json!(100)));
-    // 6 KB of JSON, and 90 MB of values.
+    // 6 KB of JSON, but 90 MB of values.
     let error = length(2000).await.unwrap_err();
     assert_eq!(error.code(), "memory-limit", "{error:?}");
     assert!(error.to_string().contains("64 MiB"), "{error}");
@@ -47,7 +47,7 @@ async fn results_take_no_more_than_is_documented() {
         let args = json!({"x": vec![json!(all); 100], "n": n});
         call(&program, "many", args).await
     };
-    // 6,400 bytes of the guest, and 5 MB of the server.
+    // 6,400 bytes in the guest, but 5 MB in the server.
     let Returned::Ok(answer) = many(20).await.unwrap() else {
         panic!("an error value");
     };
@@ -61,7 +61,7 @@ async fn results_take_no_more_than_is_documented() {
     assert_eq!(runtime.memory().used(), 0);
 }
 
-/// A type, as the text format writes it, and its largest small value.
+/// A type in the text format, and its largest small value.
 #[derive(Clone, Debug)]
 enum Type {
     U8,
@@ -164,8 +164,8 @@ impl Type {
     }
 }
 
-/// Whatever the types, a server takes no more than its limit and what it needs
-/// for itself: programs, code, and messages that are read and written.
+/// Whatever the types, a server takes no more than its limit, plus its own needs: programs, code,
+/// and messages being read and written.
 #[cfg(target_os = "linux")]
 #[tokio::test(flavor = "multi_thread")]
 async fn no_values_of_any_type_take_more_than_the_servers_memory() {

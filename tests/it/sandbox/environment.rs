@@ -1,4 +1,4 @@
-//! Components that tell all they know of where they run.
+//! Components that report everything they can see of their environment.
 
 use std::fs;
 
@@ -7,8 +7,8 @@ use serde_json::{Value, json};
 use crate::support::cli::{Cli, Ended};
 use crate::support::wat;
 
-/// `variables`, `arguments` and `directory` from `wasi:cli/environment`, and
-/// `config`, all that `wasi:config/store` has.
+/// `variables`, `arguments` and `directory` from `wasi:cli/environment`, and `config`, all entries
+/// of `wasi:config/store`.
 pub const DUMP: &str = concat!(
     r#"
 (component
@@ -56,8 +56,8 @@ pub const DUMP: &str = concat!(
 "#
 );
 
-/// What a server may have about it that is nobody's business, and variables
-/// that programs and libraries take for orders.
+/// Confidential values in a server's environment, and variables that change the behaviour of
+/// programs and libraries.
 const HOSTILE: [(&str, &str); 7] = [
     ("AWS_SECRET_ACCESS_KEY", "leaked"),
     ("GITHUB_TOKEN", "leaked"),
@@ -68,7 +68,7 @@ const HOSTILE: [(&str, &str); 7] = [
     ("A B\nC", "leaked"),
 ];
 
-/// What a tool of the component tells a server with all that about it.
+/// Returns what a tool of the component reports in a server with these variables.
 fn told(cli: &Cli, tool: &str) -> Value {
     let mut command = cli.command();
     command.envs(HOSTILE).args(["call", tool, "-o", "json"]);
@@ -106,7 +106,7 @@ fn nothing_is_told_without_a_grant() {
 fn what_is_granted_is_told_and_no_more() {
     let cli = Cli::new();
     cli.load(&cli.file("dump.wat", DUMP));
-    // A name is exact, and no pattern; what is not there is not made up.
+    // A name must match exactly, patterns do not work, and missing variables are not invented.
     grant(
         &cli,
         "allow: [{key: TOKEN}, {key: REGION, value: eu}, {key: AWS_SECRET}, \

@@ -1,4 +1,4 @@
-//! Storage grants, from inside a component: what they allow, and no more.
+//! Storage grants, seen from inside a component: they allow this and nothing more.
 
 use std::ffi::OsStr;
 use std::os::unix::ffi::OsStrExt;
@@ -11,7 +11,7 @@ const MISSING: &str = "error No such file or directory";
 async fn nothing_is_granted_without_a_grant() {
     let files = Files::new();
     let sandbox = wassette::runtime::Sandbox::deny_all();
-    // The root is there so that the host is asked, and can tell what it denied.
+    // `/` is preopened so that the guest's request reaches the host, which records the denial.
     let denied = files
         .expect(
             &sandbox,
@@ -146,7 +146,7 @@ async fn what_may_be_written_may_not_be_read() {
             &[
                 ("read $/drop:old", DENIED),
                 ("list $/drop:.", DENIED),
-                // Nor by way of another name.
+                // A rename does not help either.
                 ("rename $/drop:old $/out:old", DENIED),
                 ("link $/drop:old $/out:old", DENIED),
                 ("write $/drop:new text", "ok"),
@@ -243,7 +243,7 @@ async fn a_deny_holds_inside_what_is_allowed() {
                 ("rename $/w:private $/w:public", DENIED),
                 ("rename $/w:sub/.env $/w:sub/env", DENIED),
                 ("link $/w:sub/.env $/w:sub/env", DENIED),
-                // A directory may not be moved while something in it is denied.
+                // A directory cannot be moved while an entry in it is denied.
                 ("rename $/w:sub $/w:elsewhere", DENIED),
                 ("rename $/w:ok $/w:private/ok", DENIED),
                 ("rmdir $/w:private", DENIED),
@@ -286,7 +286,7 @@ async fn listings_show_what_is_granted() {
         .split_terminator('/')
         .collect();
     shown.sort_unstable();
-    // `c` is a file, and nothing can be in it.
+    // `c` is a file, so nothing can be below it.
     assert_eq!(shown, ["a", "b", "names"]);
     assert_eq!(answers.split_off(1), ["ok in/", "ok"]);
     files
@@ -334,7 +334,7 @@ async fn directories_are_found_when_they_come() {
     files
         .expect(&sandbox, &[("read $/later:a", "ok first")])
         .await;
-    // Another directory under the same name.
+    // Another directory gets the same name.
     std::fs::rename(files.path("later"), files.path("moved")).unwrap();
     files.write("later/a", "second");
     files
@@ -360,7 +360,7 @@ async fn no_more_is_added_than_the_quota_allows() {
                 (&write("b", 41), FULL),
                 (&append("a", 41), FULL),
                 (&append("a", 40), "ok"),
-                // What is written anew is counted by what it grows.
+                // Rewriting a file counts only the bytes by which it grows.
                 (&write("a", 100), "ok"),
                 (&write("b", 1), FULL),
                 ("rename $/w:a $/w:c", "ok"),
@@ -371,7 +371,7 @@ async fn no_more_is_added_than_the_quota_allows() {
             ],
         )
         .await;
-    // Calls share it.
+    // All calls share the quota.
     files
         .expect(
             &sandbox,

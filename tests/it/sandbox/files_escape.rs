@@ -1,5 +1,5 @@
-//! Ways out of the granted directories, tried by a component: none works, and
-//! each is noted with the real path.
+//! A component tries to leave the granted directories: every attempt is denied, and recorded with
+//! the real path.
 
 use wassette::runtime::Sandbox;
 
@@ -9,7 +9,7 @@ const LOOP: &str = "error Symbolic link loop";
 const BUSY: &str = "error Resource busy";
 const MISSING: &str = "error No such file or directory";
 
-/// `w` may be read and written, `secret` lies beside it.
+/// `w` may be read and written; `secret` is beside it.
 pub(super) fn files() -> (Files, Sandbox) {
     let files = Files::new();
     files
@@ -33,7 +33,7 @@ async fn dots_and_absolute_paths() {
                 ("read $/w:/etc/passwd", DENIED),
                 ("read $/w://etc//passwd", DENIED),
                 ("read $/w:$/secret/key", DENIED),
-                // On the way to what is granted, nothing else is shown.
+                // On the way to a grant, other entries are not shown.
                 ("list $/w:..", "ok w/"),
                 ("stat $/w:..", "ok directory"),
                 ("stat $/w:../secret", DENIED),
@@ -46,7 +46,7 @@ async fn dots_and_absolute_paths() {
                 ("read $/w:d/file/../file", "error Not a directory"),
                 ("hold d $/w:d", "ok"),
                 ("read @d:../../secret/key", DENIED),
-                // What is granted may be reached by any route.
+                // A granted file can be reached by any route.
                 ("read @d:../d/file", "ok public"),
                 ("read $/w:../w/d/file", "ok public"),
                 ("read $/w:$/w/d/file", "ok public"),
@@ -105,7 +105,7 @@ async fn symbolic_links_lead_nowhere_else() {
                 ("read $/w:inside-d/../d/file", "ok public"),
                 ("write $/w:dangling made", "ok"),
                 ("read $/w:nothing", "ok made"),
-                // The links themselves are the guest's to see and to remove.
+                // The guest may read and remove the links themselves.
                 ("readlink $/w:relative", "ok ../secret/key"),
                 ("lstat $/w:relative", "ok link"),
                 ("unlink $/w:relative", "ok"),
@@ -135,13 +135,13 @@ async fn links_that_a_guest_makes() {
                 ("symlink /etc/passwd $/w:b", DENIED),
                 ("symlink file $/w:d/ok", "ok"),
                 ("read $/w:d/ok", "ok public"),
-                // Fine where it is made, and outside once it was moved.
+                // Valid where it is created, but outside after a move.
                 ("mkdir $/w:e", "ok"),
                 ("mkdir $/w:e/f", "ok"),
                 ("symlink ../../../w/secret/key $/w:e/f/up", "ok"),
                 ("rename $/w:e/f/up $/w:up", DENIED),
                 ("link $/w:e/f/up $/w:up", DENIED),
-                // Nor when the directory that it is in is moved.
+                // The directory that contains it cannot be moved either.
                 ("rename $/w:e/f $/w:f", DENIED),
                 ("rename $/w:e/f/up $/w:d/up", DENIED),
                 ("unlink $/w:e/f/up", "ok"),
@@ -154,7 +154,7 @@ async fn links_that_a_guest_makes() {
         .await;
 }
 
-/// Programs of the host that follow them are not led out.
+/// Programs of the host that follow the links stay inside.
 #[tokio::test(flavor = "multi_thread")]
 async fn links_that_a_guest_makes_stay_within_its_grants() {
     let (files, _) = files();
@@ -174,26 +174,27 @@ async fn links_that_a_guest_makes_stay_within_its_grants() {
         .expect(
             &sandbox,
             &[
-                // Absolute, even to what is granted: the host may see it elsewhere.
+                // An absolute target is denied even if it is granted: the host may resolve it
+                // differently.
                 (&inside, DENIED),
                 // Through a link to a directory above, and up from there.
                 ("symlink up/../secret/key $/w:d/e/a", DENIED),
                 ("symlink up/../d/file $/w:d/e/a", DENIED),
                 ("symlink up/private/key $/w:d/e/a", DENIED),
                 ("symlink ../out/key $/w:d/e/a", DENIED),
-                // What is not there yet could become a link to a directory above.
+                // A missing name could become a link to a directory above.
                 ("symlink new/../../secret/key $/w:d/a", DENIED),
-                // A directory in which something is denied, by whatever name.
+                // A directory that contains a denied entry, under any name.
                 ("symlink .. $/w:d/a", DENIED),
                 ("symlink ../private $/w:d/a", DENIED),
                 ("symlink ../../../../../.. $/w:d/a", DENIED),
-                // Links of others are not moved to where they lead out.
+                // Links of other programs cannot be moved to where they lead out.
                 ("rename $/w:d/out $/w:out", DENIED),
                 ("link $/w:d/out $/w:out", DENIED),
                 ("rename $/w:d/e/up $/w:up", DENIED),
                 ("unlink $/w:d/e/up", "ok"),
                 ("unlink $/w:d/out", "ok"),
-                // What stays within is made and moved.
+                // Links that stay inside can be created and moved.
                 ("symlink e $/w:d/dir", "ok"),
                 ("symlink ../file $/w:d/e/back", "ok"),
                 ("symlink later/file $/w:d/later", "ok"),
@@ -219,7 +220,7 @@ async fn directories_are_moved_with_the_links_that_stay_within() {
                 ("symlink x $/w:a/b/same", "ok"),
                 ("symlink ../../d/file $/w:a/b/above", "ok"),
                 ("read $/w:a/b/above", "ok public"),
-                // From one directory further up, it would lead out.
+                // From one level higher, it would lead out.
                 ("rename $/w:a/b $/w:b", DENIED),
                 ("rename $/w:a/b $/w:a/z", "ok"),
                 ("read $/w:a/z/c/within", "ok text"),
@@ -252,7 +253,7 @@ async fn renames_carry_nothing_over() {
                 ("rename $/w:tree $/w:other/tree", DENIED),
                 ("rename $/ro:file $/w:file", DENIED),
                 ("rename $/w:other $/ro:other", DENIED),
-                // The granted directory itself stays what it is.
+                // The granted directory itself cannot be changed.
                 ("rename $/w:. $/w:other/w", BUSY),
                 ("rename $/w:../w $/w:other/w", BUSY),
                 ("rename $/w:other $/w:../w", BUSY),
@@ -304,7 +305,7 @@ async fn proc_is_not_meant_by_a_wildcard() {
             ],
         )
         .await;
-    // A link of the kernel's is a text like another, and checked by where it leads.
+    // A link in `/proc` is treated like any other: its target is checked.
     let narrow = files.sandbox(
         r#"allow: [{uri: "fs:///proc/**", access: [read]}, {uri: "fs://$/w/**", access: [read]}]"#,
     );
@@ -335,7 +336,7 @@ async fn pipes_sockets_and_privileged_files_are_not_opened() {
     files.write("w/setuid", "program");
     let mode = std::os::unix::fs::PermissionsExt::from_mode(0o4755);
     std::fs::set_permissions(files.path("w/setuid"), mode).unwrap();
-    // A pipe without a writer would make the guest wait for ever.
+    // A pipe without a writer would block the guest for ever.
     files
         .expect(
             &sandbox,

@@ -1,5 +1,5 @@
-//! The server's own files, which are out of every guest's reach: whoever can
-//! read them has the secrets, whoever can write them grants himself the rest.
+//! No guest can reach the server's own files: reading them would reveal the secrets, and writing
+//! them would allow granting anything.
 
 use wassette::runtime::{DenialKind, Sandbox};
 
@@ -7,7 +7,7 @@ use crate::support::files::{DENIED, Files};
 
 const POLICY: &str = "home/.wassette/components/a/a.policy.yaml";
 
-/// Everything is granted, and the server's root is in it.
+/// Everything is granted, including the server's root.
 fn files() -> (Files, Sandbox) {
     let files = Files::new()
         .write_all(&[
@@ -87,8 +87,7 @@ async fn are_not_moved_nor_linked() {
     assert_eq!(files.read("home/.wassette/secrets/a.json"), "secret");
 }
 
-/// What stands in the way of the root's own path leads elsewhere when it is
-/// swapped.
+/// If a directory on the root's own path is swapped, the path leads elsewhere.
 #[tokio::test(flavor = "multi_thread")]
 async fn behind_a_link_cannot_be_swapped() {
     let files = Files::new()

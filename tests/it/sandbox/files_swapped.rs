@@ -1,5 +1,4 @@
-//! Files and directories that another process swaps for links, while a component
-//! uses them.
+//! Another process swaps files and directories for links while a component uses them.
 
 use std::path::Path;
 use std::sync::Arc;
@@ -10,7 +9,7 @@ use wassette::runtime::Sandbox;
 use super::files_escape::files;
 use crate::support::files::Files;
 
-/// Swaps what stands under a name for as long as the steps run.
+/// Swaps the entry of a name while the steps run.
 async fn while_swapping(
     files: &Files,
     sandbox: &Sandbox,
@@ -40,7 +39,7 @@ async fn while_swapping(
     answers
 }
 
-/// What is at `path` goes to `name`, at once, and back the next time.
+/// Exchanges `path` and `name` in one step; the next call exchanges them back.
 #[cfg(target_os = "linux")]
 fn swap(path: &Path, name: &Path) {
     use rustix::fs::{CWD, RenameFlags, renameat_with};

@@ -1,4 +1,4 @@
-//! What a guest may reach.
+//! The sandbox of a guest.
 
 mod environment;
 #[cfg(unix)]

@@ -1,4 +1,4 @@
-//! Guests' HTTP requests: what is granted works, everything else stays inside.
+//! HTTP requests of guests: granted ones succeed, all others are stopped.
 
 use std::time::Duration;
 
@@ -28,7 +28,7 @@ async fn a_granted_host_is_reached() {
     assert!(head.starts_with("GET /echo?q=1 HTTP/1.1\r\n"), "{head}");
 
     let mut message = message(&url.replace("?q=1", ""));
-    // More than any buffer on the way.
+    // Larger than every buffer on the way.
     let body = "0123456789".repeat(60_000);
     message["method"] = "POST".into();
     message["body"] = body.as_str().into();
@@ -121,7 +121,7 @@ async fn a_granted_name_does_not_lead_to_special_addresses() {
     let dns = Dns::new([
         ("inside.test", &[[127, 0, 0, 1], [10, 0, 0, 1]]),
         ("metadata.test", &[[169, 254, 169, 254]]),
-        // The first is not granted, and not tried.
+        // The first address is not granted, so it is not tried.
         ("both.test", &[[10, 0, 0, 1], [127, 0, 0, 1]]),
     ]);
     let mut guest = NetworkGuest::with_resolver(allow(&["host: *.test"]), dns.clone());
@@ -140,11 +140,11 @@ async fn a_granted_name_does_not_lead_to_special_addresses() {
     guest.granted(allow(&["host: *.test", &port]));
     let both = format!("http://both.test:{}/", web.port);
     assert_eq!(guest.get(&both).await.answer["body"], "hello");
-    // One lookup for each request: what was checked is what is connected to.
+    // One lookup per request: the connection uses the addresses that were checked.
     assert_eq!(dns.asked(), ["inside.test", "metadata.test", "both.test"]);
 }
 
-/// Linux connects to itself where the address is nobody's.
+/// Linux connects to itself for the unspecified address.
 #[tokio::test(flavor = "multi_thread")]
 async fn the_unspecified_address_is_no_way_to_this_machine() {
     let web = Web::start().await;
@@ -171,7 +171,7 @@ async fn the_unspecified_address_is_no_way_to_this_machine() {
             let remote = socket([0, 0, 0, 0], web.port);
             let args = json!({ "remote": remote, "text": "GET / HTTP/1.1\r\n\r\n" });
             let tried = guest.ask(protocol, args).await;
-            // WASI has it that there is no such address.
+            // WASI reports such an address as invalid.
             assert_eq!(tried.answer, "invalid-argument", "{protocol}");
         }
     }
@@ -217,7 +217,7 @@ async fn grants_mean_their_scheme_port_and_host_only() {
         (&[&*https, loopback], &[]),
         (&[&*other_port, loopback], &[]),
         (&["host: *.a.test", loopback], &[]),
-        // A network grants no names.
+        // A network rule grants no names.
         (&["cidr: 0.0.0.0/0"], &[]),
         (&["host: *.test", loopback], &["host: a.test"]),
         (&[&*http, loopback], &["host: *.test"]),
@@ -304,12 +304,12 @@ async fn silent_and_flooding_servers_are_errors() {
     let guest = NetworkGuest::new(allow(&["host: localhost"]));
     for (path, error) in [
         ("/never", "connection-read-timeout"),
-        // A stream of WASI 0.2 has no words for why it ended.
+        // A stream of WASI 0.2 cannot report why it ended.
         ("/half", "internal-error"),
     ] {
         let mut message = message(&format!("http://localhost:{}{path}", web.port));
-        // The guest's patience covers the connection and the head as well, for
-        // which a busy machine needs longer.
+        // The guest's timeout includes the connection and the head, which take longer on a busy
+        // machine.
         for milliseconds in [200, 1000, 5000, 25_000] {
             message["patience"] = json!(milliseconds);
             let tried = guest.ask("request", json!({ "message": message })).await;
@@ -328,7 +328,7 @@ async fn silent_and_flooding_servers_are_errors() {
         "{flooded:?}"
     );
     web.is_left_alone().await;
-    // Nobody listens where nobody listened before.
+    // Nothing listens on the port any more.
     let gone = web.port;
     web.stop().await;
     let refused = guest.get(&format!("http://localhost:{gone}/")).await;
@@ -349,15 +349,14 @@ async fn many_requests_take_turns() {
     assert!((2..=16).contains(&most), "{most} at once");
 }
 
-/// However a call ends, its connections end with it.
+/// The connections of a call are closed however the call ends.
 #[tokio::test(flavor = "multi_thread")]
 async fn nothing_outlives_a_call() {
     let web = Web::start().await;
     let guest = NetworkGuest::new(allow(&["host: localhost"]));
     let message = message(&format!("http://localhost:{}/never", web.port));
     let abandoned = json!({"message": message, "times": 10});
-    // The guest waits for 200 ms before it ends. A busy machine may need longer to
-    // connect.
+    // The guest waits 200 ms before it ends. A busy machine may need longer to connect.
     let connected = async {
         while web.connections() == 0 {
             guest.ask("abandon", abandoned.clone()).await;

@@ -46,7 +46,7 @@ async fn only_granted_names_are_looked_up() {
     }
     assert!(dns.asked().is_empty(), "nobody was asked");
 
-    // Of the addresses, those that are granted.
+    // Returns only the granted addresses.
     let found = guest.granted(rules);
     let found = found.ask("look-up", json!({"name": "A.test."})).await;
     assert_eq!(found.answer, json!([ipv4([127, 0, 0, 1])]));
@@ -75,7 +75,7 @@ async fn literal_addresses_are_asked_of_nobody() {
     assert!(dns.asked().is_empty());
 }
 
-/// Sends back what it gets, over TCP and UDP on one port.
+/// Returns the bytes that it receives, over TCP and UDP on one port.
 struct Echo {
     port: u16,
     tasks: [JoinHandle<()>; 2],
@@ -133,7 +133,7 @@ async fn sockets_reach_granted_networks_and_ports() {
         let what = format!("{name} to 127.0.0.1:{port}");
         for (allow, deny) in [
             (&[&*elsewhere][..], &[][..]),
-            // A name's addresses are not granted by its name.
+            // A grant for a name does not grant its addresses.
             (&["host: localhost", "host: *"], &[]),
             (&["cidr: 127.0.0.2/31"], &[]),
             (&[&*here], &["cidr: 127.0.0.1/32"]),
@@ -150,8 +150,8 @@ async fn sockets_reach_granted_networks_and_ports() {
     }
 }
 
-/// Where clouds keep the credentials of their machines, and this machine by its
-/// names in IPv6.
+/// Addresses where clouds serve the credentials of machines, and the IPv6 forms of this machine's
+/// addresses.
 #[tokio::test(flavor = "multi_thread")]
 async fn sockets_do_not_reach_special_addresses() {
     let guest = NetworkGuest::new(allow(&["host: *", "cidr: 10.0.0.0/8", "cidr: fd00::/16"]));
@@ -163,7 +163,7 @@ async fn sockets_do_not_reach_special_addresses() {
             assert_eq!(tried.answer, "access-denied", "{protocol} {address}");
             assert_eq!(tried.denied().0, DenialKind::Socket);
         }
-        // WASI takes no IPv4 address in a socket of IPv6.
+        // WASI rejects an IPv4-mapped address in an IPv6 socket.
         let remote = socket("::ffff:127.0.0.1".parse::<IpAddr>().unwrap(), 80);
         let args = json!({ "remote": remote, "text": "ping" });
         let tried = guest.ask(protocol, args).await;

@@ -1,4 +1,4 @@
-//! `wassette cache`: what is on disk is seen, checked, mended and cleared.
+//! `wassette cache`: lists, verifies, repairs and clears the files on disk.
 
 use std::fs::{self, File};
 use std::os::unix::fs::PermissionsExt;
@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 use crate::support::cli::Cli;
 use crate::support::mcp::CALC;
 
-/// A root with one component that was loaded from a file.
+/// A root with one component loaded from a file.
 struct Root {
     cli: Cli,
 }
@@ -27,7 +27,7 @@ impl Root {
         directory.join(format!("calc.{suffix}"))
     }
 
-    /// Flips one bit and gives the file the time it had.
+    /// Flips one bit and restores the file's time.
     fn flip(&self, suffix: &str, at: usize) {
         let path = self.path(suffix);
         let time = fs::metadata(&path).unwrap().modified().unwrap();
@@ -38,7 +38,7 @@ impl Root {
         file.set_modified(time).unwrap();
     }
 
-    /// The faults that a verification reports, and its exit code.
+    /// Returns the faults that a verification reports, and its exit code.
     fn verify(&self, args: &[&str]) -> (i32, Vec<Value>) {
         let all = ["cache", "verify", "-o", "json"].iter().chain(args);
         let ended = self.cli.run(all);
@@ -48,7 +48,7 @@ impl Root {
         (ended.code, faults.cloned().collect())
     }
 
-    /// Finds one fault and no other.
+    /// Checks that a verification finds exactly this fault.
     #[track_caller]
     fn has(&self, file: &str, kind: &str) {
         let (code, faults) = self.verify(&[]);
@@ -59,7 +59,7 @@ impl Root {
         );
     }
 
-    /// Whether a repair mends the one fault, with which all is well or not.
+    /// Checks that a repair removes the one fault, and whether the component is sound afterwards.
     #[track_caller]
     fn repairs(&self) -> bool {
         let (code, faults) = self.verify(&["--repair"]);
@@ -69,7 +69,7 @@ impl Root {
         repaired
     }
 
-    /// Another version, so that this one is the one before.
+    /// Loads another version, so that this one becomes the previous version.
     fn replace(&self) {
         self.cli.load(
             &self
@@ -281,7 +281,7 @@ fn policies_and_their_records_are_checked_and_never_lost() {
     fs::write(root.path("policy.meta.json"), "{").unwrap();
     root.has("calc.policy.meta.json", "unreadable");
     assert!(root.repairs());
-    // What is granted stays, and the record can be looked at.
+    // The grants stay in force, and the record can still be examined.
     assert_eq!(fs::read(root.path("policy.yaml")).unwrap(), policy);
     let aside = fs::read_dir(root.cli.root().join("quarantine")).unwrap();
     let aside: Vec<PathBuf> = aside.flatten().map(|entry| entry.path()).collect();
@@ -304,7 +304,7 @@ fn the_version_before_is_checked_and_moved_aside_when_it_was_changed() {
     assert!(root.repairs());
     assert!(!previous("wasm").exists());
     assert_eq!(root.cli.run(["rollback", "calc"]).code, 3);
-    // What is in place has nothing to do with it.
+    // The installed version is not affected.
     assert_eq!(root.add(), 0);
     assert_eq!(root.cli.json(["list"])["components"][0]["id"], "calc");
 }
@@ -330,6 +330,6 @@ fn a_verification_draws_a_bar_on_a_terminal_and_nowhere_else() {
         .expect("`script` of util-linux");
     let shown = String::from_utf8_lossy(&shown.stdout).into_owned();
     assert!(shown.contains("all as installed"), "{shown:?}");
-    // As in `░░░░░ 0 B/12 KiB`.
+    // For example `░░░░░ 0 B/12 KiB`.
     assert!(shown.contains("0 B/"), "{shown:?}");
 }

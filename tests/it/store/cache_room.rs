@@ -1,4 +1,4 @@
-//! `cache clear` and `cache prune`: what goes, and what stays.
+//! `cache clear` and `cache prune`: which files they remove, and which they keep.
 
 use std::fs::{self, File};
 use std::path::{Path, PathBuf};
@@ -11,7 +11,7 @@ use crate::support::mcp::CALC;
 
 const DAY: Duration = Duration::from_secs(24 * 3600);
 
-/// A root with one component that was loaded from a file.
+/// A root with one component loaded from a file.
 fn root() -> Cli {
     let cli = Cli::new();
     cli.load(&cli.file("calc.wat", CALC));
@@ -34,7 +34,7 @@ fn set_time(path: &Path, time: SystemTime) {
     File::open(path).unwrap().set_modified(time).unwrap();
 }
 
-/// As if it had been loaded, and called if it was, that long ago.
+/// Sets the times of the component's load and last call back by `age`.
 fn age(cli: &Cli, age: Duration) {
     let directory = cli.root().join("components/calc");
     let then = SystemTime::now() - age;
@@ -78,7 +78,7 @@ fn clearing_takes_what_can_be_made_again_and_nothing_else() {
         fs::create_dir_all(directory).unwrap();
         fs::write(file, [0; 1000]).unwrap();
     }
-    // No download, though it is swept at the same time.
+    // An unfinished file, which is swept at the same time but is not a download.
     let unfinished = cli.root().join("components/calc/.tmpabc");
     fs::write(&unfinished, [0; 10]).unwrap();
     let compiled = fs::metadata(code(&cli)).unwrap().len();
@@ -153,7 +153,7 @@ fn pruning_keeps_what_fits() {
 #[test]
 fn pruning_goes_by_the_last_call_or_the_load() {
     let cli = root();
-    // Never called, but loaded just now.
+    // Never called, but just loaded.
     assert_eq!(prune(&cli, &["--unused-for", "1h"])["compiled"], json!([]));
     age(&cli, 3 * DAY);
     assert_eq!(prune(&cli, &["--unused-for", "4d"])["compiled"], json!([]));
@@ -161,7 +161,7 @@ fn pruning_goes_by_the_last_call_or_the_load() {
         prune(&cli, &["--unused-for", "2d"])["compiled"],
         json!(["calc"])
     );
-    // Called just now, however long ago it was loaded.
+    // Just called, although it was loaded long ago.
     add(&cli);
     set_time(
         &cli.root().join("components/calc"),

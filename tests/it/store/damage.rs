@@ -1,4 +1,4 @@
-//! Files that changed on disk: what can be made again is, the rest is not served.
+//! Files that changed on disk: those that can be rebuilt are rebuilt, the others are not served.
 
 use std::fs::{self, File};
 use std::path::{Path, PathBuf};
@@ -64,7 +64,7 @@ fn any_bit_of_the_metadata_is_mended_from_the_copy() {
             assert_eq!(repaired.code, 0, "{suffix} {at}: {}", repaired.stdout);
         }
     }
-    // A start mends it as well, without being asked.
+    // A start repairs it too, without a command.
     root.flip("metadata.json", 40);
     assert_eq!(root.sum(), three());
     assert_eq!(root.verified(), 0);
@@ -91,7 +91,7 @@ fn code_that_changed_is_made_again_without_a_word() {
     }
     File::create(root.path("cwasm")).unwrap();
     assert_eq!(root.sum(), three());
-    // What belongs to another user was not written by this program.
+    // A file of another user was not written by this program.
     #[cfg(unix)]
     {
         crate::support::owner::give_away(&root.path("cwasm"));
@@ -119,12 +119,12 @@ async fn a_server_moves_a_component_whose_bytes_changed_aside() {
     let kept: Vec<_> = aside.flatten().map(|entry| entry.path()).collect();
     assert_eq!(kept.len(), 1);
     assert_eq!(fs::read(kept[0].join("calc.wasm")).unwrap(), bytes);
-    // Its source mends it.
+    // Loading it from its source repairs it.
     client.load(&uri).await;
     assert!(client.tool_names().await.contains(&"add".to_owned()));
 }
 
-/// Another byte of the component, and the time of before.
+/// Changes a byte of the component and restores the file's time.
 fn change_behind_its_stamp(wasm: &Path) {
     let time = fs::metadata(wasm).unwrap().modified().unwrap();
     let mut bytes = fs::read(wasm).unwrap();
@@ -180,7 +180,7 @@ fn forged_times_do_not_matter() {
     let root = Root::new();
     root.cli
         .json(["permission", "grant", "network", "calc", "a.example.com"]);
-    // The first call leaves a note of its time.
+    // The first call records its time.
     assert_eq!(root.sum(), three());
     let times = [
         SystemTime::UNIX_EPOCH,
@@ -208,7 +208,7 @@ fn forged_times_do_not_matter() {
     }
 }
 
-/// The root is as the last version before format 2 wrote it.
+/// Uses a root as written by the last version before format 2.
 #[test]
 fn a_root_of_the_previous_format_goes_on_with_its_policies_and_secrets() {
     let cli = Cli::new();
@@ -218,7 +218,7 @@ fn a_root_of_the_previous_format_goes_on_with_its_policies_and_secrets() {
         .args([&fixture, &cli.root()])
         .status();
     assert!(copied.unwrap().success());
-    // Git keeps neither modes nor times.
+    // Git does not store modes and times.
     let closed = Command::new("chmod")
         .args(["-R", "go="])
         .arg(cli.root())

@@ -1,4 +1,4 @@
-//! The disk is full at any write: the old state stays, or the new one is there.
+//! The disk becomes full at any write: the old state stays, or the new one is complete.
 #![cfg(target_os = "linux")]
 
 use std::fs;
@@ -10,14 +10,14 @@ use serde_json::{Value, json};
 
 use crate::support::cli::{Cli, Ended};
 
-/// Bytes of the small filesystem.
+/// Size of the small filesystem, in bytes.
 const SIZE: usize = 1 << 20;
 const PAGE: usize = 4096;
-/// Files and directories that it has room for.
+/// Number of files and directories that it can hold.
 const FILES: usize = 200;
 
-/// A filesystem of [`SIZE`] bytes, which lives as long as the process that
-/// mounted it, in a namespace of its own.
+/// A filesystem of [`SIZE`] bytes in its own mount namespace. It exists as long as the process
+/// that mounted it.
 struct SmallDisk {
     keeper: Child,
     directory: PathBuf,
@@ -44,7 +44,7 @@ impl SmallDisk {
         SmallDisk { keeper, directory }
     }
 
-    /// Takes all room but `left` bytes.
+    /// Fills the disk, except for `left` bytes.
     fn fill(&self, left: usize) {
         let ballast = self.directory.join("ballast");
         let _ = fs::remove_file(&ballast);
@@ -58,7 +58,7 @@ impl SmallDisk {
         fs::remove_file(self.directory.join("ballast")).unwrap();
     }
 
-    /// Leaves no room for another file, not even for an empty one.
+    /// Fills the disk with files, so that not even an empty one can be added.
     fn fill_with_files(&self) {
         let files = self.directory.join("files");
         fs::create_dir_all(&files).unwrap();
@@ -91,7 +91,7 @@ impl Drop for SmallDisk {
     }
 }
 
-/// Answers with `version`.
+/// A component that returns `version`.
 fn component(version: u32) -> String {
     let filler =
         "(func (param i32) (result i32) (i32.add (local.get 0) (i32.const 77)))".repeat(200);
@@ -130,7 +130,7 @@ fn a_full_disk_at_any_write_leaves_what_was_there() {
                 assert!(loaded.stderr.contains("No space left"), "{}", loaded.stderr);
             }
         }
-        // Also with no room at all it lists, checks and answers.
+        // Even without any free space it lists, verifies and calls components.
         let verified = run(&["cache", "verify", "-o", "json"]);
         assert_eq!(verified.code, 0, "{pages} pages: {}", verified.stdout);
         let answer = disk.json(&cli, &["call", "version"]);
@@ -152,7 +152,7 @@ fn a_full_disk_at_any_write_leaves_what_was_there() {
         failed > 3 && succeeded > 3,
         "{failed} failed, {succeeded} did not"
     );
-    // What the failures left is gone with the next load.
+    // The next load removes what the failed ones left behind.
     fs::write(&file, component(1000)).unwrap();
     let loaded = run(&["load", "--uri", uri]);
     assert_eq!(loaded.code, 0, "{}", loaded.stderr);
@@ -160,7 +160,7 @@ fn a_full_disk_at_any_write_leaves_what_was_there() {
     assert_eq!(left.count(), 0);
 }
 
-/// A component in its second version, with a way back, a grant and a secret.
+/// Installs a component in its second version, with a previous version, a grant and a secret.
 fn install(disk: &SmallDisk, cli: &Cli) -> PathBuf {
     let file = cli.file("tool.wat", "");
     for version in [1, 2] {
@@ -236,7 +236,7 @@ fn a_full_disk_does_not_keep_room_from_being_made() {
     disk.fill_with_files();
     let pruned = disk.json(&cli, &["cache", "prune", "--max-size", "1"]);
     assert_eq!(pruned["previous"], json!(["tool"]));
-    // What was freed is taken again.
+    // Fill the freed space again.
     disk.fill(0);
     disk.fill_with_files();
     disk.json(&cli, &["unload", "tool"]);
@@ -271,7 +271,7 @@ fn an_apply_on_a_full_disk_changes_all_components_or_none() {
     let (mut failed, mut succeeded, mut current) = (0, 0, 1);
     for (nth, pages) in (0..40).step_by(2).enumerate() {
         let version = nth as u32 + 2;
-        // Or it would be held to what it was.
+        // Otherwise it would have to match the old lock.
         let _ = fs::remove_file(cli.file_path("other.lock"));
         disk.fill(pages * PAGE);
         let ended = apply(version);
@@ -287,7 +287,7 @@ fn an_apply_on_a_full_disk_changes_all_components_or_none() {
         }
         disk.empty();
         assert_eq!(answers(), [json!(current), json!(current)]);
-        // Code of versions that are gone would take the room of the next.
+        // Code of removed versions would take the space of the next one.
         disk.json(&cli, &["cache", "clear"]);
     }
     assert!(

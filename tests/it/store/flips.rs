@@ -1,4 +1,4 @@
-//! A bit flips in a file of any kind: it is mended, set aside or told of, and
+//! A bit flips in a file of any kind: the file is repaired, moved to quarantine or reported, and
 //! nothing else is lost.
 
 use std::fs::{self, Permissions};
@@ -14,19 +14,19 @@ use crate::support::components::binary;
 use crate::support::faults::{Faults, Honest};
 use crate::support::wat::versioned;
 
-/// Places that are flipped in each file, evenly over its length.
+/// Number of flipped positions in each file, evenly spread over its length.
 const PLACES: usize = 12;
 
-/// What may become of a file with a flipped bit.
+/// The outcomes for a file with a flipped bit.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Fate {
-    /// It is not told of, and the component answers.
+    /// The flip is not reported, and the component answers.
     Mended,
-    /// `cache verify` tells of it, and the component answers.
+    /// `cache verify` reports it, and the component answers.
     Told,
     /// The component is moved to quarantine.
     SetAside,
-    /// It is refused, by a message that names it, or means what it says.
+    /// It is refused with a message that names it, or its content is still valid and applies.
     Refused,
 }
 
@@ -36,8 +36,8 @@ struct Root {
 }
 
 impl Root {
-    /// `tool`, which is flipped, and `other`, which is not; both in their
-    /// second versions, granted a host, and with a secret.
+    /// Creates a root with `tool`, whose files are flipped, and `other`, whose files are not. Both
+    /// are in their second version, with a granted host and a secret.
     fn new(registry: &Faults, content: &std::sync::Mutex<Honest>) -> Self {
         let cli = Cli::new();
         for id in ["tool", "other"] {
@@ -88,7 +88,7 @@ impl Root {
         );
     }
 
-    /// Flips bits of one file, one after the other, and sees what comes of it.
+    /// Flips bits of one file, one after the other, and checks the outcome of each.
     fn flip(&self, file: &str, fates: &[Fate], look: &[&str]) {
         let length = fs::metadata(self.template.join(file)).unwrap().len() as usize;
         let step = (length / PLACES).max(1);
@@ -101,7 +101,7 @@ impl Root {
             let what = format!("bit {bit} of byte {at} of {file}");
             let fate = self.fate(look, &what);
             assert!(fates.contains(&fate), "{what}: {fate:?}");
-            // Whatever came of it, the other one is as it was.
+            // In any case the other component is unchanged.
             if !file.ends_with("config.toml") {
                 self.sound("other", &what);
             }
@@ -159,7 +159,7 @@ async fn a_flipped_bit_is_mended_told_of_or_set_aside_and_costs_nothing_else() {
         root.flip("components/tool/tool.metadata.json", &[Mended], &["list"]);
         root.flip("components/tool/tool.metadata.copy.json", &[Told], list);
         root.flip("components/tool/tool.cwasm", &[Told, Mended], list);
-        // What is flipped within a name is another name's grant, if it is one.
+        // A bit flipped within a name makes it another name, so the grant is for that one.
         let policy: &[&str] = &["policy", "get", "tool"];
         root.flip(
             "components/tool/tool.policy.yaml",

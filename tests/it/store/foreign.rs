@@ -1,4 +1,4 @@
-//! What another user put into a root, or could have, is not served.
+//! Files that another user wrote to a root, or could have written, are not served.
 #![cfg(unix)]
 
 use std::fs;
@@ -14,7 +14,7 @@ struct Root {
 }
 
 impl Root {
-    /// With a component that is granted a host.
+    /// Creates a root with a component that is granted a host.
     fn new() -> Self {
         let cli = Cli::new();
         cli.load(&cli.file("calc.wat", CALC));
@@ -84,7 +84,7 @@ fn a_component_that_others_may_change_is_not_served() {
     for mode in [0o664, 0o646] {
         root.set_mode(&root.path("wasm"), mode);
         root.assert_refused(&format!("{mode:o}"));
-        // Nobody comes as far as the file.
+        // Other users cannot reach the file.
         root.set_mode(&directory, 0o700);
         root.assert_served();
         root.set_mode(&directory, 0o755);
@@ -110,7 +110,7 @@ fn a_policy_of_another_user_grants_nothing() {
     root.set_mode(&root.directory(), 0o755);
     assert_no_grant("open to all");
 
-    // Nor does another version of the component get it.
+    // Another version of the component does not get it either.
     root.cli.load(
         &root
             .cli

@@ -1,5 +1,4 @@
-//! A lock that another process holds is told of, and `doctor` does not wait
-//! for it.
+//! A lock that another process holds is reported, and `doctor` does not wait for it.
 
 use std::fs::File;
 use std::io::{BufRead as _, BufReader};
@@ -24,7 +23,7 @@ fn hold(cli: &Cli, file: &str) -> FileLock {
     lock.expect("nobody else has it")
 }
 
-/// Starts a command and waits until it says on standard error what it waits for.
+/// Starts a command and waits until it reports on standard error which lock it waits for.
 fn waiting(cli: &Cli, args: &[&str]) -> (Child, String) {
     let mut child = cli
         .command()
@@ -36,7 +35,7 @@ fn waiting(cli: &Cli, args: &[&str]) -> (Child, String) {
     let stderr = BufReader::new(child.stderr.take().unwrap());
     let (told, line) = mpsc::channel();
     std::thread::spawn(move || {
-        // To its end, so that the command can go on writing.
+        // Read to the end, so that the command can keep writing.
         for line in stderr.lines().map_while(Result::ok) {
             let _ = told.send(line);
         }
@@ -79,7 +78,7 @@ fn doctor_says_who_holds_the_root_and_does_not_wait() {
     assert!(!ended.stderr.contains("waiting for"), "{}", ended.stderr);
 }
 
-/// Although the holder of the lock goes on giving signs of life.
+/// The holder of the lock keeps touching it.
 #[cfg(unix)]
 #[test]
 fn an_interrupt_ends_a_wait_for_a_lock() {
@@ -113,7 +112,7 @@ fn an_interrupt_ends_a_wait_for_a_lock() {
     assert_eq!(status.signal(), Some(2));
 }
 
-/// The holder of a component's lock touches it, so that others wait on.
+/// The holder of a component's lock touches it, so that others keep waiting.
 #[test]
 fn a_load_under_way_gives_signs_of_life() {
     let cli = root();
@@ -126,7 +125,7 @@ fn a_load_under_way_gives_signs_of_life() {
         .unwrap()
         .set_modified(long_ago)
         .unwrap();
-    // The root's lock keeps it from ending while it has the component's.
+    // Holding the root's lock keeps it from ending while it holds the component's lock.
     let root_lock = hold(&cli, ".lock");
     let (mut child, _) = waiting(&cli, &["unload", "calc"]);
     assert!(touched() > long_ago);

@@ -1,5 +1,5 @@
-//! A tool's name means one tool: in every process, and after updates, rollbacks
-//! and unloads.
+//! A tool name always belongs to the same tool: in every process, and after updates, rollbacks and
+//! unloads.
 
 use std::path::PathBuf;
 
@@ -22,7 +22,7 @@ fn exporting(tool: &str, number: u32) -> String {
     )
 }
 
-/// A root with `a` and, after it, `b`, which export the same tool.
+/// A root with `a` and then `b`, which export the same tool.
 fn two() -> (Cli, PathBuf, PathBuf) {
     let cli = Cli::new();
     let (a, b) = (cli.file("a.wat", which(1)), cli.file("b.wat", which(2)));
@@ -36,7 +36,7 @@ fn called(cli: &Cli, name: &str) -> String {
     cli.run(["call", name]).stdout.trim().to_owned()
 }
 
-/// The tool names of each installed component.
+/// Returns the tool names of each installed component.
 fn listed(cli: &Cli) -> Vec<(String, Value)> {
     let listed = cli.json(["list"]);
     let components = listed["components"].as_array().unwrap().iter();
@@ -69,7 +69,7 @@ fn the_name_that_is_shown_runs_the_component_it_stands_beside() {
 fn an_unloaded_component_finds_its_names_again() {
     let (cli, a, b) = two();
     cli.json(["unload", "a"]);
-    // The latecomer is loaded again, too, and takes nothing over.
+    // The later component is loaded again, too, and does not get the name.
     assert_eq!(cli.load(&b)["tool_names"], json!(["b_which"]));
     let c = cli.file("c.wat", which(3));
     assert_eq!(cli.load(&c)["tool_names"], json!(["c_which"]));

@@ -1,5 +1,4 @@
-//! A pipe in the place of a file: opening it would wait for its other end, so it
-//! is an error, and nothing waits.
+//! A pipe in place of a file is an error: opening it would wait for its other end.
 #![cfg(unix)]
 
 use std::fs;
@@ -94,8 +93,8 @@ fn in_the_place_of_files_that_are_named() {
     }
 }
 
-/// What is read for a pull alone: Docker's logins and directories of
-/// certificates, and authorities.
+/// Files that are read only for a pull: Docker's logins, and certificates of hosts and
+/// authorities.
 #[tokio::test(flavor = "multi_thread")]
 async fn in_the_place_of_files_for_registries() {
     let guarded = Faults::start(|_| {

@@ -1,4 +1,4 @@
-//! The way back leads to what the same source had before, and nowhere else.
+//! A rollback restores only a version from the same source.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -12,12 +12,12 @@ use crate::support::components::binary;
 use crate::support::faults::{Faults, Honest};
 use crate::support::wat::versioned;
 
-/// Answers with `version`.
+/// A component that returns `version`.
 fn code(version: u32) -> String {
     versioned("version", version)
 }
 
-/// A component in its second version, with a way back to the first.
+/// Installs a component in its second version, with the first as its previous version.
 fn replaced(cli: &Cli) -> PathBuf {
     let file = cli.file("tool.wat", code(1));
     cli.load(&file);

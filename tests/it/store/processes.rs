@@ -50,7 +50,7 @@ async fn eight_loads_of_the_same_download_it_once() {
     assert!(cli.is_tidy());
 }
 
-/// The versions of `shared`, which is always there.
+/// The versions of `shared`, which is always installed.
 const SHARED: [usize; 2] = [1001, 1002];
 
 struct Root {
@@ -73,21 +73,21 @@ impl Root {
         command.unwrap().into()
     }
 
-    /// Runs a command that nobody else can make impossible.
+    /// Runs a command that must succeed whatever the other processes do.
     fn json(&self, args: &[&str]) -> Value {
         let ended = self.run(&[args, &["-o", "json"]].concat());
         assert_eq!(ended.code, 0, "{args:?}: {} {}", ended.stderr, ended.stdout);
         serde_json::from_str(&ended.stdout).unwrap()
     }
 
-    /// The same of one that has nothing to do when the component is unloaded.
+    /// Like `json`, for a command that fails when the component is not installed.
     fn json_if_there(&self, args: &[&str]) -> Option<Value> {
         let ended = self.run(&[args, &["-o", "json"]].concat());
         assert!([0, 3].contains(&ended.code), "{args:?}: {}", ended.stderr);
         (ended.code == 0).then(|| serde_json::from_str(&ended.stdout).unwrap())
     }
 
-    /// Loads a version that others may put another in place of meanwhile.
+    /// Loads a version, which other processes may replace at once.
     fn load(&self, id: &str, version: usize) -> Value {
         let file = self.place.path(&format!("{id}.wat"));
         let staged = file.with_extension(format!("{version}"));
@@ -101,7 +101,7 @@ fn host(process: usize, nth: usize) -> String {
     format!("p{process}-{nth}.example")
 }
 
-/// One of the things people do.
+/// Runs one operation of a user.
 fn operate(root: &Root, process: usize, nth: usize) {
     let id = &*format!("tool-{}", nth % 3);
     match (process + nth) % 10 {
@@ -136,7 +136,7 @@ fn operate(root: &Root, process: usize, nth: usize) {
     }
 }
 
-/// What one process does, beside setting its own secret and grant each time.
+/// The work of one process. Each time, it also sets a secret and a grant of its own.
 fn work(root: &Root, process: usize) {
     for nth in 0..OPERATIONS {
         operate(root, process, nth);
@@ -175,7 +175,7 @@ async fn eight_processes_and_a_server_lose_nothing_and_see_nothing_torn() {
     assert_eq!(verified.code, 0, "{}", verified.stdout);
     assert!(!root.place.path("root/quarantine").exists());
 
-    // Nothing that one process wrote was lost to another's writing.
+    // No process lost what another one wrote.
     let secrets = fs::read(root.place.path("root/secrets/shared.json")).unwrap();
     let secrets: Value = serde_json::from_slice(&secrets).unwrap();
     let last = |process| (format!("P{process}"), json!((OPERATIONS - 1).to_string()));
@@ -188,7 +188,7 @@ async fn eight_processes_and_a_server_lose_nothing_and_see_nothing_torn() {
     let last = |process| host(process, OPERATIONS - 1);
     assert_eq!(hosts, (0..PROCESSES).map(last).collect());
 
-    // What is there answers, from the server as well.
+    // Installed components answer, from the server as well.
     for nth in 0..3 {
         let id = format!("tool-{nth}");
         root.load(&id, 7 + nth);
@@ -201,7 +201,7 @@ async fn eight_processes_and_a_server_lose_nothing_and_see_nothing_torn() {
         };
         within("the server sees the last version", heard).await;
     }
-    // The server may still be compiling what was replaced.
+    // The server may still be compiling a replaced version.
     let downloads = root.place.path("root/downloads");
     until("nothing is left", || {
         let left = fs::read_dir(&downloads).unwrap().flatten();

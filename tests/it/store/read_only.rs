@@ -1,4 +1,4 @@
-//! A root that nobody can write to lists, checks and answers.
+//! A root on a read-only filesystem lists, verifies and calls components.
 #![cfg(target_os = "linux")]
 
 use std::process::Command;
@@ -8,7 +8,7 @@ use serde_json::Value;
 use crate::support::cli::{Cli, Ended};
 use crate::support::mcp::CALC;
 
-/// Makes the root a filesystem that can only be read, for this command alone.
+/// Mounts the root as a read-only filesystem, for this command alone.
 const READ_ONLY: &str = r#"
 mount --bind "$WASSETTE_ROOT" "$WASSETTE_ROOT" &&
 mount -o remount,bind,ro "$WASSETTE_ROOT" &&
@@ -37,7 +37,7 @@ fn a_read_only_root_lists_checks_and_answers() {
     cli.load(&cli.file("calc.wat", CALC));
     cli.json(["permission", "grant", "network", "calc", "a.example.com"]);
     let sum = ["call", "add", "--args", r#"{"a": 1, "b": 2}"#];
-    // Also when its stamp calls for hashing each time, or nothing is compiled.
+    // Even if its stamp requires hashing each time, or it is not compiled.
     let wasm = cli.root().join("components/calc/calc.wasm");
     let touch = || {
         let file = std::fs::File::options().write(true).open(&wasm).unwrap();
@@ -65,7 +65,7 @@ fn a_read_only_root_lists_checks_and_answers() {
     }
     let verified = read_only(&cli, &["cache", "verify"]);
     assert_eq!(verified.code, 0, "{}", verified.stdout);
-    // What cannot be done says why, and nothing is half done.
+    // Commands that must write report why they fail, and change nothing.
     for change in [
         &["unload", "calc"][..],
         &["permission", "grant", "network", "calc", "b.example.com"],

@@ -1,4 +1,4 @@
-//! Versions that are taken back.
+//! Rollbacks.
 
 use std::fs;
 
@@ -27,12 +27,12 @@ fn a_rollback_brings_the_version_before_back_and_leaves_grants() {
         assert_eq!(back.code, 0, "{}", back.stderr);
         assert!(back.stdout.contains("only code changed"), "{}", back.stdout);
         assert_eq!(version(&cli), expected);
-        // What was revoked meanwhile stays revoked.
+        // A grant that was revoked in between stays revoked.
         assert_eq!(grants(), granted);
     }
     assert!(cli.is_tidy());
     assert_eq!(cli.run(["cache", "verify"]).code, 0);
-    // An update goes forward again.
+    // An update installs the newer version again.
     assert_eq!(
         cli.json(["update", "tool"])["components"][0]["status"],
         "updated"
@@ -68,7 +68,7 @@ fn a_previous_version_is_kept_until_it_is_pruned_or_unloaded() {
     };
     replace();
     assert!(cli.json(["cache", "list"])["components"][0]["previous_bytes"].is_u64());
-    // What was replaced just now is not unused for long.
+    // The just replaced version was in use until now.
     cli.json(["cache", "prune", "--unused-for", "1h"]);
     cli.json(["cache", "clear"]);
     assert_eq!(cli.json(["rollback", "tool"])["component_id"], "tool");

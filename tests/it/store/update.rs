@@ -1,4 +1,4 @@
-//! Other versions: told, looked at and taken.
+//! Updates: reported, inspected and installed.
 
 use std::fs;
 use std::sync::{Arc, Mutex};
@@ -34,7 +34,7 @@ impl Moving {
     }
 }
 
-/// Answers with `version`.
+/// A component that returns `version`.
 pub(super) fn code(version: u32) -> String {
     versioned("version", version)
 }
@@ -54,7 +54,7 @@ pub(super) fn version(cli: &Cli) -> Value {
     cli.json(["call", "version"])["result"].clone()
 }
 
-/// Blocking commands, off the async workers that serve them.
+/// Runs blocking commands outside the async workers that serve them.
 async fn with<T: Send + 'static>(
     cli: &Arc<Cli>,
     run: impl FnOnce(&Cli) -> T + Send + 'static,
@@ -193,7 +193,7 @@ async fn what_changes_more_waits_to_be_accepted() {
         let updated = &taken["components"][0];
         assert_eq!(updated["status"], "updated");
         assert_eq!(updated["changes"]["tools_added"], json!(["other"]));
-        // What it asks for is told, and not granted.
+        // Its request is reported, but not granted.
         assert_eq!(updated["not_granted"].as_array().unwrap().len(), 1);
         assert_eq!(cli.json(["policy", "get", "a"])["grants"], json!([]));
         assert_eq!(version(cli), 9);
@@ -210,7 +210,7 @@ async fn what_is_accepted_is_what_was_shown() {
     registry.push(&wider());
     let shown = format!("--accept={}", wider().digest());
     with(&cli, |cli| assert_eq!(cli.run(["update", "a"]).code, 5)).await;
-    // Meanwhile the tag moves, be it to code alone.
+    // Meanwhile the tag moves to an artifact that differs only in its code.
     registry.push(&plain(2));
     let accept = shown.clone();
     with(&cli, move |cli| {
@@ -289,7 +289,7 @@ fn what_is_not_installed_cannot_be_updated() {
     );
 }
 
-/// Counts for a while, then answers with `version`.
+/// A component that counts for a while, then returns `version`.
 fn slow(version: u32) -> String {
     format!(
         r#"(component

@@ -1,6 +1,5 @@
-//! Every key of the policy language, allowed and denied, as a component
-//! observes it. The schema tells which keys there are: a new one without its
-//! rows fails here.
+//! Every key of the policy language, allowed and denied, as a component observes it. The keys come
+//! from the schema: a new key without rows fails here.
 
 mod rows;
 
@@ -44,7 +43,7 @@ fn every_key_of_the_schema_has_its_rows() {
     }
 }
 
-/// The keys of a schema that have no keys of their own, each with its way.
+/// Collects the keys of a schema that have no nested keys, each with its path.
 fn leaves(root: &Value, schema: &Value, way: &str, keys: &mut BTreeSet<String>) {
     if let Some(reference) = schema["$ref"].as_str() {
         let definition = root.pointer(&reference[1..]).expect("a definition");
@@ -66,7 +65,7 @@ fn leaves(root: &Value, schema: &Value, way: &str, keys: &mut BTreeSet<String>) 
     }
 }
 
-/// Sees that a row's text has its key, and gives the whole policy's.
+/// Checks that a row's text has its key, and returns the whole policy.
 fn policy_of(section: &str, row: &Row) -> String {
     let (key, text, ..) = row;
     let key = key.rsplit('.').next().expect("a key");
@@ -144,7 +143,7 @@ async fn storage() {
         let policy = policy_of("storage", row).replace("ROOT", name);
         let (_, _, probe, expected) = row;
         let sandbox = sandbox(&policy, &root);
-        // Whatever the guest starts with is one of these, or lies below.
+        // Every directory that the guest starts with is one of these, or below one.
         let mut answers = Vec::new();
         for start in ["$", "$/in", "in", "$/in/d", "$/in/a.txt"] {
             let step = match probe {
@@ -234,10 +233,10 @@ impl Limited {
                 ended(called.outcome, "call-timeout")
             }
             Instances => {
-                // Not that of the others: a call of theirs that was cut off may still
-                // be paused there.
+                // A server of its own: a call of another row that was cut off may still be paused
+                // there.
                 let web = Web::start().await;
-                // Without a limit the calls wait for each other, and with it in vain.
+                // Without a limit, the calls wait for each other; with it, they wait in vain.
                 let pause = match expected {
                     Allowed => "pause/20000",
                     Denied => "pause/1000",
@@ -260,7 +259,7 @@ impl Limited {
     }
 }
 
-/// Whether a call ended well, or at this limit.
+/// Returns whether a call succeeded, or failed at this limit.
 fn ended(outcome: Result<Returned, impl Diagnose>, limit: &str) -> Verdict {
     if let Err(error) = &outcome {
         assert_eq!(error.code(), limit);

@@ -1,6 +1,6 @@
-//! What is tried under which policy, and what comes of it.
+//! The probes for each policy, and their expected outcomes.
 
-/// What a component tries.
+/// Something that a component tries.
 #[derive(Clone, Copy, Debug)]
 pub enum Probe {
     /// An HTTP request.
@@ -10,24 +10,24 @@ pub enum Probe {
     Tcp(&'static str),
     Read(&'static str),
     Write(&'static str),
-    /// To see this variable with this value.
+    /// Sees this variable with this value.
     Variable(&'static str, &'static str),
-    /// To have seven megabytes.
+    /// Takes seven megabytes.
     Memory,
-    /// To compute for half a second and not be held back.
+    /// Computes for half a second without being held back.
     Cpu,
-    /// To wait 50 ms for an answer.
+    /// Waits 50 ms for an answer.
     Time,
-    /// To run four times at once.
+    /// Runs four times at once.
     Instances,
-    /// To return a kilobyte.
+    /// Returns a kilobyte.
     Output,
-    /// To print eight kilobytes.
+    /// Prints eight kilobytes.
     Print,
 }
 
 use Probe::*;
-/// What a policy's text is about, and what it makes of a probe.
+/// A policy's key, its text, a probe, and the outcome.
 pub type Row = (&'static str, &'static str, Probe, Verdict);
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -52,8 +52,8 @@ const CIDR: &str = "permissions.network.allow.cidr";
 const NO_HOST: &str = "permissions.network.deny.host";
 const NO_CIDR: &str = "permissions.network.deny.cidr";
 
-/// `PORT` is the web server's, `PORT6` that of the one at `::1`, `ROOT` the
-/// directory of files.
+/// `PORT` is the web server's port, `PORT6` that of the one at `::1`, and `ROOT` the directory of
+/// files.
 #[rustfmt::skip]
 pub const NETWORK: &[Row] = &[
     // An exact host, by request and by lookup.
@@ -75,7 +75,7 @@ pub const NETWORK: &[Row] = &[
     (HOST, "allow: [{host: 'http://a.test:PORT'}, {cidr: 127.0.0.0/8}]", Get("http://a.test:PORT/"), Allowed),
     (HOST, "allow: [{host: 'https://a.test:PORT'}, {cidr: 127.0.0.0/8}]", Get("http://a.test:PORT/"), Denied),
     (HOST, "allow: [{host: 'a.test:1'}, {cidr: 127.0.0.0/8}]", Get("http://a.test:PORT/"), Denied),
-    // This machine by its name, and every host.
+    // This machine by name, and every host.
     (HOST, "allow: [{host: localhost}]", Get("http://localhost:PORT/"), Allowed),
     (HOST, "allow: [{host: localhost}]", LookUp("localhost"), Allowed),
     (HOST, "allow: [{host: localhost}]", Get("http://127.0.0.1:PORT/"), Denied),
@@ -99,7 +99,7 @@ pub const NETWORK: &[Row] = &[
     (CIDR, "allow: [{cidr: 'fd00::/8'}]", Get("http://[::1]:PORT6/"), Denied),
     (CIDR, "allow: [{cidr: '0.0.0.0/0'}]", Tcp("::1"), Denied),
     (CIDR, "allow: [{cidr: '::/0'}]", Tcp("127.0.0.1"), Denied),
-    // Denies.
+    // Deny rules.
     (NO_HOST, "allow: [{host: '*.test'}, {cidr: 127.0.0.0/8}], deny: [{host: b.a.test}]", Get("http://a.test:PORT/"), Allowed),
     (NO_HOST, "allow: [{host: '*.test'}, {cidr: 127.0.0.0/8}], deny: [{host: '*.a.test'}]", LookUp("a.test"), Allowed),
     (NO_HOST, "allow: [{host: '*.test'}, {cidr: 127.0.0.0/8}], deny: [{host: b.a.test}]", Get("http://b.a.test:PORT/"), Denied),
@@ -164,7 +164,7 @@ const KEY: &str = "permissions.environment.allow.key";
 const VALUE: &str = "permissions.environment.allow.value";
 const VALUE_FROM: &str = "permissions.environment.allow.value_from";
 
-/// The server has `REGION` and `CITY`, the component the secret `TOKEN`.
+/// The server has `REGION` and `CITY`; the component has the secret `TOKEN`.
 #[rustfmt::skip]
 pub const ENVIRONMENT: &[Row] = &[
     (KEY, "allow: [{key: CITY}]", Variable("CITY", "of the server"), Allowed),
