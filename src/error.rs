@@ -36,7 +36,7 @@ pub enum Class {
 }
 
 impl Class {
-    /// The process exit code, as documented in `wassette --help`.
+    /// Returns the process exit code, as documented in `wassette --help`.
     pub fn exit_code(self) -> u8 {
         match self {
             Class::Other => 1,
@@ -54,11 +54,10 @@ impl Class {
 
 /// An error with a stable code and a hint for the user.
 pub trait Diagnose: Error {
-    /// A stable code in kebab-case, the same in JSON, over MCP and in the
-    /// documentation.
+    /// Returns a stable code in kebab-case, the same in JSON, over MCP and in the documentation.
     fn code(&self) -> &'static str;
 
-    /// The class, which determines the exit code.
+    /// Returns the class, which determines the exit code.
     fn class(&self) -> Class;
 
     /// Returns what the user can do about it.
@@ -66,7 +65,7 @@ pub trait Diagnose: Error {
         None
     }
 
-    /// Labelled facts to show below the message, such as the expected digest.
+    /// Returns labelled facts to show below the message, such as the expected digest.
     fn facts(&self) -> Vec<(&'static str, String)> {
         Vec::new()
     }
@@ -84,7 +83,7 @@ pub enum Diagnosis<'a> {
 pub trait Layered: Error {
     fn diagnosis(&self) -> Diagnosis<'_>;
 
-    /// The layer's own hint, if it is better than that of the layer below.
+    /// Returns the layer's own hint, if it is better than that of the layer below.
     fn own_hint(&self) -> Option<String> {
         None
     }
@@ -187,7 +186,7 @@ fn indented(text: &str) -> String {
 }
 
 impl fmt::Display for Report {
-    /// The text after `error: `.
+    /// Writes the text after `error: `.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&indented(&self.message))?;
         for (label, value) in &self.facts {

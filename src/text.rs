@@ -34,8 +34,7 @@ impl Foreign {
         Foreign(text.into())
     }
 
-    /// The original text, for comparisons. Never show it to a person or an
-    /// agent.
+    /// Returns the original text, for comparisons. Never show it to a person or an agent.
     pub fn raw(&self) -> &str {
         &self.0
     }

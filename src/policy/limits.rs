@@ -39,9 +39,9 @@ impl fmt::Display for CpuShare {
 pub struct Limits {
     /// Bytes of memory of one instance.
     pub memory: Option<u64>,
-    /// CPU time of a call divided by its wall time, at most.
+    /// Highest CPU time of a call, divided by its wall time.
     pub cpu: Option<CpuShare>,
-    /// The wall time of one call, at most.
+    /// Longest wall time of one call.
     pub time: Option<Duration>,
     /// Most concurrent calls.
     pub instances: Option<u32>,

@@ -71,7 +71,7 @@ impl ComponentId {
         Ok(ComponentId(id))
     }
 
-    /// The id as text.
+    /// Returns the id as text.
     pub fn as_str(&self) -> &str {
         &self.0
     }

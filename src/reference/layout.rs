@@ -18,17 +18,17 @@ pub struct LayoutReference {
 }
 
 impl LayoutReference {
-    /// The directory of the layout: absolute, without `.` and `..`.
+    /// Returns the directory of the layout: absolute, without `.` and `..`.
     pub fn path(&self) -> &Path {
         &self.path
     }
 
-    /// The tag; ignored for resolution if there is a digest.
+    /// Returns the tag; ignored for resolution if there is a digest.
     pub fn tag(&self) -> Option<&str> {
         self.tag.as_deref()
     }
 
-    /// The digest of the OCI manifest, if the reference is pinned.
+    /// Returns the digest of the OCI manifest, if the reference is pinned.
     pub fn digest(&self) -> Option<Digest> {
         self.digest
     }

@@ -338,7 +338,7 @@ fn tidy(path: &Path) -> PathBuf {
     tidy
 }
 
-/// A file name without its last extension.
+/// Returns a file name without its last extension.
 fn stem(name: &str) -> &str {
     match name.rsplit_once('.') {
         Some((stem, _)) if !stem.is_empty() => stem,

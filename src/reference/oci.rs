@@ -45,8 +45,8 @@ impl OciReference {
         &self.repository
     }
 
-    /// The repository in requests to the registry: Docker Hub stores
-    /// repositories without an owner under `library`.
+    /// Returns the repository in requests to the registry: Docker Hub stores repositories without
+    /// an owner under `library`.
     pub fn hosted_repository(&self) -> Cow<'_, str> {
         if self.registry == DOCKER && !self.repository.contains('/') {
             format!("library/{}", self.repository).into()
@@ -55,19 +55,19 @@ impl OciReference {
         }
     }
 
-    /// The last segment of the repository.
+    /// Returns the last segment of the repository.
     pub fn name(&self) -> &str {
         self.repository
             .rsplit_once('/')
             .map_or(&self.repository, |(_, name)| name)
     }
 
-    /// The tag; ignored for resolution if there is a digest.
+    /// Returns the tag; ignored for resolution if there is a digest.
     pub fn tag(&self) -> Option<&str> {
         self.tag.as_deref()
     }
 
-    /// The digest of the OCI manifest, if the reference is pinned.
+    /// Returns the digest of the OCI manifest, if the reference is pinned.
     pub fn digest(&self) -> Option<Digest> {
         self.digest
     }

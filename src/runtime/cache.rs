@@ -126,7 +126,7 @@ pub(super) fn examine(path: &Path, key: &Key) -> Result<(), Miss> {
     check(path, key, Trust::Nothing).map(drop)
 }
 
-/// What counts as proof that a file is unchanged.
+/// The proof that a file is unchanged.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Trust {
     Time,
@@ -206,7 +206,7 @@ fn check_seal(mut file: &File, key: &Key, trust: Trust) -> Result<(), Miss> {
     }
 }
 
-/// The key, the content's digest and the time in a seal; `None` unless it is written
+/// Returns the key, the content's digest and the time in a seal; `None` unless it is written
 /// exactly as [`seal`] writes it.
 fn parse(found: &[u8]) -> Option<(Key, Digest, u128)> {
     let mut words = str::from_utf8(found).ok()?.trim_end().split(' ').skip(1);

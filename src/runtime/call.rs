@@ -225,7 +225,7 @@ impl Call {
 }
 
 impl Call {
-    /// The limit behind an error, if there is one.
+    /// Returns the limit behind an error, if there is one.
     fn exceeded(&self, error: &Error, store: &Store<Guest>, aside: &SetAside) -> Option<Exceeded> {
         if error.is::<Flood>() {
             return Some(Exceeded::Printed(self.limits.output.value));
@@ -246,7 +246,7 @@ impl Call {
         Some(self.refused(store.data().limiter.refused()?))
     }
 
-    /// The limit that stopped a result, or a value that a guest passes to the host.
+    /// Returns the limit that stopped a result, or a value that a guest passes to the host.
     fn too_much(&self, aside: &SetAside) -> Exceeded {
         let crossing = &self.export.crossing;
         let output = self.limits.output.value;

@@ -55,7 +55,7 @@ pub enum Priority {
 }
 
 impl Priority {
-    /// The name on the command line of the compiler process.
+    /// Returns the name on the command line of the compiler process.
     pub fn name(self) -> &'static str {
         match self {
             Priority::Awaited => "awaited",

@@ -3,7 +3,7 @@
 
 use tokio::sync::watch;
 
-/// How many calls wait for the first code of one component.
+/// The number of calls that wait for the first code of one component.
 #[derive(Default)]
 pub(super) struct Demand(watch::Sender<usize>);
 

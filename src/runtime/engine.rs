@@ -45,7 +45,7 @@ const KEEP_STACK: usize = 16 << 10;
 /// Used slots kept per component; the memory of further ones is given back.
 const WARM_SLOTS: u32 = 32;
 
-/// How a component is compiled.
+/// The compiler of a component.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, serde::Serialize, serde::Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Tier {
@@ -56,7 +56,7 @@ pub enum Tier {
 }
 
 impl Tier {
-    /// The name on the command line of the compiler process.
+    /// Returns the name on the command line of the compiler process.
     pub fn name(self) -> &'static str {
         match self {
             Tier::Baseline => "baseline",
@@ -64,7 +64,7 @@ impl Tier {
         }
     }
 
-    /// The tier with this name.
+    /// Returns the tier with this name.
     pub fn from_name(name: &str) -> Option<Self> {
         [Tier::Baseline, Tier::Optimised]
             .into_iter()
@@ -72,9 +72,8 @@ impl Tier {
     }
 }
 
-/// The configuration of a tier, equal in the compiler process and in the server:
-/// every setting is either part of the engine's compatibility hash or does not affect
-/// the code.
+/// Returns the configuration of a tier, equal in the compiler process and in the server: every
+/// setting is either part of the engine's compatibility hash or does not affect the code.
 fn config(tier: Tier) -> Config {
     let mut config = Config::new();
     config
@@ -98,18 +97,18 @@ fn config(tier: Tier) -> Config {
     config
 }
 
-/// An engine that can only compile: it reserves no address space.
+/// Returns an engine that can only compile: it reserves no address space.
 pub(super) fn compiling(tier: Tier) -> wasmtime::Result<Engine> {
     Engine::new(&config(tier))
 }
 
-/// How an engine allocates its instances.
+/// The way in which an engine allocates its instances.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Allocation {
     /// In reserved slots that are reused, which takes microseconds per call.
     Pooled,
-    /// By mapping fresh memory, for components that exceed a slot and for when the
-    /// pool is full.
+    /// With freshly mapped memory, for components that exceed a slot and for calls while the pool
+    /// is full.
     OnDemand,
 }
 
@@ -159,7 +158,7 @@ impl Running {
         })
     }
 
-    /// The cache key of a component's code for this engine.
+    /// Returns the cache key of a component's code for this engine.
     pub fn key(&self, component: Digest) -> Key {
         Key {
             component,
@@ -177,7 +176,7 @@ pub(super) struct Engines {
 }
 
 impl Engines {
-    /// The cache key of a component's optimised code.
+    /// Returns the cache key of a component's optimised code.
     pub fn optimised_key(&self, component: Digest) -> Result<Key, CompileError> {
         let engine = match self.optimised.get() {
             Some(known) => *known,
@@ -189,7 +188,7 @@ impl Engines {
         Ok(Key { component, engine })
     }
 
-    /// The engine of a tier, created at first use; `ticker` then advances its epoch.
+    /// Returns the engine of a tier, created at first use; `ticker` then advances its epoch.
     pub fn get(
         &self,
         tier: Tier,

@@ -274,7 +274,7 @@ impl Diagnose for CallError {
 /// Separates the lines of one fact, which is printed below the message.
 const NEXT_LINE: &str = "\n    ";
 
-/// The guest's standard error, as a fact.
+/// Returns the guest's standard error, as a fact.
 fn said(stderr: Option<&str>) -> impl Iterator<Item = (&'static str, String)> {
     let stderr = stderr.map(|text| ("stderr", text.replace('\n', NEXT_LINE)));
     stderr.into_iter()

@@ -230,7 +230,7 @@ fn outcome(tier: Tier, status: ExitStatus, message: String) -> Result<(), Compil
     }
 }
 
-/// The start of a compiler's error output, without its prefix `error: `.
+/// Returns the start of a compiler's error output, without its prefix `error: `.
 async fn read_bounded(mut stderr: impl AsyncRead + Unpin) -> String {
     let mut bytes = Vec::new();
     let mut start = (&mut stderr).take(STDERR_LIMIT);

@@ -92,7 +92,7 @@ pub struct RuntimeOptions {
 }
 
 impl RuntimeOptions {
-    /// The documented defaults.
+    /// Returns the documented defaults.
     pub fn new(compiler: PathBuf, layout: Layout) -> Self {
         RuntimeOptions {
             compiler,
@@ -109,7 +109,7 @@ impl RuntimeOptions {
         }
     }
 
-    /// The limits that apply where a policy sets none.
+    /// Returns the limits that apply where a policy sets none.
     pub fn limits(&self) -> Limits {
         Limits {
             memory: Some(self.memory_limit),

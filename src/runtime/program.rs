@@ -235,7 +235,7 @@ impl Drop for Program {
     }
 }
 
-/// The error after the runtime that did the work was shut down.
+/// Returns the error after the runtime that did the work was shut down.
 fn stopped() -> CompileError {
     CompileError::Load {
         message: "the compile was stopped".into(),

@@ -24,7 +24,7 @@ pub(super) enum Part {
     Tables,
 }
 
-/// The limit that an error is about, if any.
+/// Returns the limit that an error is about, if any.
 pub(super) fn watched(error: &Error) -> Option<Watched> {
     let cause = error.root_cause().to_string();
     if cause.contains("fuel allocated for hostcalls") {
@@ -43,7 +43,7 @@ pub(super) fn watched(error: &Error) -> Option<Watched> {
     }
 }
 
-/// The kind of a trap, without the prefix.
+/// Returns the kind of a trap, without the prefix.
 pub(super) fn trap(error: &Error) -> String {
     let cause = error.root_cause().to_string();
     cause

@@ -24,7 +24,7 @@ impl Shared {
         Shared { layout }
     }
 
-    /// The path of the shared code for this key, whether or not it exists.
+    /// Returns the path of the shared code for this key, whether or not it exists.
     pub fn place(&self, key: &Key) -> PathBuf {
         self.layout.compiled_code(&key.component, &key.engine)
     }

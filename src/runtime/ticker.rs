@@ -11,12 +11,12 @@ use std::time::Duration;
 
 use wasmtime::{Engine, EngineWeak};
 
-/// How long a guest may keep a thread before it yields.
+/// Time that a guest may keep a thread before it yields.
 pub(super) const TICK: Duration = Duration::from_millis(10);
 /// Ticks without a call before the thread parks. Waking it for each one of a series
 /// of short calls would cost more than the calls.
 const IDLE_TICKS: u32 = 50;
-/// How long the thread is parked before the allocator is made to return memory.
+/// Time that the thread is parked before the allocator is made to return memory.
 const QUIET: Duration = Duration::from_millis(2500);
 
 #[derive(Default)]

@@ -12,8 +12,8 @@ const HEADER: usize = 8;
 const IMPORTS: u8 = 10;
 const EXPORTS: u8 = 11;
 
-/// A copy of the component with type exports replaced by imports; `None` if
-/// there are no type exports.
+/// Returns a copy of the component with type exports replaced by imports; `None` if there are no
+/// type exports.
 pub(super) fn as_imports(wasm: &[u8]) -> Option<Vec<u8>> {
     let mut copy = wasm.get(..HEADER)?.to_vec();
     let mut changed = false;
@@ -69,7 +69,7 @@ fn divided(contents: &[u8]) -> Option<Vec<u8>> {
     changed.then_some(sections)
 }
 
-/// An import of a type that equals the type at `index`.
+/// Returns an import of a type that equals the type at `index`.
 fn import(name: &str, index: u32) -> Vec<u8> {
     const PLAIN_NAME: u8 = 0;
     const TYPE: u8 = 3;

@@ -62,7 +62,7 @@ fn entry<T: for<'de> Deserialize<'de>>(
     T::deserialize(entries.get(name)?).ok()
 }
 
-/// The docs of a function: a string in version 0, an object since version 1.
+/// Returns the docs of a function: a string in version 0, an object since version 1.
 fn function_docs(entries: &Map<String, serde_json::Value>, name: &str) -> Option<Docs> {
     let entry = entries.get(name)?;
     let docs = entry.as_str().or_else(|| entry.get("docs")?.as_str())?;

@@ -72,7 +72,7 @@ fn spell_out_tuple(schema: &mut Object) {
     schema.insert("items".to_owned(), items);
 }
 
-/// The type of a schema in one or two words, for the description.
+/// Returns the type of a schema in one or two words, for the description.
 fn kind(schema: &Value) -> String {
     if let Some(Value::Array(choices)) = schema.get("anyOf").or_else(|| schema.get("oneOf")) {
         let mut kinds: Vec<String> = choices.iter().map(kind).collect();

@@ -104,9 +104,9 @@ fn percent(text: &str, case: Hex, space: &str) -> String {
     text.bytes().map(encode).collect()
 }
 
-/// The base64 of the secret inside longer data, such as `Basic` credentials. It
-/// can start at three offsets of a 3-byte group; characters that also encode
-/// neighbouring bytes are left out.
+/// Returns the base64 of the secret inside longer data, such as `Basic` credentials. It can start
+/// at three offsets of a 3-byte group; characters that also encode neighbouring bytes are left
+/// out.
 fn base64(text: &str) -> impl Iterator<Item = String> {
     let bytes = text.as_bytes().to_vec();
     (0..3usize).flat_map(move |before| {

@@ -72,7 +72,7 @@ enum What {
     Remove,
 }
 
-/// How a prepared change becomes visible.
+/// The rename that makes a prepared change visible.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Way {
     Appear,
@@ -379,7 +379,7 @@ impl NotMade {
 #[derive(PartialEq, Eq)]
 enum Undone {
     Yes,
-    /// Whoever takes the root's lock next undoes the change.
+    /// The next process that takes the root's lock undoes the change.
     No,
 }
 

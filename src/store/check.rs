@@ -13,7 +13,7 @@ use super::{Damage, Entry, FileStamp, Installed, Store};
 use crate::digest::Digest;
 use crate::reference::ComponentId;
 
-/// What proves that a component's bytes are unchanged.
+/// The proof that a component's bytes are unchanged.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Trust {
     Stamp,
@@ -31,8 +31,7 @@ impl Seen {
 }
 
 impl Store {
-    /// The component in this directory, sound or damaged; `None` if it is not
-    /// installed.
+    /// Returns the component in this directory, sound or damaged; `None` if it is not installed.
     pub fn entry(&self, id: &ComponentId) -> Result<Option<Entry>, StoreError> {
         self.settle_change();
         self.look(id, Trust::Stamp)
@@ -102,7 +101,7 @@ impl Entry {
     }
 }
 
-/// The metadata, if owners, formats and stamps are all in order; nothing is hashed.
+/// Returns the metadata, if owners, formats and stamps are all in order; nothing is hashed.
 fn glance(files: &ComponentFiles) -> Option<Metadata> {
     if foreign(files).is_some() {
         return None;

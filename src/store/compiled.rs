@@ -17,8 +17,8 @@ const KEPT_AT_MOST: usize = 8;
 const BASELINE: &str = "baseline.cwasm";
 
 impl Layout {
-    /// The code of a component for one engine, shared by all components with these
-    /// bytes.
+    /// Returns the path of the code of a component for one engine. All components with these bytes
+    /// share it.
     pub fn compiled_code(&self, component: &Digest, engine: &Digest) -> PathBuf {
         // 16 hex digits of the engine's hash only keep the file names apart; the seal
         // holds the whole hash.
@@ -26,7 +26,7 @@ impl Layout {
         self.compiled().join(name)
     }
 
-    /// The baseline code of a component, used until the optimised code is there.
+    /// Returns the path of the baseline code of a component.
     pub fn baseline_code(&self, component: &Digest) -> PathBuf {
         let name = format!("{}{BASELINE}", beginning(component));
         self.compiled().join(name)

@@ -55,8 +55,8 @@ pub(super) fn rename(from: &Path, to: &Path) -> io::Result<Option<()>> {
     or_gone(fs::rename(from, to))
 }
 
-/// The entries of a directory whose names start with `prefix`; empty if the directory
-/// does not exist.
+/// Returns the entries of a directory whose names start with `prefix`; empty if the directory does
+/// not exist.
 pub(super) fn beginning_with(prefix: &str, directory: &Path) -> Result<Vec<PathBuf>, StoreError> {
     let entries = match fs::read_dir(directory) {
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),

@@ -38,7 +38,7 @@ pub struct Prepared {
     pub files: ComponentFiles,
 }
 
-/// How the source of an installed component compares with that of its replacement.
+/// The source of an installed component, compared with that of its replacement.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Owner {
     /// The two sources are the same.

@@ -54,22 +54,23 @@ impl Layout {
         self.root.join("config.toml")
     }
 
-    /// The list of the additional catalogs.
+    /// Returns the path of the list of additional catalogs.
     pub fn catalogs(&self) -> PathBuf {
         self.root.join("catalogs.json")
     }
 
-    /// The fetched copies of the catalogs.
+    /// Returns the directory of the fetched catalogs.
     pub fn catalog_copies(&self) -> PathBuf {
         self.root.join("catalogs")
     }
 
-    /// Staging directories of loads under way.
+    /// Returns the directory of the staging directories.
     pub fn downloads(&self) -> PathBuf {
         self.root.join("downloads")
     }
 
-    /// The received parts of interrupted downloads, by the digest of the whole.
+    /// Returns the directory of the parts of interrupted downloads. Their names are the digests of
+    /// the complete files.
     pub fn parts(&self) -> PathBuf {
         self.downloads().join("parts")
     }
@@ -78,47 +79,47 @@ impl Layout {
         self.root.join("components")
     }
 
-    /// Components that were moved aside because their bytes changed.
+    /// Returns the directory of components that were moved aside because their bytes changed.
     pub fn quarantine(&self) -> PathBuf {
         self.root.join("quarantine")
     }
 
-    /// The previous versions of all components.
+    /// Returns the directory of all previous versions.
     pub fn all_previous(&self) -> PathBuf {
         self.root.join("previous")
     }
 
-    /// The previous version of a component.
+    /// Returns the files of the previous version of a component.
     pub fn previous(&self, id: &ComponentId) -> ComponentFiles {
         ComponentFiles::within(self.all_previous().join(id.as_str()), id)
     }
 
-    /// Native code, shared by all components with the same bytes.
+    /// Returns the directory of native code, which components with the same bytes share.
     pub fn compiled(&self) -> PathBuf {
         self.root.join("compiled")
     }
 
-    /// The lock that a process holds while it changes this component.
+    /// Returns the path of the lock that a process holds while it changes this component.
     pub fn component_lock(&self, id: &ComponentId) -> PathBuf {
         self.root.join("locks").join(format!("{id}.lock"))
     }
 
-    /// The file that maps each tool name to a tool.
+    /// Returns the path of the file that maps each tool name to a tool.
     pub fn names(&self) -> PathBuf {
         self.root.join("names.json")
     }
 
-    /// The directory of secrets; it and its files are readable by their owner alone.
+    /// Returns the directory of secrets, which only its owner can read.
     pub fn secrets(&self) -> PathBuf {
         self.root.join("secrets")
     }
 
-    /// The journal: how to undo a change of several components that is under way.
+    /// Returns the path of the journal: how to undo a running change of several components.
     pub fn journal(&self) -> PathBuf {
         self.root.join("change.json")
     }
 
-    /// The lock that is held briefly while a directory appears, changes or vanishes.
+    /// Returns the path of the lock held briefly while a directory appears, changes or vanishes.
     pub fn lock(&self) -> PathBuf {
         self.root.join(".lock")
     }
@@ -164,12 +165,12 @@ impl ComponentFiles {
         }
     }
 
-    /// The path of a kept document or blob of the artifact, other than the component.
+    /// Returns the path of a kept document or blob of the artifact, other than the component.
     pub fn kept(&self, digest: &Digest) -> PathBuf {
         self.wasm.with_extension(format!("blob-{}", digest.hex()))
     }
 
-    /// All files of the directory except the [kept](Self::kept) ones.
+    /// Returns all files of the directory except the [kept](Self::kept) ones.
     pub fn all(&self) -> [PathBuf; 9] {
         [
             &self.wasm,

@@ -35,7 +35,7 @@ pub struct Metadata {
     pub created_at: Timestamp,
     /// The reference that the component was loaded by.
     pub source: Reference,
-    /// What the source reported about its content; if it is equal, nothing changed.
+    /// The source's report about its content; if it is equal, nothing changed.
     pub identity: Identity,
     pub digests: Digests,
     pub trust: Trust,
@@ -66,7 +66,7 @@ pub struct Digests {
 }
 
 impl Digests {
-    /// The digest that covers most: the OCI manifest's, which includes the artifact's
+    /// Returns the digest that covers most: the OCI manifest's, which includes the artifact's
     /// descriptions and requested permissions, or else the component's.
     pub fn whole(&self) -> Digest {
         self.manifest.unwrap_or(self.component)
@@ -151,8 +151,8 @@ impl Metadata {
             .or_else(|error| Metadata::read(&files.metadata_copy).map_err(|_| error))
     }
 
-    /// The format of a file that a newer version of this program wrote, whatever the
-    /// rest of it looks like; `None` for other files.
+    /// Returns the format of a file that a newer version of this program wrote, whatever the rest
+    /// of it looks like; `None` for other files.
     pub fn newer_format(path: &Path) -> Option<u32> {
         #[derive(Deserialize)]
         struct Format {

@@ -71,7 +71,7 @@ pub struct Store {
     name_length: NameLength,
     /// The tool rules of the configuration, for each component.
     local_rules: LocalRules,
-    /// How long to wait for locks that other processes hold.
+    /// The limit of waits for locks that other processes hold.
     patience: Patience,
 }
 

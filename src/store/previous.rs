@@ -26,7 +26,7 @@ pub struct WentBack {
 }
 
 impl Store {
-    /// The previous version of a component.
+    /// Returns the previous version of a component.
     ///
     /// # Errors
     ///
@@ -90,8 +90,7 @@ impl Store {
         })
     }
 
-    /// The bytes of the previous version, and when it was replaced; `None` without
-    /// one.
+    /// Returns the bytes of the previous version, and when it was replaced; `None` without one.
     pub fn previous_size(&self, id: &ComponentId) -> Option<(u64, SystemTime)> {
         let directory = self.layout.previous(id).dir;
         let files = fs::read_dir(&directory).ok()?.flatten();

@@ -65,7 +65,7 @@ impl Store {
         Ok(directory.join(format!("{name}-{now}")))
     }
 
-    /// The names of everything in the quarantine.
+    /// Returns the names of everything in the quarantine.
     pub fn quarantined(&self) -> Vec<String> {
         let entries = fs::read_dir(self.layout.quarantine());
         let mut names: Vec<String> = entries

@@ -29,7 +29,7 @@ const NOTE: &str = "note.json";
 /// Largest accepted note, in bytes; an id is far shorter.
 const MAX_NOTE: u64 = 64 << 10;
 
-/// What happens to the replaced version.
+/// The treatment of the replaced version.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub(super) enum Fate {
@@ -64,7 +64,7 @@ impl Store {
         let undone = match Journal::read(&self.layout) {
             Ok(None) => Ok(()),
             Ok(Some(journal)) => {
-                tracing::warn!("undoing a change of several components that did not end");
+                tracing::warn!("undoing an unfinished change of several components");
                 journal.undo(&self.layout)
             }
             Err(error) => Err(error),
@@ -143,7 +143,7 @@ impl Store {
             let id = &note.component;
             match self.end(&dir, &note) {
                 Ok(()) => _ = fs::remove_file(dir.join(NOTE)),
-                Err(error) => tracing::warn!("the replacement of `{id}` did not end: {error}"),
+                Err(error) => tracing::warn!("the replacement of `{id}` could not be finished: {error}"),
             }
         }
     }

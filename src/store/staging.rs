@@ -57,7 +57,7 @@ impl Staging {
         Ok(Staging { dir, _owner: owner })
     }
 
-    /// The directory to download into.
+    /// Returns the directory to download into.
     pub fn path(&self) -> &Path {
         self.dir.path()
     }
@@ -135,7 +135,7 @@ pub fn is_unfinished(path: &Path) -> bool {
     name.as_encoded_bytes().starts_with(UNFINISHED.as_bytes())
 }
 
-/// All staging directories, of running and of ended processes.
+/// Returns all staging directories, of running and of ended processes.
 pub(super) fn all(layout: &Layout) -> Result<Vec<PathBuf>, StoreError> {
     disk::beginning_with(PREFIX, &layout.downloads())
 }

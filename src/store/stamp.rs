@@ -19,17 +19,17 @@ pub struct FileStamp {
 }
 
 impl FileStamp {
-    /// The stamp of a file, following links; `None` if it cannot be read.
+    /// Returns the stamp of a file, following links; `None` if it cannot be read.
     pub fn of(path: &Path) -> Option<Self> {
         FileStamp::from(&fs::metadata(path).ok()?)
     }
 
-    /// The stamp of the link itself, not of its target.
+    /// Returns the stamp of the link itself, not of its target.
     pub fn of_link(path: &Path) -> Option<Self> {
         FileStamp::from(&fs::symlink_metadata(path).ok()?)
     }
 
-    /// The stamp of an open file.
+    /// Returns the stamp of an open file.
     pub fn of_file(file: &fs::File) -> Option<Self> {
         FileStamp::from(&file.metadata().ok()?)
     }

@@ -23,7 +23,7 @@ pub fn touch(files: &ComponentFiles) -> io::Result<()> {
     file.set_modified(SystemTime::now())
 }
 
-/// The recorded time of the last call.
+/// Returns the recorded time of the last call.
 pub fn last_used(files: &ComponentFiles) -> Option<Timestamp> {
     Timestamp::try_from(modified(&files.used)?).ok()
 }

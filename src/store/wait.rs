@@ -10,13 +10,13 @@ use std::time::{Duration, Instant, SystemTime};
 
 use super::error::StoreError;
 
-/// How long a wait lasts before it is logged.
+/// Duration of a wait after which it is logged.
 const SILENT: Duration = Duration::from_secs(2);
-/// How long a holder may leave the lock's file untouched.
+/// Longest time for which a live holder leaves the lock's file untouched.
 const LIFELESS: Duration = Duration::from_secs(60);
-/// How long to wait where a quick answer matters more than the lock.
+/// Limit of a wait where a quick answer matters more than the lock.
 const MOMENT: Duration = Duration::from_millis(500);
-/// How often a holder touches the lock's file.
+/// Interval at which a holder touches the lock's file.
 pub const SIGN_OF_LIFE: Duration = Duration::from_secs(1);
 /// First and longest pause between two attempts; each pause doubles the one before.
 const SHORTEST: Duration = Duration::from_millis(2);
@@ -29,7 +29,7 @@ pub struct Wait {
     began: Instant,
     /// The lock file's modification time, and when this value was first seen.
     sign: (Option<SystemTime>, Instant),
-    /// How long that time may stay the same.
+    /// Limit for that time to stay the same.
     patience: Duration,
     pause: Duration,
     told: bool,
@@ -54,7 +54,7 @@ impl Wait {
         }
     }
 
-    /// How long to pause before the next attempt to take the lock.
+    /// Returns the pause before the next attempt to take the lock.
     ///
     /// # Errors
     ///
@@ -82,9 +82,9 @@ impl Wait {
             let path = self.path.display();
             match holder(&self.path) {
                 Some(pid) => {
-                    tracing::warn!("waiting for the lock on `{path}`: process {pid} has it")
+                    tracing::warn!("waiting for the lock on `{path}`: process {pid} holds it")
                 }
-                None => tracing::warn!("waiting for the lock on `{path}`: another process has it"),
+                None => tracing::warn!("waiting for the lock on `{path}`: another process holds it"),
             }
         }
         self.pause = (self.pause * 2).min(LONGEST);
@@ -92,7 +92,7 @@ impl Wait {
     }
 }
 
-/// How long to wait for a lock.
+/// The limit of a wait for a lock.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum Patience {
     /// Until its holder has not touched the file for a minute.
@@ -117,7 +117,7 @@ fn touched(path: &Path) -> Option<SystemTime> {
     fs::metadata(path).and_then(|file| file.modified()).ok()
 }
 
-/// The process that holds the lock on a file, where the system reports it.
+/// Returns the process that holds the lock on a file, where the system reports it.
 #[cfg(target_os = "linux")]
 fn holder(path: &Path) -> Option<u32> {
     use std::os::unix::fs::MetadataExt;

@@ -40,7 +40,7 @@ pub fn entry(name: &'static str, kind: EntryType) -> Item {
     }
 }
 
-/// An archive of these entries; names are written unchecked.
+/// Returns an archive of these entries; names are written unchecked.
 pub fn tar(items: &[Item]) -> Vec<u8> {
     let mut builder = tar::Builder::new(Vec::new());
     for item in items {

@@ -17,7 +17,7 @@ pub struct Artifact {
 }
 
 impl Artifact {
-    /// An artifact with these layers (media type, content) and a wasm config.
+    /// Creates an artifact with these layers (media type, content) and a wasm config.
     pub fn new(layers: &[(&str, &[u8])]) -> Self {
         let digests: Vec<String> = layers
             .iter()
@@ -73,7 +73,7 @@ pub fn descriptor(media_type: &str, content: &[u8]) -> Value {
     })
 }
 
-/// An image index of OCI manifests, each with its `os` and architecture.
+/// Returns an image index of OCI manifests, each with its `os` and architecture.
 pub fn index(entries: &[(&Artifact, &str, &str)]) -> Value {
     let manifests: Vec<Value> = entries
         .iter()

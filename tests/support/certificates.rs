@@ -31,7 +31,7 @@ impl Certificates {
         Certificates { dir }
     }
 
-    /// A self-signed certificate for the server localhost.
+    /// Creates a self-signed certificate for the server localhost.
     pub fn self_signed() -> Self {
         let dir = TempDir::new().expect("a temporary directory");
         let own = "req -x509 -days 2 -subj /CN=localhost -keyout server.key -out server.pem";
@@ -40,7 +40,7 @@ impl Certificates {
         Certificates { dir }
     }
 
-    /// The PEM file of the certificate authority.
+    /// Returns the PEM file of the certificate authority.
     pub fn authority(&self) -> PathBuf {
         self.file("ca.pem")
     }

@@ -40,12 +40,12 @@ impl Cli {
         path
     }
 
-    /// The path of a file of the test.
+    /// Returns the path of a file of the test.
     pub fn file_path(&self, name: &str) -> PathBuf {
         self.dir.path().join("files").join(name)
     }
 
-    /// The command, for tests that need more than its end.
+    /// Returns the command, for tests that need more than its end.
     pub fn command(&self) -> Command {
         let mut command = Command::new(env!("CARGO_BIN_EXE_wassette"));
         command
@@ -84,8 +84,7 @@ impl Cli {
         self.json([OsStr::new("load"), OsStr::new("--uri"), file.as_os_str()])
     }
 
-    /// The exit code and error output of a failed command, with the test's paths
-    /// replaced.
+    /// Returns the exit code and error output of a failed command, with the test's paths replaced.
     pub fn failure<A: AsRef<OsStr>>(&self, args: impl IntoIterator<Item = A>) -> String {
         let ended = self.run(args);
         assert_ne!(ended.code, 0, "{}", ended.stdout);
@@ -112,7 +111,7 @@ impl Cli {
         downloads
     }
 
-    /// The paths in a directory of the root; empty if it is missing.
+    /// Returns the paths in a directory of the root; empty if it is missing.
     fn within(&self, directory: &str) -> Vec<PathBuf> {
         let entries = fs::read_dir(self.root().join(directory));
         let entries = entries.into_iter().flatten();

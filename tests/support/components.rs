@@ -15,18 +15,18 @@ pub const ANSWER: &str = r#"
 /// Not a component.
 pub const CORE_MODULE: &str = "(module)";
 
-/// The binary of a component in text form.
+/// Returns the binary of a component in text form.
 pub fn binary(text: &str) -> Vec<u8> {
     wat::parse_str(text).expect("WebAssembly text")
 }
 
-/// A component of at least `size` bytes, in a custom section.
+/// Returns a component of at least `size` bytes, in a custom section.
 pub fn padded(size: usize) -> Vec<u8> {
     let content: Vec<u8> = (0..size).map(|i| (i * 31 % 251) as u8).collect();
     with_section(binary(EMPTY), "padding", &content)
 }
 
-/// A component with a custom section at its end.
+/// Returns a component with a custom section at its end.
 pub fn with_section(mut wasm: Vec<u8>, name: &str, content: &[u8]) -> Vec<u8> {
     wasm.push(0);
     leb128(&mut wasm, 1 + name.len() + content.len());

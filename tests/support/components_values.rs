@@ -72,13 +72,13 @@ pub fn many(named: &Named, ty: &str) -> String {
     )
 }
 
-/// A `flags` type with short names.
+/// Returns a `flags` type with short names.
 pub fn flags(count: usize) -> String {
     let names: String = (0..count).map(|n| format!(" \"a{n}\"")).collect();
     format!("(flags{names})")
 }
 
-/// A record of optional numbers.
+/// Returns a record of optional numbers.
 pub fn options(count: usize) -> String {
     let fields: String = (0..count)
         .map(|n| format!(" (field \"a{n}\" (option u8))"))

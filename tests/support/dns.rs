@@ -50,7 +50,7 @@ impl Dns {
         })
     }
 
-    /// All names it was asked for.
+    /// Returns all names it was asked for.
     pub fn asked(&self) -> Vec<String> {
         self.asked.lock().unwrap().clone()
     }

@@ -59,7 +59,7 @@ impl Ear {
         }
     }
 
-    /// A client with elicitation.
+    /// Returns a client with elicitation.
     pub fn answering(
         version: ProtocolVersion,
         answer: Answer,

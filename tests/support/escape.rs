@@ -14,12 +14,12 @@ pub struct Escape {
 }
 
 impl Escape {
-    /// A server that has loaded the C guest, without grants.
+    /// Creates a server that has loaded the C guest, without grants.
     pub async fn new() -> Self {
         Escape::of(&guests::component("escape")).await
     }
 
-    /// The same with another guest.
+    /// Like [`Escape::new`], with another guest.
     pub async fn of(component: &[u8]) -> Self {
         let place = Place::new();
         let client = place.stdio().await;
@@ -28,7 +28,7 @@ impl Escape {
         escape
     }
 
-    /// The C guest with limits, such as `{time: 1s}`.
+    /// Creates a server with the C guest and limits, such as `{time: 1s}`.
     pub async fn limited(limits: &str) -> Self {
         let escape = Escape::new().await;
         escape.limit(limits);
@@ -55,14 +55,14 @@ impl Escape {
         fs::write(path, policy).unwrap();
     }
 
-    /// The result of a call.
+    /// Returns the result of a call.
     pub async fn returns(&self, tool: &str, arguments: Value) -> Value {
         let result = self.client.call(tool, arguments).await;
         assert_ne!(result.is_error, Some(true), "{tool}: {result:?}");
         result.structured_content.unwrap()["result"].clone()
     }
 
-    /// The error of a failing call; checks that the server still works.
+    /// Returns the error of a failing call; checks that the server still works.
     pub async fn fails(&self, tool: &str, arguments: Value) -> Value {
         let result = self.client.call(tool, arguments).await;
         assert_eq!(result.is_error, Some(true), "{tool}");
@@ -70,7 +70,7 @@ impl Escape {
         text_of(&result)
     }
 
-    /// The error of a call that never ends; checks that the server still works.
+    /// Returns the error of a call that never ends; checks that the server still works.
     pub async fn never_ends(&self, tool: &str) -> Value {
         self.limit("{time: 400ms}");
         let result = self.client.call(tool, json!({})).await;

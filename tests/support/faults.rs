@@ -44,7 +44,7 @@ impl Faults {
         Faults::start_async(move |seen| std::future::ready(answer(&seen))).await
     }
 
-    /// The same with an answer that may wait.
+    /// Like [`Faults::start`], with an answer that may wait.
     pub async fn start_async<A, F>(answer: A) -> Self
     where
         A: Fn(Seen) -> F + Clone + Send + Sync + 'static,
@@ -53,7 +53,7 @@ impl Faults {
         Faults::serve(move |seen, _| answer(seen)).await
     }
 
-    /// The same with an answer that depends on the request's body.
+    /// Like [`Faults::start`], with an answer that depends on the request's body.
     pub async fn start_reading<A>(answer: A) -> Self
     where
         A: Fn(&Seen, Bytes) -> Response + Clone + Send + Sync + 'static,
@@ -110,7 +110,7 @@ impl Faults {
         format!("http://{}{path}", self.address)
     }
 
-    /// All requests so far.
+    /// Returns all requests so far.
     pub fn seen(&self) -> Vec<Seen> {
         self.seen.lock().expect("no panic").clone()
     }
@@ -173,14 +173,14 @@ impl Honest {
     }
 }
 
-/// A body that never ends.
+/// Returns a body that never ends.
 pub fn endless(chunk: &'static [u8]) -> Response {
     let chunk = Bytes::from_static(chunk);
     let chunks = stream::repeat_with(move || Ok::<_, std::io::Error>(chunk.clone()));
     Body::from_stream(chunks).into_response()
 }
 
-/// A body with this content length that breaks off after `start`.
+/// Returns a body with this content length that breaks off after `start`.
 pub fn cut(start: &[u8], length: usize) -> Response {
     let pieces = [
         Ok(Bytes::copy_from_slice(start)),
@@ -195,7 +195,7 @@ pub fn cut(start: &[u8], length: usize) -> Response {
     (headers, Body::from_stream(pieces)).into_response()
 }
 
-/// The bytes of `whole` from `from` on as a 206, cut off at `end`.
+/// Returns the bytes of `whole` from `from` on as a 206, cut off at `end`.
 pub fn rest(whole: &[u8], from: usize, end: usize) -> Response {
     let mut response = cut(&whole[from..end], whole.len() - from);
     if end == whole.len() {
@@ -220,7 +220,7 @@ impl Seen {
     }
 }
 
-/// A body that is sent one byte at a time.
+/// Returns a body that is sent one byte at a time.
 pub fn dripping(pause: std::time::Duration) -> Response {
     let drops = stream::repeat_with(|| Ok::<_, std::io::Error>(Bytes::from_static(b"\0")));
     let drops = futures_util::StreamExt::then(drops, move |drop| async move {
@@ -230,7 +230,7 @@ pub fn dripping(pause: std::time::Duration) -> Response {
     Body::from_stream(drops).into_response()
 }
 
-/// A body that stalls for ever after its start.
+/// Returns a body that stalls for ever after its start.
 pub fn stalled(start: &'static [u8]) -> Response {
     let start = stream::iter([Ok::<_, std::io::Error>(Bytes::from_static(start))]);
     let chunks = futures_util::StreamExt::chain(start, stream::pending());

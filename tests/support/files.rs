@@ -38,7 +38,7 @@ impl Files {
         }
     }
 
-    /// The same guest, run by a server whose root is this directory.
+    /// Returns the same guest, run by a server whose root is this directory.
     pub fn served_from(self, root: &str) -> Self {
         let mut options = self.installed.options();
         options.layout = Layout::new(self.path(root));
@@ -81,7 +81,7 @@ impl Files {
         std::fs::read_to_string(self.path(path)).unwrap()
     }
 
-    /// A sandbox with these storage rules; `$` stands for the test's directory.
+    /// Returns a sandbox with these storage rules; `$` stands for the test's directory.
     pub fn sandbox(&self, storage: &str) -> Sandbox {
         let text = format!("version: \"1.0\"\npermissions:\n  storage: {{{storage}}}\n");
         let policy = Policy::parse(&self.filled(&text)).unwrap();

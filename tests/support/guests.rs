@@ -11,7 +11,7 @@ use wit_parser::Resolve;
 
 use super::installed;
 
-/// The guest with this name, which is also the name of its world.
+/// Returns the guest with this name, which is also the name of its world.
 pub fn component(name: &str) -> Vec<u8> {
     let core = installed::component(&format!("{name}.core.wasm"));
     let mut core = std::fs::read(core).unwrap();

@@ -158,7 +158,7 @@ pub fn initialize() -> Value {
     json!({ "jsonrpc": "2.0", "id": 1, "method": "initialize", "params": params })
 }
 
-/// The only message in a body, which is JSON or an event stream.
+/// Returns the only message in a body, which is JSON or an event stream.
 pub fn message(events: &str) -> Value {
     if let Ok(message) = serde_json::from_str(events) {
         return message;
@@ -183,7 +183,7 @@ pub struct Sse {
 }
 
 impl Sse {
-    /// The response to a request for a stream.
+    /// Returns the response to a request for a stream.
     pub async fn knock(server: &str, token: Option<&str>) -> Response {
         install_tls();
         let request = Client::new().get(format!("{server}/sse"));

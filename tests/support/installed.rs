@@ -4,24 +4,24 @@
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-/// A real component, built from `examples/`.
+/// Returns a real component, built from `examples/`.
 pub fn component(name: &str) -> PathBuf {
     require("components", name, "tests/components/install.sh")
 }
 
-/// The Python with the MCP SDK.
+/// Returns the Python with the MCP SDK.
 pub fn python() -> Command {
     client("python/bin/python")
 }
 
-/// A program from npm, run with a recent Node.
+/// Returns a program from npm, run with a recent Node.
 pub fn npm(program: &str) -> Command {
     let mut command = client("node");
     command.arg(Path::new("node_modules/.bin").join(program));
     command
 }
 
-/// A program of the MCP clients, in the directory where they are installed.
+/// Returns a program of the MCP clients, in the directory where they are installed.
 pub fn client(program: &str) -> Command {
     let path = require("clients", program, "tests/clients/install.sh");
     let mut command = Command::new(&path);

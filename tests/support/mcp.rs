@@ -73,7 +73,7 @@ impl Place {
         path.to_str().unwrap().to_owned()
     }
 
-    /// The binary with this root.
+    /// Returns the binary with this root.
     pub fn wassette(&self, args: &[&str]) -> Command {
         let mut command = Command::new(env!("CARGO_BIN_EXE_wassette"));
         command
@@ -90,8 +90,8 @@ impl Place {
         command
     }
 
-    /// A server over standard input and output, for a test that ends it, and the
-    /// two ends of its pipes: those to read from and to write to.
+    /// Returns a server over standard input and output, for a test that ends it, and the two ends
+    /// of its pipes: those to read from and to write to.
     pub fn piped(&self, args: &[&str]) -> (Child, (ChildStdout, ChildStdin)) {
         let mut command = self.command(&[&["--transport", "stdio"], args].concat());
         command.stdin(Stdio::piped()).stdout(Stdio::piped());
@@ -100,7 +100,7 @@ impl Place {
         (server, pipes)
     }
 
-    /// A client of a new server over standard input and output.
+    /// Returns a client of a new server over standard input and output.
     pub async fn stdio(&self) -> Client {
         self.stdio_with(&[]).await
     }
@@ -110,7 +110,7 @@ impl Place {
             .await
     }
 
-    /// The same, with a user who gives this answer.
+    /// Like [`Place::stdio`], with a user who gives this answer.
     pub async fn stdio_answering(&self, answer: Answer) -> Client {
         self.stdio_as(
             &[],
@@ -201,13 +201,13 @@ impl HttpServer {
         peak_memory(self.child.id())
     }
 
-    /// The CPU time it has used.
+    /// Returns the CPU time it has used.
     #[cfg(target_os = "linux")]
     pub fn cpu_time(&self) -> Duration {
         super::processor::of_process(self.child.id().expect("still running"))
     }
 
-    /// A client over streamable HTTP.
+    /// Returns a client over streamable HTTP.
     pub async fn client(&self, version: ProtocolVersion) -> Client {
         self.client_as(Ear::new(version)).await
     }
@@ -241,7 +241,7 @@ impl HttpServer {
     }
 }
 
-/// The peak memory of a process, in bytes.
+/// Returns the peak memory of a process, in bytes.
 #[cfg(target_os = "linux")]
 pub fn peak_memory(pid: Option<u32>) -> u64 {
     let pid = pid.expect("still running");
@@ -263,26 +263,26 @@ pub struct Client {
 }
 
 impl Client {
-    /// The server's process id.
+    /// Returns the server's process id.
     #[cfg(target_os = "linux")]
     pub fn pid(&self) -> u32 {
         self.pid.expect("a running server")
     }
 
-    /// A file of the server's process in `/proc`.
+    /// Returns a file of the server's process in `/proc`.
     #[cfg(target_os = "linux")]
     pub fn process(&self, file: &str) -> String {
         let pid = self.pid();
         std::fs::read_to_string(format!("/proc/{pid}/{file}")).unwrap()
     }
 
-    /// The server's peak memory, in bytes.
+    /// Returns the server's peak memory, in bytes.
     #[cfg(target_os = "linux")]
     pub fn peak_memory(&self) -> u64 {
         peak_memory(self.pid)
     }
 
-    /// The CPU time that the server has used.
+    /// Returns the CPU time that the server has used.
     #[cfg(target_os = "linux")]
     pub fn cpu_time(&self) -> Duration {
         super::processor::of_process(self.pid.expect("a running server"))
@@ -324,7 +324,7 @@ pub fn params(tool: &str, arguments: Value) -> CallToolRequestParams {
     params
 }
 
-/// The first text of a result, as JSON.
+/// Returns the first text of a result, as JSON.
 pub fn text_of(result: &CallToolResult) -> Value {
     let text = result.content[0].as_text().expect("text content");
     serde_json::from_str(&text.text).expect("JSON")

@@ -56,7 +56,7 @@ impl NetworkGuest {
         }
     }
 
-    /// The same guest, whose calls may take up to `limit`.
+    /// Returns the same guest, whose calls may take up to `limit`.
     pub fn timed(self, limit: Duration) -> Self {
         NetworkGuest {
             program: self.installed.timed(limit),
@@ -64,7 +64,7 @@ impl NetworkGuest {
         }
     }
 
-    /// The same component with other grants.
+    /// Replaces the component's grants.
     pub fn granted(&mut self, rules: Rules<'_>) -> &Self {
         self.sandbox = sandbox(rules);
         self
@@ -112,19 +112,19 @@ pub struct Tried {
 }
 
 impl Tried {
-    /// The error code of a failed request.
+    /// Returns the error code of a failed request.
     pub fn error(&self) -> &str {
         self.answer["tag"].as_str().unwrap_or_default()
     }
 
-    /// The only denial.
+    /// Returns the only denial.
     pub fn denied(&self) -> (DenialKind, &str) {
         assert_eq!(self.denials.len(), 1, "{self:?}");
         (self.denials[0].0, &self.denials[0].1)
     }
 }
 
-/// A GET request, in the parts that WASI takes.
+/// Returns a GET request, in the parts that WASI takes.
 pub fn message(url: &str) -> Value {
     let (scheme, rest) = url.split_once("://").expect("a scheme");
     let end = rest.find(['/', '?']).unwrap_or(rest.len());
@@ -143,7 +143,7 @@ pub fn message(url: &str) -> Value {
     })
 }
 
-/// A socket address in WASI's form.
+/// Returns a socket address in WASI's form.
 pub fn socket(address: impl Into<IpAddr>, port: u16) -> Value {
     match address.into() {
         IpAddr::V4(address) => {

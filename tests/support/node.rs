@@ -20,7 +20,7 @@ impl Node {
         Node { place }
     }
 
-    /// A node that only pulls from this mirror, for every registry.
+    /// Creates a node that only pulls from this mirror, for every registry.
     pub fn behind(mirror: &str) -> Self {
         let node = Node::new();
         let config = format!(
@@ -67,7 +67,7 @@ impl Node {
         self.place.http(&["--share", "-v"]).await
     }
 
-    /// The directory of a component.
+    /// Returns the directory of a component.
     pub fn component(&self, id: &str) -> PathBuf {
         self.place.path("root/components").join(id)
     }
@@ -98,7 +98,7 @@ pub async fn get(server: &HttpServer, path: &str) -> Response {
     ask(server, Method::GET, path, &[]).await
 }
 
-/// The status of a refusal, and the error code in its body.
+/// Returns the status of a refusal, and the error code in its body.
 pub async fn refusal(response: Response) -> (u16, String) {
     let status = response.status().as_u16();
     let kind = response.headers()["content-type"].clone();

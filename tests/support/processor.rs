@@ -13,7 +13,7 @@ const RUNNING: Duration = Duration::from_millis(100);
 /// CPU time to burn: forty steps of the system's counter.
 const BURNED: Duration = Duration::from_millis(400);
 
-/// The CPU time of a process, in steps of 10 ms.
+/// Returns the CPU time of a process, in steps of 10 ms.
 pub fn of_process(pid: u32) -> Duration {
     of_stat(&Path::new("/proc").join(pid.to_string())).expect("a running process")
 }
@@ -28,7 +28,7 @@ pub fn is_asleep(pid: u32) -> bool {
     })
 }
 
-/// The CPU time of this process's threads with this name, of at most 15 bytes.
+/// Returns the CPU time of this process's threads with this name, of at most 15 bytes.
 pub fn of_threads(name: &str) -> Duration {
     let threads = fs::read_dir("/proc/self/task").unwrap().flatten();
     let named = threads.filter(|thread| {

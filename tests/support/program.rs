@@ -42,7 +42,7 @@ impl Installed {
         RuntimeOptions::new(compiler, Layout::new(self.root.path()))
     }
 
-    /// A program as after a restart of the server.
+    /// Returns a program as after a restart of the server.
     pub fn program(&self) -> Arc<Program> {
         self.program_with(self.options())
     }
@@ -51,7 +51,7 @@ impl Installed {
         Runtime::new(options).program(self.source.clone())
     }
 
-    /// A program whose calls may take up to `limit`.
+    /// Returns a program whose calls may take up to `limit`.
     pub fn timed(&self, limit: Duration) -> Arc<Program> {
         let mut options = self.options();
         options.call_timeout = limit;

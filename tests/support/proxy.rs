@@ -40,7 +40,7 @@ impl Proxy {
         format!("http://{}", self.address)
     }
 
-    /// The request lines it received.
+    /// Returns the request lines it received.
     pub fn lines(&self) -> Vec<String> {
         self.lines.lock().expect("no panic").clone()
     }

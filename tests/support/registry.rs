@@ -37,18 +37,18 @@ impl Registry {
         Registry::configured("", "")
     }
 
-    /// A pull-through cache of another registry.
+    /// Creates a pull-through cache of another registry.
     pub fn cache_of(upstream: &Registry) -> Self {
         Registry::configured("", &upstream.as_remote())
     }
 
-    /// The same with TLS, for clients with a certificate.
+    /// Like [`Registry::cache_of`], with TLS for clients with a certificate.
     pub fn secure_cache_of(upstream: &Registry, certificates: &Certificates) -> Self {
         Registry::configured(&tls(certificates), &upstream.as_remote())
     }
 
-    /// A pull-through cache that logs in to the other registry as one user, and
-    /// admits only another user.
+    /// Creates a pull-through cache that logs in to the other registry as one user, and admits
+    /// only another user.
     pub fn guarded_cache_of(upstream: &Registry, theirs: Login<'_>, ours: Login<'_>) -> Self {
         let dir = TempDir::new().expect("a temporary directory");
         let storage = dir.path().join("storage");
@@ -73,13 +73,13 @@ impl Registry {
         Registry::serve(dir, self.storage.clone(), ("", config))
     }
 
-    /// The same with TLS, for clients with a certificate.
+    /// Like [`Registry::beside`], with TLS for clients with a certificate.
     pub fn secure_beside(&self, certificates: &Certificates, config: &str) -> Self {
         let dir = TempDir::new().expect("a temporary directory");
         Registry::serve(dir, self.storage.clone(), (&tls(certificates), config))
     }
 
-    /// The same, but it admits only this user, with Basic authentication.
+    /// Like [`Registry::beside`], but it admits only this user, with Basic authentication.
     pub fn beside_with_login(&self, username: &str, secret: &str) -> Self {
         self.beside(&htpasswd(&self.dir, Login { username, secret }))
     }
@@ -243,7 +243,7 @@ fn listening(log: &mut impl BufRead) -> String {
     panic!("the registry did not start:\n{seen}");
 }
 
-/// A client for plain HTTP.
+/// Returns a client for plain HTTP.
 pub fn client() -> reqwest::Client {
     // If a provider is already installed, it is used.
     let _ = rustls::crypto::aws_lc_rs::default_provider().install_default();

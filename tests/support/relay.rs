@@ -61,7 +61,7 @@ impl Relay {
         self.address.to_string()
     }
 
-    /// The `Authorization` header of each request so far.
+    /// Returns the `Authorization` header of each request so far.
     pub fn authorizations(&self) -> Vec<Option<String>> {
         self.authorizations.lock().expect("no panic").clone()
     }

@@ -60,7 +60,7 @@ impl Key {
         std::fs::read(dir.join("signature")).expect("a signature")
     }
 
-    /// A bundle with a statement about the digest.
+    /// Returns a bundle with a statement about the digest.
     pub fn statement(&self, digest: Digest) -> Value {
         let statement = json!({
             "_type": "https://in-toto.io/Statement/v1",
@@ -85,7 +85,7 @@ impl Key {
         })
     }
 
-    /// A bundle with a signature over the bytes.
+    /// Returns a bundle with a signature over the bytes.
     pub fn message(&self, bytes: &[u8]) -> Value {
         json!({
             "mediaType": BUNDLE,
@@ -100,7 +100,7 @@ impl Key {
         })
     }
 
-    /// The signature of a digest in cosign's first format.
+    /// Returns the signature of a digest in cosign's first format.
     pub fn simple_signing(&self, digest: Digest) -> Cosign {
         let payload = payload(digest);
         let signature = STANDARD.encode(self.sign(payload.as_bytes()));
@@ -121,7 +121,7 @@ pub struct Cosign {
 }
 
 impl Cosign {
-    /// The manifest under cosign's tag.
+    /// Returns the manifest under cosign's tag.
     pub fn artifact(layers: &[Cosign]) -> Artifact {
         let blobs: Vec<(&str, &[u8])> = layers
             .iter()
@@ -177,7 +177,7 @@ impl Cosign {
     }
 }
 
-/// The payload of cosign's first format.
+/// Returns the payload of cosign's first format.
 pub fn payload(digest: Digest) -> String {
     json!({
         "critical": {
@@ -190,7 +190,7 @@ pub fn payload(digest: Digest) -> String {
     .to_string()
 }
 
-/// A manifest that refers to another and holds a bundle.
+/// Returns a manifest that refers to another and holds a bundle.
 pub fn referrer(subject: &Artifact, bundle: &Value) -> Artifact {
     let text = bundle.to_string();
     let mut artifact = Artifact::with_config(

@@ -74,7 +74,7 @@ impl TokenServer {
         }
     }
 
-    /// The same with TLS, for clients with a certificate.
+    /// Starts the server with TLS, for clients with a certificate.
     pub async fn secure(certificates: &Certificates) -> Self {
         let (dir, shared) = shared();
         let router = Router::new().fallback(answer).with_state(shared.clone());
@@ -122,7 +122,7 @@ fn shared() -> (TempDir, Arc<Shared>) {
     (dir, Arc::new(shared))
 }
 
-/// A key, and a certificate for it.
+/// Returns a key, and a certificate for it.
 fn signing_key(dir: &Path) -> (EcdsaKeyPair, Vec<u8>) {
     let random = SystemRandom::new();
     let algorithm = &ECDSA_P256_SHA256_FIXED_SIGNING;

@@ -14,8 +14,8 @@ pub async fn within<T>(what: &str, event: impl Future<Output = T>) -> T {
     waited.unwrap_or_else(|_| panic!("{what}: not within {DEADLINE:?}"))
 }
 
-/// The same for an event that waits for a compiler: on a busy machine, that of a
-/// large component takes more than a minute.
+/// Like [`within`], for an event that waits for a compiler: on a busy machine, compiling a large
+/// component takes more than a minute.
 pub async fn within_a_compile<T>(what: &str, event: impl Future<Output = T>) -> T {
     let waited = tokio::time::timeout(4 * DEADLINE, event).await;
     waited.unwrap_or_else(|_| panic!("{what}: not within {:?}", 4 * DEADLINE))

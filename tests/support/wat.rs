@@ -2,7 +2,7 @@
 
 use std::fmt::Display;
 
-/// A component with one tool, `name`, that returns `version`.
+/// Returns a component with one tool, `name`, that returns `version`.
 pub fn versioned(name: &str, version: impl Display) -> String {
     format!(
         r#"(component

@@ -36,7 +36,7 @@ impl Network {
         self.0.contains(&other.0)
     }
 
-    /// The prefix length in bits.
+    /// Returns the prefix length in bits.
     pub fn prefix(&self) -> u8 {
         self.0.prefix_len()
     }

@@ -136,8 +136,8 @@ pub(super) fn is_nobodys(address: IpAddr) -> bool {
     endpoints(address).iter().any(IpAddr::is_unspecified)
 }
 
-/// Every address where a connection to `address` may end: the address itself
-/// and the IPv4 addresses embedded in it.
+/// Returns every address where a connection to `address` may end: the address itself and the IPv4
+/// addresses embedded in it.
 pub(super) fn endpoints(address: IpAddr) -> Vec<IpAddr> {
     let address = address.to_canonical();
     let mut all = vec![address];
@@ -147,8 +147,8 @@ pub(super) fn endpoints(address: IpAddr) -> Vec<IpAddr> {
     all
 }
 
-/// The IPv4 addresses to which a translator or tunnel maps an IPv6 address.
-/// (IPv4-mapped addresses have been converted to IPv4 before.)
+/// Returns the IPv4 addresses to which a translator or tunnel maps an IPv6 address. (IPv4-mapped
+/// addresses have been converted to IPv4 before.)
 fn embedded(address: Ipv6Addr) -> Vec<Ipv4Addr> {
     let v4 = |high: u16, low: u16| Ipv4Addr::from_bits(u32::from(high) << 16 | u32::from(low));
     match address.segments() {

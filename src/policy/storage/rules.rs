@@ -81,7 +81,7 @@ impl StorageRules {
         }
     }
 
-    /// The access granted to this file or directory.
+    /// Returns the access granted to this file or directory.
     pub fn access(&self, path: &Path) -> Access {
         let Some(path) = names(path) else {
             return Access::NONE;
@@ -90,7 +90,7 @@ impl StorageRules {
             - union(&self.deny, |pattern| pattern.matches(&path))
     }
 
-    /// The highest quota among the allow rules that grant writing to a path.
+    /// Returns the highest quota among the allow rules that grant writing to a path.
     pub fn quota(&self, path: &Path) -> Quota {
         let allow = self.allow.iter().enumerate();
         let set = allow.filter_map(|(at, rule)| Some((rule.quota?, at, rule)));

@@ -82,7 +82,7 @@ pub enum NoRoom {
 }
 
 impl NoRoom {
-    /// The stable code of the error.
+    /// Returns the stable code of the error.
     pub fn code(&self) -> &'static str {
         match self {
             NoRoom::Unread => "answers-unread",

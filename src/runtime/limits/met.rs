@@ -57,7 +57,7 @@ pub struct LimitMet {
 }
 
 impl LimitMet {
-    /// The stable code of the error.
+    /// Returns the stable code of the error.
     pub fn code(&self) -> &'static str {
         match &self.exceeded {
             Exceeded::Time { .. } => "call-timeout",

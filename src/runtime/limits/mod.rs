@@ -50,7 +50,7 @@ pub(super) struct Limit<T> {
 }
 
 impl<T> Limit<T> {
-    /// The policy's limit if there is one, whether higher or lower: a grant to one
+    /// Returns the policy's limit if there is one, whether higher or lower: a grant to one
     /// component overrides the server's setting for all.
     fn of(policy: Option<T>, server: T) -> Self {
         match policy {

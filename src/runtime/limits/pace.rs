@@ -60,7 +60,7 @@ struct Account {
     /// that clock.
     used: Duration,
     counted_to: Option<Duration>,
-    /// How long the guest was held back in total.
+    /// Total time for which the guest was held back.
     held: Duration,
 }
 
@@ -96,7 +96,7 @@ impl Pace {
         *self.turn() = turn;
     }
 
-    /// How long the CPU share held the guest back, if it did.
+    /// Returns the CPU share and the time for which it held the guest back, if it did.
     pub fn held(&self) -> Option<(CpuShare, Duration)> {
         let share = self.share.as_ref()?;
         let held = share.account().held;
@@ -129,7 +129,7 @@ impl Share {
         }
     }
 
-    /// How long to wait until the use is within the share.
+    /// Returns the time to wait until the use is within the share.
     fn settle(&self) -> Duration {
         let mut account = self.account();
         let elapsed = account.opened.elapsed();
@@ -179,13 +179,13 @@ impl Account {
     }
 }
 
-/// The wall time in which this much use is within the share.
+/// Returns the wall time in which this much use is within the share.
 fn due(used: Duration, millicores: u32) -> Duration {
     let due = used.as_nanos() * u128::from(ONE) / u128::from(millicores.max(1));
     Duration::from_nanos(u64::try_from(due).unwrap_or(u64::MAX / 2))
 }
 
-/// The CPU time of this thread.
+/// Returns the CPU time of this thread.
 #[cfg(unix)]
 fn thread_time() -> Duration {
     let time = rustix::time::clock_gettime(rustix::time::ClockId::ThreadCPUTime);

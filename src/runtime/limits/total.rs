@@ -59,12 +59,12 @@ impl TotalMemory {
         TotalMemory::new(half.max(one_call))
     }
 
-    /// The limit, in bytes.
+    /// Returns the limit, in bytes.
     pub fn limit(&self) -> u64 {
         self.limit
     }
 
-    /// The bytes taken now.
+    /// Returns the bytes taken now.
     pub fn used(&self) -> u64 {
         self.used.load(Ordering::Relaxed)
     }
@@ -74,7 +74,7 @@ impl TotalMemory {
         self.much_freed.notified().await;
     }
 
-    /// An empty share.
+    /// Returns an empty share.
     pub fn share(self: &Arc<Self>) -> MemoryShare {
         MemoryShare {
             total: Arc::clone(self),
@@ -155,7 +155,7 @@ impl Drop for MemoryShare {
 }
 
 impl SetAside {
-    /// The bytes set aside.
+    /// Returns the bytes set aside.
     pub fn bytes(&self) -> u64 {
         self.0.bytes
     }
@@ -168,8 +168,8 @@ impl Drop for SetAside {
     }
 }
 
-/// The memory of the machine, or of the container this process runs in, in bytes;
-/// `None` where the system does not report it.
+/// Returns the memory of the machine, or of the container this process runs in, in bytes; `None`
+/// where the system does not report it.
 pub fn machine_memory() -> Option<u64> {
     let info = fs::read_to_string("/proc/meminfo").ok()?;
     let physical = info.lines().find_map(|line| {

@@ -78,7 +78,7 @@ impl Inner {
         self.compile(Tier::Optimised, demand).await
     }
 
-    /// The first code that can be called: the code on disk, or else whichever tier
+    /// Installs the first code that can be called: the code on disk, or else that of the tier that
     /// compiles fastest, which is then kept on disk.
     pub(super) async fn first(&self) -> Result<CompileReport, CompileError> {
         if let Some(code) = self.runtime.cached(&self.source).await {

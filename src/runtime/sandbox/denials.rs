@@ -23,7 +23,7 @@ pub struct Denial {
     #[serde(skip)]
     pub is_whole: bool,
     pub reason: Reason,
-    /// How often it was denied in this call.
+    /// Number of denials in this call.
     pub times: u32,
 }
 
@@ -57,7 +57,7 @@ struct Noted {
 }
 
 impl Denial {
-    /// The denial of a variable that a component says it needs.
+    /// Returns the denial of a variable that a component says it needs.
     pub fn of_variable(key: &str) -> Self {
         Denial {
             kind: DenialKind::Environment,

@@ -64,7 +64,7 @@ impl Guest {
         }
     }
 
-    /// The end of its standard error; can be taken only once.
+    /// Returns the end of its standard error; can be taken only once.
     pub fn last_words(&self) -> Option<String> {
         self.last_words.take()
     }

@@ -25,7 +25,7 @@ impl Host {
         }
     }
 
-    /// A copy with this component's part of the shared limits.
+    /// Creates a copy with this component's part of the shared limits.
     pub fn of_component(&self) -> Self {
         Host {
             places: Places::of_component(&self.places),

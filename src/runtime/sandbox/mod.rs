@@ -39,7 +39,7 @@ pub use variables::{Environment, Variables};
 /// The parts of a sandbox.
 #[derive(Clone, Debug)]
 pub struct SandboxOptions<'a> {
-    /// What was granted.
+    /// The grants.
     pub policy: &'a Policy,
     /// The server's working directory, absolute and canonical; relative grants start
     /// there.
@@ -110,7 +110,7 @@ impl Sandbox {
         self.granted.keys.iter().any(|key| key == name)
     }
 
-    /// Where relative paths start, for a guest with relative grants.
+    /// Returns the directory where relative paths start, for a guest with relative grants.
     fn working_directory(&self) -> Option<&str> {
         self.granted.working_directory.as_deref()
     }

@@ -24,11 +24,11 @@ impl fmt::Debug for Environment {
 
 /// The source of a component's variables.
 pub trait Variables: fmt::Debug + Send + Sync {
-    /// The variables as they are now. Called at most once per call, when the guest
-    /// first needs them; may block to read a small file.
+    /// Returns the variables as they are now. Called at most once per call, when the guest first
+    /// needs them; may block to read a small file.
     fn current(&self) -> Environment;
 
-    /// The redactor of the variables that the last call of [`Variables::current`]
+    /// Returns the redactor of the variables that the last call of [`Variables::current`]
     /// returned.
     fn redactor(&self) -> Redactor;
 }
@@ -62,13 +62,13 @@ impl Look {
         }
     }
 
-    /// The value of a granted variable.
+    /// Returns the value of a granted variable.
     pub fn variable(&self, key: &str) -> Option<&str> {
         let mut granted = self.granted();
         granted.find_map(|(name, value)| (name == key).then_some(value))
     }
 
-    /// All granted variables. Which one the guest wanted is not known.
+    /// Returns all granted variables. Which one the guest wanted is not known.
     pub fn list(&self) -> Vec<(String, String)> {
         self.listed.store(true, Ordering::Relaxed);
         self.granted()
@@ -80,14 +80,13 @@ impl Look {
         self.listed.load(Ordering::Relaxed)
     }
 
-    /// A redactor with the current secrets, for text of a guest that may now learn
-    /// its variables.
+    /// Returns a redactor with the current secrets, for text of a guest that may now learn its
+    /// variables.
     pub fn renewed_redactor(&self) -> &Redactor {
         &self.environment().redactor
     }
 
-    /// The redactor for the guest's text: of the variables it saw, or else the last
-    /// known.
+    /// Returns the redactor for the guest's text: of the variables it saw, or else the last known.
     pub fn redactor(&self) -> Redactor {
         match self.seen.get() {
             Some(seen) => seen.redactor.clone(),

@@ -180,7 +180,7 @@ fn arguments_faults(
         };
         let required = tool.input_schema.get("required").and_then(Value::as_array);
         let is_required = required.is_some_and(|all| all.iter().any(|name| name == argument));
-        // What need not be given may be nothing.
+        // An optional argument may be `null`.
         if value.is_null() && !is_required {
             return None;
         }

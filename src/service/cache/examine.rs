@@ -149,7 +149,7 @@ impl Examination<'_> {
             self.files.policy_record.clone(),
         );
         if let Err(error) = store.check_record(self.id) {
-            let reason = format!("who granted what is not known: {error}");
+            let reason = format!("the record of who granted what cannot be read: {error}");
             self.fault("policy.meta.json", FaultKind::Unreadable, reason, || {
                 // A record of another format is not damaged, so it stays.
                 error.kind() != io::ErrorKind::Other && store.set_aside(&path).is_ok()

@@ -34,7 +34,7 @@ pub use offered::{Offered, OfferedTool};
 pub(super) use record::Coming;
 pub use record::FreedNames;
 
-/// How long a name that is no longer offered is reserved for its tool.
+/// Time for which a name that is no longer offered is reserved for its tool.
 const RESERVED: SignedDuration = SignedDuration::from_hours(30 * 24);
 /// Raised when a reader of the previous version would misread the file.
 const FORMAT: u32 = 1;
@@ -81,7 +81,7 @@ struct Written {
     names: BTreeMap<String, Entry>,
 }
 
-/// How a tool got a name.
+/// The origin of a name.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Kind {
     Own,
@@ -109,7 +109,7 @@ impl Names {
             Err(error) if error.kind() == io::ErrorKind::NotFound => BTreeMap::new(),
             Err(error) => {
                 let path = path.display();
-                tracing::warn!("`{path}` is not used, tools are named anew: {error}");
+                tracing::warn!("ignoring `{path}`, so the tools get new names: {error}");
                 BTreeMap::new()
             }
         };
@@ -378,7 +378,7 @@ impl Names {
             .any(|(given, entry)| given == name && entry.renamed && entry.freed_at.is_some())
     }
 
-    /// The listed name that a tool has or had, except names given by rules.
+    /// Returns the listed name that a tool has or had, except names given by rules.
     fn of_tool(&self, component: &Metadata, tool: &str) -> Option<(&String, &Entry)> {
         let mut entries = self.of_component(component);
         entries.find(|(name, entry)| {

@@ -177,7 +177,7 @@ fn is_of(fault: &RuleFault, rules: &ToolRules) -> bool {
     }
 }
 
-/// What happens to the names of an unloaded component.
+/// The treatment of the names of an unloaded component.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum FreedNames {
     /// They are reserved for it for 30 days.

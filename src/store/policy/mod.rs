@@ -26,7 +26,7 @@ pub(super) use place::{carry, carry_one, follow_code, give, write_private};
 /// Largest policy file that is read, in bytes; the parser's own limit is lower.
 const MAX_POLICY: u64 = 4 << 20;
 
-/// What a component is granted.
+/// The grants of a component.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Granted {
     pub policy: Policy,
@@ -52,7 +52,7 @@ impl Granted {
 }
 
 impl Store {
-    /// The grants of a component; none without a policy file.
+    /// Returns the grants of a component; none without a policy file.
     ///
     /// # Errors
     ///

@@ -18,7 +18,7 @@ const FORMAT: u32 = 1;
 /// Largest file that is read, in bytes.
 const MAX_FILE: u64 = 16 << 20;
 
-/// How a permission was granted.
+/// The means by which a permission was granted.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Origin {
@@ -56,7 +56,7 @@ pub struct RequestSource {
     pub digest: Digest,
 }
 
-/// How and when one permission was granted.
+/// The origin and time of one grant.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct GrantRecord {
     pub permission: Permission,
@@ -79,7 +79,7 @@ struct Document {
     grants: Vec<GrantRecord>,
 }
 
-/// Who grants a permission, and which request it answers.
+/// The origin of a grant, and the request that it answers.
 #[derive(Debug, Clone)]
 pub struct Grantor {
     pub origin: Origin,
@@ -137,7 +137,7 @@ impl PolicyRecord {
             Err(error) => {
                 if error.kind() != io::ErrorKind::NotFound {
                     tracing::warn!(
-                        "who granted what is not known: `{}`: {error}",
+                        "the record of who granted what cannot be read: `{}`: {error}",
                         path.display()
                     );
                 }

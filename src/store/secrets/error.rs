@@ -36,7 +36,7 @@ pub enum SecretError {
     },
 }
 
-/// How other users could access secrets.
+/// The reason why other users could access secrets.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum Exposure {
     #[error("other users may read or change it")]

@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 use super::SecretError;
 use crate::policy::{EnvironmentRule, ValueSource};
 
-/// How many characters of an invalid name an error shows.
+/// Most characters of an invalid name that an error shows.
 const SHOWN: usize = 64;
 
 /// The name of a secret, which is also the environment variable that a policy grants.

@@ -48,7 +48,7 @@ impl Piece {
         self.and(heap(VALUE), VALUE)
     }
 
-    /// The slot of each of `fields` fields of this value.
+    /// Returns the slot of one of the `fields` fields of this value.
     fn fields(self, fields: usize, field: usize) -> Self {
         Piece {
             taken: room(fields, field).div_ceil(fields.max(1)),
@@ -57,7 +57,7 @@ impl Piece {
         }
     }
 
-    /// A value that ends here.
+    /// Returns the worst case of a value that contains nothing else.
     fn value(self) -> Worst {
         let factor = self.taken as f64 / self.counted as f64;
         Worst {
@@ -78,7 +78,7 @@ pub(super) struct Worst {
 }
 
 impl Worst {
-    /// Both values together.
+    /// Combines two values that exist together.
     pub fn beside(self, other: Self) -> Self {
         Worst {
             fixed: self.fixed.saturating_add(other.fixed),
@@ -86,7 +86,7 @@ impl Worst {
         }
     }
 
-    /// Either value.
+    /// Combines two alternatives, of which only one exists.
     fn or(self, other: Self) -> Self {
         Worst {
             factor: self.factor.max(other.factor),
@@ -184,7 +184,7 @@ fn payload(ty: Option<Type>, place: Piece) -> Worst {
     }
 }
 
-/// A value at `place` with any number of `items`, each with its own slot size.
+/// Returns a value at `place` with any number of `items`, each with its own slot size.
 fn several(place: Piece, fixed: usize, items: &[(Type, usize)]) -> Worst {
     let all = items.iter().map(|(ty, room)| {
         let item = Piece {

@@ -141,8 +141,8 @@ fn adding_name(guard: &Guard<'_>, path: &Path, add: impl FnOnce() -> Result<()>)
     add().inspect_err(|_| guard.give_back(path, Amount::NAME))
 }
 
-/// What removing this name gives back to the quota: with a file's last name, its
-/// bytes.
+/// Returns the amount that removing this name gives back to the quota; the bytes count only with a
+/// file's last name.
 fn freed_with(stat: &Stat) -> Amount {
     let is_file = FileType::from_raw_mode(stat.st_mode) == FileType::RegularFile;
     let is_last = is_file && stat.st_nlink == 1;

@@ -66,7 +66,7 @@ struct Target {
 }
 
 impl FilesView<'_> {
-    /// The size of an open file in bytes.
+    /// Returns the size of an open file in bytes.
     fn size(&self, fd: &Fd) -> FsResult<u64> {
         Ok(match self.table.get(fd)? {
             Descriptor::File(file) => {
@@ -115,7 +115,7 @@ fn last(flags: PathFlags) -> LastLink {
     }
 }
 
-/// The handle of a listing, which the resource table has under our type.
+/// Returns the handle of a listing, which the resource table has under our type.
 fn listing(stream: &Resource<DirectoryEntryStream>) -> Resource<Listing> {
     Resource::new_borrow(stream.rep())
 }

@@ -163,7 +163,7 @@ impl Target {
     }
 }
 
-/// Where a path leads.
+/// The end of a path.
 struct Landing {
     /// The real path, followed by the names that do not exist yet.
     path: PathBuf,

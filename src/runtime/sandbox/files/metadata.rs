@@ -13,7 +13,7 @@ use super::guard::Guard;
 use super::walk::{End, Kind};
 use crate::policy::Access;
 
-/// The metadata of the file or directory that a path resolved to.
+/// Returns the metadata of the file or directory that a path resolved to.
 pub(super) fn look(guard: &Guard<'_>, end: &End) -> Result<Stat> {
     let stat = match &end.name {
         None => fstat(&end.directory.handle),

@@ -24,14 +24,14 @@ const BYTES: u64 = 10 << 30;
 /// Most names under all grants.
 const NAMES: u64 = 100_000;
 
-/// What one component has added; its calls share it.
+/// The names and bytes that one component has added; its calls share them.
 #[derive(Debug, Default)]
 pub(super) struct Usage(Mutex<Used>);
 
 #[derive(Debug, Default)]
 struct Used {
     names: u64,
-    /// By the rule that sets the quota; `None` for grants without one.
+    /// Bytes for each rule that sets a quota; `None` is for grants without one.
     bytes: HashMap<Option<usize>, u64>,
 }
 
@@ -76,7 +76,7 @@ impl Usage {
 }
 
 impl Guard<'_> {
-    /// Charges what is about to be added at a path.
+    /// Charges an amount that is about to be added at a path.
     ///
     /// # Errors
     ///
@@ -86,7 +86,7 @@ impl Guard<'_> {
         charged.inspect_err(|_| tracing::debug!(path = %path.display(), "over its quota"))
     }
 
-    /// Subtracts what was removed from a path, or not added after all.
+    /// Subtracts an amount that was removed from a path, or not added after all.
     pub fn give_back(&self, path: &Path, amount: Amount) {
         self.usage.take(self.rules.quota(path), amount);
     }

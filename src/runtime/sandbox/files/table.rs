@@ -28,7 +28,7 @@ const ALLOW_BLOCKING: bool = true;
 pub(in crate::runtime::sandbox) struct OpenFiles {
     /// Empty; wasmtime-wasi's functions require one.
     pub(super) wasi: WasiFilesystemCtx,
-    /// By the descriptor's index in the resource table.
+    /// Paths and states, by the descriptor's index in the resource table.
     nodes: HashMap<u32, Node>,
     /// Everything that was opened; a stream may outlive its descriptor.
     handles: Vec<Weak<dyn Any + Send + Sync>>,
@@ -109,7 +109,7 @@ impl FilesView<'_> {
         Ok(())
     }
 
-    /// The directory of a descriptor that is [`ready`](Self::ready).
+    /// Returns the directory of a descriptor that is [`ready`](Self::ready).
     pub(super) fn directory(&self, fd: &Resource<Descriptor>) -> FsResult<Directory> {
         match self.table.get(fd)? {
             Descriptor::Dir(dir) => Ok(Directory {
@@ -120,7 +120,7 @@ impl FilesView<'_> {
         }
     }
 
-    /// The real path of a descriptor.
+    /// Returns the real path of a descriptor.
     pub(super) fn path(&self, fd: &Resource<Descriptor>) -> Result<&Path> {
         let node = self.open.nodes.get(&fd.rep());
         Ok(&node.ok_or(ErrorCode::BadDescriptor)?.path)
@@ -161,7 +161,7 @@ impl FilesView<'_> {
         self.push_node(descriptor, Node { path, state })
     }
 
-    /// A descriptor of a root that is opened at first use; does not block.
+    /// Returns a descriptor of a root that is opened at first use; does not block.
     pub(super) fn push_root(
         &mut self,
         index: usize,

@@ -41,7 +41,7 @@ pub(super) struct Directory {
 }
 
 impl Directory {
-    /// The root of the filesystem. Never waits for a hanging disk.
+    /// Returns the root of the filesystem. Never waits for a hanging disk.
     pub fn root() -> Result<Self> {
         let root = rustix::fs::open("/", STEP, Mode::empty()).map_err(code)?;
         Ok(Directory {
@@ -51,7 +51,7 @@ impl Directory {
     }
 }
 
-/// Where a path ends.
+/// The end of a path.
 #[derive(Debug)]
 pub(super) struct End {
     pub directory: Directory,
@@ -61,7 +61,7 @@ pub(super) struct End {
 }
 
 impl End {
-    /// The real path.
+    /// Returns the real path.
     pub fn path(&self) -> PathBuf {
         match &self.name {
             Some(name) => self.directory.path.join(name),
@@ -70,7 +70,7 @@ impl End {
     }
 }
 
-/// What the path's form requires it to be.
+/// The kind of entry that the form of a path requires.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Kind {
     Any,
@@ -78,7 +78,7 @@ pub(super) enum Kind {
     Directory,
 }
 
-/// What to do with a symbolic link at the end of a path.
+/// The treatment of a symbolic link at the end of a path.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum LastLink {
     Follow,
@@ -254,8 +254,7 @@ impl Walk<'_> {
         Ok(())
     }
 
-    /// The path that a denial names: with the remaining names, if none is `..` or
-    /// `/`.
+    /// Returns the path that a denial names: with the remaining names, if none is `..` or `/`.
     fn asked(&self, denied: PathBuf) -> PathBuf {
         let plain = |name: &&OsString| {
             matches!(

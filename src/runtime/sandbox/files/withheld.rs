@@ -28,7 +28,7 @@ pub(in crate::runtime::sandbox) struct Withheld {
 
 #[derive(Debug, Default)]
 struct Found {
-    /// As given, and with links resolved.
+    /// Both the given paths and their canonical forms.
     paths: Vec<PathBuf>,
     own: HashSet<Identity>,
     /// The identities of the directories and links on the way to them: moving one of those would

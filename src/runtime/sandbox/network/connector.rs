@@ -134,7 +134,7 @@ impl Connector {
             .tls
             .get_or_try_init(|| async { make().await.map(Arc::new) });
         config.await.cloned().map_err(|error| {
-            tracing::error!("guests cannot speak TLS: {error}");
+            tracing::error!("guests cannot use TLS: {error}");
             HttpError::ConfigurationError
         })
     }

@@ -41,8 +41,8 @@ impl Destination {
         })
     }
 
-    /// The value of the `Host` header: `host`, or `host:port` for a port other than
-    /// the scheme's default.
+    /// Returns the value of the `Host` header: `host`, or `host:port` for a port other than the
+    /// scheme's default.
     pub fn authority(&self) -> String {
         if self.port == default_port(self.scheme) {
             self.host.to_string()
@@ -51,7 +51,7 @@ impl Destination {
         }
     }
 
-    /// The URL of a request for messages, without the query, which may hold secrets.
+    /// Returns the URL of a request for messages, without the query, which may hold secrets.
     pub fn url(&self, uri: &Uri) -> String {
         let path = uri.path();
         let path = if path.is_empty() { "/" } else { path };

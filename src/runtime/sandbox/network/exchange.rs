@@ -26,7 +26,7 @@ use super::limits;
 /// The task of the connection; dropping it closes the connection.
 pub(super) type Running = Box<dyn Future<Output = Result<(), HttpError>> + Send>;
 
-/// How long to wait for a server: the guest's wish, within the host's limits.
+/// Timeouts for a server: those that the guest requests, within the host's limits.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Patience {
     pub connect: Duration,

@@ -75,7 +75,7 @@ impl Places {
         self.wait_for(|places| &places.lookups).await
     }
 
-    /// A permit for a connection, if one is free now.
+    /// Returns a permit for a connection, if one is free now.
     pub fn connection_now(&self) -> Option<Place> {
         let taken = self.chain().map(|places| {
             let connections = Arc::clone(&places.connections);

@@ -35,7 +35,7 @@ const MADE: usize = HEADERS + PATH + METHOD + AUTHORITY + 2 * CHUNK;
 /// New messages after which all are counted again.
 const INTERVAL: u32 = 64;
 
-/// The context that bounds the header maps.
+/// Returns the context that bounds the header maps.
 pub(in crate::runtime::sandbox) fn context() -> WasiHttpCtx {
     let mut context = WasiHttpCtx::new();
     context.set_field_size_limit(HEADERS);
@@ -121,7 +121,7 @@ fn count(guest: &mut Guest) -> wasmtime::Result<()> {
     guest.limiter.keep_for_guest(kept)
 }
 
-/// An upper bound of the bytes of all messages in a table.
+/// Returns an upper bound of the bytes of all messages in a table.
 fn kept(table: &mut ResourceTable) -> usize {
     let bytes = table.iter_mut().map(|entry| {
         if entry.is::<FieldMap>() {

@@ -48,7 +48,7 @@ pub(super) struct Network {
     places: Option<Arc<Places>>,
     /// The permits of open sockets, by their index in the resource table.
     sockets: Vec<(u32, Place)>,
-    /// How many HTTP messages were made so far.
+    /// Number of HTTP messages created so far.
     messages: u32,
 }
 
@@ -80,7 +80,7 @@ impl Network {
     }
 }
 
-/// The reason to report when all addresses are denied: a rule that denies one is more
+/// Returns the reason to report when all addresses are denied: a rule that denies one is more
 /// specific than a missing grant.
 fn why(decisions: impl Iterator<Item = Decision>) -> Reason {
     let mut why = Reason::Never;

@@ -15,7 +15,7 @@ pub struct NetworkOptions {
 }
 
 impl Default for NetworkOptions {
-    /// The system's certificate authorities and resolver.
+    /// Returns the system's certificate authorities and resolver.
     fn default() -> Self {
         NetworkOptions {
             ca_files: Vec::new(),

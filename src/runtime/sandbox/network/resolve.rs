@@ -6,7 +6,7 @@ use std::net::{IpAddr, ToSocketAddrs};
 
 /// A resolver of names.
 pub trait Resolve: fmt::Debug + Send + Sync {
-    /// The addresses of a host, in the order in which to try them. May block.
+    /// Returns the addresses of a host, in the order in which to try them. May block.
     ///
     /// # Errors
     ///

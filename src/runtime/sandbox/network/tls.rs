@@ -22,8 +22,8 @@ use crate::secret::Redactor;
 /// Largest file of certificate authorities, in bytes.
 const MAX_FILE: u64 = 16 << 20;
 
-/// A TLS configuration that trusts the system's and these authorities. Reads hundreds
-/// of certificates, so it is made once, off the guests' threads.
+/// Returns a TLS configuration that trusts the system's and these authorities. Reads hundreds of
+/// certificates, so it is made once, off the guests' threads.
 pub(super) fn config(ca_files: &[PathBuf]) -> Result<ClientConfig, String> {
     let mut roots = Vec::new();
     for file in ca_files {
