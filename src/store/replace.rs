@@ -143,7 +143,9 @@ impl Store {
             let id = &note.component;
             match self.end(&dir, &note) {
                 Ok(()) => _ = fs::remove_file(dir.join(NOTE)),
-                Err(error) => tracing::warn!("the replacement of `{id}` could not be finished: {error}"),
+                Err(error) => {
+                    tracing::warn!("the replacement of `{id}` could not be finished: {error}")
+                }
             }
         }
     }

@@ -84,7 +84,9 @@ impl Wait {
                 Some(pid) => {
                     tracing::warn!("waiting for the lock on `{path}`: process {pid} holds it")
                 }
-                None => tracing::warn!("waiting for the lock on `{path}`: another process holds it"),
+                None => {
+                    tracing::warn!("waiting for the lock on `{path}`: another process holds it")
+                }
             }
         }
         self.pause = (self.pause * 2).min(LONGEST);

@@ -83,7 +83,10 @@ pub fn carry_one((from, to): (&PathBuf, &PathBuf), dir: &Path) -> Result<(), Sto
     let dir = fs::metadata(dir).map_err(StoreError::io("read", dir))?;
     let foreign = |file: &fs::Metadata| !ours_alone(&dir) || is_foreign(file, &dir);
     if fs::metadata(from).is_ok_and(|file| foreign(&file)) {
-        tracing::warn!("`{}` is not kept: another user could have written it", from.display());
+        tracing::warn!(
+            "`{}` is not kept: another user could have written it",
+            from.display()
+        );
         return Ok(());
     }
     match link(from, to) {
