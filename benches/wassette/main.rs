@@ -2,7 +2,7 @@
 //!
 //! ```text
 //! tests/components/install.sh     # once: the JavaScript and Python components
-//! cargo bench                     # or: cargo bench -- start load calls crowd fair pull store
+//! cargo bench                     # or: cargo bench -- start load calls crowd fair pull push store
 //! ```
 
 mod calls;
@@ -12,8 +12,11 @@ mod crowd;
 mod fair;
 mod load;
 mod null_server;
+mod process;
 mod pull;
 mod puller;
+mod push;
+mod pusher;
 mod registry;
 mod report;
 mod start;
@@ -26,17 +29,21 @@ fn main() {
     if std::env::var_os(puller::SWITCH).is_some() {
         return puller::run();
     }
+    if std::env::var_os(pusher::SWITCH).is_some() {
+        return pusher::run();
+    }
     let wanted: Vec<String> = std::env::args()
         .skip(1)
         .filter(|arg| !arg.starts_with('-'))
         .collect();
-    let groups: [(&str, fn()); 7] = [
+    let groups: [(&str, fn()); 8] = [
         ("start", start::run),
         ("load", load::run),
         ("calls", calls::run),
         ("crowd", crowd::run),
         ("fair", fair::run),
         ("pull", pull::run),
+        ("push", push::run),
         ("store", store::run),
     ];
     for (name, run) in groups {

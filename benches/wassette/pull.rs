@@ -2,12 +2,12 @@
 //! pull that is cut; a tag that has not moved.
 
 use std::path::Path;
-use std::process::{Child, Command, Stdio};
-use std::time::Duration;
+use std::process::Command;
 
 use serde_json::Value;
 
 use crate::components::padded;
+use crate::process::{in_new_directory, peak_mib, start, succeed};
 use crate::puller;
 use crate::registry::{Door, Registry, component_of, numbered};
 use crate::report::{median_ms, row, title};
@@ -169,41 +169,4 @@ fn wassette(root: &Path, arguments: &[&str]) -> Value {
         .expect("wassette runs");
     assert!(output.status.success(), "{output:?}");
     serde_json::from_slice(&output.stdout).expect("JSON")
-}
-
-fn in_new_directory<T>(work: impl FnOnce(&Path) -> T) -> T {
-    let directory = tempfile::tempdir().expect("a directory");
-    work(directory.path())
-}
-
-fn start(command: &mut Command) -> Child {
-    command
-        .stdout(Stdio::null())
-        .stderr(Stdio::null())
-        .spawn()
-        .expect("it runs: apt-get install curl skopeo")
-}
-
-fn succeed(mut child: Child) {
-    assert!(child.wait().expect("an end").success());
-}
-
-/// Runs processes at once, and returns the sum of the most memory that each had.
-fn peak_mib(commands: &mut [Command]) -> f64 {
-    let mut running: Vec<(Child, f64)> = commands.iter_mut().map(|c| (start(c), 0.0)).collect();
-    let mut sum = 0.0;
-    while !running.is_empty() {
-        running.retain_mut(|(child, peak)| {
-            let ended = child.try_wait().expect("an end");
-            if let Some(status) = ended {
-                assert!(status.success());
-                sum += *peak;
-                return false;
-            }
-            *peak = crate::report::peak_mib(child.id()).max(*peak);
-            true
-        });
-        std::thread::sleep(Duration::from_millis(1));
-    }
-    sum
 }

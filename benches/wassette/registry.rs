@@ -47,39 +47,50 @@ impl Registry {
     /// Pushes one artifact, by way of an OCI layout, and returns its blob's digest.
     pub fn push(&self, repository: &str, wasm: &[u8]) -> String {
         let layout = tempfile::tempdir().expect("a directory");
-        let layout = layout.path();
-        let blobs = layout.join("blobs/sha256");
-        fs::create_dir_all(&blobs).expect("writable");
-        let put = |bytes: &[u8]| {
-            let digest = Digest::of(bytes);
-            fs::write(blobs.join(digest.hex()), bytes).expect("writable");
-            (digest.to_string(), bytes.len())
-        };
-        let (layer, layer_size) = put(wasm);
-        let config = format!(
-            r#"{{"created":"2026-01-01T00:00:00Z","architecture":"wasm","os":"wasip2","layerDigests":["{layer}"],"component":{{"exports":["f"],"imports":[]}}}}"#
-        );
-        let (config, config_size) = put(config.as_bytes());
-        let manifest = format!(
-            r#"{{"schemaVersion":2,"mediaType":"application/vnd.oci.image.manifest.v1+json","config":{{"mediaType":"application/vnd.wasm.config.v0+json","digest":"{config}","size":{config_size}}},"layers":[{{"mediaType":"application/wasm","digest":"{layer}","size":{layer_size}}}]}}"#
-        );
-        let (manifest, manifest_size) = put(manifest.as_bytes());
-        let index = format!(
-            r#"{{"schemaVersion":2,"manifests":[{{"mediaType":"application/vnd.oci.image.manifest.v1+json","digest":"{manifest}","size":{manifest_size},"annotations":{{"org.opencontainers.image.ref.name":"v1"}}}}]}}"#
-        );
-        fs::write(layout.join("index.json"), index).expect("writable");
-        let version = r#"{"imageLayoutVersion":"1.0.0"}"#;
-        fs::write(layout.join("oci-layout"), version).expect("writable");
-        let output = Command::new("skopeo")
-            .args(["--insecure-policy", "copy", "--preserve-digests"])
-            .arg("--dest-tls-verify=false")
-            .arg(format!("oci:{}:v1", layout.display()))
-            .arg(format!("docker://{}/{repository}:v1", self.address))
-            .output()
-            .expect("skopeo runs: apt-get install skopeo");
+        let layer = write_layout(layout.path(), wasm);
+        let output = self.copy_of(layout.path(), repository).output();
+        let output = output.expect("skopeo runs: apt-get install skopeo");
         assert!(output.status.success(), "{output:?}");
         layer
     }
+
+    /// `skopeo copy` of a layout to a repository.
+    pub fn copy_of(&self, layout: &Path, repository: &str) -> Command {
+        let mut command = Command::new("skopeo");
+        command
+            .args(["--insecure-policy", "copy", "--preserve-digests"])
+            .arg("--dest-tls-verify=false")
+            .arg(format!("oci:{}:v1", layout.display()))
+            .arg(format!("docker://{}/{repository}:v1", self.address));
+        command
+    }
+}
+
+/// Writes an artifact as an OCI layout, and returns its blob's digest.
+pub fn write_layout(layout: &Path, wasm: &[u8]) -> String {
+    let blobs = layout.join("blobs/sha256");
+    fs::create_dir_all(&blobs).expect("writable");
+    let put = |bytes: &[u8]| {
+        let digest = Digest::of(bytes);
+        fs::write(blobs.join(digest.hex()), bytes).expect("writable");
+        (digest.to_string(), bytes.len())
+    };
+    let (layer, layer_size) = put(wasm);
+    let config = format!(
+        r#"{{"created":"2026-01-01T00:00:00Z","architecture":"wasm","os":"wasip2","layerDigests":["{layer}"],"component":{{"exports":["f"],"imports":[]}}}}"#
+    );
+    let (config, config_size) = put(config.as_bytes());
+    let manifest = format!(
+        r#"{{"schemaVersion":2,"mediaType":"application/vnd.oci.image.manifest.v1+json","config":{{"mediaType":"application/vnd.wasm.config.v0+json","digest":"{config}","size":{config_size}}},"layers":[{{"mediaType":"application/wasm","digest":"{layer}","size":{layer_size}}}]}}"#
+    );
+    let (manifest, manifest_size) = put(manifest.as_bytes());
+    let index = format!(
+        r#"{{"schemaVersion":2,"manifests":[{{"mediaType":"application/vnd.oci.image.manifest.v1+json","digest":"{manifest}","size":{manifest_size},"annotations":{{"org.opencontainers.image.ref.name":"v1"}}}}]}}"#
+    );
+    fs::write(layout.join("index.json"), index).expect("writable");
+    let version = r#"{"imageLayoutVersion":"1.0.0"}"#;
+    fs::write(layout.join("oci-layout"), version).expect("writable");
+    layer
 }
 
 impl Drop for Registry {

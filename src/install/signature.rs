@@ -12,6 +12,7 @@ use crate::digest::Digest;
 use crate::fetch::{Fetched, Identity, Progress, Resolved};
 use crate::file::{Links, read_regular, read_text};
 use crate::reference::{OciReference, Reference};
+use crate::verify::formats::BESIDE;
 use crate::verify::{
     Answer, Attempt, Candidate, Demand, Evidence, Expectation, Look, Material, RootedDemand,
     Signature, Signers, Trust, TrustError, Wanted,
@@ -19,9 +20,7 @@ use crate::verify::{
 
 use super::{Error, Installer, SignerChange};
 
-/// What follows the name of a file that is signed.
-const BESIDE: &str = ".sigstore.json";
-/// Of such a file, in bytes.
+/// Of a file of bundles, in bytes.
 pub(super) const MAX_BUNDLES: u64 = 16 << 20;
 /// How long a signature is looked for that nobody requires.
 const REPORT_TIME: Duration = Duration::from_secs(10);

@@ -1,8 +1,10 @@
 //! What authors of components do with what they made: sign it.
 
+mod error;
 mod key;
 mod secretbox;
 mod sign;
 
+pub use error::SignError;
 pub use key::{EncryptedKey, InvalidSigningKey, SigningKey};
-pub use sign::{Formats, SignError, Signed, sign};
+pub use sign::{Formats, Signed, sign};

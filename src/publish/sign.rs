@@ -11,27 +11,18 @@ use serde::Serialize;
 use serde_json::{Value, json};
 
 use crate::digest::Digest;
-use crate::error::{Class, Diagnosis, Layered};
 use crate::file::{Links, read_regular};
 use crate::reference::{OciReference, Reference, Shown};
-use crate::registry::{self, BlobUpload, Client, Document, Transfer, Writer};
+use crate::registry::{self, BlobUpload, Client, Document, MANIFEST_TYPE, Transfer, Writer};
 
-use super::{InvalidSigningKey, SigningKey};
+use crate::verify::formats::{
+    BESIDE, BUNDLE, EMPTY, IN_TOTO, MOST_LAYERS, PAYLOAD, SIGN, SIGNATURE, SIMPLE_SIGNING,
+    STATEMENT,
+};
 
-const BUNDLE: &str = "application/vnd.dev.sigstore.bundle.v0.3+json";
-const IN_TOTO: &str = "application/vnd.in-toto+json";
-/// Of cosign's statements that do nothing but sign.
-const PREDICATE: &str = "https://sigstore.dev/cosign/sign/v1";
-const STATEMENT: &str = "https://in-toto.io/Statement/v1";
-const MANIFEST: &str = "application/vnd.oci.image.manifest.v1+json";
-const EMPTY: &str = "application/vnd.oci.empty.v1+json";
+use super::{InvalidSigningKey, SignError, SigningKey};
+
 const IMAGE_CONFIG: &str = "application/vnd.oci.image.config.v1+json";
-const SIMPLE_SIGNING: &str = "application/vnd.dev.cosign.simplesigning.v1+json";
-const SIGNATURE: &str = "dev.cosignproject.cosign/signature";
-/// What follows the name of a file that is signed.
-const BESIDE: &str = ".sigstore.json";
-/// Layers of cosign's tag; readers look at no more.
-const MOST_LAYERS: usize = 64;
 
 /// In which formats a signature in a registry is stored.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -52,70 +43,6 @@ pub struct Signed {
     pub key: Digest,
     /// Where the signatures are.
     pub stored: Vec<String>,
-}
-
-/// Why something could not be signed.
-#[derive(Debug, thiserror::Error)]
-pub enum SignError {
-    #[error("There is no `{reference}` to sign")]
-    Absent { reference: String },
-    #[error("The registry has something else for `{reference}`")]
-    OtherDigest { reference: String, found: Digest },
-    #[error("`{reference}` cannot be signed")]
-    Place { reference: String },
-    #[error("The signatures under the tag `{tag}` cannot be added to: {reason}")]
-    Tag { tag: String, reason: String },
-    #[error("Failed to {verb} `{}`", path.display())]
-    File {
-        verb: &'static str,
-        path: PathBuf,
-        source: io::Error,
-    },
-    #[error(transparent)]
-    Key(#[from] InvalidSigningKey),
-    #[error("Failed to sign `{reference}`")]
-    Registry {
-        reference: String,
-        /// That the reference names.
-        registry: String,
-        source: registry::Error,
-    },
-    #[error("A worker thread panicked")]
-    Worker(#[from] tokio::task::JoinError),
-}
-
-impl Layered for SignError {
-    fn diagnosis(&self) -> Diagnosis<'_> {
-        use Diagnosis::{Below, Own};
-        match self {
-            SignError::Absent { .. } => Own("nothing-to-sign", Class::NotFound),
-            SignError::OtherDigest { .. } => Own("digest-mismatch", Class::Verification),
-            SignError::Place { .. } => Own("unsignable-source", Class::Usage),
-            SignError::Tag { .. } => Own("unreadable-signatures", Class::Other),
-            SignError::File { .. } => Own("unsignable-file", Class::Usage),
-            SignError::Key(error) => Below(error),
-            SignError::Registry { source, .. } => {
-                let (code, class) = source.diagnosis("sign-failed");
-                Own(code, class)
-            }
-            SignError::Worker(_) => Own("internal", Class::Other),
-        }
-    }
-
-    fn own_hint(&self) -> Option<String> {
-        match self {
-            SignError::Place { .. } => {
-                Some("artifacts of registries (`oci://`) and files can be signed".into())
-            }
-            SignError::Tag { .. } => {
-                Some("leave out `--legacy`, or remove the tag if nobody needs it".into())
-            }
-            SignError::Registry {
-                registry, source, ..
-            } => source.hint(registry),
-            _ => None,
-        }
-    }
 }
 
 /// A repository that signatures are written to.
@@ -197,7 +124,7 @@ impl Target<'_> {
         let config = self.put(EMPTY, "{}".to_owned()).await?;
         let manifest = json!({
             "schemaVersion": 2,
-            "mediaType": MANIFEST,
+            "mediaType": MANIFEST_TYPE,
             "artifactType": BUNDLE,
             "config": config,
             "layers": [bundle],
@@ -208,7 +135,7 @@ impl Target<'_> {
             },
             "annotations": {
                 "dev.sigstore.bundle.content": "dsse-envelope",
-                "dev.sigstore.bundle.predicateType": PREDICATE,
+                "dev.sigstore.bundle.predicateType": SIGN,
                 "org.opencontainers.image.created": now(),
             },
         });
@@ -234,7 +161,7 @@ impl Target<'_> {
             "critical": {
                 "identity": { "docker-reference": self.name() },
                 "image": { "docker-manifest-digest": digest },
-                "type": "cosign container image signature",
+                "type": PAYLOAD,
             },
             "optional": null,
         })
@@ -254,7 +181,7 @@ impl Target<'_> {
         let config = self.put(IMAGE_CONFIG, config.to_string()).await?;
         let manifest = json!({
             "schemaVersion": 2,
-            "mediaType": MANIFEST,
+            "mediaType": MANIFEST_TYPE,
             "config": config,
             "layers": layers,
         });
@@ -312,7 +239,7 @@ fn statement(name: &str, digest: Digest, key: &SigningKey) -> Result<Value, Inva
     let statement = json!({
         "_type": STATEMENT,
         "subject": [{ "name": name, "digest": { "sha256": digest.hex() } }],
-        "predicateType": PREDICATE,
+        "predicateType": SIGN,
         "predicate": {},
     })
     .to_string();

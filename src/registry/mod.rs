@@ -47,6 +47,7 @@ pub use hosts::{ApiPath, Capability, Host, InvalidHosts, Mirrors, RegistryName};
 pub use login::{Checked, Login, LoginError};
 #[cfg(test)]
 pub(crate) use media_type::DocumentKind;
+pub(crate) use media_type::MANIFEST as MANIFEST_TYPE;
 pub(crate) use media_type::essence;
 pub use reach::Reached;
 pub use referrers::Referrer;

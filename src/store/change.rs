@@ -4,12 +4,17 @@
 //! component remains; it happens under the root's lock, and a journal records how to undo the
 //! renames. A change of a single component needs no journal: its one rename is the change.
 
+mod renames;
+#[cfg(test)]
+mod tests;
+
 use std::io;
 use std::path::PathBuf;
 
 use super::error::StoreError;
+use renames::{NotMade, Undone, Way};
+
 use super::install::{Owner, Prepared, is_another};
-use super::journal::{Journal, Kind, Step};
 use super::names::Coming;
 use super::replace::{self, Fate};
 use super::staging::{Removed, Staging};
@@ -70,14 +75,6 @@ enum What {
         rules: Rules,
     },
     Remove,
-}
-
-/// The rename that makes a prepared change visible.
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Way {
-    Appear,
-    Replace(Fate),
-    Vanish,
 }
 
 impl Store {
@@ -271,74 +268,6 @@ impl Store {
         granted.changed(policy.clone(), grantor)
     }
 
-    /// Does the renames. Returns the paths of the replaced directories.
-    fn make(
-        &self,
-        changes: &[Ready],
-        ways: &[Way],
-        step: &mut impl FnMut(usize) -> io::Result<()>,
-    ) -> Result<Vec<PathBuf>, NotMade> {
-        let layout = &self.layout;
-        let journal = match changes {
-            [] => return Ok(Vec::new()),
-            [_] => None,
-            changes => {
-                let steps = changes.iter().zip(ways);
-                let steps = steps.map(|(change, way)| Step {
-                    component: change.id.clone(),
-                    staging: change.staging.name(),
-                    kind: match way {
-                        Way::Appear => Kind::Appears,
-                        Way::Replace(_) => Kind::IsReplaced {
-                            inode: replace::inode(&layout.component(&change.id).dir)
-                                .unwrap_or_default(),
-                        },
-                        Way::Vanish => Kind::Vanishes,
-                    },
-                });
-                Some(Journal::new(steps.collect()))
-            }
-        };
-        let failed = |error: io::Error| StoreError::io("change", layout.components())(error);
-        let mut make = || {
-            if let Some(journal) = &journal {
-                journal.write(layout)?;
-            }
-            step(0)?;
-            let mut replaced = Vec::new();
-            for (nth, (change, way)) in changes.iter().zip(ways).enumerate() {
-                let place = layout.component(&change.id).dir;
-                replaced.push(match way {
-                    Way::Appear => replace::appear(change.staging.path(), &place),
-                    Way::Replace(_) => replace::swap(change.staging.path(), &place),
-                    Way::Vanish => replace::vanish(change.staging.path(), &place),
-                }?);
-                step(nth + 1)?;
-            }
-            crate::file::sync(&layout.components())?;
-            if journal.is_some() {
-                Journal::done(layout)?;
-            }
-            Ok(replaced)
-        };
-        make().map_err(|error| {
-            let undone = match &journal {
-                None => Undone::Yes,
-                Some(journal) => match journal.undo(layout) {
-                    Ok(()) => Undone::Yes,
-                    Err(error) => {
-                        tracing::warn!("a change that failed could not be undone yet: {error}");
-                        Undone::No
-                    }
-                },
-            };
-            NotMade {
-                error: failed(error),
-                undone,
-            }
-        })
-    }
-
     /// Does the work that remains after the change is made; its failure is no error.
     fn finish(&self, change: &Ready, way: Way, replaced: PathBuf, orphans: &mut Vec<Removed>) {
         let Ready { id, staging, what } = change;
@@ -359,28 +288,6 @@ impl Store {
             }
         }
     }
-}
-
-/// A change that was not made.
-struct NotMade {
-    error: StoreError,
-    undone: Undone,
-}
-
-impl NotMade {
-    fn undone(error: StoreError) -> Self {
-        NotMade {
-            error,
-            undone: Undone::Yes,
-        }
-    }
-}
-
-#[derive(PartialEq, Eq)]
-enum Undone {
-    Yes,
-    /// The next process that takes the root's lock undoes the change.
-    No,
 }
 
 fn coming(changes: &[Ready]) -> Vec<Coming<'_>> {
@@ -405,6 +312,3 @@ fn going(changes: &[Ready]) -> Vec<&ComponentId> {
         .filter(|change| matches!(change.what, What::Remove));
     removed.map(|change| &change.id).collect()
 }
-
-#[cfg(test)]
-mod tests;

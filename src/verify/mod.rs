@@ -7,6 +7,7 @@
 //! requires.
 
 mod evidence;
+pub(crate) mod formats;
 mod rules;
 mod signature;
 #[cfg(test)]

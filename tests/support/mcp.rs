@@ -19,6 +19,21 @@ pub use super::ear::{Answer, Ear, News};
 pub use super::wait::DEADLINE as PATIENCE;
 use super::wait::{until, within, within_a_compile};
 
+/// `big(n)` returns a text of `n` bytes.
+pub const BIG: &str = r#"
+(component
+  (core module $m
+    (memory (export "mem") 400)
+    (func (export "big") (param i32) (result i32)
+      (memory.fill (i32.const 64) (i32.const 120) (local.get 0))
+      (i32.store (i32.const 0) (i32.const 64))
+      (i32.store (i32.const 4) (local.get 0))
+      (i32.const 0)))
+  (core instance $i (instantiate $m))
+  (func (export "big") (param "n" u32) (result string)
+    (canon lift (core func $i "big") (memory (core memory $i "mem")))))
+"#;
+
 /// `add` adds two numbers, and `spin` never ends.
 pub const CALC: &str = r#"
 (component

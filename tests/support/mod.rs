@@ -55,6 +55,7 @@ use tempfile::TempDir;
 use wassette::error::Report;
 use wassette::fetch::{FetchError, FetchOptions, Fetched, Fetcher, Silent};
 use wassette::reference::Reference;
+use wassette::registry::{Credential, CredentialOptions, Given};
 
 use wait::until;
 
@@ -67,6 +68,24 @@ pub struct Load {
 impl Load {
     pub fn new() -> Self {
         Load::with(FetchOptions::default())
+    }
+
+    /// With a credential for one registry.
+    pub fn with_credential(registry: &str, credential: Credential) -> Self {
+        let given = Given {
+            registry: registry.into(),
+            credential,
+        };
+        Load::with(FetchOptions {
+            registry: wassette::registry::Options {
+                credentials: CredentialOptions {
+                    given: Some(given),
+                    ..CredentialOptions::default()
+                },
+                ..Default::default()
+            },
+            ..FetchOptions::default()
+        })
     }
 
     /// Retries pause for at most a millisecond.

@@ -9,7 +9,7 @@ use tokio::net::TcpStream;
 use tokio::task::JoinSet;
 
 use crate::support::http::Mcp;
-use crate::support::mcp::{CALC, Place};
+use crate::support::mcp::{BIG, CALC, Place};
 use crate::support::wait::until;
 
 const LENGTH: Duration = Duration::from_secs(120);
@@ -18,21 +18,12 @@ const KEPT: u64 = 64 << 20;
 const HONEST: &str = "honest-0123456789-0123456789-012";
 const HOSTILE: &str = "hostile-0123456789-0123456789-01";
 
-/// `forever` never returns, and `big(n)` returns a text of `n` bytes.
-const HOSTILE_TOOLS: &str = r#"
+/// `forever` never returns.
+const FOREVER: &str = r#"
 (component
-  (core module $m
-    (memory (export "mem") 400)
-    (func (export "forever") (loop $l (br $l)))
-    (func (export "big") (param i32) (result i32)
-      (memory.fill (i32.const 64) (i32.const 120) (local.get 0))
-      (i32.store (i32.const 0) (i32.const 64))
-      (i32.store (i32.const 4) (local.get 0))
-      (i32.const 0)))
+  (core module $m (func (export "forever") (loop $l (br $l))))
   (core instance $i (instantiate $m))
-  (func (export "forever") (canon lift (core func $i "forever")))
-  (func (export "big") (param "n" u32) (result string)
-    (canon lift (core func $i "big") (memory (core memory $i "mem")))))
+  (func (export "forever") (canon lift (core func $i "forever"))))
 "#;
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -42,7 +33,11 @@ async fn hostile_clients_take_nothing_from_an_honest_one() {
     let args = ["--auth-token-file", &tokens, "--call-timeout", "5s"];
     let mut server = place.http(&args).await;
     let honest = Mcp::open(&server.url, Some(HONEST)).await;
-    for (name, wat) in [("calc.wat", CALC), ("hostile.wat", HOSTILE_TOOLS)] {
+    for (name, wat) in [
+        ("calc.wat", CALC),
+        ("forever.wat", FOREVER),
+        ("big.wat", BIG),
+    ] {
         let uri = place.component(name, wat);
         honest.call("load-component", json!({ "uri": uri })).await;
     }

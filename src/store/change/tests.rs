@@ -7,6 +7,7 @@ use tempfile::TempDir;
 use super::*;
 use crate::digest::Digest;
 use crate::policy::{EnvironmentRule, Permission, ValueSource};
+use crate::store::journal::{Journal, Kind, Step};
 use crate::store::{Origin, ValidationStamp};
 
 struct Root {

@@ -9,23 +9,18 @@
 //! A rule may rename or hide a tool; its former names are then reserved for it and cannot be
 //! called.
 
+mod file;
 mod offered;
 mod record;
 #[cfg(test)]
 mod tests;
 
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
-use std::fs;
-use std::io::{self, Write as _};
-use std::path::Path;
 
 use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
 
-use super::disk::{is_foreign, sync};
-use super::error::StoreError;
-use super::{Layout, Metadata};
-use crate::file::{Links, read_regular};
+use super::Metadata;
 use crate::reference::{ComponentId, Reference};
 use crate::schema::rules::{RuleFault, ToolRules, is_tool_name};
 use crate::schema::{NameLength, ToolRecord, shorten_name};
@@ -36,10 +31,6 @@ pub use record::FreedNames;
 
 /// Time for which a name that is no longer offered is reserved for its tool.
 const RESERVED: SignedDuration = SignedDuration::from_hours(30 * 24);
-/// Raised when a reader of the previous version would misread the file.
-const FORMAT: u32 = 1;
-/// Largest accepted record, in bytes.
-const LARGEST: u64 = 64 << 20;
 
 /// Maps each name to its tool.
 #[derive(Debug, Clone, Default, PartialEq)]
@@ -75,12 +66,6 @@ struct Entry {
     freed_at: Option<Timestamp>,
 }
 
-#[derive(Serialize, Deserialize)]
-struct Written {
-    format: u32,
-    names: BTreeMap<String, Entry>,
-}
-
 /// The origin of a name.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Kind {
@@ -100,56 +85,10 @@ pub struct ToolName {
 }
 
 impl Names {
-    /// Reads the record of a root; `builtin` names are never given to tools. A record that is
-    /// missing, damaged or possibly written by another user counts as empty.
-    pub(super) fn read(layout: &Layout, builtin: &HashSet<String>, length: NameLength) -> Self {
-        let path = layout.names();
-        let entries = match read(&path, layout.root()) {
-            Ok(entries) => entries,
-            Err(error) if error.kind() == io::ErrorKind::NotFound => BTreeMap::new(),
-            Err(error) => {
-                let path = path.display();
-                tracing::warn!("ignoring `{path}`, so the tools get new names: {error}");
-                BTreeMap::new()
-            }
-        };
-        let mut by_component: HashMap<ComponentId, BTreeSet<String>> = HashMap::new();
-        for (name, entry) in &entries {
-            let names = by_component.entry(entry.component.clone()).or_default();
-            names.insert(name.clone());
-        }
-        Names {
-            entries,
-            by_component,
-            builtin: builtin.clone(),
-            length,
-            rules: HashMap::new(),
-            faults: HashMap::new(),
-        }
-    }
-
     /// Sets the rules for a component's tools, by the tools' own names. Without rules, all tools
     /// are offered by their own names.
     pub(super) fn set_rules(&mut self, component: &ComponentId, rules: ToolRules) {
         self.rules.insert(component.clone(), rules);
-    }
-
-    /// Replaces the record in one rename.
-    pub(super) fn write(&self, layout: &Layout) -> Result<(), StoreError> {
-        let path = layout.names();
-        let write = || {
-            let text = serde_json::to_vec_pretty(&Written {
-                format: FORMAT,
-                names: self.entries.clone(),
-            })?;
-            let mut file = tempfile::NamedTempFile::new_in(layout.downloads())?;
-            file.write_all(&text)?;
-            file.as_file().sync_all()?;
-            file.persist(&path)?;
-            Ok(())
-        };
-        write().map_err(StoreError::io("write", &path))?;
-        sync(layout.root())
     }
 
     /// Whether each offered tool of the component has the name that the rules require, and each
@@ -404,26 +343,5 @@ impl Entry {
     fn is_over(&self, now: Timestamp) -> bool {
         self.freed_at
             .is_some_and(|freed| now.duration_since(freed) > RESERVED)
-    }
-}
-
-fn read(path: &Path, root: &Path) -> io::Result<BTreeMap<String, Entry>> {
-    let invalid = |reason: &str| io::Error::new(io::ErrorKind::InvalidData, reason.to_owned());
-    let (file, dir) = (fs::symlink_metadata(path)?, fs::metadata(root)?);
-    if !file.is_file() {
-        return Err(invalid("it is not a regular file"));
-    }
-    if is_foreign(&file, &dir) {
-        return Err(invalid(
-            "it belongs to another user, or others may change it",
-        ));
-    }
-    if file.len() > LARGEST {
-        return Err(invalid("it is too large"));
-    }
-    let written: Written = serde_json::from_slice(&read_regular(path, LARGEST, Links::Refuse)?)?;
-    match written.format {
-        FORMAT => Ok(written.names),
-        format => Err(invalid(&format!("format {format} is not {FORMAT}"))),
     }
 }

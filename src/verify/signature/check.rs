@@ -12,10 +12,9 @@ use jiff::Timestamp;
 
 use crate::digest::Digest;
 
+use super::super::formats::IN_TOTO;
 use super::super::{Signer, SignerId};
 use super::{Believed, Material, Older, PublicKey, Root, legacy};
-
-const IN_TOTO: &str = "application/vnd.in-toto+json";
 
 /// What a signature must be for.
 #[derive(Debug, Clone, Copy)]

@@ -16,16 +16,9 @@ use sigstore_verify::types::{Bundle, DerCertificate};
 use crate::digest::Digest;
 
 use super::super::Signer;
+use super::super::formats::{CERTIFICATE, CHAIN, LOG_ENTRY, PAYLOAD, SIGNATURE, TIMESTAMP};
 use super::check::{check_bundle, parse};
 use super::{Believed, Rejected, Subject};
-
-const SIGNATURE: &str = "dev.cosignproject.cosign/signature";
-const CERTIFICATE: &str = "dev.sigstore.cosign/certificate";
-const CHAIN: &str = "dev.sigstore.cosign/chain";
-const LOG_ENTRY: &str = "dev.sigstore.cosign/bundle";
-const TIMESTAMP: &str = "dev.sigstore.cosign/rfc3161timestamp";
-/// What a payload calls itself.
-const TYPE: &str = "cosign container image signature";
 
 /// `application/vnd.dev.cosign.simplesigning.v1+json`.
 #[derive(Deserialize)]
@@ -80,7 +73,7 @@ pub(super) fn check(
 ) -> Result<Signer, Rejected> {
     let named: Payload =
         serde_json::from_str(payload).map_err(|error| Rejected::Unreadable(error.to_string()))?;
-    if named.critical.r#type != TYPE {
+    if named.critical.r#type != PAYLOAD {
         return Err(Rejected::Unreadable(
             "its payload is of another type".into(),
         ));

@@ -12,24 +12,18 @@ use crate::net;
 use crate::reference::OciReference;
 use crate::registry::{self, Descriptor, Document, Referrer, Repository, Transfer, Tried};
 
+use super::super::formats::{ANY_BUNDLE, EMPTY, MOST_LAYERS, SIMPLE_SIGNING};
 use super::answer::{Verdict, all_unreadable, needs_bytes, verdicts};
 use super::{Answer, Attempt, Candidate, Material, RootedDemand, Subject};
 
 /// Of an artifact, in order of promise; more are not looked at.
 const MOST_REFERRERS: usize = 32;
-/// Of cosign's tag.
-const MOST_LAYERS: usize = 64;
 /// Of the manifest of a referrer, in bytes.
 const MAX_MANIFEST: u64 = 256 << 10;
 /// Of a bundle or payload, in bytes.
 const MAX_MATERIAL: u64 = 4 << 20;
 /// Of all that one look reads, in bytes.
 const MAX_READ: u64 = 32 << 20;
-
-const BUNDLE: &str = "application/vnd.dev.sigstore.bundle";
-const SIMPLE_SIGNING: &str = "application/vnd.dev.cosign.simplesigning.v1+json";
-/// Of artifacts that say nothing of what they are.
-const EMPTY: &str = "application/vnd.oci.empty.v1+json";
 
 /// Where to look, for which digest.
 pub struct Look<'a> {
@@ -182,7 +176,7 @@ impl Search<'_> {
                 };
                 let bundles = manifest.layers.iter();
                 let mut materials = Vec::new();
-                for layer in bundles.filter(|layer| layer.media_type.starts_with(BUNDLE)) {
+                for layer in bundles.filter(|layer| layer.media_type.starts_with(ANY_BUNDLE)) {
                     let bundle = self.text(layer).await?;
                     materials.push(Material::Bundle { bundle });
                 }
@@ -307,7 +301,7 @@ impl Skipped {
 /// type out, or put another in its place.
 fn promise(referrer: &Referrer) -> u8 {
     match referrer.artifact_type.as_deref() {
-        Some(kind) if kind.starts_with(BUNDLE) => 0,
+        Some(kind) if kind.starts_with(ANY_BUNDLE) => 0,
         None | Some("" | EMPTY) => 1,
         Some(_) => 2,
     }

@@ -7,8 +7,7 @@ use axum::response::{IntoResponse, Response};
 use http::{Method, StatusCode};
 use tokio::sync::Barrier;
 use wassette::error::{Diagnose, Report};
-use wassette::fetch::FetchOptions;
-use wassette::registry::{Credential, CredentialOptions, Given};
+use wassette::registry::Credential;
 
 use crate::support::Load;
 use crate::support::artifact::{Artifact, POLICY, WASM};
@@ -30,19 +29,7 @@ fn challenge(challenge: impl Into<String>) -> Response {
 fn load_as(reference: &str, credential: Credential) -> Load {
     let registry = reference.trim_start_matches("oci://");
     let registry = registry.split('/').next().expect("a registry");
-    Load::with(FetchOptions {
-        registry: wassette::registry::Options {
-            credentials: CredentialOptions {
-                given: Some(Given {
-                    registry: registry.into(),
-                    credential,
-                }),
-                ..CredentialOptions::default()
-            },
-            ..Default::default()
-        },
-        ..FetchOptions::default()
-    })
+    Load::with_credential(registry, credential)
 }
 
 fn alice() -> Credential {

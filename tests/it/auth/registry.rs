@@ -3,8 +3,8 @@
 
 use http::Method;
 use wassette::error::{Class, Diagnose, Report};
-use wassette::fetch::{FetchError, FetchOptions};
-use wassette::registry::{Credential, CredentialOptions, Given, Visibility};
+use wassette::fetch::FetchError;
+use wassette::registry::{Credential, Visibility};
 
 use crate::support::Load;
 use crate::support::artifact::{Artifact, POLICY, WASM};
@@ -21,23 +21,6 @@ fn password(secret: &str) -> Credential {
         username: USER.into(),
         secret: secret.into(),
     }
-}
-
-/// A load with a credential for one registry.
-fn load_as(registry: &str, credential: Credential) -> Load {
-    Load::with(FetchOptions {
-        registry: wassette::registry::Options {
-            credentials: CredentialOptions {
-                given: Some(Given {
-                    registry: registry.into(),
-                    credential,
-                }),
-                ..CredentialOptions::default()
-            },
-            ..Default::default()
-        },
-        ..FetchOptions::default()
-    })
 }
 
 fn is_unauthorized(error: &FetchError) {
@@ -61,7 +44,7 @@ async fn a_password_opens_a_registry() {
     assert!(hint.starts_with("no credentials found"), "{hint}");
     assert!(hint.contains(&login), "{hint}");
 
-    let load = load_as(registry.address(), password("wrong-s3cret"));
+    let load = Load::with_credential(registry.address(), password("wrong-s3cret"));
     let error = load.fails(&reference).await;
     is_unauthorized(&error);
     let report = Report::new(&error).to_string();
@@ -75,12 +58,12 @@ async fn a_password_opens_a_registry() {
         "{error:?}"
     );
 
-    let load = load_as(registry.address(), password(SECRET));
+    let load = Load::with_credential(registry.address(), password(SECRET));
     let fetched = load.run(&reference).await.expect("a pull");
     // HEAD, HEAD with the password, manifest, component, config and policy.
     assert_eq!(fetched.receipt.requests, 6);
     // Those of another registry are not sent here.
-    let load = load_as("127.0.0.1:1", password(SECRET));
+    let load = Load::with_credential("127.0.0.1:1", password(SECRET));
     is_unauthorized(&load.fails(&reference).await);
 }
 
@@ -104,7 +87,7 @@ async fn tokens_open_what_they_are_for() {
     is_unauthorized(&error);
     assert!(error.hint().expect("a hint").contains("wassette login"));
 
-    let alice = load_as(registry.address(), password(SECRET));
+    let alice = Load::with_credential(registry.address(), password(SECRET));
     let before = tokens.asked().len();
     alice.run(&private).await.expect("a pull");
     // Also with a token that was fetched before.
@@ -127,7 +110,7 @@ async fn an_identity_token_is_exchanged() {
     let reference = registry.reference("private/answer:v1");
 
     let identity = Credential::IdentityToken(REFRESH.into());
-    let load = load_as(registry.address(), identity);
+    let load = Load::with_credential(registry.address(), identity);
     load.run(&reference).await.expect("a pull");
     let asked = tokens.asked();
     assert_eq!(asked.len(), 1);
@@ -138,7 +121,11 @@ async fn an_identity_token_is_exchanged() {
     assert_eq!(asked[0].authorization, None);
 
     let stale = Credential::IdentityToken("stale".into());
-    is_unauthorized(&load_as(registry.address(), stale).fails(&reference).await);
+    is_unauthorized(
+        &Load::with_credential(registry.address(), stale)
+            .fails(&reference)
+            .await,
+    );
 }
 
 #[tokio::test]
@@ -154,11 +141,11 @@ async fn wrong_credentials_do_not_close_a_public_repository() {
         // Refused by the registry, not by the token server.
         Credential::RegistryToken("nonsense".into()),
     ] {
-        let load = load_as(registry.address(), credential.clone());
+        let load = Load::with_credential(registry.address(), credential.clone());
         let public = registry.reference("public/answer:v1");
         let fetched = load.run(&public).await.expect("a pull");
         assert_eq!(fetched.receipt.openness, Visibility::Public);
-        let load = load_as(registry.address(), credential);
+        let load = Load::with_credential(registry.address(), credential);
         let error = load.fails(&registry.reference("private/answer:v1")).await;
         is_unauthorized(&error);
         let hint = error.hint().expect("a hint");

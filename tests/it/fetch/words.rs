@@ -7,7 +7,7 @@ use http::{Method, StatusCode};
 use tokio::net::TcpListener;
 use wassette::error::{Diagnose, Report};
 use wassette::fetch::{FetchError, FetchOptions};
-use wassette::registry::{Credential, CredentialOptions, Given, Host, Mirrors};
+use wassette::registry::{Credential, Host, Mirrors};
 
 use crate::support::Load;
 use crate::support::artifact::{Artifact, WASM};
@@ -32,23 +32,6 @@ fn shown(error: &FetchError) -> String {
 
 fn methods(server: &Faults) -> Vec<Method> {
     server.seen().into_iter().map(|seen| seen.method).collect()
-}
-
-/// A load with a credential for the registry at `address`.
-fn load_as(address: &str, credential: Credential) -> Load {
-    Load::with(FetchOptions {
-        registry: wassette::registry::Options {
-            credentials: CredentialOptions {
-                given: Some(Given {
-                    registry: address.to_owned(),
-                    credential,
-                }),
-                ..CredentialOptions::default()
-            },
-            ..Default::default()
-        },
-        ..FetchOptions::default()
-    })
 }
 
 #[tokio::test]
@@ -177,7 +160,7 @@ async fn a_token_server_that_talks_nonsense_is_named() {
             username: "alice".into(),
             secret: "s3cret".into(),
         };
-        let load = load_as(&server.address(), alice);
+        let load = Load::with_credential(&server.address(), alice);
         let error = load.fails(&server.reference("a:v1")).await;
         assert_eq!(error.code(), "oci-pull-failed");
         let text = shown(&error);
@@ -196,7 +179,7 @@ async fn credentials_of_the_wrong_kind_are_not_called_missing() {
         (StatusCode::UNAUTHORIZED, challenge).into_response()
     })
     .await;
-    let load = load_as(&server.address(), Credential::IdentityToken("i".into()));
+    let load = Load::with_credential(&server.address(), Credential::IdentityToken("i".into()));
     let error = load.fails(&server.reference("a:v1")).await;
     let hint = error.hint().expect("a hint");
     assert!(

@@ -10,23 +10,8 @@ use tokio::net::TcpStream;
 use wassette::http::{HttpLimits, HttpOptions};
 
 use crate::support::http::{InProcess, Mcp};
-use crate::support::mcp::{CALC, Place};
+use crate::support::mcp::{BIG, CALC, Place};
 use crate::support::wait::{until, within};
-
-/// `big(n)` returns a text of `n` bytes.
-pub const BIG: &str = r#"
-(component
-  (core module $m
-    (memory (export "mem") 400)
-    (func (export "big") (param i32) (result i32)
-      (memory.fill (i32.const 64) (i32.const 120) (local.get 0))
-      (i32.store (i32.const 0) (i32.const 64))
-      (i32.store (i32.const 4) (local.get 0))
-      (i32.const 0)))
-  (core instance $i (instantiate $m))
-  (func (export "big") (param "n" u32) (result string)
-    (canon lift (core func $i "big") (memory (core memory $i "mem")))))
-"#;
 
 /// Posts a call of `big`, whose answer is not read.
 async fn ask(server: &str, client: &Mcp, n: u32) -> TcpStream {

@@ -9,9 +9,8 @@ use tokio::io::AsyncWriteExt;
 use wassette::http::HttpOptions;
 
 use super::raw::Raw;
-use super::unread::BIG;
 use crate::support::http::{InProcess, Mcp, Sse, initialize, message};
-use crate::support::mcp::Place;
+use crate::support::mcp::{BIG, Place};
 use crate::support::wait::within;
 
 fn kind(response: &Response) -> String {
