@@ -77,7 +77,7 @@ pub struct InvalidPermission {
 }
 
 impl InvalidPermission {
-    /// `kind` is what was expected, with its article, such as `a host`.
+    /// `kind` is the expected kind of value, with its article, such as `a host`.
     pub(super) fn new(kind: &'static str, text: &str, reason: impl Into<String>) -> Self {
         InvalidPermission {
             kind,

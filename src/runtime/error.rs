@@ -151,7 +151,7 @@ pub enum CallError {
     #[error("The tool trapped: {message}")]
     Trap {
         message: String,
-        /// The end of what the guest wrote to standard error.
+        /// The end of the guest's standard error.
         stderr: Option<String>,
         /// `module!function`, innermost first, at most 20.
         backtrace: Vec<Foreign>,
@@ -161,7 +161,7 @@ pub enum CallError {
     #[error("The tool ended the component with exit code {status}")]
     Exit {
         status: i32,
-        /// The end of what the guest wrote to standard error.
+        /// The end of the guest's standard error.
         stderr: Option<String>,
     },
     #[error(transparent)]

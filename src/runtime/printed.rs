@@ -97,8 +97,7 @@ impl Printed {
     }
 }
 
-/// The end of what a guest wrote to standard error, with secrets removed. Clones
-/// share it.
+/// The end of a guest's standard error, with secrets removed. Clones share it.
 #[derive(Clone, Default)]
 pub(super) struct LastWords(Arc<Mutex<Tail>>);
 

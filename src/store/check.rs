@@ -1,4 +1,4 @@
-//! Checks whether a component directory still holds what was installed.
+//! Checks whether a component directory still has the installed bytes.
 //!
 //! A quick check compares stamps and takes no lock. If it fails, the component is
 //! hashed; if its bytes are right, its metadata is renewed under the root's lock. If

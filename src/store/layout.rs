@@ -4,28 +4,28 @@
 //! <root>/
 //!   config.toml
 //!   downloads/temp-XXXX/           staging, on the same filesystem
-//!   downloads/temp-XXXX/note.json  what the staged version is about to replace
-//!   change.json                    how to undo a change of several components under way
-//!   downloads/parts/<digest>       downloads that broke off, for the next to continue
+//!   downloads/temp-XXXX/note.json  the version that the staged one is about to replace
+//!   change.json                    how to undo a running change of several components
+//!   downloads/parts/<digest>       interrupted downloads, for the next one to continue
 //!   components/<id>/
 //!     <id>.wasm                    the component
 //!     <id>.metadata.json           tools, schemas, stamp, source, digests, receipt
-//!     <id>.metadata.copy.json      the same, for when that is damaged
-//!     <id>.evidence.json           what proves its signature, where it has one
+//!     <id>.metadata.copy.json      a copy, in case that is damaged
+//!     <id>.evidence.json           the evidence for its signature, if it has one
 //!     <id>.cwasm                   compiled for this engine
 //!     <id>.used                    empty; its mtime is the time of the last call
 //!     <id>.blob-<digits>           other documents and blobs of the artifact:
 //!                                  OCI manifest, config, …, by their SHA-256
 //!     <id>.policy.yaml             the grants; without it nothing is granted
-//!     <id>.policy.meta.json        who granted what, and when
-//!     <id>.tools.json              what a manifest says of its tools
+//!     <id>.policy.meta.json        the origin and time of each grant
+//!     <id>.tools.json              its tool rules, from a manifest
 //!   quarantine/<id>-<time>/        components whose bytes changed, for inspection
-//!   previous/<id>/                 the version that was installed before
-//!   compiled/<digest>-<engine>.cwasm   the same files, for components with the same bytes
-//!   catalogs.json                  the catalogs besides the bundled one
-//!   catalogs/<digest>.json         what was fetched of them
-//!   catalogs/<digest>.etag         by which a web server knows that version
-//!   names.json                     which tool each tool name means
+//!   previous/<id>/                 the previously installed version
+//!   compiled/<digest>-<engine>.cwasm   shared by components with the same bytes
+//!   catalogs.json                  the list of additional catalogs
+//!   catalogs/<digest>.json         their fetched copies
+//!   catalogs/<digest>.etag         the web server's tag of that copy
+//!   names.json                     the tool that each name belongs to
 //!   locks/<id>.lock                held while the component is changed
 //!   secrets/<id>.json              secrets of a component, installed or not
 //! ```

@@ -1,7 +1,7 @@
 //! The previous version of a component, kept for rollbacks.
 //!
 //! Its grants and the rules for its tools are not kept: they belong to the component,
-//! not to one version, and what was revoked or hidden since stays so.
+//! not to one version, so revoked grants and hidden tools stay so.
 
 use std::fs;
 use std::path::PathBuf;

@@ -1,4 +1,4 @@
-//! Moves components that are not what was installed out of the way.
+//! Moves components whose bytes changed to the quarantine.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -22,7 +22,7 @@ impl Store {
     ///
     /// # Errors
     ///
-    /// When the disk refuses; the component is then still in its place.
+    /// When the disk refuses; the component is then not moved.
     pub fn quarantine(&self, id: &ComponentId) -> Result<Option<PathBuf>, StoreError> {
         let files = self.layout.component(id);
         let place = self.place_aside(id.as_str())?;
@@ -49,7 +49,7 @@ impl Store {
     ///
     /// # Errors
     ///
-    /// When the disk refuses; the path is then still in its place.
+    /// When the disk refuses; the path is then not moved.
     pub fn set_aside(&self, path: &Path) -> Result<(), StoreError> {
         let name = path.file_name().unwrap_or_default().to_string_lossy();
         let place = self.place_aside(&name)?;

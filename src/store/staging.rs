@@ -194,7 +194,7 @@ mod tests {
         drop(Staging::create(&layout, Patience::default()).unwrap());
         let dir = layout.downloads().join("temp-odd");
         fs::create_dir(&dir).unwrap();
-        // A symbolic link to itself, which nobody can open.
+        // A symbolic link to itself, which cannot be opened.
         std::os::unix::fs::symlink(OWNER, dir.join(OWNER)).unwrap();
         assert!(sweep(&layout).unwrap().is_empty());
         assert!(dir.is_dir());

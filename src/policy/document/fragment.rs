@@ -46,7 +46,7 @@ fn permission(reader: Reader) -> Result<Permission, PolicyError> {
 }
 
 /// Converts JSON to the tree that [`Reader`] walks. JSON values carry no
-/// position, so every one gets [`Place::START`].
+/// position, so all of them get [`Place::START`].
 fn placed(value: Value) -> Placed {
     let at = Place::START;
     let node = match value {

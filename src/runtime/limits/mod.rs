@@ -42,7 +42,7 @@ pub(super) const RANDOM: u64 = 4 << 20;
 /// Most calls of a component in flight, unless its policy sets a limit.
 pub(super) const INSTANCES: u32 = 64;
 
-/// A limit and who set it.
+/// A limit and its source.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Limit<T> {
     pub value: T,
@@ -71,7 +71,7 @@ impl<T> Limit<T> {
 pub(super) struct CallLimits {
     /// Bytes of linear memory and tables.
     pub memory: Limit<u64>,
-    /// Bytes of the result's JSON, and separately of what is printed.
+    /// Bytes of the result's JSON, and separately of the printed text.
     pub output: Limit<u64>,
     pub time: Limit<Duration>,
     /// Most calls of the component in flight.

@@ -22,7 +22,7 @@ const ONE: u32 = 1000;
 const WINDOW: Duration = Duration::from_millis(100);
 
 /// Bounds how many guests of one component compute at a time: one per processor. A
-/// guest asks for a turn only after its first tick, so that short calls never wait.
+/// guest requests a turn only after its first tick, so that short calls never wait.
 #[derive(Clone, Debug)]
 pub(in crate::runtime) struct Turns(Arc<Semaphore>);
 

@@ -12,8 +12,7 @@ const FALLBACK: u64 = 4 << 30;
 /// Least and usual bytes that are set aside for a call's result, the latter while there is room.
 const RESULT_LEAST: u64 = 2 << 20;
 const RESULT_USUAL: u64 = 64 << 20;
-/// A result that may be larger gets one part in this many of what is left for
-/// results.
+/// A result that may be larger gets the memory left for results divided by this number.
 const RESULT_PART: u64 = 8;
 
 /// Least bytes given back at once that wake waiters.

@@ -1,4 +1,4 @@
-//! Records what a guest was denied during a call, as a report for the agent.
+//! Records the denials during a call, to report them to the agent.
 
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -13,7 +13,7 @@ const LISTED: usize = 32;
 /// Most characters of a name that a guest chose.
 const NAME: usize = 256;
 
-/// One thing that a guest was denied.
+/// One denial of a guest.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Denial {
     pub kind: DenialKind,
@@ -42,7 +42,7 @@ pub enum DenialKind {
     Read,
     /// A file or directory to change.
     Write,
-    /// A variable that the guest asked for by name.
+    /// A variable that the guest requested by name.
     Environment,
 }
 

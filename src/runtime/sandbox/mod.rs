@@ -1,4 +1,4 @@
-//! Sandboxes: a guest can reach only what it was granted.
+//! Sandboxes: a guest can use only its grants.
 
 mod denials;
 mod environment;

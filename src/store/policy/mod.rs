@@ -42,7 +42,7 @@ pub struct Standing {
 }
 
 impl Granted {
-    /// These grants with `policy` in place of theirs; permissions that are new in it
+    /// Replaces the policy of these grants by `policy`; permissions that are new in it
     /// are recorded as granted by `grantor`.
     pub fn changed(mut self, policy: Policy, grantor: &Grantor) -> Self {
         self.record.follow(&policy, grantor);

@@ -128,8 +128,8 @@ fn copy(files: &ComponentFiles, staged: &ComponentFiles) -> io::Result<Copied> {
     Ok(Copied::All)
 }
 
-/// Everything is linked but the policy, which is written anew, and unfinished files
-/// of other writers, whose names begin with a dot.
+/// Whether a file is linked: all are, except the policy, which is written again, and unfinished
+/// files of other writers, whose names begin with a dot.
 fn is_kept(entry: &DirEntry, files: &ComponentFiles) -> bool {
     let name = entry.file_name();
     let hidden = name.as_encoded_bytes().starts_with(b".");
@@ -183,7 +183,7 @@ fn texts<'a>(granted: &Granted, files: &'a ComponentFiles) -> [(&'a Path, String
     ]
 }
 
-/// Readable by the owner alone, since a policy may hold values.
+/// Creates files that only their owner can read, since a policy may contain values.
 fn private() -> fs::OpenOptions {
     let mut options = fs::File::options();
     options.write(true);

@@ -184,7 +184,8 @@ fn payload(ty: Option<Type>, place: Piece) -> Worst {
     }
 }
 
-/// Returns a value at `place` with any number of `items`, each with its own slot size.
+/// Returns the worst case of a value at `place` with any number of `items`, each with its own slot
+/// size.
 fn several(place: Piece, fixed: usize, items: &[(Type, usize)]) -> Worst {
     let all = items.iter().map(|(ty, room)| {
         let item = Piece {

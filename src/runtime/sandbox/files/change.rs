@@ -116,7 +116,7 @@ pub(super) fn rename(guard: &Guard<'_>, from: &End, to: &End) -> Result<()> {
     Ok(())
 }
 
-/// Makes a hard link.
+/// Creates a hard link.
 pub(super) fn link(guard: &Guard<'_>, from: &End, to: &End) -> Result<()> {
     let (old, new) = (Name::writable(guard, from)?, Name::writable(guard, to)?);
     no_more_than(guard, &old.path, &new.path)?;
@@ -161,7 +161,7 @@ fn no_more_than(guard: &Guard<'_>, old: &Path, new: &Path) -> Result<()> {
     guard.require(old, guard.access(new))
 }
 
-/// Makes a symbolic link whose target is within the grants.
+/// Creates a symbolic link whose target is within the grants.
 pub(super) fn symlink(guard: &Guard<'_>, target: &str, end: &End) -> Result<()> {
     let new = Name::writable(guard, end)?;
     let _names = links::hold_names();

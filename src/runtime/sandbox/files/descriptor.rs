@@ -87,7 +87,7 @@ impl FilesView<'_> {
         })
     }
 
-    /// Replaces a stream by one that charges what it writes to the quota.
+    /// Replaces a stream by one that charges its writes to the quota.
     fn count_stream(
         &mut self,
         stream: Resource<DynOutputStream>,

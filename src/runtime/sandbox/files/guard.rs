@@ -59,7 +59,7 @@ impl Guard<'_> {
         }
     }
 
-    /// Records what the rules do not allow.
+    /// Records the denial of an access that the rules do not allow.
     pub fn deny(&self, path: &Path, missing: Access) -> ErrorCode {
         if self.withheld.holds(path) {
             return self.never(path, missing);

@@ -5,9 +5,9 @@
 //!
 //! ```text
 //! descriptor ── walk ── guard ── open, change, listing, metadata
-//!      └─ preopens (roots)       ├─ links: where those of guests may lead
-//!                                ├─ quota: how much may be added
-//!                                └─ kernel, withheld: what no grant includes
+//!      └─ preopens (roots)       ├─ links: allowed targets of guests' links
+//!                                ├─ quota: limits of added bytes and names
+//!                                └─ kernel, withheld: files that no grant includes
 //! ```
 //!
 //! Rules are checked against *real* paths. [`walk`] opens one directory after the

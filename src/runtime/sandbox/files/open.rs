@@ -27,7 +27,7 @@ pub(super) enum Opened {
     },
 }
 
-/// The access and flags that `open-at` asks for.
+/// The access and flags that `open-at` requests.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Wish {
     pub access: Access,
@@ -63,7 +63,7 @@ impl Wish {
     }
 }
 
-/// Opens what a path resolved to. Nothing is created, truncated or opened before the
+/// Opens the end of a path. Nothing is created, truncated or opened before the
 /// guard has agreed.
 pub(super) fn open(guard: &Guard<'_>, end: &End, wish: Wish) -> Result<Opened> {
     let there = match &end.name {

@@ -1,8 +1,7 @@
 //! Limits how much a component may add to the files it was granted.
 //!
-//! Counts what its calls add minus what they remove, since its policy was read: bytes
-//! of files, and names of files, directories and links. What existed before is not
-//! counted.
+//! Counts the bytes of files, and the names of files, directories and links, that its calls add,
+//! minus those that they remove, since its policy was read. Existing files are not counted.
 
 use std::collections::HashMap;
 use std::fs::File;

@@ -141,7 +141,7 @@ impl FilesView<'_> {
         Ok(())
     }
 
-    /// Gives the guest a descriptor of what was opened.
+    /// Gives the guest a descriptor of an opened file or directory.
     pub(super) fn push(&mut self, opened: Opened) -> FsResult<Resource<Descriptor>> {
         let (descriptor, path) = match opened {
             Opened::Directory(directory) => {

@@ -234,7 +234,7 @@ impl Walk<'_> {
     }
 
     /// Goes to the parent directory. Above the start of the walk, the parent is
-    /// resolved anew from the root, because the open directory may have been moved.
+    /// resolved again from the root, because the open directory may have been moved.
     fn up(&mut self) -> Result<()> {
         if self.handles.len() > 1 {
             self.handles.pop();

@@ -41,7 +41,7 @@ type Identity = (u64, u64);
 
 impl Withheld {
     /// `given` are files, and directories with everything in them. They are first
-    /// looked at when a guest asks for a file.
+    /// looked at when a guest requests a file.
     pub fn new(given: Vec<PathBuf>) -> Self {
         Withheld {
             given,

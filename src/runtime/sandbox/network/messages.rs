@@ -2,7 +2,7 @@
 //! memory of the guest.
 //!
 //! wasmtime-wasi-http accepts methods and authorities of any length, and a guest may
-//! hold so many header maps and bodies that they add up to much memory.
+//! hold many header maps and bodies, which add up to much memory.
 
 use wasmtime::StoreContextMut;
 use wasmtime::component::{Linker, Resource, ResourceTable};
