@@ -98,7 +98,7 @@ impl FromStr for Digest {
         let decoded = hex::decode_to_slice(digits, &mut bytes);
         // Digests name files: two spellings of one digest would be two files.
         if decoded.is_err() || digits.contains(|c: char| c.is_ascii_uppercase()) {
-            return Err(invalid("the digits are 0-9 and a-f, in lower case"));
+            return Err(invalid("the digits must be 0-9 and a-f, in lower case"));
         }
         Ok(Digest(bytes))
     }

@@ -30,7 +30,7 @@ impl ValueSource {
     /// does not repeat the value.
     pub fn value(value: String) -> Result<Self, InvalidPermission> {
         let reason = match value {
-            value if value.contains('\0') => "it holds a null byte",
+            value if value.contains('\0') => "it contains a null byte",
             value if value.len() > LONGEST_VALUE => "it is longer than 32 KiB",
             value => return Ok(ValueSource::Value(value)),
         };
@@ -66,7 +66,7 @@ impl EnvironmentRule {
         let named = |c: char| c.is_ascii_alphanumeric() || matches!(c, '_' | '-' | '.');
         if first.is_ascii_digit() || !key.chars().all(named) {
             return Err(wrong(
-                "a key has letters, digits, `_`, `-` and `.`, and does not begin with a digit",
+                "a key can contain only letters, digits, `_`, `-` and `.`, and must not begin with a digit",
             ));
         }
         if key.len() > LONGEST {

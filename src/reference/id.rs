@@ -35,10 +35,10 @@ impl ComponentId {
             .bytes()
             .all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-')
         {
-            return Err(invalid("an id is made of a-z, 0-9 and `-`"));
+            return Err(invalid("an id can contain only a-z, 0-9 and `-`"));
         }
         if text.starts_with('-') || text.ends_with('-') {
-            return Err(invalid("an id neither starts nor ends with `-`"));
+            return Err(invalid("an id must not start or end with `-`"));
         }
         Ok(ComponentId(text.to_owned()))
     }
@@ -65,7 +65,7 @@ impl ComponentId {
         if id.is_empty() {
             return Err(InvalidComponentId::new(
                 name,
-                "it holds no ASCII letter or digit",
+                "it contains no ASCII letter or digit",
             ));
         }
         Ok(ComponentId(id))

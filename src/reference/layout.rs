@@ -58,7 +58,7 @@ impl fmt::Display for LayoutReference {
 /// Parses the rest of `text` from byte `start`, behind `oci-layout://`.
 pub(super) fn parse(text: &str, start: usize) -> Result<LayoutReference, InvalidReference> {
     if !text[start..].starts_with('/') {
-        let reason = "the path is absolute: `oci-layout:///…`";
+        let reason = "the path must be absolute: `oci-layout:///…`";
         return Err(InvalidReference::new(text, start, reason));
     }
     let last = text.rfind('/').unwrap_or(start);
@@ -77,7 +77,7 @@ pub(super) fn parse(text: &str, start: usize) -> Result<LayoutReference, Invalid
         .transpose()?;
     let path = file_path(text, start, colon.unwrap_or(name_end))?;
     if path.file_name().is_none() {
-        let reason = "the path names a directory";
+        let reason = "the path must name a directory";
         return Err(InvalidReference::new(text, start, reason));
     }
     Ok(LayoutReference { path, tag, digest })

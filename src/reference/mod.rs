@@ -169,7 +169,7 @@ impl FromStr for Reference {
             return Err(InvalidReference::new(
                 text,
                 colon + 1,
-                "the scheme is followed by `//`",
+                "the scheme must be followed by `//`",
             ));
         }
         match text[..colon].to_ascii_lowercase().as_str() {
@@ -256,7 +256,7 @@ fn web(text: &str, start: usize) -> Result<Url, InvalidReference> {
         return Err(InvalidReference::new(
             text,
             start,
-            "user names and passwords do not belong here",
+            "user names and passwords are not allowed here",
         ));
     }
     if let (Some(hash), Some(fragment)) = (text.find('#'), url.fragment())
@@ -290,7 +290,7 @@ fn file(text: &str, start: usize) -> Result<PathBuf, InvalidReference> {
         return Err(InvalidReference::new(
             text,
             start,
-            "the path is absolute: `file:///…`",
+            "the path must be absolute: `file:///…`",
         ));
     }
     file_path(text, start + host.len(), text.len())
@@ -314,7 +314,7 @@ fn file_path(text: &str, start: usize, end: usize) -> Result<PathBuf, InvalidRef
         return Err(InvalidReference::new(
             text,
             start,
-            "a path holds no zero byte",
+            "a path cannot contain a zero byte",
         ));
     }
     // Decoding a percent-encoded separator may have produced more `.` and

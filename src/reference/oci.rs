@@ -131,7 +131,7 @@ fn registry(text: &str, start: usize, end: usize) -> Result<String, InvalidRefer
         return Err(invalid(start, "the registry is missing"));
     }
     if let Some(at) = registry.find('@') {
-        return Err(invalid(start + at, "user names do not belong here"));
+        return Err(invalid(start + at, "user names are not allowed here"));
     }
     let (host, host_end) = if registry.starts_with('[') {
         let close = registry
@@ -151,7 +151,10 @@ fn registry(text: &str, start: usize, end: usize) -> Result<String, InvalidRefer
         port => match port.strip_prefix(':').map(str::parse::<u16>) {
             // `parse` accepts a sign.
             Some(Ok(number)) if number > 0 && !port.contains('+') => Ok(format!("{host}:{number}")),
-            _ => Err(invalid(start + host_end, "the port is `:1` to `:65535`")),
+            _ => Err(invalid(
+                start + host_end,
+                "the port must be `:1` to `:65535`",
+            )),
         },
     }
 }
@@ -164,7 +167,7 @@ fn domain(text: &str, start: usize, end: usize) -> Result<(), InvalidReference> 
             return Err(InvalidReference::new(
                 text,
                 at + bad,
-                "a host holds letters, digits, `-` and `.`",
+                "a host can contain only letters, digits, `-` and `.`",
             ));
         }
         if label.is_empty() || label.starts_with('-') || label.ends_with('-') {
@@ -194,7 +197,7 @@ fn repository(text: &str, start: usize, end: usize) -> Result<String, InvalidRef
             return Err(invalid(at, "a segment of the repository is empty"));
         }
         if let Some(bad) = segment.find(|c: char| c.is_ascii_uppercase()) {
-            return Err(invalid(at + bad, "a repository is in lower case"));
+            return Err(invalid(at + bad, "a repository must be in lower case"));
         }
         if let Some(bad) = misplaced(segment) {
             let reason = "a segment is letters and digits, joined by `.`, `_`, `__` or dashes";
@@ -240,7 +243,8 @@ pub(super) fn tag(text: &str, start: usize, end: usize) -> Result<String, Invali
         return Err(InvalidReference::new(text, start, "the tag is empty"));
     }
     if let Some(at) = wrong {
-        let reason = "a tag is letters, digits, `_`, and after the first also `.` and `-`";
+        let reason =
+            "a tag can contain letters, digits, `_`, and after the first character `.` and `-`";
         return Err(InvalidReference::new(text, start + at, reason));
     }
     if tag.len() > MAX_TAG {

@@ -97,7 +97,7 @@ fn access(reader: Reader) -> Result<Access, PolicyError> {
     for mode in reader.list(MOST)? {
         let spot = mode.spot.clone();
         let Some(mode) = Access::parse_mode(&mode.text()?) else {
-            return Err(spot.wrong("access is `read` or `write`"));
+            return Err(spot.wrong("access must be `read` or `write`"));
         };
         if access.contains(mode) {
             return Err(spot.wrong("it is listed twice"));

@@ -66,7 +66,7 @@ impl FromStr for Network {
         let number = prefix.parse().ok().filter(|_| digits);
         let network = number.and_then(|prefix| IpNet::new(address, prefix).ok());
         let Some(network) = network else {
-            return Err(wrong(format!("the prefix length is 0 to {widest}")));
+            return Err(wrong(format!("the prefix length must be 0 to {widest}")));
         };
         if network.trunc() != network {
             return Err(wrong(format!(

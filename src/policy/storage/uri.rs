@@ -69,7 +69,7 @@ impl FromStr for StorageUri {
         }
         let Some(path) = text.strip_prefix("fs://") else {
             return Err(wrong(
-                "it begins with `fs://`, as in `fs:///data/**`".to_owned(),
+                "it must begin with `fs://`, as in `fs:///data/**`".to_owned(),
             ));
         };
         let (base, path) = match path.strip_prefix('/') {
@@ -138,14 +138,15 @@ fn decode(text: &str) -> Result<String, String> {
         });
         let Some(byte) = digits.and_then(|byte| u8::try_from(byte).ok()) else {
             return Err(
-                "`%` is followed by two hexadecimal digits; `%25` is the character".to_owned(),
+                "`%` must be followed by two hexadecimal digits; `%25` is the character itself"
+                    .to_owned(),
             );
         };
         bytes.push(byte);
         rest = &rest[2..];
     }
     if bytes.contains(&0) || bytes.contains(&b'/') {
-        return Err("a name holds neither a slash nor a null byte".to_owned());
+        return Err("a name cannot contain a slash or a null byte".to_owned());
     }
     String::from_utf8(bytes).map_err(|_| "the escapes are not UTF-8".to_owned())
 }

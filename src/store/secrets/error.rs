@@ -97,7 +97,7 @@ impl Diagnose for SecretError {
     fn hint(&self) -> Option<String> {
         Some(match self {
             SecretError::Key { .. } => {
-                "a name has letters, digits, `_`, `-` and `.`, and does not begin with a digit"
+                "a name can contain only letters, digits, `_`, `-` and `.`, and must not begin with a digit"
                     .into()
             }
             SecretError::Empty { .. } => "without a terminal, give it on standard input: \
