@@ -92,7 +92,7 @@ fn told(freshness: &Freshness) -> (&'static str, Cell) {
 
 /// Some sources did not answer.
 #[derive(Debug, thiserror::Error)]
-#[error("{failed} of {all} sources could not be asked")]
+#[error("{failed} of {all} sources could not be checked")]
 struct Unasked {
     failed: usize,
     all: usize,

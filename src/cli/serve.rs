@@ -333,7 +333,7 @@ async fn outlive_hangups() {
 }
 
 #[derive(Debug, thiserror::Error)]
-#[error("Only the HTTP transports can share what is installed")]
+#[error("Only the HTTP transports can share the installed components")]
 struct ShareTransport;
 
 impl Diagnose for ShareTransport {

@@ -1,4 +1,4 @@
-//! Options that say whose signature counts: those of `cosign verify`.
+//! Options that name trusted signers: those of `cosign verify`.
 
 use std::path::PathBuf;
 
@@ -12,7 +12,7 @@ use crate::verify::Expectation;
 use super::Failure;
 
 /// Over these options in the help.
-const HEADING: &str = "Whose signature counts";
+const HEADING: &str = "Trusted signers";
 
 #[derive(Args)]
 pub(super) struct SignerArgs {
@@ -56,7 +56,7 @@ pub(super) struct SignerArgs {
 enum InvalidSigner {
     #[error("a certificate is known by both its identity and its issuer")]
     Half,
-    #[error("a trust root alone names nobody whose signature counts")]
+    #[error("a trust root alone does not name a trusted signer")]
     RootAlone,
     #[error(transparent)]
     Pattern(#[from] InvalidRule),

@@ -42,9 +42,9 @@ pub struct Verify {
     authorities: AuthorityArgs,
 }
 
-/// Nobody said whose signature counts.
+/// No signer was given, and no rule names one.
 #[derive(Debug, thiserror::Error)]
-#[error("Nobody is named whose signature counts")]
+#[error("No trusted signer is given")]
 struct NobodyNamed;
 
 impl Diagnose for NobodyNamed {
@@ -106,7 +106,7 @@ impl Present for SignatureReport {
         let verdict = match (self.verified, &self.asked_by) {
             (true, _) => "verified",
             (false, Some(_)) => "not verified",
-            (false, None) => "nobody is named whose signature counts",
+            (false, None) => "no trusted signer is given",
         };
         rows.push(("verdict", verdict.into()));
         pairs(&rows)

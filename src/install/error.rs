@@ -36,7 +36,7 @@ pub enum Error {
     /// Some of several components; nothing was done for the others either.
     #[error("{}", not_all(failed))]
     NotAll { failed: Vec<(ComponentId, Error)> },
-    #[error("It is not what was locked")]
+    #[error("It is not the locked version")]
     LockDiffers { differences: Vec<String> },
     #[error("A worker thread panicked")]
     Worker(#[from] tokio::task::JoinError),

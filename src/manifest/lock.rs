@@ -272,7 +272,7 @@ pub enum LockError {
         path: String,
         source: std::io::Error,
     },
-    #[error("`{path}` is not a whole lock: {problem}")]
+    #[error("`{path}` is not a valid lock: {problem}")]
     Invalid { path: String, problem: String },
     #[error("There is no lock `{path}`, and `--locked` needs one")]
     Missing { path: String },

@@ -14,7 +14,7 @@ use super::InvalidSigningKey;
 pub enum SignError {
     #[error("There is no `{reference}` to sign")]
     Absent { reference: String },
-    #[error("The registry has something else for `{reference}`")]
+    #[error("The registry has other content for `{reference}`")]
     OtherDigest { reference: String, found: Digest },
     #[error("`{reference}` cannot be signed")]
     Place { reference: String },

@@ -207,6 +207,6 @@ pub enum InvalidManifest {
     TooMany,
     #[error("the OCI manifest is not that of a document, which has one layer")]
     NotOneLayer,
-    #[error("the registry calls the OCI manifest `{0}`, and it is something else")]
+    #[error("the registry gives the OCI manifest the type `{0}`, which does not match its content")]
     ContentType(String),
 }

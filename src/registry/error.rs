@@ -26,7 +26,7 @@ pub enum Error {
     /// The response to an upload is invalid.
     #[error("`{host}` does not take the upload: {reason}")]
     Refusal { host: String, reason: &'static str },
-    #[error("`{host}` accepted the blob {digest}, and does not have it")]
+    #[error("`{host}` accepted the blob {digest}, but does not have it")]
     Forgotten { host: String, digest: Digest },
     #[error("`{host}` sent no list of tags where one was asked for")]
     Tags {
@@ -40,7 +40,7 @@ pub enum Error {
     Mismatch { what: String, mismatch: Mismatch },
     #[error("{what} is larger than the limit of {limit} bytes")]
     TooLarge { what: String, limit: u64 },
-    #[error("no host may be asked {capability} of `{registry}`")]
+    #[error("no host of `{registry}` may be asked {capability}")]
     NoHost {
         registry: String,
         capability: Capability,

@@ -141,7 +141,7 @@ fn required(rule: &TrustRule, reference: &Reference) -> String {
     let report = RuleReport::of(rule);
     match rule.require {
         Some(Required::Signature) if report.signers.is_empty() => {
-            "a signature, and nobody is named who may make it: nothing passes".into()
+            "a signature, but no trusted signer is given: nothing passes".into()
         }
         Some(Required::Signature) => {
             format!("a signature by {}", report.signers.join(", or by "))

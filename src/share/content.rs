@@ -70,7 +70,7 @@ pub enum NotShared {
     Manifest,
     #[error("no such blob is shared")]
     Blob,
-    #[error("what is installed cannot be read")]
+    #[error("the installed components cannot be read")]
     Failed(#[source] ReadError),
 }
 
@@ -79,7 +79,7 @@ pub enum NotShared {
 pub enum ReadError {
     #[error(transparent)]
     Store(#[from] StoreError),
-    #[error("the reading task ended before its time")]
+    #[error("the reading task ended early")]
     Task(#[from] tokio::task::JoinError),
 }
 

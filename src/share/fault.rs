@@ -92,7 +92,7 @@ impl Fault {
             Fault::Failed => (
                 S::INTERNAL_SERVER_ERROR,
                 "UNKNOWN",
-                "what is installed cannot be read",
+                "the installed components cannot be read",
             ),
         }
     }

@@ -243,7 +243,7 @@ impl Diagnose for DigestsMissing {
 
 /// A manifest from the web that no digest and no person vouches for.
 #[derive(Debug, thiserror::Error)]
-#[error("The manifest at `{address}` could be changed by whoever runs that server")]
+#[error("The operator of the server can change the manifest at `{address}`")]
 pub(super) struct NotPinned {
     address: String,
 }

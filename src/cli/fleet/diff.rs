@@ -11,7 +11,7 @@ use super::plan::{Outcome, Status};
 use super::progress::Bars;
 use super::source::{ManifestArgs, Strictness};
 
-/// Show how what is installed differs from a manifest
+/// Show how the installed components differ from a manifest
 ///
 /// The same as `apply --dry-run`: new versions are fetched and verified to tell
 /// what they change, and nothing is installed.
@@ -63,7 +63,7 @@ impl Diff {
 }
 
 #[derive(Debug, thiserror::Error)]
-#[error("What is installed differs from the manifest")]
+#[error("The installed components differ from the manifest")]
 struct Differs;
 
 impl Diagnose for Differs {

@@ -57,7 +57,7 @@ pub enum ErrorKind {
     TooLarge { what: String, limit: u64 },
     #[error("the policy layer is not UTF-8 text")]
     PolicyText,
-    #[error("the config is not what its media type says")]
+    #[error("the config does not match its media type")]
     Config(#[source] serde_json::Error),
     /// A core WebAssembly module instead of a component.
     #[error("it is a core module")]

@@ -9,7 +9,7 @@ use crate::error::{Class, Diagnose};
 pub enum ServeError {
     #[error("The client did not begin as the protocol requires")]
     Handshake(#[source] Box<ServerInitializeError>),
-    #[error("The service loop ended before its time")]
+    #[error("The service loop ended early")]
     Loop(#[source] tokio::task::JoinError),
 }
 

@@ -32,11 +32,11 @@ pub enum Rejected {
     Unreadable(String),
     #[error("it is for another digest")]
     OtherDigest,
-    #[error("it is that of {0}, whose signature does not count here")]
+    #[error("it was made by {0}, who is not trusted here")]
     OtherSigner(SignerId),
-    #[error("it was made with a key, and not with one whose signature counts here")]
+    #[error("it was made with a key that is not trusted here")]
     OtherKey,
-    #[error("it does not hold: {0}")]
+    #[error("it is not valid: {0}")]
     Invalid(String),
     #[error("{}", older(.0))]
     Older(Older),

@@ -17,36 +17,38 @@ const SHOWN: usize = 8;
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum TrustError {
-    #[error("{} of `{reference}`, and it is not signed", wanted(.by))]
+    #[error("{} of `{reference}`, but it is not signed", wanted(.by))]
     Unsigned { reference: String, by: Wanted },
-    #[error("{} of `{reference}`, and no signature of it counts", wanted(.by))]
+    #[error("{} of `{reference}`, but none of its signatures is trusted", wanted(.by))]
     Rejected {
         reference: String,
         by: Wanted,
         attempts: Vec<Attempt>,
     },
-    #[error("Whether `{reference}` is signed could not be found out")]
+    #[error("Failed to find out whether `{reference}` is signed")]
     Unanswered {
         reference: String,
         by: Wanted,
         reason: String,
     },
-    #[error("{} of `{reference}`, and nobody is named whose signature counts", wanted(.by))]
+    #[error("{} of `{reference}`, but no trusted signer is given", wanted(.by))]
     Nobody { reference: String, by: Wanted },
-    #[error("What is installed was signed by {before}, and what `{reference}` has now is not")]
+    #[error(
+        "The installed version of `{reference}` was signed by {before}, but the new one was not"
+    )]
     SignerChanged {
         reference: String,
         before: SignerId,
         now: String,
     },
-    #[error("What `{reference}` has now was not signed later than what is installed")]
+    #[error("The new version of `{reference}` was not signed later than the installed one")]
     SignedEarlier {
         reference: String,
         before: Timestamp,
         /// None where no time is proven.
         now: Option<Timestamp>,
     },
-    #[error("The rule for `{scope}` loads only what is asked for by digest")]
+    #[error("The rule for `{scope}` loads components by digest only")]
     DigestRequired { scope: String },
     #[error("{digest} is denied by the rule for `{scope}`")]
     Denied { digest: Digest, scope: String },
@@ -71,7 +73,7 @@ fn wanted(by: &Wanted) -> String {
         Wanted::Rule(scope) => {
             format!("The rule for `{}` requires a signature", printable(scope))
         }
-        Wanted::Before => "The signature of the version before is required".into(),
+        Wanted::Before => "The signature of the previous version is required".into(),
         Wanted::Command | Wanted::Report => "A signature is required".into(),
     }
 }

@@ -44,7 +44,7 @@ pub enum KeyFault {
     Read(#[source] io::Error),
     #[error("it is a certificate, not a public key")]
     Certificate,
-    #[error("it is a private key, which nobody but its owner should have")]
+    #[error("it is a private key, which only its owner should have")]
     Private,
     #[error("it is no PEM file with a `PUBLIC KEY`")]
     NotPem,
