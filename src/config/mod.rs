@@ -46,7 +46,7 @@ pub struct Config {
 #[derive(Debug, Clone, Default, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct ServerConfig {
-    /// Bytes of one message of a client, over HTTP or stdio, at most.
+    /// Largest message of a client, over HTTP or stdio, in bytes.
     pub max_body: Option<NonZeroUsize>,
 }
 
@@ -152,7 +152,7 @@ pub struct LimitsConfig {
     /// Bytes of memory all running instances together may use.
     #[serde(deserialize_with = "quantity::bytes")]
     pub total_memory: Option<u64>,
-    /// Concurrent background compilations, at most.
+    /// Most concurrent background compilations.
     pub compile_jobs: Option<NonZeroUsize>,
     /// The largest component to accept, in bytes.
     #[serde(deserialize_with = "quantity::bytes")]

@@ -41,7 +41,7 @@ pub(super) fn bytes<'de, D: Deserializer<'de>>(from: D) -> Result<Option<u64>, D
 }
 
 struct Quantity<T> {
-    /// What is expected, in words.
+    /// Description of the expected form.
     form: &'static str,
     bare: fn(u64) -> T,
     text: fn(&str) -> Result<T, InvalidPermission>,

@@ -1,10 +1,8 @@
-//! Sources of components, and the patterns that `[agents]` and `[[trust]]` have
-//! for them.
+//! Sources of components, and the patterns for them in `[agents]` and `[[trust]]`.
 //!
-//! Both are compared in one normal form, so that a source has no second
-//! spelling that a pattern misses: hosts as the URL parser writes them, without
-//! the default port and the final dot, Docker Hub as `docker.io`, and the
-//! segments of a path as the bytes that the percent escapes stand for.
+//! Sources and patterns are compared in one normal form, so that no other spelling of a source
+//! evades a pattern: hosts as the URL parser writes them, without the default port and the final
+//! dot; Docker Hub as `docker.io`; and path segments as bytes, with percent escapes decoded.
 
 use std::path::{Component, Path};
 
@@ -16,8 +14,8 @@ use crate::registry::canonical_host;
 
 const DOCKER: &str = "docker.io";
 
-/// What comes before the first segment. Plain HTTP, which is for loopback hosts
-/// only, is not covered by a pattern for HTTPS.
+/// The part before the first segment. A pattern for HTTPS does not cover plain HTTP, which is
+/// allowed for loopback hosts only.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Scheme {
     Oci,
@@ -36,7 +34,7 @@ const SCHEMES: [(&str, Scheme); 5] = [
 ];
 
 impl Scheme {
-    /// The scheme at the beginning of a text, and what follows it.
+    /// Splits off the scheme at the beginning of a text.
     pub fn split(text: &str) -> Option<(Scheme, &str)> {
         let mut schemes = SCHEMES.iter();
         schemes.find_map(|(name, scheme)| Some((*scheme, text.strip_prefix(name)?)))
@@ -47,13 +45,13 @@ impl Scheme {
     }
 }
 
-/// Where a component comes from, without tag, digest and query.
+/// The source of a component, without tag, digest and query.
 #[derive(Debug, Clone)]
 pub struct Source {
     scheme: Scheme,
     /// The host, if there is one, and the segments of the path.
     segments: Vec<Vec<u8>>,
-    /// The second name that Docker Hub has for some repositories.
+    /// The second name of some repositories on Docker Hub.
     alias: Option<Vec<Vec<u8>>>,
 }
 
@@ -113,8 +111,8 @@ impl Source {
     }
 }
 
-/// The host of an address, and the names in its path. Escapes are resolved
-/// before it is split, as a server may do.
+/// The host of an address, and the names in its path. Escapes are decoded before the path is
+/// split, because servers may do so.
 fn segments_of(url: &Url) -> Vec<Vec<u8>> {
     let mut segments = vec![authority(url).unwrap_or_default().into_bytes()];
     for name in decode(url.path()).split(|&byte| byte == b'/') {
@@ -127,7 +125,7 @@ fn segments_of(url: &Url) -> Vec<Vec<u8>> {
     segments
 }
 
-/// `host` or `host:port` in normal form; none where it is no host.
+/// Normalizes `host` or `host:port`; `None` if it is not a host.
 fn host(scheme: Scheme, text: &str) -> Option<String> {
     let protocol = match scheme {
         Scheme::Http => "http",
@@ -151,7 +149,7 @@ fn authority(url: &Url) -> Option<String> {
     })
 }
 
-/// Resolves percent escapes; what is none stands for itself.
+/// Decodes percent escapes; an invalid escape stays as it is.
 fn decode(text: &str) -> Vec<u8> {
     let mut bytes = Vec::with_capacity(text.len());
     let mut rest = text.as_bytes();
@@ -176,15 +174,15 @@ pub(super) struct Pattern {
 #[derive(Debug, Clone, PartialEq, Eq)]
 enum Segment {
     AnyDepth,
-    /// The texts between the `*`, as bytes: one where there is no `*`.
+    /// The texts between the `*`, as bytes; a single one if there is no `*`.
     Name(Vec<Vec<u8>>),
 }
 
-/// The texts of a segment between its `*`.
+/// The texts of a segment, split at its `*`.
 type Pieces = [Vec<u8>];
 
 impl Pattern {
-    /// A pattern of the text after the scheme; none where it makes no sense.
+    /// Parses the text after the scheme; `None` if it is invalid.
     pub fn parse(scheme: Scheme, text: &str) -> Option<Self> {
         let segments = text.split('/').enumerate().map(|(at, text)| {
             let is_host = at == 0 && scheme.has_host();
@@ -196,7 +194,7 @@ impl Pattern {
         })
     }
 
-    /// A pattern for one source.
+    /// A pattern that matches only this source.
     pub fn of(source: &Source) -> Self {
         let segments = source.segments.iter();
         Pattern {
@@ -207,7 +205,7 @@ impl Pattern {
         }
     }
 
-    /// The same, and all below it.
+    /// The pattern extended to everything below it.
     pub fn and_below(mut self) -> Self {
         if self.segments.last() != Some(&Segment::AnyDepth) {
             self.segments.push(Segment::AnyDepth);
@@ -215,13 +213,13 @@ impl Pattern {
         self
     }
 
-    /// Whether the pattern matches the source. A path must have no links.
+    /// Whether the pattern matches the source, whose path must have no links.
     pub fn covers(&self, source: &Source) -> bool {
         let mut names = std::iter::once(&source.segments).chain(&source.alias);
         self.scheme == source.scheme && names.any(|names| self.covers_segments(names))
     }
 
-    /// Goes back to the last `**` alone, which is enough.
+    /// Backtracks only to the last `**`, which is sufficient.
     fn covers_segments(&self, names: &[Vec<u8>]) -> bool {
         let (mut at, mut done) = (0, 0);
         let mut last: Option<(usize, usize)> = None;
@@ -248,8 +246,8 @@ impl Pattern {
         rest.all(|segment| *segment == Segment::AnyDepth)
     }
 
-    /// Whether it matches all that the other matches. Of patterns that end in
-    /// `**` and have none elsewhere.
+    /// Whether this pattern matches everything that the other matches. Both must end in `**` and
+    /// have no other `**`.
     pub fn includes(&self, other: &Pattern) -> bool {
         self.names().count() <= other.names().count()
             && self.is_met_by(other, |own, theirs| match theirs {
@@ -259,7 +257,7 @@ impl Pattern {
             })
     }
 
-    /// Whether something may be matched by both.
+    /// Whether a source may be matched by both.
     pub fn meets(&self, other: &Pattern) -> bool {
         self.is_met_by(other, |own, theirs| match (own, theirs) {
             ([own], [theirs]) => own == theirs,
@@ -269,7 +267,7 @@ impl Pattern {
         })
     }
 
-    /// Compares scheme and segments, as far as both have them.
+    /// Compares the schemes and the segments that both patterns have.
     fn is_met_by(&self, other: &Pattern, alike: fn(&Pieces, &Pieces) -> bool) -> bool {
         let mut both = self.names().zip(other.names());
         self.scheme == other.scheme && both.all(|(own, theirs)| alike(own, theirs))
@@ -282,7 +280,7 @@ impl Pattern {
         })
     }
 
-    /// How many segments have no `*`, and how many bytes all of them name.
+    /// The number of segments without `*`, and the number of bytes in all segments' texts.
     pub fn specificity(&self) -> (usize, usize) {
         let literal = self.names().filter(|pieces| pieces.len() == 1).count();
         (literal, self.names().flatten().map(Vec::len).sum())
@@ -290,7 +288,7 @@ impl Pattern {
 }
 
 impl Segment {
-    /// `host_of` is the scheme whose host this is.
+    /// Parses a segment; `host_of` is the scheme if the segment is a host.
     fn parse(text: &str, host_of: Option<Scheme>) -> Option<Self> {
         if text == "**" {
             return Some(Segment::AnyDepth);
@@ -311,7 +309,7 @@ impl Segment {
     }
 }
 
-/// The host of a pattern in normal form, as far as it has no `*`.
+/// Normalizes the host of a pattern if it has no `*`.
 fn host_pattern(scheme: Scheme, text: &str) -> Option<String> {
     if !text.contains('*') {
         return host(scheme, text);
@@ -325,8 +323,8 @@ fn host_pattern(scheme: Scheme, text: &str) -> Option<String> {
     is_plain.then(|| text.to_ascii_lowercase())
 }
 
-/// Matches one segment. The first and the last piece are its ends; those
-/// between are found from the left.
+/// Matches one segment. The first and the last piece must be at its ends; those between are
+/// searched from the left.
 fn matches(pieces: &Pieces, name: &[u8]) -> bool {
     let [first, between @ .., last] = pieces else {
         return matches!(pieces, [only] if only == name);

@@ -13,9 +13,9 @@ use crate::schema::rules::{ToolRules, is_tool_name};
 /// The settings of `[tools]`, and of `[tools."ID"]` for each component.
 #[derive(Debug, Default)]
 pub struct ToolsConfig {
-    /// The longest name, in characters, that new tools get.
+    /// The longest name of a new tool, in characters.
     pub name_length: NameLength,
-    /// They hold besides those of a manifest.
+    /// The rules for each component's tools, in addition to those of a manifest.
     pub rules: BTreeMap<ComponentId, ToolRules>,
 }
 

@@ -19,10 +19,10 @@ use crate::text::printable;
 pub use remark::{Remark, remarks};
 pub use scope::Scope;
 
-/// Bytes of a compiled pattern: an identity needs no more.
+/// Largest compiled pattern, in bytes; identities need no more.
 const MAX_PATTERN: usize = 1 << 20;
 
-/// All rules, no two of which decide about the same scope.
+/// All rules. No two of them have the same scope.
 #[derive(Debug, Clone, Default, Deserialize)]
 #[serde(try_from = "Vec<TrustRule>")]
 pub struct TrustConfig(pub Vec<TrustRule>);
@@ -44,26 +44,25 @@ impl TryFrom<Vec<TrustRule>> for TrustConfig {
     }
 }
 
-/// What is asked of the components of one scope.
+/// The requirements for the components of one scope.
 #[derive(Debug, Clone, Deserialize)]
 #[serde(try_from = "WrittenRule")]
 pub struct TrustRule {
     pub scope: Scope,
-    /// None for a rule that only denies digests: another rule then says what
-    /// is required.
+    /// `None` if the rule only denies digests; another rule then decides what is required.
     pub require: Option<Required>,
-    /// Signers with a certificate, any of which will do.
+    /// Accepted signers with a certificate.
     pub identities: Vec<Identity>,
-    /// Public keys, any of which will do; relative files are beside the
-    /// configuration.
+    /// Accepted public keys; relative paths start from the configuration's directory.
     pub keys: Vec<KeySource>,
-    /// In place of Sigstore's own; a relative one is beside the configuration.
+    /// The trust root that replaces Sigstore's; a relative path starts from the configuration's
+    /// directory.
     pub trusted_root: Option<PathBuf>,
     /// Digests that are never loaded.
     pub deny: Vec<Digest>,
 }
 
-/// What a component needs to be loaded.
+/// The condition for loading a component.
 #[derive(
     Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Deserialize, Serialize, JsonSchema,
 )]
@@ -71,19 +70,19 @@ pub struct TrustRule {
 pub enum Required {
     /// Nothing.
     None,
-    /// It was asked for by digest.
+    /// The reference must have a digest.
     Digest,
-    /// One of the rule's signers signed it.
+    /// One of the rule's signers must have signed it.
     Signature,
 }
 
-/// Where a public key is.
+/// The location of a public key.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 #[serde(from = "String")]
 pub enum KeySource {
     /// A PEM file.
     File(PathBuf),
-    /// The text of one, in the rule itself.
+    /// The PEM text, in the rule itself.
     Pem(String),
 }
 
@@ -96,23 +95,21 @@ impl From<String> for KeySource {
     }
 }
 
-/// Whose signature a component needs; the scope of a rule in a manifest is its
-/// component.
+/// The signature that a component needs. The scope of a rule in a manifest is its component.
 #[derive(Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case", deny_unknown_fields)]
 #[schemars(rename = "Trust")]
 pub(crate) struct WrittenRule {
     #[schemars(skip)]
     scope: Scope,
-    /// `signature`; `digest`: it is asked for by digest; `none`.
+    /// `signature`; `digest` (the reference must have one); or `none`.
     #[schemars(with = "Option<Required>")]
     require: Option<Required>,
-    /// Signers with a certificate, any of which will do.
+    /// Accepted signers with a certificate.
     #[serde(default)]
     #[schemars(with = "Option<Vec<WrittenIdentity>>")]
     identities: Vec<Identity>,
-    /// Public keys, any of which will do: PEM files beside the file that names
-    /// them, or their text.
+    /// Accepted public keys: paths of PEM files, relative to the file with the rule, or PEM texts.
     #[serde(default)]
     #[schemars(with = "Option<Vec<String>>")]
     keys: Vec<KeySource>,
@@ -126,7 +123,7 @@ pub(crate) struct WrittenRule {
     deny: Vec<Digest>,
 }
 
-/// Why a rule makes no sense.
+/// The reason why a rule is invalid.
 #[derive(Debug, thiserror::Error)]
 pub enum InvalidRule {
     #[error(
@@ -176,12 +173,12 @@ impl TryFrom<WrittenRule> for TrustRule {
 }
 
 impl TrustRule {
-    /// A rule about one component alone, of the keys that a rule has besides its
-    /// scope. Its relative paths begin at `directory`.
+    /// A rule for one component, from the keys of a rule except `scope`. Relative paths start from
+    /// `directory`.
     ///
     /// # Errors
     ///
-    /// When the keys are no rule.
+    /// When the keys do not form a valid rule.
     pub(crate) fn about(
         reference: &Reference,
         mut keys: Value,
@@ -200,7 +197,7 @@ impl TrustRule {
         })
     }
 
-    /// Whether it names files of this machine.
+    /// Whether it refers to files of this machine.
     pub(crate) fn names_files(&self) -> bool {
         let mut keys = self.keys.iter();
         self.trusted_root.is_some() || keys.any(|key| matches!(key, KeySource::File(_)))
@@ -208,7 +205,7 @@ impl TrustRule {
 }
 
 impl KeySource {
-    /// The same with a file's path from this directory.
+    /// The key with its path resolved from this directory.
     #[must_use]
     pub fn at(self, directory: &Path) -> Self {
         match self {
@@ -218,17 +215,17 @@ impl KeySource {
     }
 }
 
-/// A signer with a certificate: both texts must match.
+/// A signer with a certificate: issuer and subject must both match.
 #[derive(Debug, Clone, Deserialize)]
 #[serde(try_from = "WrittenIdentity")]
 pub struct Identity {
-    /// Who vouched for the subject: an OpenID Connect issuer.
+    /// The OpenID Connect issuer that vouched for the subject.
     pub issuer: Text,
-    /// Whom the certificate names: an address of mail or of a workflow.
+    /// The subject of the certificate: a mail address, or the address of a workflow.
     pub subject: Text,
 }
 
-/// A text that must be met.
+/// A text to match.
 #[derive(Debug, Clone)]
 pub enum Text {
     Exact(String),
@@ -242,12 +239,12 @@ pub enum Text {
 struct WrittenIdentity {
     /// The OpenID Connect issuer that vouched for the subject.
     issuer: Option<String>,
-    /// An anchored regular expression for it.
+    /// An anchored regular expression for the issuer.
     #[serde(alias = "issuer_regex")]
     issuer_regex: Option<String>,
-    /// Whom the certificate names.
+    /// The subject of the certificate.
     subject: Option<String>,
-    /// An anchored regular expression for it.
+    /// An anchored regular expression for the subject.
     #[serde(alias = "subject_regex")]
     subject_regex: Option<String>,
 }
@@ -289,7 +286,7 @@ impl Text {
     ///
     /// # Errors
     ///
-    /// [`InvalidRule::Unanchored`] when it may match a part of one.
+    /// [`InvalidRule::Unanchored`] when it may match only a part of the text.
     pub fn anchored(pattern: String) -> Result<Self, InvalidRule> {
         let text = Text::pattern(&pattern)?;
         match is_anchored(&pattern) {
@@ -302,7 +299,7 @@ impl Text {
     ///
     /// # Errors
     ///
-    /// [`InvalidRule::Pattern`] when it is no regular expression.
+    /// [`InvalidRule::Pattern`] when it is not a regular expression.
     pub fn pattern(pattern: &str) -> Result<Self, InvalidRule> {
         let compiled = RegexBuilder::new(pattern).size_limit(MAX_PATTERN).build();
         compiled
@@ -320,12 +317,12 @@ impl Text {
         }
     }
 
-    /// A pattern that may match a part of a text.
+    /// Whether this is a pattern that may match only a part of a text.
     pub fn is_unanchored(&self) -> bool {
         matches!(self, Text::Pattern(pattern) if !is_anchored(pattern.as_str()))
     }
 
-    /// As it is written.
+    /// The text as written.
     pub fn as_str(&self) -> &str {
         match self {
             Text::Exact(exact) => exact,
@@ -334,7 +331,7 @@ impl Text {
     }
 }
 
-/// Whether every match is of a whole text: in `^a|b$` neither branch is.
+/// Whether every match covers the whole text; in `^a|b$` neither branch does.
 fn is_anchored(pattern: &str) -> bool {
     regex_syntax::parse(pattern).is_ok_and(|parsed| {
         let properties = parsed.properties();

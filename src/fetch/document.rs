@@ -1,5 +1,5 @@
-//! Small documents, such as catalogs: a file, what is at a web address, or the
-//! one layer of an artifact.
+//! Fetches small documents, such as catalogs: from a file, a web address, or the single layer of
+//! an artifact.
 
 use bytes::Bytes;
 use http::{HeaderValue, Method, StatusCode, header};
@@ -15,31 +15,30 @@ use crate::net::{Request, RetryMode};
 use crate::reference::Reference;
 use crate::registry::{Capability, Document, InvalidManifest, Transfer, check};
 
-/// How it is called in messages.
+/// Name of the content in messages.
 const WHAT: &str = "the document";
 
-/// Characters of an entity tag that is kept, at most.
+/// Longest entity tag that is kept, in characters.
 const LONGEST_TAG: usize = 1024;
 
-/// A document that was asked for again.
+/// The answer to a conditional request for a document.
 #[derive(Debug)]
 pub enum Renewed {
     /// The web server says that it still has this entity tag.
     Unchanged,
     Changed {
         bytes: Bytes,
-        /// The entity tag that a web server gave it.
+        /// The entity tag from the web server.
         etag: Option<String>,
     },
 }
 
 impl Fetcher {
-    /// The bytes of a document, which has `limit` bytes at most.
+    /// The bytes of a document of at most `limit` bytes.
     ///
     /// # Errors
     ///
-    /// When it cannot be had, is larger, or does not have the digest that the
-    /// reference gives.
+    /// When it cannot be fetched, is larger, or does not match the reference's digest.
     pub async fn document(&self, reference: &Reference, limit: usize) -> Result<Bytes, FetchError> {
         match self.document_unless(reference, limit, None).await? {
             Renewed::Changed { bytes, .. } => Ok(bytes),
@@ -47,7 +46,7 @@ impl Fetcher {
         }
     }
 
-    /// The same, unless a web server says that it still has this entity tag.
+    /// Like [`Fetcher::document`], unless a web server reports that it still has this entity tag.
     ///
     /// # Errors
     ///
@@ -59,7 +58,7 @@ impl Fetcher {
         etag: Option<&str>,
     ) -> Result<Renewed, FetchError> {
         let transfer = Transfer::default();
-        // An artifact's tag is resolved once.
+        // Resolve an artifact's tag only once.
         let manifest = match reference {
             Reference::Oci(_) | Reference::Layout(_) => {
                 match self.resolve(reference).await?.identity {
@@ -160,7 +159,7 @@ impl Fetcher {
     }
 }
 
-/// The one layer of an artifact.
+/// Fetches the single layer of an artifact.
 async fn one_layer(content: &impl Content, digest: Digest, limit: usize) -> Result<Bytes, Failed> {
     let expected = Expected {
         digest: Some(digest),

@@ -14,7 +14,7 @@ use super::plan::Plan;
 use crate::digest::Digest;
 use crate::registry::{Descriptor, Document, Manifest};
 
-/// Total bytes that are fetched only to be kept, at most.
+/// Most bytes fetched only to be kept.
 const MAX_BYTES: u64 = 1024 * 1024;
 /// Time limit for fetching them, after the wait for a download slot.
 const PATIENCE: Duration = Duration::from_secs(5);

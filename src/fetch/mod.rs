@@ -58,7 +58,7 @@ use outcome::Parts;
 use remote::Artifacts;
 use slots::Slots;
 
-/// How long the error of an absent tag waits for the tags that there are.
+/// How long to wait for the list of existing tags when the requested one is missing.
 const TAGS_WITHIN: Duration = Duration::from_secs(5);
 
 /// Fetches components. One for the whole program: it bounds how many downloads
@@ -167,8 +167,8 @@ impl Fetcher {
         Ok((Identity::Oci { manifest_digest }, document))
     }
 
-    /// The tags of a repository that does not have the one asked for; none
-    /// where the registry does not list them within [`TAGS_WITHIN`].
+    /// The tags of a repository that lacks the requested one; empty if the registry does not list
+    /// them within [`TAGS_WITHIN`].
     async fn tags(&self, reference: &OciReference, transfer: &Transfer) -> Vec<String> {
         let resolve = Capability::Resolve;
         let Ok(repository) = self.client.repository(reference, resolve, transfer) else {
@@ -271,7 +271,7 @@ impl Fetcher {
         }
     }
 
-    /// A small file of a web server; none where it has none.
+    /// Fetches a small file from a web server; `None` if there is no such file.
     ///
     /// # Errors
     ///

@@ -15,7 +15,7 @@ pub struct FetchOptions {
     pub max_component_bytes: u64,
     /// The largest bundled policy accepted, in bytes.
     pub max_policy_bytes: u64,
-    /// Concurrent downloads, at most.
+    /// Most concurrent downloads.
     pub concurrency: usize,
     /// A directory for partial downloads, which later ones resume. It is used
     /// only for staging directories with the same parent. `None` means that an

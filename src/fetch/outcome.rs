@@ -26,8 +26,8 @@ pub struct Resolved {
 }
 
 impl Resolved {
-    /// The artifact of this digest, without a question to its source; none
-    /// where the source names nothing by its content.
+    /// The artifact with this digest, without asking its source; `None` if the source does not
+    /// name content by digest.
     pub fn locked(reference: &Reference, manifest_digest: Digest) -> Option<Self> {
         let named = matches!(reference, Reference::Oci(_) | Reference::Layout(_));
         named.then(|| Resolved {

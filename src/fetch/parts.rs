@@ -16,8 +16,8 @@ use crate::file::{
 
 /// Age after which a partial file is deleted.
 const LIFETIME: Duration = Duration::from_secs(24 * 60 * 60);
-/// Partial files to keep, at most, so that a registry that never completes a
-/// download cannot fill the disk.
+/// Most partial files to keep, so that a registry that never completes a download cannot fill the
+/// disk.
 const KEPT: usize = 8;
 
 /// A locked partial file.

@@ -81,7 +81,7 @@ mod tests {
 
     use super::*;
 
-    /// Sends as much as goes without a reader.
+    /// Sends as many chunks as fit without a reader.
     fn fill(queue: &Queue, chunk: &Bytes) -> usize {
         let mut sent = 0;
         while queue.data(chunk.clone()).now_or_never().is_some() {

@@ -168,7 +168,7 @@ fn the_index_prefers_wasip2() {
         select(&[("linux", "amd64"), ("wasi", "wasm")]).ok(),
         Some(Digest::of(b"wasi"))
     );
-    // As container tools wrap an image of one platform, with its attestation.
+    // Container tools wrap an image of one platform like this, with its attestation.
     let single = select(&[("linux", "amd64"), ("unknown", "unknown")]);
     assert_eq!(single.ok(), Some(Digest::of(b"linux")));
     let error = select(&[("linux", "amd64"), ("wasip2", "arm64")]).expect_err("no wasm");

@@ -1,4 +1,4 @@
-//! Bringing a root to what a manifest says.
+//! Changes a root to match a manifest.
 //!
 //! ```text
 //! lock all -> stage all -> plan -> (shown) -> commit all or none
@@ -23,30 +23,29 @@ use super::{
     Part, Proposal, Staged, Surplus, Unreachable, Wanted,
 };
 
-/// Gives each component a place to show its progress in.
+/// Creates a progress display for each component.
 pub trait ManyProgress: Send + Sync {
     fn of(&self, id: &ComponentId) -> Box<dyn Progress>;
 }
 
-/// What was done.
+/// The changes that were made.
 #[derive(Default)]
 pub struct Applied {
     pub installed: Vec<Installed>,
-    /// Those that keep their version, with other grants or rules.
+    /// The components that keep their version but have new grants or rules.
     pub settled: Vec<ComponentId>,
     pub removed: Vec<ComponentId>,
-    /// Nobody else changes the components until this is dropped.
+    /// Locks of the components, so that no one else changes them until this is dropped.
     pub locks: BTreeMap<ComponentId, ComponentLock>,
 }
 
 impl Installer {
-    /// Stages all that is wanted and not installed, several at once, and says
-    /// what there is to do. Nothing that is in place is touched.
+    /// Stages all wanted components that are not installed, several at once, and returns the
+    /// planned changes. Installed components are not changed.
     ///
     /// # Errors
     ///
-    /// [`Error::NotAll`] when something cannot be done and failures stop
-    /// everything.
+    /// [`Error::NotAll`] when a component fails and the order stops at failures.
     pub async fn propose(
         &self,
         order: &Order,
@@ -91,7 +90,7 @@ impl Installer {
             error: Report::new(error),
         });
         proposal.plan.failures = failures.collect();
-        // Looked at again, now that nobody else changes them.
+        // Read again, now that the locks are held.
         for installed in self.surplus_metadata(order).await? {
             if proposal.locks.contains_key(&installed.component_id) {
                 proposal.remove(&installed);
@@ -100,12 +99,11 @@ impl Installer {
         Ok(proposal)
     }
 
-    /// Does what was proposed, all of it or nothing.
+    /// Makes the proposed changes, all of them or none.
     ///
     /// # Errors
     ///
-    /// When code cannot be compiled, or as [`Installer::commit`]; everything is
-    /// then as it was.
+    /// When code cannot be compiled, and those of [`Installer::commit`]; nothing is then changed.
     pub async fn carry_out(
         &self,
         proposal: Proposal,
@@ -153,7 +151,7 @@ impl Installer {
         Ok(applied)
     }
 
-    /// Refuses what has rules that cannot be carried out.
+    /// Refuses components whose tool rules cannot be applied.
     async fn hold_to_rules(
         &self,
         order: &Order,
@@ -192,7 +190,7 @@ impl Installer {
         Ok(held.collect())
     }
 
-    /// The ids of what is to be removed, as far as can be told without a lock.
+    /// The ids of the components to remove, as far as known without a lock.
     async fn surplus(&self, order: &Order) -> Result<Vec<ComponentId>, Error> {
         let surplus = self.surplus_metadata(order).await?.into_iter();
         Ok(surplus.map(|metadata| metadata.component_id).collect())
@@ -210,7 +208,7 @@ impl Installer {
         Ok(installed)
     }
 
-    /// What one entry comes to: what is installed, or a candidate.
+    /// Resolves one entry to an installed component or a candidate.
     async fn find(
         &self,
         lock: &ComponentLock,
@@ -283,7 +281,8 @@ impl Installer {
                 Err(error) => error,
             };
             let class = error.class();
-            // What the tag names is not what is wanted, and perhaps it was before.
+            // The tag may name other content now; the wanted content may still be available by
+            // digest.
             let elsewhere = matches!(class, Class::NotFound | Class::Verification);
             if elsewhere
                 && let Some(candidate) = self.by_digest(lock, wanted, order, progress).await
@@ -320,8 +319,8 @@ impl Installer {
         }
     }
 
-    /// The artifact of the digest that an entry gives, if its source has it.
-    /// The digest may also be a component's, by which no artifact is found.
+    /// The artifact with the digest in the entry, if the source has it. The digest may also be
+    /// that of a component's bytes, which cannot be requested from a registry.
     async fn by_digest(
         &self,
         lock: &ComponentLock,
@@ -336,7 +335,7 @@ impl Installer {
         };
         match Box::pin(self.stage(lock, &request, progress)).await {
             Ok(Staged::Changed(candidate)) => Some(candidate),
-            // It would have been known by its digest.
+            // An installed component with this digest would have been recognised before.
             Ok(Staged::Unchanged(_)) => None,
             Err(error) => {
                 tracing::debug!(%error, "`{}` is not found by its digest", wanted.id);

@@ -1,4 +1,4 @@
-//! What is verified and laid out, and putting it in place.
+//! Verified, staged components, and the commit that installs them.
 
 use std::sync::Arc;
 use std::time::Instant;
@@ -10,14 +10,14 @@ use crate::store::{Change, Grants, Installed, Metadata, Prepared, Rules, Store};
 use super::outcome::elapsed_ms;
 use super::{Compile, Error, Installer, LoadStatus};
 
-/// A version that is verified and laid out, and not in place yet.
+/// A version that is verified and staged, but not installed yet.
 pub struct Candidate {
     pub(super) prepared: Prepared,
-    /// What it would replace.
+    /// The installed version that it replaces.
     pub(super) before: Option<Installed>,
 }
 
-/// What a commit does to one component.
+/// One component's part of a commit.
 #[allow(clippy::large_enum_variant, reason = "most are candidates")]
 pub enum Part {
     Install {
@@ -25,11 +25,11 @@ pub enum Part {
         grants: Grants,
         rules: Rules,
     },
-    /// Something else than installing a version.
+    /// A change other than installing a version.
     Change(Change),
 }
 
-/// A candidate that is in place.
+/// A candidate that was installed.
 pub struct Committed {
     pub installed: Installed,
     pub status: LoadStatus,
@@ -50,14 +50,12 @@ impl Candidate {
 }
 
 impl Installer {
-    /// Does all of this, or nothing, and returns what was installed, in this
-    /// order. The caller holds the locks of the components, each of which is
-    /// named once.
+    /// Makes all changes or none, and returns the installed components in this order. The caller
+    /// holds the locks of the components, each of which occurs once.
     ///
     /// # Errors
     ///
-    /// When an id belongs to another source by now, or the disk refuses;
-    /// everything is then as it was.
+    /// When an id belongs to another source by now, or the disk fails; nothing is then changed.
     pub async fn commit(&self, parts: Vec<Part>) -> Result<Vec<Committed>, Error> {
         let mut statuses = Vec::new();
         let mut changes = Vec::new();
@@ -89,7 +87,7 @@ impl Installer {
             .collect())
     }
 
-    /// Compiles where that is wanted, and says how many milliseconds it took.
+    /// Compiles if requested, and returns the duration in milliseconds.
     ///
     /// # Errors
     ///

@@ -1,5 +1,4 @@
-//! What another version means for those who use a component: what agents see,
-//! what it imports, what it asks for.
+//! The effects of another version on its users: its tools, imports and requested permissions.
 
 use std::collections::BTreeMap;
 
@@ -18,17 +17,17 @@ pub struct Changes {
     pub tools_added: Vec<String>,
     pub tools_removed: Vec<String>,
     pub tools_changed: Vec<ToolChange>,
-    /// By full name; a compatible version of an interface is no other one.
+    /// Full names. A compatible version of an interface is not a difference.
     pub imports_added: Vec<String>,
     pub imports_removed: Vec<String>,
-    /// What is asked for that was not asked for before.
+    /// The newly requested permissions.
     pub permissions_added: Vec<Described>,
     pub permissions_removed: Vec<Described>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub trust: Option<Change<Trust>>,
 }
 
-/// One tool's definition, as far as it is another.
+/// The changes of one tool's definition.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct ToolChange {
     pub name: String,
@@ -102,13 +101,13 @@ fn by_name(tools: &[ToolRecord]) -> BTreeMap<&str, &ToolRecord> {
     tools.map(|tool| (&*tool.normalized_name, tool)).collect()
 }
 
-/// The names that only the first has.
+/// The names that only the first map has.
 fn missing(of: &BTreeMap<&str, &ToolRecord>, from: &BTreeMap<&str, &ToolRecord>) -> Vec<String> {
     let names = of.keys().filter(|name| !from.contains_key(*name));
     names.map(|&name| name.to_owned()).collect()
 }
 
-/// The imports that no compatible one of the others stands for.
+/// The imports for which the others have no compatible one.
 fn unmet(imports: &[String], others: &[String]) -> Vec<String> {
     let met = |import: &&String| {
         let track = track(import);
@@ -117,8 +116,8 @@ fn unmet(imports: &[String], others: &[String]) -> Vec<String> {
     imports.iter().filter(|one| !met(one)).cloned().collect()
 }
 
-/// The name and what of its version tells compatible ones from others, by
-/// <https://semver.org>: the first number that is not zero, and all before it.
+/// Splits an import into its name and the part of the version that decides compatibility by
+/// <https://semver.org>: everything up to the first number that is not zero.
 fn track(import: &str) -> (&str, &str) {
     let Some((name, version)) = import.split_once('@') else {
         return (import, "");

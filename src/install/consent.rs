@@ -1,4 +1,4 @@
-//! Asking a person.
+//! Asks a person for consent.
 
 use std::cmp::Reverse;
 use std::pin::Pin;
@@ -10,25 +10,25 @@ use crate::store::Metadata;
 
 use super::danger::danger;
 
-/// Permissions in one question, at most: a person reads no more.
+/// Most permissions in one question: a person does not read more.
 const MOST: usize = 20;
-/// Characters of each in plain words, at most.
+/// Most characters that describe one permission.
 const LONGEST: usize = 400;
 
-/// What a component asks to be allowed, for a person to decide.
+/// The permissions that a component requests, for a person to decide on.
 #[derive(Debug, Clone)]
 pub struct Question {
     pub component_id: ComponentId,
     pub source: Reference,
-    /// Of the component that asks: the answer is about no other.
+    /// Digest of the component that asks; the answer applies only to it.
     pub digest: Digest,
-    /// What a yes grants, all of which is shown: what is asked for and not
-    /// granted yet, the most dangerous first.
+    /// The permissions that a yes grants, all of which are shown: those requested and not granted
+    /// yet, the most dangerous first.
     pub permissions: Vec<Permission>,
-    /// How many more are asked for, which are too many or too long to be
-    /// shown, and which a yes does not grant.
+    /// Number of further requested permissions, which are too many or too long to show. A yes does
+    /// not grant them.
     pub left_out: usize,
-    /// Plain sentences on what is odd about it.
+    /// Sentences about what is unusual in the request.
     pub remarks: Vec<String>,
 }
 
@@ -50,7 +50,7 @@ impl Question {
         }
     }
 
-    /// What to say of what is left out.
+    /// A sentence about the permissions left out, if any.
     pub fn rest(&self) -> Option<String> {
         (self.left_out > 0).then(|| {
             format!(
@@ -64,17 +64,17 @@ impl Question {
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Answer {
-    /// All that the question is about.
+    /// The user granted all permissions in the question.
     Granted,
     Refused,
     /// There is no one to ask.
     Unavailable,
-    /// The question is on its way, and the same request will be made again
-    /// with the answer. Until then it is a no.
+    /// The question is being sent, and the client repeats the request with the answer. Until then
+    /// nothing is granted.
     Later,
 }
 
-/// Asks a person: a prompt on a terminal, or a question in an MCP client.
+/// Asks a person: by a prompt on a terminal, or by a question in an MCP client.
 pub trait Consent: Send + Sync {
     fn ask<'a>(
         &'a self,
@@ -82,7 +82,7 @@ pub trait Consent: Send + Sync {
     ) -> Pin<Box<dyn Future<Output = Answer> + Send + 'a>>;
 }
 
-/// Grants nothing.
+/// Grants nothing, because there is no one to ask.
 pub struct NobodyToAsk;
 
 impl Consent for NobodyToAsk {

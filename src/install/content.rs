@@ -1,4 +1,4 @@
-//! What a lock holds of a component, and the digests that name it.
+//! The part of a component that a lock records, and the digests that name a component.
 
 use crate::digest::Digest;
 use crate::fetch::Identity;
@@ -6,7 +6,7 @@ use crate::manifest::lock::Content;
 use crate::schema::rules::ToolRules;
 use crate::store::Metadata;
 
-/// What of a component a lock holds, under these rules for its tools.
+/// The content that a lock records for a component with these tool rules.
 pub fn content_of<'a>(metadata: &'a Metadata, rules: &ToolRules) -> Content<'a> {
     Content {
         digest: content_digest(metadata),
@@ -16,8 +16,8 @@ pub fn content_of<'a>(metadata: &'a Metadata, rules: &ToolRules) -> Content<'a> 
     }
 }
 
-/// What names a component's content at its source: the digest that a tag stood
-/// for, or that of its bytes.
+/// The digest that names a component's content at its source: the one that its tag resolved to, or
+/// that of its bytes.
 pub fn content_digest(metadata: &Metadata) -> Digest {
     match metadata.identity {
         Identity::Oci { manifest_digest } => manifest_digest,
@@ -25,7 +25,7 @@ pub fn content_digest(metadata: &Metadata) -> Digest {
     }
 }
 
-/// Every digest that a component goes by.
+/// Every digest that identifies a component.
 pub(super) fn names_of(metadata: &Metadata) -> Vec<Digest> {
     let mut names = vec![content_digest(metadata), metadata.digests.component];
     names.extend(metadata.digests.manifest);

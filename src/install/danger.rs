@@ -1,11 +1,11 @@
-//! Which of several permissions a person should see first.
+//! Orders permissions by danger, so that a person sees the worst first.
 
 use crate::policy::{
     Access, Base, EnvironmentRule, Host, Hosts, NetworkRule, Permission, StorageRule, ValueSource,
     is_public,
 };
 
-/// How far a permission reaches, roughly: the higher, the worse it can be.
+/// Estimates how far a permission reaches; higher is more dangerous.
 pub(super) fn danger(permission: &Permission) -> u8 {
     match permission {
         Permission::Storage(rule) => storage(rule),
@@ -18,7 +18,7 @@ pub(super) fn danger(permission: &Permission) -> u8 {
 fn storage(rule: &StorageRule) -> u8 {
     let uri = rule.uri.to_string();
     let reach = match uri.as_str() {
-        // Everything, or all that is in one directory at the top, whatever it is called.
+        // The whole file system, or a part of every directory at the top.
         "fs:///**" | "fs:///*" | "fs:///" => 6,
         _ if uri.starts_with("fs:///*") => 6,
         _ if uri.contains('*') => match rule.uri.base() {
@@ -47,7 +47,7 @@ fn network(rule: &NetworkRule) -> u8 {
 
 fn environment(rule: &EnvironmentRule) -> u8 {
     match rule.source {
-        // The server's own, if the component has no secret of this name.
+        // The server's variable, if the component has no secret of this name.
         ValueSource::Inherit => 4,
         ValueSource::Secret => 2,
         ValueSource::Value(_) => 0,

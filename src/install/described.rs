@@ -5,7 +5,7 @@ use crate::policy::Permission;
 /// A permission as data and in plain words.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Described {
-    /// As in a policy, under the kind's key: `{"network": {"host": "…"}}`.
+    /// In the form of a policy, under the key of its kind: `{"network": {"host": "…"}}`.
     pub permission: Permission,
     pub description: String,
 }

@@ -1,4 +1,4 @@
-//! The store, out of reach of async workers.
+//! The store, which async workers must not use directly.
 
 use std::sync::Arc;
 
@@ -6,8 +6,8 @@ use tokio::task::JoinError;
 
 use crate::store::{Layout, Store};
 
-/// A store whose work waits for locks and for the disk. Async code reaches it
-/// by [`Disk::run`] alone, which does the work on a thread for blocking work.
+/// A store, whose operations wait for locks and for the disk. Async code reaches it only through
+/// [`Disk::run`], which uses a thread for blocking work.
 #[derive(Clone)]
 pub struct Disk(Arc<Store>);
 
@@ -16,7 +16,7 @@ impl Disk {
         Disk(Arc::new(store))
     }
 
-    /// Does work on the store, off the async workers.
+    /// Runs `work` on the store, off the async workers.
     ///
     /// # Errors
     ///
@@ -29,8 +29,8 @@ impl Disk {
         tokio::task::spawn_blocking(move || work(&store)).await
     }
 
-    /// The store, for functions that are not async and that only the command
-    /// line calls, on a thread that nobody else waits for.
+    /// The store, for the command line's functions that are not async and run on a thread of their
+    /// own.
     pub fn blocking(&self) -> &Store {
         &self.0
     }

@@ -9,8 +9,7 @@ use crate::schema::SchemaError;
 use crate::store::StoreError;
 use crate::verify::{TrustError, VerifyError};
 
-/// Why a component could not be brought into its place: the error of the stage
-/// that failed.
+/// The reason why a component could not be installed: the error of the stage that failed.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
     #[error(transparent)]
@@ -33,7 +32,7 @@ pub enum Error {
         "Components from web servers are loaded by digest only (`require_digest` in config.toml)"
     )]
     DigestRequired,
-    /// Some of several components; nothing was done for the others either.
+    /// Some of several components failed; the others were not changed either.
     #[error("{}", not_all(failed))]
     NotAll { failed: Vec<(ComponentId, Error)> },
     #[error("It is not the locked version")]
@@ -101,8 +100,8 @@ impl Layered for Error {
 
 fn not_all(failed: &[(ComponentId, Error)]) -> String {
     match failed {
-        // The causes stand in the message, since the error of one entry among
-        // several has no chain of its own.
+        // The causes are part of the message, because the error of one entry among several has no
+        // source.
         [(id, error)] => {
             let report = Report::new(error);
             let parts = std::iter::once(report.message).chain(report.causes);
@@ -112,7 +111,7 @@ fn not_all(failed: &[(ComponentId, Error)]) -> String {
     }
 }
 
-/// One of several failures: what, why, and what differs.
+/// One of several failures, with its causes and facts, as a fact.
 fn told((id, error): &(ComponentId, Error)) -> (&'static str, String) {
     let report = Report::new(error);
     let facts = report

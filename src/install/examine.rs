@@ -1,4 +1,4 @@
-//! The one place where fetched bytes are verified and described.
+//! Verifies and describes fetched bytes. All components pass through here.
 
 use std::path::Path;
 
@@ -13,22 +13,21 @@ use crate::verify::{self, Requirements, Verified};
 
 use super::{Error, Found};
 
-/// A component that was verified, with what its bytes and its artifact say.
+/// A verified component, with its description and the metadata of its artifact.
 pub struct Examined {
     pub verified: Verified,
     pub description: Description,
-    /// What the artifact asks to be allowed.
+    /// The permissions that the artifact requests.
     pub requested_permissions: Option<Value>,
 }
 
 impl Examined {
-    /// Verifies and describes what was fetched; `name` appears in descriptions
-    /// only. Blocks: it reads the whole component.
+    /// Verifies and describes a fetched component; `name` is used in descriptions only. Blocks,
+    /// because it reads the whole component.
     ///
     /// # Errors
     ///
-    /// When it is not what was asked for, not a component, or carries a policy
-    /// that is not one.
+    /// When it fails verification, is not a component, or carries an invalid policy.
     pub(crate) fn new(
         (fetched, found): (Fetched, &Found),
         requirements: &Requirements,

@@ -1,4 +1,4 @@
-//! One change of a component at a time, among all that share the root.
+//! Serializes the changes of each component among all tasks and processes that use the root.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::path::PathBuf;
@@ -11,12 +11,12 @@ use crate::store::{Hold, Patience, SIGN_OF_LIFE, Wait, touch_lock};
 
 use super::{Error, Installer};
 
-/// The locks that tasks of this process wait for before they try the lock
-/// that processes share.
+/// The locks among the tasks of this process. A task takes one of them before the lock file, which
+/// processes share.
 #[derive(Default)]
 pub struct ComponentLocks(Mutex<HashMap<ComponentId, Arc<tokio::sync::Mutex<()>>>>);
 
-/// While this is kept, no other task or process changes the component.
+/// While this exists, no other task or process changes the component.
 pub struct ComponentLock {
     id: ComponentId,
     _sign_of_life: SignOfLife,
@@ -37,7 +37,7 @@ impl ComponentLocks {
     }
 }
 
-/// Touches the lock's file each second, until it is dropped.
+/// Touches the lock file every second until it is dropped.
 struct SignOfLife(tokio::task::AbortHandle);
 
 impl SignOfLife {
@@ -45,7 +45,7 @@ impl SignOfLife {
         let signs = tokio::spawn(async move {
             loop {
                 let path = path.clone();
-                // A runtime that shuts down needs none.
+                // If the runtime is shutting down, the touch is not needed.
                 let _ = tokio::task::spawn_blocking(move || touch_lock(&path)).await;
                 tokio::time::sleep(SIGN_OF_LIFE).await;
             }
@@ -61,19 +61,18 @@ impl Drop for SignOfLife {
 }
 
 impl ComponentLock {
-    /// The component that is locked.
+    /// The id of the locked component.
     pub fn id(&self) -> &ComponentId {
         &self.id
     }
 }
 
 impl Installer {
-    /// Locks several components, in the order of their ids, so that no two who
-    /// do so wait for each other.
+    /// Locks several components in the order of their ids, which prevents deadlocks.
     ///
     /// # Errors
     ///
-    /// As [`Installer::lock`]; none is then locked.
+    /// Those of [`Installer::lock`]; no component is then locked.
     pub async fn lock_all(
         &self,
         ids: impl IntoIterator<Item = ComponentId>,
@@ -90,8 +89,8 @@ impl Installer {
     ///
     /// # Errors
     ///
-    /// When the lock's file cannot be opened or locked, or the process that
-    /// holds it gives no sign of life.
+    /// When the lock file cannot be opened or locked, or the process that holds it no longer
+    /// touches it.
     pub async fn lock(&self, id: &ComponentId) -> Result<ComponentLock, Error> {
         let local = self.locks.local(id).await;
         let path = self.disk.layout().component_lock(id);
@@ -107,7 +106,7 @@ impl Installer {
                     _local: local,
                 });
             }
-            // Its pauses are reads of a file's time and of `/proc`.
+            // Each pause is short: it reads a file's time and `/proc`.
             let mut waiting = wait
                 .take()
                 .unwrap_or_else(|| Wait::new(&path, Patience::default()));

@@ -1,12 +1,12 @@
-//! From a reference to a component in place: the one pipeline behind `load`,
-//! `update`, `inspect` and every other verb that brings a component.
+//! Installs a component from a reference: the single pipeline behind `load`, `update`, `inspect`
+//! and all other commands that fetch a component.
 //!
 //! ```text
 //! lock -> stage (fetch, verify, describe, lay out) -> commit (all or none) -> settle grants
 //! ```
 //!
-//! Nothing here knows tools by their offered names, MCP or the command line:
-//! [`crate::service`] offers what was committed.
+//! Nothing here depends on MCP, the command line or the offered names of tools: [`crate::service`]
+//! offers the tools of committed components.
 
 mod apply;
 mod candidate;
@@ -60,19 +60,19 @@ pub use settle::{Request, Settled, Settlement, is_the_one};
 pub(crate) use signature::{Enforcement, Found, TrustQuestion};
 pub use stage::{Staged, Unchanged};
 
-/// What the operator set for everything that is installed.
+/// The operator's settings for all installed components.
 pub struct Rules {
     pub network: Network,
     /// Whether components from web servers need a digest.
     pub digests: Digests,
     pub bundled: BundledPolicy,
-    /// What holds where policies set no limit.
+    /// The limits that apply if a policy sets none.
     pub limits: Limits,
     /// Which components must be signed, and by whom.
     pub trust: Arc<TrustRules>,
 }
 
-/// Brings components into one root.
+/// Installs components into one root.
 pub struct Installer {
     pub(crate) disk: Disk,
     pub(crate) fetcher: Fetcher,

@@ -1,4 +1,4 @@
-//! What is to be installed together, and how.
+//! An order: the components to install together, and how.
 
 use crate::config::TrustRule;
 use crate::digest::Digest;
@@ -13,68 +13,67 @@ use crate::verify::Verification;
 use super::content::{content_of, names_of};
 use super::{Compile, Error, LoadRequest, PolicyChoice, SignerRequest};
 
-/// One component that is to be installed.
+/// One component to install.
 #[derive(Debug, Clone)]
 pub struct Wanted {
     pub id: ComponentId,
     pub reference: Reference,
     pub digest: Option<Digest>,
-    /// All that it is to be granted; its grants stay as they are without.
+    /// All permissions to grant; if absent, the grants do not change.
     pub permissions: Option<Policy>,
-    /// A rule about its signature, besides those of the configuration.
+    /// A rule about its signature, in addition to those of the configuration.
     pub trust: Option<TrustRule>,
-    /// All rules of the manifest for its tools.
+    /// All of the manifest's rules for its tools.
     pub tools: ToolRules,
     pub retry: Retry,
-    /// What it must be, where that is known.
+    /// The locked content that it must have, if there is a lock.
     pub locked: Option<Locked>,
 }
 
-/// What is to be installed, and how.
+/// The components to install, and how.
 #[derive(Debug, Clone)]
 pub struct Order {
     pub wanted: Vec<Wanted>,
-    /// Where the manifest is; none for one that has no place.
+    /// The location of the manifest; `None` if it has none.
     pub manifest: Option<String>,
     pub surplus: Surplus,
     pub check: Check,
     pub unreachable: Unreachable,
     pub failures: Failures,
     pub compile: Compile,
-    /// Components that are staged at once.
+    /// Most components staged at once.
     pub jobs: usize,
 }
 
-/// What becomes of components that the manifest does not want any more.
+/// How to handle components that the manifest does not list.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Surplus {
     Stays,
-    /// Those that an earlier `apply` of the same manifest installed are
-    /// removed.
+    /// Removes those that an earlier `apply` of the same manifest installed.
     Removed,
 }
 
-/// What is taken for a sign that what is installed is unchanged.
+/// How to check that an installed component is unchanged.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Check {
     Stamp,
-    /// All its bytes are read.
+    /// Hashes all its bytes.
     Hash,
 }
 
-/// What counts when a source cannot be asked.
+/// How to handle a source that cannot be reached.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Unreachable {
     Fails,
-    /// What is installed from the same reference stands for it.
+    /// Uses the component installed from the same reference.
     TakesInstalled,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Failures {
-    /// Nothing is done when anything cannot be.
+    /// Makes no change if any component fails.
     Stop,
-    /// What can be done is done, all of it or nothing.
+    /// Makes the changes of the components that do not fail, all of these or none.
     Continue,
 }
 
@@ -99,8 +98,8 @@ impl Wanted {
         }
     }
 
-    /// Whether what is installed is known by its digest to be what is wanted,
-    /// so that its source need not be asked.
+    /// Whether the digest proves that the installed component is the wanted one, so that its
+    /// source need not be asked.
     pub(super) fn is_named_by(&self, installed: &Metadata) -> bool {
         let names = names_of(installed);
         let locked = self.locked.as_ref().map(|locked| locked.digest);

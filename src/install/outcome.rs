@@ -1,4 +1,4 @@
-//! What a load did.
+//! The outcome of a load.
 
 use std::time::Instant;
 
@@ -13,7 +13,7 @@ use crate::verify::Trust;
 
 use super::{Described, Settled};
 
-/// How the component stood to what was installed before.
+/// The relation of the loaded component to the installed one.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum LoadStatus {
@@ -27,34 +27,34 @@ pub struct LoadOutcome {
     pub component_id: ComponentId,
     pub status: LoadStatus,
     pub tool_names: Vec<String>,
-    /// The functions that are no tools, and why.
+    /// The functions that cannot be tools, and why.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub not_callable: Vec<Uncallable>,
-    /// What the artifact asks to be allowed.
+    /// The permissions that the artifact requests.
     pub requested_permissions: Option<Value>,
-    /// All that the component may do now.
+    /// All permissions that the component has now.
     pub granted_permissions: Vec<Described>,
-    /// What it asks for and may not do.
+    /// The permissions that it requests and does not have.
     pub not_granted: Vec<Described>,
-    /// Plain sentences on what is odd about the request.
+    /// Sentences about what is unusual in the request.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub remarks: Vec<String>,
     pub receipt: LoadReceipt,
 }
 
-/// What one load did.
+/// Measurements of one load.
 #[derive(Debug, Clone, Serialize)]
 pub struct LoadReceipt {
     #[serde(flatten)]
     pub transfer: Receipt,
     pub trust: Trust,
-    /// Milliseconds spent on native code; absent when it is made later.
+    /// Milliseconds spent on compiling; absent if the code is compiled later.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub compile_ms: Option<u64>,
     pub total_ms: u64,
 }
 
-/// A component that is in place, before its grants are settled.
+/// An installed component whose grants are not settled yet.
 pub struct Loaded {
     pub metadata: Metadata,
     pub status: LoadStatus,
@@ -64,7 +64,7 @@ pub struct Loaded {
 }
 
 impl Loaded {
-    /// What a load that began at `started` reports.
+    /// The report of a load that began at `started`.
     pub fn outcome(self, settled: Settled, started: Instant) -> LoadOutcome {
         LoadOutcome {
             component_id: self.metadata.component_id,

@@ -1,4 +1,4 @@
-//! Which installed components have moved on at their sources.
+//! Finds installed components whose sources have other versions.
 
 use futures_util::{StreamExt, stream};
 use serde::Serialize;
@@ -11,10 +11,10 @@ use crate::store::{Entry, Metadata, Store, StoreError};
 
 use super::{Error, Installer};
 
-/// How many sources are asked at once.
+/// Most sources asked at once.
 const AT_ONCE: usize = 16;
 
-/// One component, against its source.
+/// One component, compared with its source.
 #[derive(Debug, Clone, Serialize)]
 pub struct Outdated {
     pub component_id: ComponentId,
@@ -23,22 +23,21 @@ pub struct Outdated {
     pub freshness: Freshness,
 }
 
-/// What a component's source says of it.
+/// The result of comparing a component with its source.
 #[derive(Debug, Clone, Serialize)]
 #[serde(tag = "status", rename_all = "kebab-case")]
 pub enum Freshness {
     Current,
     Outdated {
-        /// What the source names by its content, where it does.
+        /// The digest of the installed version, if the source names content by digest.
         #[serde(skip_serializing_if = "Option::is_none")]
         installed: Option<Digest>,
         #[serde(skip_serializing_if = "Option::is_none")]
         available: Option<Digest>,
     },
-    /// Its address names the content: there is no other version of it.
+    /// Its address contains a digest, so there is no other version.
     Pinned,
-    /// The web server does not tell one content from another; only a download
-    /// would.
+    /// The web server sends no validator; only a download would show a change.
     Unknown,
     /// The source could not be asked.
     Failed {
@@ -46,23 +45,23 @@ pub enum Freshness {
     },
 }
 
-/// One installed component and what its source answered.
+/// An installed component and the answer of its source.
 pub struct Asked {
     pub metadata: Metadata,
     pub answer: SourceAnswer,
 }
 
-/// What a source answered when it was asked once.
+/// The answer of a source.
 pub enum SourceAnswer {
-    /// It was not asked: its address names the content.
+    /// Not asked, because the address contains a digest.
     Pinned,
     Found(Box<Resolved>),
     Failed(FetchError),
 }
 
 impl Installer {
-    /// Asks the source of every sound component, with one request each, for
-    /// what it has now; downloads nothing.
+    /// Asks the source of every undamaged component for its current version, with one request
+    /// each; downloads nothing.
     ///
     /// # Errors
     ///
@@ -81,7 +80,7 @@ impl Installer {
             .await)
     }
 
-    /// What is installed and sound, in the order of the ids.
+    /// The undamaged installed components, in the order of their ids.
     ///
     /// # Errors
     ///
@@ -90,7 +89,7 @@ impl Installer {
         Ok(self.disk.run(sound).await??)
     }
 
-    /// The same, but waits no longer than a moment for locks of others.
+    /// Like [`installed`](Self::installed), but waits only a moment for locks.
     ///
     /// # Errors
     ///

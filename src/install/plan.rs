@@ -1,4 +1,4 @@
-//! What an `apply` would change, as data.
+//! The changes that an `apply` would make, as data.
 
 use serde::Serialize;
 
@@ -10,11 +10,11 @@ use crate::schema::rules::RuleChange;
 
 use super::{Changes, Described, described};
 
-/// What is to become of every component that is concerned.
+/// The planned change of every component concerned.
 #[derive(Debug, Clone, Default, Serialize)]
 pub struct Plan {
     pub components: Vec<Planned>,
-    /// Entries that nothing is done for, and why.
+    /// Entries that cannot be applied, and why.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub failures: Vec<NotPlanned>,
 }
@@ -24,23 +24,23 @@ pub struct Planned {
     pub component_id: ComponentId,
     pub action: Action,
     pub source: Shown,
-    /// Of the version that will be in place, or that is taken away.
+    /// Digest of the version that will be installed, or that is removed.
     pub digest: Digest,
-    /// The names of the tools that it offers, as far as the manifest says; for one
-    /// that is removed, their own names.
+    /// The names of the tools that it offers, by the manifest's rules; for a removed component,
+    /// their own names.
     pub tools: Vec<String>,
-    /// What other rules than before change of its tools.
+    /// The changes of the rules for its tools.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub tool_rules: Vec<RuleChange>,
-    /// Against the version in place, where it is replaced.
+    /// The differences from the installed version, if it is replaced.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub changes: Option<Changes>,
     #[serde(skip_serializing_if = "GrantChanges::is_empty")]
     pub grants: GrantChanges,
-    /// What the version asks for and will not be granted.
+    /// The permissions that the version requests and will not be granted.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub not_granted: Vec<Described>,
-    /// What is unusual about it.
+    /// A remark about something unusual.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub note: Option<String>,
 }
@@ -49,18 +49,17 @@ pub struct Planned {
 #[serde(rename_all = "kebab-case")]
 pub enum Action {
     Install,
-    /// Another version takes the place of the one that is installed.
+    /// Another version replaces the installed one.
     Replace,
-    /// The same version is granted something else, and may offer its tools
-    /// otherwise.
+    /// The same version gets other grants, and perhaps other rules for its tools.
     Regrant,
-    /// The same version, with the same grants, offers its tools otherwise.
+    /// The same version with the same grants gets other rules for its tools.
     ChangeTools,
     Keep,
     Remove,
 }
 
-/// How grants differ. A limit that is set counts as granted.
+/// The differences between grants. A limit that is set counts as granted.
 #[derive(Debug, Clone, Default, PartialEq, Serialize)]
 pub struct GrantChanges {
     #[serde(skip_serializing_if = "Vec::is_empty")]
@@ -80,7 +79,7 @@ pub struct NotPlanned {
 }
 
 impl Plan {
-    /// Whether everything is as it should be already.
+    /// Whether no change is needed.
     pub fn is_done(&self) -> bool {
         self.count(Action::Keep) == self.components.len()
     }

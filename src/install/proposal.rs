@@ -1,4 +1,4 @@
-//! What an order comes to, entry by entry.
+//! The proposal of an order: the result for each entry.
 
 use std::collections::BTreeMap;
 
@@ -14,19 +14,19 @@ use super::{
     content_digest, described,
 };
 
-/// What an order comes to: all is staged, nothing is done.
+/// The proposal of an order: everything is staged, and nothing is changed yet.
 pub struct Proposal {
     pub plan: Plan,
-    /// What every wanted component will be.
+    /// The metadata that each wanted component will have.
     pub metadata: Vec<Metadata>,
     pub(super) parts: Vec<Part>,
     pub(super) compile: Compile,
     pub(super) jobs: usize,
-    /// Nobody else changes the components meanwhile.
+    /// Locks that keep others from changing the components meanwhile.
     pub(super) locks: BTreeMap<ComponentId, ComponentLock>,
 }
 
-/// What one entry comes to.
+/// The result for one entry.
 pub(super) enum Found {
     Kept {
         installed: Box<Installed>,
@@ -45,7 +45,7 @@ impl Found {
 }
 
 impl Installer {
-    /// Adds to a proposal what one entry comes to.
+    /// Adds the result for one entry to a proposal.
     pub(super) async fn take(
         &self,
         proposal: &mut Proposal,
@@ -60,7 +60,7 @@ impl Installer {
         let id = wanted.id.clone();
         let (granted, ruled) = match before {
             None => (Some(Policy::default()), Some(ToolRules::default())),
-            // What cannot be read grants or offers nothing, and is written anew.
+            // An unreadable file grants or offers nothing, and is replaced.
             Some(_) => {
                 let look = move |store: &Store| (store.granted(&id), store.recorded_rules(&id));
                 let (granted, ruled) = self.disk.run(look).await?;
@@ -169,7 +169,7 @@ fn names(tools: &[ToolRecord]) -> Vec<String> {
     tools.map(|tool| tool.normalized_name.clone()).collect()
 }
 
-/// A policy without its description, which grants nothing.
+/// A policy without its description, which has no effect on grants.
 fn rules_of(policy: &Policy) -> Policy {
     Policy {
         description: None,

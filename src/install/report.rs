@@ -1,4 +1,4 @@
-//! What signatures something has, told one by one.
+//! A report of every signature of an artifact or file.
 
 use std::path::{Path, PathBuf};
 
@@ -15,39 +15,38 @@ use crate::verify::{Answer, Candidate, Expectation, Look, Material, SignerId, Tr
 use super::signature::{MAX_BUNDLES, refusal};
 use super::{Enforcement, Error, Installer, SignerChange, TrustQuestion};
 
-/// What to verify, and against what.
+/// The artifact or file to verify, and the demands.
 #[derive(Debug, Clone)]
 pub struct VerifyRequest {
     pub reference: Reference,
     pub expected: Option<Expectation>,
-    /// A file of bundles that is looked at in place of what is stored beside
-    /// the artifact.
+    /// A file of bundles to read instead of the signatures stored beside the artifact.
     pub bundle: Option<PathBuf>,
 }
 
-/// What was asked, and what was found.
+/// The demands, and the signatures found.
 #[derive(Debug, Serialize)]
 pub struct SignatureReport {
     pub reference: Shown,
-    /// What a signature must be for.
+    /// The digest that a signature must be for.
     pub digest: Digest,
-    /// Who asks for a signature: a rule's scope, or the command; nobody where
-    /// all is only shown.
+    /// The origin of the demand: a rule's scope or the command; `None` if signatures are only
+    /// shown.
     pub asked_by: Option<String>,
     pub signatures: Vec<FoundSignature>,
-    /// What could not be looked at, and why.
+    /// Failed lookups, with the reasons.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub unanswered: Vec<String>,
-    /// Whether all that was asked is met; never true where nobody asked.
+    /// Whether all demands are met; false if there are none.
     pub verified: bool,
     #[serde(skip)]
     pub refusal: Option<TrustError>,
-    /// The same for programs.
+    /// The refusal in machine-readable form.
     #[serde(rename = "refusal", skip_serializing_if = "Option::is_none")]
     pub refusal_report: Option<Report>,
 }
 
-/// One signature, whether it counts or not.
+/// One signature, accepted or not.
 #[derive(Debug, Serialize)]
 pub struct FoundSignature {
     pub what: String,
@@ -58,21 +57,21 @@ pub struct FoundSignature {
     pub signed_at: Option<Timestamp>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub log_index: Option<u64>,
-    /// What was verified.
+    /// The checks that passed.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub checks: Vec<&'static str>,
-    /// Why it does not count.
+    /// The reason why it is not accepted.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub reason: Option<String>,
 }
 
 impl Installer {
-    /// Looks at the signatures of something, installing nothing.
+    /// Checks the signatures of an artifact or file without installing it.
     ///
     /// # Errors
     ///
-    /// When it cannot be found, or a key, bundle or trust root cannot be read.
-    /// What does not count is in the report.
+    /// When it cannot be found, or a key, bundle or trust root cannot be read. A rejected
+    /// signature is not an error; it is part of the report.
     pub async fn verify(&self, request: VerifyRequest) -> Result<SignatureReport, Error> {
         let reference = &request.reference;
         let question = TrustQuestion {

@@ -1,4 +1,4 @@
-//! What is asked of a load, and whether what is installed is it already.
+//! The request of a load, and the check whether the installed component already meets it.
 
 use crate::config::TrustRule;
 use crate::digest::Digest;
@@ -8,7 +8,7 @@ use crate::reference::{ComponentId, Reference};
 use crate::store::{Digests, Installed, Origin};
 use crate::verify::{Expectation, Requirements, Verification};
 
-/// What to load, and under which conditions.
+/// The component to load, and the conditions.
 #[derive(Debug, Clone)]
 pub struct LoadRequest {
     pub reference: Reference,
@@ -16,30 +16,29 @@ pub struct LoadRequest {
     pub name: Option<ComponentId>,
     /// The OCI manifest or the component must have this digest.
     pub digest: Option<Digest>,
-    /// What the reference stands for, where that is known: the source is asked
-    /// for this content only, whatever its tag names by now.
+    /// The digest that the reference resolved to, if known: only this content is requested, even
+    /// if the tag has moved.
     pub locked: Option<Digest>,
     pub verification: Verification,
     pub compile: Compile,
     pub policy: PolicyChoice,
     pub signers: SignerRequest,
-    /// By what means what the load grants is granted.
+    /// The origin to record for the grants of this load.
     pub origin: Origin,
-    /// The manifest that wants it to be installed.
+    /// The manifest that lists the component.
     pub manifest: Option<String>,
 }
 
-/// What is asked of a component's signature, beside what rules ask.
+/// The demands on a component's signature, in addition to those of the rules.
 #[derive(Debug, Clone, Default)]
 pub struct SignerRequest {
     pub expected: Option<Expectation>,
-    /// A rule about this component alone, such as that of a manifest.
+    /// A rule for this component only, such as that of a manifest.
     pub rule: Option<TrustRule>,
     pub change: SignerChange,
 }
 
-/// Whether what was signed by one may be replaced by what is signed by
-/// another, or not at all.
+/// Whether a signed version may be replaced by one that has another signer or none.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum SignerChange {
     #[default]
@@ -48,29 +47,28 @@ pub enum SignerChange {
     Accept,
 }
 
-/// When native code is made.
+/// When to compile.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Compile {
-    /// Tools are offered at once; code follows.
+    /// Tools are offered at once, and the code is compiled in the background.
     Background,
-    /// The load ends when the tools can be called; what is missing then is made
-    /// by the next server.
+    /// The load ends when the tools can be called; the next server compiles the optimised code.
     Wait,
-    /// The load ends when optimised code was made anew.
+    /// The load compiles optimised code anew and ends when it is ready.
     Force,
 }
 
-/// What becomes of what a component asks to be allowed.
+/// How to handle the permissions that a component requests.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub enum PolicyChoice {
-    /// As the configuration says: the user is asked, unless it says otherwise.
+    /// As the configuration says; by default, ask the user.
     #[default]
     Bundled,
-    /// Nothing, whatever the configuration says: grants stay as they are.
+    /// Grants nothing, whatever the configuration says; existing grants do not change.
     Leave,
-    /// It is granted.
+    /// Grants the request.
     GrantRequested,
-    /// This is granted, whatever it asks for, in place of all other grants.
+    /// Grants this policy instead of the request, replacing all earlier grants.
     Given(Box<Policy>),
 }
 
@@ -82,19 +80,19 @@ impl LoadRequest {
         }
     }
 
-    /// Whether the source still has what is installed, checked as asked.
+    /// Whether the source still has the installed version, checked as the request says.
     pub(super) fn satisfied_by(&self, installed: &Installed, identity: &Identity) -> bool {
         installed.metadata.identity.same_content(identity) && self.accepts(installed)
     }
 
-    /// Without a network no source can be asked, and what is installed stands
-    /// for it. Sources on this machine are asked as always.
+    /// Without a network, the installed component counts as current. Sources on this machine are
+    /// still read.
     pub(super) fn satisfied_offline(&self, installed: &Installed) -> bool {
         let remote = matches!(self.reference, Reference::Oci(_) | Reference::Https(_));
         remote && installed.metadata.source == self.reference && self.accepts(installed)
     }
 
-    /// Whether the source's bytes turned out to be those that are installed.
+    /// Whether the fetched bytes are those of the installed component.
     pub(super) fn same(&self, installed: &Installed, fetched: &Fetched) -> bool {
         let digests = &installed.metadata.digests;
         let manifest = fetched.artifact.as_ref().map(|a| a.manifest_digest);

@@ -1,4 +1,5 @@
-//! What an installed component asks for, and what a load grants of it.
+//! Compares the permissions that an installed component requests with its grants, and grants what
+//! a load allows.
 
 use crate::config::BundledPolicy;
 use crate::digest::Digest;
@@ -28,8 +29,8 @@ impl Request {
                     "version": "1.0",
                     "permissions": permissions,
                 });
-                // JSON is YAML. What was installed before requests were read
-                // strictly may not be one: then nothing is asked for.
+                // JSON is YAML. A component installed before requests were checked strictly may
+                // have an invalid one; it then requests nothing.
                 Policy::parse(&document.to_string()).unwrap_or_else(|error| {
                     let id = &metadata.component_id;
                     tracing::warn!("the request of `{id}` is passed over: {error}");
@@ -41,8 +42,7 @@ impl Request {
         Request { policy, remarks }
     }
 
-    /// `granted` and these permissions. What the request excludes of itself is
-    /// excluded too.
+    /// `granted` with these permissions added. The exclusions in the request are added too.
     fn added_to(&self, granted: &Policy, permissions: Vec<Permission>) -> Policy {
         let mut policy = granted.clone();
         for permission in permissions {
@@ -64,7 +64,7 @@ fn add_missing<T: Clone + PartialEq>(list: &mut Vec<T>, wanted: &[T]) {
     }
 }
 
-/// What a load granted.
+/// The grants that a load made.
 #[derive(Default)]
 pub struct Settled {
     pub granted: Vec<Described>,
@@ -74,19 +74,18 @@ pub struct Settled {
     pub answer: Option<Answer>,
 }
 
-/// A component that was loaded, and under which conditions.
+/// A loaded component, and the conditions of the load.
 pub struct Settlement<'a> {
     pub metadata: &'a Metadata,
     pub status: LoadStatus,
     pub choice: PolicyChoice,
-    /// By what means what is granted was granted.
+    /// The origin to record for the grants.
     pub origin: Origin,
     pub consent: &'a dyn Consent,
 }
 
 impl Installer {
-    /// Grants what the user wants a loaded component to be granted. What it
-    /// asked for beyond that is told.
+    /// Grants what the user allows. Requested permissions beyond that are reported.
     pub async fn settle(&self, settlement: Settlement<'_>) -> Result<Settled, Error> {
         let metadata = settlement.metadata;
         let request = Request::of(metadata);
@@ -141,9 +140,8 @@ impl Installer {
         }
         Ok(match self.rules.bundled {
             BundledPolicy::Ignore => (Decided::Leave, None),
-            // The operator accepted what a component asks for when it comes,
-            // not what its later versions add to that, nor more of the machine
-            // than the same configuration allows.
+            // The operator accepts the permissions that a component requests when it is first
+            // loaded, but not those that later versions add, nor limits above the configured ones.
             BundledPolicy::Apply => match settlement.status {
                 LoadStatus::New => {
                     let mut applied = request.policy.permissions();
@@ -168,16 +166,16 @@ impl Installer {
         })
     }
 
-    /// What `request` asks for beyond what is granted. A limit that is not above
-    /// the one that holds is none.
+    /// The permissions in `request` that are not in `granted`. A requested limit that does not
+    /// exceed the present one is not among them.
     pub fn beyond(&self, request: &Policy, granted: &Policy) -> Vec<Permission> {
         let mut in_force = granted.clone();
         in_force.limits = granted.limits.or(&self.rules.limits);
         request.beyond(&in_force)
     }
 
-    /// What is asked for and not granted; nothing when the policy in place is
-    /// damaged, since no answer could be added to it.
+    /// The requested permissions that are not granted; none if the policy is damaged, because no
+    /// answer could be added to it.
     async fn open_requests(
         &self,
         id: &ComponentId,
@@ -201,8 +199,8 @@ impl Installer {
         }))
     }
 
-    /// Changes grants, unless another component has taken the id meanwhile:
-    /// an answer is only about what was asked.
+    /// Changes the grants, unless another component has the id by now: the answer applies only to
+    /// the component in the question.
     async fn settle_grants(
         &self,
         metadata: &Metadata,
@@ -222,12 +220,12 @@ impl Installer {
     }
 }
 
-/// What to do with the grants of a component that was loaded.
+/// The decision about the grants of a loaded component.
 enum Decided {
     Leave,
-    /// Add these.
+    /// Adds these permissions.
     Add(Origin, Vec<Permission>),
-    /// Grant this and nothing else.
+    /// Replaces all grants by this policy.
     Replace(Box<Policy>),
 }
 
@@ -241,7 +239,7 @@ fn grantor(origin: Origin, metadata: &Metadata) -> Grantor {
     }
 }
 
-/// Whether the component in place, if it can be told, has these bytes.
+/// Whether the installed component, if it can be read, has this digest.
 pub fn is_the_one(component: Option<&Metadata>, digest: Digest) -> bool {
     component.is_some_and(|component| component.digests.component == digest)
 }

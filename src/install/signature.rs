@@ -1,5 +1,5 @@
-//! Who signed what is fetched: looked for beside the download, for the digest
-//! that is downloaded, and decided before anything is laid out.
+//! Checks the signature of a component: searches for it during the download, by the digest that is
+//! downloaded, and decides before anything is staged.
 
 use std::path::Path;
 use std::time::Duration;
@@ -20,35 +20,35 @@ use crate::verify::{
 
 use super::{Error, Installer, SignerChange};
 
-/// Of a file of bundles, in bytes.
+/// Largest file of bundles, in bytes.
 pub(super) const MAX_BUNDLES: u64 = 16 << 20;
-/// How long a signature is looked for that nobody requires.
+/// Longest search for a signature that is not required.
 const REPORT_TIME: Duration = Duration::from_secs(10);
 
-/// What is asked of the signature of something that is about to be fetched.
+/// The demands on the signature of something that will be fetched.
 #[derive(Clone, Copy)]
 pub(crate) struct TrustQuestion<'a> {
     pub reference: &'a Reference,
-    /// A digest that was given beside the reference.
+    /// A digest given in addition to the reference.
     pub digest: Option<Digest>,
     pub expected: Option<&'a Expectation>,
-    /// A rule about the component alone, besides those of the configuration.
+    /// A rule for this component only, in addition to those of the configuration.
     pub own: Option<&'a TrustRule>,
-    /// Of the version that it would replace.
+    /// The trust in the version that it would replace.
     pub before: Option<&'a Trust>,
     pub change: SignerChange,
     pub enforcement: Enforcement,
 }
 
-/// Whether what is asked must be met.
+/// Whether the demands must be met.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Enforcement {
     Enforce,
-    /// What is only looked at may be anything.
+    /// Unmet demands are only reported.
     Report,
 }
 
-/// What was found of a signature.
+/// The signature found.
 #[derive(Debug, Default)]
 pub(crate) struct Found {
     pub signature: Signature,
@@ -59,11 +59,11 @@ pub(crate) struct Found {
 pub(super) type Demands = Vec<RootedDemand>;
 
 impl Installer {
-    /// Fetches what was resolved, and finds out meanwhile who signed it.
+    /// Fetches the resolved content, and checks its signature at the same time.
     ///
     /// # Errors
     ///
-    /// When the transfer fails, or the signature is not what is asked for.
+    /// When the transfer fails, or a demand is not met.
     pub(crate) async fn fetch_trusted(
         &self,
         resolved: Resolved,
@@ -105,9 +105,8 @@ impl Installer {
         Ok((fetched, found))
     }
 
-    /// The rules that decide about the component of this reference, all of which
-    /// must be met: the one for its path as it is written, the one for where its
-    /// links lead, and its own.
+    /// The rules for the component of this reference, all of which must be met: the rule for its
+    /// path as written, the rule for its path with links resolved, and its own rule.
     pub(crate) async fn governing(
         &self,
         reference: &Reference,
@@ -125,8 +124,8 @@ impl Installer {
         Ok(governing)
     }
 
-    /// The source of a component as rules see it: as it is written and, for a
-    /// path, where its links lead.
+    /// The source of a component as rules see it: as written and, for a path, also with links
+    /// resolved.
     pub(crate) async fn sources(&self, reference: &Reference) -> Result<Vec<Source>, Error> {
         let mut sources = vec![Source::of(reference)];
         let path = match reference {
@@ -136,7 +135,7 @@ impl Installer {
         };
         if let Some(path) = path {
             let canonical = move || std::fs::canonicalize(path);
-            // What is not there fails where it is fetched.
+            // A missing file is reported when it is fetched.
             if let Ok(path) = tokio::task::spawn_blocking(canonical).await? {
                 sources.push(sources[0].at(&path));
             }
@@ -144,7 +143,7 @@ impl Installer {
         Ok(sources)
     }
 
-    /// What is asked of the signature: keys and trust roots are files.
+    /// Builds the demands on the signature. Blocks, because keys and trust roots are files.
     pub(super) async fn demands(
         &self,
         governing: Vec<TrustRule>,
@@ -197,7 +196,7 @@ impl Installer {
         Ok(tokio::task::spawn_blocking(read).await??)
     }
 
-    /// Looks in the registry of the reference.
+    /// Searches the registry of the reference.
     async fn look(
         &self,
         reference: &OciReference,
@@ -214,7 +213,7 @@ impl Installer {
         };
         let answer = match required {
             true => look.run(demands).await,
-            // What nobody requires, nobody waits for.
+            // The signature is not required, so the wait for it is limited.
             false => match timeout(REPORT_TIME, look.run(demands)).await {
                 Ok(answer) => answer,
                 Err(_) => Answer {
@@ -226,7 +225,7 @@ impl Installer {
         Ok(settle(answer, digest, demands, question)?)
     }
 
-    /// Looks at the bundles beside a file, where a signature is required.
+    /// Reads the bundles beside a file, if a signature is required.
     async fn look_beside(
         &self,
         fetched: &Fetched,
@@ -256,7 +255,7 @@ impl Installer {
         Ok(settle(answer, digest, demands, question)?)
     }
 
-    /// The text of the bundles beside a file; none where there are none.
+    /// The text of the bundles beside a file; `None` if there are none.
     pub(super) async fn beside(&self, reference: &Reference) -> Result<Option<String>, Error> {
         let unanswered = |reason: String| TrustError::Unanswered {
             reference: reference.to_string(),
@@ -284,19 +283,19 @@ impl Installer {
     }
 }
 
-/// Whether anyone requires a signature.
+/// Whether a signature is required.
 fn is_asked(demands: &Demands) -> bool {
     let mut demands = demands.iter();
     demands.any(|one| one.demand.wanted != Wanted::Report)
 }
 
-/// The first rule that lets through only what is asked for by digest.
+/// The first rule that requires a digest in the reference.
 pub(super) fn needs_digest(rules: &[TrustRule]) -> Option<&TrustRule> {
     let mut rules = rules.iter();
     rules.find(|rule| rule.require == Some(Required::Digest))
 }
 
-/// The address of the bundles of a file: the suffix goes before the query.
+/// The address of a file's bundles: the suffix is added before the query.
 fn beside(url: &Url) -> Url {
     let mut beside = url.clone();
     beside.set_path(&format!("{}{BESIDE}", url.path()));
@@ -304,7 +303,7 @@ fn beside(url: &Url) -> Url {
     beside
 }
 
-/// What an answer means for those who asked.
+/// Decides whether an answer meets the demands.
 fn settle(
     mut answer: Answer,
     digest: Digest,
@@ -352,11 +351,11 @@ fn settle(
     })
 }
 
-/// Why a demand is not met.
+/// The error for an unmet demand.
 pub(super) fn refusal(demand: &Demand, answer: &Answer, reference: &Reference) -> TrustError {
     let reference = reference.to_string();
     let by = demand.wanted.clone();
-    // No answer is no "unsigned".
+    // If the search failed, the component may still be signed.
     if let Some(reason) = answer.unanswered.first() {
         return TrustError::Unanswered {
             reference,

@@ -1,4 +1,4 @@
-//! Staging: from a reference to a candidate on disk, verified.
+//! Staging: turns a reference into a verified candidate on disk.
 
 use crate::config::Digests;
 use crate::fetch::{Fetched, Progress, Receipt, Resolved, Step};
@@ -14,24 +14,23 @@ use super::{
     TrustQuestion,
 };
 
-/// What a source had, before anything changed for it.
+/// The result of staging.
 #[allow(clippy::large_enum_variant, reason = "there is one for each load")]
 pub enum Staged {
     Unchanged(Unchanged),
     Changed(Candidate),
 }
 
-/// What is installed is what the source has.
+/// The installed component is what the source has.
 pub struct Unchanged {
     pub installed: Installed,
-    /// What was transferred to find that out.
+    /// The transfers that were needed to find that out.
     pub transfer: Receipt,
 }
 
 impl Installer {
-    /// Finds out what the request's reference stands for, and lays it out when
-    /// it is not what is installed. Without a network, what is installed from
-    /// the same reference is taken.
+    /// Resolves the request's reference, and stages its content unless it is installed already.
+    /// Without a network, the component installed from the same reference is used.
     ///
     /// # Errors
     ///
@@ -62,8 +61,8 @@ impl Installer {
         }
     }
 
-    /// As [`Installer::stage`], but what is installed never stands in for the
-    /// source. `resolved` is its answer, where it has been asked already.
+    /// Like [`Installer::stage`], but an installed component never replaces the source. `resolved`
+    /// is the source's answer, if it was asked already.
     ///
     /// # Errors
     ///
@@ -102,8 +101,8 @@ impl Installer {
         Ok(resolved.await?)
     }
 
-    /// What is installed under the id, which must not belong to another source.
-    /// A damaged component counts as absent: loading it again mends it.
+    /// The component installed under the id, which must not come from another source. A damaged
+    /// component counts as absent, because loading it again repairs it.
     async fn before(
         &self,
         id: &ComponentId,
@@ -167,8 +166,8 @@ impl Installer {
         }
     }
 
-    /// Whether what is installed is what the rules and the request would
-    /// take now. Otherwise its signature is looked for anew.
+    /// Whether the installed component still meets the rules and the request. If not, its
+    /// signature is searched for again.
     pub(super) async fn still_trusts(
         &self,
         installed: &Installed,
@@ -190,7 +189,7 @@ impl Installer {
         Ok(tokio::task::spawn_blocking(read).await??)
     }
 
-    /// Web servers, unlike registries, name nothing by its content.
+    /// Unlike registries, web servers do not name content by digest.
     fn check_pinned(&self, request: &LoadRequest) -> Result<(), Error> {
         let bare = matches!(request.reference, Reference::Https(_))
             && request.digest.is_none()
@@ -201,8 +200,8 @@ impl Installer {
         Ok(())
     }
 
-    /// Records that the bytes that are installed were found at their source
-    /// again, by another tag or time.
+    /// Records that the source has the installed bytes, perhaps under another tag or with another
+    /// date.
     async fn refresh(
         &self,
         mut installed: Installed,
@@ -224,7 +223,7 @@ impl Installer {
         })
     }
 
-    /// Verifies, describes, and lays out in staging: all the work on bytes.
+    /// Verifies, describes and stages: all work on the fetched bytes.
     async fn prepare(
         &self,
         id: ComponentId,

@@ -8,10 +8,10 @@ use serde_json::Value;
 use super::Manifest;
 use crate::policy;
 
-/// The schema, as `schemas/manifest.schema.json` has it.
+/// The schema, as in `schemas/manifest.schema.json`.
 pub fn schema() -> String {
     let mut schema = schema_for!(Manifest).to_value();
-    // Both are parts of the program, and a test reads them.
+    // Both are parts of the program, and a test parses them.
     let policy: Value = serde_json::from_str(policy::SCHEMA).expect("the schema is JSON");
     if let (Some(all), Value::Object(of_policies)) =
         (schema["$defs"].as_object_mut(), &policy["$defs"])
@@ -24,7 +24,7 @@ pub fn schema() -> String {
     format!("{text}\n")
 }
 
-/// `permissions` of a policy document.
+/// The `permissions` of a policy document.
 pub(super) struct Permissions;
 
 impl JsonSchema for Permissions {
@@ -58,7 +58,7 @@ impl JsonSchema for Uri {
     }
 }
 
-/// A number, or a text in which variables are expanded to one.
+/// A number, or a text that expands to one.
 pub(super) struct Count;
 
 impl JsonSchema for Count {

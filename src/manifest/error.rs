@@ -5,7 +5,7 @@ use crate::error::{Class, Diagnose};
 use crate::policy::{Place, PolicyError};
 use crate::text::line;
 
-/// Characters of a line that are shown, at most.
+/// Most characters of a line that are shown.
 const WIDTH: usize = 100;
 
 /// Why a manifest was refused.
@@ -24,12 +24,12 @@ pub enum ManifestError {
     },
 }
 
-/// The line that is meant, with a caret under the place.
+/// The line with the error, with a caret below the position.
 #[derive(Debug, Default)]
 pub struct Excerpt(Option<(u64, String, usize)>);
 
 impl Excerpt {
-    /// Without what stands after `value:`, which may be confidential.
+    /// Leaves out the text after `value:`, which may be confidential.
     fn of(text: &str, at: Place) -> Self {
         let index = |number: u64| usize::try_from(number.saturating_sub(1)).unwrap_or(usize::MAX);
         let Some(found) = text.lines().nth(index(at.line)) else {
@@ -61,7 +61,7 @@ impl fmt::Display for Excerpt {
     }
 }
 
-/// A file of a manifest, as messages name it, and its text.
+/// The text of a manifest's file, and the file's name for messages.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct In<'a> {
     pub file: &'a str,
@@ -78,7 +78,7 @@ impl In<'_> {
         }
     }
 
-    /// What the reader of policies, which reads manifests too, found.
+    /// Converts an error of the policy reader, which also reads manifests.
     pub fn found(&self, error: PolicyError) -> ManifestError {
         match error {
             PolicyError::TooLarge { .. } => ManifestError::TooLarge {

@@ -1,4 +1,4 @@
-//! A manifest of what is installed.
+//! A manifest of the installed components.
 
 use serde_json::{Value, json};
 
@@ -14,13 +14,13 @@ pub struct Exported {
     pub source: Reference,
     pub digest: Digest,
     pub granted: Policy,
-    /// The value of `trust`, where it is signed.
+    /// The value of `trust`, if it is signed.
     pub trust: Option<Value>,
-    /// Those of a manifest; those of the configuration stay with the machine.
+    /// The rules of a manifest for its tools; those of the configuration are not exported.
     pub tools: ToolRules,
 }
 
-/// The manifest as data; an `apply` of it elsewhere installs the same.
+/// The manifest as data; applying it on another machine installs the same components.
 pub fn export(components: &[Exported]) -> Value {
     let entries = components.iter().map(|one| {
         let mut permissions = json!(one.granted)["permissions"].take();
@@ -44,7 +44,7 @@ pub fn export(components: &[Exported]) -> Value {
     json!({ "version": 1, "components": entries.collect::<Value>() })
 }
 
-/// Nothing in the values is a variable.
+/// Escapes the values, so that no text is taken for a variable.
 fn literal(value: &mut Value) {
     match value {
         Value::String(text) => *text = text.replace("${", "$${"),

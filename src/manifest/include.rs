@@ -10,33 +10,34 @@ use super::{Entry, Manifest, Variables};
 use crate::policy::Place;
 use crate::reference::ComponentId;
 
-/// Files of one manifest, at most.
+/// Most files of one manifest.
 const MOST: usize = 64;
 
 /// Reads the files that a manifest includes.
 pub trait Files {
-    /// The real path of a file, without links, and its text of at most
+    /// Returns the real path of a file, without links, and its text of at most
     /// [`LARGEST`](super::LARGEST) bytes.
     ///
     /// # Errors
     ///
-    /// What the disk says, or `InvalidData` when it is not UTF-8.
+    /// An error of the disk, or `InvalidData` when the file is not UTF-8.
     fn read(&self, path: &Path) -> io::Result<(PathBuf, String)>;
 }
 
-/// Where a manifest is that is not on the web.
+/// The location of a manifest that is not on the web.
 enum Top {
-    /// All that it includes is below this file's directory.
+    /// All included files must be below this file's directory.
     File(PathBuf),
     Web,
 }
 
 impl Manifest {
-    /// Reads a manifest on the web, which is not expanded and includes nothing.
+    /// Reads a manifest from the web, in which variables are not expanded and `include` is
+    /// refused.
     ///
     /// # Errors
     ///
-    /// [`ManifestError`], which names the place and the key.
+    /// [`ManifestError`], which names the position and the key.
     pub fn from_web(name: &str, text: &str) -> Result<Self, ManifestError> {
         let variables = Variables::new(&|_| None);
         let mut loading = Loading::new(&NoFiles, &variables);
@@ -45,12 +46,12 @@ impl Manifest {
     }
 }
 
-/// Reads a manifest and what it includes. `path` is the real one of the file,
-/// or names where it would be; `name` is for messages.
+/// Reads a manifest and the files that it includes. `path` is the real path of the file, or the
+/// path where it would be; `name` is used in messages.
 ///
 /// # Errors
 ///
-/// [`ManifestError`], which names the file, the place and the key.
+/// [`ManifestError`], which names the file, the position and the key.
 pub fn load(
     name: &str,
     text: &str,
@@ -68,10 +69,10 @@ pub fn load(
 struct Loading<'a> {
     files: &'a dyn Files,
     variables: &'a Variables<'a>,
-    /// The directory that nothing included is outside of.
+    /// The directory that contains all included files.
     top: PathBuf,
     manifest: Manifest,
-    /// Where each component was named first.
+    /// The place of each component's first entry.
     named: HashMap<ComponentId, String>,
 }
 
@@ -89,7 +90,7 @@ impl<'a> Loading<'a> {
         }
     }
 
-    /// `open` are the files that lead to this one.
+    /// `open` are the files on the chain of includes to this one.
     fn take(
         &mut self,
         file: In<'_>,

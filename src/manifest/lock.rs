@@ -1,5 +1,5 @@
-//! `wassette.lock`: what a manifest resolved to, for people to review and for
-//! `apply` to hold everything to.
+//! `wassette.lock`: the versions that a manifest resolved to, for people to review and for `apply`
+//! to enforce.
 
 use std::collections::BTreeMap;
 
@@ -13,7 +13,7 @@ use crate::reference::ComponentId;
 use crate::schema::ToolRecord;
 use crate::text::without_bom;
 
-/// Raised when a reader of the previous version would misread the file.
+/// File format version. It is raised when a reader of the previous version would misread the file.
 const VERSION: u32 = 1;
 
 const HEADER: &str = "\
@@ -21,7 +21,7 @@ const HEADER: &str = "\
 # holds to it; `wassette lock` renews it. It belongs under version control.
 ";
 
-/// The lock of one manifest, its components in the order of their names.
+/// The lock of one manifest, with its components in the order of their names.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Lock {
@@ -30,41 +30,40 @@ pub struct Lock {
     components: Vec<Locked>,
 }
 
-/// What one entry resolved to.
+/// The version that one entry resolved to.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Locked {
     pub name: ComponentId,
-    /// As the manifest has it.
+    /// The source, as written in the manifest.
     pub uri: String,
-    /// Of what the manifest's entry says.
+    /// Hash of the manifest's entry.
     pub entry: Digest,
-    /// Of the OCI manifest, or of the component where there is none.
+    /// Digest of the OCI manifest, or of the component if there is none.
     pub digest: Digest,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub signer: Option<String>,
     #[serde(default)]
     pub imports: Vec<String>,
-    /// The definition of each tool that is offered, by the name that it is
-    /// offered under: name, description and schemas.
+    /// Hash of each offered tool's definition (name, description and schemas), by its offered
+    /// name.
     #[serde(default)]
     pub tools: BTreeMap<String, Digest>,
-    /// Of what the manifest says of its tools.
+    /// Hash of the manifest's rules for its tools.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub tool_rules: Option<Digest>,
-    /// What the manifest grants.
+    /// The permissions that the manifest grants.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub permissions: Option<Value>,
 }
 
-/// What is known of a component's content.
+/// The content of a component, as far as it is locked.
 pub struct Content<'a> {
     pub digest: Digest,
-    /// As it is shown.
+    /// The signer, as it is shown.
     pub signer: Option<String>,
     pub imports: &'a [String],
-    /// Those that are offered, as agents see them, but for the rules of this
-    /// machine.
+    /// The offered tools as agents see them, without the rules of this machine.
     pub tools: Vec<ToolRecord>,
 }
 
@@ -85,8 +84,7 @@ impl Locked {
         }
     }
 
-    /// The same content, under an entry that says something else, but the same
-    /// of its tools.
+    /// The same locked content for a changed entry whose rules for tools are the same.
     pub fn renewed(&self, entry: &Entry) -> Self {
         Locked {
             uri: entry.written.uri.clone(),
@@ -96,7 +94,7 @@ impl Locked {
         }
     }
 
-    /// What of this content is not as it was locked, a line for each.
+    /// The differences between this content and the locked one, one line each.
     pub fn differences(&self, content: &Content<'_>) -> Vec<String> {
         let mut lines = Vec::new();
         if self.digest != content.digest {
@@ -136,7 +134,7 @@ impl Locked {
     }
 }
 
-/// A tool's name, and the digest of all that agents see of it.
+/// A tool's name, and the hash of its definition.
 fn tool(tool: &ToolRecord) -> (String, Digest) {
     let definition = sorted(json!({
         "name": tool.normalized_name,
@@ -148,7 +146,7 @@ fn tool(tool: &ToolRecord) -> (String, Digest) {
     (tool.normalized_name.clone(), digest)
 }
 
-/// The same data, its keys in order.
+/// The same data with sorted keys.
 pub(super) fn sorted(value: Value) -> Value {
     match value {
         Value::Object(entries) => {
@@ -175,7 +173,7 @@ impl Lock {
     ///
     /// # Errors
     ///
-    /// [`LockError::Invalid`] when it is not a lock, or not a whole one.
+    /// [`LockError::Invalid`] when it is not a lock, or an incomplete one.
     pub fn parse(path: &str, text: &str) -> Result<Self, LockError> {
         let invalid = |problem: String| LockError::Invalid {
             path: path.to_owned(),
@@ -202,7 +200,7 @@ impl Lock {
 
     /// The text of the file; [`Lock::parse`] reads it back as it was.
     pub fn to_text(&self) -> String {
-        // Maps with text for keys, written to memory, without nulls.
+        // Serializing cannot fail: the data has text keys and no nulls.
         let text = toml::to_string_pretty(self).expect("a lock is plain data");
         format!("{HEADER}{text}")
     }
@@ -211,7 +209,7 @@ impl Lock {
         self.components.iter().find(|locked| locked.name == *name)
     }
 
-    /// How the lock stands to the entries of a manifest.
+    /// Compares the lock with the entries of a manifest.
     pub fn compare(&self, entries: &[Entry]) -> Standing {
         let named = |name: &ComponentId| entries.iter().any(|entry| entry.id == *name);
         Standing {
@@ -239,32 +237,32 @@ impl Lock {
     }
 }
 
-/// How a lock stands to a manifest.
+/// The result of comparing a lock with a manifest.
 #[derive(Debug, Clone)]
 pub struct Standing {
-    /// Entries that say something else than when they were locked.
+    /// Entries that changed since they were locked.
     pub changed: Vec<ComponentId>,
     /// Entries that are not in the lock.
     pub missing: Vec<ComponentId>,
-    /// What is in the lock only.
+    /// Components that are only in the lock.
     pub surplus: Vec<ComponentId>,
-    /// Components in the lock.
+    /// Number of components in the lock.
     all: usize,
 }
 
 impl Standing {
-    /// Whether the lock is of another manifest altogether.
+    /// Whether the lock belongs to another manifest.
     pub fn is_of_another(&self) -> bool {
         self.all > 0 && self.surplus.len() == self.all && !self.missing.is_empty()
     }
 
-    /// Whether it is of this manifest as it is.
+    /// Whether the lock matches the manifest exactly.
     pub fn is_exact(&self) -> bool {
         self.changed.is_empty() && self.missing.is_empty() && self.surplus.is_empty()
     }
 }
 
-/// Why a lock cannot be used.
+/// The reason why a lock cannot be used.
 #[derive(Debug, thiserror::Error)]
 pub enum LockError {
     #[error("The lock `{path}` cannot be read")]

@@ -1,7 +1,7 @@
-//! The manifest: which components a root is to hold, from where, and what they
-//! may do. Text in, [`Manifest`] out; reading files is its user's work.
+//! The manifest: the components that a root should hold, their sources and their permissions.
+//! Parses text into a [`Manifest`]; the caller reads the files.
 //!
-//! [`lock`] holds what a manifest resolved to.
+//! [`lock`] holds the versions that a manifest resolved to.
 
 mod document;
 mod error;
@@ -35,7 +35,7 @@ pub use variables::Variables;
 
 use document::{Permissions, Uri};
 
-/// Bytes of one file of a manifest, at most.
+/// Largest file of a manifest, in bytes.
 pub const LARGEST: u64 = 1 << 20;
 
 /// The components that a root is to hold.
@@ -64,51 +64,49 @@ pub struct Manifest {
 #[derive(Debug, Clone, JsonSchema)]
 #[schemars(deny_unknown_fields, title = "Component")]
 pub struct Entry {
-    /// Where it comes from: `oci://`, `https://`, `file://`, `oci-layout://`, a
-    /// path from the manifest's directory, or a name of the catalog.
+    /// The source: `oci://`, `https://`, `file://`, `oci-layout://`, a path from the manifest's
+    /// directory, or a name of the catalog.
     #[schemars(rename = "uri", with = "Uri")]
     pub reference: Reference,
     /// The id to install it under; otherwise made from `uri`.
     #[schemars(rename = "name", with = "Option<String>", length(max = 4096))]
     pub id: ComponentId,
-    /// `sha256:…` of the OCI manifest or of the component; nothing else is
-    /// installed.
+    /// The required digest (`sha256:…`) of the OCI manifest or of the component.
     #[schemars(with = "Option<String>", length(max = 4096))]
     pub digest: Option<Digest>,
-    /// What it is granted: this and nothing else. Left out, its grants stay as
-    /// they are; `{}` takes all.
+    /// The grants, replacing all earlier ones. If absent, the grants do not change; `{}` revokes
+    /// all.
     #[schemars(with = "Option<Permissions>")]
     pub permissions: Option<Policy>,
-    /// Whose signature it needs, besides what the rules in `config.toml` require.
+    /// The signature that it needs, in addition to the rules in `config.toml`.
     #[schemars(with = "Option<WrittenRule>")]
     pub trust: Option<TrustRule>,
-    /// Which of its tools are offered, how they are called and described, and
-    /// which arguments are given in advance. Left out, all are offered as they
-    /// are.
+    /// Rules for its tools: which are offered, their names and descriptions, and arguments given
+    /// in advance. If absent, all tools are offered unchanged.
     #[schemars(with = "Option<ToolRules>")]
     pub tools: ToolRules,
-    /// How often it is tried again when its source cannot be reached.
+    /// How often to retry when its source cannot be reached.
     #[schemars(with = "Option<Retry>")]
     pub retry: Retry,
-    /// How the entry is written.
+    /// The entry as written.
     #[schemars(skip)]
     pub written: Written,
 }
 
-/// How often a fetch is tried again when the source cannot be reached.
+/// How often to retry a fetch when the source cannot be reached.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, JsonSchema)]
 #[schemars(deny_unknown_fields)]
 pub struct Retry {
-    /// Tries after the first, at most 100.
+    /// Retries after the first attempt, at most 100.
     #[schemars(with = "Option<document::Count>")]
     pub max: u32,
-    /// The pause before each, as in `2s`; at most an hour.
+    /// The pause before each retry, as in `2s`; at most an hour.
     #[schemars(with = "Option<String>")]
     pub delay: Duration,
 }
 
 impl Default for Retry {
-    /// No tries besides those that every request has anyway.
+    /// No retries in addition to those of every request.
     fn default() -> Self {
         Retry {
             max: 0,
@@ -117,8 +115,7 @@ impl Default for Retry {
     }
 }
 
-/// An entry as its file has it, before variables are expanded: what may be
-/// shown and kept, on any machine.
+/// An entry as written, before variables are expanded. It may be shown and stored on any machine.
 #[derive(Debug, Clone)]
 pub struct Written {
     /// The file, and the line on which the entry begins.
@@ -126,8 +123,8 @@ pub struct Written {
     pub uri: String,
     /// The value of `permissions`.
     pub permissions: Option<Value>,
-    /// Of the value of `tools`.
+    /// Hash of the value of `tools`.
     pub tools: Option<Digest>,
-    /// Of all that is written; not of its layout and order.
+    /// Hash of the whole entry, independent of layout and order.
     pub hash: Digest,
 }

@@ -17,7 +17,7 @@ use crate::policy::{Place, Policy, PolicyError, parse_duration};
 use crate::reference::{ComponentId, Reference};
 use crate::schema::rules::ToolRules;
 
-/// Entries of one file, at most.
+/// Most entries of one file.
 const MOST: usize = 1024;
 const MOST_RETRIES: u32 = 100;
 const LONGEST_DELAY: Duration = Duration::from_secs(3600);
@@ -45,15 +45,15 @@ pub(super) const RETRY: Keys = Keys {
     refused: &[],
 };
 
-/// Where a file of a manifest is, for what it names.
+/// The base for the paths in a file of a manifest.
 pub(super) enum Base {
-    /// Paths are taken from this directory.
+    /// Relative paths start from this directory.
     Directory(PathBuf),
-    /// On the web: no paths, no variables.
+    /// The file is on the web: it has no paths and no variables.
     Web,
 }
 
-/// What one file says.
+/// The content of one file.
 pub(super) struct Part {
     pub entries: Vec<(Entry, Place)>,
     pub include: Vec<(PathBuf, Place)>,
@@ -88,7 +88,7 @@ pub(super) fn read(
     })
 }
 
-/// Every entry as it is written, in their order.
+/// Every entry as written, in order.
 fn written(root: &Placed, file: In<'_>) -> Vec<Written> {
     let Node::Map(keys) = &root.node else {
         return Vec::new();
@@ -124,7 +124,7 @@ fn written(root: &Placed, file: In<'_>) -> Vec<Written> {
     entries.collect()
 }
 
-/// As data, with its keys in order; nothing where a value is left out.
+/// The node as JSON with sorted keys; a missing value becomes null.
 fn plain(value: &Node) -> Value {
     match value {
         Node::Null | Node::Bool(_) => Value::Null,
@@ -135,7 +135,7 @@ fn plain(value: &Node) -> Value {
             let mut entries: Vec<(String, Value)> = entries
                 .iter()
                 .map(|(key, value)| match key.name.as_str() {
-                    // Its values are data, in which nothing and `false` differ.
+                    // In these values, null and `false` differ.
                     "tools" => (key.name.clone(), exact(value)),
                     _ => (key.name.clone(), plain(&value.node)),
                 })
@@ -148,7 +148,7 @@ fn plain(value: &Node) -> Value {
 }
 
 fn exact(value: &Placed) -> Value {
-    // What JSON does not have is refused when the entry is read.
+    // A value that JSON cannot represent is refused when the entry is read.
     sorted(value.to_json().unwrap_or_default())
 }
 
@@ -322,7 +322,7 @@ fn reference(text: &str, base: &Base) -> Result<Reference, String> {
     }
 }
 
-/// The value of a key that may be left out.
+/// The value of an optional key.
 pub(super) fn optional(fields: &mut Fields, key: &str) -> Option<Reader> {
     fields.take(key).and_then(Reader::unless_null)
 }

@@ -1,4 +1,4 @@
-//! `tools` of an entry: rules for the tools of its component.
+//! The `tools` of an entry: rules for its component's tools.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -8,7 +8,7 @@ use crate::schema::rules::{Arguments, ToolRules, is_tool_name};
 
 use super::read::optional;
 
-/// Tools, or arguments of one, that one rule names at most.
+/// Most tools, or arguments of one tool, that one rule names.
 const MOST: usize = 1000;
 
 pub(super) const TOOLS: Keys = Keys {

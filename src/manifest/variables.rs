@@ -5,14 +5,14 @@ use std::cell::RefCell;
 use crate::policy::document::{Node, Placed};
 use crate::policy::{Place, PolicyError};
 
-/// Values shorter than this are not taken out of messages: they are no secrets,
-/// and occur anywhere.
+/// Values shorter than this are not removed from messages: they are no secrets, and would match
+/// anywhere.
 const SHORTEST: usize = 4;
 
-/// The variables that a manifest may name.
+/// The variables that a manifest may use.
 pub struct Variables<'a> {
     get: &'a dyn Fn(&str) -> Option<String>,
-    /// Those that were expanded.
+    /// The names and values of the expanded variables.
     used: RefCell<Vec<(String, String)>>,
 }
 
@@ -24,7 +24,7 @@ impl<'a> Variables<'a> {
         }
     }
 
-    /// Expands all values in place, once; keys stay as they are.
+    /// Expands all values in place, once; keys are not expanded.
     pub(super) fn expand(&self, tree: &mut Placed) -> Result<(), PolicyError> {
         let at = tree.at;
         match &mut tree.node {
@@ -48,7 +48,7 @@ impl<'a> Variables<'a> {
         Ok(())
     }
 
-    /// `$${` stands for `${` itself.
+    /// Expands one text; `$${` stands for `${`.
     fn expand_text(&self, text: &str) -> Result<String, String> {
         let mut expanded = String::new();
         let mut rest = text;

@@ -1,4 +1,4 @@
-//! Why something could not be signed.
+//! Errors of signing.
 
 use std::io;
 use std::path::PathBuf;
@@ -9,7 +9,7 @@ use crate::registry;
 
 use super::InvalidSigningKey;
 
-/// Why something could not be signed.
+/// The reason why signing failed.
 #[derive(Debug, thiserror::Error)]
 pub enum SignError {
     #[error("There is no `{reference}` to sign")]
@@ -31,7 +31,7 @@ pub enum SignError {
     #[error("Failed to sign `{reference}`")]
     Registry {
         reference: String,
-        /// That the reference names.
+        /// The registry in the reference.
         registry: String,
         source: registry::Error,
     },

@@ -27,35 +27,35 @@ use crate::verify::pem;
 
 use super::secretbox;
 
-/// Of a file, in bytes.
+/// Largest key file, in bytes.
 const MAX_KEY: u64 = 64 << 10;
-/// What cosign writes today, and what it wrote before.
+/// PEM labels: the present one of cosign, and its former one.
 const LABELS: [&str; 2] = [
     "ENCRYPTED SIGSTORE PRIVATE KEY",
     "ENCRYPTED COSIGN PRIVATE KEY",
 ];
 const KDF: &str = "scrypt";
 const CIPHER: &str = "nacl/secretbox";
-/// The cost that cosign asks for.
+/// The scrypt cost that cosign uses.
 const COST: Scrypt = Scrypt {
     n: 32_768,
     r: 8,
     p: 1,
 };
-/// Bytes of memory that the derivation of a key may take.
+/// Most memory that the key derivation may use, in bytes.
 const MAX_MEMORY: u64 = 512 << 20;
 const MAX_PARALLEL: u32 = 8;
 const SALT: usize = 32;
 const ALGORITHM: &EcdsaSigningAlgorithm = &ECDSA_P256_SHA256_ASN1_SIGNING;
 
-/// A key pair that signs.
+/// A key pair for signing.
 pub struct SigningKey {
     pair: EcdsaKeyPair,
-    /// SubjectPublicKeyInfo, DER.
+    /// SubjectPublicKeyInfo in DER.
     public: Vec<u8>,
 }
 
-/// A private key that only its password opens.
+/// A private key that is encrypted with a password.
 #[derive(Debug, Deserialize, Serialize)]
 pub struct EncryptedKey {
     kdf: Kdf,
@@ -87,11 +87,11 @@ struct Cipher {
     nonce: Vec<u8>,
 }
 
-/// Why a private key cannot be used.
+/// The reason why a private key cannot be used.
 #[derive(Debug, thiserror::Error)]
 #[error("{place} holds no private key that can be used")]
 pub struct InvalidSigningKey {
-    /// The file in backticks.
+    /// The file, in backticks.
     place: String,
     #[source]
     fault: KeyFault,
@@ -124,7 +124,7 @@ enum KeyFault {
 }
 
 impl InvalidSigningKey {
-    /// Whether another password may open the key.
+    /// Whether another password may decrypt the key.
     pub fn is_password(&self) -> bool {
         matches!(self.fault, KeyFault::Password)
     }
@@ -194,13 +194,12 @@ impl EncryptedKey {
         serde_json::from_slice(&json).map_err(|error| damaged(&error))
     }
 
-    /// Decrypts the key, which takes a moment of processor time. `file` is
-    /// for messages.
+    /// Decrypts the key, which takes a moment of processor time. `file` is used in messages.
     ///
     /// # Errors
     ///
-    /// [`InvalidSigningKey`]; another password may do where
-    /// [`is_password`](InvalidSigningKey::is_password) says so.
+    /// [`InvalidSigningKey`]; if [`is_password`](InvalidSigningKey::is_password) is true, another
+    /// password may work.
     pub fn open(&self, password: &Secret, file: &Path) -> Result<SigningKey, InvalidSigningKey> {
         self.decrypt(password)
             .and_then(|pkcs8| SigningKey::of_pkcs8(&pkcs8))
@@ -226,19 +225,19 @@ impl EncryptedKey {
 
     /// The text of a key file.
     pub fn to_pem(&self) -> String {
-        // Names, numbers and base64 are always JSON.
+        // Names, numbers and base64 always serialize to JSON.
         let json = serde_json::to_vec(self).unwrap_or_default();
         pem(LABELS[0], &STANDARD.encode(json))
     }
 }
 
-/// The key that a password stands for. Takes a moment of processor time.
+/// Derives the key from a password. Takes a moment of processor time.
 fn derived(
     password: &Secret,
     salt: &[u8],
     Scrypt { n, r, p }: Scrypt,
 ) -> Result<Zeroizing<[u8; 32]>, KeyFault> {
-    // What the library takes is checked here, since it panics on all else.
+    // The parameters are checked here, because the library panics on invalid ones.
     let is_cheap = n.saturating_mul(u64::from(r)).saturating_mul(128) <= MAX_MEMORY;
     let is_valid = n >= 2 && n.is_power_of_two() && r >= 1 && (1..=MAX_PARALLEL).contains(&p);
     if !is_cheap || !is_valid || n.ilog2() >= r.saturating_mul(16) {
@@ -252,7 +251,7 @@ fn derived(
 }
 
 impl SigningKey {
-    /// Makes a new key pair, and encrypts its private key.
+    /// Makes a new key pair and encrypts its private key.
     ///
     /// # Errors
     ///
@@ -301,7 +300,7 @@ impl SigningKey {
         Digest::of(&self.public)
     }
 
-    /// The public key as a PEM file has it.
+    /// The public key as PEM.
     pub fn public_pem(&self) -> String {
         pem("PUBLIC KEY", &STANDARD.encode(&self.public))
     }

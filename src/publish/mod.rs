@@ -1,4 +1,4 @@
-//! What authors of components do with what they made: sign it.
+//! Publishing for authors of components: signing.
 
 mod error;
 mod key;

@@ -1,4 +1,4 @@
-//! NaCl's secretbox: XSalsa20 and Poly1305. The authenticator comes first.
+//! NaCl's secretbox: XSalsa20 and Poly1305, with the authenticator first.
 //!
 //! <https://nacl.cr.yp.to/secretbox.html>
 
@@ -10,7 +10,7 @@ use zeroize::Zeroizing;
 pub const NONCE: usize = 24;
 const TAG: usize = 16;
 
-/// Encrypts a text with a nonce that no other text of the key has.
+/// Encrypts a text. The nonce must not be used for another text with the same key.
 pub fn seal(key: &[u8; 32], nonce: &[u8; NONCE], plain: &[u8]) -> Vec<u8> {
     let (mut stream, authenticator) = streams(key, nonce);
     let mut sealed = vec![0; TAG];
@@ -21,11 +21,11 @@ pub fn seal(key: &[u8; 32], nonce: &[u8; NONCE], plain: &[u8]) -> Vec<u8> {
     sealed
 }
 
-/// Decrypts it; none where the key or the text is another.
+/// Decrypts a text; `None` if the key is wrong or the text was changed.
 pub fn open(key: &[u8; 32], nonce: &[u8; NONCE], sealed: &[u8]) -> Option<Zeroizing<Vec<u8>>> {
     let (given, cipher) = sealed.split_first_chunk::<TAG>()?;
     let (mut stream, authenticator) = streams(key, nonce);
-    // Compared in constant time.
+    // `Tag` compares in constant time.
     if tag(authenticator, cipher) != Tag(*given) {
         return None;
     }

@@ -1,4 +1,4 @@
-//! Signs an artifact of a registry, or a file.
+//! Signs an artifact in a registry, or a file.
 
 use std::io::{self, Write as _};
 use std::path::{Path, PathBuf};
@@ -24,39 +24,39 @@ use super::{InvalidSigningKey, SignError, SigningKey};
 
 const IMAGE_CONFIG: &str = "application/vnd.oci.image.config.v1+json";
 
-/// In which formats a signature in a registry is stored.
+/// The formats of a signature stored in a registry.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Formats {
-    /// A Sigstore bundle that refers to the artifact.
+    /// A Sigstore bundle as a referrer of the artifact.
     Bundle,
-    /// Also as cosign's first format, under its tag.
+    /// The bundle, and cosign's first format under its tag.
     BundleAndTag,
 }
 
-/// What was signed.
+/// The result of signing.
 #[derive(Debug, Serialize)]
 pub struct Signed {
     pub reference: Shown,
-    /// What the signature is for: an OCI manifest or image index, or a file.
+    /// The signed digest: of an OCI manifest, an image index or a file.
     pub digest: Digest,
     /// SHA-256 of the public key.
     pub key: Digest,
-    /// Where the signatures are.
+    /// The locations of the signatures.
     pub stored: Vec<String>,
 }
 
-/// A repository that signatures are written to.
+/// The repository that the signatures are written to.
 struct Target<'a> {
     writer: Writer<'a>,
     reference: &'a OciReference,
 }
 
-/// Signs what a reference stands for, and stores the signature in its registry
-/// or beside the file.
+/// Signs the content that a reference names, and stores the signature in its registry or beside
+/// the file.
 ///
 /// # Errors
 ///
-/// When it is not there, or the signature cannot be stored.
+/// When the content is missing, or the signature cannot be stored.
 pub async fn sign(
     registries: &Client,
     reference: &Reference,
@@ -114,7 +114,7 @@ async fn sign_artifact(
 }
 
 impl Target<'_> {
-    /// Stores a bundle that refers to the artifact. Returns its name.
+    /// Stores a bundle as a referrer of the artifact. Returns its name.
     async fn attach(&self, signed: &Bytes, key: &SigningKey) -> Result<String, SignError> {
         let document =
             Document::parse(signed).map_err(|error| failed(self.reference, error.into()))?;
@@ -143,7 +143,7 @@ impl Target<'_> {
         Ok(format!("referrer {digest}"))
     }
 
-    /// Adds a signature to those under cosign's tag. Returns its name.
+    /// Adds a signature under cosign's tag. Returns its name.
     async fn add_to_tag(&self, digest: Digest, key: &SigningKey) -> Result<String, SignError> {
         let tag = format!("sha256-{}.sig", digest.hex());
         let unreadable = |reason: String| SignError::Tag {
@@ -208,7 +208,7 @@ impl Target<'_> {
         stored.map_err(|source| failed(self.reference, source))
     }
 
-    /// Registry and repository.
+    /// The registry and the repository.
     fn name(&self) -> String {
         format!(
             "{}/{}",
@@ -243,7 +243,7 @@ fn statement(name: &str, digest: Digest, key: &SigningKey) -> Result<Value, Inva
         "predicate": {},
     })
     .to_string();
-    // What DSSE signs: the type and the payload, each with its length.
+    // DSSE signs the type and the payload, each with its length.
     let encoded = format!(
         "DSSEv1 {} {IN_TOTO} {} {statement}",
         IN_TOTO.len(),
@@ -270,7 +270,7 @@ fn bundle(key: &SigningKey, kind: &str, content: Value) -> Value {
     })
 }
 
-/// Writes a bundle beside the file, in place of one that is there.
+/// Writes a bundle beside the file, replacing an existing one.
 fn sign_file(path: &Path, key: &SigningKey) -> Result<Signed, SignError> {
     let failed = |verb, path: &Path| {
         let path = path.to_owned();

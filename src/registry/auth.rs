@@ -36,7 +36,7 @@ pub(super) struct Auth {
     sessions: Mutex<HashMap<(Url, Scope), Arc<Session>>>,
 }
 
-/// A registry's response, and as whom it was asked.
+/// A registry's response, and the credentials with which it was requested.
 pub(super) struct Answer {
     pub response: Response,
     authorization: Option<Authorization>,
@@ -45,7 +45,7 @@ pub(super) struct Answer {
 }
 
 impl Answer {
-    /// From a host that received no credentials.
+    /// A response of a host that received no credentials.
     pub fn of_stranger(response: Response) -> Self {
         Answer {
             response,

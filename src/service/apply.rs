@@ -1,4 +1,4 @@
-//! `apply`: the root as a manifest wants it.
+//! `apply`: changes the root to match a manifest.
 
 use std::sync::Arc;
 
@@ -11,17 +11,16 @@ use crate::store::{Entry, Store, read_evidence};
 
 use super::{Error, Service};
 
-/// Bytes of a manifest on the web, at most.
+/// Largest manifest from the web, in bytes.
 const LARGEST: usize = 1 << 20;
 
 impl Service {
-    /// Stages all that is wanted and not installed, and says what there is to
-    /// do. Nothing that is in place is touched.
+    /// Stages all wanted components that are not installed, and returns the planned changes.
+    /// Installed components are not changed.
     ///
     /// # Errors
     ///
-    /// [`install::Error::NotAll`] when something cannot be done and failures
-    /// stop everything.
+    /// [`install::Error::NotAll`] when a component fails and the order stops at failures.
     pub async fn propose(
         &self,
         order: &Order,
@@ -30,12 +29,11 @@ impl Service {
         Ok(Box::pin(self.installer.propose(order, progress)).await?)
     }
 
-    /// Does what was proposed, all of it or nothing, and offers the tools that
-    /// there are now.
+    /// Makes the proposed changes, all of them or none, and offers the resulting tools.
     ///
     /// # Errors
     ///
-    /// As [`install::Installer::carry_out`]; everything is then as it was.
+    /// Those of [`install::Installer::carry_out`]; nothing is then changed.
     pub async fn apply(
         self: &Arc<Self>,
         proposal: Proposal,
@@ -50,7 +48,7 @@ impl Service {
         } = Box::pin(carried_out).await?;
         for installed in &installed {
             self.sandboxes.forget(&installed.metadata.component_id);
-            // The code is made when it is called, or after the first list.
+            // The code is compiled at the first call, or after the first tool list.
             self.offer(installed, Compile::Wait).await?;
         }
         for id in &settled {
@@ -70,12 +68,11 @@ impl Service {
         Ok(())
     }
 
-    /// What is installed, with its grants, in the order of the ids.
+    /// The installed components with their grants, in the order of their ids.
     ///
     /// # Errors
     ///
-    /// When a component or its policy is damaged: an export without it would
-    /// be of another root.
+    /// When a component or its policy is damaged, because the export would be incomplete.
     pub async fn export(&self) -> Result<Vec<Exported>, Error> {
         let look = |store: &Store| {
             let mut exported = Vec::new();
@@ -106,11 +103,12 @@ impl Service {
         Ok(self.disk.run(look).await??)
     }
 
-    /// The text of a manifest at a web address, held to the digest in it.
+    /// Fetches the text of a manifest from a web address, and checks it against the digest in the
+    /// address.
     ///
     /// # Errors
     ///
-    /// When it cannot be fetched, is too large, or is not what the digest says.
+    /// When it cannot be fetched, is too large, or does not match the digest.
     pub async fn manifest_at(&self, url: &Url) -> Result<String, Error> {
         let reference = Reference::Https(url.clone());
         let fetcher = &self.installer.fetcher;

@@ -1,4 +1,4 @@
-//! The catalogs that are searched, and in which names are looked up.
+//! The catalogs for searching and for looking up names.
 
 use std::path::Path;
 use std::sync::Arc;
@@ -14,7 +14,7 @@ use crate::store::{LARGEST_CATALOG, Store, StoreError};
 
 use super::{Error, Service};
 
-/// A catalog besides the bundled one.
+/// A catalog in addition to the bundled one.
 #[derive(Debug, Clone, Serialize)]
 pub struct AddedCatalog {
     pub source: Shown,
@@ -27,7 +27,7 @@ pub struct AddedCatalog {
 pub enum CatalogState {
     Read {
         components: usize,
-        /// Entries that are not what an entry should be.
+        /// Number of invalid entries, which were skipped.
         left_out: usize,
     },
     Failed {
@@ -35,12 +35,11 @@ pub enum CatalogState {
     },
 }
 
-/// The bundled catalog and those that were added to a root, as one.
+/// The bundled catalog and those added to a root, as one.
 ///
 /// # Errors
 ///
-/// When the list of catalogs cannot be read; one that cannot is passed over
-/// with a warning.
+/// When the list of catalogs cannot be read. An unreadable catalog is skipped with a warning.
 pub fn catalog_of(root: &Path) -> Result<Catalog, Error> {
     merged(&Store::new(root))
 }
@@ -63,27 +62,27 @@ fn merged(store: &Store) -> Result<Catalog, Error> {
 }
 
 impl Service {
-    /// The bundled catalog and those that were added, as one.
+    /// The bundled catalog and the added ones, as one.
     ///
     /// # Errors
     ///
-    /// As [`catalog_of`].
+    /// Those of [`catalog_of`].
     pub async fn catalog(&self) -> Result<Catalog, Error> {
         self.disk.run(merged).await?
     }
 
-    /// Fetches a catalog, unless its web server says that the copy is still right,
-    /// and adds it as the last one.
+    /// Fetches a catalog, unless its web server confirms that the copy is current, and adds it as
+    /// the last one.
     ///
     /// # Errors
     ///
-    /// When it cannot be had, or is no catalog.
+    /// When it cannot be fetched, or is not a catalog.
     pub async fn add_catalog(self: &Arc<Self>, source: Reference) -> Result<AddedCatalog, Error> {
         let fetcher = &self.installer.fetcher;
         let known = source.clone();
         let kept = move |store: &Store| {
             let (etag, text) = (store.catalog_tag(&known)?, store.catalog_text(&known).ok()?);
-            // A copy that is damaged is fetched again.
+            // A damaged copy is fetched again.
             Catalog::foreign(&text, &known).ok()?;
             Some((etag, text))
         };
@@ -115,11 +114,11 @@ impl Service {
         Ok(added)
     }
 
-    /// Takes a catalog away that was added.
+    /// Removes an added catalog.
     ///
     /// # Errors
     ///
-    /// [`Error::UnknownCatalog`] when it was not.
+    /// [`Error::UnknownCatalog`] when it was not added.
     pub async fn remove_catalog(&self, source: Reference) -> Result<(), Error> {
         let source_shown = source.shown();
         let remove = move |store: &Store| store.remove_catalog(&source);
@@ -129,7 +128,7 @@ impl Service {
         }
     }
 
-    /// Fetches every added catalog anew. What cannot be had stays as it was.
+    /// Fetches every added catalog again. If that fails, the copy stays.
     ///
     /// # Errors
     ///

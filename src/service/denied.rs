@@ -10,7 +10,7 @@ use crate::policy::{
 use crate::reference::ComponentId;
 use crate::runtime::{Denial, DenialKind};
 
-/// Most denials whose grants a hint spells out.
+/// Most denials for which a hint gives the grants.
 const HINTED: usize = 3;
 
 /// One denial, and the grant that would lift it.
@@ -66,8 +66,8 @@ impl fmt::Display for Denied {
 }
 
 impl Grant {
-    /// The smallest grant that would allow it, if the policy language has one. None
-    /// for names that are not valid in a policy.
+    /// The smallest grant that would allow it. `None` if the policy language has none, or the name
+    /// is not valid in a policy.
     fn of(id: &ComponentId, denial: &Denial) -> Option<Self> {
         let what = denial.what.raw();
         match denial.kind {

@@ -50,11 +50,11 @@ pub struct Inspection {
 /// A tool of a component, offered or not.
 #[derive(Debug, Clone, Serialize)]
 pub struct InspectedTool {
-    /// Under the name by which rules name it: for an installed component, the one
-    /// that agents call where no rule renames it.
+    /// The tool under the name that rules use: for an installed component, the name that agents
+    /// call if no rule renames it.
     #[serde(flatten)]
     pub record: ToolRecord,
-    /// The name that a rule gives it.
+    /// The name given by a rule.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub offered_as: Option<String>,
     /// Whether a rule hides it.
@@ -108,7 +108,7 @@ impl Service {
                     own: None,
                     before: None,
                     change: SignerChange::Refuse,
-                    // Nothing comes of it.
+                    // An inspection installs nothing, so signatures are only reported.
                     enforcement: Enforcement::Report,
                 };
                 let fetching =
@@ -160,7 +160,7 @@ fn inspect_installed(installed: Installed, offered: &Offered) -> Result<Inspecti
     })
 }
 
-/// `_staging` holds the fetched file for as long as it is read.
+/// `_staging` keeps the fetched file until it has been read.
 fn inspect_fetched(
     (fetched, found): (Fetched, Found),
     _staging: &Path,

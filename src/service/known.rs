@@ -11,7 +11,7 @@ use super::{Error, Service};
 pub struct KnownComponent {
     #[serde(flatten)]
     pub entry: CatalogEntry,
-    /// The installed components that are from its source, of whatever version.
+    /// The installed components from its source, in any version.
     pub installed: Vec<ComponentId>,
 }
 
@@ -40,7 +40,7 @@ impl Service {
     }
 }
 
-/// Where each installed component is from.
+/// The source of each installed component.
 fn sources(store: &Store) -> Result<Vec<(ComponentId, Reference)>, Error> {
     let installed = store.list()?.into_iter().filter_map(|entry| match entry {
         Entry::Sound(installed) => Some(installed.metadata),

@@ -154,8 +154,7 @@ impl Service {
         Ok(self.list_tools(&metadata.component_id, offered))
     }
 
-    /// Puts what a component offers into the list of tools, and tells of the rules
-    /// that cannot be carried out.
+    /// Adds a component's tools to the tool list, and warns about rules that cannot be applied.
     pub(super) fn list_tools(&self, id: &ComponentId, offered: Offered) -> Vec<String> {
         for fault in &offered.faults {
             tracing::warn!("rules for the tools of `{id}`: {fault}");

@@ -90,8 +90,7 @@ pub use crate::store::{FreedNames, Origin};
 pub struct ServiceOptions {
     /// The directory that holds everything on disk.
     pub root: PathBuf,
-    /// The directory whose configuration and logins are used, where it is
-    /// another one than the root.
+    /// The directory whose configuration and logins are used, if it is not the root.
     pub settings: Option<PathBuf>,
     /// The `wassette` binary, which is run to compile components.
     pub compiler: PathBuf,
@@ -254,14 +253,14 @@ impl Service {
         Ok(())
     }
 
-    /// Why what is installed may not be served, if a rule denies it.
+    /// The reason why a rule forbids serving an installed component, if one does.
     fn denial(&self, metadata: &Metadata) -> Option<TrustError> {
         let digests = &metadata.digests;
         let digests = digests.manifest.into_iter().chain([digests.component]);
         self.installer.rules.trust.admit(digests, None).err()
     }
 
-    /// Says why a component is not served, and keeps it from being so again.
+    /// Logs why a component is not served, and prevents further attempts.
     fn set_aside(&self, id: &ComponentId, damage: Damage, reason: &str) {
         tracing::warn!("component `{id}` is not served: {reason}");
         if damage == Damage::Content {

@@ -1,4 +1,4 @@
-//! `sign`: the signature of an author.
+//! `sign`: signs an artifact or file for its author.
 
 use std::sync::Arc;
 
@@ -8,12 +8,12 @@ use crate::reference::Reference;
 use super::{Error, Service};
 
 impl Service {
-    /// Signs what a reference stands for, and stores the signature in its
-    /// registry or beside the file.
+    /// Signs the content that a reference names, and stores the signature in its registry or
+    /// beside the file.
     ///
     /// # Errors
     ///
-    /// When it is not there, or the signature cannot be stored.
+    /// When the content is missing, or the signature cannot be stored.
     pub async fn sign(
         self: &Arc<Self>,
         reference: &Reference,

@@ -1,4 +1,4 @@
-//! `trust`: the rules of the configuration, and which of them is about what.
+//! `trust`: shows the rules of the configuration, and which of them apply to a component.
 
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -15,7 +15,7 @@ use super::{Error, Service};
 #[derive(Debug, Serialize)]
 pub struct TrustReport {
     pub rules: Vec<RuleReport>,
-    /// What their author may not have meant.
+    /// Warnings about rules that may not do what their author meant.
     pub remarks: Vec<String>,
 }
 
@@ -23,7 +23,7 @@ pub struct TrustReport {
 #[derive(Debug, Serialize)]
 pub struct RuleReport {
     pub scope: String,
-    /// None where it only denies digests.
+    /// `None` if the rule only denies digests.
     pub require: Option<Required>,
     pub signers: Vec<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -32,15 +32,15 @@ pub struct RuleReport {
     pub deny: Vec<Digest>,
 }
 
-/// What the rules require of one component.
+/// The requirements for one component.
 #[derive(Debug, Serialize)]
 pub struct Explanation {
     pub reference: Shown,
-    /// The rules whose scope covers it; the most specific comes first.
+    /// The rules whose scope covers the component, the most specific first.
     pub rules: Vec<CoveringRule>,
-    /// All of it must be met.
+    /// The requirements, all of which must be met.
     pub required: Vec<String>,
-    /// Digests that no rule lets through, wherever they come from.
+    /// Digests that every rule's `deny` refuses, from any source.
     pub denied: Vec<Digest>,
 }
 
@@ -62,18 +62,18 @@ impl Service {
         }
     }
 
-    /// What the author of the rules may not have meant.
+    /// Warnings about rules that may not do what their author meant.
     pub fn trust_remarks(&self) -> Vec<String> {
         let remarks = remarks(self.installer.rules.trust.all());
         remarks.iter().map(ToString::to_string).collect()
     }
 
-    /// Which rules are about a component, which of them decide, and what they
-    /// require. Nothing is fetched.
+    /// The rules that apply to a component, those that decide, and their requirements. Nothing is
+    /// fetched.
     ///
     /// # Errors
     ///
-    /// When the work is interrupted.
+    /// When the blocking task is cancelled or panics.
     pub async fn explain_trust(
         self: &Arc<Self>,
         reference: &Reference,

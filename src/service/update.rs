@@ -244,8 +244,7 @@ impl Service {
     }
 }
 
-/// The load that brought what is installed, once more. Its verification is not
-/// skipped again.
+/// A request that repeats the load of the installed component. Verification is not skipped again.
 fn again(installed: &Metadata, change: SignerChange) -> LoadRequest {
     LoadRequest {
         reference: installed.source.clone(),

@@ -1,5 +1,5 @@
-//! Whether an entry of a catalog holds what it promises: its component is had,
-//! loads, and offers tools that every client can use.
+//! Checks that an entry of a catalog works: its component can be fetched and loaded, and every
+//! client can use its tools.
 
 use std::sync::Arc;
 
@@ -13,7 +13,7 @@ use crate::verify::Verification;
 
 use super::{Error, Service};
 
-/// Why an entry does not hold what it promises.
+/// The reason why an entry does not work.
 #[derive(Debug, thiserror::Error)]
 pub enum EntryError {
     #[error(transparent)]
@@ -39,12 +39,12 @@ impl Layered for EntryError {
 }
 
 impl Service {
-    /// Loads the component of an entry into this root, grants it nothing, and
-    /// judges its tools; returns their names.
+    /// Loads the component of an entry into this root without grants, and checks its tools;
+    /// returns their names.
     ///
     /// # Errors
     ///
-    /// Why it does not load, or which tool a client would refuse.
+    /// The reason why it does not load, or the tool that a client would refuse.
     pub async fn validate(
         self: &Arc<Self>,
         entry: &CheckedEntry,

@@ -1,4 +1,4 @@
-//! `verify`: who signed something.
+//! `verify`: reports the signers of an artifact or file.
 
 use std::sync::Arc;
 
@@ -7,12 +7,12 @@ use crate::install::{SignatureReport, VerifyRequest};
 use super::{Error, Service};
 
 impl Service {
-    /// Looks at the signatures of something, installing nothing.
+    /// Checks the signatures of an artifact or file without installing it.
     ///
     /// # Errors
     ///
-    /// When it cannot be found, or a key, bundle or trust root cannot be read.
-    /// What does not count is in the report.
+    /// When it cannot be found, or a key, bundle or trust root cannot be read. A rejected
+    /// signature is not an error; it is part of the report.
     pub async fn verify(
         self: &Arc<Self>,
         request: VerifyRequest,

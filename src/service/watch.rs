@@ -37,7 +37,7 @@ pub struct Watch {
     components: HashMap<ComponentId, Stamps>,
 }
 
-/// Those of a component's metadata and of the rules for its tools.
+/// The stamps of a component's metadata and of the rules for its tools.
 type Stamps = (FileStamp, Option<FileStamp>);
 
 impl Watch {
@@ -159,8 +159,8 @@ impl Service {
     ///
     /// # Errors
     ///
-    /// [`StoreError::Damaged`] when it is not what was installed; it is then no
-    /// longer offered.
+    /// [`StoreError::Damaged`] when it differs from the installed one; it is then no longer
+    /// offered.
     pub(super) async fn revalidate(self: &Arc<Self>, id: &ComponentId) -> Result<(), Error> {
         self.sync_as(id, Store::entry_hashed).await
     }

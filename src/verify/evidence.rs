@@ -1,4 +1,4 @@
-//! What proves a signature later, and offline.
+//! The proof of a component's signature, which can be verified again later and offline.
 
 use std::path::PathBuf;
 
@@ -9,27 +9,27 @@ use crate::digest::Digest;
 use super::Signer;
 use super::signature::{Believed, Material, Rejected, Root, Signers, Subject};
 
-/// Raised when a reader of the previous version would misread it.
+/// Format version. It is raised when a reader of the previous version would misread the file.
 const FORMAT: u32 = 1;
 
-/// What proved a component's signature when it was loaded.
+/// Proof of a component's signature, taken when it was loaded.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Evidence {
     pub format: u32,
-    /// What was signed: the OCI manifest or image index, or a file.
+    /// Digest of what was signed: an OCI manifest, an image index or a file.
     pub digest: Digest,
     pub signer: Signer,
     /// The scope of the rule that required the signature.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub rule: Option<String>,
-    /// The trust root, where it was not Sigstore's public one.
+    /// The trust root, if it is not Sigstore's public one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub trusted_root: Option<PathBuf>,
     pub material: Material,
 }
 
 impl Evidence {
-    /// Of a signature that was verified just now.
+    /// Evidence of a signature that was just verified.
     pub(crate) fn new(digest: Digest, signer: Signer, material: Material) -> Self {
         Evidence {
             format: FORMAT,
@@ -41,12 +41,11 @@ impl Evidence {
         }
     }
 
-    /// Verifies the signature again; `signed` are the signed bytes, where they
-    /// are at hand.
+    /// Verifies the signature again. `signed` are the signed bytes, if available.
     ///
     /// # Errors
     ///
-    /// Why it does not hold any more.
+    /// The reason why the signature is no longer valid.
     pub fn prove(&self, signed: Option<&[u8]>, root: &Root) -> Result<(), Rejected> {
         let subject = Subject {
             digest: self.digest,

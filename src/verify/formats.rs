@@ -1,4 +1,4 @@
-//! The names in the formats in which signatures are stored.
+//! Constants of the formats in which signatures are stored.
 //!
 //! From Sigstore's [bundles], [DSSE], [in-toto] and cosign's [first format].
 //!
@@ -9,25 +9,25 @@
 
 /// Media type of a bundle, which is also the artifact type of its referrer.
 pub(crate) const BUNDLE: &str = "application/vnd.dev.sigstore.bundle.v0.3+json";
-/// What the media types of all versions of a bundle begin with.
+/// Prefix of the media types of all versions of a bundle.
 pub(super) const ANY_BUNDLE: &str = "application/vnd.dev.sigstore.bundle";
-/// What follows the name of a file in that of its bundle.
+/// Suffix of a bundle's file name, after the name of the signed file.
 pub(crate) const BESIDE: &str = ".sigstore.json";
 
 /// Payload type of statements.
 pub(crate) const IN_TOTO: &str = "application/vnd.in-toto+json";
 pub(crate) const STATEMENT: &str = "https://in-toto.io/Statement/v1";
-/// Predicate of cosign's statements that do nothing but sign.
+/// Predicate type of cosign's statements that only sign.
 pub(crate) const SIGN: &str = "https://sigstore.dev/cosign/sign/v1";
 
-/// Of artifacts that say nothing of what they are.
+/// Config media type of artifacts without a config.
 pub(crate) const EMPTY: &str = "application/vnd.oci.empty.v1+json";
 
 /// Media type of the payloads under cosign's tag.
 pub(crate) const SIMPLE_SIGNING: &str = "application/vnd.dev.cosign.simplesigning.v1+json";
-/// What such a payload calls itself.
+/// Type field of such a payload.
 pub(crate) const PAYLOAD: &str = "cosign container image signature";
-/// Layers of cosign's tag that are looked at, and written.
+/// Most layers of cosign's tag that are read or written.
 pub(crate) const MOST_LAYERS: usize = 64;
 
 /// Annotations of a layer of cosign's tag.

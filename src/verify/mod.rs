@@ -57,7 +57,7 @@ impl Requirements {
     }
 }
 
-/// A fetched component that passed, or whose check was skipped on request.
+/// A fetched component that passed verification, or whose check was skipped on request.
 #[derive(Debug)]
 pub struct Verified {
     fetched: Fetched,
@@ -78,8 +78,8 @@ impl Verified {
     }
 }
 
-/// Holds a fetched component to the requirements. `signature` is what was found
-/// for the digest that was fetched.
+/// Checks a fetched component against the requirements. `signature` is the signature found for the
+/// fetched digest.
 ///
 /// # Errors
 ///
@@ -120,8 +120,7 @@ fn check(fetched: &Fetched, required: Option<Digest>) -> Result<Trust, VerifyErr
     }
 }
 
-/// Whether the digest is that of the component, the OCI manifest or the image
-/// index.
+/// Whether the digest is that of the component, the OCI manifest or the image index.
 fn goes_by(fetched: &Fetched, digest: Digest) -> bool {
     let resolved = match &fetched.identity {
         Identity::Oci { manifest_digest } => Some(*manifest_digest),

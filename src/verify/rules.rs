@@ -1,4 +1,4 @@
-//! The rules of the configuration, in force.
+//! The trust rules of the configuration, as they are applied.
 
 use std::cmp::Reverse;
 use std::path::{Path, PathBuf};
@@ -9,16 +9,16 @@ use crate::digest::Digest;
 use super::Trust;
 use super::signature::{Demand, PublicKey, Root, Roots, Signers, TrustError, Wanted};
 
-/// Which rule is about which component, and what its signers are.
+/// The trust rules, with the signers of each.
 #[derive(Default)]
 pub struct TrustRules {
     rules: Vec<TrustRule>,
-    /// Where relative paths begin.
+    /// The directory that relative paths start from.
     directory: PathBuf,
     roots: Roots,
 }
 
-/// Whose signature a command asks for.
+/// The signers that a command accepts.
 #[derive(Debug, Clone, Default)]
 pub struct Expectation {
     pub identity: Option<Identity>,
@@ -59,11 +59,11 @@ impl TrustRules {
         &self.rules
     }
 
-    /// The rules that require something of a component, or nothing; the most
-    /// specific comes first.
+    /// The rules whose scope covers the source and that have a requirement (which may be `none`),
+    /// the most specific first.
     pub fn covering(&self, source: &Source) -> Vec<&TrustRule> {
         let covering = self.rules.iter().filter(|rule| {
-            // One that only denies leaves the decision to others.
+            // A rule that only denies digests leaves the decision to other rules.
             rule.require.is_some() && rule.scope.covers(source)
         });
         let mut covering: Vec<&TrustRule> = covering.collect();
@@ -71,8 +71,8 @@ impl TrustRules {
         covering
     }
 
-    /// The rules that decide about a component: the most specific, and of equals
-    /// all.
+    /// The rules that decide about a component: the most specific one, or several if they are
+    /// equally specific.
     pub fn governing(&self, source: &Source) -> Vec<&TrustRule> {
         let mut covering = self.covering(source);
         if let Some(first) = covering.first() {
@@ -82,11 +82,12 @@ impl TrustRules {
         covering
     }
 
+    /// Refuses a component with a denied digest.
+    ///
     /// # Errors
     ///
-    /// When a rule denies one of the digests, whatever its scope: the bytes are
-    /// the same wherever they come from. `own` is a rule about the component
-    /// alone.
+    /// When a rule denies one of the digests. The scope of that rule does not matter, because the
+    /// same bytes may come from anywhere. `own` is a rule for this component only.
     pub fn admit(
         &self,
         digests: impl IntoIterator<Item = Digest>,
@@ -104,7 +105,7 @@ impl TrustRules {
         Ok(())
     }
 
-    /// The signatures that rules and a command require.
+    /// The signatures that the rules and the command require.
     ///
     /// # Errors
     ///
@@ -124,7 +125,7 @@ impl TrustRules {
     ///
     /// # Errors
     ///
-    /// When one of them cannot be used.
+    /// When one of them is unusable.
     pub fn check(&self, rule: &TrustRule) -> Result<(), TrustError> {
         let demand = self.demand(rule)?;
         self.root(demand.trusted_root.as_deref()).map(drop)
@@ -147,14 +148,16 @@ impl TrustRules {
         })
     }
 
+    /// Returns the trust root of a demand.
+    ///
     /// # Errors
     ///
-    /// When the demand's own trust root cannot be used.
+    /// When the demand's own trust root is unusable.
     pub fn root(&self, trusted_root: Option<&Path>) -> Result<Root, TrustError> {
         Ok(self.roots.get(trusted_root)?)
     }
 
-    /// Whether a component that was trusted before still is.
+    /// Whether a previously trusted component is still trusted.
     ///
     /// # Errors
     ///

@@ -1,4 +1,4 @@
-//! Why a component is trusted to be the one meant.
+//! The reasons to trust a component.
 
 use std::fmt;
 use std::path::Path;
@@ -10,64 +10,63 @@ use serde_json::{Value, json};
 use crate::digest::Digest;
 use crate::text::printable;
 
-/// Why a component is trusted to be the one meant, beyond that its content
-/// matches the digests of its source.
+/// The reasons to trust a component, besides the match between its content and the digests of its
+/// source.
 ///
-/// Serialized as a word where one says all: `digest`, `pinned`, `skipped`,
-/// `unsigned` or `unknown`; else as an object of `trust`, `signature` and
-/// `signer`.
+/// Serialized as one string if that is enough: `digest`, `pinned`, `skipped`, `unsigned` or
+/// `unknown`; otherwise as an object of `trust`, `signature` and `signer`.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(from = "Written", into = "Written")]
 pub struct Trust {
-    /// It matches a digest that the operator gave.
+    /// Its digest matches one that the operator gave.
     pub pinned: bool,
     pub signature: Signature,
-    /// The operator asked not to check its parts against each other.
+    /// The operator turned off the check of its parts against each other.
     pub skipped: bool,
 }
 
-/// What is known of a component's signature.
+/// The result of the search for a component's signature.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub enum Signature {
-    /// None was looked for: its source has none, and no rule asks for one.
+    /// Not searched: the source has no signatures, and no rule requires one.
     #[default]
     NotSought,
-    /// There is none.
+    /// There is no signature.
     Unsigned,
-    /// There was no answer, or nothing that could be verified.
+    /// The search failed, or found nothing that could be verified.
     Unknown,
     Signed(Signer),
 }
 
-/// Who signed, and what is known of when.
+/// A signer, and the signing time if known.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Signer {
     #[serde(flatten)]
     pub id: SignerId,
-    /// Proven by a log or a timestamp authority.
+    /// Signing time, proven by a log or a timestamp authority.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub signed_at: Option<Timestamp>,
-    /// Where the signature stands in the transparency log.
+    /// Index of the signature's entry in the transparency log.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub log_index: Option<u64>,
 }
 
-/// What tells one signer from another.
+/// The identity of a signer.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "kind", rename_all = "kebab-case")]
 pub enum SignerId {
     Key {
         /// SHA-256 of the public key's SubjectPublicKeyInfo.
         fingerprint: Digest,
-        /// That SubjectPublicKeyInfo, in base64.
+        /// The SubjectPublicKeyInfo, in base64.
         public_key: String,
     },
-    /// A certificate's, short-lived, whose issuer vouched for the subject.
+    /// Subject of a short-lived certificate, and the issuer that vouched for it.
     Identity { subject: String, issuer: String },
 }
 
 impl SignerId {
-    /// The rule that only this signer meets, as a manifest has it.
+    /// The rule that only this signer meets, in the form of a manifest.
     pub fn rule(&self, trusted_root: Option<&Path>) -> Value {
         let mut rule = json!({ "require": "signature" });
         match self {
@@ -85,7 +84,7 @@ impl SignerId {
     }
 }
 
-/// A PEM text of what is base64 already.
+/// Makes a PEM text from base64.
 pub(crate) fn pem(label: &str, base64: &str) -> String {
     const LINE: usize = 64;
     let mut text = format!("-----BEGIN {label}-----\n");
@@ -111,7 +110,7 @@ impl fmt::Display for SignerId {
 }
 
 impl Trust {
-    /// Who signed it, where that was verified.
+    /// The signer, if the signature was verified.
     pub fn signer(&self) -> Option<&Signer> {
         match &self.signature {
             Signature::Signed(signer) => Some(signer),
@@ -119,8 +118,8 @@ impl Trust {
         }
     }
 
-    /// Whether another version is trusted for the same reasons. When it was
-    /// signed, and whether a missing signature was looked for, plays no part.
+    /// Whether another version is trusted for the same reasons. The signing time, and whether a
+    /// missing signature was searched for, are not compared.
     pub fn is_like(&self, other: &Trust) -> bool {
         let id = |trust: &Trust| trust.signer().map(|signer| signer.id.clone());
         (self.pinned, self.skipped, id(self)) == (other.pinned, other.skipped, id(other))
@@ -153,7 +152,7 @@ enum Finding {
     Signed,
 }
 
-/// Of a component that is neither pinned nor skipped, nor signed.
+/// The signature state of a component that is not pinned, skipped or signed.
 #[derive(Clone, Copy, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 enum Missing {

@@ -1,4 +1,4 @@
-//! Rules that may do something else than their author means.
+//! Finds rules that may not do what their author means.
 
 use std::cmp::Reverse;
 use std::fmt;
@@ -7,21 +7,21 @@ use crate::text::printable;
 
 use super::{Required, TrustRule};
 
-/// What is worth telling about rules that are valid. Each text is a scope.
+/// A warning about valid rules. Each text is a scope.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Remark {
-    /// Neither scope is a part of the other, and the rules differ.
+    /// The scopes overlap without one containing the other, and the rules differ.
     Cross {
         first: String,
         second: String,
-        /// None where both decide.
+        /// `None` if both decide.
         deciding: Option<String>,
     },
-    /// A rule for a part of another scope requires less.
+    /// A rule for a part of another rule's scope requires less than that rule.
     Looser { part: String, whole: String },
-    /// A signature is required, and nobody is named who may make it.
+    /// A signature is required, but no trusted signer is given.
     Nobody { scope: String },
-    /// Signers are named, and no signature is required.
+    /// Trusted signers are given, but no signature is required.
     UselessSigners { scope: String },
 }
 
@@ -65,7 +65,7 @@ impl fmt::Display for Remark {
     }
 }
 
-/// What is worth telling about these rules.
+/// The warnings about these rules.
 pub fn remarks(rules: &[TrustRule]) -> Vec<Remark> {
     let mut deciding: Vec<&TrustRule> = rules.iter().filter(|one| one.require.is_some()).collect();
     deciding.sort_by_key(|rule| Reverse(rule.scope.specificity()));
@@ -91,7 +91,7 @@ pub fn remarks(rules: &[TrustRule]) -> Vec<Remark> {
     remarks
 }
 
-/// What is worth telling about one rule.
+/// The warning about a single rule.
 fn alone(rule: &TrustRule) -> Option<Remark> {
     let names_signers = !rule.identities.is_empty() || !rule.keys.is_empty();
     let scope = rule.scope.as_str().to_owned();
@@ -111,7 +111,7 @@ fn cross(rule: &TrustRule, other: &TrustRule) -> Remark {
     }
 }
 
-/// Whether it makes no difference which of the two decides.
+/// Whether both rules have the same effect.
 fn ask_the_same(rule: &TrustRule, other: &TrustRule) -> bool {
     rule.require == other.require && rule.require != Some(Required::Signature)
 }

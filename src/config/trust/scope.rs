@@ -1,4 +1,4 @@
-//! What a rule is about.
+//! The scope of a rule.
 
 use serde::Deserialize;
 
@@ -7,7 +7,7 @@ use crate::reference::Reference;
 use super::InvalidRule;
 use crate::config::source::{Pattern, Scheme, Source};
 
-/// The components of a rule: those of a registry or host, or below a path.
+/// The components that a rule applies to: those of a registry or host, or below a path.
 ///
 /// `ghcr.io/acme`, `ghcr.io/acme/*` and `ghcr.io/acme/**` are the same: the
 /// repository and all below it. A `*` before the end stands for one segment;
@@ -15,9 +15,9 @@ use crate::config::source::{Pattern, Scheme, Source};
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 #[serde(try_from = "String")]
 pub struct Scope {
-    /// As it is written.
+    /// The scope as written.
     text: String,
-    /// None for all components.
+    /// `None` for all components.
     pattern: Option<Pattern>,
 }
 
@@ -37,7 +37,7 @@ impl TryFrom<String> for Scope {
         let odd = |(at, segment): (usize, &str)| {
             let stars = segment.matches('*').count();
             let begins_host = at == 0 && segment.starts_with("*.") && stars == 1;
-            // What follows is a tag or digest there.
+            // There, a tag or digest follows.
             let may_name_version = match scheme {
                 Scheme::Oci => at > 0,
                 Scheme::Layout => true,
@@ -63,7 +63,7 @@ impl TryFrom<String> for Scope {
 }
 
 impl Scope {
-    /// Of one component alone.
+    /// The scope of one component.
     pub(super) fn of_one(reference: &Reference) -> Self {
         let text = reference.shown().to_string();
         let pattern = Some(Pattern::of(&Source::of(reference)));
@@ -79,7 +79,7 @@ impl Scope {
         self.pattern == other.pattern
     }
 
-    /// Whether it covers all that the other covers.
+    /// Whether it covers everything that the other covers.
     pub fn includes(&self, other: &Scope) -> bool {
         match (&self.pattern, &other.pattern) {
             (None, _) => true,
@@ -88,7 +88,7 @@ impl Scope {
         }
     }
 
-    /// Whether something may be covered by both.
+    /// Whether both may cover the same component.
     pub fn meets(&self, other: &Scope) -> bool {
         match (&self.pattern, &other.pattern) {
             (Some(own), Some(other)) => own.meets(other),
@@ -102,9 +102,8 @@ impl Scope {
         pattern.is_none_or(|pattern| pattern.covers(source))
     }
 
-    /// Orders the scopes that cover one source: the greatest is the most
-    /// specific. It is that of no pattern, or how many segments and bytes the
-    /// pattern names.
+    /// Orders the scopes that cover one source: the greatest is the most specific. `None` for the
+    /// scope of all components, otherwise the number of segments and bytes that the pattern names.
     pub fn specificity(&self) -> Option<(usize, usize)> {
         self.pattern.as_ref().map(Pattern::specificity)
     }

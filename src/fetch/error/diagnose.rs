@@ -60,7 +60,8 @@ impl Diagnose for FetchError {
             ErrorKind::Registry(error) => {
                 let registry = match &self.reference {
                     Reference::Oci(oci) => oci.registry(),
-                    // Of these only documents are read, whose hints name no registry.
+                    // From these sources only documents are read, whose hints do not mention a
+                    // registry.
                     _ => "",
                 };
                 return error.hint(registry);

@@ -26,7 +26,7 @@ pub struct FetchError {
     kind: Box<ErrorKind>,
     /// Each host and its error, if several were asked.
     tried: Vec<String>,
-    /// Of the repository, where the one asked for is absent and these are known.
+    /// The repository's tags, if the requested one is missing and the tags are known.
     tags: Vec<String>,
 }
 
@@ -190,7 +190,7 @@ impl Failed {
 }
 
 impl FetchError {
-    /// The same, that names the tags that there are.
+    /// The same error with the tags that the repository has.
     pub(super) fn with_tags(self, tags: Vec<String>) -> Self {
         FetchError { tags, ..self }
     }
@@ -203,7 +203,7 @@ impl FetchError {
         )
     }
 
-    /// What was to be fetched.
+    /// The reference that was fetched.
     pub fn reference(&self) -> &Reference {
         &self.reference
     }

@@ -1,15 +1,15 @@
-//! The tags that there are, where the one asked for is absent.
+//! Lists the existing tags when the requested one is missing.
 
 use std::cmp::Reverse;
 
 use crate::text::nearest;
 
-/// Tags that are named at most.
+/// Most tags that are listed.
 const NAMED: usize = 20;
 
-/// Newest version first, and how many more there are.
+/// The tags, the newest version first, and the number of further ones.
 pub(super) fn listed(tags: &[String]) -> String {
-    // The tags under which signatures and the like are listed are no versions.
+    // Tags that hold signatures and the like are not versions.
     let mut versions: Vec<&str> = tags.iter().map(String::as_str).collect();
     versions.retain(|tag| !tag.starts_with("sha256-"));
     versions.sort_by_cached_key(|tag| Reverse(parts(tag)));

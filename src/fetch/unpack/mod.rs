@@ -56,7 +56,7 @@ pub(super) enum Form {
 pub(super) struct Unpack {
     pub packing: Packing,
     pub form: Form,
-    /// Bytes of the component, at most.
+    /// Largest component, in bytes.
     pub limit: u64,
     /// Digest of the unpacked stream, if the image's config gives one.
     pub diff_id: Option<Digest>,

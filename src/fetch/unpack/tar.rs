@@ -11,9 +11,9 @@ use ::tar::{Archive, Entry, EntryType, PaxExtensions};
 use super::{UnpackError, copy, unreadable};
 use crate::fetch::sink::{StagedFile, Stopped};
 
-/// Entries of an archive, at most. An image with one component has a few.
+/// Most entries of an archive. An image with one component has a few.
 const MAX_ENTRIES: usize = 4096;
-/// Bytes of a long name or PAX header, at most. Real ones are far shorter.
+/// Largest long name or PAX header, in bytes. Real ones are far shorter.
 const MAX_EXTENSION: u64 = 64 * 1024;
 
 /// Copies the only `.wasm` file of the archive to a file made by `create`.
@@ -55,8 +55,8 @@ pub(super) fn only_component<R: Read>(
     found.ok_or_else(|| refused(UnpackError::NoComponent))
 }
 
-/// Reads an entry that describes the next one. `None` if the entry is not such
-/// a one; `Some(None)` if it has no long name.
+/// Reads an entry that describes the next one. `None` if the entry is of another kind;
+/// `Some(None)` if it has no long name.
 fn extension<R: Read>(
     entry: &mut Entry<'_, R>,
     kind: EntryType,

@@ -1,10 +1,10 @@
-//! Decoders meet any bytes.
+//! Decoders get arbitrary bytes.
 
 use proptest::prelude::*;
 
 use super::*;
 
-/// Ends every time, without a file where it fails.
+/// Decodes the bytes; this always ends, and leaves no file after a failure.
 fn run(packing: Packing, form: Form, packed: &[u8]) {
     let dir = tempfile::tempdir().expect("a directory");
     let target = dir.path().join("component.wasm");

@@ -1,4 +1,4 @@
-//! What is exported means the same when it is read.
+//! An exported manifest reads back as the same data.
 
 use proptest::collection::{btree_map, btree_set, vec};
 use proptest::option;
@@ -10,7 +10,7 @@ use crate::digest::Digest;
 use crate::policy::{EnvironmentRule, Permission, ValueSource};
 use crate::schema::rules::Arguments;
 
-/// Texts that YAML could take for something else.
+/// Texts that YAML could read as another type.
 fn text() -> impl Strategy<Value = String> {
     prop_oneof![
         any::<String>(),

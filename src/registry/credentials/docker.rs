@@ -18,7 +18,7 @@ use crate::file::{Links, read_regular};
 use crate::registry::Login;
 use crate::text::bytes_without_bom;
 
-/// Bytes of a file, at most. Real files have a few KiB.
+/// Largest file, in bytes. Real files have a few KiB.
 const MAX_FILE: u64 = 4 * 1024 * 1024;
 const BASE64: GeneralPurpose = GeneralPurpose::new(
     &STANDARD,

@@ -13,7 +13,7 @@ use tokio::process::{Child, Command};
 
 use super::Credential;
 
-/// Bytes of output, at most. Tokens of some clouds have several KiB.
+/// Largest output, in bytes. Tokens of some clouds have several KiB.
 const MAX_OUTPUT: u64 = 256 * 1024;
 /// What helpers print on stdout if they have no credentials.
 const NOT_FOUND: &str = "credentials not found";

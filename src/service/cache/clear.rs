@@ -19,8 +19,8 @@ pub enum Clear {
     Compiled,
     /// Files left by killed and interrupted downloads.
     Downloads,
-    /// What was fetched of catalogs, which `registry update` fetches anew. It is
-    /// not part of everything, since names are looked up in it.
+    /// Fetched catalogs, which `registry update` fetches again. `All` does not include them,
+    /// because names are looked up in them.
     Catalogs,
 }
 
@@ -35,7 +35,7 @@ pub struct Cleared {
     pub unused: usize,
     /// How many unfinished downloads were removed.
     pub downloads: usize,
-    /// How many copies of catalogs were removed, where that was asked for.
+    /// How many copies of catalogs were removed, if requested.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub catalogs: Option<usize>,
     /// Bytes that this freed.

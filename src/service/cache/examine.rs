@@ -157,8 +157,8 @@ impl Examination<'_> {
         }
     }
 
-    /// What proves the signature, verified again without the network. Only
-    /// another load can find it anew.
+    /// Verifies the evidence of the signature again, without the network. Only another load can
+    /// replace it.
     fn evidence(&mut self, metadata: &Metadata) {
         let (kind, reason) = match (read_evidence(&self.files), metadata.trust.signer()) {
             (Ok(None), None) => return,

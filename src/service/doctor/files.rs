@@ -7,8 +7,7 @@ use super::{Finding, State};
 use crate::service::Service;
 use crate::store::{Entry, StoreError};
 
-/// Enough bytes for a large component with its native code, and both of its previous
-/// version.
+/// Free space needed by a large component, its native code and its previous version, in bytes.
 const ROOM: u64 = 512 << 20;
 
 impl Service {

@@ -1,4 +1,4 @@
-//! Which signatures count for whom.
+//! Compares the signatures found with the demands.
 
 use jiff::Timestamp;
 
@@ -7,56 +7,56 @@ use crate::digest::Digest;
 use super::super::Signer;
 use super::{Attempt, Believed, Material, Rejected, RootedDemand, Subject};
 
-/// What was found.
+/// The result of a search for signatures.
 #[derive(Debug, Default)]
 pub struct Answer {
-    /// One for each demand, in their order.
+    /// The proof for each demand, in the order of the demands.
     pub proofs: Vec<Option<Proof>>,
     /// The signatures that no demand accepted.
     pub rejected: Vec<Attempt>,
-    /// Why something could not be looked at.
+    /// Reasons why something could not be read.
     pub unanswered: Vec<String>,
-    /// Referrers and layers that were too many to be looked at.
+    /// Number of referrers and layers that exceeded the limits and were not read.
     pub left_out: usize,
-    /// The latest signature by a right signer that is older than what it would
-    /// replace.
+    /// The latest signature by an accepted signer that is older than the signature of the
+    /// installed version.
     pub older: Option<Older>,
 }
 
-/// A signature that is older than that of the version before.
+/// A signature that is older than that of the previous version.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Older {
-    /// None where no time is proven.
+    /// `None` if no time is proven.
     pub signed_at: Option<Timestamp>,
 }
 
-/// A signature that counts.
+/// An accepted signature.
 #[derive(Debug, Clone)]
 pub struct Proof {
     pub signer: Signer,
     pub material: Material,
-    /// Which one it is, for messages.
+    /// Name of the signature, for messages.
     pub what: String,
 }
 
-/// Something that may be a signature.
+/// A possible signature.
 #[derive(Debug, Clone, Copy)]
 pub struct Candidate<'a> {
-    /// Which one it is, for messages.
+    /// Name of the candidate, for messages.
     pub what: &'a str,
     pub material: &'a Material,
 }
 
-/// What one demand says to one signature.
+/// The result of checking one signature against one demand.
 #[derive(Debug)]
 pub(super) struct Verdict {
-    /// The demand's place among all.
+    /// Index of the demand.
     demand: usize,
     result: Result<Signer, Rejected>,
 }
 
 impl Answer {
-    /// To these demands, none of which is met yet.
+    /// An answer to these demands, with none of them met yet.
     pub fn to(demands: &[RootedDemand]) -> Self {
         Answer {
             proofs: demands.iter().map(|_| None).collect(),
@@ -64,9 +64,9 @@ impl Answer {
         }
     }
 
-    /// Holds one signature for a file to the demands that are not met yet;
-    /// `read` gives the file. Takes processor time, and reads the file where
-    /// the key signs bytes.
+    /// Checks one signature of a file against the demands that are not met yet; `read` returns the
+    /// file's bytes. Uses the processor, and reads the file only if the key signs bytes rather
+    /// than digests.
     pub fn consider(
         &mut self,
         candidate: Candidate<'_>,
@@ -92,7 +92,7 @@ impl Answer {
         self.record(candidate, verdicts);
     }
 
-    /// The places of the demands that are not met yet.
+    /// The indexes of the demands that are not met yet.
     pub(super) fn open(&self) -> Vec<usize> {
         let all = 0..self.proofs.len();
         all.filter(|&at| self.proofs[at].is_none()).collect()
@@ -127,7 +127,7 @@ impl Answer {
     }
 }
 
-/// What the demands at the places `open` say to a signature.
+/// Checks a signature against the demands at the indexes `open`.
 pub(super) fn verdicts(
     material: &Material,
     subject: Subject<'_>,
@@ -154,7 +154,7 @@ pub(super) fn needs_bytes(verdicts: &[Verdict]) -> bool {
     verdicts.any(|verdict| verdict.result == Err(Rejected::NeedsBytes))
 }
 
-/// What every one of the open demands says, where nothing could be checked.
+/// The verdict of each open demand on a signature that could not be read.
 pub(super) fn all_unreadable(open: &[usize], reason: &str) -> Vec<Verdict> {
     let verdict = |&demand: &usize| Verdict {
         demand,

@@ -1,4 +1,4 @@
-//! One signature against one digest and those whose signatures count.
+//! Checks one signature against one digest and the accepted signers.
 
 use sigstore_verify::types::{
     Artifact, Bundle, HashAlgorithm, Sha256Hash, SignatureContent, Statement,
@@ -16,16 +16,16 @@ use super::super::formats::IN_TOTO;
 use super::super::{Signer, SignerId};
 use super::{Believed, Material, Older, PublicKey, Root, legacy};
 
-/// What a signature must be for.
+/// The content that a signature must be for.
 #[derive(Debug, Clone, Copy)]
 pub struct Subject<'a> {
-    /// Of the OCI manifest or image index, or of a file.
+    /// Digest of the OCI manifest or image index, or of a file.
     pub digest: Digest,
-    /// The signed bytes themselves, where they are at hand.
+    /// The signed bytes, if available.
     pub bytes: Option<&'a [u8]>,
 }
 
-/// Why a signature does not count.
+/// The reason why a signature is not accepted.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum Rejected {
     #[error("it cannot be read: {0}")]
@@ -40,7 +40,7 @@ pub enum Rejected {
     Invalid(String),
     #[error("{}", older(.0))]
     Older(Older),
-    /// Such keys sign the bytes, not their digest.
+    /// The key's algorithm signs the bytes, not their digest.
     #[error("it can only be verified with the signed bytes")]
     NeedsBytes,
 }
@@ -53,12 +53,12 @@ fn older(Older { signed_at }: &Older) -> String {
 }
 
 impl Material {
-    /// Whether it is a signature for the subject by one of the signers, and by
-    /// which. Takes processor time, but waits for nothing.
+    /// Checks that the signature is for the subject and by one of the signers, and returns that
+    /// signer. Uses the processor, but does not block.
     ///
     /// # Errors
     ///
-    /// Why it does not count.
+    /// The reason why the signature is not accepted.
     pub fn check(&self, subject: Subject<'_>, believed: Believed<'_>) -> Result<Signer, Rejected> {
         match self {
             Material::Bundle { bundle } => check_bundle(&parse(bundle)?, subject, believed),
@@ -103,8 +103,8 @@ fn check_certificate(
     subject: Subject<'_>,
     Believed { signers, root }: Believed<'_>,
 ) -> Result<Signer, Rejected> {
-    // Chain, validity at the time of signing, SCT, log entry and signature; who
-    // it is, the signers decide.
+    // The library checks the chain, the validity at the time of signing, the SCT, the log entry
+    // and the signature. The identity is checked below, against the signers.
     let policy = VerificationPolicy::any_identity();
     let result = root.0.verify(artifact(subject), bundle, &policy)?;
     let proven = result.certificate_verified() && result.sct_verified() && result.tlog_verified();
@@ -132,7 +132,7 @@ fn check_key(
     let material = &bundle.verification_material;
     let timestamps = &material.timestamp_verification_data.rfc3161_timestamps;
     if material.tlog_entries.is_empty() && timestamps.is_empty() {
-        // The key alone is what is trusted: no log needs to know of it.
+        // Only the key is trusted, so a log entry is not required.
         check_bare(&bundle.content, subject, key)?;
         return Ok(Signer {
             id: key.id(),
@@ -143,14 +143,14 @@ fn check_key(
     let policy = PublicKeyVerificationPolicy::new(key.spki.clone());
     let policy = match material.tlog_entries.is_empty() {
         true => policy.skip_tlog_unsafe(),
-        // What is there must hold.
+        // A log entry or timestamp that is present must be valid.
         false => policy,
     };
     let result = root.0.verify(artifact(subject), bundle, &policy)?;
     Ok(signer(key.id(), bundle, &result))
 }
 
-/// A signature that neither a log nor a timestamp speaks of.
+/// Checks a signature that has neither a log entry nor a timestamp.
 fn check_bare(
     content: &SignatureContent,
     subject: Subject<'_>,
@@ -211,7 +211,7 @@ pub(super) fn hash(digest: Digest) -> Sha256Hash {
 fn signer(id: SignerId, bundle: &Bundle, result: &VerificationResult) -> Signer {
     let times = result.verified_timestamps().iter();
     let signed_at = times.min().and_then(|time| {
-        // The crates' versions of `jiff` differ.
+        // The libraries use different versions of `jiff`.
         Timestamp::from_second(time.as_second()).ok()
     });
     let entry = bundle.verification_material.tlog_entries.first();

@@ -10,10 +10,10 @@ use crate::text::printable;
 use super::super::SignerId;
 use super::{InvalidKey, InvalidRoot, Wanted};
 
-/// Refusals that an error shows, at most.
+/// Most rejected signatures that an error shows.
 const SHOWN: usize = 8;
 
-/// A component whose signature is not what was asked for.
+/// A component whose signature does not meet the requirements.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum TrustError {

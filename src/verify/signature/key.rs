@@ -18,21 +18,21 @@ use crate::text::without_bom;
 
 use super::super::SignerId;
 
-/// Of a file, in bytes.
+/// Largest key file, in bytes.
 const MAX_KEY: u64 = 64 << 10;
 
-/// A public key whose signatures count.
+/// A trusted public key.
 #[derive(Debug, Clone)]
 pub struct PublicKey {
     pub(super) spki: DerPublicKey,
     algorithm: KeyAlgorithm,
 }
 
-/// Why a file holds no public key that can be used.
+/// The reason why a file holds no usable public key.
 #[derive(Debug, thiserror::Error)]
 #[error("{place} holds no public key that can be used")]
 pub struct InvalidKey {
-    /// A file in backticks, or a rule.
+    /// The file in backticks, or a rule.
     place: String,
     source: KeyFault,
 }
@@ -82,12 +82,11 @@ impl Diagnose for InvalidKey {
 }
 
 impl PublicKey {
-    /// Reads the key, whose file is beside `directory` where its path is
-    /// relative.
+    /// Reads the key. Relative paths start from `directory`.
     ///
     /// # Errors
     ///
-    /// [`InvalidKey`], which says what is there instead.
+    /// [`InvalidKey`], which says what the file holds instead.
     pub fn of(key: &KeySource, directory: &Path) -> Result<Self, InvalidKey> {
         match key {
             KeySource::File(file) => PublicKey::read(&directory.join(file)),
@@ -150,7 +149,7 @@ impl PublicKey {
         }
     }
 
-    /// Whether the key made the signature over these bytes.
+    /// Whether this key made the signature over these bytes.
     pub(super) fn made(&self, signature: &[u8], bytes: &[u8]) -> bool {
         let signature = SignatureBytes::from_bytes(signature);
         self.schemes().any(|scheme| {
@@ -159,7 +158,7 @@ impl PublicKey {
         })
     }
 
-    /// cosign hashes with SHA-256 whatever the curve; others go by the curve.
+    /// cosign always hashes with SHA-256; other tools choose the hash by the curve.
     fn schemes(&self) -> impl Iterator<Item = SigningScheme> {
         let usual = self.algorithm.default_signing_scheme();
         let sha256 = HashAlgorithm::Sha2256;
@@ -171,7 +170,7 @@ impl PublicKey {
 }
 
 impl PublicKey {
-    /// As [`made`](Self::made), where only the digest of the bytes is at hand.
+    /// Like [`made`](Self::made), for when only the digest of the bytes is available.
     pub(super) fn made_of_digest(
         &self,
         signature: &[u8],

@@ -1,9 +1,8 @@
 //! cosign's first format: a payload that names the signed digest, and a
 //! signature over the payload.
 //!
-//! What proves a certificate stands in the layer's annotations. It is put
-//! together as a bundle of the oldest version, which has the same parts, and
-//! verified as one.
+//! The proof of a certificate is in the layer's annotations. It is converted to a bundle of the
+//! oldest version, which has the same parts, and verified as a bundle.
 
 use std::collections::BTreeMap;
 
@@ -56,7 +55,7 @@ struct LogPayload {
     log_id: String,
 }
 
-/// What an entry's body calls itself.
+/// Kind and version of an entry's body.
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
 struct Kind {
@@ -64,7 +63,7 @@ struct Kind {
     api_version: String,
 }
 
-/// Whether one of the signers signed a payload that names the digest.
+/// Checks that one of the signers signed a payload that names the digest.
 pub(super) fn check(
     payload: &str,
     annotations: &BTreeMap<String, String>,
@@ -106,7 +105,7 @@ pub(super) fn check(
     check_bundle(&bundle, subject, believed)
 }
 
-/// The same parts as a bundle.
+/// Converts the parts to a bundle.
 fn bundle(
     payload: &str,
     signature: &str,
@@ -174,7 +173,7 @@ fn timestamp(text: &str) -> Option<String> {
     Some(timestamp.signed_rfc3161_timestamp)
 }
 
-/// The certificates of a PEM text; what is none is passed over.
+/// The certificates in a PEM text; other content is skipped.
 fn certificates(text: &str) -> impl Iterator<Item = DerCertificate> {
     const END: &str = "-----END CERTIFICATE-----";
     text.split_inclusive(END)

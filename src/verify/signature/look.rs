@@ -16,26 +16,26 @@ use super::super::formats::{ANY_BUNDLE, EMPTY, MOST_LAYERS, SIMPLE_SIGNING};
 use super::answer::{Verdict, all_unreadable, needs_bytes, verdicts};
 use super::{Answer, Attempt, Candidate, Material, RootedDemand, Subject};
 
-/// Of an artifact, in order of promise; more are not looked at.
+/// Most referrers of an artifact that are read, the most likely first.
 const MOST_REFERRERS: usize = 32;
-/// Of the manifest of a referrer, in bytes.
+/// Largest manifest of a referrer, in bytes.
 const MAX_MANIFEST: u64 = 256 << 10;
-/// Of a bundle or payload, in bytes.
+/// Largest bundle or payload, in bytes.
 const MAX_MATERIAL: u64 = 4 << 20;
-/// Of all that one look reads, in bytes.
+/// Most bytes that one search reads.
 const MAX_READ: u64 = 32 << 20;
 
-/// Where to look, for which digest.
+/// The repository to search, and the signed digest.
 pub struct Look<'a> {
     pub registries: &'a registry::Client,
     pub reference: &'a OciReference,
-    /// What was resolved, and is pulled.
+    /// The resolved digest, which is pulled.
     pub digest: Digest,
-    /// Whether faults of the registry are waited out.
+    /// Whether requests to the registry are retried after failures.
     pub insists: bool,
 }
 
-/// Where a signature may be.
+/// A place that may hold a signature.
 enum Place {
     Referrer(Referrer),
     Layer(Layer),
@@ -53,8 +53,8 @@ struct Layer {
 }
 
 impl Look<'_> {
-    /// Looks until every demand is met, or nothing is left to look at. What
-    /// fails is in the answer.
+    /// Searches until every demand is met or nothing is left to read. Failures are part of the
+    /// answer.
     pub async fn run(&self, demands: &[RootedDemand]) -> Answer {
         let mut answer = Answer::to(demands);
         let transfer = Transfer::default();
@@ -74,7 +74,7 @@ impl Look<'_> {
         }
         for repository in &hosts {
             if repository.is_upstream() {
-                // Mirrors have nothing of their own to say.
+                // Mirrors have no signatures of their own.
                 answer.unanswered.clear();
             }
             let search = Search {
@@ -93,14 +93,14 @@ impl Look<'_> {
     }
 }
 
-/// A look under way.
+/// The state of a search.
 struct Search<'a> {
     repository: &'a Repository<'a>,
     digest: Digest,
     demands: Arc<[RootedDemand]>,
-    /// Bytes so far.
+    /// Bytes read so far.
     read: u64,
-    /// What was signed, once a signature needs it.
+    /// The signed document, once a signature needs it.
     document: Option<Arc<[u8]>>,
 }
 
@@ -130,7 +130,7 @@ impl Search<'_> {
         answer
     }
 
-    /// Both places are asked at once.
+    /// Queries the referrers and cosign's tag at the same time.
     async fn places(&self, answer: &mut Answer) -> Vec<Place> {
         let digest = self.digest;
         let tag = format!("sha256-{}.sig", digest.hex());
@@ -220,7 +220,7 @@ impl Search<'_> {
         String::from_utf8(bytes.into()).map_err(Skipped::rejected)
     }
 
-    /// Refuses to read what is too large.
+    /// Refuses to read more than the limit.
     fn admit(&mut self, size: u64, limit: u64) -> Result<(), Skipped> {
         self.read = self.read.saturating_add(size);
         match size <= limit && self.read <= MAX_READ {
@@ -234,7 +234,7 @@ impl Search<'_> {
         }
     }
 
-    /// Holds a signature to the demands that are not met yet.
+    /// Checks a signature against the demands that are not met yet.
     async fn judge(&mut self, candidate: Candidate<'_>, answer: &mut Answer) {
         let open = answer.open();
         let mut verdicts = self.verdicts(candidate.material, &open).await;
@@ -251,7 +251,7 @@ impl Search<'_> {
             let bytes = document.as_deref();
             verdicts(&material, Subject { digest, bytes }, &demands, &places)
         };
-        // A signature over which a library fails does not count.
+        // A signature that makes the library panic is rejected.
         let checked = tokio::task::spawn_blocking(work).await;
         checked.unwrap_or_else(|error| all_unreadable(open, &error.to_string()))
     }
@@ -275,7 +275,7 @@ impl Search<'_> {
     }
 }
 
-/// Why a candidate was passed over.
+/// The reason why a candidate was skipped.
 enum Skipped {
     Rejected(String),
     Unanswered(String),
@@ -286,8 +286,8 @@ impl Skipped {
         Skipped::Rejected(format!("it cannot be read: {error}"))
     }
 
-    /// What is not there, or not what it should be, is no signature; of all
-    /// else nothing is known.
+    /// A candidate that is missing or malformed is not a signature. After any other failure it is
+    /// unknown whether there is one.
     fn of(tried: Tried<registry::Error>) -> Self {
         let error = tried.error;
         match error.net() {
@@ -297,8 +297,8 @@ impl Skipped {
     }
 }
 
-/// Likely signatures come first; older tools and some registries leave the
-/// type out, or put another in its place.
+/// The most likely signatures come first. Older tools and some registries leave the type out, or
+/// replace it.
 fn promise(referrer: &Referrer) -> u8 {
     match referrer.artifact_type.as_deref() {
         Some(kind) if kind.starts_with(ANY_BUNDLE) => 0,
@@ -317,7 +317,7 @@ fn layers(bytes: &[u8]) -> serde_json::Result<Vec<Layer>> {
     Ok(layers)
 }
 
-/// An error and its causes, on one line.
+/// An error with its causes, on one line.
 fn chain(error: &dyn std::error::Error) -> String {
     let mut text = error.to_string();
     let mut source = error.source();

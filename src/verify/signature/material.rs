@@ -1,10 +1,10 @@
-//! Signatures as they are stored.
+//! Signatures as stored.
 
 use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
-/// One signature with all that proves it, as it was found.
+/// One signature with its proof, as found.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "format", rename_all = "kebab-case")]
 pub enum Material {
@@ -13,7 +13,7 @@ pub enum Material {
     /// cosign's first format: a payload that names the signed digest, and the
     /// annotations of its layer, which hold the rest.
     SimpleSigning {
-        /// A JSON text; what was signed are its bytes.
+        /// JSON text whose bytes are signed.
         payload: String,
         annotations: BTreeMap<String, String>,
     },
@@ -38,7 +38,7 @@ impl Material {
             .collect()
     }
 
-    /// What the format is called, for messages.
+    /// Name of the format, for messages.
     pub fn format(&self) -> &'static str {
         match self {
             Material::Bundle { .. } => "Sigstore bundle",

@@ -1,9 +1,9 @@
-//! Signatures: the [Sigstore bundles] and [cosign signatures] of an artifact,
-//! and whether someone whose signature counts made one of them.
+//! Signatures: finds the [Sigstore bundles] and [cosign signatures] of an artifact, and checks
+//! whether a trusted signer made one of them.
 //!
-//! The cryptography is `sigstore-verify`'s: certificate chains, signed
-//! certificate timestamps, transparency logs, timestamps and signatures. What
-//! is decided here is which digest a signature must be for, and whose counts.
+//! `sigstore-verify` does the cryptography: certificate chains, signed certificate timestamps,
+//! transparency logs, timestamps and signatures. This module decides which digest a signature must
+//! be for, and which signers are trusted.
 //!
 //! [Sigstore bundles]: https://docs.sigstore.dev/about/bundle/
 //! [cosign signatures]: https://github.com/sigstore/cosign/blob/main/specs/SIGNATURE_SPEC.md

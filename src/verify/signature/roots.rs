@@ -1,4 +1,4 @@
-//! Trust roots: whose certificates, logs and timestamps are believed.
+//! Trust roots: the trusted certificate authorities, logs and timestamp authorities.
 
 use std::io;
 use std::path::{Path, PathBuf};
@@ -10,16 +10,16 @@ use sigstore_verify::trust_root::{SIGSTORE_PRODUCTION_TRUSTED_ROOT, TrustedRoot}
 use crate::error::{Class, Diagnose};
 use crate::file::{Links, read_text};
 
-/// Of a file, in bytes.
+/// Largest trust root file, in bytes.
 const MAX_ROOT: u64 = 4 << 20;
 
-/// The public root, read once, and others, read whenever they are used.
+/// The public root, which is read once, and other roots, which are read at each use.
 #[derive(Default)]
 pub struct Roots {
     public: OnceLock<Option<Root>>,
 }
 
-/// A trust root that is ready for use.
+/// A trust root that was read.
 #[derive(Clone)]
 pub struct Root(pub(super) Arc<Verifier>);
 
@@ -58,7 +58,7 @@ impl Diagnose for InvalidRoot {
 }
 
 impl Roots {
-    /// Sigstore's public root, which this program carries, or the one of a file.
+    /// Sigstore's public root, which is part of this program, or the root in `file`.
     ///
     /// # Errors
     ///
@@ -73,7 +73,7 @@ impl Roots {
                 let public = self
                     .public
                     .get_or_init(|| parse(SIGSTORE_PRODUCTION_TRUSTED_ROOT).ok());
-                // A test reads it.
+                // A test reads it, so it is valid.
                 public.clone().ok_or_else(|| {
                     let fault = RootFault::Format("it was not built in".into());
                     invalid(Path::new("trusted_root.json"), fault)

@@ -1,4 +1,4 @@
-//! Whose signatures count.
+//! The signers that a demand accepts.
 
 use std::path::PathBuf;
 
@@ -9,63 +9,61 @@ use jiff::Timestamp;
 use super::super::{Signer, SignerId};
 use super::{PublicKey, Root};
 
-/// Whose signature counts.
+/// The accepted signers.
 #[derive(Debug, Clone)]
 pub enum Signers {
-    /// Anyone whose certificate leads to the trust root; for a look, not for
-    /// trust.
+    /// Anyone with a certificate of the trust root; for reports only, not for trust.
     Anyone,
-    /// Any of these.
+    /// Any of these identities and keys.
     Of {
         identities: Vec<Identity>,
         keys: Vec<PublicKey>,
     },
-    /// The one that signed the version before.
+    /// The signer of the previous version.
     Same(SignerId),
 }
 
-/// A signature that is looked for.
+/// A required or requested signature.
 #[derive(Debug, Clone)]
 pub struct Demand {
     pub signers: Signers,
     /// A `trusted_root.json` in place of Sigstore's public one.
     pub trusted_root: Option<PathBuf>,
-    /// When the version before was signed: what was signed earlier does not
-    /// count, nor what has no proven time.
+    /// Signing time of the previous version: signatures with an earlier or unproven time are
+    /// rejected.
     pub not_before: Option<Timestamp>,
     pub wanted: Wanted,
 }
 
-/// A demand, with its trust root read.
+/// A demand whose trust root was read.
 #[derive(Clone)]
 pub struct RootedDemand {
     pub demand: Demand,
     pub root: Root,
 }
 
-/// Who is believed: whose signatures count, and which authorities vouch for
-/// certificates and times.
+/// The trusted signers, and the authorities trusted for certificates and times.
 #[derive(Clone, Copy)]
 pub struct Believed<'a> {
     pub signers: &'a Signers,
     pub root: &'a Root,
 }
 
-/// Who wants a signature.
+/// The origin of a demand for a signature.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Wanted {
-    /// Nobody: it is reported.
+    /// No demand; the signature is only reported.
     Report,
-    /// A rule, by its scope.
+    /// A rule, named by its scope.
     Rule(String),
-    /// The command.
+    /// The command's options.
     Command,
-    /// What is installed was signed.
+    /// The installed version was signed, so its replacement must be.
     Before,
 }
 
 impl Demand {
-    /// Whether what this signer signed is not older than what it replaces.
+    /// Whether this signer's signature is not older than that of the replaced version.
     pub(super) fn is_recent(&self, signer: &Signer) -> bool {
         self.not_before
             .is_none_or(|before| signer.signed_at.is_some_and(|at| at >= before))
@@ -73,11 +71,11 @@ impl Demand {
 }
 
 impl Signers {
-    /// Whether this signer, whose signature was verified, is one of them.
+    /// Whether this verified signer is accepted.
     pub fn include(&self, id: &SignerId) -> bool {
         match (self, id) {
             (Signers::Anyone, SignerId::Identity { .. }) => true,
-            // A key says nothing by itself.
+            // A key does not identify anyone.
             (Signers::Anyone, SignerId::Key { .. }) => false,
             (Signers::Of { keys, .. }, SignerId::Key { .. }) => {
                 keys.iter().any(|key| key.id() == *id)
@@ -90,7 +88,7 @@ impl Signers {
         }
     }
 
-    /// The keys that are tried on what was signed with one.
+    /// The keys to try on a signature that was made with a key.
     pub(super) fn keys(&self) -> Vec<PublicKey> {
         match self {
             Signers::Of { keys, .. } => keys.clone(),
@@ -101,7 +99,7 @@ impl Signers {
         }
     }
 
-    /// Whether no signature at all would do.
+    /// Whether no signer is accepted.
     pub fn is_nobody(&self) -> bool {
         matches!(self, Signers::Of { identities, keys } if identities.is_empty() && keys.is_empty())
     }

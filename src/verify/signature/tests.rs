@@ -1,4 +1,4 @@
-//! Against bundles that Sigstore's clients made at the public instance.
+//! Tests with bundles that Sigstore's clients made at the public instance.
 
 use std::path::PathBuf;
 
@@ -113,7 +113,7 @@ fn a_bundle_of_a_key_is_verified_with_that_key_alone() {
     assert_eq!(signer.id, key.id());
     assert!(signer.log_index.is_some());
     assert_eq!(check(&bundle, &file, &Signers::Same(key.id())), Ok(signer));
-    // A key says nothing to those who do not know it.
+    // `Anyone` needs a certificate: a key does not identify a signer.
     assert_eq!(
         check(&bundle, &file, &Signers::Anyone),
         Err(Rejected::OtherKey)
@@ -122,7 +122,7 @@ fn a_bundle_of_a_key_is_verified_with_that_key_alone() {
         check(&bundle, b"another", &signers),
         Err(Rejected::OtherDigest)
     );
-    // What the log says must hold, although the key would be enough.
+    // The log entry must be valid, although the key would be enough.
     let mut forged = bundle.clone();
     let set = "/verificationMaterial/tlogEntries/0/inclusionPromise/signedEntryTimestamp";
     *forged.pointer_mut(set).unwrap() = json!("MEQCIA==");

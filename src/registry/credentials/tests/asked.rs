@@ -1,4 +1,4 @@
-//! Who is asked for credentials: the login file, other files, and helpers.
+//! The order in which sources are asked for credentials: the login file, other files, and helpers.
 
 use super::*;
 
@@ -158,7 +158,7 @@ async fn a_helper_that_hangs_is_killed_with_its_children() {
         }
     }
     let child = fs::read_to_string(pid).expect("the child started");
-    // Dead, or dying: nobody waits for it but the system.
+    // Dead, or a zombie that only the system has to reap.
     let status = std::path::Path::new("/proc")
         .join(child.trim())
         .join("stat");
