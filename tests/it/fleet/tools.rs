@@ -241,7 +241,7 @@ async fn rules_that_cannot_be_carried_out_change_nothing() {
         ),
         (
             "{rename: {reset: a_name_of_fifty_characters_which_is_more_than_48_a}}",
-            "from 1 to 48",
+            "1 to 48",
         ),
     ] {
         fleet.manifest(&manifest(rules));
