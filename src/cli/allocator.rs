@@ -6,16 +6,16 @@ use std::time::Duration;
 
 use crate::runtime::TotalMemory;
 
-/// mimalloc keeps what is freed for a second, in case it is needed again.
+/// mimalloc keeps freed memory for a second before it returns it.
 const KEPT: Duration = Duration::from_millis(1200);
-/// It returns a quarter of what is due each time that it looks.
+/// Number of checks to trigger: in each, mimalloc returns a quarter of the memory that is due.
 const LOOKS: usize = 6;
-/// An allocation of this size is not cached for its thread, in bytes.
+/// Size of an allocation that its thread does not cache, in bytes.
 const LARGE: usize = 8 << 20;
 
-/// Makes the allocator return what calls have freed, as long as the server runs.
-/// mimalloc returns memory only while a thread frees some, which an idle server does
-/// not, so it would keep the largest results for ever.
+/// Makes the allocator return the memory that calls have freed, while the server runs. mimalloc
+/// returns memory only while a thread frees some. An idle server does not, so it would keep the
+/// largest results forever.
 pub(super) async fn return_freed_memory(memory: Arc<TotalMemory>) {
     loop {
         memory.much_freed().await;

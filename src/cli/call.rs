@@ -150,11 +150,11 @@ fn object(text: &str) -> Result<Map<String, Value>, BadArguments> {
         }
         text => text,
     };
-    // Windows programs put a byte order mark before what they write.
+    // Windows programs write a byte order mark at the beginning.
     serde_json::from_str(crate::text::without_bom(text)).map_err(BadArguments::NotAnObject)
 }
 
-/// The error together with what the component was denied.
+/// The error together with the denials of the call.
 fn failure<E: Diagnose + 'static>(error: E, denied: Vec<Denied>) -> Failure {
     Box::new(DeniedCall { error, denied })
 }

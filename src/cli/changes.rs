@@ -48,7 +48,7 @@ fn tool(change: &ToolChange) -> Vec<String> {
     lines
 }
 
-/// Shown in full, since agents read descriptions.
+/// Descriptions are shown in full, because agents read them.
 fn quoted(sign: char, text: &str) -> impl Iterator<Item = String> {
     text.lines().map(move |line| format!("      {sign} {line}"))
 }

@@ -13,7 +13,7 @@ use super::screen::{Stream, YELLOW, bold};
 use super::terminal;
 use crate::text::line;
 
-/// Asks the person at the terminal; without a terminal nobody can be asked.
+/// Asks the person at the terminal. Without a terminal there is no one to ask.
 pub struct Prompt<'a> {
     /// Paused while the question is shown.
     pub bar: &'a Bar,

@@ -40,7 +40,7 @@ pub struct CredentialArgs {
     password: Option<Secret>,
 }
 
-/// Why the credentials cannot be used.
+/// The reason why the credentials cannot be used.
 #[derive(Debug, thiserror::Error)]
 pub enum CredentialError {
     #[error("There is no user name")]

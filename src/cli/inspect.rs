@@ -33,7 +33,7 @@ pub struct Inspect {
     authorities: AuthorityArgs,
 }
 
-/// A component, as it is shown.
+/// A component in the form in which it is shown.
 #[derive(Serialize)]
 struct Shown {
     #[serde(flatten)]
@@ -42,7 +42,7 @@ struct Shown {
     wit: Wit,
 }
 
-/// How much of the WIT people are shown; programs get all of it.
+/// How much of the WIT is shown to people; programs get all of it.
 enum Wit {
     Whole,
     WithoutWasi,

@@ -15,7 +15,7 @@ use super::table::pairs;
 use super::terminal::{line, unseen_line};
 use super::{Failure, Global};
 
-/// Passwords that are tried on a key.
+/// Attempts to enter a key's password.
 const TRIES: usize = 3;
 const VARIABLE: &str = "COSIGN_PASSWORD";
 
@@ -157,7 +157,7 @@ fn create(path: &Path, text: &str, mode: u32) -> Result<(), KeyFileError> {
     })
 }
 
-/// Says so if other users can read a private key.
+/// Warns if other users can read a private key.
 pub(super) fn warn_of_readers(file: &Path) {
     #[cfg(unix)]
     if let Ok(metadata) = fs::metadata(file) {
@@ -174,7 +174,7 @@ pub(super) fn warn_of_readers(file: &Path) {
     let _ = file;
 }
 
-/// The password of a key that is about to be made.
+/// Asks for the password of a new key.
 fn new_password() -> Result<Secret, KeyFileError> {
     if let Some(password) = variable() {
         return Ok(password);
@@ -190,7 +190,7 @@ fn new_password() -> Result<Secret, KeyFileError> {
     }
 }
 
-/// Opens a key, with up to three passwords.
+/// Opens a key, asking for the password up to three times.
 pub(super) fn opened(key: &EncryptedKey, file: &Path) -> Result<SigningKey, Failure> {
     if let Some(password) = variable() {
         return Ok(key.open(&password, file)?);

@@ -7,7 +7,7 @@ use super::output::{self, Present};
 use super::table::{Cell, grid, listed, pairs, size, time};
 use super::{Failure, Global, Opening, block_on};
 
-/// Functions that are no tools and are named in one line.
+/// Most functions that are no tools and are named in one line.
 const NAMED: usize = 5;
 
 /// Show the installed components
@@ -25,7 +25,7 @@ struct Listing {
     length: Length,
 }
 
-/// How much is shown of each component.
+/// How much of each component is shown.
 enum Length {
     /// One line.
     Line,
@@ -93,7 +93,7 @@ fn row(component: &ComponentSummary) -> Vec<Cell> {
     }
 }
 
-/// Which functions of a component are no tools.
+/// The functions of a component that cannot be tools.
 fn note(component: &ComponentSummary) -> Option<String> {
     let Health::Ok { not_callable, .. } = &component.health else {
         return None;

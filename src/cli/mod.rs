@@ -163,7 +163,7 @@ enum Command {
     Help(help::Help),
 }
 
-/// Why a command failed.
+/// The reason why a command failed.
 type Failure = Box<dyn Diagnose>;
 
 impl<E: Diagnose + 'static> From<E> for Box<dyn Diagnose> {
@@ -302,7 +302,7 @@ fn parse_reference(text: &str) -> Result<Reference, Failure> {
     Ok(Reference::parse(text, &cwd).map_err(service::Error::from)?)
 }
 
-/// As [`parse_reference`], but a bare word is a name of the catalog.
+/// Like [`parse_reference`], but a bare word is a name of the catalog.
 fn parse_source(text: &str, global: &Global) -> Result<Located, Failure> {
     if !Catalog::is_name(text) {
         return Ok(Located {

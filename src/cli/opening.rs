@@ -19,13 +19,13 @@ pub(super) enum Root {
     Exists,
 }
 
-/// What a command needs of the root and the service.
+/// The settings with which a command opens the service.
 #[derive(Default)]
 pub(super) struct Opening {
     pub root: Root,
-    /// Another root, which has the configuration and the logins of this one.
+    /// Another root to use, with the configuration and logins of this one.
     pub scratch: Option<PathBuf>,
-    /// In place of the configuration's.
+    /// Replaces the configured time limit.
     pub call_timeout: Option<Duration>,
     /// Credentials for one registry.
     pub given: Option<Given>,
@@ -97,7 +97,7 @@ fn compiler() -> Result<PathBuf, SetupError> {
     std::env::current_exe().map_err(SetupError::Executable)
 }
 
-/// Why the program could not start.
+/// The reason why the program could not start.
 #[derive(Debug, thiserror::Error)]
 pub(super) enum SetupError {
     #[error("There is no home directory to keep components in")]

@@ -88,7 +88,7 @@ pub fn write(text: &str) -> Result<(), OutputError> {
     }
 }
 
-/// Says on stderr what a person should look at.
+/// Prints a warning on stderr.
 pub fn warn(text: &str) {
     let warning = bold(Stream::Stderr, YELLOW, "warning:");
     let _ = writeln!(

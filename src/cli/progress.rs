@@ -10,7 +10,7 @@ use crate::fetch::{Progress, Step};
 /// Draws on stderr, and only on a terminal that takes escape sequences.
 pub struct Bar {
     bar: ProgressBar,
-    /// Whose progress it is, among several.
+    /// The name of the component, if there are several.
     name: Option<String>,
 }
 
@@ -27,7 +27,7 @@ impl Bar {
         Bar { bar, name: None }
     }
 
-    /// A line among those of others.
+    /// A progress line among those of other components.
     pub fn among(bars: &MultiProgress, name: &str) -> Self {
         let bar = bars.add(ProgressBar::no_length().with_style(spinner()));
         if !bar.is_hidden() {
@@ -68,7 +68,7 @@ impl Progress for Bar {
             self.bar.set_length(total);
             self.bar.set_style(download());
             self.bar.set_position(done);
-            // What is soon done is seen as well.
+            // Draw even short steps.
             self.bar.force_draw();
         }
         self.bar.set_position(done);

@@ -100,7 +100,7 @@ impl From<String> for Assignment {
     }
 }
 
-/// Why a command about secrets failed.
+/// The reason why a command about secrets failed.
 #[derive(Debug, thiserror::Error)]
 enum SecretInputError {
     #[error(transparent)]
@@ -237,7 +237,7 @@ fn values(assignments: Vec<Assignment>) -> Result<Vec<(SecretKey, Value)>, Secre
     }
     .into_iter();
     let filled = assignments.into_iter().map(|(key, value)| {
-        // `read` has one value for each key without one.
+        // `read` has a value for each key without one.
         let value = value.or_else(|| read.next()).unwrap_or_default();
         (key, value)
     });

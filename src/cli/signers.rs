@@ -11,7 +11,7 @@ use crate::verify::Expectation;
 
 use super::Failure;
 
-/// Over these options in the help.
+/// Heading of these options in the help.
 const HEADING: &str = "Trusted signers";
 
 #[derive(Args)]
@@ -51,7 +51,7 @@ pub(super) struct SignerArgs {
     trusted_root: Option<PathBuf>,
 }
 
-/// Options that make no sense together.
+/// Options that contradict each other.
 #[derive(Debug, thiserror::Error)]
 enum InvalidSigner {
     #[error("a certificate is known by both its identity and its issuer")]
@@ -86,7 +86,7 @@ impl Diagnose for InvalidSigner {
     }
 }
 
-/// What `--accept-signer` says.
+/// The setting that `--accept-signer` selects.
 pub(super) fn change(accepted: bool) -> SignerChange {
     match accepted {
         true => SignerChange::Accept,
@@ -95,7 +95,7 @@ pub(super) fn change(accepted: bool) -> SignerChange {
 }
 
 impl SignerArgs {
-    /// Whose signature is asked for, if anyone's is.
+    /// The signers that the options accept; `None` without such options.
     pub fn expectation(&self) -> Result<Option<Expectation>, Failure> {
         let identity = text(
             "--certificate-identity-regexp",
@@ -126,7 +126,7 @@ impl SignerArgs {
     }
 }
 
-/// cosign takes patterns that match a part of the text, so these are taken, too.
+/// cosign accepts patterns that match a part of the text, so these are accepted too.
 fn text(
     option: &str,
     exact: &Option<String>,

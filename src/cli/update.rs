@@ -130,7 +130,7 @@ fn told(updated: &Updated) -> String {
     text
 }
 
-/// New versions that change more than code, or are not the accepted one.
+/// New versions that change more than code and were not accepted.
 #[derive(Debug, thiserror::Error)]
 #[error("{} {} `--accept`", held.len(), if held.len() == 1 { "update needs" } else { "updates need" })]
 struct NotAccepted {

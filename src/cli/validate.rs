@@ -21,7 +21,7 @@ use super::output::{self, Present};
 use super::table::{Cell, grid};
 use super::{Failure, Global, Opening, Root, SetupError, block_on};
 
-/// Bytes of a catalog, at most.
+/// Largest catalog, in bytes.
 const LARGEST: u64 = 64 << 20;
 
 /// Check that the entries of a catalog can be loaded and used
@@ -98,7 +98,7 @@ impl Validate {
         let scratch = tempfile::tempdir().map_err(SetupError::Scratch)?;
         let judged = entries.iter().zip(checked).enumerate();
         let judged = judged.map(|(nth, (entry, checked))| {
-            // Each has a root of its own, where no other has taken its names.
+            // Each entry has a root of its own, so that no other entry has taken its names.
             let root = scratch.path().join(nth.to_string());
             judge(global, root, entry, checked)
         });
@@ -120,7 +120,7 @@ impl Validate {
         }
     }
 
-    /// The entries of the catalog as it was; none where it was not there.
+    /// The entries of the catalog at this revision; empty if it did not exist.
     fn entries_at(&self, revision: &str) -> Result<Vec<Value>, ValidateError> {
         let path = std::path::absolute(&self.file).map_err(ValidateError::Git)?;
         let (Some(directory), Some(name)) = (path.parent(), path.file_name()) else {
@@ -164,7 +164,7 @@ async fn judge(
     }
 }
 
-/// The tools of a sound entry.
+/// The tools of an entry that passes.
 async fn tools(
     global: &Global,
     scratch: PathBuf,
@@ -179,7 +179,7 @@ async fn tools(
     Ok(service.validate(&checked).await?)
 }
 
-/// What git prints.
+/// Runs git and returns its output.
 fn git<'a>(
     directory: &Path,
     args: impl IntoIterator<Item = &'a OsStr>,
@@ -245,7 +245,7 @@ impl Validated {
     }
 }
 
-/// Text of XML, without the characters that it has no form for.
+/// Escapes a text for XML, and removes the characters that XML does not allow.
 fn xml(text: &str) -> String {
     let mut escaped = String::with_capacity(text.len());
     for c in text.chars() {
@@ -261,7 +261,7 @@ fn xml(text: &str) -> String {
     escaped
 }
 
-/// A value of a workflow command.
+/// Escapes a value of a workflow command.
 fn annotation(text: &str) -> String {
     let text = text.replace('%', "%25").replace('\r', "%0D");
     let text = text.replace('\n', "%0A").replace(':', "%3A");
@@ -289,7 +289,7 @@ impl Present for Validated {
     }
 }
 
-/// Why a catalog is not sound, or could not be checked.
+/// The reason why a catalog fails, or could not be checked.
 #[derive(Debug, thiserror::Error)]
 enum ValidateError {
     #[error("Failed to read `{}`", path.display())]

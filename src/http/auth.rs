@@ -14,15 +14,15 @@ use super::connections::Peer;
 use super::places::Owner;
 use super::tokens::{Credential, Tokens};
 
-/// How clients authenticate.
+/// The way in which clients authenticate.
 #[derive(Clone, Debug, Default)]
 pub enum Auth {
-    /// Not at all; the server listens only on the loopback address.
+    /// No authentication; the server listens only on the loopback address.
     #[default]
     Loopback,
     /// By one of these tokens.
     Tokens(Tokens),
-    /// Not at all, on whatever address.
+    /// No authentication, on any address.
     Disabled,
 }
 
@@ -36,7 +36,7 @@ pub enum AuthScheme {
     BearerOrBasic,
 }
 
-/// Why a request was not admitted.
+/// The reason why a request was not admitted.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum AuthRefusal {
     NoToken,
@@ -78,7 +78,7 @@ impl Auth {
     ///
     /// # Errors
     ///
-    /// As [`admit`](Self::admit).
+    /// Those of [`admit`](Self::admit).
     pub fn admit_request(
         &self,
         request: &mut Request,
@@ -101,8 +101,8 @@ impl Auth {
         Ok(())
     }
 
-    /// How many of `total` places `owner` may have, at least one: an equal part for
-    /// each token. Without tokens, another machine may have half of them, and this
+    /// How many of `total` slots `owner` may have, at least one: an equal part for each token.
+    /// Without tokens, a client on another machine may have half of them, and a client on this
     /// machine all.
     pub fn share(&self, owner: Owner, total: usize) -> usize {
         let share = match (self, owner) {

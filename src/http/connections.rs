@@ -44,11 +44,11 @@ pub(super) struct Connections {
     room: Notify,
 }
 
-/// One connection, with what decides whether it is closed for another.
+/// One connection, with the state that decides whether it is closed for another one.
 struct Open {
     /// The last valid credential that a request showed.
     credential: Option<Credential>,
-    /// Requests being answered.
+    /// Number of requests being answered.
     busy: usize,
     idle_since: Instant,
     evict: CancellationToken,
@@ -114,8 +114,7 @@ impl Connections {
         true
     }
 
-    /// Whether there is little room, so that connections without a credential are not
-    /// kept open.
+    /// Whether few slots are left, so that connections without a credential are not kept open.
     fn is_short(&self) -> bool {
         self.open().len() >= self.limit / 2
     }

@@ -15,12 +15,12 @@ use axum::response::{IntoResponse, Response};
 
 /// Methods that a page may use.
 const METHODS: HeaderValue = HeaderValue::from_static("GET, POST, DELETE");
-/// Headers that a page may send: all that MCP clients use.
+/// Headers that a page may send: those of MCP clients.
 const SENT: HeaderValue = HeaderValue::from_static(
     "accept, authorization, content-type, last-event-id, mcp-method, mcp-name, \
      mcp-protocol-version, mcp-session-id",
 );
-/// Headers that a page may read, besides the safelisted ones.
+/// Headers that a page may read, in addition to the safelisted ones.
 const READ: HeaderValue = HeaderValue::from_static("mcp-session-id");
 /// Seconds for which a browser may cache the preflight.
 const REMEMBERED: HeaderValue = HeaderValue::from_static("600");

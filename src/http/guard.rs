@@ -14,8 +14,8 @@ use axum::response::{IntoResponse, Response};
 
 use super::HttpError;
 
-/// The host names that requests may use besides the loopback ones, and the origins of
-/// pages that may call the server besides those hosts.
+/// The host names that requests may use and the origins of pages that may call the server, in
+/// addition to the loopback ones.
 #[derive(Debug)]
 pub(super) struct Guard {
     hosts: Vec<Host>,
@@ -47,7 +47,7 @@ struct Origin {
     host: Host,
 }
 
-/// Why a request was refused.
+/// The reason why a request was refused.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum HostRefusal {
     Host,

@@ -1,4 +1,4 @@
-//! What a request takes up until its answer is sent.
+//! The resources that a request uses until its answer is sent.
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -8,9 +8,8 @@ use tokio::sync::OwnedSemaphorePermit;
 use super::places::Place;
 use crate::runtime::{Kept, MemoryShare, NoRoom, Reader};
 
-/// A request's place among those worked on, with the memory of what it became
-/// and of its answer. It travels with the request, and is given up with its last
-/// copy or when it is [released](InFlight::release).
+/// The slot of a request, with the memory of the parsed request and of its answer. It travels with
+/// the request, and is released with its last copy or by [`release`](InFlight::release).
 #[derive(Clone, Debug, Default)]
 pub struct InFlight {
     all: Arc<Mutex<All>>,
@@ -21,11 +20,11 @@ pub struct InFlight {
 struct All {
     reader: Option<Reader>,
     taken: Vec<Taken>,
-    /// Of the request itself, or of each part of a batch.
+    /// Memory of the answer to the request itself, or to each part of a batch.
     answers: HashMap<usize, Kept>,
 }
 
-/// Each is given back when it is dropped.
+/// A resource that is released when it is dropped.
 #[derive(Debug)]
 pub(super) enum Taken {
     Place {
@@ -38,20 +37,20 @@ pub(super) enum Taken {
 }
 
 impl InFlight {
-    /// A request whose answer this reader is charged for.
+    /// A request whose answer is charged to this reader.
     pub fn of(reader: Reader) -> Self {
         let in_flight = InFlight::default();
         in_flight.read_by(reader);
         in_flight
     }
 
-    /// A request of a batch, which is given up with the others.
+    /// A request of a batch, which is released together with the others.
     pub fn part(&self, part: usize) -> Self {
         let all = Arc::clone(&self.all);
         InFlight { all, part }
     }
 
-    /// Changes who is charged for answers from now on.
+    /// Sets the reader who is charged for answers from now on.
     pub fn read_by(&self, reader: Reader) {
         self.all().reader = Some(reader);
     }
@@ -60,12 +59,12 @@ impl InFlight {
         self.all().reader.clone()
     }
 
-    /// Keeps what the answer takes until it is sent.
+    /// Keeps the memory of the answer until it is sent.
     pub fn keep(&self, kept: Kept) {
         self.all().answers.insert(self.part, kept);
     }
 
-    /// The answer takes so many bytes from now on.
+    /// Sets the size of the answer, in bytes.
     ///
     /// # Errors
     ///
@@ -83,7 +82,7 @@ impl InFlight {
         Ok(())
     }
 
-    /// Gives all of it up, for a request that has become a stream.
+    /// Releases everything, for a request that has become a stream.
     pub fn release(&self) {
         let mut all = self.all();
         all.taken.clear();

@@ -24,20 +24,20 @@ use super::limits::HttpLimits;
 use super::places::{Owner, Places};
 use crate::runtime::{Answers, NoRoom, Reader, TotalMemory};
 
-/// Bodies up to this many bytes are not counted: there are as many as requests.
+/// Bodies up to this many bytes are not counted: the limit on requests bounds them.
 const SMALL: usize = 4 * 1024;
 
-/// The most of a refused body that is read and dropped, in bytes, and for how long.
+/// The most bytes of a refused body that are read and dropped.
 const DROPPED: usize = 64 * 1024 * 1024;
 const DROPPING: Duration = Duration::from_secs(10);
 
-/// The part of a request that is no message of a batch.
+/// Part number of the response itself; the messages of a batch have the other numbers.
 const THE_RESPONSE: usize = usize::MAX;
 
 /// Seconds after which a client may retry.
 const RETRY: &str = "1";
 
-/// The places for requests, and the memory budgets for requests and their answers.
+/// The slots for requests, and the memory budgets for requests and their answers.
 pub struct Intake {
     limits: HttpLimits,
     auth: Arc<Auth>,
@@ -45,15 +45,15 @@ pub struct Intake {
     downloads: Arc<Places>,
     memory: RequestMemory,
     answers: Arc<Answers>,
-    /// Those who have requests or sessions, and perhaps some who had.
+    /// The owners of requests or sessions, and perhaps some former ones.
     readers: Mutex<HashMap<Owner, Reader>>,
 }
 
-/// Marks a response whose size its request is charged already.
+/// Marks a response whose size was already charged to its request.
 #[derive(Clone, Copy)]
 pub struct Charged;
 
-/// Why a request was refused.
+/// The reason why a request was refused.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum IntakeRefusal {
     Overloaded,
@@ -77,9 +77,9 @@ impl Intake {
         }
     }
 
-    /// Who reads what this owner is answered.
+    /// The reader who is charged for this owner's answers.
     pub fn reader(&self, owner: Owner) -> Reader {
-        // The map is whole between any two statements.
+        // No statement leaves the map half-changed.
         let mut readers = self.readers.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(reader) = readers.get(&owner) {
             return reader.clone();
@@ -90,13 +90,12 @@ impl Intake {
         reader
     }
 
-    /// How many of `total` places `owner` may have.
+    /// How many of `total` slots `owner` may have.
     pub fn share(&self, owner: Owner, total: usize) -> usize {
         self.auth.share(owner, total)
     }
 
-    /// A place for a download of shared content. Downloads never take all places for
-    /// requests.
+    /// A slot for a download of shared content. Downloads never take all slots for requests.
     ///
     /// # Errors
     ///
@@ -192,10 +191,10 @@ impl Intake {
     }
 }
 
-/// The response, which keeps its request's place until it is sent.
+/// The response, which keeps its request's slot until it is sent.
 fn send(mut response: Response, place: InFlight) -> Response {
     let is_charged = response.extensions_mut().remove::<Charged>().is_some();
-    // A stream is charged for each of its messages.
+    // A stream is charged for each message.
     let size = response.body().size_hint().exact().filter(|_| !is_charged);
     if let Some(size) = size
         && place
@@ -219,7 +218,7 @@ pub struct RequestMemory {
 impl RequestMemory {
     const UNIT: usize = 1024;
 
-    /// So many bytes of those that are for everything.
+    /// A budget of `bytes`, which is part of the total budget.
     pub fn new(bytes: usize, total: &Arc<TotalMemory>) -> Self {
         let units = (bytes / Self::UNIT).clamp(1, Semaphore::MAX_PERMITS);
         RequestMemory {
@@ -229,12 +228,12 @@ impl RequestMemory {
         }
     }
 
-    /// Waits until there is room for what this JSON becomes, and adds it to what
-    /// the request takes. One beyond the whole budget waits until it is alone.
+    /// Waits until there is room for the parsed form of this JSON, and charges it to the request.
+    /// A request larger than the whole budget waits until it is alone.
     ///
     /// # Errors
     ///
-    /// [`NoRoom::Total`], when other things take the memory.
+    /// [`NoRoom::Total`], when the total budget is used up.
     pub async fn take(&self, json: &[u8], place: &InFlight) -> Result<(), NoRoom> {
         if json.len() > SMALL {
             let bytes = weigh(json);
@@ -259,7 +258,7 @@ impl RequestMemory {
     }
 }
 
-/// The bytes that JSON becomes at most when it is parsed: each value is an
+/// An upper bound of the memory for the parsed form of this JSON, in bytes: each value is an
 /// object of its own, and all but the first follow one of these characters.
 fn weigh(json: &[u8]) -> usize {
     /// Bytes per value, in a list that has just grown while its old copy still

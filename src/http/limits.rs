@@ -7,7 +7,7 @@ use std::time::Duration;
 pub struct HttpLimits {
     /// Most connections. At the limit, a new one replaces an idle one.
     pub connections: usize,
-    /// Most sessions of each transport, and as many streams of all these sessions.
+    /// Most sessions of each transport; also the most streams of all its sessions.
     pub sessions: usize,
     /// How long a session may be silent in both directions.
     ///
@@ -18,11 +18,12 @@ pub struct HttpLimits {
     pub requests: usize,
     /// Largest request body, in bytes.
     pub body_bytes: usize,
-    /// Bytes of memory for what requests of more than 4 KiB become when they
-    /// are parsed, all together.
+    /// Memory budget for the parsed form of requests of more than 4 KiB, for all together, in
+    /// bytes.
     pub request_memory: usize,
-    /// Bytes of answers that clients have not read yet, all together; results of
-    /// as many may wait besides. Beyond it, calls wait before they begin.
+    /// Memory budget for answers that clients have not read yet, for all together, in bytes; a
+    /// second budget of this size is for waiting results. When it is used up, calls wait before
+    /// they begin.
     pub answer_memory: usize,
     /// Most of those requests that may be downloads of shared content.
     pub downloads: usize,

@@ -1,5 +1,5 @@
-//! The HTTP server: the layers between a listener and the routers that are mounted on
-//! it. It knows neither MCP nor the shared registry.
+//! The HTTP server: the layers between a listener and the routers mounted on it. It depends on
+//! neither MCP nor the shared registry.
 //!
 //! ```text
 //! connection (places, header size and time, stalled peers)

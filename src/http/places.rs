@@ -1,5 +1,5 @@
-//! Limits a number of places, such as sessions or requests, and divides them among
-//! their owners, so that none can take all.
+//! Limits a number of slots, such as sessions or requests, and divides them among their owners, so
+//! that no owner can take all.
 
 use std::collections::HashMap;
 use std::net::IpAddr;
@@ -7,7 +7,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use super::tokens::Credential;
 
-/// The owner of a place.
+/// The owner of a slot.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Owner {
     Credential(Credential),
@@ -24,7 +24,7 @@ impl Owner {
     }
 }
 
-/// A number of places, of which each owner may take a share.
+/// A number of slots, of which each owner may take a share.
 #[derive(Debug)]
 pub struct Places {
     total: usize,
@@ -37,7 +37,7 @@ struct Taken {
     by_owner: HashMap<Owner, usize>,
 }
 
-/// A taken place, given back when this is dropped.
+/// A taken slot, which is released when this is dropped.
 #[derive(Debug)]
 pub struct Place {
     places: Arc<Places>,
@@ -52,8 +52,8 @@ impl Places {
         })
     }
 
-    /// A place for `owner`, who may have `share` of them; `None` when all places or
-    /// all of the share are taken.
+    /// Takes a slot for `owner`, who may have `share` of them; `None` when all slots or the whole
+    /// share are taken.
     pub fn take(self: &Arc<Self>, owner: Owner, share: usize) -> Option<Place> {
         let mut taken = self.taken();
         let mine = taken.by_owner.get(&owner).copied().unwrap_or(0);

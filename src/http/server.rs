@@ -22,15 +22,15 @@ use crate::runtime::TotalMemory;
 #[derive(Debug, Clone, Default)]
 pub struct HttpOptions {
     pub auth: Auth,
-    /// Hosts (`name` or `name:port`) that the `Host` and `Origin` headers may name,
-    /// besides the loopback ones.
+    /// Hosts (`name` or `name:port`) that the `Host` and `Origin` headers may name, in addition to
+    /// the loopback ones.
     pub allowed_hosts: Vec<String>,
-    /// Origins (`SCHEME://name[:port]`) that the `Origin` header may name, besides
-    /// those of the allowed hosts.
+    /// Origins (`SCHEME://name[:port]`) that the `Origin` header may name, in addition to those of
+    /// the allowed hosts.
     pub allowed_origins: Vec<String>,
     pub limits: HttpLimits,
-    /// The memory that requests and answers share with all else; half of this
-    /// machine's without one.
+    /// The memory budget that requests and answers share with calls; if `None`, half of this
+    /// machine's memory.
     pub memory: Option<Arc<TotalMemory>>,
 }
 

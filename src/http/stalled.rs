@@ -8,8 +8,8 @@ use std::time::Duration;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::time::{Instant, Sleep};
 
-/// Fails a write that has waited too long for the peer: a client that sends requests
-/// and never reads the answers would otherwise keep them in memory for ever.
+/// Fails a write that waits too long for the peer. A client that sends requests and never reads
+/// the answers would otherwise keep them in memory forever.
 pub(super) struct Stalled<S> {
     stream: S,
     limit: Duration,

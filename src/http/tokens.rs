@@ -15,7 +15,7 @@ use tokio::sync::watch;
 
 use crate::error::{Class, Diagnose, Report};
 
-/// Fewest characters of a token, so that it cannot be guessed over a network.
+/// Shortest token, in characters, so that it cannot be guessed over a network.
 const MIN_LENGTH: usize = 16;
 /// Largest token file, in bytes.
 const MAX_FILE: u64 = 64 * 1024;
@@ -52,7 +52,7 @@ impl Credential {
     }
 }
 
-/// Why a token file was refused.
+/// The reason why a token file was refused.
 #[derive(Debug, thiserror::Error)]
 pub enum TokenError {
     #[error("Failed to read the token file `{}`", path.display())]
@@ -144,8 +144,8 @@ impl Tokens {
         self.0.known.subscribe()
     }
 
-    /// Reads the file again and again, while this is polled. If it cannot be read or
-    /// is invalid, the last tokens stay valid for [`GRACE`]; after that none is.
+    /// Reads the file repeatedly while this is polled. If it cannot be read or is invalid, the
+    /// last tokens stay valid for [`GRACE`]; after that no token is valid.
     pub(super) async fn follow(self) {
         let Tokens(shared) = self;
         let mut failing: Option<(Instant, String)> = None;

@@ -23,8 +23,8 @@ pub(super) fn announce(
     tokio::spawn(async move { gone.run_until_cancelled_owned(news).await });
 }
 
-/// The same for one `subscriptions/listen` request (2026-07-28), until the client
-/// ends it or the connection is `closing`.
+/// Like [`announce`], for one `subscriptions/listen` request (2026-07-28), until the client ends
+/// it or the connection is `closing`.
 pub(super) async fn publish(
     subscription: &SubscriptionContext,
     mut changes: watch::Receiver<u64>,

@@ -40,7 +40,7 @@ fn annotations(reach: Reach) -> ToolAnnotations {
         .open_world(reach.connects)
 }
 
-/// What a call was denied, and whether agents may grant it.
+/// The denials of a call, and whether agents may grant permissions.
 #[derive(Clone, Copy)]
 pub(super) struct Denials<'a> {
     pub denied: &'a [Denied],
@@ -57,8 +57,8 @@ impl Denials<'_> {
     }
 }
 
-/// The result of a completed call: `{"result": …}`, or `{"error": …}` if the function
-/// returned an error, together with what was denied.
+/// The result of a completed call: `{"result": …}`, or `{"error": …}` if the function returned an
+/// error, together with the denials.
 pub(super) fn outcome(outcome: Returned, denials: Denials) -> CallToolResult {
     match outcome {
         Returned::Ok(value) => {
@@ -94,7 +94,7 @@ fn note(result: &mut CallToolResult, key: &str, value: Value) {
     meta.0.insert(key.to_owned(), value);
 }
 
-/// The failure of a call: as [`failure`], with what was denied.
+/// The failure of a call: like [`failure`], with the denials.
 pub(super) fn failed_call(failure: &dyn Diagnose, denials: Denials) -> CallToolResult {
     let mut report = Report::new(failure);
     report.hint = denials.hint(report.hint);

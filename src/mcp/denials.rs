@@ -1,5 +1,5 @@
-//! Tells agents what a call was denied, with the shell command and the call of a
-//! built-in tool that would grant it.
+//! Reports the denials of a call to agents, with the shell command and the call of a built-in tool
+//! that would grant the permission.
 
 use serde_json::{Value, json};
 

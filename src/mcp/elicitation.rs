@@ -1,4 +1,4 @@
-//! Asks the user, through the client, whether a component may have what it requests.
+//! Asks the user, through the client, whether to grant the permissions that a component requests.
 //! Any answer but a clear yes counts as no.
 
 use std::pin::Pin;
@@ -42,7 +42,7 @@ enum Way {
 struct State {
     /// The questions that the client must ask before it repeats the call.
     open: InputRequests,
-    /// Why the last question has no answer.
+    /// The reason why the last question has no answer.
     fault: Option<String>,
 }
 
@@ -51,7 +51,7 @@ struct State {
 enum Reply {
     Granted,
     Declined,
-    /// There is no answer from the user; the text says why.
+    /// There is no answer from the user; the text gives the reason.
     Unanswered(String),
 }
 
@@ -85,7 +85,7 @@ impl Elicitation {
         (!open.is_empty()).then(|| InputRequiredResult::from_input_requests(open))
     }
 
-    /// Why the last question has no answer, if it has none.
+    /// The reason why the last question has no answer, if it has none.
     pub fn fault(&self) -> Option<String> {
         self.state().fault.clone()
     }

@@ -1,5 +1,4 @@
-//! Takes arguments that a tool does not declare by the name that was meant, or
-//! ignores them.
+//! Handles arguments that a tool does not declare: renames misspelt ones, and ignores others.
 //!
 //! An unknown argument may have been meant as a restriction (`dry_run`, `port`,
 //! `checksum`). So only members at the top level are ignored, and only those that

@@ -1,4 +1,4 @@
-//! What the server answers to each request.
+//! The server's answer to each request.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -36,13 +36,13 @@ use super::{Settings, changes, convert, instructions};
 /// How long a request waits for its client to read other answers.
 const PATIENCE: Duration = Duration::from_secs(30);
 
-/// What all connections share.
+/// The state that all connections share.
 pub(super) struct Server {
     pub(super) service: Arc<Service>,
     pub(super) offer: Offer,
     listing: Listing,
     audit: Option<AuditLog>,
-    /// The calls under way, so that a shutdown can wait for them.
+    /// The running calls, so that a shutdown can wait for them.
     calls: TaskTracker,
     /// Cancelled when no more requests are taken.
     closing: CancellationToken,
@@ -75,7 +75,7 @@ impl Server {
         }
     }
 
-    /// Waits for the calls under way, but no longer than `limit`.
+    /// Waits for the running calls, at most for `limit`.
     pub(super) async fn drain(&self, limit: Duration) {
         self.calls.close();
         if tokio::time::timeout(limit, self.calls.wait())
@@ -104,14 +104,14 @@ impl Handler {
     }
 }
 
-/// What the request takes up, where its transport counts that.
+/// The resources of the request, if its transport counts them.
 pub(super) fn in_flight(context: &RequestContext<RoleServer>) -> Option<InFlight> {
     let head = context.extensions.get::<Parts>();
     let in_head = head.and_then(|head| head.extensions.get::<InFlight>());
     in_head.or(context.extensions.get::<InFlight>()).cloned()
 }
 
-/// Waits until the client has read enough to be answered more.
+/// Waits until the client has read enough of its earlier answers.
 pub(super) async fn room(context: &RequestContext<RoleServer>) -> Result<(), NoRoom> {
     match in_flight(context).and_then(|place| place.reader()) {
         Some(reader) => reader.room(Instant::now() + PATIENCE).await,
@@ -142,7 +142,7 @@ impl ServerHandler for Handler {
         let cursor = request.and_then(|request| request.cursor);
         let tools = self.server.listing.tools(self.server.service.toolbox());
         if let Some(place) = in_flight(&context) {
-            // Before it is made: many may be asked for at once.
+            // Reserved before the page is made, because many pages may be requested at once.
             place.answer(tools.page_bytes()).map_err(no_room)?;
         }
         self.server.service.make_missing_code();
@@ -170,7 +170,8 @@ impl ServerHandler for Handler {
             Ok(requested) => {
                 via = requested.via;
                 call.reaches(&requested.tool, via);
-                // Before it runs: a call that is cancelled is told of as well.
+                // Set before the call runs, so that a cancelled call is recorded with its
+                // component.
                 call.component = self.component(&requested.tool, &requested.arguments);
                 self.run(requested, &context, &elicitation, &mut call).await
             }
@@ -179,15 +180,14 @@ impl ServerHandler for Handler {
         call.end(&response, audit);
         match response {
             Ok(response) => Ok(response),
-            // `call-tool` itself is there: only its argument names no tool.
+            // `call-tool` itself exists: only its argument names an unknown tool.
             Err(unknown) if via.is_some() => Ok(convert::failure(&unknown).into()),
             Err(unknown) => Err(unknown_tool(&unknown)),
         }
     }
 
-    /// A call comes here if its parameters are not those of the protocol. Some
-    /// clients send `[]` for no arguments, or the arguments as the text of their
-    /// JSON.
+    /// Handles calls whose parameters differ from the protocol. Some clients send `[]` for no
+    /// arguments, or the arguments as JSON text.
     async fn on_custom_request(
         &self,
         request: CustomRequest,
@@ -238,7 +238,7 @@ impl ServerHandler for Handler {
         Ok(ListPromptsResult::default())
     }
 
-    /// The client is ready: from now on it hears of changes to the tool list.
+    /// The client is ready: from now on it is notified of changes to the tool list.
     async fn on_initialized(&self, context: NotificationContext<RoleServer>) {
         if !self.announcing.swap(true, Ordering::Relaxed) {
             let changes = self.server.service.toolbox().changes();
@@ -251,7 +251,7 @@ impl ServerHandler for Handler {
     }
 
     async fn listen(&self, subscription: SubscriptionContext) -> Result<(), ErrorData> {
-        // It lasts as long as the client likes, and is no work meanwhile.
+        // A subscription lasts as long as the client likes, and uses no slot meanwhile.
         if let Some(place) = in_flight(subscription.request_context()) {
             place.release();
         }

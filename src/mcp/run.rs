@@ -19,11 +19,11 @@ use crate::schema::Reach;
 use crate::service::Error;
 
 impl Handler {
-    /// Runs what was asked for.
+    /// Runs the requested tool.
     ///
     /// # Errors
     ///
-    /// Of [`Error::UnknownTool`]; any other failure is in the result.
+    /// For [`Error::UnknownTool`]; any other failure is in the result.
     pub(super) async fn run(
         &self,
         requested: Requested,
@@ -148,7 +148,7 @@ impl Handler {
         }
     }
 
-    /// Whose tool it is, or which component the server's own tool is about.
+    /// The component that owns the tool, or that the server's own tool is about.
     pub(super) fn component(
         &self,
         tool: &str,

@@ -33,8 +33,7 @@ impl Error {
         }
     }
 
-    /// What the user can do about it. Who knows more about what was asked for
-    /// has better words for refusals.
+    /// Advice for the user. For refusals, callers that know what was requested give better advice.
     pub(crate) fn hint(&self) -> Option<String> {
         let hint = match self {
             Error::ProxyLogin { .. } => PROXY_HINT.to_owned(),

@@ -6,7 +6,7 @@ use serde_json::Value;
 use super::request::Sent;
 use crate::text::is_invisible;
 
-/// Characters of the message, at most.
+/// Most characters of the message.
 const MAX_DETAIL: usize = 200;
 
 /// The message in an error body, after `: `. HTML pages are ignored, and the

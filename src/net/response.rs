@@ -10,7 +10,7 @@ use url::Url;
 use super::request::Sent;
 use super::{Error, Meter, Options, error_body, host_and_port};
 
-/// Bytes of an error body that are read, at most.
+/// Most bytes of an error body that are read.
 const MAX_ERROR_BODY: usize = 64 * 1024;
 /// Time limit for reading an error body.
 const ERROR_BODY_TIME: Duration = Duration::from_secs(5);

@@ -1,4 +1,4 @@
-//! Which redirects are followed.
+//! Tests which redirects are followed.
 
 use url::Url;
 

@@ -21,7 +21,7 @@ use super::{Access, Certificate, Error, Options};
 use crate::file::{Links, read_regular};
 use crate::text::bytes_without_bom;
 
-/// Bytes of a PEM file, at most.
+/// Largest PEM file, in bytes.
 const MAX_PEM: u64 = 16 << 20;
 const USER_AGENT: &str = concat!("wassette/", env!("CARGO_PKG_VERSION"));
 

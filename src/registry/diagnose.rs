@@ -1,4 +1,4 @@
-//! Codes and hints for what goes wrong with a registry.
+//! Codes and hints of errors from registries.
 
 use http::StatusCode;
 
@@ -24,8 +24,8 @@ impl Error {
         }
     }
 
-    /// What the user can do about it. `registry` is the one that the reference
-    /// names; a mirror may have answered for it.
+    /// Advice for the user. `registry` is the one in the reference; a mirror may have answered for
+    /// it.
     pub(crate) fn hint(&self, registry: &str) -> Option<String> {
         let hint = match self {
             Error::Net(error) => return net_hint(error, registry, None),
@@ -53,8 +53,7 @@ impl Error {
     }
 }
 
-/// The way out of what went wrong with a host of `registry`, which was shown
-/// credentials from `shown`.
+/// Advice after a failure of a host of `registry` that received credentials from `shown`.
 fn net_hint(
     error: &net::Error,
     registry: &str,

@@ -12,8 +12,7 @@ use super::media_type::{self, DocumentKind};
 use super::referrers::Referrer;
 use crate::digest::Digest;
 
-/// Layers of a manifest, at most. Container images have at most 127, artifacts
-/// a few.
+/// Most layers of a manifest. Container images have at most 127, artifacts a few.
 const MAX_LAYERS: usize = 1000;
 
 /// A reference to a blob or manifest, with its digest and size.

@@ -15,7 +15,7 @@ pub(super) const DIGEST_HEADER: &str = "docker-content-digest";
 pub(crate) const MANIFEST: &str = "the OCI manifest";
 
 impl Remote<'_> {
-    /// The document of a tag that may not be there.
+    /// The document of a tag; `None` if the tag does not exist.
     pub async fn tagged(&self, tag: &str) -> Result<Option<Bytes>, Error> {
         let ask = || async {
             let answer = self.read(Method::GET, Item::Manifest(tag), None).await?;
@@ -28,8 +28,8 @@ impl Remote<'_> {
         self.whole(ask).await
     }
 
-    /// What the host says a tag stands for: the digest, and the document where
-    /// the digest could not be had without it.
+    /// The digest that the host gives for a tag, and the document if it had to be fetched to find
+    /// the digest.
     pub async fn look_up(&self, tag: &str) -> Result<(Digest, Option<Bytes>), Error> {
         let head = self.read(Method::HEAD, Item::Manifest(tag), None).await?;
         let bytes = match head.response.status() {

@@ -44,8 +44,7 @@ impl Endpoint {
             .filter(|host| host.can(capability, registry))
             .map(|host| Endpoint::of(reference, host, &client.http))
             .collect::<Result<Vec<_>, _>>()?;
-        // Only the last host is retried; after a failure of another, the next
-        // is asked.
+        // Only the last host is retried; after a failure of another host, the next is asked.
         match endpoints.last_mut() {
             Some(last) => last.retry = RetryMode::Repeat,
             None => {
@@ -68,7 +67,7 @@ impl Endpoint {
         })
     }
 
-    /// The same, whose faults are waited out as `retry` says.
+    /// The same endpoint with failures retried as `retry` says.
     pub fn retried(self, retry: RetryMode) -> Self {
         Endpoint { retry, ..self }
     }
@@ -144,8 +143,8 @@ impl Endpoint {
         self.retry
     }
 
-    /// Whether to send a further request for the reason of a refusal. Not for a
-    /// mirror that is followed by another host.
+    /// Whether to send another request to learn the reason of a refusal. False for a mirror that
+    /// is followed by another host.
     pub fn is_heard_out(&self) -> bool {
         self.is_upstream() || self.retry == RetryMode::Repeat
     }
@@ -196,7 +195,7 @@ mod tests {
         }
     }
 
-    /// A client for which one host stands in for a registry.
+    /// A client with one host in place of a registry.
     fn client(registry: &str, host: &str) -> Client {
         let host = toml::from_str::<Host>(host).expect("a host");
         let registry = registry.to_owned().try_into().expect("a registry");
@@ -211,7 +210,7 @@ mod tests {
         Client::new(net::Client::new(net::Options::default()), options)
     }
 
-    /// Addresses and scopes of the manifest of `reference` at its hosts.
+    /// URLs and scopes of the manifest of `reference` at each of its hosts.
     fn addresses(reference: &str, hosts: &str) -> Vec<(String, String)> {
         let oci = oci(reference);
         let client = client(oci.registry(), hosts);

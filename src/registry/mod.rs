@@ -139,9 +139,8 @@ impl Client {
 }
 
 impl<'a> Repository<'a> {
-    /// The repository at each host that may be asked about tags and referrers,
-    /// one after the other. One who `insists` on an answer also asks the
-    /// registry itself, last, and waits its faults out.
+    /// The repository at each host that may be asked about tags and referrers, one after the
+    /// other. With `insists`, the registry itself is asked too, last and with retries.
     ///
     /// # Errors
     ///
@@ -157,7 +156,7 @@ impl<'a> Repository<'a> {
             endpoints => endpoints?,
         };
         if let Some(upstream) = endpoints.iter().position(Endpoint::is_upstream) {
-            // Its answer is final.
+            // The registry's answer is final.
             endpoints.truncate(upstream + 1);
         } else if insists {
             endpoints.push(Endpoint::upstream(reference, client)?);

@@ -59,7 +59,7 @@ mod tests {
             ("http://127.0.0.1:5000", "http://localhost:5001/token"),
             ("http://plain.lan", "http://plain.lan/token"),
             ("http://plain.lan", "https://auth.example/token"),
-            // In the clear by the options of a mirror.
+            // Plain HTTP, because the options of a mirror allow it.
             ("http://mirror.lan", "http://mirror.lan/token"),
         ] {
             assert!(checked(registry, realm), "{registry} {realm}");

@@ -23,9 +23,9 @@ use super::{Error, InvalidManifest, Item, Remote};
 use crate::digest::Digest;
 use crate::net::{Request, Response};
 
-/// Pages of a list that are read, at most.
+/// Most pages of a list that are read.
 const MAX_PAGES: usize = 32;
-/// Referrers that are read, at most.
+/// Most referrers that are read.
 const MAX_REFERRERS: usize = 4096;
 
 /// A manifest that names another as its subject.
@@ -110,7 +110,7 @@ impl Remote<'_> {
             }
             let next = next_page(&answer.response);
             for referrer in self.read_listing(answer.response).await? {
-                // Some registries list a referrer twice that was pushed twice.
+                // Some registries list a referrer twice if it was pushed twice.
                 if !found.contains(&referrer) {
                     found.push(referrer);
                 }

@@ -1,4 +1,4 @@
-//! What opened a repository, kept for the next request.
+//! The last working authorization of a repository, kept for the next request.
 
 use std::sync::{Mutex, PoisonError};
 use std::time::Instant;
@@ -8,15 +8,15 @@ use http::{HeaderValue, StatusCode};
 use super::credentials::CredentialSource;
 use super::token::Token;
 
-/// What opens one repository for one kind of action.
+/// The authorization of one repository for one scope.
 #[derive(Default)]
 pub(super) struct Session {
-    /// Held while a challenge is answered.
+    /// Held while a challenge is answered, so that only one request does so.
     pub turn: tokio::sync::Mutex<()>,
     authorization: Mutex<Option<Authorization>>,
 }
 
-/// A header, and whose it is.
+/// An authorization header, and the identity behind it.
 #[derive(Clone)]
 pub(super) struct Authorization {
     pub token: Token,
@@ -26,9 +26,9 @@ pub(super) struct Authorization {
 #[derive(Clone)]
 pub(super) enum Holder {
     Anyone,
-    /// The user, by credentials from here.
+    /// A user, with credentials from this source.
     User(CredentialSource),
-    /// Anyone, after the credentials from here were refused.
+    /// Anonymous access, after the credentials from this source were refused.
     Refused(CredentialSource),
 }
 
@@ -47,7 +47,7 @@ impl Authorization {
 }
 
 impl Session {
-    /// What opened the repository last, unless it has expired.
+    /// The last working authorization, unless it has expired.
     pub fn authorization(&self) -> Option<Authorization> {
         let kept = self.authorization.lock();
         let kept = kept.unwrap_or_else(PoisonError::into_inner);
@@ -55,8 +55,8 @@ impl Session {
             .filter(|kept| kept.token.good_until > Instant::now())
     }
 
-    /// Forgets what anyone gets, where that does not open the repository: a
-    /// login may have come since, and only a challenge makes it looked for.
+    /// Drops an anonymous authorization after a refusal with this status. The user may have logged
+    /// in since, and credentials are looked up only for a challenge.
     pub fn revalidate(&self, status: StatusCode) {
         let by_user = |kept: &Authorization| matches!(kept.holder, Holder::User(_));
         let is_users = self.authorization().as_ref().is_some_and(by_user);

@@ -12,28 +12,28 @@ use super::{Error, Remote};
 use crate::net::{Request, Response};
 use crate::reference::is_tag;
 
-/// Tags asked for at once.
+/// Tags requested per page.
 const PAGE: &str = "1000";
-/// Pages of a list that are read at most.
+/// Most pages that are read.
 const MAX_PAGES: usize = 10;
-/// Tags that are read at most.
+/// Most tags that are read.
 const MAX_TAGS: usize = 10_000;
-/// What a list is called in messages.
+/// Name of the list in messages.
 const LIST: &str = "the list of tags";
 
 #[derive(Deserialize)]
 struct Page {
-    /// Some registries write null for none.
+    /// Some registries send null for an empty list.
     tags: Option<Vec<String>>,
 }
 
 impl Remote<'_> {
-    /// The tags of the repository in the registry's order, at most 10,000. What
-    /// follows no grammar of tags is left out.
+    /// The tags of the repository in the registry's order, at most 10,000. Invalid tags are left
+    /// out.
     ///
     /// # Errors
     ///
-    /// When the registry does not list them, or sends something else.
+    /// When the registry does not list them, or sends something other than a list.
     pub async fn tags(&self) -> Result<Vec<String>, Error> {
         let mut url = self.endpoint.at("tags/list");
         url.query_pairs_mut().append_pair("n", PAGE);

@@ -16,7 +16,7 @@ use super::{Credential, Error};
 use crate::net::{self, Access, Client, Form, Meter, Payload, Request, RetryMode, host_and_port};
 use crate::secret::Secret;
 
-/// Bytes of a token server's response, at most. Real tokens have a few KiB.
+/// Largest response of a token server, in bytes. Real tokens have a few KiB.
 const MAX_TOKEN_BODY: usize = 256 * 1024;
 /// The lifetime that the protocol defines for tokens without `expires_in`.
 const DEFAULT_LIFE: Duration = Duration::from_secs(60);
@@ -226,7 +226,7 @@ mod tests {
                 r#"{"expires_in": 300, "issued_at": "2026-01-01T11:59:00Z"}"#,
                 230,
             ),
-            // By a clock that is behind, ahead, or nonsense.
+            // The server's clock is behind, ahead, or invalid.
             (
                 r#"{"expires_in": 300, "issued_at": "2026-01-01T10:00:00Z"}"#,
                 290,

@@ -61,7 +61,7 @@ impl Writer<'_> {
         self.endpoint.authority()
     }
 
-    /// The document that a tag or digest names here; none if there is none.
+    /// The document with this tag or digest; `None` if there is none.
     ///
     /// # Errors
     ///

@@ -18,7 +18,7 @@ pub(super) enum Address {
     Blob(Repository, Digest),
 }
 
-/// The part of a tag list that is asked for.
+/// The requested part of a tag list.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub(super) struct TagPage {
     /// The most tags to return.

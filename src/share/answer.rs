@@ -20,7 +20,7 @@ use super::names::Repository;
 use super::range::Part;
 use crate::http::InFlight;
 
-/// Bytes read at a time, which is what a download holds in memory.
+/// Bytes read at a time, which a download holds in memory.
 const CHUNK: usize = 128 * 1024;
 const BLOB: &str = "application/octet-stream";
 const DIGEST: HeaderName = HeaderName::from_static("docker-content-digest");
@@ -54,7 +54,7 @@ pub(super) fn tags(repository: &Repository, tags: Vec<String>, page: &TagPage) -
     response
 }
 
-/// A document or blob, or the range of it that the headers ask for.
+/// A document or blob, or the range of it that the headers request.
 pub(super) fn item(item: Item, headers: &HeaderMap, place: InFlight) -> Result<Response, Fault> {
     let digest = item.digest.to_string();
     let tag = format!("\"{digest}\"");

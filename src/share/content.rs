@@ -59,7 +59,7 @@ pub enum ManifestName {
     Digest(Digest),
 }
 
-/// Why a request gets no content.
+/// The reason why a request gets no content.
 #[derive(Debug, thiserror::Error)]
 pub enum NotShared {
     #[error("no such repository is shared")]
@@ -74,7 +74,7 @@ pub enum NotShared {
     Failed(#[source] ReadError),
 }
 
-/// Why the store could not be read.
+/// The reason why the store could not be read.
 #[derive(Debug, thiserror::Error)]
 pub enum ReadError {
     #[error(transparent)]

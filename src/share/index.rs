@@ -1,4 +1,4 @@
-//! Which installed components are shared, and the files of each.
+//! Determines which installed components are shared, and their files.
 
 use std::collections::HashMap;
 use std::path::PathBuf;
@@ -42,7 +42,7 @@ pub struct SharedFile {
     pub path: PathBuf,
 }
 
-/// What the last refresh found, so that the next one reads only what changed.
+/// The result of the last refresh, so that the next one reads only changes.
 #[derive(Debug, Default)]
 pub struct Index {
     places: HashMap<ComponentId, Place>,
@@ -54,7 +54,7 @@ struct Place {
     artifact: Option<Arc<SharedArtifact>>,
 }
 
-/// Why a component is not shared.
+/// The reason why a component is not shared.
 #[derive(Debug, PartialEq, Eq)]
 enum Kept {
     NotOfRegistry,
@@ -63,7 +63,7 @@ enum Kept {
 }
 
 impl Index {
-    /// What is shared now, latest first.
+    /// The shared components now, latest first.
     pub fn refresh(
         &mut self,
         store: &Store,

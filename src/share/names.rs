@@ -1,4 +1,4 @@
-//! Finds the repository that a requested name means.
+//! Finds the repository that a requested name refers to.
 //!
 //! A client that uses this node as a mirror asks for `acme/weather` and adds
 //! `ns=ghcr.io`. Without `ns`, the name may start with the registry

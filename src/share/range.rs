@@ -1,4 +1,4 @@
-//! Parses which part of a blob is requested ([RFC 9110][spec]).
+//! Parses the requested part of a blob ([RFC 9110][spec]).
 //!
 //! [spec]: https://www.rfc-editor.org/rfc/rfc9110#name-range-requests
 

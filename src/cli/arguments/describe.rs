@@ -1,4 +1,4 @@
-//! What a tool's arguments take, in words and by example.
+//! Describes a tool's arguments, in words and by example.
 
 use serde_json::{Map, Value, json};
 
@@ -28,7 +28,7 @@ pub fn arguments(tool: &Tool) -> Vec<Argument<'_>> {
 }
 
 impl Argument<'_> {
-    /// What the argument takes, in words.
+    /// The type of the argument, in words.
     pub fn kind(&self) -> String {
         kind(self.schema)
     }
@@ -37,7 +37,7 @@ impl Argument<'_> {
         self.schema.get("description").and_then(Value::as_str)
     }
 
-    /// The argument with a value of its type, as in a command line.
+    /// The argument with an example value, as in a command line.
     pub fn example(&self) -> String {
         match example(self.schema) {
             Value::String(text) => format!("--{} {}", self.name, quoted(&text)),
@@ -46,7 +46,7 @@ impl Argument<'_> {
     }
 }
 
-/// The alternatives of a schema, without null: an optional value is left out.
+/// The alternatives of a schema, without null, since an optional value is left out.
 pub(super) fn alternatives(schema: &Value) -> Vec<&Value> {
     let of = |key| schema.get(key).and_then(Value::as_array);
     match of("anyOf").or_else(|| of("oneOf")) {
@@ -151,7 +151,7 @@ fn example(schema: &Value) -> Value {
     }
 }
 
-/// The word as a shell reads it back.
+/// The word quoted for a shell.
 fn quoted(word: &str) -> String {
     let is_plain = |c: char| c.is_ascii_alphanumeric() || "-_./:,@%+=".contains(c);
     match !word.is_empty() && word.chars().all(is_plain) {

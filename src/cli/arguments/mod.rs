@@ -13,7 +13,7 @@ use crate::toolbox::Tool;
 pub use describe::{Argument, arguments};
 use describe::{alternatives, takes};
 
-/// Why the words after a tool's name are not its arguments.
+/// The reason why the words after a tool's name are not valid arguments.
 #[derive(Debug, thiserror::Error)]
 pub enum BadArgument {
     #[error("`{tool}` has no argument `{name}`")]
@@ -71,14 +71,14 @@ impl Diagnose for BadArgument {
     }
 }
 
-/// Reads `--name value`, `--name=value` and, of booleans, `--name` alone.
+/// Reads `--name value`, `--name=value` and, for booleans, `--name` alone.
 ///
-/// A value is a text where the tool takes one, and JSON otherwise. Given several
-/// times, the values of a list are its items.
+/// A value is taken as text if the tool accepts a string, and as JSON otherwise. The values of a
+/// repeated argument form a list.
 ///
 /// # Errors
 ///
-/// [`BadArgument`]; whether the values fit the tool's types is not judged here.
+/// [`BadArgument`]; the values' types are checked by the call.
 pub fn parse(tool: &Tool, words: &[String]) -> Result<Map<String, Value>, BadArgument> {
     let known = arguments(tool);
     let names = || {
@@ -143,7 +143,7 @@ fn add(
     };
     let items = match serde_json::from_str(text) {
         Ok(Value::Array(items)) => items,
-        // Bytes are given as base64 in one text, where the tool takes that.
+        // Bytes are given as one base64 text, if the tool accepts it.
         _ if takes(argument.schema, "string") => {
             parsed.insert(name, text.into());
             return Ok(());

@@ -81,7 +81,7 @@ fn words_become_the_values_that_the_tool_takes() {
         (&["--limit", "3"], json!({ "limit": 3 })),
         (&["--at", r#"{"x": 1.5}"#], json!({ "at": { "x": 1.5 } })),
         (&["--unit", "metric"], json!({ "unit": "metric" })),
-        // The types are checked where all calls are.
+        // Types are checked later, like those of all calls.
         (&["--count", "many"], json!({ "count": "many" })),
         (&[], json!({})),
     ] {

@@ -151,7 +151,7 @@ fn shown(text: &str) -> String {
     crate::cli::screen::Stream::Stdout.fit(text).into_owned()
 }
 
-/// Succeeds if nothing failed.
+/// Succeeds if no entry failed.
 fn end(outcome: &Outcome) -> Result<(), Failure> {
     let failures = &outcome.plan.failures;
     match failures.is_empty() {
@@ -166,7 +166,8 @@ fn end(outcome: &Outcome) -> Result<(), Failure> {
     }
 }
 
-/// The entries that nothing holds to a digest, with the line that would.
+/// The entries that have a digest neither in the manifest nor in the lock, each with the line that
+/// would add it.
 fn unpinned(loaded: &Loaded, found: &[crate::store::Metadata]) -> Vec<String> {
     let entries = loaded.manifest.entries.iter();
     entries
@@ -216,7 +217,7 @@ async fn confirm(address: &str) -> Result<(), NotPinned> {
     }
 }
 
-/// Entries that nothing holds to a digest.
+/// Entries without a digest.
 #[derive(Debug, thiserror::Error)]
 #[error("No digest is given for {}", without.join(", "))]
 struct DigestsMissing {
@@ -241,7 +242,7 @@ impl Diagnose for DigestsMissing {
     }
 }
 
-/// A manifest from the web that no digest and no person vouches for.
+/// A manifest from the web that has no digest and that no person confirmed.
 #[derive(Debug, thiserror::Error)]
 #[error("The operator of the server can change the manifest at `{address}`")]
 pub(super) struct NotPinned {
@@ -274,7 +275,7 @@ impl Diagnose for NotPinned {
     }
 }
 
-/// What could be done was done.
+/// Some entries failed; the others were applied.
 #[derive(Debug, thiserror::Error)]
 #[error("Components that could not be installed: {}", told.len())]
 struct NotApplied {

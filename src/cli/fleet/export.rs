@@ -15,14 +15,14 @@ Examples:
   wassette export | wassette --root /srv/wassette apply -f -")]
 pub struct Export {}
 
-/// The manifest is YAML for people, too.
+/// The manifest, which is YAML also in the format for people.
 #[derive(Serialize)]
 #[serde(transparent)]
 struct Document(Value);
 
 impl Present for Document {
     fn table(&self) -> String {
-        // Plain data, written to memory.
+        // Serializing plain data to memory cannot fail.
         serde_saphyr::to_string(&self.0).unwrap_or_default()
     }
 }
@@ -32,7 +32,7 @@ impl Export {
         let service = global.open(Opening::default())?;
         let exported = block_on(async { Ok(service.export().await?) })?;
         let document = Document(export(&exported));
-        // A manifest is read by programs: nothing in it is fit for terminals.
+        // Programs read a manifest, so its text is not adapted to terminals.
         match global.output {
             Format::Table => output::print_text(&document.table())?,
             format => output::print(&document, format)?,

@@ -40,7 +40,7 @@ pub struct Lock {
     authorities: AuthorityArgs,
 }
 
-/// What became of a lock.
+/// The outcome of `lock`.
 #[derive(Serialize)]
 struct Report {
     components: Vec<Row>,
@@ -57,10 +57,10 @@ struct Row {
     before: Option<Digest>,
     #[serde(skip_serializing_if = "Option::is_none")]
     now: Option<Digest>,
-    /// A line for each.
+    /// The differences, one line each.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     differences: Vec<String>,
-    /// Against what is installed, if that is another version.
+    /// The differences from the installed version, if that is another one.
     #[serde(skip_serializing_if = "Option::is_none")]
     changes: Option<Changes>,
 }
@@ -69,9 +69,9 @@ struct Row {
 #[serde(rename_all = "kebab-case")]
 enum Status {
     Added,
-    /// To another digest.
+    /// It moved to another digest.
     Moved,
-    /// The manifest says something else of it; the digest is the same.
+    /// The manifest's entry changed; the digest is the same.
     Renewed,
     Unchanged,
     Removed,
@@ -117,7 +117,7 @@ impl Lock {
                 let now = match (found, before) {
                     (Some(metadata), _) => Locked::new(entry, &content_of(metadata, &entry.tools)),
                     (None, Some(before)) => before.renewed(entry),
-                    // Whatever is not kept was proposed.
+                    // An entry that is not kept was proposed.
                     (None, None) => continue,
                 };
                 let differences = match (before, found) {
@@ -162,13 +162,13 @@ impl Lock {
         Ok(())
     }
 
-    /// What has to be looked at to lock an entry, if anything has.
+    /// What to resolve in order to lock an entry; `None` if nothing.
     fn asked(&self, loaded: &Loaded, entry: &Entry) -> Option<Wanted> {
         let wanted = wanted(entry, None);
         match self.kept(loaded, entry) {
             None => Some(wanted),
             Some(locked) if locked.tool_rules == entry.written.tools => None,
-            // Other rules give the same content other definitions.
+            // Other rules give the tools of the same content other definitions.
             Some(locked) => Some(Wanted {
                 digest: Some(locked.digest),
                 ..wanted
@@ -176,7 +176,7 @@ impl Lock {
         }
     }
 
-    /// The record of an entry that keeps its digest.
+    /// The locked record of an entry that keeps its digest.
     fn kept<'a>(&self, loaded: &'a Loaded, entry: &Entry) -> Option<&'a Locked> {
         let moves = match &self.upgrade {
             None => false,

@@ -1,5 +1,4 @@
-//! Roots as manifests want them: `apply`, `diff`, `export`, `lock` and
-//! `manifest`.
+//! Commands for manifests: `apply`, `diff`, `export`, `lock` and `manifest`.
 
 pub mod apply;
 pub mod diff;

@@ -1,5 +1,5 @@
-//! How `apply` and `diff` begin: the root, the manifest held to its lock, and
-//! what it wants.
+//! The beginning of `apply` and `diff`: opens the root, reads the manifest and its lock, and makes
+//! the order.
 
 use std::sync::Arc;
 
@@ -10,7 +10,7 @@ use crate::service::Service;
 
 use super::source::{Loaded, ManifestArgs, NeedsFile, Strictness};
 
-/// What a command says of its manifest.
+/// The options of a command about its manifest.
 pub struct Asked<'a> {
     pub manifest: &'a ManifestArgs,
     pub authorities: &'a AuthorityArgs,
@@ -18,7 +18,7 @@ pub struct Asked<'a> {
     pub strictness: Strictness,
 }
 
-/// A manifest with the root that it is about.
+/// A manifest and its root.
 pub struct Opened {
     pub service: Arc<Service>,
     pub loaded: Loaded,
@@ -30,7 +30,7 @@ impl Asked<'_> {
     ///
     /// # Errors
     ///
-    /// When the manifest or its lock cannot be used, or as `work`.
+    /// When the manifest or its lock cannot be used, and those of `work`.
     pub fn run<T>(
         self,
         global: &Global,
@@ -61,7 +61,7 @@ impl Asked<'_> {
     }
 }
 
-/// `--prune` as what becomes of the surplus.
+/// The handling of surplus components that `--prune` selects.
 pub fn surplus(prune: bool) -> Surplus {
     match prune {
         true => Surplus::Removed,

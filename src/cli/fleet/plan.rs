@@ -1,4 +1,4 @@
-//! A plan as lines for people.
+//! Formats a plan for people.
 
 use crate::cli::changes;
 use crate::cli::output::Present;
@@ -8,7 +8,7 @@ use crate::text::line;
 
 use serde::Serialize;
 
-/// What became of a plan.
+/// The outcome of a plan.
 #[derive(Debug, Clone, Serialize)]
 pub struct Outcome {
     pub status: Status,
@@ -16,7 +16,7 @@ pub struct Outcome {
     pub plan: Plan,
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub warnings: Vec<String>,
-    /// Whether the lock was written.
+    /// The path of the lock, if it was written.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub lock_written: Option<String>,
 }
@@ -24,9 +24,9 @@ pub struct Outcome {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Status {
-    /// There was nothing to do.
+    /// Nothing needed to change.
     Unchanged,
-    /// Nothing was done.
+    /// The changes were only shown.
     Planned,
     Applied,
 }
@@ -57,7 +57,7 @@ impl Present for Outcome {
     }
 }
 
-/// How the counts of a plan are said.
+/// The word for each count of a plan.
 type Tense = [(Action, &'static str); 5];
 
 const TENSE_TO_DO: Tense = [
@@ -76,7 +76,7 @@ const TENSE_DONE: Tense = [
     (Action::Remove, "removed"),
 ];
 
-/// The plan itself: what changes, and how many stay.
+/// The plan as text: the changes, and how many components stay.
 pub fn text(plan: &Plan) -> String {
     let changing = plan.components.iter();
     let changing = changing.filter(|one| one.action != Action::Keep || one.note.is_some());

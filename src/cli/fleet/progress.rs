@@ -1,4 +1,4 @@
-//! One line for each component that is being fetched.
+//! Shows one line for each component that is being fetched.
 
 use indicatif::{MultiProgress, ProgressDrawTarget};
 

@@ -1,5 +1,4 @@
-//! `serve --manifest`: the root is as the manifest wants it before the server
-//! is ready.
+//! `serve --manifest`: changes the root to match the manifest before the server is ready.
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -15,7 +14,7 @@ use crate::store::FileStamp;
 
 use super::source::{ManifestArgs, Strictness};
 
-/// How often the files of a manifest are looked at.
+/// The interval at which the files of a manifest are checked.
 const POLL: Duration = Duration::from_secs(1);
 
 struct Unseen;
@@ -26,13 +25,12 @@ impl ManyProgress for Unseen {
     }
 }
 
-/// Does what `apply` does. Where a source cannot be reached, what is installed
-/// from it stands for it, and the log says so.
+/// Does what `apply` does. If a source cannot be reached, the component installed from it is kept,
+/// and a warning is logged.
 ///
 /// # Errors
 ///
-/// As for `apply`; the root is then as it was. A lock that cannot be written is
-/// only told.
+/// Those of `apply`; nothing is then changed. A failure to write the lock is only logged.
 pub async fn provision(service: &Arc<Service>, manifest: &str) -> Result<Provisioned, Failure> {
     let arguments = ManifestArgs {
         file: manifest.to_owned(),
@@ -44,7 +42,7 @@ pub async fn provision(service: &Arc<Service>, manifest: &str) -> Result<Provisi
     provisioned.files = files
         .map(|file| (file.clone(), FileStamp::of(file)))
         .collect();
-    // Read after the stamps were taken: what changes from then on is seen.
+    // Read after the stamps were taken, so that later changes are noticed.
     let loaded = arguments.load(service).await?;
     loaded.check_lock(Strictness::MayGrow)?;
     if !loaded.pinned {
@@ -76,14 +74,14 @@ pub async fn provision(service: &Arc<Service>, manifest: &str) -> Result<Provisi
     Ok(provisioned)
 }
 
-/// The files that a root was provisioned from, as they were.
+/// The stamps of the files that a root was provisioned from.
 #[derive(Default)]
 pub struct Provisioned {
     files: Vec<(PathBuf, Option<FileStamp>)>,
 }
 
 impl Provisioned {
-    /// The lock was written by ourselves.
+    /// Records the stamp of the lock, which this process wrote.
     fn note_lock(&mut self, lock: Option<&Path>) {
         for (file, stamp) in &mut self.files {
             if Some(file.as_path()) == lock {
@@ -92,7 +90,7 @@ impl Provisioned {
         }
     }
 
-    /// Looks at the files again, and says whether one changed.
+    /// Takes the stamps again, and returns whether a file changed.
     fn look(&mut self) -> bool {
         let mut changed = false;
         for (file, stamp) in &mut self.files {
@@ -104,14 +102,13 @@ impl Provisioned {
     }
 }
 
-/// Provisions the root again whenever a file of the manifest, or its lock,
-/// changes, until the future is dropped. What cannot be applied is told, and
-/// leaves everything as it is.
+/// Provisions the root again whenever a file of the manifest or its lock changes, until the future
+/// is dropped. If the manifest cannot be applied, the error is logged and nothing changes.
 pub async fn follow(service: Arc<Service>, manifest: String, mut provisioned: Provisioned) {
     loop {
         tokio::time::sleep(POLL).await;
         let look = tokio::task::spawn_blocking(move || (provisioned.look(), provisioned));
-        // Only a panic or the end of the program keeps it from ending.
+        // It fails only on a panic or at the end of the program.
         let Ok((changed, looked)) = look.await else {
             return;
         };

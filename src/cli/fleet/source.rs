@@ -1,4 +1,4 @@
-//! Where a manifest and its lock come from.
+//! The sources of a manifest and its lock.
 
 use std::fs;
 use std::io::{self, Read as _, Write as _};
@@ -19,7 +19,7 @@ use crate::reference::{ComponentId, Reference};
 use crate::service::Service;
 use crate::store::Metadata;
 
-/// Bytes of a lock, at most.
+/// Largest lock, in bytes.
 const LARGEST_LOCK: u64 = 16 << 20;
 const STDIN: &str = "standard input";
 
@@ -37,13 +37,13 @@ pub struct ManifestArgs {
 /// A manifest with its lock.
 pub struct Loaded {
     pub manifest: Manifest,
-    /// Its real path or its address, by which a root knows what it installed.
+    /// The real path or the address, by which a root knows which manifest installed a component.
     pub identity: Option<String>,
     pub lock: Option<Lock>,
     pub lock_path: Option<PathBuf>,
-    /// Whether anybody but the server it came from vouches for it.
+    /// Whether the manifest's content is confirmed by more than the server that sent it.
     pub pinned: bool,
-    /// As it was given.
+    /// The argument as given.
     given: String,
 }
 
@@ -137,7 +137,7 @@ impl Files for Disk {
     }
 }
 
-/// The address, where the manifest is on the web.
+/// The address, if the manifest is on the web.
 fn web_address(given: &str) -> Result<Option<Url>, Failure> {
     if !given.starts_with("https://") && !given.starts_with("http://") {
         return Ok(None);
@@ -148,7 +148,7 @@ fn web_address(given: &str) -> Result<Option<Url>, Failure> {
     }
 }
 
-/// The same manifest, whatever version of it is pinned.
+/// The same address without a pinned digest.
 fn without_digest(reference: &Reference) -> String {
     let text = reference.to_string();
     text.split_once('#')
@@ -167,16 +167,16 @@ fn read_lock(path: &Path) -> Result<Option<Lock>, LockError> {
     }
 }
 
-/// Whether the lock has to be of the manifest exactly as it is.
+/// Whether the lock must match the manifest exactly.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Strictness {
-    /// What is new in the manifest is resolved and locked.
+    /// New entries of the manifest are resolved and locked.
     MayGrow,
     Exact,
 }
 
 impl Loaded {
-    /// Refuses a lock that does not fit.
+    /// Refuses a lock that does not match.
     pub fn check_lock(&self, strictness: Strictness) -> Result<(), LockError> {
         let path = || match &self.lock_path {
             Some(path) => path.display().to_string(),
@@ -213,7 +213,7 @@ impl Loaded {
         }
     }
 
-    /// What the manifest wants, held to the lock, as most commands want it.
+    /// The order of the manifest with its lock, with the defaults of most commands.
     pub fn order(&self) -> Order {
         let wanted = self.manifest.entries.iter().map(|entry| {
             let lock = self.lock.as_ref();
@@ -231,8 +231,7 @@ impl Loaded {
         }
     }
 
-    /// The lock of what is installed now; that of before where there is no
-    /// news.
+    /// The lock of the installed components; the previous one if nothing changed.
     pub fn lock_of(&self, found: &[Metadata]) -> Lock {
         let entries = self.manifest.entries.iter();
         Lock::new(
@@ -250,7 +249,7 @@ impl Loaded {
         )
     }
 
-    /// Writes the lock, if it has a place and is another than before.
+    /// Writes the lock, if it has a path and has changed.
     pub fn write_lock(&self, lock: &Lock) -> Result<bool, LockError> {
         let Some(path) = &self.lock_path else {
             return Ok(false);
@@ -279,7 +278,7 @@ impl Loaded {
     }
 }
 
-/// What an entry wants.
+/// The component that an entry wants.
 pub fn wanted(entry: &Entry, locked: Option<Locked>) -> Wanted {
     Wanted {
         id: entry.id.clone(),
@@ -293,7 +292,7 @@ pub fn wanted(entry: &Entry, locked: Option<Locked>) -> Wanted {
     }
 }
 
-/// Something is only to be had for a manifest that has a place.
+/// An option needs a manifest in a file.
 #[derive(Debug, thiserror::Error)]
 #[error("`{option}` needs a manifest in a file")]
 pub struct NeedsFile {

@@ -37,7 +37,7 @@ enum Health {
     Failed,
 }
 
-/// Why the audit log cannot be opened or written.
+/// The reason why the audit log cannot be opened or written.
 #[derive(Debug, thiserror::Error)]
 pub enum AuditError {
     #[error("Failed to open the audit log `{}`", path.display())]

@@ -29,9 +29,9 @@ pub(super) struct Call {
     caller: Caller,
     client: Option<Client>,
     began: Instant,
-    /// The component whose tool it is, or which the server's own tool was about.
+    /// The component that owns the tool, or that the server's own tool was about.
     pub component: Option<ComponentId>,
-    /// The code of its error.
+    /// The code of the call's error.
     pub code: Option<&'static str>,
     pub denials: Vec<Denial>,
 }

@@ -7,7 +7,7 @@ use crate::store::StoreError;
 
 use super::Builtin;
 
-/// Why a built-in tool failed.
+/// The reason why a built-in tool failed.
 #[derive(Debug, thiserror::Error)]
 pub(in crate::mcp) enum Failure {
     #[error("Invalid arguments for `{}`: {fault}", tool.name())]

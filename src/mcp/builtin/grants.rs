@@ -94,7 +94,7 @@ impl Builtin {
     }
 }
 
-/// The shell commands that grant what the question asks for.
+/// The shell commands that grant the permissions in the question.
 fn commands(question: &Question) -> String {
     let grant =
         |permission: &Permission| Grant::new(&question.component_id, permission.clone()).command();

@@ -13,7 +13,7 @@ use crate::toolbox::Toolbox;
 
 use super::super::convert;
 
-/// Most bytes of tool definitions in one answer.
+/// Most bytes of tool definitions in an answer.
 const MAX_DEFINITIONS: usize = 64 * 1024;
 
 /// Most grant commands that an answer spells out.
@@ -29,13 +29,13 @@ pub(super) struct Loaded {
     /// The tools as in `tools/list`, without their output schemas.
     tools: Vec<Value>,
     how_to_call: &'static str,
-    /// Why nothing was granted, if the user was asked and did not answer.
+    /// The reason why nothing was granted, if the user was asked and did not answer.
     #[serde(skip_serializing_if = "Option::is_none")]
     unanswered: Option<String>,
 }
 
 impl Loaded {
-    /// `fault` is why the user's answer is missing.
+    /// `fault` is the reason why the user's answer is missing.
     pub(super) fn of(outcome: LoadOutcome, toolbox: &Toolbox, fault: Option<String>) -> Self {
         let names = outcome.tool_names.iter();
         // Another process may have unloaded the component since; its tools are left
@@ -61,7 +61,7 @@ impl Loaded {
     }
 }
 
-/// Full definitions while there is room, and only names after that.
+/// Full definitions up to the limit, and only names after that.
 fn bounded(tools: impl Iterator<Item = Tool>) -> Vec<Value> {
     let mut left = MAX_DEFINITIONS;
     let shown = |mut tool: Tool| {

@@ -1,4 +1,4 @@
-//! Identifies who made a request.
+//! Identifies the sender of a request.
 
 use rmcp::model::Extensions;
 

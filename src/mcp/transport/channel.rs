@@ -13,7 +13,7 @@ use tokio_util::sync::CancellationToken;
 use super::message::{Envelope, Unreadable, invalid};
 use super::outgoing::SendError;
 
-/// Most messages of a client that wait to be handled; then no more are read.
+/// Most messages of a client waiting to be handled; at this number, no more are read.
 pub(super) const INBOX: usize = 16;
 
 /// The sink for the server's messages to a client.
@@ -37,8 +37,8 @@ pub(super) struct Silence {
     pub idle: Duration,
 }
 
-/// Both directions, in the form that `rmcp` takes. The input ends when the client
-/// ends it, after too long a silence, or when the server is closing.
+/// Both directions, in the form that `rmcp` takes. The input ends when the client ends it, after
+/// too long a silence, or when the server is closing.
 ///
 /// To the service loop, closing looks like the end of the input, after which it waits
 /// for running calls. Either end cancels `closing`.

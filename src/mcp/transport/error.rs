@@ -4,7 +4,7 @@ use rmcp::service::ServerInitializeError;
 
 use crate::error::{Class, Diagnose};
 
-/// Why a transport ended early.
+/// The reason why a transport ended early.
 #[derive(Debug, thiserror::Error)]
 pub enum ServeError {
     #[error("The client did not begin as the protocol requires")]

@@ -1,9 +1,9 @@
-//! Reading what clients send: one message, or a batch of them.
+//! Reads the messages of clients: one message, or a batch.
 //!
-//! A message is parsed once, straight into what is needed. Only the arguments
-//! of a tool may be large; everything else is held to [`SMALL`], and of what a
-//! client says about itself only what the server uses is kept. What cannot be
-//! read is always answered, with the id of the request or else with null.
+//! A message is parsed once, directly into the form that is used. Only the arguments of a tool may
+//! be large; all other members are limited to [`SMALL`], and only the parts of a client's
+//! self-description that the server uses are kept. An unreadable message is always answered, with
+//! the id of the request or else with null.
 
 use std::borrow::Cow;
 
@@ -26,14 +26,14 @@ const BATCH: usize = 100;
 /// The most characters of an error's reason.
 const SHORT: usize = 256;
 
-/// Why a message is not taken, for the client that sent it.
+/// The reason why a message is refused, as told to its client.
 #[derive(Debug)]
 pub(in crate::mcp) struct Unreadable {
     pub id: Option<RequestId>,
     pub error: ErrorData,
 }
 
-/// What one body or line of a client holds.
+/// The content of a body or line from a client.
 pub(super) enum Incoming<'a> {
     One(Envelope<'a>),
     Batch(Vec<Result<Envelope<'a>, Unreadable>>),
@@ -72,7 +72,7 @@ struct CallParams<'a> {
     request_state: Option<String>,
 }
 
-/// What of any request's parameters decides how it is answered.
+/// The parameters of any request that decide how it is answered.
 #[derive(Deserialize, Default)]
 struct AnyParams<'a> {
     #[serde(rename = "_meta", borrow, default)]
@@ -86,12 +86,12 @@ struct Meta {
 }
 
 impl<'a> Incoming<'a> {
-    /// Reads a body or line. A batch only where `revision`, the one that the
-    /// session negotiated, has batches.
+    /// Reads a body or line. A batch is accepted only if `revision`, which the session negotiated,
+    /// has batches.
     ///
     /// # Errors
     ///
-    /// [`Unreadable`] when it is no message.
+    /// [`Unreadable`] when it is not a message.
     pub fn read(bytes: &'a [u8], revision: Option<&ProtocolVersion>) -> Result<Self, Unreadable> {
         // Some clients begin with a byte order mark.
         let bytes = bytes.strip_prefix(b"\xef\xbb\xbf").unwrap_or(bytes);
@@ -135,26 +135,25 @@ impl<'a> Envelope<'a> {
         self.id.is_some() && self.method.as_deref() == Some(method)
     }
 
-    /// Whether it is one of the first messages that the protocol has: `initialize`
-    /// or, from 2026-07-28 on, any request that names its revision.
+    /// Whether this may be the first message of a session: `initialize` or, from 2026-07-28 on,
+    /// any request that names its revision.
     pub fn begins(&self) -> bool {
         self.is_request("initialize") || self.id.is_some() && self.revision().is_some()
     }
 
-    /// The protocol revision that the request itself names, as those from
-    /// 2026-07-28 on do.
+    /// The protocol revision that the request itself names, as requests from 2026-07-28 on do.
     pub fn revision(&self) -> Option<String> {
         let params: AnyParams = serde_json::from_str(self.params?.get()).ok()?;
         let meta: Meta = serde_json::from_str(params.meta?.get()).ok()?;
         meta.revision
     }
 
-    /// Checks what [`message`](Self::message) checks of sizes, for a message
-    /// that something else parses.
+    /// Checks the sizes that [`message`](Self::message) checks, for a message that another parser
+    /// parses.
     ///
     /// # Errors
     ///
-    /// [`Unreadable`] when it is larger than the server takes.
+    /// [`Unreadable`] when it is larger than the limits.
     pub fn check_size(&self) -> Result<(), Unreadable> {
         if !self.is_request("tools/call") {
             return self.check(self.text.len(), "a message without a tool's arguments");
@@ -184,8 +183,7 @@ impl<'a> Envelope<'a> {
     ///
     /// # Errors
     ///
-    /// [`Unreadable`] when it is not a message of the protocol, or larger than
-    /// the server takes.
+    /// [`Unreadable`] when it is not a message of the protocol, or larger than the limits.
     pub fn message(self) -> Result<ClientJsonRpcMessage, Unreadable> {
         if self.is_request("tools/call") && self.result.is_none() && self.error.is_none() {
             return self.call();
@@ -211,7 +209,7 @@ impl<'a> Envelope<'a> {
         let initialize = InitializeRequest::new(tolerated::initialize(&params));
         Ok(ClientJsonRpcMessage::request(
             ClientRequest::InitializeRequest(initialize),
-            // Only requests come here, and those have an id.
+            // This is called only for requests, which have an id.
             self.id.unwrap_or(RequestId::Number(0)),
         ))
     }
@@ -228,7 +226,7 @@ impl<'a> Envelope<'a> {
         call.arguments = match params.arguments.map_or("null", RawValue::get) {
             "null" => None,
             text if text.starts_with('{') => Some(serde_json::from_str(text).map_err(unreadable)?),
-            // Its values are not among those that were counted.
+            // The values in this text were not counted.
             text if text.len() > SMALL => {
                 let text = "`arguments` is no object";
                 return Err(Unreadable {
@@ -249,7 +247,7 @@ impl<'a> Envelope<'a> {
             let meta: JsonObject = serde_json::from_str(meta.get()).map_err(unreadable)?;
             request.extensions.insert(RequestMetaObject::from(meta));
         }
-        // Only requests come here, and those have an id.
+        // This is called only for requests, which have an id.
         let id = self.id.unwrap_or(RequestId::Number(0));
         Ok(ClientJsonRpcMessage::request(
             ClientRequest::CallToolRequest(request),
@@ -271,8 +269,7 @@ impl Unreadable {
         }
     }
 
-    /// The answer: an error with the id, or with null, which `rmcp` would leave
-    /// out.
+    /// Encodes the answer: an error with the id, or with null, which `rmcp` would leave out.
     pub fn encode(&self) -> String {
         #[derive(Serialize)]
         struct Answer<'a> {
@@ -285,12 +282,12 @@ impl Unreadable {
             id: &self.id,
             error: &self.error,
         };
-        // Maps with text keys and no foreign `Serialize` always serialise.
+        // Maps with text keys and only our own types always serialise.
         serde_json::to_string(&answer).unwrap_or_default()
     }
 }
 
-/// The id of a request that is not valid otherwise.
+/// The id of an otherwise invalid request.
 pub(super) fn id_in(message: &[u8]) -> Option<RequestId> {
     #[derive(Deserialize)]
     struct OnlyId {

@@ -29,6 +29,6 @@ pub use http::serve_http;
 pub(super) use outgoing::refusal;
 pub use stdio::serve_stdio;
 
-/// How long calls may go on after the server was told to stop; `rmcp` waits as long
-/// at the end of a connection's input.
+/// How long running calls may take after the server was told to stop; `rmcp` waits equally long
+/// after the end of a connection's input.
 const GRACE: Duration = Duration::from_secs(5);

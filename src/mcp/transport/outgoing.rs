@@ -16,20 +16,20 @@ use super::message::{Envelope, Unreadable};
 /// The JSON-RPC code for implementation-defined errors.
 const SERVER_ERROR: ErrorCode = ErrorCode(-32000);
 
-/// A message as JSON, and what is reserved for it until it is sent.
+/// A message as JSON, with the memory and slots reserved until it is sent.
 pub(super) struct Outgoing {
     pub text: String,
     /// Whether it is an answer; the answer to an unreadable message has no id.
     pub is_answer: bool,
     /// The id of the request that it answers.
     pub answers: Option<RequestId>,
-    /// What it takes, unless its request is charged for it.
+    /// Its memory, unless it is charged to its request.
     pub _kept: Option<Kept>,
-    /// The places of the requests that it answers.
+    /// The slots of the requests that it answers.
     pub places: Vec<InFlight>,
 }
 
-/// Why the message was not sent; nothing more can be sent either.
+/// The reason why the message was not sent; no further message can be sent either.
 #[derive(Debug, thiserror::Error)]
 pub(super) enum SendError {
     #[error("the connection to the client is closed")]
@@ -41,8 +41,8 @@ pub(super) enum SendError {
 }
 
 impl Outgoing {
-    /// Encodes the message, and charges it to the request that it answers, or
-    /// else to its reader. Without memory for it, it becomes an error.
+    /// Encodes the message, and charges it to the request that it answers, or else to its reader.
+    /// If there is no memory for it, it is replaced by an error.
     pub fn of(
         message: ServerJsonRpcMessage,
         place: Option<InFlight>,
@@ -54,7 +54,7 @@ impl Outgoing {
             ServerJsonRpcMessage::Response(_) | ServerJsonRpcMessage::Error(_)
         );
         let text = serde_json::to_string(&message).map_err(SendError::Serialise)?;
-        // While it waits for room, only its text takes memory.
+        // While it waits for memory, only its text is kept.
         drop(message);
         let charged = match &place {
             Some(place) => place.answer(text.len()).map(|()| None),
@@ -75,7 +75,7 @@ impl Outgoing {
         }
     }
 
-    /// The answer to what cannot be read.
+    /// The answer to an unreadable message.
     pub fn unreadable(unreadable: &Unreadable) -> Self {
         Outgoing {
             text: unreadable.encode(),
@@ -96,7 +96,7 @@ pub(super) fn answered(message: &ServerJsonRpcMessage) -> Option<&RequestId> {
     }
 }
 
-/// The answer to a request without memory for the answer itself.
+/// The error for a request whose answer does not fit in memory.
 pub(in crate::mcp) fn refusal(id: Option<RequestId>, no_room: NoRoom) -> Unreadable {
     let data = json!({ "code": no_room.code() });
     Unreadable {
@@ -105,8 +105,8 @@ pub(in crate::mcp) fn refusal(id: Option<RequestId>, no_room: NoRoom) -> Unreada
     }
 }
 
-/// The requests of a client whose answers all go one way: their places, and
-/// the batches they came in.
+/// The open requests of a client whose answers share one connection: their slots, and their
+/// batches.
 #[derive(Default)]
 pub(super) struct Requests(Mutex<Open>);
 
@@ -124,7 +124,7 @@ struct Batch {
 
 impl Requests {
     fn open(&self) -> MutexGuard<'_, Open> {
-        // No statement leaves it half-changed.
+        // No statement leaves the state half-changed.
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
@@ -178,8 +178,8 @@ impl Requests {
         (messages, None)
     }
 
-    /// The message as it goes out, with the place of the request that it answers;
-    /// none when it is part of a batch that is not complete.
+    /// The message to send, with the slot of the request that it answers; `None` when it is part
+    /// of an incomplete batch.
     pub fn pass(
         &self,
         message: ServerJsonRpcMessage,

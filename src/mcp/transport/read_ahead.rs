@@ -1,7 +1,7 @@
-//! Reads the lines of standard input while earlier ones wait for the service.
+//! Reads lines of standard input ahead, while the service handles earlier ones.
 //!
-//! A client that writes many requests before it reads the first answer would
-//! otherwise block for ever: neither side would read.
+//! A client that writes many requests before it reads the first answer would otherwise block
+//! forever, because neither side would read.
 
 use std::io;
 use std::sync::Arc;
@@ -11,9 +11,9 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc};
 
 use super::lines::{Line, Lines};
 
-/// Most memory of the lines that wait, in bytes. A longer line waits alone.
+/// Most memory of the waiting lines, in bytes. A longer line waits alone.
 const MOST: u32 = 16 * 1024 * 1024;
-/// What a line that waits takes besides its text.
+/// Memory of a waiting line in addition to its text, in bytes.
 const OVERHEAD: usize = 64;
 
 /// The lines that were read, in their order.

@@ -1,5 +1,5 @@
-//! Routes the messages of a streamable HTTP session: to the request that they answer
-//! or belong to, otherwise to a stream that the client keeps open.
+//! Routes the messages of a streamable HTTP session to the request that they answer or belong to,
+//! otherwise to a stream that the client keeps open.
 
 use std::collections::{HashMap, VecDeque};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -16,7 +16,7 @@ use crate::runtime::Reader;
 use super::channel::Outbox;
 use super::outgoing::{Outgoing, SendError, answered};
 
-/// Most messages that wait for their reader, per stream.
+/// Most waiting messages per stream.
 const QUEUE: usize = 16;
 /// Most messages that are kept until the client opens a stream.
 const UNHEARD: usize = 64;
@@ -49,7 +49,7 @@ pub(super) struct Expected {
     pub place: Option<InFlight>,
 }
 
-/// Which messages a request's response can carry besides the answer.
+/// The messages that a request's response can carry in addition to the answer.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(super) enum Takes {
     /// None, because it is one JSON document.
@@ -71,8 +71,8 @@ impl Routes {
         self.table.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// The messages for a request, up to its answer; none when the session has
-    /// ended, or another request by this id is being answered.
+    /// Registers a request, and returns its messages up to the answer; `None` when the session has
+    /// ended, or another request with this id is being answered.
     pub fn expect(&self, id: RequestId, expected: Expected) -> Option<mpsc::Receiver<Outgoing>> {
         let mut table = self.table();
         if table.is_closed || table.waiting.contains_key(&id) {
@@ -88,8 +88,8 @@ impl Routes {
         self.table().waiting.remove(id);
     }
 
-    /// A stream for messages that belong to no request, with those that came while
-    /// there was none. Several may be open: the latest gets the messages.
+    /// Opens a stream for messages that belong to no request, and returns the messages that came
+    /// while there was none. Several may be open: the latest gets the messages.
     pub fn listen(&self) -> (VecDeque<Outgoing>, mpsc::Receiver<Outgoing>) {
         let mut table = self.table();
         let (to, messages) = mpsc::channel(QUEUE);
@@ -113,8 +113,8 @@ impl Routes {
         !table.waiting.is_empty() || table.streams.iter().any(|stream| !stream.is_closed())
     }
 
-    /// The request to which a message belongs, unless it belongs to none or is
-    /// gone; an answer is the last.
+    /// The route of a message: to the response of the request that it belongs to, or else to a
+    /// stream. An answer is the last message of its request, and is dropped if that is gone.
     fn way_of(&self, message: &ServerJsonRpcMessage) -> Way {
         let mut table = self.table();
         let of = |found: Option<&Waiting>| match found {
@@ -155,10 +155,10 @@ impl Routes {
 }
 
 enum Way {
-    /// With what the request takes, for its answer.
+    /// The request's resources are for the answer.
     Request(mpsc::Sender<Outgoing>, Option<InFlight>),
     Stream,
-    /// The client has given the request up.
+    /// The client has cancelled the request.
     Nowhere,
 }
 

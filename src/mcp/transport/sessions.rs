@@ -48,10 +48,9 @@ impl<L: Link> Sessions<L> {
         self.open.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Opens a session and returns its id; `None` when all places are taken. If the
-    /// owner has used up its share, its longest idle session is closed for the new
-    /// one. The session ends when `end` is cancelled or its owner's token becomes
-    /// invalid.
+    /// Opens a session and returns its id; `None` when all slots are taken. If the owner has used
+    /// up its share, its longest idle session is closed to make room. The session ends when `end`
+    /// is cancelled or its owner's token becomes invalid.
     ///
     /// # Errors
     ///

@@ -35,7 +35,7 @@ use super::outgoing::{Outgoing, Requests, SendError};
 use super::sessions::{Link, Sessions};
 use super::streamable_http::too_many_sessions;
 
-/// Most messages that wait for the client; then the server waits.
+/// Most waiting messages for the client; at this number, the server waits.
 const QUEUE: usize = 16;
 
 /// How long a client may take until its first message.
@@ -168,8 +168,7 @@ async fn accept(
     let Ok(body) = axum::body::to_bytes(body, endpoint.body_bytes).await else {
         return StatusCode::PAYLOAD_TOO_LARGE.into_response();
     };
-    // The head's extensions carry the caller, and the request's place among those
-    // worked on.
+    // The head's extensions carry the caller and the request's slot.
     let credential = owner.and_then(Owner::credential);
     let caller = Caller::over_http("sse", Some(&id), credential);
     head.extensions.insert(caller);
@@ -240,7 +239,7 @@ impl Session {
     }
 }
 
-/// Each posted request has one: the intake notes it.
+/// Every posted request has one, which the intake adds.
 fn in_flight(head: &Parts) -> InFlight {
     let place = head.extensions.get::<InFlight>();
     place.cloned().unwrap_or_default()

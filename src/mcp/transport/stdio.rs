@@ -1,7 +1,7 @@
 //! Standard input and output, for one client: the process that started the server.
 //!
-//! Each message is a line. No more are worked on while too many answers are unread,
-//! and while open requests take too much memory; some megabytes of them are read ahead.
+//! Each message is a line. Requests wait while too many answers are unread, or while open requests
+//! use too much memory; some megabytes of them are read ahead.
 
 use std::sync::Arc;
 
@@ -25,7 +25,7 @@ use super::message::{Incoming, Unreadable, id_in, invalid};
 use super::outgoing::{Outgoing, Requests, SendError, refusal};
 use super::read_ahead::ReadAhead;
 
-/// Most unread answers; at this number, no request is taken up.
+/// Most unread answers; at this number, no further request is handled.
 const UNREAD: usize = 32;
 
 /// Serves until standard input ends or `cancel` is cancelled.
@@ -67,7 +67,7 @@ pub async fn serve_stdio(
     };
     let serving = async {
         let running = match serve_server_with_ct(handler, channel, CancellationToken::new()).await {
-            // A client that closes the connection without a message is no error.
+            // It is no error if a client closes the connection without a message.
             Err(ServerInitializeError::ConnectionClosed(_)) => return Ok(()),
             Err(error) => return Err(ServeError::Handshake(Box::new(error))),
             Ok(running) => running,
@@ -101,8 +101,8 @@ struct Reader<W> {
 struct Ended;
 
 impl<W: AsyncWrite + Unpin + Send + 'static> Reader<W> {
-    /// Passes messages on to the end of the input. When the service ends first, this
-    /// notices it only at the next line.
+    /// Passes messages on until the end of the input. If the service ends first, this is noticed
+    /// only at the next line.
     async fn run(mut self) {
         loop {
             self.output.until_read().await;
@@ -179,7 +179,7 @@ struct Output<W> {
     writer: Mutex<Option<W>>,
     reader: AnswerReader,
     requests: Requests,
-    /// Messages that are not written yet.
+    /// Number of messages that are not written yet.
     unread: watch::Sender<usize>,
 }
 
@@ -193,7 +193,7 @@ impl<W: AsyncWrite + Unpin + Send + 'static> Output<W> {
         })
     }
 
-    /// Waits until there are few enough unread answers.
+    /// Waits until the number of unread answers is below the limit.
     async fn until_read(&self) {
         let mut unread = self.unread.subscribe();
         // Fails only when the sender is gone, and `self` holds it.
@@ -250,8 +250,8 @@ impl<W: AsyncWrite + Unpin + Send + 'static> Outbox for Output<W> {
     }
 
     fn close(&self) {
-        // While a message is being written, the lock is held, and the writer stays
-        // until that is done.
+        // While a message is being written the lock is held, so the writer is not removed before
+        // that ends.
         if let Ok(mut writer) = self.writer.try_lock() {
             *writer = None;
         }

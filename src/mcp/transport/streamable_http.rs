@@ -1,9 +1,9 @@
-//! Streamable HTTP at `/mcp`: sessions for the protocol revisions that have
-//! them, none for 2026-07-28, whose requests `rmcp`'s own service answers.
+//! Streamable HTTP at `/mcp`: with sessions for the protocol revisions that have them. Requests of
+//! 2026-07-28, which has none, are answered by `rmcp`'s own service.
 //!
-//! An answer is `application/json`, in which there is no limit for one event,
-//! unless another message comes before it or it takes longer than [`SOON`]:
-//! then it is a stream of events, which proxies do not close.
+//! An answer is `application/json`, which has no size limit for an event. If another message comes
+//! first, or the answer takes longer than [`SOON`], the response is a stream of events instead,
+//! which proxies do not close.
 
 mod refusal;
 mod session;
@@ -42,9 +42,9 @@ use refusal::Refusal;
 pub(super) use refusal::too_many_sessions;
 use session::Session;
 
-/// How long an answer may take before a stream begins without it.
+/// How long an answer may take before the response begins as a stream.
 const SOON: Duration = Duration::from_secs(10);
-/// How long a client may take to begin a session that it has opened.
+/// How long a client may take to initialise a session after it was opened.
 const BEGIN: Duration = Duration::from_secs(60);
 
 const SESSION_ID: &str = "mcp-session-id";
@@ -70,7 +70,7 @@ pub(super) fn routes(server: Arc<Server>, http: &HttpServer, end: CancellationTo
     let limits = http.limits();
     let handlers = server.clone();
     let config = StreamableHttpServerConfig::default()
-        // Our guard has checked both headers, for all endpoints alike.
+        // Our guard has checked both headers already.
         .disable_allowed_hosts()
         .with_legacy_session_mode(false)
         .with_sse_retry(None)
@@ -105,7 +105,7 @@ pub(super) fn routes(server: Arc<Server>, http: &HttpServer, end: CancellationTo
         .with_state(endpoint)
 }
 
-/// A message or a batch of them, posted.
+/// Handles a posted message or batch.
 async fn take(State(endpoint): State<Arc<Endpoint>>, request: Request) -> Response {
     let (head, body) = request.into_parts();
     let Ok(body) = axum::body::to_bytes(body, endpoint.body_bytes).await else {
@@ -152,7 +152,7 @@ impl Endpoint {
         }
     }
 
-    /// Opens a session with its first message.
+    /// Opens a session for its first message.
     async fn begin(
         self: &Arc<Self>,
         envelope: Envelope<'_>,
@@ -226,7 +226,7 @@ async fn serve(
     sessions.remove(&id);
 }
 
-/// The stream of a session for what belongs to no request.
+/// Opens a stream of a session for messages that belong to no request.
 async fn listen(
     State(endpoint): State<Arc<Endpoint>>,
     request: Request,
@@ -253,7 +253,7 @@ async fn listen(
     Ok(events::response(messages.map(Event::message)))
 }
 
-/// Ends a session. 204 rather than 202: some clients take that for a failure.
+/// Ends a session. Answers 204, because some clients take 202 for a failure.
 async fn close(
     State(endpoint): State<Arc<Endpoint>>,
     request: Request,
@@ -278,10 +278,9 @@ fn revision(headers: &HeaderMap) -> Option<&str> {
         .map(|version| version.to_str().unwrap_or_default())
 }
 
-/// Whether the request is of a revision without sessions: it says so itself, or
-/// by its header.
+/// Whether the request is of a revision without sessions, by its parameters or its header.
 fn is_stateless(envelope: &Envelope, headers: &HeaderMap) -> bool {
-    // Only revisions with sessions have this one.
+    // Only revisions with sessions have this request.
     !envelope.is_request("initialize")
         && (envelope.is_request("server/discover")
             || envelope.revision().is_some()
@@ -305,12 +304,12 @@ fn media_type(headers: &HeaderMap) -> Option<String> {
     Some(essence.trim().to_ascii_lowercase())
 }
 
-/// Required, since pages of other origins cannot post it without being asked.
+/// Required, because pages of other origins cannot post it without a preflight.
 fn is_json(headers: &HeaderMap) -> bool {
     media_type(headers).is_some_and(|kind| kind == "application/json")
 }
 
-/// Each request has one: the check of tokens notes it.
+/// Every request has one, which the check of tokens adds.
 fn owner(head: &Parts) -> Result<Owner, Refusal> {
     head.extensions.get().copied().ok_or(Refusal::Failed)
 }
@@ -321,8 +320,7 @@ fn credential(head: &Parts) -> Option<crate::http::Credential> {
         .and_then(|owner| owner.credential())
 }
 
-/// The head carries what is known of the caller, and the request's place among
-/// those worked on.
+/// The head carries the caller and the request's slot.
 fn with_caller(mut head: Parts, session: &str) -> Parts {
     let caller = Caller::over_http("streamable-http", Some(session), credential(&head));
     head.extensions.insert(caller);

@@ -1,5 +1,5 @@
-//! Accepts parameters that clients are known to send in another form than the
-//! protocol's, where their meaning is certain.
+//! Accepts parameters that clients are known to send in a form that differs from the protocol, if
+//! their meaning is certain.
 
 use rmcp::model::{
     ClientCapabilities, ElicitationCapability, Implementation, InitializeRequestParams,
@@ -11,11 +11,11 @@ use serde_json::value::RawValue;
 
 use crate::mcp::builtin::tolerate_object;
 
-/// The most characters of a client's name, version or revision.
+/// Most characters of a client's name, version or revision.
 const SHORT: usize = 256;
 
-/// The parameters in the protocol's form, or `None` if they have it: `[]` for an
-/// empty object, which PHP sends, and `""` for no cursor.
+/// The parameters in the protocol's form, or `None` if they have it already. Accepts `[]`, which
+/// PHP sends, for an empty object, and `""` for no cursor.
 pub(super) fn params(sent: &RawValue) -> Option<Value> {
     let sent: Value = serde_json::from_str(sent.get()).ok()?;
     let mut meant = sent.clone();
@@ -29,10 +29,9 @@ pub(super) fn params(sent: &RawValue) -> Option<Value> {
     (meant != sent).then_some(meant)
 }
 
-/// Takes from the parameters of an `initialize` what the server uses for as long as
-/// the session lasts: the revision, the names for the audit log, and whether the
-/// client shows forms. What is missing or malformed is as if the client had said
-/// nothing: its session begins, without forms.
+/// Reads the parameters of an `initialize` that the server uses during the session: the revision,
+/// the names for the audit log, and whether the client shows forms. A missing or malformed part is
+/// treated as absent, and the session begins without forms.
 pub(super) fn initialize(params: &Value) -> InitializeRequestParams {
     let mut capabilities = ClientCapabilities::default();
     capabilities.elicitation = elicitation(&params["capabilities"]["elicitation"]);
@@ -40,7 +39,7 @@ pub(super) fn initialize(params: &Value) -> InitializeRequestParams {
     let client = Implementation::new(short(&client["name"]), short(&client["version"]));
     let revision = Value::String(short(&params["protocolVersion"]));
     InitializeRequestParams::new(capabilities, client)
-        // Any text is a revision.
+        // Any text is accepted as a revision.
         .with_protocol_version(ProtocolVersion::deserialize(&revision).unwrap_or_default())
 }
 
@@ -50,7 +49,7 @@ fn elicitation(sent: &Value) -> Option<ElicitationCapability> {
     ElicitationCapability::deserialize(&sent).ok()
 }
 
-/// A text or number, cut; empty for anything else.
+/// A text or number, shortened; empty for any other value.
 fn short(value: &Value) -> String {
     match value {
         Value::String(text) => text.chars().take(SHORT).collect(),

@@ -1,5 +1,4 @@
-//! Parser of containerd's `hosts.toml`, of which each registry has one in its
-//! directory.
+//! Parser of containerd's `hosts.toml` files, one in the directory of each registry.
 //!
 //! The keys are [documented by containerd][hosts]. Unsupported keys cause a
 //! warning.
@@ -19,7 +18,7 @@ use crate::file::{Links, read_text};
 use crate::net::{Access, Authority, Certificate, DialTimeout};
 
 const FILE: &str = "hosts.toml";
-/// Bytes of a file, at most.
+/// Largest file, in bytes.
 const MAX_FILE: u64 = 1 << 20;
 
 /// A `hosts.toml` that cannot be used.

@@ -44,9 +44,8 @@ pub struct Host {
     pub host: Authority,
     /// The root of its API if it is not `/v2`, such as `/v2/ghcr-proxy`.
     pub path: Option<ApiPath>,
-    /// What the host is trusted with. The default is both for the registry
-    /// itself, and only [`Capability::Pull`] for a mirror, so that it cannot
-    /// change what a tag names.
+    /// The requests that the host is trusted with. By default both for the registry itself, and
+    /// only [`Capability::Pull`] for a mirror, so that a mirror cannot change the digest of a tag.
     pub capabilities: Option<Vec<Capability>>,
     /// Whether to use plain HTTP. `None` applies the general rule for its name.
     pub plain_http: Option<bool>,
@@ -82,7 +81,7 @@ impl From<Entry> for Host {
     }
 }
 
-/// What a host may be asked for.
+/// A kind of request that a host may be trusted with.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Capability {

@@ -243,7 +243,7 @@ fn a_hosts_file_keeps_its_order() {
     assert_eq!(hosts[3].access.ca[1], Path::new("/two.pem"));
     let server = &hosts[4];
     assert_eq!(server.access.ca, [Path::new("/certs/reg.lan/upstream.pem")]);
-    // Named in place of the registry: trusted as one, though not the same.
+    // The `server` replaces the registry and is trusted like it, although it is another host.
     assert!(server.can(Capability::Resolve, "reg.lan") && !server.is("reg.lan"));
     assert!(!hosts[1].can(Capability::Resolve, "reg.lan"));
 }
@@ -293,7 +293,7 @@ fn directories_are_found_as_containerd_does() {
     assert_eq!(of(&mirrors, "docker.io"), "registry-1.docker.io");
     let reluctant = mirrors.of("c.lan").expect("hosts").remove(0);
     assert!(!reluctant.can(Capability::Resolve, "c.lan"));
-    // What `config.toml` says of a registry, or of all, comes first.
+    // An entry in `config.toml`, also the one for all registries, takes precedence.
     mirrors.hosts = configured(
         r#"
         mirrors."b.lan" = []
@@ -316,7 +316,7 @@ fn a_directory_without_a_word_exempts_its_registry() {
     assert_eq!(of("a.lan:5000"), "default.lan a.lan:5000");
     fs::create_dir(root.path().join("a.lan:5000")).expect("a directory");
     assert_eq!(of("a.lan:5000"), "a.lan:5000");
-    // The first that is there has the word.
+    // The first existing directory is used.
     fs::create_dir(root.path().join("a.lan_5000_")).expect("a directory");
     fs::write(root.path().join("a.lan:5000/hosts.toml"), mirror).expect("written");
     assert_eq!(of("a.lan:5000"), "a.lan:5000");
@@ -348,7 +348,7 @@ fn certificates_are_found_where_docker_keeps_them() {
     assert_eq!(hosts[0].access, access);
     assert!(hosts[0].can(Capability::Resolve, "reg.lan:5000"));
 
-    // A `hosts.toml` stands for all that is said of its registry.
+    // A `hosts.toml` replaces all other settings in its directory.
     fs::write(root.path().join("both.lan/ca.crt"), "").expect("written");
     let hosts = mirrors.of("both.lan").expect("hosts");
     assert_eq!(names(&hosts), ["m.lan", "both.lan"]);

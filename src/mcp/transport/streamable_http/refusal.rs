@@ -1,4 +1,4 @@
-//! Why a request is refused, as HTTP says it.
+//! Refusals of this transport as HTTP responses.
 
 use axum::http::{StatusCode, header};
 use axum::response::{IntoResponse, Response};
@@ -8,7 +8,7 @@ use crate::http::unavailable;
 
 use super::super::message::{Unreadable, invalid};
 
-/// Why a request of this transport is refused.
+/// The reason why a request is refused.
 pub(super) enum Refusal {
     MediaType,
     Revision,

@@ -1,4 +1,4 @@
-//! One session: its messages pass to the service, and its answers come back.
+//! One session: passes its messages to the service, and the answers back.
 
 use std::sync::Arc;
 
@@ -22,13 +22,13 @@ use super::super::sessions::Link;
 use super::SOON;
 use super::refusal::Refusal;
 
-/// How to reach a session.
+/// The handle to a session.
 #[derive(Clone)]
 pub(super) struct Session {
     pub to_server: mpsc::Sender<ClientJsonRpcMessage>,
     pub routes: Arc<Routes>,
     pub revision: Revision,
-    /// Who is charged for its answers.
+    /// The reader who is charged for its answers.
     pub reader: Reader,
 }
 
@@ -39,7 +39,7 @@ impl Link for Session {
 }
 
 impl Session {
-    /// Passes a message on, and answers it if it is a request.
+    /// Passes a message on, and returns the response to a request.
     pub async fn deliver(
         &self,
         mut message: ClientJsonRpcMessage,
@@ -111,7 +111,7 @@ impl Session {
         Ok(response.unwrap_or_else(|| StatusCode::ACCEPTED.into_response()))
     }
 
-    /// Where the answer to a request comes; none for what is no request.
+    /// Registers a request, and returns its messages; `None` for other messages.
     fn expect(
         &self,
         message: &ClientJsonRpcMessage,
@@ -142,7 +142,7 @@ impl Session {
         }
     }
 
-    /// The place of a request, whose answer this session reads.
+    /// The slot of a request, whose answer this session reads.
     fn in_flight(&self, head: &Parts) -> InFlight {
         let place = head.extensions.get::<InFlight>().cloned();
         let place = place.unwrap_or_default();
@@ -156,9 +156,9 @@ impl Session {
     }
 }
 
-/// The answer as JSON, if it is the first message and comes soon, and the
-/// client takes that; else a stream of all messages. `None` when no answer comes:
-/// the request was cancelled, or the session has ended.
+/// Returns the answer as JSON if it is the first message, comes soon, and the client accepts JSON;
+/// otherwise a stream of all messages. `None` when no answer comes, because the request was
+/// cancelled or the session has ended.
 async fn respond(mut messages: mpsc::Receiver<Outgoing>, accepted: Accepted) -> Option<Response> {
     let first = match accepted {
         Accepted::Json => Ok(messages.recv().await),

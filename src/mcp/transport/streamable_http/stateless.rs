@@ -26,7 +26,7 @@ impl Endpoint {
         body: Bytes,
         accepted: Accepted,
     ) -> Response {
-        // `rmcp` insists on both; what it answers is changed to what was asked for.
+        // `rmcp` requires both; its answer is converted to the accepted one.
         let both = HeaderValue::from_static("application/json, text/event-stream");
         head.headers.insert(header::ACCEPT, both);
         let caller = Caller::over_http("streamable-http", None, credential(&head));
@@ -52,8 +52,7 @@ impl Endpoint {
     }
 }
 
-/// The response, whose request is charged for as much as it has, rather than for
-/// what it was made of.
+/// The response, charging its request for its actual size instead of the size of its source.
 fn charged(mut response: Response, place: Option<&InFlight>) -> Response {
     let size = response.body().size_hint().exact();
     let size = size.map(|size| usize::try_from(size).unwrap_or(usize::MAX));
@@ -65,7 +64,7 @@ fn charged(mut response: Response, place: Option<&InFlight>) -> Response {
     response
 }
 
-/// The events of an answer: its own, or one with its JSON.
+/// The events of an answer: those of its stream, or one event with its JSON.
 async fn as_events(answer: Response) -> stream::BoxStream<'static, Event> {
     let is_stream = media_type(answer.headers()).is_some_and(|kind| kind == "text/event-stream");
     let body = answer.into_body();

@@ -1,4 +1,4 @@
-//! Credentials, by what they are written in.
+//! Tests of credentials, by the format of their source.
 
 mod asked;
 
@@ -233,7 +233,7 @@ async fn names_of_registries_in_files() {
     ] {
         assert_eq!(in_file(&of(key), registry, repository).await, None, "{key}");
     }
-    // The closest wins: `Yzpk` is `c:d`.
+    // The longest matching key wins: `Yzpk` is `c:d`.
     let both = r#"{"auths": {"q": {"auth": "YTpi"}, "q/a": {"auth": "Yzpk"}}}"#;
     assert_eq!(in_file(both, "q", "a/x").await, Some(password("c", "d")));
     assert_eq!(in_file(both, "q", "b/x").await, Some(password("a", "b")));
