@@ -1,12 +1,11 @@
-//! The main job in one go: start the server, connect to it as an MCP client,
-//! load a component, list the tools, call one.
+//! The main workflow: starts the server, connects to it as an MCP client, loads a component, lists
+//! the tools, and calls one.
 //!
 //! ```text
 //! cargo run --example quickstart
 //! ```
 //!
-//! The example is its own server: given arguments, it is the `wassette`
-//! command line.
+//! The example is its own server: with arguments, it is the `wassette` command line.
 
 use std::error::Error;
 use std::path::Path;

@@ -15,7 +15,7 @@ use crate::report::{row, title};
 
 const CALLS: u32 = 20_000;
 const IN_FLIGHT: u32 = 32;
-/// An odd number: the median is one of them.
+/// An odd number, so that the median is one of the values.
 const ROUNDS: usize = 15;
 
 pub fn run() {
@@ -42,8 +42,8 @@ pub fn run() {
     with_grants(root.path());
 }
 
-/// In turns, so that what else the machine does is in both; each time in new
-/// processes, since one is always a few hundredths faster than its like.
+/// Both run in turns, so that other load on the machine affects both, and in new processes each
+/// time, because a single process may be a few percent faster than another.
 fn with_grants(none: &Path) {
     let root = root();
     grant(root.path());
@@ -59,7 +59,7 @@ fn with_grants(none: &Path) {
     }
 }
 
-/// Where the tiny component is installed.
+/// A root with the tiny component installed.
 fn root() -> tempfile::TempDir {
     let root = tempfile::tempdir().expect("a directory");
     let file = write(root.path(), "tiny", &tiny());
@@ -67,7 +67,7 @@ fn root() -> tempfile::TempDir {
     root
 }
 
-/// Network, storage, environment with a secret, and limits.
+/// Grants network, storage, an environment variable with a secret, and limits.
 fn grant(root: &Path) {
     let policy = r#"version: "1.0"
 permissions:
@@ -116,7 +116,7 @@ fn exchange(client: &mut Client, window: u32, calls: u32) {
     }
 }
 
-/// What wasmtime itself takes, with nothing around it.
+/// The cost of wasmtime itself, without anything around it.
 fn raw() -> f64 {
     let engine = Engine::default();
     let component = Component::new(&engine, tiny()).expect("compiles");

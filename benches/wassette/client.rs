@@ -1,5 +1,5 @@
-//! The thinnest MCP client there is: JSON lines over a child's pipes, so that
-//! what is measured is the server.
+//! A minimal MCP client, which exchanges JSON lines over a child's pipes, so that the server
+//! dominates the measurement.
 
 use std::io::{BufRead, BufReader, Write};
 use std::path::Path;
@@ -52,7 +52,7 @@ impl Client {
         )
     }
 
-    /// This program again, as a server of fixed answers.
+    /// Starts this program as a server of fixed answers.
     pub fn null() -> Self {
         let itself = std::env::current_exe().expect("this program has a path");
         Self::spawn(Command::new(itself).env(crate::null_server::SWITCH, "1"))

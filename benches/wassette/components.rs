@@ -5,17 +5,17 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-/// `add(a, b)`, and nothing else.
+/// A component with only `add(a, b)`.
 pub fn tiny() -> Vec<u8> {
     component("tiny", "")
 }
 
-/// `add` under another name.
+/// `add` under this name.
 pub fn named(name: &str) -> Vec<u8> {
     component(name, "")
 }
 
-/// The same with a custom section of `size` bytes, whose name is its own.
+/// `add` with a custom section of `size` bytes that contains the name.
 pub fn padded(name: &str, size: usize) -> Vec<u8> {
     let mut wasm = named(name);
     let mut content = vec![u8::try_from(name.len()).expect("a short name")];
@@ -24,7 +24,7 @@ pub fn padded(name: &str, size: usize) -> Vec<u8> {
     wasm.push(0);
     let mut left = content.len();
     loop {
-        // LEB128, as the format counts.
+        // LEB128, as the format encodes numbers.
         let low = (left & 0x7f) as u8;
         left >>= 7;
         wasm.push(if left == 0 { low } else { low | 0x80 });

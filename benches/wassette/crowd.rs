@@ -73,7 +73,7 @@ impl Server {
             .map_while(Result::ok)
             .find_map(|line| Some(line.split_once("listening on http://")?.1.to_owned()))
             .expect("the server listens");
-        // Read on, or the server would wait once the pipe is full.
+        // Keep reading, because the server would wait when the pipe is full.
         thread::spawn(move || lines.for_each(drop));
         Server { process, address }
     }

@@ -1,5 +1,5 @@
-//! Calls of one component while another loops without end, beside the share of
-//! the processors that is fair.
+//! Calls of one component while another loops endlessly, compared with a fair share of the
+//! processors.
 
 use std::path::Path;
 use std::thread;
@@ -13,7 +13,7 @@ use crate::report::{row, title};
 
 const LOOPS: [usize; 3] = [1, 8, 64];
 const WINDOW: Duration = Duration::from_secs(5);
-/// Counts to this take some 20 ms.
+/// Counting to this number takes some 20 ms.
 const WORK: u32 = 20_000_000;
 
 pub fn run() {
@@ -45,8 +45,8 @@ pub fn run() {
     }
 }
 
-/// What a call has of one processor when `loops` calls of another component
-/// compute as well: of those, as many at a time as there are processors.
+/// The fair share of one processor for a call while `loops` calls of another component compute, of
+/// which at most as many run at a time as there are processors.
 fn share(cores: usize, loops: usize) -> f64 {
     let computing = 1 + loops.min(cores);
     (cores as f64 / computing as f64).min(1.0)

@@ -1,4 +1,4 @@
-//! A load from `file://`: to tools, to the first answer, and again.
+//! Loads from `file://`: the time to the tools, to the first answer, and of a second load.
 
 use std::io::Write;
 use std::path::Path;
@@ -70,7 +70,7 @@ pub fn run() {
     }
 }
 
-/// wasmtime's own optimising compile, in a process of its own.
+/// wasmtime's own optimising compiler, in a separate process.
 fn cranelift(file: &Path) -> f64 {
     let dir = tempfile::tempdir().expect("a directory");
     let started = Instant::now();

@@ -1,4 +1,4 @@
-//! What a user waits for, each row beside a baseline of the same run.
+//! Measures what a user waits for, each row with a baseline of the same run.
 //!
 //! ```text
 //! tests/components/install.sh     # once: the JavaScript and Python components

@@ -2,7 +2,7 @@
 
 use std::io::{BufRead, Write};
 
-/// Set in the environment, it turns this program into the server.
+/// Environment variable that turns this program into the server.
 pub const SWITCH: &str = "WASSETTE_BENCH_NULL_SERVER";
 
 const RESULT: &str = r#"{"protocolVersion":"2025-06-18","capabilities":{"tools":{}},"serverInfo":{"name":"null","version":"0"},"tools":[],"content":[{"type":"text","text":"{\"result\":3}"}],"structuredContent":{"result":3}}"#;

@@ -1,4 +1,4 @@
-//! Processes that are timed as a whole.
+//! Measures whole processes.
 
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
@@ -21,7 +21,7 @@ pub fn succeed(mut child: Child) {
     assert!(child.wait().expect("an end").success());
 }
 
-/// Runs processes at once, and returns the sum of the most memory that each had.
+/// Runs processes at the same time, and returns the sum of their peak memory.
 pub fn peak_mib(commands: &mut [Command]) -> f64 {
     let mut running: Vec<(Child, f64)> = commands.iter_mut().map(|c| (start(c), 0.0)).collect();
     let mut sum = 0.0;

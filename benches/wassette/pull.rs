@@ -1,5 +1,5 @@
-//! Pulls from a registry on this machine, against `skopeo copy` of the same; a
-//! pull that is cut; a tag that has not moved.
+//! Pulls from a local registry compared with `skopeo copy`; an interrupted pull; a load of an
+//! unchanged tag.
 
 use std::path::Path;
 use std::process::Command;
@@ -13,11 +13,11 @@ use crate::registry::{Door, Registry, component_of, numbered};
 use crate::report::{median_ms, row, title};
 
 const SIZE: usize = 12 * 1024 * 1024;
-/// Below the largest component that is accepted by default.
+/// Below the default limit on the size of a component.
 const LARGE_SIZE: usize = 200 * 1024 * 1024;
-/// Its number among the artifacts.
+/// The number of the large artifact.
 const LARGE: u8 = 32;
-/// As many as Wassette downloads at once.
+/// Wassette's number of concurrent downloads.
 const TOGETHER: usize = 8;
 
 pub fn run() {

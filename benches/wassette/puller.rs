@@ -1,5 +1,5 @@
-//! This program again, as a process that pulls references and ends: what
-//! `wassette load` does before it verifies and compiles.
+//! This program as a process that pulls references and ends: the part of `wassette load` before
+//! verification and compilation.
 
 use std::path::Path;
 use std::time::Duration;
@@ -8,15 +8,15 @@ use futures_util::future::try_join_all;
 use wassette::fetch::{FetchError, FetchOptions, Fetched, Fetcher, Silent};
 use wassette::reference::Reference;
 
-/// Set in the environment, it turns this program into the puller. The
-/// arguments are a directory and references.
+/// Environment variable that turns this program into the puller. The arguments are a directory and
+/// references.
 pub const SWITCH: &str = "WASSETTE_BENCH_PULLER";
 
 pub fn run() {
     let mut arguments = std::env::args().skip(1);
     let directory = arguments.next().expect("a directory");
     let references: Vec<String> = arguments.collect();
-    // As the command line has it.
+    // The same runtime as that of the command line.
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()

@@ -23,7 +23,7 @@ fn against_others(registry: &Registry, size: &str, wasm: &[u8], runs: usize) {
     let layout = tempfile::tempdir().expect("a directory");
     let layout = layout.path();
     let layer = write_layout(layout, wasm);
-    // What a registry has is not sent again: each push goes to another repository.
+    // Existing blobs are not sent again, so each push uses another repository.
     let pushes = Cell::new(0);
     let new_repository = || {
         pushes.set(pushes.get() + 1);
@@ -56,7 +56,7 @@ fn against_others(registry: &Registry, size: &str, wasm: &[u8], runs: usize) {
     again(registry, layout, size);
 }
 
-/// A push of what is there.
+/// Pushes content that exists already.
 fn again(registry: &Registry, layout: &Path, size: &str) {
     let repository = "bench/again";
     let theirs = median_ms(5, || {

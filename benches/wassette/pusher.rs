@@ -1,4 +1,4 @@
-//! This program again, as a process that pushes an OCI layout and ends.
+//! This program as a process that pushes an OCI layout and ends.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -10,8 +10,8 @@ use wassette::net;
 use wassette::reference::Reference;
 use wassette::registry::{BlobContent, BlobUpload, Client, Options, Transfer};
 
-/// Set in the environment, it turns this program into the pusher. The
-/// arguments are a layout and a reference; it prints how many requests it took.
+/// Environment variable that turns this program into the pusher. The arguments are a layout and a
+/// reference; it prints the number of requests.
 pub const SWITCH: &str = "WASSETTE_BENCH_PUSHER";
 
 pub fn run() {

@@ -1,4 +1,4 @@
-//! A registry on this machine, and a door before it that hangs up once.
+//! A registry on this machine, and a proxy that cuts one connection.
 
 use std::fs;
 use std::io::{Read, Write};
@@ -44,7 +44,7 @@ impl Registry {
         Registry { process, address }
     }
 
-    /// Pushes one artifact, by way of an OCI layout, and returns its blob's digest.
+    /// Pushes one artifact through an OCI layout, and returns its blob's digest.
     pub fn push(&self, repository: &str, wasm: &[u8]) -> String {
         let layout = tempfile::tempdir().expect("a directory");
         let layer = write_layout(layout.path(), wasm);
@@ -100,8 +100,7 @@ impl Drop for Registry {
     }
 }
 
-/// Passes connections on, and hangs up the first that answers with more than
-/// its allowance.
+/// A proxy that cuts the first connection whose response exceeds the allowance.
 pub struct Door {
     pub address: String,
     after: Arc<AtomicU64>,
@@ -133,7 +132,7 @@ impl Door {
         Door { address, after }
     }
 
-    /// Bytes of answers, headers included, since the cut.
+    /// Bytes of responses since the cut, headers included.
     pub fn after(&self) -> u64 {
         self.after.load(Ordering::SeqCst)
     }
@@ -161,7 +160,7 @@ fn answer(mut server: TcpStream, mut client: TcpStream, left: &AtomicU64, after:
     let _ = server.shutdown(Shutdown::Both);
 }
 
-/// A component of this size, one module of which is mostly data.
+/// A component of this size; most of it is the data of one module.
 pub fn component_of(size: usize) -> Vec<u8> {
     let data: String = (0..size)
         .map(|n| char::from(b'a' + (n * n / 7 % 26) as u8))
@@ -178,7 +177,7 @@ pub fn component_of(size: usize) -> Vec<u8> {
     wat::parse_str(text).expect("valid text")
 }
 
-/// The same component with a custom section of its own, for another digest.
+/// The same component with a custom section of its own, which changes its digest.
 pub fn numbered(component: &[u8], number: u8) -> Vec<u8> {
     // Section 0, of 3 bytes, with a name of one.
     [component, &[0, 3, 1, b'n', number]].concat()

@@ -17,7 +17,7 @@ pub fn ms(duration: Duration) -> f64 {
     duration.as_secs_f64() * 1e3
 }
 
-/// The median time of `runs` runs, in milliseconds, after one that is not counted.
+/// The median time of `runs` runs, in milliseconds, after one warm-up run.
 pub fn median_ms(runs: usize, mut run: impl FnMut()) -> f64 {
     run();
     let mut times: Vec<f64> = (0..runs)
@@ -31,12 +31,12 @@ pub fn median_ms(runs: usize, mut run: impl FnMut()) -> f64 {
     times[times.len() / 2]
 }
 
-/// The most memory a living process has had, in MiB.
+/// The peak memory of a running process, in MiB.
 pub fn peak_mib(pid: u32) -> f64 {
     status(pid, "VmHWM:")
 }
 
-/// The memory a living process has now, in MiB.
+/// The present memory of a running process, in MiB.
 pub fn resident_mib(pid: u32) -> f64 {
     status(pid, "VmRSS:")
 }

@@ -1,4 +1,4 @@
-//! Start to a complete `tools/list`.
+//! The time from the start to a complete `tools/list`.
 
 use std::process::Command;
 

@@ -1,5 +1,5 @@
-//! What is on disk: a start with a thousand components, hashing all of it
-//! again, and going from one component to the next.
+//! The store: a start with a thousand components, hashing all of them, and switching between
+//! components.
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -19,7 +19,7 @@ pub fn run() {
     one_of_many();
 }
 
-/// Start to a complete `tools/list`.
+/// The time from the start to a complete `tools/list`.
 fn many() {
     const INSTALLED: usize = 1000;
     title("start to a complete tools/list with 1,000 components");
@@ -114,7 +114,7 @@ fn switching() {
         Some((again, "a second call")),
     );
     let busy = resident_mib(client.pid());
-    // Idle code is looked for now and then.
+    // Idle code is removed at intervals.
     thread::sleep(Duration::from_secs(5));
     let idle = resident_mib(client.pid());
     let back = each(&mut client, INSTALLED);
@@ -157,7 +157,7 @@ fn one_of_many() {
     );
 }
 
-/// Of a server in which the JavaScript component was just called.
+/// The memory of a server after a call of the JavaScript component.
 fn memory_in_use(root: &Path) -> f64 {
     let mut client = Client::wassette(root);
     assert!(client.list_tools() > 0);
@@ -165,7 +165,7 @@ fn memory_in_use(root: &Path) -> f64 {
     resident_mib(client.pid())
 }
 
-/// Calls every component once; the median in milliseconds.
+/// Calls every component once; returns the median in milliseconds.
 fn each(client: &mut Client, installed: usize) -> f64 {
     let mut times: Vec<f64> = (0..installed)
         .map(|n| {

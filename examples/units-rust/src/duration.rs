@@ -14,7 +14,7 @@ const STEPS: [(u64, char, &str); 4] = [
 impl Guest for Units {
     fn split(seconds: u64) -> Parts {
         let [days, hours, minutes, seconds] = amounts(seconds);
-        // All but the days are below 60.
+        // All parts but the days are below 60.
         Parts {
             days,
             hours: hours as u8,

@@ -3,7 +3,7 @@
 use crate::Units;
 use crate::exports::examples::units::measure::{Guest, Quantity, Refusal, Unit};
 
-/// A unit, with how one of it is written in its quantity's base unit: `value * factor + offset`.
+/// A unit, with its conversion to the base unit of its quantity: `value * factor + offset`.
 struct Known {
     symbol: &'static str,
     name: &'static str,

@@ -35,7 +35,7 @@ pub fn read(numeral: &str) -> Result<u16, String> {
     let mut rest = numeral;
     let mut number = 0u16;
     for (value, symbol) in SYMBOLS {
-        // Four are never needed; five of them are refused below.
+        // A letter occurs at most three times; a fourth is refused below.
         for _ in 0..4 {
             let Some(after) = rest.strip_prefix(symbol) else {
                 break;
@@ -44,7 +44,7 @@ pub fn read(numeral: &str) -> Result<u16, String> {
             rest = after;
         }
     }
-    // Only the usual form of a number reads back as itself.
+    // Only the usual form of a number reads back as the same text.
     match write(number) {
         Ok(usual) if usual == numeral => Ok(number),
         _ => Err(format!(

@@ -1,4 +1,5 @@
-//! Credentials at registries that expire, redirect and lure.
+//! Credentials at registries whose tokens expire, or that redirect to other hosts to steal
+//! credentials.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -25,7 +26,7 @@ fn challenge(challenge: impl Into<String>) -> Response {
     (StatusCode::UNAUTHORIZED, headers).into_response()
 }
 
-/// A load with a credential for the registry of `reference`.
+/// A load with this credential for the registry of `reference`.
 fn load_as(reference: &str, credential: Credential) -> Load {
     let registry = reference.trim_start_matches("oci://");
     let registry = registry.split('/').next().expect("a registry");
@@ -117,12 +118,12 @@ async fn a_password_goes_to_the_registry_alone() {
         .run(&reference)
         .await
         .expect("a pull");
-    // One challenge: the password is sent along from then on.
+    // One challenge: later requests send the password at once.
     assert_eq!(server.seen().len(), 4);
     assert_eq!(storage.seen().len(), 1);
     assert_eq!(storage.seen()[0].authorization, None);
 
-    // Storage that asks for a password of its own gets none.
+    // A storage host that asks for a password gets none.
     let greedy = Faults::start(|_| challenge("Basic realm=\"r\"")).await;
     let (honest, elsewhere) = (Honest::new(&artifact), greedy.url("/blob"));
     let server = Faults::start(move |seen| match seen.target.contains("/blobs/") {
@@ -177,7 +178,7 @@ async fn a_token_server_that_redirects_gets_no_one_elses_trust() {
     load_as(&reference, alice()).fails(&reference).await;
     assert!(thief.seen().iter().all(|seen| seen.authorization.is_none()));
     let before = thief.seen().len();
-    // A form with an identity token is not sent on at all.
+    // A form with an identity token is not sent to the target of a redirect.
     let identity = Credential::IdentityToken("i".into());
     load_as(&reference, identity).fails(&reference).await;
     assert_eq!(thief.seen().len(), before);
@@ -191,14 +192,14 @@ async fn a_token_that_never_opens_is_asked_for_once() {
     let server = Faults::start(move |_| challenge(realm.clone())).await;
     let error = Load::new().fails(&server.reference("a:v1")).await;
     assert_eq!(error.code(), "unauthorized");
-    // The last is for the words.
+    // The last request is for the message of the refusal.
     assert_eq!((server.seen().len(), tokens.seen().len()), (3, 1));
 }
 
 #[tokio::test]
 async fn what_a_token_server_says_shows_no_secret() {
     let tokens = Faults::start(|seen| {
-        // As rude as can be: it repeats what it was given.
+        // A hostile server: it repeats the secret that it received.
         let words = seen.authorization.clone().unwrap_or_default() + " s3cret";
         let body = serde_json::json!({ "errors": [{ "code": "DENIED", "message": words }] });
         (StatusCode::INTERNAL_SERVER_ERROR, body.to_string()).into_response()

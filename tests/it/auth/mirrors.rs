@@ -1,5 +1,5 @@
-//! Credentials where mirrors stand before a registry, and hosts whose tokens
-//! come from behind their own certificates. Real registries throughout.
+//! Credentials for registries with mirrors, and for hosts whose token servers have certificates of
+//! their own. All registries are real.
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
@@ -33,7 +33,7 @@ impl Login<'_> {
         format!("Basic {}", STANDARD.encode(pair))
     }
 
-    /// As in `WASSETTE_REGISTRY_AUTH`.
+    /// The entry for `WASSETTE_REGISTRY_AUTH`.
     fn at(&self, registry: &str) -> String {
         format!("{registry}:{}:{}", self.username, self.secret)
     }
@@ -52,7 +52,7 @@ fn host(text: &str) -> Mirrors {
     }
 }
 
-/// A registry for alice, and its cache for bob, each behind a door.
+/// A registry for alice and its cache for bob, each behind a recording proxy.
 struct Guarded {
     upstream: Relay,
     mirror: Relay,
@@ -72,7 +72,7 @@ impl Guarded {
         }
     }
 
-    /// Pulls through the mirror, which is asked `capabilities`.
+    /// Pulls through the mirror, which has these `capabilities`.
     async fn pull(&self, capabilities: &str, credentials: CredentialOptions) -> Fetched {
         let address = self.mirror.address();
         let load = Load::with(FetchOptions {
@@ -91,7 +91,7 @@ impl Guarded {
     }
 }
 
-/// Whether a door was passed with these credentials, and with no others.
+/// Whether the proxy saw these credentials, and no others.
 fn only(seen: &[Option<String>], login: Login<'_>) -> bool {
     let basic = login.basic();
     let mut with = seen.iter().flatten().peekable();
@@ -115,7 +115,7 @@ async fn each_host_gets_its_own_credentials() {
     assert!(only(&guarded.upstream.authorizations(), ALICE));
     assert!(only(&guarded.mirror.authorizations(), BOB));
 
-    // All of it from the cache, which knows the registry by itself.
+    // Everything comes from the cache, which has its own login to the registry.
     let before = guarded.upstream.authorizations().len();
     guarded.pull("['pull', 'resolve']", credentials).await;
     assert_eq!(guarded.upstream.authorizations().len(), before);
@@ -150,7 +150,7 @@ async fn a_token_server_is_reached_as_its_registry_is() {
     let secure = open.secure_beside(&certificates, &tokens.registry_config());
     let address = secure.address().to_owned();
     let reference = secure.reference("private/answer:v1");
-    // Loopback hosts speak plain HTTP, if nobody says otherwise.
+    // By default, loopback hosts use plain HTTP.
     let entry = format!("host = '{address}'\nplain_http = false\n");
     let load = |access: &str| {
         Load::with(FetchOptions {
@@ -190,7 +190,7 @@ async fn a_login_goes_the_way_of_pulls() {
     let all = certificates.as_access();
     for (registry, access, works) in [
         (address.as_str(), all.as_str(), true),
-        // A mirror of it, logged in to by its own name.
+        // A mirror of another registry, with a login under its own name.
         ("registry.invalid", &all, true),
         (&address, "plain_http = false\n", false),
     ] {

@@ -1,5 +1,4 @@
-//! Logins to real registries: with passwords (htpasswd), and with the signed
-//! tokens of a token server.
+//! Logins to real registries: with passwords (htpasswd), and with signed tokens of a token server.
 
 use http::Method;
 use wassette::error::{Class, Diagnose, Report};
@@ -62,7 +61,7 @@ async fn a_password_opens_a_registry() {
     let fetched = load.run(&reference).await.expect("a pull");
     // HEAD, HEAD with the password, manifest, component, config and policy.
     assert_eq!(fetched.receipt.requests, 6);
-    // Those of another registry are not sent here.
+    // Credentials of another registry are not sent here.
     let load = Load::with_credential("127.0.0.1:1", password(SECRET));
     is_unauthorized(&load.fails(&reference).await);
 }
@@ -96,7 +95,7 @@ async fn tokens_open_what_they_are_for() {
     let asked = tokens.asked().split_off(before);
     assert_eq!(asked.len(), 1, "a token is kept");
     assert_eq!(asked[0].fields["scope"], "repository:private/answer:pull");
-    // A scope of its own.
+    // Another repository needs another scope.
     alice.run(&public).await.expect("a pull");
     assert_eq!(tokens.asked().len(), before + 2);
 }

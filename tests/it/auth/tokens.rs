@@ -1,4 +1,4 @@
-//! Tokens of registries that anyone may read: fetched once, renewed, bounded.
+//! Tokens of public registries: fetched once, renewed, and limited in size.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -19,7 +19,7 @@ fn answer() -> Artifact {
     Artifact::without_config(&[(WASM, &binary(ANSWER))])
 }
 
-/// A registry that wants a bearer token, and gives it to anyone.
+/// A registry that requires a bearer token and gives one to anyone.
 async fn guarded(artifact: &Artifact, blobs: Option<String>) -> Faults {
     let honest = Honest::new(artifact);
     let realm = Arc::new(std::sync::OnceLock::<String>::new());
@@ -85,7 +85,7 @@ async fn a_token_that_expired_is_renewed() {
     .await;
     let challenge = format!("Bearer realm=\"{}\"", tokens.url("/token"));
     let server = Faults::start(move |seen| {
-        // The first token is good for the HEAD only.
+        // The first token is valid for the HEAD only.
         let good = match seen.method == Method::HEAD {
             true => "Bearer t1",
             false => "Bearer t2",
@@ -103,14 +103,14 @@ async fn a_token_that_expired_is_renewed() {
         .expect("a pull");
     let seen = tokens.seen();
     assert_eq!(seen.len(), 2);
-    // Without a scope in the challenge, the repository's own.
+    // Without a scope in the challenge, the repository's scope is requested.
     assert_eq!(seen[0].target, "/token?scope=repository%3Aa%3Apull");
 }
 
 #[tokio::test]
 async fn challenges_that_cannot_be_answered() {
     for (challenge, requests) in [
-        // The second is for the words of the refusal.
+        // The second request is for the message of the refusal.
         ("Basic realm=\"r\"", 2),
         ("Bearer realm=\"http://example.com/token\"", 1),
         ("Bearer realm=\"ftp://127.0.0.1/token\"", 1),
@@ -176,7 +176,7 @@ async fn only_the_registry_may_ask_for_a_token() {
 
 #[tokio::test]
 async fn a_login_counts_after_what_anyone_gets_was_refused() {
-    // The registry answers what is not open with a 403, and no challenge.
+    // The registry answers requests for private content with 403 and no challenge.
     let tokens = Faults::start(|seen| match &seen.authorization {
         Some(_) => r#"{"token":"of-alice"}"#.into_response(),
         None => r#"{"token":"of-anyone"}"#.into_response(),

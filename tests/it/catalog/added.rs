@@ -1,4 +1,4 @@
-//! Catalogs besides the bundled one.
+//! Catalogs in addition to the bundled one.
 
 use std::sync::{Arc, Mutex};
 
@@ -25,13 +25,13 @@ fn a_file_is_searched_and_its_names_are_loaded() {
     let uri = format!("file://{}", component.display());
     let ours = [
         entry("our-calculator", &uri),
-        // The bundled catalog has this name first.
+        // The bundled catalog has an entry of this name, which comes first.
         entry("github-js", &uri),
     ];
     cli.file("ours.json", document(&ours));
     let added = cli.json(["registry", "add", "ours.json"]);
     assert_eq!(added["catalogs"][0]["components"], 2, "{added}");
-    // Once, however often it is added.
+    // It is listed once, however often it is added.
     cli.json(["registry", "add", "./ours.json"]);
     let updated = cli.json(["registry", "update"]);
     assert_eq!(updated["catalogs"].as_array().unwrap().len(), 1);
@@ -47,13 +47,13 @@ fn a_file_is_searched_and_its_names_are_loaded() {
     let loaded = cli.json(["load", "our-calculator"]);
     assert_eq!(loaded["component_id"], "calc", "{loaded}");
 
-    // What the catalog promises of the content is held.
+    // The digest in the catalog is enforced.
     let mut pinned = entry("pinned", &uri);
     pinned["digest"] = json!(format!("sha256:{}", "0".repeat(64)));
     cli.file("ours.json", document(&[pinned]));
     let refused = cli.run(["load", "pinned"]);
     assert_eq!(refused.code, 5, "{}", refused.stderr);
-    // It is read each time.
+    // A file is read each time.
     cli.file("ours.json", document(&[entry("another", &uri)]));
     assert_eq!(
         names(&cli.json(["registry", "search", "another"])),
@@ -88,13 +88,13 @@ async fn an_artifact_is_one_that_agents_search_too() {
     assert_eq!(found["components"][0]["catalog"], json!(reference));
     let loaded = client.load("our-calculator").await;
     assert_eq!(loaded["component_id"], "calc", "{loaded}");
-    // It is here although its registry is not.
+    // The copy is used although the registry is gone.
     drop(registry);
     let found = client.call("search-components", json!({})).await;
     let found = found.structured_content.unwrap();
     assert!(names(&found).contains(&"our-calculator"));
 
-    // An artifact with several layers is none.
+    // An artifact with several layers is not a catalog.
     let registry = super::registry().await;
     let two = Artifact::new(&[("application/json", b"[]"), ("text/plain", b"x")]);
     registry.push("catalog", "v2", &two).await;
@@ -190,7 +190,7 @@ async fn an_address_is_read_again_only_when_it_has_another_version() {
     assert!(names(&run(&search).await).is_empty());
     run(&["registry", "update"]).await;
     assert_eq!(names(&run(&search).await), ["tool-2"]);
-    // A copy that is damaged is fetched again.
+    // A damaged copy is fetched again.
     for file in std::fs::read_dir(cli.root().join("catalogs")).unwrap() {
         let path = file.unwrap().path();
         if path.extension().is_some_and(|kind| kind == "json") {
@@ -234,7 +234,7 @@ fn what_a_catalog_says_is_made_harmless() {
     cli.file("large.json", vec![b' '; (16 << 20) + 1]);
     assert_ne!(cli.run(["registry", "add", "large.json"]).code, 0);
     assert_eq!(cli.run(["registry", "add", "absent.json"]).code, 3);
-    // A list that is none is told, and one that is gone is none.
+    // An invalid list is reported; a missing list is empty.
     std::fs::write(cli.root().join("catalogs.json"), "{").unwrap();
     let error = cli.run(["registry", "list"]);
     assert!(error.stderr.contains("catalogs.json"), "{}", error.stderr);

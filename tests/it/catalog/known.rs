@@ -15,7 +15,7 @@ fn the_best_matches_come_first_and_slips_are_forgiven() {
     };
     assert_eq!(found(&["wether", "open"])[0], "get-open-meteo-weather-js");
     assert_eq!(found(&["--exact", "wether"]), [""; 0]);
-    // By the plain rule in the order of the catalog, whatever it is in.
+    // By the plain rule, in the order of the catalog, whichever field matches.
     let plain = found(&["--exact", "weather"]);
     let ranked = found(&["weather"]);
     assert_eq!(plain.len(), ranked.len());
@@ -46,7 +46,7 @@ async fn agents_get_the_same_ranking_and_what_is_installed() {
     assert_eq!(first["name"], "get-open-meteo-weather-js");
     assert_eq!(first["installed"], json!([]));
 
-    // A name of the catalog is taken for its URI. The address cannot be had here.
+    // A catalog name is resolved to its URI, which cannot be reached here.
     let offline = place.stdio_with(&["--offline"]).await;
     let failed = offline
         .call("load-component", json!({ "uri": "time-server-js" }))
@@ -66,8 +66,8 @@ async fn agents_get_the_same_ranking_and_what_is_installed() {
     assert!(unknown["hint"].as_str().unwrap().contains("time-server-js"));
 }
 
-/// What a component of the catalog is installed as is told, although its bytes
-/// are of another place here.
+/// A catalog entry shows the id under which it is installed, although its bytes come from another
+/// place here.
 #[test]
 fn what_is_installed_is_marked() {
     let cli = Cli::new();
@@ -77,7 +77,7 @@ fn what_is_installed_is_marked() {
     let text = std::fs::read_to_string(&metadata).unwrap();
     let mut stored: serde_json::Value = serde_json::from_str(&text).unwrap();
     stored["source"] = json!("oci://ghcr.io/microsoft/memory-js:v7");
-    // As the version wrote it that had no checksum.
+    // As a version without checksums wrote it.
     stored["format"] = json!(1);
     stored.as_object_mut().unwrap().remove("checksum");
     std::fs::write(&metadata, stored.to_string()).unwrap();

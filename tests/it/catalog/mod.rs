@@ -1,4 +1,4 @@
-//! Catalogs: what is found in them, and whether they are sound.
+//! Catalogs: searching them and validating them.
 
 mod added;
 mod known;
@@ -15,7 +15,7 @@ use crate::support::components::binary;
 use crate::support::mcp::CALC;
 use crate::support::registry::Registry;
 
-/// A registry that has a component as `calc:v1`.
+/// A registry with a component at `calc:v1`.
 async fn registry() -> Registry {
     let registry = Registry::start();
     let artifact = Artifact::new(&[(WASM, &binary(CALC))]);
@@ -35,7 +35,7 @@ fn document(entries: &[Value]) -> String {
 fn git(directory: &Path, args: &[&str]) {
     let mut git = Command::new("git");
     git.arg("-C").arg(directory);
-    // Nothing of this user's.
+    // Ignore this user's configuration.
     git.env("GIT_CONFIG_GLOBAL", "/dev/null");
     git.args(["-c", "user.name=t", "-c", "user.email=t@example.com"]);
     let output = git.args(args).output().expect("git");

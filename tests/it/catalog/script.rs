@@ -1,4 +1,4 @@
-//! The check of a catalog from outside that examples/ci ships, run as it is.
+//! Runs the script of `examples/ci` that checks a catalog from outside.
 
 use std::path::Path;
 use std::process::Command;
@@ -27,7 +27,7 @@ fn check(cli: &Cli, base: &str) -> Ended {
 async fn the_script_tells_good_entries_from_bad_ones() {
     let registry = registry().await;
     let cli = Cli::new();
-    // Of what was there before nothing is asked.
+    // Entries that were there before are not requested.
     let old = entry("old", "oci://127.0.0.1:9/old:v1");
     let file = cli.file(
         "component-registry.json",

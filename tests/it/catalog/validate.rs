@@ -101,7 +101,7 @@ async fn what_has_not_changed_is_not_asked_for() {
     assert_eq!(code, 0, "{seen}");
     assert_eq!(seen["entries"].as_array().unwrap().len(), 1);
     assert_eq!(seen["entries"][0]["name"], "new");
-    // Where the file was not there, all is new. A name that is taken counts all the same.
+    // If the file did not exist, all entries are new. A duplicate name is still an error.
     let taken = [old.clone(), entry("old", &registry.reference("calc:v1"))];
     cli.file("catalog.json", document(&taken));
     let (code, seen) = validated(&cli, &["catalog.json", "--changed-since", "base"]);
@@ -165,7 +165,7 @@ fn what_is_no_catalog_is_told() {
         assert_eq!(error.code, 2, "{text}: {}", error.stderr);
         assert!(error.stderr.contains("invalid-catalog"), "{}", error.stderr);
     }
-    // One without entries is sound.
+    // A catalog without entries is valid.
     cli.file("component-registry.json", "[]");
     assert_eq!(cli.run(["registry", "validate"]).code, 0);
 }

@@ -1,4 +1,4 @@
-//! `--ca`, with every command that asks other hosts.
+//! `--ca` with every command that contacts other hosts.
 
 use axum::Router;
 use axum::extract::Request;
@@ -46,7 +46,7 @@ async fn commands_that_ask_hosts_take_an_authority() {
     );
     let cli = Cli::new();
     std::fs::create_dir_all(cli.root()).expect("a directory");
-    // Loopback hosts speak plain HTTP, if nobody says otherwise.
+    // By default, loopback hosts use plain HTTP.
     let config = format!("[[registry.mirrors.'{host}']]\nhost = '{host}'\nplain_http = false\n");
     std::fs::write(cli.root().join("config.toml"), config).expect("written");
     let login = [

@@ -1,4 +1,4 @@
-//! Every bad input: a clear error, nothing installed, nothing left behind.
+//! Bad inputs: each gives a clear error, installs nothing and leaves nothing behind.
 
 use serde_json::json;
 

@@ -1,4 +1,4 @@
-//! `doctor` on roots that are well, and on one illness after the other.
+//! `doctor` on sound roots, and with one problem after the other.
 
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
@@ -57,7 +57,7 @@ fn a_root_in_use_is_well() {
     let cli = Cli::new();
     cli.load(&cli.file("calc.wat", CALC));
     assert_eq!(cli.run(["secret", "set", "calc", "KEY=value"]).code, 0);
-    // As earlier versions left it: there is nothing in it to be read.
+    // Earlier versions left this file like this; it contains nothing to read.
     open_to(&cli.root().join("secrets/.lock"), 0o644);
     let login = cli.root().join("auth.json");
     fs::write(&login, r#"{"auths": {"a.example": {"auth": "dTpw"}}}"#).unwrap();
@@ -67,7 +67,7 @@ fn a_root_in_use_is_well() {
     let ended = cli.run(["doctor"]);
     assert_eq!(ended.code, 0, "{}{}", ended.stdout, ended.stderr);
     assert!(!ended.stdout.contains("problem"), "{}", ended.stdout);
-    // Nor does a look change anything.
+    // Looking changes nothing.
     assert_eq!(cli.json(["cache", "list"]), before);
     open_to(&login, 0o640);
     is_ill(&cli, "secrets", "auth.json");

@@ -1,4 +1,4 @@
-//! The documents say what the code says.
+//! The documents match the code.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -77,7 +77,7 @@ fn codes_in(source: &str) -> Vec<String> {
     found
 }
 
-/// Commands of documents that need the internet, or do not end.
+/// Commands in documents that need the internet or do not end.
 const NOT_RUN: [&str; 8] = [
     "oci://ghcr.io",
     "wassette load get-weather-js",
@@ -119,7 +119,7 @@ fn run_line_by_line(document: &str) -> usize {
             .output()
             .unwrap();
         let said = String::from_utf8_lossy(&output.stderr);
-        // What the document shows as an error is one.
+        // Each error that the document shows is really printed.
         let shown = text
             .split(&format!("$ {line}\n"))
             .nth(1)

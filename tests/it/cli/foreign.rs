@@ -1,5 +1,5 @@
-//! What components and registries say does nothing to a terminal, hides
-//! nothing from a reader, and never speaks for the program.
+//! Text from components and registries cannot control a terminal, hide anything from a reader, or
+//! pass for the program's own messages.
 
 use std::fs;
 
@@ -7,8 +7,8 @@ use crate::support::artifact::{Artifact, descriptor};
 use crate::support::cli::Cli;
 use crate::support::components::{ANSWER, binary};
 
-/// Whether nothing but line feeds and tabs controls the terminal, and nothing
-/// is hidden or reordered.
+/// Whether the text has no control characters but line feeds and tabs, and no hidden or reordered
+/// text.
 fn is_harmless(text: &str) -> bool {
     let hides = |c: char| {
         matches!(c, '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
@@ -19,7 +19,7 @@ fn is_harmless(text: &str) -> bool {
         .any(|c| c.is_control() && !"\n\t\r".contains(c) || hides(c))
 }
 
-/// A component whose `boom` traps, and whose `say` returns what is hostile.
+/// A component whose `boom` traps, and whose `say` returns hostile text.
 const HOSTILE: &str = r#"(component
     (core module $m (@name "m\1b]0;PWNED\07\nerror: fake")
         (memory (export "memory") 1)

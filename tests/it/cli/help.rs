@@ -1,4 +1,4 @@
-//! What the program says of itself.
+//! The help of the program and its commands.
 
 use clap::CommandFactory;
 use serde_json::Value;
@@ -45,7 +45,7 @@ fn completions_and_help_know_every_command_and_no_hidden_one() {
         assert!(script.contains(last) && zsh.contains(last), "{command}");
     }
     let help = cli.run(["--help"]).stdout;
-    // The compiler's process is started by the server, never by a person.
+    // Only the server starts the compiler process, so the command is hidden.
     for text in [&script, &zsh, &help] {
         assert!(!text.contains("wassette,compile") && !text.contains("compile:"));
     }
@@ -134,6 +134,6 @@ fn a_root_that_is_not_there_is_told() {
         assert!(said.starts_with("exit code 3\n"), "{said}");
         assert!(said.contains("There is no root") && said.contains("no/such/root"));
     }
-    // A root can be made by its first load.
+    // A first load may create the root.
     assert_eq!(cli.run(["--root", "new", "registry", "list"]).code, 0);
 }

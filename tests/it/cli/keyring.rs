@@ -20,7 +20,7 @@ const HELPER: &str = "docker-credential-osxkeychain";
 #[cfg(not(target_os = "macos"))]
 const HELPER: &str = "docker-credential-secretservice";
 
-/// Keeps one login in a file beside itself.
+/// A helper that keeps one login in a file beside itself.
 const WORKING: &str = r#"
 entry="$(dirname "$0")/entry"
 case "$1" in
@@ -35,7 +35,7 @@ erase) grep -qs "\"$(cat)\"" "$entry" && rm "$entry" ;;
 *) exit 2 ;;
 esac"#;
 
-/// A user with this helper, before a registry for alice alone.
+/// A user with this helper, and a registry that only alice may use.
 struct Setting {
     cli: Cli,
     path: String,
@@ -79,7 +79,7 @@ impl Setting {
         self.run(&["load", "--uri", &self.registry.reference("acme/answer:v1")])
     }
 
-    /// What `auth.json` says.
+    /// The content of `auth.json`.
     fn file(&self) -> Value {
         let text = fs::read(self.cli.root().join("auth.json")).expect("a file");
         serde_json::from_slice(&text).expect("JSON")
@@ -108,7 +108,7 @@ async fn a_login_goes_to_the_keyring() {
     assert!(!entry.exists());
     assert_eq!(setting.file(), json!({"auths": {}}));
 
-    // The file, where that is wanted: the later login counts.
+    // The file, if requested: the later login applies.
     told(&setting.login(&["--store", "keyring"]));
     assert!(told(&setting.login(&["--store", "file"]))["keyring"].is_null());
     assert!(setting.file()["auths"][address]["auth"].is_string());
@@ -121,7 +121,7 @@ async fn a_login_goes_to_the_keyring() {
 async fn a_keyring_that_does_not_work_is_not_used() {
     for helper in [
         "exit 1",
-        // Takes everything and keeps nothing.
+        // A helper that accepts everything and stores nothing.
         "[ \"$1\" = get ] && echo 'credentials not found in native keychain' && exit 1; exit 0",
         "[ \"$1\" = list ] && exit 0; exit 1",
         "sleep 100",

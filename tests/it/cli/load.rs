@@ -55,7 +55,7 @@ fn the_same_content_is_already_loaded_and_another_replaces_it() {
     let file = cli.file("calc.wat", ADD);
     assert_eq!(cli.load(&file)["status"], "new");
     assert_eq!(cli.load(&file)["status"], "already-loaded");
-    // Touched: the time differs, the bytes do not.
+    // Touch the file: the time changes, the bytes do not.
     fs::write(&file, ADD).unwrap();
     assert_eq!(cli.load(&file)["status"], "already-loaded");
     fs::write(&file, subtract()).unwrap();
@@ -76,7 +76,7 @@ fn an_id_is_never_taken_from_another_source() {
     insta::assert_snapshot!(cli.failure(["load", "--uri", other]));
     let named = cli.json(["load", "--uri", other, "--name", "other"]);
     assert_eq!(named["component_id"], "other");
-    // Both export `add`: the newcomer is offered under its id.
+    // Both export `add`: the tool of the second is offered under its id.
     let answer = cli.json(["call", "other_add", "--args", r#"{"a": 1, "b": 2}"#]);
     assert_eq!(answer, json!({"result": -1}));
     let answer = cli.json(["call", "add", "--args", r#"{"a": 1, "b": 2}"#]);
@@ -140,7 +140,7 @@ fn a_changed_file_in_the_store_is_not_served() {
     assert_eq!(cli.run(["call", "add"]).code, 3);
     let answer = cli.json(["call", "sub", "--args", r#"{"a": 3, "b": 2}"#]);
     assert_eq!(answer, json!({"result": 1}));
-    // Loading it again mends it.
+    // Loading it again repairs it.
     assert_eq!(cli.load(&cli.file("calc.wat", ADD))["status"], "new");
 }
 

@@ -1,4 +1,4 @@
-//! Loads as people type them: paths, addresses and names, one or several.
+//! Loads of paths, addresses and names, one or several at once.
 
 use serde_json::json;
 
@@ -16,7 +16,7 @@ fn several_sources_are_loaded_each_by_itself() {
     assert_eq!(one.code, 0, "{}", one.stderr);
     let args = ["load", "absent.wasm", "b.wasm", "notes.wasm", "a.wasm"];
     let ended = cli.run(args);
-    // That of the first failure.
+    // The exit code is that of the first failure.
     assert_eq!(ended.code, 3, "{}", ended.stderr);
     assert!(ended.stdout.contains("component  a\n") && ended.stdout.contains("component  b\n"));
     assert!(ended.stderr.contains("absent.wasm") && ended.stderr.contains("notes.wasm"));

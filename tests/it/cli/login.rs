@@ -1,5 +1,5 @@
-//! Credentials on the command line, from every source, against a real registry
-//! with passwords; and that nothing shows them.
+//! Credentials on the command line, from every source, against a real registry with passwords.
+//! None of them is ever shown.
 
 use std::fs;
 use std::io::Write;
@@ -19,7 +19,7 @@ use crate::support::tokens::TokenServer;
 const USER: &str = "alice";
 const SECRET: &str = "s3cret-of-alice";
 
-/// A registry for alice alone, and the one beneath it.
+/// A registry that only alice may use, and the unprotected one behind it.
 struct Guarded {
     registry: Registry,
     _open: Registry,
@@ -53,8 +53,7 @@ async fn push(registry: &Registry, repository: &str) {
     registry.push(repository, "v1", &artifact).await;
 }
 
-/// Runs a command to its end, with something on its standard input, and sees
-/// that it shows no secret.
+/// Runs a command with this standard input, and checks that it shows no secret.
 fn end(command: &mut Command, stdin: &str) -> Ended {
     command
         .stdin(Stdio::piped())
@@ -86,7 +85,7 @@ fn fails(command: &mut Command, stdin: &str) -> String {
     ended.stderr
 }
 
-/// No file of the root holds the secret, but for the one of `login`.
+/// Checks that no file of the root but that of `login` holds the secret.
 fn nothing_tells(root: &Path) {
     let mut open = vec![root.to_owned()];
     while let Some(dir) = open.pop() {
@@ -139,7 +138,7 @@ async fn credentials_of_the_command() {
         .arg(guarded.registry.reference("acme/answer:v1"))
         .args(["--username", USER, "--password-stdin"]);
     succeeds(&mut inspect, SECRET);
-    // Nobody is there to be asked.
+    // There is no one to ask.
     let ended = end(&mut with_user(&cli), "");
     assert_eq!(ended.code, 2, "{}", ended.stderr);
     assert!(
@@ -309,7 +308,7 @@ async fn credential_helpers() {
         let absent = said.contains("`docker-credential-absent` is not installed");
         assert_eq!(absent, config.to_string().contains("absent"), "{said}");
     }
-    // What is broken is named, and the next source is used.
+    // A broken source is named in a warning, and the next one is used.
     let auth = STANDARD.encode(format!("{USER}:{SECRET}"));
     let config = json!({"credsStore": "test", "auths": {address: {"auth": auth}}});
     for (script, words) in [

@@ -1,4 +1,4 @@
-//! The command line as its users see it.
+//! The command line as users see it.
 
 mod authorities;
 mod bad_input;

@@ -55,7 +55,7 @@ async fn what_is_installed_works_and_the_rest_says_so_at_once() {
             assert!(ended.stderr.contains("\"offline\""), "{}", ended.stderr);
             assert!(ended.stderr.contains("leave out"), "{}", ended.stderr);
         }
-        // What is on this machine is asked as always.
+        // Sources on this machine are still checked.
         let ended = cli.run(["--offline", "outdated", "-o", "json"]);
         assert_eq!(ended.code, 4, "{}", ended.stderr);
         let listing: Value = serde_json::from_str(&ended.stdout).unwrap();

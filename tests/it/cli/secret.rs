@@ -1,4 +1,4 @@
-//! `wassette secret`: setting, listing and deleting, and that nothing shows.
+//! `wassette secret`: setting, listing and deleting; no value is ever shown.
 
 use std::fs;
 use std::io::Write;
@@ -8,7 +8,7 @@ use serde_json::json;
 
 use crate::support::cli::{Cli, Ended};
 
-/// Runs with something on standard input.
+/// Runs a command with this standard input.
 fn piped(cli: &Cli, args: &[&str], stdin: &str) -> Ended {
     let mut child = cli
         .command()
@@ -38,7 +38,7 @@ fn values_come_from_standard_input() {
     assert!(ended.stderr.contains("no component `weather`"));
     assert!(!ended.stderr.contains("hunter22"), "{}", ended.stderr);
 
-    // Lines within a value stay; of newlines at its end, one goes.
+    // Line breaks within a value stay; one newline at its end is removed.
     assert_eq!(piped(&cli, &set, "line 1\nline 2\n\n").code, 0);
     assert_eq!(
         stored(&cli),

@@ -1,4 +1,4 @@
-//! What `serve` refuses, and what it says on a terminal.
+//! The options that `serve` refuses, and its messages on a terminal.
 
 use crate::support::cli::Cli;
 
@@ -27,7 +27,7 @@ fn options_of_the_http_transports_are_refused_without_one() {
 #[test]
 fn on_a_terminal_it_says_what_it_speaks() {
     let cli = Cli::new();
-    // Ctrl-D ends its input, and so the server.
+    // Ctrl-D ends its input, which ends the server.
     let seen = cli.at_terminal(&["serve"], &[("--transport sse", "\x04")]);
     assert!(
         seen.screen.contains("MCP over standard input"),

@@ -1,4 +1,4 @@
-//! What the commands show of where a component comes from.
+//! How commands show the source of a component.
 
 use tokio::task::block_in_place;
 
@@ -6,7 +6,7 @@ use crate::support::cli::Cli;
 use crate::support::components::{ANSWER, binary};
 use crate::support::faults::Faults;
 
-/// The address of a file whose query opens it.
+/// The address of a file that only its query gives access to.
 async fn signed() -> (Faults, String) {
     let wasm = binary(ANSWER);
     let server = Faults::start(move |_| axum::response::IntoResponse::into_response(wasm.clone()));
@@ -46,7 +46,7 @@ async fn the_query_of_an_address_is_kept_and_not_shown() {
             refused.contains(&shown) && !refused.contains("s3cret"),
             "{refused}"
         );
-        // The address itself is still known.
+        // The full address is still known.
         assert_eq!(cli.json(["load", "--uri", &url])["component_id"], "tool");
     });
 }

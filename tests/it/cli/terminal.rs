@@ -1,4 +1,4 @@
-//! Questions on a terminal, a real one, and the answers of who sits there.
+//! Questions on a real terminal, and the user's answers.
 #![cfg(unix)]
 
 use serde_json::{Value, json};
@@ -8,7 +8,7 @@ use crate::support::cli::Cli;
 use crate::support::registry::Registry;
 
 const CTRL_C: &str = "\x03";
-/// As Python says of a process that died of it: with a minus before it.
+/// Python shows a process that died of this signal with its negative number.
 const SIGINT: i32 = 2;
 const GRANT: &str = "Grant this? [y/N]";
 
@@ -52,7 +52,7 @@ async fn an_interrupted_question_leaves_the_component_without_grants() {
     assert!(seen.restored);
     assert_eq!(grants(&cli), json!([]));
     assert!(cli.is_tidy());
-    // It can still be granted what it asked for.
+    // The request can still be granted later.
     let seen = cli.at_terminal(&["load", "--uri", &uri], &[(GRANT, "y\n")]);
     assert_eq!(seen.code, 0, "{}", seen.screen);
     assert_ne!(grants(&cli), json!([]));

@@ -1,6 +1,5 @@
-//! Stacks that agents are built on, each used as an agent does that reads the
-//! list of tools once: it lists, loads a component, and calls its tool by way of
-//! `call-tool` (tests/clients/ says which stacks, and has what drives them).
+//! Agent stacks that read the tool list only once: each lists the tools, loads a component, and
+//! calls its tool through `call-tool`. `tests/clients/` says which stacks, and has their drivers.
 
 use std::path::Path;
 use std::process::Command;
@@ -84,7 +83,7 @@ fn typescript_sdk() {
     lists_once(typescript);
 }
 
-/// Connects clients that speak stdio alone to a server over HTTP.
+/// Connects clients that support only stdio to a server over HTTP.
 #[test]
 fn mcp_remote() {
     for endpoint in ["/mcp", "/sse"] {

@@ -14,7 +14,7 @@ fn committed(path: &str) -> PathBuf {
         .join(path)
 }
 
-/// A component that is installed, with what `load` said about it.
+/// An installed component, with the output of `load`.
 struct Installed {
     cli: Cli,
     id: String,
@@ -45,13 +45,13 @@ impl Installed {
         answer["result"].clone()
     }
 
-    /// What a call that the tool answers with an error says.
+    /// The error of a call that the tool answers with an error.
     fn refusal(&self, tool: &str, args: Value) -> String {
         self.cli
             .failure(["call", tool, "--args", &args.to_string()])
     }
 
-    /// What agents are told about a tool.
+    /// The description of a tool, as agents see it.
     fn description(&self, tool: &str) -> String {
         let inspected = self.inspect();
         let mut tools = inspected["tools"].as_array().unwrap().iter();
@@ -248,7 +248,7 @@ fn rust() {
         ),
         "1h 1s"
     );
-    // 64 bits, exact: one more than a double can tell apart.
+    // 64-bit numbers are exact: this one is too large for a double.
     let seconds = json!({ "text": "9007199254740993s" });
     assert_eq!(
         units.call("examples_units_duration_read", seconds),

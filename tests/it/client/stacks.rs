@@ -1,5 +1,5 @@
-//! MCP clients that others wrote, against the server: the Inspector, the Python
-//! SDK and the conformance suite (tests/clients/ says which and why).
+//! MCP clients by other authors, against the server: the Inspector, the Python SDK and the
+//! conformance suite (`tests/clients/` says which and why).
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -61,7 +61,7 @@ fn inspector_over_stdio() {
     inspect(|inspector| {
         inspector
             .arg(env!("CARGO_BIN_EXE_wassette"))
-            // The Inspector keeps `--root` for itself unless it follows the command.
+            // The Inspector takes `--root` as its own option unless it follows the command.
             .args(["serve", "--transport", "stdio"])
             .args(["-e", &format!("WASSETTE_ROOT={}", root.path().display())]);
     });
@@ -85,7 +85,7 @@ fn inspector_over_streamable_http() {
     });
 }
 
-/// Lists the tools and calls one, with an Inspector that `connect` tells the server.
+/// Lists the tools and calls one. `connect` tells the Inspector how to reach the server.
 fn inspect(connect: impl Fn(&mut Command)) {
     let run = |method: &[&str]| -> Value {
         let home = root();
@@ -118,7 +118,7 @@ fn inspect(connect: impl Fn(&mut Command)) {
 
 // ---- Python SDK ----
 
-/// How the SDK connects, and the revision of the protocol that comes of it.
+/// The SDK's connection modes, and the protocol revision that each negotiates.
 const REVISIONS: [(&str, &str); 2] = [("legacy", "2025-11-25"), ("auto", "2026-07-28")];
 
 #[test]
@@ -194,8 +194,8 @@ fn check_python_sdk(seen: &Value) {
 
 // ---- conformance suite ----
 
-/// The scenarios that a server without special test tools can be held to.
-/// tests/clients/conformance/README.md says why the others are left out.
+/// The scenarios that apply to a server without special test tools.
+/// `tests/clients/conformance/README.md` says why the others are left out.
 const SCENARIOS: [&str; 5] = [
     "server-initialize",
     "ping",

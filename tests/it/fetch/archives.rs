@@ -1,4 +1,4 @@
-//! Components that travel compressed, or in container images.
+//! Components in compressed layers or in container images.
 
 use std::io::Write;
 
@@ -21,7 +21,7 @@ const TAR_ZSTD: &str = "application/vnd.oci.image.layer.v1.tar+zstd";
 const DOCKER_TAR: &str = "application/vnd.docker.image.rootfs.diff.tar.gzip";
 const IMAGE: &str = "application/vnd.oci.image.config.v1+json";
 
-/// Fetches an artifact of one layer from a server of the test's own.
+/// Fetches an artifact of one layer from the test's own server; it must fail.
 async fn fails(media_type: &str, layer: &[u8]) -> (&'static str, String) {
     let server = serve(&Artifact::without_config(&[(media_type, layer)])).await;
     let error = Load::new().fails(&server.reference("a:v1")).await;
@@ -79,7 +79,8 @@ async fn every_packing_is_unpacked() {
         let fetched = fetched.unwrap_or_else(|error| panic!("{media_type}: {error:?}"));
         let staged = std::fs::read(&fetched.component.path).expect("staged");
         assert!(staged == wasm, "{media_type}");
-        // The component's digest is that of its bytes, the layer's that of the packed ones.
+        // The component's digest is that of its bytes; the layer's digest is that of the packed
+        // bytes.
         assert_eq!(fetched.component.digest, Digest::of(&wasm));
         assert_eq!(fetched.component.size, wasm.len() as u64);
         let layers = fetched.artifact.expect("an artifact").layer_digests;
@@ -106,7 +107,7 @@ async fn the_config_of_an_image_tells_the_digest_of_the_archive() {
     registry
         .push("image", "bad", &artifact(Digest::of(b"x")))
         .await;
-    // As build tools push it: behind an index, with an attestation beside it.
+    // Build tools push images like this: in an index, with an attestation.
     let other = Artifact::new(&[(WASM, &binary(EMPTY))]);
     registry.push("image", "attestation", &other).await;
     let both = index(&[(&good, "linux", "amd64"), (&other, "unknown", "unknown")]);
@@ -254,7 +255,7 @@ async fn the_unpacked_size_is_limited_too() {
             "{media_type}"
         );
     }
-    // A far window is memory the decoder would have to keep.
+    // A large window is memory that the decoder would have to keep.
     for (window_log, refusal) in [
         (13, "not-wasm"),
         (14, "invalid-archive"),
@@ -299,7 +300,7 @@ async fn the_packed_bytes_are_held_to_their_digest() {
             let error = Load::new().fails(&server.reference("a:v1")).await;
             assert_eq!(error.class(), Class::Verification, "{media_type}: {error}");
         }
-        // Damaged by who made it: the digest is right, the content is not.
+        // The publisher damaged it: the digest is right, but the content is not.
         let (code, text) = fails(media_type, &layer[..half]).await;
         assert_eq!(code, "invalid-archive", "{text}");
     }

@@ -1,4 +1,4 @@
-//! Documents that are made to deceive, and registries that send elsewhere.
+//! Deceptive documents, and registries that redirect to other hosts.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -18,7 +18,7 @@ fn answer() -> Artifact {
     Artifact::without_config(&[(WASM, &binary(ANSWER))])
 }
 
-/// A registry that has only this document, and says it is of that type.
+/// A registry that has only this document, and serves it as this type.
 async fn document(content_type: &'static str, bytes: Vec<u8>) -> Faults {
     Faults::start(move |seen| match seen.method == Method::HEAD {
         true => StatusCode::METHOD_NOT_ALLOWED.into_response(),
@@ -225,7 +225,7 @@ async fn addresses_of_foreign_layers_are_not_followed() {
     assert!(elsewhere.seen().is_empty());
 }
 
-/// A registry that wants a token, whose realm is a server of its own.
+/// A registry that requires a token from a separate token server.
 async fn guarded(
     realm: &str,
     blobs: impl Fn() -> Option<Response> + Clone + Send + Sync + 'static,

@@ -1,4 +1,4 @@
-//! Components from web servers: plain HTTP on loopback stands in for HTTPS.
+//! Components from web servers, with plain HTTP on loopback instead of HTTPS.
 
 use axum::response::{IntoResponse, Response};
 use http::{Method, StatusCode};

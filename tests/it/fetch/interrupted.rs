@@ -1,4 +1,4 @@
-//! Downloads that one run of the program began and another ends.
+//! Downloads that one run of the program begins and another completes.
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -21,7 +21,7 @@ use crate::support::{files, reference_of};
 
 const SIZE: usize = 3_000_000;
 
-/// What stays between two runs.
+/// The files that stay between two runs.
 struct Downloads(TempDir);
 
 impl Downloads {
@@ -33,7 +33,7 @@ impl Downloads {
         self.0.path().join("parts")
     }
 
-    /// One run of a program that never tries twice.
+    /// A run of a program that never retries.
     async fn run(&self, reference: &str) -> Result<(Fetched, Vec<u8>), FetchError> {
         self.run_with(Mirrors::default(), reference).await
     }
@@ -76,8 +76,7 @@ async fn registry(
     .await
 }
 
-/// Breaks off at nine tenths, whatever is asked for; but ends what goes on
-/// from there.
+/// Breaks off any response at nine tenths, but completes a resumed one.
 async fn breaking(wasm: &Arc<Vec<u8>>) -> Faults {
     let whole = wasm.clone();
     registry(wasm, move |seen| match seen.from() {
@@ -99,8 +98,8 @@ async fn the_next_run_continues() {
     assert_eq!(bytes, *wasm);
     let receipt = fetched.receipt;
     assert!(receipt.bytes_resumed > 0, "{receipt:?}");
-    // A tenth was missing. The end of what was sent, as much as the server buffers,
-    // may be lost with the connection.
+    // A tenth was missing. The end of the sent data, up to the server's buffer size, may be lost
+    // with the connection.
     let most = wasm.len() as u64 / 4;
     assert!(receipt.bytes_downloaded <= most + 2000, "{receipt:?}");
     assert!(files(&downloads.parts()).is_empty());
@@ -215,7 +214,7 @@ async fn a_web_file_goes_on_where_its_digest_is_an_option() {
     assert_eq!(loaded["receipt"]["trust"], "pinned", "{loaded}");
     let resumed = loaded["receipt"]["bytes_resumed"].as_u64();
     assert!(resumed >= Some(SIZE as u64 / 2), "{loaded}");
-    // Both are held to, where there are two.
+    // If there are two digests, both must match.
     let whole = wasm.clone();
     let server = Faults::start(move |_| whole.to_vec().into_response()).await;
     let other = Digest::of(b"other").to_string();
@@ -226,7 +225,7 @@ async fn a_web_file_goes_on_where_its_digest_is_an_option() {
     }
 }
 
-/// Sends two thirds and then nothing more; the rest, if that is asked for.
+/// Sends two thirds and then nothing more; sends the rest on a range request.
 async fn stalling(wasm: &Arc<Vec<u8>>) -> Faults {
     let whole = wasm.clone();
     registry(wasm, move |seen| match seen.from() {

@@ -1,4 +1,4 @@
-//! What is kept of an artifact besides its component.
+//! The blobs of an artifact that are kept besides its component.
 
 use std::time::Duration;
 
@@ -63,7 +63,7 @@ async fn the_wait_for_other_downloads_costs_nothing_that_is_kept() {
     let stranger = ("application/x-other", b"a stranger".as_slice());
     let artifact = Artifact::without_config(&[(WASM, &wasm), stranger]);
     let (honest, component) = (Honest::new(&artifact), Digest::of(&wasm).to_string());
-    // Longer than what is only kept is waited for.
+    // Longer than the time limit for blobs that are only kept.
     let server = Faults::start_async(move |seen| {
         let (honest, slow) = (honest.clone(), seen.target.ends_with(&component));
         async move {

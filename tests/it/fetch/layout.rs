@@ -17,7 +17,7 @@ use crate::support::artifact::{Artifact, MANIFEST, POLICY, WASM, descriptor, ind
 use crate::support::components::{ANSWER, EMPTY, binary, padded};
 use crate::support::registry::Registry;
 
-/// A layout that a test writes itself.
+/// A layout written by the test.
 struct Written {
     dir: TempDir,
     entries: Vec<Value>,
@@ -259,7 +259,7 @@ async fn links_do_not_lead_out_of_a_layout() {
     let error = Load::new().fails(&layout.reference(":v1")).await;
     assert_eq!(error.code(), "invalid-layout");
 
-    // Within the layout they are fine, as tools share blobs so.
+    // Links within the layout are accepted, because tools share blobs that way.
     let inside = layout.path().join("shared");
     fs::write(&inside, &wasm).expect("written");
     fs::remove_file(&blob).expect("removed");

@@ -30,7 +30,7 @@ fn load(mirrors: &[(&str, &str)]) -> Load {
     load_within(DEADLINE, mirrors)
 }
 
-/// The same, of which no host may be silent for longer than this.
+/// Like [`load`], with this idle timeout for all hosts.
 fn load_within(idle_timeout: Duration, mirrors: &[(&str, &str)]) -> Load {
     let hosts = mirrors.iter().map(|(address, capabilities)| {
         let text = format!("host = '{address}'\ncapabilities = {capabilities}");
@@ -243,7 +243,7 @@ async fn the_next_host_is_asked_whatever_is_wrong_with_a_mirror() {
         let kept = std::fs::read(&fetched.component.path).expect("staged");
         assert_eq!(kept, binary(ANSWER), "{what}");
         assert_eq!(load.staged(), ["component.wasm"], "{what}");
-        // Once, although the mirror might have got over it.
+        // Once, although a retry at the mirror might have succeeded.
         assert_eq!(blobs(&mirror.seen()), 1, "{what}");
         // The manifest came from the mirror, the blob from the registry.
         assert_eq!(upstream.seen().len(), 1, "{what}");
@@ -281,7 +281,7 @@ async fn an_old_tag_of_a_mirror_misleads_only_who_trusts_it() {
     let pulls = load(&[(&mirror.address(), PULL)]);
     let fetched = pulls.run(&reference).await.expect("a pull");
     assert_eq!(fetched.component.digest, Digest::of(&binary(ANSWER)));
-    // It was asked for the digest that the registry named, and for no tag.
+    // It was asked only for the digest that the registry named, and for no tag.
     let seen = mirror.seen();
     assert!(
         seen.iter().all(|one| !one.target.contains("v1?")),
@@ -330,7 +330,7 @@ async fn a_mirror_that_fails_is_left_alone_for_the_rest_of_the_pull() {
         assert_eq!(upstream.seen().len(), 4, "{status}");
         assert_eq!((fetched.receipt.requests, fetched.receipt.retries), (5, 0));
         std::fs::remove_file(&fetched.component.path).expect("staged");
-        // It may be up again by the next.
+        // It may be up again at the next load.
         load.run(&reference).await.expect("a pull");
         assert_eq!(mirror.seen().len(), 2, "{status}");
     }
@@ -345,14 +345,14 @@ async fn only_the_last_host_is_waited_for() {
     );
     let load = load(&[(&mirror.address(), BOTH)]);
     load.fails(&upstream.reference("a:v1")).await;
-    // The last is for the words.
+    // The last request is for the message.
     assert_eq!((mirror.seen().len(), upstream.seen().len()), (1, 5));
 }
 
 #[tokio::test]
 async fn mirrors_that_are_down_or_mute_are_passed_over() {
     let mute = Faults::start_async(|_| std::future::pending()).await;
-    // A port that was free a moment ago.
+    // A port on which no one listens any more.
     let down = Faults::start(|_| StatusCode::OK.into_response())
         .await
         .address();

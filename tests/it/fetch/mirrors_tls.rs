@@ -13,7 +13,7 @@ use crate::support::components::{ANSWER, binary};
 use crate::support::registry::Registry;
 use crate::support::wait::within;
 
-/// Pulls with one mirror, of which `access` says how it is reached.
+/// Pulls with one mirror; `access` has its connection settings.
 async fn pull(mirror: &Registry, access: &str, reference: &str) -> Fetched {
     let address = mirror.address();
     let text = format!(
@@ -53,7 +53,7 @@ async fn a_mirror_is_trusted_by_its_authority_and_knows_its_client() {
     let both = format!("{ca}\n{pair}\ndial_timeout = '60s'");
     let fetched = pull(&cache, &both, &reference).await;
     assert_eq!(fetched.receipt.hosts_tried, [cache.address()]);
-    // Who shows a certificate may be given what others are not.
+    // A client certificate may give access to private content.
     assert_eq!(fetched.receipt.openness, Visibility::Private);
 
     let missing = format!("ca = '{}'", file("absent.pem"));
@@ -69,7 +69,7 @@ async fn a_mirror_is_trusted_by_its_authority_and_knows_its_client() {
 
 #[tokio::test]
 async fn a_mirror_that_never_shakes_hands_costs_its_dial_timeout() {
-    // Connections come up, and nothing is ever said.
+    // Accepts connections and never answers.
     let mute = TcpListener::bind("127.0.0.1:0").await.expect("a free port");
     let mute = mute.local_addr().map(|address| (mute, address));
     let (_mute, address) = mute.expect("an address");

@@ -1,4 +1,4 @@
-//! From a reference to bytes on disk.
+//! Fetching: from a reference to bytes on disk.
 
 mod archives;
 mod file;

@@ -1,4 +1,4 @@
-//! Certificates, proxies, conditions and logs, mostly through the binary.
+//! Certificates, proxies, conditional requests and logs, mostly through the binary.
 
 use std::path::Path;
 
@@ -217,7 +217,7 @@ async fn the_log_names_requests_without_their_secrets() {
     assert!(!ended.stderr.contains("s3cret"), "{}", ended.stderr);
 }
 
-/// A web server that knows conditions, and knows HEAD or does not.
+/// A web server that supports conditional requests, with or without HEAD.
 async fn conditional(head: StatusCode) -> Faults {
     Faults::start(move |seen| {
         if seen.method == Method::HEAD && head != StatusCode::OK {
@@ -261,7 +261,7 @@ async fn a_digest_in_the_address_pins_the_file() {
     assert_eq!(ended.code, 0, "{}", ended.stderr);
     assert!(ended.stdout.contains("pinned"), "{}", ended.stdout);
 
-    // What is there by another digest is not taken for this one.
+    // A component installed with another digest does not satisfy this one.
     let other = Digest::of(b"other").to_string().replace(':', "=");
     let other = server.url(&format!("/a.wasm#{other}"));
     let ended = run(&cli, &["load", "--uri", &other], &[]).await;

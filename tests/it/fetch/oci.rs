@@ -69,7 +69,7 @@ async fn the_identity_follows_the_tag() {
     registry.push("a", "v1", &second).await;
     assert!(!before.same_content(&resolve().await));
 
-    // Still there by digest, and found without a request.
+    // The old content is still available by digest, without a request for the tag.
     let pinned = load
         .run(&registry.reference(&format!("a:v1@{digest}")))
         .await
@@ -139,7 +139,7 @@ async fn every_media_type_in_use_is_read() {
             "{policy}"
         );
     }
-    // Made with a container tool: the config says nothing of the component.
+    // Made with a container tool: the config does not describe the component.
     let image = "application/vnd.oci.image.config.v1+json";
     let artifact = Artifact::with_config(image, b"{}".to_vec(), &[(WASM, &wasm)]);
     registry.push("types", "image", &artifact).await;

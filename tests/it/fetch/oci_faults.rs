@@ -1,4 +1,4 @@
-//! Pulls from registries that lie, stall, or send elsewhere.
+//! Pulls from registries that lie, stall or redirect.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -20,7 +20,7 @@ fn answer() -> Artifact {
     Artifact::without_config(&[(WASM, &binary(ANSWER))])
 }
 
-/// A registry that is honest but for its blobs.
+/// A registry that is correct except for its blobs.
 async fn lying_blobs(
     artifact: &Artifact,
     lie: impl Fn(&Seen) -> Response + Clone + Send + Sync + 'static,
@@ -88,7 +88,7 @@ async fn a_config_and_its_size_are_checked_too() {
             false => honest.answer(seen),
         })
         .await;
-        // Not `fails`: the thread that writes the component may be about to stop.
+        // Not `fails`, because the thread that writes the component may still be stopping.
         let error = Load::new().run(&server.reference("a:v1")).await;
         let error = error.expect_err("another config");
         assert_eq!(error.class(), Class::Verification);
@@ -236,7 +236,7 @@ fn a_dropped_fetch_leaves_nothing() {
             begun = start.recv() => assert!(begun.is_some()),
         }
     });
-    // Waits for every thread the fetch may have left.
+    // Waits for every thread that the fetch may have left.
     drop(runtime);
     assert!(load.staged().is_empty());
 }
@@ -254,7 +254,7 @@ async fn eight_downloads_run_at_once() {
             if seen.target.contains("/blobs/") {
                 let running = counts.0.fetch_add(1, Ordering::SeqCst) + 1;
                 counts.1.fetch_max(running, Ordering::SeqCst);
-                // Passes eight at a time, so fewer would wait for ever.
+                // Eight requests at a time pass, so fewer would wait forever.
                 barrier.wait().await;
                 counts.0.fetch_sub(1, Ordering::SeqCst);
             }

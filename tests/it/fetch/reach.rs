@@ -1,5 +1,5 @@
-//! Where registries and web servers may send this program: nowhere that they
-//! could not reach themselves, and never from TLS into the clear.
+//! The hosts to which registries and web servers may redirect this program: none that they could
+//! not reach themselves, and never from TLS to plain HTTP.
 
 use axum::Router;
 use axum::response::{IntoResponse, Response};
@@ -16,12 +16,12 @@ use crate::support::faults::{Faults, redirect};
 use crate::support::proxy::Proxy;
 use crate::support::tls::{Clients, SecureServer};
 
-/// A service of this machine that nobody else has any business with.
+/// A private service of this machine.
 async fn inner() -> Faults {
     Faults::start(|_| r#"{"token":"t"}"#.into_response()).await
 }
 
-/// Inspects a component of `registry.test`, which a proxy stands for.
+/// Inspects a component of `registry.test`, for which a proxy answers.
 async fn inspect(config: &str, proxy: (&str, &Proxy), uri: &str) -> Ended {
     let cli = Cli::new();
     std::fs::create_dir_all(cli.root()).expect("a directory");

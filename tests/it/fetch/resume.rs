@@ -1,4 +1,4 @@
-//! Downloads that break off, and how they go on.
+//! Downloads that break off and resume.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -22,8 +22,7 @@ fn component() -> Arc<Vec<u8>> {
     Arc::new(padded(SIZE))
 }
 
-/// A registry whose component is served by `answer`, which is told how often
-/// it was asked before.
+/// A registry whose component is served by `answer`, which gets the number of earlier requests.
 async fn registry<A>(wasm: &[u8], answer: A) -> Faults
 where
     A: Fn(&Seen, usize) -> Response + Clone + Send + Sync + 'static,
@@ -59,7 +58,7 @@ async fn a_cut_at_any_tenth_costs_nothing_twice() {
         .await;
         let receipt = pulled(&server, &wasm).await.receipt;
         assert_eq!(receipt.retries, 1, "at {tenth}/10");
-        // The end of what was sent may be lost with the connection.
+        // The end of the sent data may be lost with the connection.
         assert!(
             receipt.bytes_resumed >= (size - end) as u64,
             "at {tenth}/10"
@@ -85,7 +84,7 @@ async fn progress_renews_patience() {
     })
     .await;
     let receipt = pulled(&server, &wasm).await.receipt;
-    // More than the three that would be made without progress.
+    // More retries than the three that are made without progress.
     assert!(receipt.retries >= 9, "{receipt:?}");
 }
 
@@ -139,7 +138,7 @@ async fn a_blob_that_changes_between_ranges_is_taken_whole() {
     let size = wasm.len();
     let mut other = wasm.to_vec();
     other[size - 1] ^= 1;
-    // Once with entity tags that tell, once without.
+    // Once with entity tags, once without.
     for tagged in [true, false] {
         let (whole, other) = (wasm.clone(), other.clone());
         let server = registry(&wasm, move |seen, nth| {
@@ -183,14 +182,14 @@ async fn endless_cuts_come_to_an_end() {
     let wasm = component();
     let size = wasm.len();
     let whole = wasm.clone();
-    // The same first half again and again is no progress.
+    // The same first half again and again is not progress.
     let server = registry(&wasm, move |_, _| cut(&whole[..size / 2], size)).await;
     let error = Load::new().fails(&server.reference("a:v1")).await;
     assert_eq!(error.code(), "oci-pull-failed");
     assert!(server.seen().len() <= 10, "{}", server.seen().len());
 }
 
-/// A web server whose file has these headers and breaks off at first.
+/// A web server whose file has this entity tag and breaks off at first.
 async fn web(wasm: &Arc<Vec<u8>>, tag: Option<&'static str>) -> Faults {
     let (whole, asked) = (wasm.clone(), Arc::new(AtomicUsize::new(0)));
     Faults::start(move |seen| {

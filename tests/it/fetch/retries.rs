@@ -1,4 +1,4 @@
-//! What is tried again, how often, and what is not.
+//! Which failures are retried, and how often.
 
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
@@ -19,7 +19,7 @@ fn honest() -> Honest {
     Honest::new(&Artifact::new(&[(WASM, &binary(ANSWER))]))
 }
 
-/// Fails each request this often before it is answered.
+/// Fails each request this many times before it succeeds.
 async fn failing(
     times: usize,
     fault: impl Fn() -> Response + Clone + Send + Sync + 'static,
@@ -53,7 +53,7 @@ async fn states_that_pass_are_waited_for() {
 
 #[tokio::test]
 async fn patience_ends() {
-    // One more each, for the words of the refusal.
+    // One more request each, for the message of the refusal.
     for (retries, requests) in [(3, 5), (0, 2)] {
         let server = failing(9, || StatusCode::SERVICE_UNAVAILABLE.into_response()).await;
         let options = FetchOptions {
@@ -224,7 +224,7 @@ async fn a_body_that_drips_is_given_up() {
         },
         ..impatient()
     };
-    // Drips within the pace, but not within the whole time.
+    // Slow drips satisfy the minimum speed, but not the limit on the whole time.
     let long = FetchOptions {
         net: wassette::net::Options {
             min_speed: 0,

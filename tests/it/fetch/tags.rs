@@ -1,4 +1,4 @@
-//! The error of an absent tag names the tags that there are.
+//! The error of a missing tag lists the existing tags.
 
 use axum::response::{IntoResponse, Response};
 use http::StatusCode;
@@ -25,12 +25,12 @@ async fn a_real_registry_names_its_tags() {
         "{facts:?}"
     );
     assert_eq!(error.hint().unwrap(), "did you mean `1.2.0`?");
-    // Of a repository that is absent there is nothing to name.
+    // For a missing repository there are no tags to list.
     let error = Load::new().fails(&registry.reference("b:1")).await;
     assert_eq!((error.code(), error.facts().len()), ("not-found", 0));
 }
 
-/// A registry without the tag, whose lists are `lists`.
+/// A registry without the tag, whose tag lists are `lists`.
 async fn registry_with(lists: fn(&Seen) -> Response) -> Faults {
     Faults::start(move |seen| match seen.target.contains("/tags/list") {
         true => lists(seen),
@@ -56,7 +56,7 @@ async fn lists_come_in_pages_which_are_bounded() {
     let error = Load::new().fails(&server.reference("a:v3")).await;
     assert!(error.facts().contains(&("tags", "v2, v1".to_owned())));
 
-    // One that has no end, and one at another host, which nothing is asked of.
+    // A list without end, and one whose next page is at another host, which is not requested.
     let endless = registry_with(|_| {
         let next = [("link", "</v2/a/tags/list?n=1&last=v1>; rel=\"next\"")];
         (next, list(&["v1"])).into_response()

@@ -1,4 +1,4 @@
-//! What registries and servers are known to do, and what is said of it.
+//! Known deviations of registries and servers that are tolerated, and the messages about them.
 
 use axum::response::{IntoResponse, Response};
 use http::{StatusCode, header};
@@ -16,7 +16,7 @@ use crate::support::faults::{Faults, Honest, Seen};
 use crate::support::tls::SecureServer;
 
 const TAR: &str = "application/vnd.oci.image.layer.v1.tar";
-/// Of `bob:pw`.
+/// The header of `bob:pw`.
 const BASIC: &str = "Basic Ym9iOnB3";
 
 fn answer() -> Artifact {
@@ -36,8 +36,7 @@ fn as_bob(address: &str) -> Load {
     })
 }
 
-/// A registry that answers strangers with `status`, and says how to log in at
-/// `/v2/` alone, with `challenge`.
+/// A registry that answers anonymous requests with `status`, and sends `challenge` only at `/v2/`.
 async fn hiding(status: StatusCode, challenge: Option<&'static str>) -> Faults {
     let honest = Honest::new(&answer());
     Faults::start(move |seen: &Seen| {
@@ -69,7 +68,7 @@ async fn a_registry_that_hides_its_repositories_is_shown_the_credentials() {
         let load = as_bob(&server.address());
         let fetched = load.run(&reference).await.expect("a pull");
         assert_eq!(fetched.receipt.openness, Visibility::Private, "{status}");
-        // Without credentials for this host there is nothing to ask for.
+        // Without credentials for this host, `/v2/` is not requested.
         let before = server.seen().len();
         as_bob("127.0.0.1:1").fails(&reference).await;
         let asked = server.seen().split_off(before);
@@ -154,7 +153,7 @@ async fn layers_of_other_types_are_listed_with_those_that_are_taken() {
     }
 }
 
-/// The answer with its body compressed, as a proxy that means well does it.
+/// The answer with a compressed body, as some proxies send it.
 fn encoded(body: &[u8]) -> Response {
     let mut packed = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::fast());
     std::io::Write::write_all(&mut packed, body).expect("memory");
@@ -218,7 +217,7 @@ async fn a_listed_certificate_is_trusted_as_itself() {
         .expect("a pull");
     let other = Certificates::self_signed();
     trusting(other.file("server.pem")).fails(&url).await;
-    // Its name is still checked.
+    // Its name is still verified.
     let elsewhere = url.replace("localhost", "127.0.0.1");
     let error = trusting(own.file("server.pem")).fails(&elsewhere).await;
     assert_eq!(error.code(), "untrusted-certificate");

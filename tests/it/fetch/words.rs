@@ -1,4 +1,4 @@
-//! Whose words are shown when a pull fails, and the way out that goes with them.
+//! Whose message is shown when a pull fails, and the hint with it.
 
 use std::time::Duration;
 
@@ -47,14 +47,14 @@ async fn a_registry_that_refuses_a_tag_is_asked_for_its_words() {
         let text = shown(&error);
         assert!(text.contains(&format!("{code}: so it is")), "{text}");
         let [head, get] = [Method::HEAD, Method::GET];
-        // Where there is no such tag, those that there are are asked for.
+        // If the tag is missing, the existing tags are listed.
         let expected = match status {
             404 => vec![head, get.clone(), get],
             _ => vec![head, get],
         };
         assert_eq!(methods(&server), expected, "{status}");
     }
-    // Once, however often the tag was asked for.
+    // The message is shown once, however often the request was sent.
     let busy = Faults::start(|_| refusal(429, "TOOMANYREQUESTS")).await;
     let error = Load::new().fails(&busy.reference("a:v1")).await;
     assert_eq!(error.code(), "rate-limited");
@@ -107,7 +107,7 @@ async fn a_mirror_that_refuses_a_tag_is_not_asked_why() {
     assert_eq!(mirror.seen().iter().filter(tags).count(), 1);
 }
 
-/// A load with these hosts, in their order, for the registry.
+/// A load with these hosts, in this order, for the registry.
 fn hosts(registry: &Faults, addresses: &[&str]) -> Load {
     let host = |address: &&str| {
         let text = format!("host = '{address}'\ncapabilities = ['pull', 'resolve']");
@@ -166,7 +166,7 @@ async fn a_token_server_that_talks_nonsense_is_named() {
         let text = shown(&error);
         let said = format!("`{}` gave no token", tokens.address());
         assert!(text.contains(&said), "{text}");
-        // The password was.
+        // The token server did get the password.
         assert!(tokens.seen()[0].authorization.is_some());
         assert!(!text.contains("nothing was sent"), "{text}");
     }

@@ -1,4 +1,4 @@
-//! A manifest is applied: once, whole, and with its permissions.
+//! Applies a manifest: once, all or nothing, with its permissions.
 
 use std::fs;
 
@@ -9,7 +9,7 @@ use crate::support::cli::Cli;
 use crate::support::components::binary;
 use crate::support::wat::WIDER;
 
-/// As the documents have it, but for its registry.
+/// The manifest of the documents, with another registry.
 const SEED: &str = "\
 version: 1
 components:
@@ -67,7 +67,7 @@ async fn what_a_manifest_lists_is_installed_with_its_permissions_once() {
     );
     let (before, lock) = (state(&fleet.cli), fleet.lock());
     assert!(fleet.cli.is_tidy() && !fleet.cli.root().join("change.json").exists());
-    // The second finds nothing to do, and asks nobody.
+    // The second `apply` finds nothing to do, and sends no request.
     let Fleet { cli, registry } = fleet;
     drop(registry);
     let again = cli.json(["apply", "-f", "fleet.yaml"]);
@@ -151,14 +151,14 @@ async fn a_failure_at_any_position_leaves_what_was_there() {
     };
     fleet.manifest(&manifest(["v1"; 4]));
     fleet.apply(&[]);
-    // `b` is granted something by hand, which the manifest would take.
+    // `b` gets a grant by hand, which the manifest would revoke.
     fleet.json(&["permission", "grant", "network", "b", "b.example.com"]);
     let before = state(&fleet.cli);
     for position in 0..names.len() {
         let mut tags = ["v2"; 4];
         tags[position] = "absent";
         fleet.manifest(&manifest(tags));
-        // Nothing holds the new tags to a digest yet.
+        // The new tags are not pinned to a digest yet.
         fs::remove_file(fleet.cli.file_path("wassette.lock")).unwrap_or_default();
         let error = fleet.refused(&[]);
         assert_eq!(error["code"], "not-found", "{error}");
@@ -225,7 +225,7 @@ fn permissions_are_the_grants_whole_and_only() {
         let _ = fs::remove_file(cli.file_path("wassette.lock"));
         actions(&cli.json(["apply", "-f", "fleet.yaml"]))
     };
-    // Without the key they stay.
+    // Without the key, the grants stay.
     assert_eq!(apply(""), pairs(&[("a", "keep")]));
     let by_hand = r#"{"network":{"host":"by-hand.example.com"}}"#;
     assert_eq!(granted(&cli, "a"), pairs(&[(by_hand, "cli")]));
@@ -266,7 +266,7 @@ fn only_what_the_same_manifest_installed_is_pruned() {
     cli.file("fleet.yaml", manifest(&["own", "kept", "adopted"]));
     cli.json(["apply", "-f", "fleet.yaml"]);
     cli.file("fleet.yaml", manifest(&["kept"]));
-    // Another manifest removes nothing of this one.
+    // Another manifest does not remove components of this one.
     cli.file("other.yaml", "components: []\n");
     let other = [
         "apply",
@@ -293,7 +293,7 @@ fn only_what_the_same_manifest_installed_is_pruned() {
         cli.json(["apply", "-f", "fleet.yaml", "--prune"])["status"],
         "unchanged"
     );
-    // What takes its place by hand is not the manifest's any more.
+    // A component loaded by hand in its place no longer belongs to the manifest.
     cli.json(["unload", "kept"]);
     cli.load(&cli.file_path("kept.wasm"));
     cli.file("fleet.yaml", "components: []\n");

@@ -1,4 +1,4 @@
-//! Manifests that cannot be applied: nothing changes, and the entry is named.
+//! Manifests that cannot be applied: nothing changes, and the error names the entry.
 
 use std::fs;
 
@@ -132,7 +132,7 @@ async fn a_manifest_from_the_web_needs_a_digest() {
         let wrong = format!("{url}#sha256={}", "0".repeat(64));
         let error = refused(&cli, &["apply", "-f", &wrong]);
         assert_eq!(error["code"], "digest-mismatch", "{error}");
-        // Without a terminal nobody can say yes.
+        // Without a terminal no one can confirm it.
         let ended = cli.run(["apply", "-f", &url]);
         assert_eq!(ended.code, 5, "{}", ended.stderr);
         assert!(ended.stderr.contains("#sha256="), "{}", ended.stderr);

@@ -1,4 +1,4 @@
-//! `export` of one root, applied to another, gives the same.
+//! An export of one root, applied to another, gives the same components.
 
 use std::fs;
 
@@ -44,7 +44,7 @@ async fn an_export_applied_elsewhere_gives_the_same_root() {
     fleet.json(&["load", file.to_str().unwrap()]);
     let policy = fleet.cli.file("policy.yaml", POLICY);
     fleet.json(&["policy", "set", "first", policy.to_str().unwrap()]);
-    // What the tags stand for since is not what is installed.
+    // The tags have moved since the installation.
     fleet.push("a", "v1", &code(9)).await;
     let exported = state(&fleet.cli);
     assert!(exported.contains("permissions: {}"), "{exported}");
@@ -65,7 +65,7 @@ async fn an_export_applied_elsewhere_gives_the_same_root() {
         let again = elsewhere.json(["apply", "-f", "fleet.yaml", "--locked"]);
         assert_eq!(again["status"], "unchanged");
     }
-    // And to the same root, it changes nothing.
+    // Applied to the same root, it changes nothing.
     fs::write(fleet.cli.file_path("fleet.yaml"), &exported).unwrap();
     assert_eq!(fleet.apply(&[])["status"], "unchanged");
 }

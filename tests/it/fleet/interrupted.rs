@@ -1,4 +1,4 @@
-//! An apply that is killed, and applies that meet.
+//! An `apply` that is killed, and several at the same time.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};

@@ -1,4 +1,4 @@
-//! The lock: nothing that differs from it slips in.
+//! Content that differs from the lock is refused.
 
 use std::fs;
 
@@ -90,7 +90,7 @@ async fn a_lock_that_does_not_fit_is_refused_with_the_command_that_renews_it() {
             .map(str::to_owned)
     };
     let locked = digest(&fleet.lock());
-    // Also where the tag has moved, the digest stays.
+    // The digest stays even if the tag has moved.
     fleet.push("a", "v1", &code(3)).await;
     fleet.manifest(&ONE.replace("{}}", "{network: {allow: [{host: a.example.com}]}}}"));
     let before = state(&fleet.cli);
@@ -110,7 +110,7 @@ async fn a_lock_that_does_not_fit_is_refused_with_the_command_that_renews_it() {
     );
     assert_eq!(granted(&fleet.cli, "a").len(), 1);
 
-    // What is new is resolved and locked, but not where the lock must fit.
+    // A new entry is resolved and locked, but not with `--locked`.
     let two = format!("{ONE}- {{uri: 'oci://R/b:v1'}}\n")
         .replace("{}}", "{network: {allow: [{host: a.example.com}]}}}");
     fleet.manifest(&two);
@@ -191,14 +191,14 @@ async fn digests_are_enforced_and_missed_on_request() {
         fleet.json(&["list"])["components"],
         Value::Array(Vec::new())
     );
-    // What was pinned is installed although its tag has moved.
+    // The pinned version is installed although its tag has moved.
     fleet.push("a", "v1", &code(2)).await;
     fleet.manifest(&with_digest(&first.to_string()));
     let told = fleet.apply(&["--verify-digests", "--require-digests"]);
     assert_eq!(told["components"][0]["digest"], first.to_string());
     assert_eq!(told["warnings"], Value::Null);
 
-    // The bytes that are installed are looked at, too.
+    // The installed bytes are checked too.
     let wasm = fleet.cli.root().join("components/a/a.wasm");
     let modified = fs::metadata(&wasm).unwrap().modified().unwrap();
     let mut bytes = fs::read(&wasm).unwrap();

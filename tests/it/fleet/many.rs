@@ -18,7 +18,7 @@ async fn a_hundred_components_are_installed_together_and_stay() {
         )
         .unwrap();
     }
-    // One that is not there, in their middle: nothing is installed.
+    // With a missing component in the middle, nothing is installed.
     let broken = manifest.replace("/c50:v1", "/absent:v1");
     fleet.manifest(&broken);
     let error = fleet.refused(&[]);

@@ -1,4 +1,4 @@
-//! Roots as manifests want them.
+//! Manifests: `apply`, `lock`, `diff` and `export`.
 
 mod apply;
 mod bad_input;
@@ -22,12 +22,12 @@ use crate::support::components::binary;
 use crate::support::registry::Registry;
 use crate::support::wat::versioned;
 
-/// Answers with `version`.
+/// A component that answers with `version`.
 fn code(version: u32) -> String {
     versioned("version", version)
 }
 
-/// A root, and a registry that its manifests are about.
+/// A root, and the registry that its manifests refer to.
 struct Fleet {
     cli: Cli,
     registry: Registry,
@@ -46,13 +46,13 @@ impl Fleet {
         self.registry.push(name, tag, &artifact).await
     }
 
-    /// One that asks to be allowed something.
+    /// Pushes a component that requests permissions.
     async fn push_asking(&self, name: &str, tag: &str, wat: &str, policy: &str) -> Digest {
         let artifact = Artifact::new(&[(WASM, &binary(wat)), (POLICY, policy.as_bytes())]);
         self.registry.push(name, tag, &artifact).await
     }
 
-    /// Writes the manifest; `oci://R/` in it is the registry.
+    /// Writes the manifest; `oci://R/` in it stands for the registry.
     fn manifest(&self, text: &str) -> PathBuf {
         let text = text.replace("oci://R/", &self.registry.reference(""));
         self.cli.file("fleet.yaml", text)
@@ -66,7 +66,7 @@ impl Fleet {
         self.cli.json(args)
     }
 
-    /// Applies `fleet.yaml`, and returns what is told.
+    /// Applies `fleet.yaml`, and returns the output.
     fn apply(&self, options: &[&str]) -> Value {
         self.json(&[&["apply", "-f", "fleet.yaml"], options].concat())
     }
@@ -95,7 +95,7 @@ fn refused(cli: &Cli, args: &[&str]) -> Value {
     serde_json::from_str(&ended.stderr).unwrap_or_else(|_| panic!("{}", ended.stderr))
 }
 
-/// What the plan does with each component.
+/// The plan's action for each component.
 fn actions(told: &Value) -> Vec<(String, String)> {
     let planned = told["components"].as_array().unwrap().iter();
     let text = |value: &Value| value.as_str().unwrap().to_owned();
@@ -111,14 +111,14 @@ fn pairs(pairs: &[(&str, &str)]) -> Vec<(String, String)> {
         .collect()
 }
 
-/// All that is installed and granted.
+/// Everything that is installed and granted.
 fn state(cli: &Cli) -> String {
     let ended = cli.run(["export"]);
     assert_eq!(ended.code, 0, "{}", ended.stderr);
     ended.stdout
 }
 
-/// `permission`, by whom it was granted.
+/// Each permission, with its origin.
 fn granted(cli: &Cli, id: &str) -> Vec<(String, String)> {
     let report = cli.json(["policy", "get", id]);
     let grants = report["grants"].as_array().unwrap().iter();

@@ -1,4 +1,4 @@
-//! A server whose root is as a manifest wants it before it is ready.
+//! A server whose root matches a manifest before it is ready.
 
 use std::fs;
 
@@ -58,7 +58,7 @@ async fn a_server_follows_its_manifest() {
     let args = ["--manifest", manifest.to_str().unwrap(), "--watch"];
     let server = place.http(&args).await;
     let client = server.client(ProtocolVersion::LATEST_WITH_INITIALIZE).await;
-    // What cannot be applied changes nothing.
+    // A manifest that cannot be applied changes nothing.
     cli.file("fleet.yaml", "components: [{uri: ./absent.wat}]\n");
     until("the failure is logged", || {
         server

@@ -1,4 +1,4 @@
-//! Rules of a manifest for tools: planned, applied, locked, exported.
+//! A manifest's rules for tools: planned, applied, locked and exported.
 
 use std::fs;
 
@@ -31,7 +31,7 @@ pub(super) const WEATHER: &str = concat!(
   (func (export "reset") (canon lift (core func $i "reset"))))"#
 );
 
-/// As the documents have them.
+/// The rules of the documents.
 const RULES: &str = "{allow: [get-weather], rename: {get-weather: weather}, \
                      describe: {get-weather: \"…\"}, defaults: {get-weather: {units: metric}}}";
 
@@ -99,7 +99,7 @@ async fn rules_are_applied_with_the_component_and_once() {
         let error: Value = serde_json::from_str(&ended.stderr).unwrap();
         assert_eq!(error["code"], "unknown-tool", "{hidden}");
     }
-    // Whoever looks at the component sees by which names rules name its tools.
+    // `inspect` shows the names that rules use.
     let inspected = cli.run(["inspect", "weather-service"]).stdout;
     for shown in [
         "get-weather (offered as weather): ",
@@ -123,7 +123,7 @@ async fn other_rules_are_a_change_of_their_own_and_held_by_the_lock() {
     fleet.manifest(&manifest("{deny: [reset], fixed: {forecast: {days: 3}}}"));
     assert_eq!(fleet.refused(&[])["code"], "lock-stale");
     let Fleet { cli, registry } = fleet;
-    // What is installed is enough to tell what the rules make of it.
+    // The installed components are enough to compute the effect of the rules.
     drop(registry);
     let told = cli.json(["lock", "-f", "fleet.yaml"]);
     assert_eq!(told["components"][0]["status"], "renewed");
@@ -150,7 +150,7 @@ async fn other_rules_are_a_change_of_their_own_and_held_by_the_lock() {
     assert_eq!(error["code"], "invalid-arguments", "{error}");
     let again = cli.json(["apply", "-f", "fleet.yaml", "--locked"]);
     assert_eq!(again["status"], "unchanged");
-    // Without the key, there are no rules.
+    // Without the key there are no rules.
     let text = fs::read_to_string(cli.file_path("fleet.yaml")).unwrap();
     let (without, _) = text.split_once("  tools:").unwrap();
     cli.file("fleet.yaml", without);
@@ -190,7 +190,7 @@ async fn rules_stay_with_the_component_through_versions_and_grants() {
     assert_eq!(state(&elsewhere), exported);
     assert_eq!(names(&elsewhere), ["weather"]);
 
-    // Rules that cannot be read leave nothing.
+    // If the rules cannot be read, no tool is offered.
     let file = cli
         .root()
         .join("components/weather-service/weather-service.tools.json");
@@ -252,7 +252,7 @@ async fn rules_that_cannot_be_carried_out_change_nothing() {
         }
     }
     assert_eq!(state(&fleet.cli), before);
-    // Also where only another entry of the same manifest stands in the way.
+    // The same if another entry of the same manifest conflicts.
     let two = format!(
         "{}- {{uri: 'oci://R/get-weather-js:latest', name: b, tools: {{rename: {{reset: w}}}}}}\n",
         manifest("{rename: {forecast: w}}")
@@ -302,12 +302,12 @@ async fn rules_of_the_configuration_hold_besides_those_of_the_manifest() {
     );
     assert_eq!(names(cli), ["days"]);
     assert_eq!(called(cli, "days", json!({})), 7);
-    // They are of this machine: neither the plan nor an export is about them.
+    // They belong to this machine: neither the plan nor an export contains them.
     assert_eq!(fleet.apply(&["--locked"])["status"], "unchanged");
     assert!(!state(cli).contains("fixed"));
     configure("[tools.\"weather-service\"]\nrename = { forecast = \"next\" }\n");
     assert_eq!(names(cli), ["get-weather", "next"]);
-    // What cannot be carried out hides the tool, and says so.
+    // A rule that cannot be applied hides the tool and is reported.
     for (rules, told) in [
         ("rename = { forecast = \"load-component\" }", "taken by"),
         (

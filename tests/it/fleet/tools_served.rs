@@ -1,4 +1,4 @@
-//! A server offers what rules leave, to all who ask and by no other name.
+//! A server offers only the tools that rules allow, under no other name, to all clients.
 
 use rmcp::model::ProtocolVersion;
 use serde_json::{Value, json};
@@ -36,7 +36,7 @@ async fn until_offered(client: &Client, names: &[&str]) {
     .await;
 }
 
-/// The answer to a call, whether or not there is such a tool.
+/// The answer to a call, even if there is no such tool.
 async fn called(client: &Client, tool: &str, arguments: Value) -> String {
     let params = crate::support::mcp::params(tool, arguments);
     match client.service.call_tool(params).await {
@@ -65,7 +65,7 @@ async fn a_hidden_tool_is_reached_by_no_name() {
     );
     let found = called(&client, "weather", json!({ "city": "Oslo" })).await;
     assert!(found.contains("metric"), "{found}");
-    // What the operator has fixed stays so, however it is given.
+    // Arguments that the operator has fixed stay so, however they are given.
     for through in ["weather", "mcp__wassette__weather"] {
         let arguments = json!({ "city": "Oslo", "units": "imperial" });
         let found = called(&client, through, arguments.clone()).await;
@@ -99,7 +99,7 @@ async fn a_hidden_tool_is_reached_by_no_name() {
         }
     }
 
-    // The manifest changes: the name of before calls nothing any more.
+    // The manifest changes: the previous name no longer works.
     fleet.manifest(&manifest("{rename: {get-weather: sky-weather}}"));
     fleet.json(&["lock", "-f", "fleet.yaml"]);
     until_offered(&client, &["forecast", "reset", "sky-weather"]).await;
@@ -148,7 +148,7 @@ fn a_name_that_a_rule_takes_is_given_to_no_other_component() {
     };
     let pair = |name: &str, id: &str| (format!("\"{name}\""), format!("\"{id}\""));
     assert_eq!(names(&cli), [pair("b_clear", "b"), pair("clear", "a")]);
-    // The other cannot have it either while it is reserved.
+    // The other component cannot get the name either while it is reserved.
     cli.json(["unload", "a"]);
     let other = "components: [{uri: ./b.wat, tools: {rename: {clear: clear}}}]\n";
     cli.file("other.yaml", other);

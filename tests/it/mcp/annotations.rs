@@ -1,4 +1,4 @@
-//! What tools say of themselves: whether they can change or reach anything.
+//! The hints of tools: whether they can change or reach anything.
 
 use std::collections::BTreeMap;
 use std::net::{Ipv4Addr, TcpListener};
@@ -15,7 +15,7 @@ use crate::support::guests;
 use crate::support::mcp::{CALC, Client, Place};
 use crate::support::network_guest::{COMPONENT, NetworkGuest, Rules, message, socket};
 
-/// Every selection of the items.
+/// Every subset of the items.
 fn subsets<T: Copy>(items: &[T]) -> impl Iterator<Item = Vec<T>> {
     (0..1_u32 << items.len()).map(move |chosen| {
         let chosen = items
@@ -93,7 +93,7 @@ async fn what_is_said_not_to_write_changes_no_byte() {
             changed += usize::from(changes);
         }
     }
-    // Both happened, or nothing was shown.
+    // Both cases occurred; otherwise nothing was shown.
     assert!(quiet > 0 && changed > 0, "{quiet} {changed}");
 }
 
@@ -113,7 +113,7 @@ async fn what_is_said_not_to_connect_opens_no_socket() {
             };
             let guest = NetworkGuest::new(rules);
             let mut message = message(&format!("http://127.0.0.1:{port}/"));
-            // Nobody answers: the guest gives up once it is connected.
+            // There is no answer: the guest gives up once it is connected.
             message["patience"] = json!(100);
             guest.call("request", json!({ "message": message })).await;
             let local = socket(Ipv4Addr::LOCALHOST, 0);
@@ -173,7 +173,7 @@ async fn annotations_follow_from_imports_and_grants() {
     client.call("grant-storage-permission", rule.clone()).await;
     becomes(&mut client, "write", writes).await;
     assert_eq!(hints(&client, "add").await, HARMLESS);
-    // What a component does not import does not change what it can do.
+    // Granting something that a component does not import changes no hint.
     let host = json!({ "component_id": "calc", "details": { "host": "a.example" } });
     client.call("grant-network-permission", host).await;
     assert_eq!(hints(&client, "add").await, HARMLESS);
@@ -181,7 +181,7 @@ async fn annotations_follow_from_imports_and_grants() {
     client.call("revoke-storage-permission", rule).await;
     becomes(&mut client, "write", HARMLESS).await;
 
-    // Another process grants it.
+    // Another process makes the grant.
     let grant = [
         "permission",
         "grant",
@@ -193,6 +193,6 @@ async fn annotations_follow_from_imports_and_grants() {
     ];
     assert!(place.wassette(&grant).status().await.unwrap().success());
     becomes(&mut client, "write", writes).await;
-    // A server that starts then says so from the start.
+    // A server that starts later shows the hints from the beginning.
     assert_eq!(hints(&place.stdio().await, "write").await, writes);
 }

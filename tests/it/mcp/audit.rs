@@ -1,4 +1,4 @@
-//! The line each call leaves.
+//! The audit log's line for each call.
 
 use rmcp::model::ProtocolVersion;
 use serde_json::{Value, json};
@@ -127,7 +127,7 @@ async fn calls_stop_while_they_cannot_be_recorded() {
     let server = place.http(&["--audit-log", file.to_str().unwrap()]).await;
     let client = Mcp::open(&server.url, None).await;
     std::fs::remove_dir_all(&folder).unwrap();
-    // This one has run before its line could fail.
+    // This call ran before its line could fail.
     client.call("list-components", json!({})).await;
     let refused = client.call("list-components", json!({})).await;
     let text = refused["result"]["content"][0]["text"].as_str().unwrap();
@@ -142,8 +142,8 @@ async fn calls_stop_while_they_cannot_be_recorded() {
     assert!(text.contains("resumed"), "{text}");
 }
 
-/// The file may be moved away, as for its rotation; what is put in its place may
-/// be anything. No call waits for a pipe, and none is told to another file.
+/// The file may be moved away, as for rotation, and anything may be put in its place. No call
+/// waits for a pipe, and none is recorded in another file.
 #[tokio::test]
 async fn a_pipe_or_link_in_its_place_stops_calls_and_nothing_else() {
     let place = Place::new();
@@ -159,7 +159,7 @@ async fn a_pipe_or_link_in_its_place_stops_calls_and_nothing_else() {
     for put_there in [&pipe as &dyn Fn(), &link] {
         std::fs::remove_file(&file).unwrap();
         put_there();
-        // The first has run before its line could fail.
+        // The first call ran before its line could fail.
         client.call("list-components", json!({})).await;
         let refused = client.call("list-components", json!({})).await;
         let text = refused["result"]["content"][0]["text"].as_str().unwrap();
@@ -182,13 +182,13 @@ async fn a_call_that_was_cancelled_is_told_of() {
     let client = Mcp::open(&server.url, None).await;
     let uri = place.component("asks.wat", ASKS);
     client.call("load-component", json!({ "uri": uri })).await;
-    // Compiled before: what is cancelled is a guest that was denied something.
+    // Compiled before, so that the call is cancelled after the guest was denied something.
     client.call("try", json!({ "key": "CITY" })).await;
     let brood = json!({ "jsonrpc": "2.0", "id": 7, "method": "tools/call",
         "params": { "name": "brood", "arguments": { "key": "CITY" } } });
     let before = server.cpu_time();
     let brooding = client.post(&brood).await;
-    // It loops after it has asked.
+    // It loops after its request was denied.
     processor::until_running(before, || server.cpu_time()).await;
     let cancel = json!({ "jsonrpc": "2.0", "method": "notifications/cancelled",
         "params": { "requestId": 7 } });

@@ -1,4 +1,4 @@
-//! Who is served over HTTP: tokens, sessions bound to them, and the address.
+//! Authentication over HTTP: tokens, the sessions bound to them, and the address.
 
 use std::os::unix::fs::PermissionsExt;
 use std::process::Output;

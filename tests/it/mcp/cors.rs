@@ -1,4 +1,4 @@
-//! Requests as browsers make them for pages of other origins.
+//! Requests as browsers send them for pages of other origins.
 
 use reqwest::{Client as Http, Method, Response, StatusCode};
 use serde_json::json;
@@ -8,7 +8,7 @@ use crate::support::mcp::{HttpServer, Place, install_tls};
 
 const TOKEN: &str = "alice-7f3c9a52e1b84d06";
 const APP: &str = "https://app.example";
-/// Where the MCP Inspector's page is served from.
+/// The origin of the MCP Inspector's page.
 const INSPECTOR: &str = "http://localhost:6274";
 
 async fn server(place: &Place) -> HttpServer {
@@ -109,7 +109,7 @@ async fn no_one_else_is_told_that_they_may() {
         assert_eq!(refused.status(), StatusCode::FORBIDDEN, "{origin}");
         tells_nobody(&refused);
     }
-    // A preflight is no way past the token, for any other method or path.
+    // A preflight does not bypass the token, for any other method or path.
     let http = Http::new();
     for (method, path) in [(Method::GET, "/sse"), (Method::POST, "/mcp")] {
         let request = http
@@ -122,13 +122,13 @@ async fn no_one_else_is_told_that_they_may() {
     let options = http.request(Method::OPTIONS, server.at("/mcp"));
     let bare = options.header("origin", APP).send().await.unwrap();
     assert_eq!(bare.status(), StatusCode::UNAUTHORIZED);
-    // Who sends no origin is no page.
+    // A client that sends no origin is not a page.
     let client = Mcp::new(&server.url, Some(TOKEN));
     let opened = client.initialize().await;
     assert_eq!(opened.status(), StatusCode::OK);
     tells_nobody(&opened);
     assert_eq!(opened.headers()["vary"], "origin");
-    // Nor do pages need the state of the server.
+    // Pages do not need the state of the server either.
     let health = http.get(server.at("/healthz")).header("origin", APP);
     tells_nobody(&health.send().await.unwrap());
 }

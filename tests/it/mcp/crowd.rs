@@ -37,7 +37,7 @@ fn allow_many_files() {
     setrlimit(Resource::Nofile, limit).unwrap();
 }
 
-/// How the calls ended, and the memory the server took for them at most.
+/// The outcomes of the calls, and the peak memory of the server.
 async fn crowd(max_requests: &str) -> (BTreeMap<String, usize>, u64) {
     allow_many_files();
     let place = Place::new();
@@ -60,7 +60,7 @@ async fn crowd(max_requests: &str) -> (BTreeMap<String, usize>, u64) {
     for call in calls {
         *ends.entry(call.await.unwrap()).or_default() += 1;
     }
-    // It is as well as before.
+    // The server works as before.
     let after = client.call("work", json!({ "n": 7 })).await;
     assert_eq!(after["result"]["structuredContent"]["result"], 7, "{after}");
     (ends, server.peak_memory())
@@ -87,7 +87,7 @@ async fn one(client: &Mcp) -> String {
 async fn a_thousand_calls_are_all_answered_in_bounded_memory() {
     let (ends, peak) = crowd("1024").await;
     println!("{ends:?}, {} MiB", peak >> 20);
-    // On a busy machine some may come to the limit on their time.
+    // On a busy machine, some calls may reach their time limit.
     let known = ["answered", "call-timeout"];
     assert!(ends.keys().all(|end| known.contains(&&**end)), "{ends:?}");
     assert!(ends["answered"] >= CALLS / 2, "{ends:?}");

@@ -1,5 +1,5 @@
-//! Each kind of denial as the agent sees it, and the grant it is offered: sent
-//! as it is, that one allows just what was denied.
+//! Each kind of denial as the agent sees it, with the suggested grant: sent unchanged, it allows
+//! just what was denied.
 
 use std::fs;
 
@@ -20,11 +20,11 @@ struct Tried<'a> {
     arguments: Value,
     kind: &'a str,
     what: &'a str,
-    /// What follows `wassette permission grant`.
+    /// The arguments after `wassette permission grant`.
     command: &'a str,
 }
 
-/// Is denied, and told so; gives the grant that was offered.
+/// Checks that the call is denied and says so; returns the suggested grant.
 async fn denied(client: &Client, tried: &Tried<'_>) -> Value {
     let result = client.call(tried.tool, tried.arguments.clone()).await;
     assert_eq!(result.is_error, Some(true), "{result:?}");
@@ -93,7 +93,7 @@ async fn of_the_network() {
     };
     denied(&client, &metadata).await;
     denied(&client, &lookup).await;
-    // Which address it would be is nobody's question while nothing is granted.
+    // While nothing is granted, the name is not resolved.
     let unnamed = client.call("tcp", tcp.arguments.clone()).await;
     let told = text_of(&unnamed);
     assert_eq!(told["denied"][0]["kind"], "socket", "{told}");
@@ -156,7 +156,7 @@ async fn of_files() {
     assert!(root.join("in/new").exists());
 }
 
-/// Is denied for a reason that no grant takes away, and is offered none.
+/// Checks a denial that no grant can lift: none is suggested.
 async fn refused(client: &Client, tool: &str, path: &str, reason: &str) {
     let result = client.call(tool, json!({ "path": path })).await;
     assert_eq!(result.is_error, Some(true), "{result:?}");
@@ -196,7 +196,7 @@ async fn of_what_no_grant_would_change() {
     refused(&client, "read", &at("denied/file"), "denied-by-rule").await;
     refused(&client, "write", &at("denied/new"), "denied-by-rule").await;
     refused(&client, "read", &at("pipe"), "never").await;
-    // What the server lives by is no guest's, though it is in what was granted.
+    // The server's own files are never opened, even if a grant covers them.
     refused(&client, "read", &audit, "never").await;
     refused(&client, "write", &audit, "never").await;
     refused(
@@ -208,7 +208,7 @@ async fn of_what_no_grant_would_change() {
     .await;
     refused(&client, "write", own.to_str().unwrap(), "never").await;
     assert_eq!(fs::read_to_string(&own).unwrap(), policy);
-    // A long name is cut where it is told: what is left is another file's.
+    // A long name is shortened in messages, and the rest would name another file.
     let long = at(&format!("../{}", "x".repeat(300)));
     let result = client.call("read", json!({ "path": long })).await;
     let told = text_of(&result);
@@ -216,8 +216,8 @@ async fn of_what_no_grant_would_change() {
     assert_eq!(told["denied"][0].get("grant"), None, "{told}");
 }
 
-/// A component reads all its variables at once: what it missed is among what
-/// it said it needs.
+/// A component reads all its variables at once, so the missing ones are among those that it
+/// requested.
 #[tokio::test(flavor = "multi_thread")]
 async fn of_variables_that_a_component_asks_for() {
     let registry = Registry::start();
@@ -242,7 +242,7 @@ async fn of_variables_that_a_component_asks_for() {
     granted(&client, &told["denied"][1]["grant"]).await;
     let told = text_of(&client.call("fail", json!({})).await);
     assert_eq!(keys(&told), ["TOKEN"], "{told}");
-    // Who does not fail has missed nothing.
+    // A call that does not fail reports no missing variable.
     let seen = client.call("env", json!({})).await;
     assert_ne!(seen.is_error, Some(true), "{seen:?}");
     assert_eq!(seen.meta, None);

@@ -1,4 +1,4 @@
-//! What happens beside requests: news, progress, cancellation, the end.
+//! Messages beside requests: list changes, progress, cancellation, and the end.
 
 use rmcp::model::{
     CallToolRequest, ClientRequest, ProgressNotificationParam, ProtocolVersion, ServerNotification,
@@ -49,13 +49,13 @@ async fn subscribers_hear_when_the_tools_change() {
         Some(ServerNotification::ToolListChangedNotification(_))
     ));
 
-    // An open subscription does not hold up the end.
+    // An open subscription does not delay the end.
     client.close().await.unwrap();
     let ended = within("the end of the server", server.wait()).await;
     assert!(ended.unwrap().success());
 }
 
-/// What progress was told of until the server said that its tools changed.
+/// The progress notifications until the tool list changed.
 async fn progress(client: &mut Client) -> Vec<ProgressNotificationParam> {
     let mut told = Vec::new();
     loop {
@@ -75,8 +75,8 @@ async fn tells_progress_of_loads_alone(mut client: Client, uri: &str) {
     assert_eq!(first.total, Some(4.0));
     assert!(first.message.is_some());
 
-    // A tool is called without progress, however it is called, and the messages
-    // that the server sends stay in their order.
+    // A tool call sends no progress, however it is called, and the server's messages stay in
+    // order.
     let sum = json!({ "a": 1, "b": 2 });
     for (tool, arguments) in both_ways("add", sum) {
         let sum = client.call(tool, arguments).await;
@@ -99,7 +99,7 @@ async fn a_load_reports_progress_to_who_asks() {
     tells_progress_of_loads_alone(server.client(ProtocolVersion::V_2025_11_25).await, &uri).await;
 }
 
-/// The call of a tool by its own name, and by way of `call-tool`.
+/// The call of a tool by its own name, and through `call-tool`.
 fn both_ways(tool: &str, arguments: Value) -> [(&str, Value); 2] {
     let by_way = json!({ "name": tool, "arguments": arguments });
     [(tool, arguments), ("call-tool", by_way)]

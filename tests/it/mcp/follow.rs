@@ -1,4 +1,4 @@
-//! A running server follows what other processes do to its root.
+//! A running server follows the changes of other processes to its root.
 
 use serde_json::json;
 
@@ -54,7 +54,7 @@ async fn new_code_behind_the_same_tools_is_called() {
 
     place.component("calc.wat", &CALC.replace("i32.add", "i32.sub"));
     wassette(&place, &["load", "--uri", &file]).await;
-    // Nothing is announced, since the tools look the same.
+    // Nothing is announced, because the tools look the same.
     let replaced = async {
         let difference = Some(json!({"result": 3}));
         while client

@@ -29,7 +29,7 @@ pub async fn publish_request(registry: &Registry, request: &str) -> String {
     registry.reference("asks:v1")
 }
 
-/// Whether the component sees a variable, however its tool is called.
+/// Whether the component sees a variable, by either way of calling its tool.
 async fn sees(client: &Client, key: &str) -> bool {
     let arguments = json!({ "key": key });
     let direct = client.call("try", arguments.clone()).await;
@@ -206,7 +206,7 @@ async fn without_a_way_to_ask_nothing_is_granted_and_the_request_is_told() {
             .contains("CITY")
     );
     assert!(!sees(&client, "CITY").await);
-    // Nobody is asked where grants are off, and no tool grants any.
+    // With grants off, no one is asked and no tool grants anything.
     let strict = place.stdio_with(&["--no-grants"]).await;
     assert!(
         !strict
@@ -246,8 +246,8 @@ async fn a_sessionless_client_asks_and_calls_again() {
         };
         let loaded = call("load-component", json!({ "uri": uri })).await;
         let loaded = loaded.structured_content.unwrap();
-        // The request that brought the answer found it loaded; to the user, the
-        // two are one load.
+        // The request with the answer finds the component loaded; for the user, both requests are
+        // one load.
         assert_eq!(loaded["status"], "new");
         let yes = answer == Answer::Yes;
         let granted = loaded["granted_permissions"].as_array().unwrap();
@@ -293,7 +293,7 @@ async fn an_answer_is_good_for_its_own_question_only() {
     let answered = |host: &str, answer: &Value| {
         grant(host).with_input_responses([(key.clone(), answer.clone())].into())
     };
-    // The same yes does not reach another host.
+    // The same yes does not apply to another host.
     let again = asked(answered("b.example", &yes)).await.input_requests;
     assert!(!again.unwrap().contains_key(&key));
     for nonsense in [json!(true), json!({ "action": "accept" }), json!({})] {

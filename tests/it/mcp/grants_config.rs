@@ -1,4 +1,4 @@
-//! What the operator decided beforehand, by the configuration and by options.
+//! The operator's decisions in the configuration and options.
 
 use rmcp::model::ProtocolVersion;
 use serde_json::{Value, json};
@@ -61,7 +61,7 @@ async fn what_a_later_version_adds_is_not_applied() {
         loaded["not_granted"][0]["permission"]["environment"]["key"], "MORE",
         "{loaded}"
     );
-    // Nor when it is asked for once more.
+    // The same when it is requested once more.
     let again = client.load(&uri).await;
     assert_eq!(again["status"], "already-loaded");
     assert_eq!(count(&again["granted_permissions"]), 1, "{again}");

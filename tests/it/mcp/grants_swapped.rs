@@ -1,5 +1,4 @@
-//! An answer is about the component that the user was asked about, not about
-//! what has its id by then.
+//! An answer applies to the component in the question, not to another one that has its id by then.
 
 use serde_json::{Value, json};
 
@@ -20,7 +19,7 @@ fn other(place: &Place) -> Value {
     json!({ "uri": place.component("other.wat", &wat), "name": "asks" })
 }
 
-/// Calls a tool, and puts another component in place while its user thinks.
+/// Calls a tool, and replaces the component while the user is asked.
 async fn swapped_during(
     client: &mut Client,
     place: &Place,
@@ -54,7 +53,7 @@ async fn a_yes_to_a_grant_does_not_reach_what_took_the_id() {
     let (answered, grants) = swapped_during(&mut client, &place, GRANT, rule()).await;
     assert_eq!(text_of(&answered)["code"], "component-changed");
     assert_eq!(grants, json!([]));
-    // Asked about what is there now, the same yes counts.
+    // Asked about the present component, the same yes applies.
     let granted = client.call(GRANT, rule()).await.structured_content;
     assert_eq!(granted.unwrap()["grants"].as_array().unwrap().len(), 1);
 }

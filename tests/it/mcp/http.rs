@@ -1,4 +1,4 @@
-//! Streamable HTTP, and what guards both HTTP transports.
+//! Streamable HTTP, and the checks of both HTTP transports.
 
 use reqwest::{Client as Http, StatusCode};
 use rmcp::ClientServiceExt;
@@ -20,8 +20,7 @@ async fn sessions_load_call_and_hear_news() {
         let info = client.service.peer_info().unwrap();
         assert_eq!(info.protocol_version, version);
         let uri = place.component("calc.wat", CALC);
-        // The stream for news opens beside the handshake, so that it may miss
-        // the first.
+        // The stream for notifications opens during the handshake, so it may miss the first one.
         let changes = async {
             let other = server.client(version.clone()).await;
             loop {
@@ -128,7 +127,7 @@ async fn other_hosts_and_origins_are_forbidden_everywhere() {
 #[tokio::test]
 async fn a_terminated_server_ends_streams_and_exits() {
     let place = Place::new();
-    // Nothing but the end of the server ends the call while the test waits.
+    // Only the end of the server ends the call while the test waits.
     let mut server = place.http(&["--call-timeout", "3600"]).await;
     let client = server.client(ProtocolVersion::V_2025_11_25).await;
     let stream = Http::new().get(server.at("/sse")).send().await.unwrap();

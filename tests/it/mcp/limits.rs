@@ -1,4 +1,4 @@
-//! What clients may use up, over raw connections and proper ones.
+//! Limits on the resources of clients, over raw connections and MCP clients.
 
 use std::time::Duration;
 
@@ -19,11 +19,10 @@ async fn limited(limits: HttpLimits) -> InProcess {
     .await
 }
 
-/// No limit on time that a test could reach.
+/// A time limit that no test reaches.
 const NEVER: Duration = Duration::from_secs(3600);
 
-/// Sends bytes, and more of them bit by bit, until the server closes; returns
-/// what it said.
+/// Sends `start`, and then `drop` again and again until the server closes; returns its answer.
 async fn drip(server: &InProcess, start: &str, drop: &str) -> String {
     let address = server.url.strip_prefix("http://").unwrap();
     let (mut read, mut write) = TcpStream::connect(address).await.unwrap().into_split();
@@ -58,7 +57,7 @@ async fn headers_that_trickle_in_end_the_connection() {
         let said = drip(&server, &start, "x-a: b\r\n").await;
         assert!(!said.contains("200 OK"), "{said}");
     }
-    // Nor does one that says nothing at all stay.
+    // A connection that sends nothing is closed too.
     drip(&server, "", "").await;
 }
 
@@ -114,7 +113,7 @@ async fn large_bodies_are_refused_announced_or_not() {
     }
 }
 
-/// As most clients do, and not as `curl`, which waits for `100 Continue`.
+/// Most clients do this; `curl` waits for `100 Continue` instead.
 #[tokio::test]
 async fn a_client_that_writes_a_large_body_before_it_reads_gets_the_answer() {
     let server = limited(HttpLimits::default()).await;
@@ -177,14 +176,14 @@ async fn few_large_requests_are_worked_on_at_once() {
     let sum = client.call("add", json!({ "a": 1, "b": 2 })).await;
     assert_eq!(sum["result"]["structuredContent"]["result"], 3);
     drop(first);
-    // Alone it finds room, and what is wrong with it is said.
+    // Alone it finds room, and gets the error about its content.
     let read = async {
         while client.post(&lists).await.status() != StatusCode::OK {
             tokio::time::sleep(Duration::from_millis(20)).await;
         }
     };
     tokio::time::timeout(PATIENCE, read).await.expect("no room");
-    // One that would fill the memory by itself never does.
+    // One that would need the whole memory by itself is refused.
     let values = "[".repeat(163_000);
     let request = client.request(Method::POST).body(values);
     let refused = request.send().await.unwrap();
@@ -211,7 +210,7 @@ async fn sessions_are_bounded_and_make_room_when_they_end() {
     };
     tokio::time::timeout(PATIENCE, room).await.expect("no room");
 
-    // A session without a stream makes room when its client wants another.
+    // A session without a stream is closed when its client opens another.
     let first = Mcp::open(&server.url, None).await;
     let second = Mcp::open(&server.url, None).await;
     let ping = json!({ "jsonrpc": "2.0", "id": 5, "method": "ping" });
@@ -219,7 +218,7 @@ async fn sessions_are_bounded_and_make_room_when_they_end() {
     assert_eq!(second.post(&ping).await.status(), StatusCode::OK);
     let stream = second.request(Method::GET).send().await.unwrap();
     assert_eq!(stream.status(), StatusCode::OK);
-    // One that is in use does not.
+    // A session in use is not closed.
     let refused = Mcp::new(&server.url, None).initialize().await;
     assert_eq!(refused.status(), StatusCode::SERVICE_UNAVAILABLE);
     let deleted = second.request(Method::DELETE).send().await.unwrap();
@@ -227,7 +226,7 @@ async fn sessions_are_bounded_and_make_room_when_they_end() {
     Mcp::open(&server.url, None).await;
 }
 
-/// An `initialize` opens a session whatever revision it names.
+/// An `initialize` opens a session, whatever revision it names.
 #[tokio::test]
 async fn no_revision_and_no_race_opens_a_session_too_many() {
     let limit = 3;
@@ -255,7 +254,7 @@ async fn no_revision_and_no_race_opens_a_session_too_many() {
             assert_eq!(answer.status(), StatusCode::SERVICE_UNAVAILABLE);
             assert_eq!(answer.headers()["retry-after"], "60");
         }
-        // Idle ones made room for those that came after.
+        // Idle sessions were closed for later ones.
         let mut alive = 0;
         for answer in opened {
             let mut client = Mcp::new(&server.url, None);
@@ -297,7 +296,7 @@ async fn silent_sessions_end() {
     drop(opened);
     let ping = json!({ "jsonrpc": "2.0", "id": 5, "method": "ping" });
     let gone = async {
-        // Longer than the limit, since asking is no silence.
+        // Longer than the limit, because requests count as activity.
         loop {
             tokio::time::sleep(Duration::from_millis(1500)).await;
             if client.post(&ping).await.status() == StatusCode::NOT_FOUND {
@@ -310,8 +309,8 @@ async fn silent_sessions_end() {
         .expect("it lives on");
 }
 
-/// Fills the server with calls that never end, over either transport; what is
-/// beyond the limit is told to come back.
+/// Fills the server with calls that never end, over either transport; further requests are told to
+/// retry later.
 #[tokio::test]
 async fn beyond_the_limit_requests_are_told_to_come_back() {
     let place = Place::new();
@@ -340,9 +339,9 @@ async fn beyond_the_limit_requests_are_told_to_come_back() {
         assert_eq!(refused.status(), StatusCode::SERVICE_UNAVAILABLE);
         assert_eq!(refused.headers()["retry-after"], "1");
     }
-    // Streams are no work, and one more can be opened.
+    // Streams do not count as requests, so one more can be opened.
     Sse::open(&server.url, None).await;
-    // The limit on a call's time makes room again.
+    // When the calls reach their time limit, there is room again.
     let answer = tokio::time::timeout(PATIENCE, spinning.text()).await;
     let answer: Value = crate::support::http::message(&answer.unwrap().unwrap());
     assert_eq!(answer["result"]["isError"], true, "{answer}");
@@ -351,8 +350,8 @@ async fn beyond_the_limit_requests_are_told_to_come_back() {
     assert_eq!(sum["result"]["structuredContent"]["result"], 3);
 }
 
-/// Comes back while told to, since a request may keep its place for a moment
-/// after its answer, or after the 202 that is all a post over SSE is told.
+/// Retries while told to, because a request may keep its slot for a moment after its answer, or
+/// after the 202 that answers a post over SSE.
 async fn admitted(post: impl AsyncFn() -> reqwest::Response) -> reqwest::Response {
     let coming_back = async {
         loop {

@@ -1,5 +1,5 @@
-//! Clients that read the tool list once: a tool that is loaded later is called
-//! with `call-tool`, by the same path as a direct call.
+//! Clients that read the tool list once: they call a tool loaded later with `call-tool`, which
+//! works like a direct call.
 
 use std::sync::Arc;
 
@@ -15,7 +15,7 @@ use crate::support::mcp::{Answer, CALC, Ear, Place, install_tls, params, text_of
 
 type Connection = RunningService<RoleClient, Arc<Ear>>;
 
-/// Lists once, loads, and calls what it has loaded.
+/// Lists once, loads a component, and calls its tools.
 async fn lists_once(client: &Connection, uri: &str) {
     let listed = client.list_all_tools().await.unwrap();
     let call = |tool: &str, arguments: Value| client.call_tool(params(tool, arguments));
@@ -148,7 +148,7 @@ async fn it_calls_neither_itself_nor_the_servers_own_tools() {
     let error = failed(json!({ "name": "ad" })).await;
     assert_eq!(error["code"], "unknown-tool", "{error}");
     assert!(error["hint"].as_str().unwrap().contains("`add`"), "{error}");
-    // Its component is still there.
+    // The component is still there.
     let sum = client.call("add", json!({ "a": 1, "b": 2 })).await;
     assert_eq!(sum.structured_content, Some(json!({ "result": 3 })));
 }

@@ -1,4 +1,4 @@
-//! Which of the server's own tools there are.
+//! Which of the server's own tools are offered.
 
 use serde_json::{Value, json};
 
@@ -28,7 +28,7 @@ async fn names(client: &Mcp) -> Vec<String> {
 }
 
 async fn is_off(client: &Mcp, tool: &str, option: &str) {
-    // Arguments that would do it, were it on.
+    // Arguments that would have an effect if the tool were on.
     let arguments = match tool {
         "load-component" => json!({ "uri": "file:///absent.wat" }),
         "unload-component" => json!({ "id": "calc" }),

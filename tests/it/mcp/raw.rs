@@ -1,4 +1,4 @@
-//! MCP over standard streams by hand, for what a proper client would not do.
+//! MCP over standard streams, written by hand, for messages that no MCP client sends.
 
 use std::process::Stdio;
 
@@ -10,7 +10,7 @@ use crate::support::http::initialize;
 use crate::support::mcp::Place;
 use crate::support::wait::within;
 
-/// The server over its standard streams, by hand.
+/// A server over standard streams, without an MCP client.
 pub struct Raw {
     pub child: Child,
     pub input: ChildStdin,

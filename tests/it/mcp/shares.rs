@@ -1,4 +1,4 @@
-//! Connections, sessions and requests are shared out among tokens.
+//! Connections, sessions and requests are divided among tokens.
 
 use std::time::Duration;
 
@@ -12,8 +12,7 @@ use crate::support::http::{InProcess, Mcp, Sse};
 use crate::support::mcp::{Place, install_tls};
 use crate::support::wait::within;
 
-/// The holder of a token gets in however many connections there are of those
-/// who have none.
+/// A client with a token can connect, however many connections clients without one hold.
 #[tokio::test]
 async fn idle_connections_make_room() {
     let place = Place::new();
@@ -42,15 +41,14 @@ async fn idle_connections_make_room() {
         assert_eq!(&first, b"HTTP/1.1 200");
         idle.push(stream);
     }
-    // Others say nothing at all.
+    // Others send nothing at all.
     for _ in 0..12 {
         idle.push(TcpStream::connect(address).await.unwrap());
     }
     let client = within("a session", Mcp::open(&server.url, Some(token))).await;
     let listed = within("a call", client.call("list-components", json!({}))).await;
     assert_eq!(listed["result"]["isError"], false, "{listed}");
-    // Beyond half of the places, connections without a token are closed after
-    // their answer.
+    // Beyond half of the slots, connections without a token are closed after their answer.
     let mut said = Vec::new();
     let mut stream = TcpStream::connect(address).await.unwrap();
     stream.write_all(asking).await.unwrap();
@@ -102,11 +100,11 @@ async fn tokens_are_taken_back_and_given_while_the_server_runs() {
         }
     };
     within("the old token is refused", refused).await;
-    // Its sessions end with it.
+    // Its sessions end with the token.
     within("the end of the stream", news.text()).await.ok();
     within("the end of the stream", sse.ended).await.unwrap();
     Mcp::open(&server.url, Some(new)).await;
-    // What is no list of tokens changes nothing.
+    // An invalid token file changes nothing.
     place.secret("token", "short");
     server.logged("shorter than 16").await;
     Mcp::open(&server.url, Some(new)).await;

@@ -1,4 +1,4 @@
-//! What agents are shown of a component is what a person would see.
+//! Agents see the same text of a component as a person would.
 
 use serde_json::{Value, json};
 
@@ -6,7 +6,7 @@ use crate::support::components::with_section;
 use crate::support::http::{Mcp, message};
 use crate::support::mcp::Place;
 
-/// Tags, overrides, zero-width and filler characters around plain words.
+/// Tag, override, zero-width and filler characters around plain words.
 const HIDDEN: &str =
     "Adds\u{200b}\u{202e} two\u{2066}\u{e0049}\u{e0047} \u{3164}numbers\u{7}.\u{fe0f}";
 
@@ -76,7 +76,7 @@ async fn nor_do_those_of_metadata_written_by_something_else() {
         tool["input_schema"]["description"] = json!(HIDDEN);
         tool["input_schema"]["properties"]["a"]["title"] = json!(HIDDEN);
     }
-    // As the version wrote it that had no checksum.
+    // As a version without checksums wrote it.
     stored["format"] = json!(1);
     stored.as_object_mut().unwrap().remove("checksum");
     std::fs::write(&metadata, stored.to_string()).unwrap();

@@ -1,4 +1,4 @@
-//! What agents may load, and what they learn of files.
+//! The sources that agents may load from, and what they learn about files.
 
 use std::os::unix::fs::{PermissionsExt, symlink};
 
@@ -40,7 +40,7 @@ async fn files_that_are_no_components_are_not_told_apart() {
         format!("file://{}/below", place.path("text").display()),
         format!("oci-layout://{}:v1", place.path("text").display()),
     ];
-    // Root reads everything.
+    // The user `root` can read everything.
     if std::fs::read(place.path("locked")).is_err() {
         others.push(locked);
     }
@@ -95,7 +95,7 @@ async fn agents_load_from_the_listed_sources_only() {
     }
     let loaded = load(&client, &inside).await;
     assert_ne!(loaded.is_error, Some(true), "{loaded:?}");
-    // A person may load what agents may not.
+    // A person may load sources that agents may not.
     let load = ["load", "--uri", &outside, "--name", "other"];
     let output = place.wassette(&load).output().await.unwrap();
     assert!(output.status.success(), "{output:?}");
@@ -124,7 +124,7 @@ async fn a_pattern_that_is_none_is_refused_at_the_start() {
     assert!(told.contains("is not a source pattern"), "{told}");
 }
 
-/// Two functions, one of which takes what JSON cannot give.
+/// Two functions, one of which takes a type that JSON cannot express.
 const HALF: &str = r#"
 (component
   (import "wasi:io/poll@0.2.0" (instance $poll (export "pollable" (type (sub resource)))))

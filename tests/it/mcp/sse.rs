@@ -32,7 +32,7 @@ impl Session {
         session
     }
 
-    /// The name and data of the next event; comments are passed over.
+    /// The name and data of the next event; comments are skipped.
     async fn event(&mut self) -> (String, String) {
         loop {
             if let Some((event, rest)) = self.buffer.split_once("\n\n") {
@@ -65,7 +65,7 @@ impl Session {
         post(&self.http, &self.endpoint, message).await
     }
 
-    /// The response to a request; what else comes meanwhile is returned too.
+    /// The response to a request, and the other messages that arrived meanwhile.
     pub async fn request(&mut self, id: u32, method: &str, params: Value) -> (Value, Vec<Value>) {
         let request = json!({"jsonrpc": "2.0", "id": id, "method": method, "params": params});
         assert_eq!(self.post(request).await, StatusCode::ACCEPTED);

@@ -1,4 +1,4 @@
-//! Every tool and every result, by the rules of the strictest readers.
+//! Checks every tool and every result by the rules of the strictest clients.
 
 use std::sync::Mutex;
 
@@ -40,7 +40,7 @@ fn every_type() -> Vec<u8> {
     { encoder }.encode().unwrap()
 }
 
-/// Gives back what it is given, in a tuple, and as a number of 64 bits.
+/// Returns its argument in a tuple, and as a 64-bit number.
 const ECHO: &str = r#"
 (component
   (core module $m
@@ -60,7 +60,7 @@ const ECHO: &str = r#"
     (canon lift (core func $i "swap") (memory (core memory $i "mem")))))
 "#;
 
-/// A client that keeps what it reads.
+/// A client that records what it reads.
 struct Reader {
     client: Client,
     read: Mutex<Vec<Value>>,
@@ -81,7 +81,7 @@ impl Reader {
         tools
     }
 
-    /// Calls a tool and checks what it answers.
+    /// Calls a tool and checks its answer.
     async fn call(&self, tool: &str, arguments: Value) -> Value {
         let tools = self.tools().await;
         let schema = tools
@@ -98,7 +98,7 @@ impl Reader {
         content
     }
 
-    /// Sees that JavaScript reads the same.
+    /// Checks that JavaScript reads the same values.
     fn check_javascript(&self) {
         check_round_trip(&self.read.lock().unwrap());
     }
@@ -172,7 +172,7 @@ async fn schemas_of_an_older_version_are_made_to_suit_them() {
         "type": "array", "items": false, "minItems": 1, "maxItems": 1,
         "prefixItems": [{ "oneOf": [{ "type": "integer", "maximum": u64::MAX }] }],
     });
-    // As the version wrote it that had no checksum.
+    // As a version without checksums wrote it.
     stored["format"] = json!(1);
     stored.as_object_mut().unwrap().remove("checksum");
     std::fs::write(&metadata, stored.to_string()).unwrap();

@@ -1,4 +1,4 @@
-//! What clients and models send in other words than the schema's.
+//! Arguments that clients and models send in other forms than the schema's.
 
 use serde_json::{Value, json};
 
@@ -41,7 +41,7 @@ async fn what_clients_add_is_passed_over_and_named() {
     let listed = result(&client, "list-components", json!({ "all": true })).await;
     assert_eq!(ignored(&listed), json!(["all"]));
 
-    // What may be a restriction is an error that lists what there is.
+    // A possible restriction is an error that lists the declared arguments.
     let id = json!({ "id": "calc", "dry_run": true });
     let error = refused(&client, "unload-component", id).await;
     assert_eq!(error["code"], "invalid-arguments");
@@ -68,7 +68,7 @@ async fn what_clients_add_is_passed_over_and_named() {
         let error = refused(&client, tool, arguments).await;
         assert_eq!(error["code"], "invalid-arguments", "{error}");
     }
-    // Below the top, too.
+    // Below the top level too.
     let details = json!({ "host": "a.example", "toolCallId": "1" });
     let rule = json!({ "component_id": "calc", "details": details });
     refused(&client, "grant-network-permission", rule).await;

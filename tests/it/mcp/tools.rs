@@ -1,4 +1,4 @@
-//! Tools over stdio: listing, calling, and what goes wrong.
+//! Tools over stdio: listing, calling, and errors.
 
 use rmcp::ServiceError;
 use rmcp::model::{ErrorCode, PaginatedRequestParams};

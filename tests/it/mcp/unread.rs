@@ -1,4 +1,4 @@
-//! Clients that ask and do not read.
+//! Clients that send requests and do not read the answers.
 
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
@@ -13,7 +13,7 @@ use crate::support::http::{InProcess, Mcp};
 use crate::support::mcp::{BIG, CALC, Place};
 use crate::support::wait::{until, within};
 
-/// Posts a call of `big`, whose answer is not read.
+/// Posts a call of `big` without reading its answer.
 async fn ask(server: &str, client: &Mcp, n: u32) -> TcpStream {
     static ID: AtomicU64 = AtomicU64::new(1_000_000);
     let id = ID.fetch_add(1, Ordering::Relaxed);
@@ -39,13 +39,13 @@ async fn first_bytes(stream: &mut TcpStream) -> [u8; 12] {
     first
 }
 
-/// One session with many calls, and many sessions with one each: most calls are
-/// told that answers wait, and others find room meanwhile.
+/// One session with many calls, and many sessions with one call each: most calls get the error
+/// that answers are unread, and other clients still find room.
 #[cfg(target_os = "linux")]
 #[tokio::test]
 async fn slow_readers_take_a_bounded_part_of_the_memory() {
     let cores = std::thread::available_parallelism().map_or(1, usize::from) as u64;
-    // Answers, results that wait for room among them, and what is being made.
+    // The answers, the results that wait for room, and those being made.
     let most = (384 + 64 * cores) << 20;
     let place = Place::new();
     let log = place.path("audit.jsonl");
@@ -57,7 +57,7 @@ async fn slow_readers_take_a_bounded_part_of_the_memory() {
     }
     let whole = honest.call("big", json!({ "n": 15_000_000 })).await;
     assert_eq!(whole["result"]["isError"], false);
-    // So long do calls wait for those who do not read.
+    // Calls wait this long for clients that do not read.
     let limit = |text: &str| {
         let path = place.path("root/components/big/big.policy.yaml");
         let policy = format!("version: \"1.0\"\npermissions: {{{text}}}\n");
@@ -103,11 +103,11 @@ async fn calls_wait_until_answers_are_read() {
     .await;
     server.load("big.wat", BIG).await;
     let client = Mcp::open(&server.url, None).await;
-    // One that is read, at whatever size, is whole.
+    // An answer that is read is complete, whatever its size.
     let whole = client.call("big", json!({ "n": 3_000_000 })).await;
     assert_eq!(whole["result"]["isError"], false);
     let unread = client.send("big", json!({ "n": 15_000_000 })).await;
-    // Others go on, in sessions of their own.
+    // Other sessions still work.
     let other = Mcp::open(&server.url, None).await;
     let small = other.call("big", json!({ "n": 10 })).await;
     assert_eq!(small["result"]["isError"], false);
@@ -154,7 +154,7 @@ async fn a_batch_of_large_results_is_whole() {
     within("the memory is given back", given_back).await;
 }
 
-/// Answers that nobody reads keep their requests' places.
+/// Unread answers keep the slots of their requests.
 #[tokio::test]
 async fn a_place_is_kept_until_the_answer_is_sent() {
     let server = InProcess::start(HttpOptions {
@@ -169,7 +169,7 @@ async fn a_place_is_kept_until_the_answer_is_sent() {
     let client = Mcp::open(&server.url, None).await;
     let mut unread = Vec::new();
     for _ in 0..2 {
-        // A request may keep its place for a moment after its answer.
+        // A request may keep its slot for a moment after its answer.
         let answered = async {
             loop {
                 let mut stream = ask(&server.url, &client, 15_000_000).await;
@@ -208,7 +208,7 @@ async fn requests_are_read_ahead_of_their_answers() {
     raw.child.start_kill().unwrap();
 }
 
-/// But not for ever: at some number the client has to wait.
+/// Reading ahead has a limit, at which the client has to wait.
 #[cfg(target_os = "linux")]
 #[tokio::test]
 async fn a_client_that_never_reads_is_held_back() {
@@ -236,7 +236,7 @@ async fn a_client_that_never_reads_is_held_back() {
             sent += 1;
         }
     };
-    // Nothing is written while this looks, so the server sleeps beside unread lines.
+    // Nothing is written meanwhile, so the server waits although lines are unread.
     let is_unread = || rustix::io::ioctl_fionread(&pipe).unwrap() > 0;
     let is_held = || is_unread() && processor::is_asleep(server) && is_unread();
     let held = until("the client is held back", is_held);
@@ -246,7 +246,7 @@ async fn a_client_that_never_reads_is_held_back() {
     }
     let grown = peak_memory(raw.child.id()) - before;
     assert!(grown < 128 << 20, "{} MiB", grown >> 20);
-    // Reading goes on with the client's.
+    // The server continues reading when the client does.
     for _ in 0..20 {
         assert!(raw.hear().await["result"].is_object());
     }

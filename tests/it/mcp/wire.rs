@@ -1,5 +1,4 @@
-//! What clients of any kind send, and how they are answered, over each
-//! transport.
+//! Messages that clients of any kind send, and the answers over each transport.
 
 use std::process::Stdio;
 
@@ -182,14 +181,14 @@ async fn what_cannot_be_read_is_always_answered() {
         let answer: Value = serde_json::from_str(&posted.text().await.unwrap()).unwrap();
         assert_eq!(answer["id"], id, "{answer}");
     }
-    // It goes on.
+    // The session continues.
     raw.say(r#"{"jsonrpc":"2.0","id":78,"method":"ping"}"#)
         .await;
     assert_eq!(raw.hear().await["id"], 78);
 }
 
-/// What comes before `initialize` neither ends the server nor is answered in terms of
-/// a revision that the client does not know; and a last line needs no line end.
+/// A message before `initialize` neither ends the server nor is answered in terms of a revision
+/// that the client does not know. The last line needs no line end.
 #[tokio::test]
 async fn a_session_begins_with_initialize() {
     let list = json!({ "jsonrpc": "2.0", "id": 7, "method": "tools/list" });
@@ -226,7 +225,7 @@ async fn a_session_begins_with_initialize() {
     assert_eq!(sse.post(&initialize()).await.status(), StatusCode::ACCEPTED);
 }
 
-/// What a client says of itself is kept as long as its session.
+/// The client's self-description is kept for the whole session, so it is limited.
 #[tokio::test]
 async fn a_large_introduction_is_refused() {
     let mut large = initialize();

@@ -1,4 +1,4 @@
-//! What is written to registries.
+//! Writing to registries.
 
 mod push;
 mod push_faults;

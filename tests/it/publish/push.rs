@@ -1,4 +1,4 @@
-//! Pushes to real registries, and others that read what was pushed.
+//! Pushes to real registries, read back by other programs.
 
 use std::process::Command;
 
@@ -80,7 +80,7 @@ async fn another_client_reads_what_was_pushed() {
         let image = client.pull(&reference, &RegistryAuth::Anonymous, vec![WASM, POLICY]);
         let image = image.await.expect("a pull");
         assert_eq!(image.digest, Some(digest.expect("a push").to_string()));
-        // It downloads layers side by side, and lists them as they come.
+        // The library downloads layers in parallel, and lists them as they arrive.
         let mut layers = image.layers.iter().map(|layer| &layer.data);
         assert!(layers.any(|data| *data == binary(ANSWER)));
     }
@@ -110,7 +110,7 @@ async fn a_blob_of_another_repository_is_mounted() {
     let second = pusher.to(&registry.reference("acme/second:v1"));
     let mounted = second.put_blob(&blob, Some("acme/first")).await;
     assert_eq!(mounted.expect("a push"), Uploaded::Mounted);
-    // A registry that does not mount has the blob sent.
+    // For a registry that does not mount, the blob is sent.
     let ferro = Ferro::start().await;
     let writer = pusher.to(&ferro.reference("acme/second:v1"));
     let sent = writer.put_blob(&blob, Some("acme/first")).await;

@@ -1,4 +1,4 @@
-//! Pushes to registries that lie, lose what they were sent, or send elsewhere.
+//! Pushes to registries that lie, lose data or redirect.
 
 use std::sync::{Arc, Mutex};
 
@@ -18,7 +18,7 @@ fn started(location: &str) -> Response {
     (StatusCode::ACCEPTED, [(header::LOCATION, location)]).into_response()
 }
 
-/// A registry that has no blob, and answers the beginning of an upload so.
+/// A registry that has no blob, and answers the start of an upload with `answer`.
 async fn beginning(answer: impl Fn() -> Response + Clone + Send + Sync + 'static) -> Faults {
     Faults::start(move |seen: &Seen| match seen.method {
         Method::POST => answer(),
@@ -143,13 +143,13 @@ async fn credentials_are_not_sent_to_another_host() {
 /// A registry that fails in the middle of the first upload.
 #[derive(Default)]
 struct Failing {
-    /// What it has of the upload.
+    /// The bytes of the upload that it has received.
     received: Vec<u8>,
     whole: Option<Vec<u8>>,
     /// The size of each request's body.
     sizes: Vec<usize>,
     puts: usize,
-    /// Whether it remembers a broken upload.
+    /// Whether it keeps an interrupted upload.
     remembers: bool,
 }
 
@@ -210,7 +210,7 @@ async fn an_upload_that_broke_off_goes_on() {
         assert!(state.whole.as_deref() == Some(&blob[..]), "{remembers}");
         let sizes = &state.sizes;
         let sent: usize = sizes.iter().sum();
-        // The first half is sent once where the registry remembers it.
+        // The first half is sent only once if the registry keeps it.
         let expected = match remembers {
             true => blob.len() + blob.len().div_ceil(2),
             false => 2 * blob.len(),

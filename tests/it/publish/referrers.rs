@@ -1,4 +1,4 @@
-//! What refers to an artifact, with the registry's help and without.
+//! Referrers of an artifact, with and without the registry's API.
 
 use serde_json::{Value, json};
 use wassette::digest::Digest;
@@ -10,7 +10,7 @@ use crate::support::registry::Registry;
 
 const SIGNATURE: &str = "application/vnd.example.signature";
 
-/// An artifact that is about another, and nothing else.
+/// An artifact that only refers to another.
 fn about(subject: &Artifact, note: &str) -> Artifact {
     let mut artifact = Artifact::with_config(
         "application/vnd.oci.empty.v1+json",

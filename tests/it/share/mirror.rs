@@ -40,7 +40,7 @@ async fn nodes_pull_from_one_another_when_the_registry_is_gone() {
     let again = second.load(&uri).await;
     assert_eq!(again["status"], "already-loaded");
 
-    // What came through a mirror is passed on as well.
+    // Content from a mirror is shared again.
     let from_second = second.share().await;
     let third = Node::behind(address(&from_second));
     let loaded = third.load(&pinned).await;
@@ -67,7 +67,7 @@ async fn an_index_is_passed_on_with_what_it_led_to() {
     assert_eq!(loaded["receipt"]["manifest_digest"], json!(ours.digest()));
     let named = get(&shared, "answer/manifests/v1").await;
     assert_eq!(named.headers()["docker-content-digest"], digest.to_string());
-    // Of what else the index lists, nothing was pulled.
+    // The other entries of the index were not pulled.
     let other = get(&shared, &format!("answer/manifests/{}", theirs.digest())).await;
     assert_eq!(other.status(), 404);
 }
@@ -96,7 +96,7 @@ async fn a_container_tool_reads_and_copies() {
     let upstream = Registry::start();
     let artifact = answer();
     let digest = upstream.push("acme/answer", "v1", &artifact).await;
-    // One that plain `inspect` understands.
+    // A config that plain `skopeo inspect` understands.
     let config = json!({
         "created": "2026-01-01T00:00:00Z", "architecture": "wasm", "os": "wasip1",
         "rootfs": { "type": "layers", "diff_ids": [Digest::of(&binary(ANSWER))] },

@@ -1,4 +1,4 @@
-//! Installed components, offered as an OCI registry.
+//! Installed components served as an OCI registry.
 
 mod mirror;
 mod private;

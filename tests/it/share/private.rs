@@ -1,4 +1,4 @@
-//! What is not everyone's is not shared, unless the operator says so.
+//! Private components are not shared, unless the operator allows it.
 
 use std::fs;
 
@@ -50,7 +50,7 @@ async fn what_credentials_opened_is_shared_on_request_only() {
     let server = node.place.http(&["--share", "--share-private"]).await;
     assert!(is_shared(&server).await);
 
-    // Credentials that are at hand but not needed close nothing.
+    // Credentials that exist but were not needed do not make a component private.
     let node = Node::new();
     let needless = format!("{}:alice:s3cret", open.address());
     let uri = open.reference("acme/answer:v1");
@@ -73,7 +73,7 @@ async fn what_was_pulled_before_this_was_noted_is_private() {
         .unwrap()
         .remove("openness")
         .unwrap();
-    // The format that had no checksum.
+    // A format without checksums.
     fields.remove("checksum");
     fields["format"] = 1.into();
     fs::write(&file, metadata.to_string()).unwrap();

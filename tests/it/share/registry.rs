@@ -1,4 +1,4 @@
-//! What is installed, read over HTTP as registries are.
+//! Installed components, read over HTTP like those of any registry.
 
 use std::fs;
 use std::time::Duration;
@@ -22,7 +22,7 @@ use crate::support::node::{Node, address, ask, get, refusal};
 use crate::support::registry::Registry;
 use crate::support::wait::within;
 
-/// A node that has `acme/answer:v1`, and shares it.
+/// A node that has `acme/answer:v1` installed and shares it.
 async fn sharing() -> (Registry, Artifact, Node, HttpServer) {
     let upstream = Registry::start();
     let artifact = Artifact::new(&[(WASM, &binary(ANSWER))]);
@@ -183,7 +183,7 @@ async fn what_cannot_be_served_is_refused_as_registries_do() {
         let refused = refusal(response).await;
         assert_eq!(refused, (405, "UNSUPPORTED".into()), "{method} {path}");
     }
-    // As no client that tidies up its paths would send it.
+    // Sent unchanged, because HTTP clients normalise paths.
     for path in [
         "/v2/../../config.toml/manifests/v1",
         "/v2/acme/../answer/manifests/v1",
@@ -200,7 +200,7 @@ async fn what_cannot_be_served_is_refused_as_registries_do() {
     assert!(node.component("answer").exists());
 }
 
-/// The whole answer to a path as it stands.
+/// The raw answer to an unchanged path.
 async fn raw(server: &HttpServer, path: &str) -> String {
     let mut stream = TcpStream::connect(address(server)).await.unwrap();
     let request = format!("GET {path} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n");
@@ -252,7 +252,7 @@ async fn a_flipped_byte_is_not_served() {
         let mut bytes = fs::read(&file).unwrap();
         bytes[10] ^= 1;
         fs::write(&file, &bytes).unwrap();
-        // Whoever changed it hides the time at which it was done.
+        // The modification time is restored, to hide the change.
         let changed = fs::File::options().append(true).open(&file).unwrap();
         changed.set_modified(modified).unwrap();
         let status = get(&server, &path).await.status();

@@ -1,4 +1,4 @@
-//! `wassette trust`, and what is told of rules elsewhere.
+//! `wassette trust`, and the warnings about rules elsewhere.
 
 use std::process::Stdio;
 
@@ -126,7 +126,7 @@ async fn what_rules_may_not_mean_is_told_by_doctor_and_at_start() {
         "{told}"
     );
 
-    // A server that has nobody to speak to ends at once.
+    // A server without a client ends at once.
     let mut serve = node.place.wassette(&["serve", "--transport", "stdio"]);
     let output = serve.stdin(Stdio::null()).output().await.expect("it ends");
     let told = String::from_utf8_lossy(&output.stderr).into_owned();

@@ -95,7 +95,7 @@ async fn statements_messages_and_cosigns_format_are_taken() {
                 let (code, words) = refused(&node, &args).await;
                 assert_eq!(code, "signature-rejected", "{words}");
             }
-            // The public root knows nothing of this CA.
+            // The public root does not have this CA.
             let public = &exact[..exact.len() - 2];
             let (code, _) = refused(&node, public).await;
             assert_eq!(code, "signature-rejected");
@@ -191,14 +191,14 @@ async fn what_was_tampered_with_is_refused() {
         let (code, words) = refused(&node, &args).await;
         assert_eq!(code, "signature-rejected", "{what}: {words}");
     }
-    // Unknown members, which a newer writer may add, change nothing.
+    // Unknown members, which a newer writer may add, are ignored.
     let mut newer = good.clone();
     newer["unknown"] = json!({ "a": 1 });
     for bundle in [good, &newer] {
         std::fs::write(&file, bundle.to_string()).expect("written");
         done(&node, &args).await;
     }
-    // The same holds for what is stored beside the artifact.
+    // The same applies to signatures stored beside the artifact.
     let all: Vec<&Value> = cases.iter().map(|(_, bundle)| bundle).collect();
     attach(&reference, &artifact, &all).await;
     let load = [&["load", &tagged][..], &options].concat();
@@ -214,7 +214,7 @@ async fn what_was_tampered_with_is_refused() {
 async fn an_update_that_was_signed_earlier_is_refused() {
     let registries = Registries::start().await;
     let (first, second) = (component(), other_component());
-    // The version that is installed first was signed last.
+    // The version that is installed first has the latest signature.
     let made = Keyless::sign(&[
         ask(What::Statement(second.digest())),
         ask(What::Statement(first.digest())),
@@ -234,7 +234,7 @@ async fn an_update_that_was_signed_earlier_is_refused() {
         push(&reference, &first).await;
         attach(&reference, &first, &[installed]).await;
         done(&node, &["load", &tagged]).await;
-        // What is there is loaded again, since it is not older than itself.
+        // The installed version can be loaded again, since it is not older than itself.
         done(&node, &["load", &tagged]).await;
 
         push(&reference, &second).await;
@@ -246,7 +246,7 @@ async fn an_update_that_was_signed_earlier_is_refused() {
         let accept = ["update", "answer", "--accept", "--accept-signer"];
         done(&node, &accept).await;
 
-        // Of several signatures, a later one counts.
+        // If there are several signatures, a later one is accepted.
         let node = Node::new();
         write_config(&node, &rule);
         let pinned = format!("{reference}@{}", first.digest());

@@ -1,4 +1,4 @@
-//! Signatures made with keys, as openssl makes them.
+//! Signatures made with keys by openssl.
 
 use serde_json::json;
 use wassette::digest::Digest;
@@ -32,7 +32,7 @@ async fn each_kind_of_key_in_each_format_at_each_registry() {
                 }
                 let tagged = format!("{reference}:v1");
                 if (kind, format) == ("P-384", "message") {
-                    // Its hash is not the digest's, and the bundle says otherwise.
+                    // The signature's hash differs from the one that the bundle names.
                     continue;
                 }
                 let report = done(&node, &["verify", &tagged, "--key", text(&public)]).await;
@@ -66,7 +66,7 @@ async fn a_load_asks_for_the_key_that_is_given_and_remembers_it() {
         let (code, _) = refused(&node, &with_key).await;
         assert_eq!(code, "signature-rejected");
 
-        // Garbage and others' signatures before the good one are passed over.
+        // Invalid and other signers' signatures before the valid one are skipped.
         let garbage = json!({ "mediaType": "nonsense" });
         let elsewhere = key.statement(Digest::of(b"another"));
         attach(&reference, &artifact, &[&garbage, &elsewhere]).await;
@@ -79,7 +79,7 @@ async fn a_load_asks_for_the_key_that_is_given_and_remembers_it() {
         assert_eq!(trust["signature"], "signed", "{loaded}");
         assert_eq!(trust["signer"]["kind"], "key");
 
-        // The evidence proves it again, without the network.
+        // The evidence verifies again, without the network.
         let verified = done(&node, &["cache", "verify", "--offline"]).await;
         assert_eq!(verified["components"][0]["faults"], json!([]), "{verified}");
         let evidence = node.component("answer").join("answer.evidence.json");
@@ -89,13 +89,13 @@ async fn a_load_asks_for_the_key_that_is_given_and_remembers_it() {
         let output = node.run(&["cache", "verify"]).await;
         assert!(!output.status.success(), "a forgery was taken");
 
-        // What is there is loaded again for its own signer alone.
+        // The installed version is loaded again only for its own signer.
         let again = done(&node, &with_key).await;
         assert_eq!(again["status"], "already-loaded");
         let (code, _) = refused(&node, &with_stranger).await;
         assert_eq!(code, "signature-rejected");
 
-        // The next version is by another, or by nobody.
+        // The next version has another signer, or none.
         let next = other_component();
         let next_digest = push(&reference, &next).await;
         for attached in [None, Some(other.statement(next_digest))] {

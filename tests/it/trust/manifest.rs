@@ -1,11 +1,11 @@
-//! `trust` of an entry of a manifest.
+//! The key `trust` of a manifest's entry.
 
 use crate::support::node::Node;
 use crate::support::signing::Key;
 
 use super::{Registries, attach, component, push, text, write_config};
 
-/// What `apply` says, or why it fails.
+/// The output of `apply`, or its error.
 async fn apply(node: &Node) -> Result<String, String> {
     let manifest = node.place.path("fleet.yaml");
     let args = ["apply", "-f", text(&manifest), "-o", "json"];
@@ -25,7 +25,7 @@ async fn an_entry_is_held_to_its_own_rule_and_to_those_of_the_configuration() {
         write_config(&node, "");
         let artifact = component();
         let digest = push(&reference, &artifact).await;
-        // A relative path begins at the manifest.
+        // A relative path starts from the manifest.
         std::fs::copy(key.public(), node.place.path("acme.pub")).expect("copied");
         let entry = |trust: &str| {
             let text = format!("components:\n- uri: {reference}:v1\n  trust: {trust}\n");
@@ -47,7 +47,7 @@ async fn an_entry_is_held_to_its_own_rule_and_to_those_of_the_configuration() {
         let told = apply(&node).await.expect_err("no digest is given");
         assert!(told.contains("digest-required"), "{told}");
 
-        // Neither loosens the other.
+        // Neither rule loosens the other.
         write_config(
             &node,
             &format!(
@@ -64,7 +64,7 @@ async fn an_entry_is_held_to_its_own_rule_and_to_those_of_the_configuration() {
         entry("{keys: [acme.pub]}");
         apply(&node).await.expect("it is signed");
 
-        // What is installed already is held to it, too.
+        // It also applies to an installed component.
         entry(&format!("{{keys: ['{}']}}", text(&other.public())));
         let told = apply(&node).await.expect_err("another signed it");
         assert!(told.contains("lock-stale"), "{told}");
@@ -72,7 +72,7 @@ async fn an_entry_is_held_to_its_own_rule_and_to_those_of_the_configuration() {
         let told = apply(&node).await.expect_err("another signed it");
         assert!(told.contains("signature-rejected"), "{told}");
 
-        // An export has the signer, by which another root is held to it.
+        // An export names the signer, which another root then requires.
         let elsewhere = Node::new();
         let exported = node.run(&["export"]).await.stdout;
         let exported = String::from_utf8(exported).expect("text");

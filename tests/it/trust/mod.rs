@@ -1,4 +1,4 @@
-//! What an artifact must prove.
+//! Signatures: rules, keys, certificates and signing.
 
 mod explain;
 mod keyless;
@@ -34,7 +34,7 @@ impl Registries {
         }
     }
 
-    /// `oci://host/name`, at each.
+    /// `oci://host/name` at each registry.
     fn references(&self, name: &str) -> [String; 2] {
         [self.ferro.reference(name), self.docker.reference(name)]
     }
@@ -44,7 +44,7 @@ fn component() -> Artifact {
     Artifact::new(&[(WASM, &binary(ANSWER))])
 }
 
-/// Another version of it.
+/// Another version of the component.
 fn other_component() -> Artifact {
     let mut artifact = component();
     artifact.manifest["annotations"]["org.opencontainers.image.version"] = "2".into();
@@ -84,7 +84,7 @@ async fn done(node: &Node, args: &[&str]) -> Value {
     serde_json::from_slice(&output.stdout).expect("JSON")
 }
 
-/// The code of a command that fails with exit code 5, and all it says.
+/// The code of a command that fails with exit code 5, and its whole output.
 async fn refused(node: &Node, args: &[&str]) -> (String, String) {
     let output = node.run(&[args, &["-o", "json"]].concat()).await;
     let words = String::from_utf8_lossy(&output.stderr).into_owned();

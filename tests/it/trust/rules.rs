@@ -1,4 +1,4 @@
-//! `[[trust]]` in `config.toml`, and what is reported without it.
+//! `[[trust]]` in `config.toml`, and the reported trust without rules.
 
 use axum::http::StatusCode;
 use axum::response::IntoResponse;
@@ -73,7 +73,7 @@ async fn a_rule_decides_for_its_scope() {
         );
         let (code, _) = refused(&node, &["load", &tagged]).await;
         assert_eq!(code, "signature-rejected");
-        // Of several rules, the most specific decides, wherever it stands.
+        // The most specific rule decides, wherever it stands in the file.
         let broad = required("/acme/*", &other);
         let narrow = required("/acme/tools/*", &key);
         for config in [broad.clone() + &narrow, narrow.clone() + &broad] {
@@ -84,7 +84,7 @@ async fn a_rule_decides_for_its_scope() {
         let none = rule("/acme/tools/*", "require = 'none'");
         write_config(&node, &(broad + &none));
         done(&node, &["load", &tagged]).await;
-        // What was loaded before the rule is held to it when it is loaded again.
+        // A component loaded before the rule must meet it when it is loaded again.
         write_config(&node, &required("/*", &other));
         let (code, _) = refused(&node, &["load", &tagged]).await;
         assert_eq!(code, "signature-rejected");
@@ -133,14 +133,14 @@ async fn the_digest_that_is_pulled_is_the_one_that_is_signed() {
         push(&reference, &unsigned).await;
         let (code, _) = refused(&node, &["load", &tagged]).await;
         assert_eq!(code, "signature-required");
-        // What was signed is still to be had by its digest.
+        // The signed content is still available by its digest.
         let pinned = format!("{reference}@{digest}");
         let loaded = done(&node, &["load", &pinned]).await;
         assert_eq!(loaded["receipt"]["trust"]["trust"], "pinned");
     }
 }
 
-/// A registry whose list of referrers and cosign's tag cannot be had.
+/// A registry whose referrers and cosign's tag cannot be read.
 async fn without_an_answer() -> Faults {
     let honest = Honest::new(&component());
     Faults::start(move |seen| {
@@ -239,7 +239,7 @@ async fn no_name_and_no_link_leads_out_of_a_rule() {
     done(&node, &["load", &path, "--digest", &digest]).await;
 }
 
-/// What looks like a signature, and cannot be had.
+/// A list of candidates that cannot be fetched.
 fn listed(count: usize, size: u64) -> String {
     let one = |at: usize| {
         serde_json::json!({

@@ -1,4 +1,4 @@
-//! `wassette key` and `wassette sign`, read by others' libraries.
+//! `wassette key` and `wassette sign`, verified by other libraries.
 
 use std::io::Write as _;
 use std::path::Path;
@@ -20,7 +20,7 @@ use super::{Registries, component, done, push, refused, text};
 
 const PASSWORD: &str = "correct horse";
 
-/// What others' libraries make of it.
+/// The result of other libraries.
 fn others(asked: &Value) -> Value {
     let here = Path::new(env!("CARGO_MANIFEST_DIR"));
     let mut node = client("node")
@@ -41,7 +41,7 @@ fn others(asked: &Value) -> Value {
     serde_json::from_slice(&output.stdout).expect("JSON")
 }
 
-/// Verifies a bundle with Sigstore's JavaScript library; gives the statement.
+/// Verifies a bundle with Sigstore's JavaScript library; returns the statement.
 fn verified_by_others(bundle: &Value, public: &Path, artifact: Option<&[u8]>) -> Value {
     let asked = json!({
         "bundle": bundle,
@@ -105,7 +105,7 @@ async fn a_key_pair_is_what_others_can_read() {
             .mode();
         assert_eq!(mode & 0o777, 0o600);
     }
-    // Nothing is overwritten, not even half of a pair.
+    // Nothing is overwritten, not even one file of a pair.
     std::fs::remove_file(&private).expect("removed");
     let output = run(&node, &["key", "generate", "acme"], Some(PASSWORD), "").await;
     assert_eq!(output.status.code(), Some(2), "{output:?}");
@@ -191,7 +191,7 @@ async fn cosigns_first_format_is_added_to_what_is_there() {
                 .expect("base64");
             openssl_verifies(&node, key, &payload, &signature);
         }
-        // It counts by itself, too.
+        // The signature is also sufficient alone.
         let moved = push(&format!("{reference}-copy"), &component()).await;
         assert_eq!(moved, digest);
         let pusher = crate::support::pusher::Pusher::new();

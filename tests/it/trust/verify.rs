@@ -1,4 +1,4 @@
-//! From a real registry to `Verified`.
+//! Verifies a component from a real registry.
 
 use wassette::digest::Digest;
 use wassette::error::Diagnose;
