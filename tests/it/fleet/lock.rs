@@ -20,7 +20,7 @@ async fn a_tag_that_moved_is_taken_only_when_the_lock_is_upgraded() {
     let lock = fleet.lock();
     assert!(lock.contains(&format!("digest = \"{first}\"")), "{lock}");
     let moved = fleet.push("a", "v1", WIDER).await;
-    // Neither where it is installed nor elsewhere.
+    // The moved tag changes nothing while the locked version is installed.
     for locked in [&[][..], &["--locked"]] {
         assert_eq!(fleet.apply(locked)["status"], "unchanged");
     }
