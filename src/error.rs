@@ -4,6 +4,8 @@
 //! variants. The message says *what* failed, the source chain *why*, and the
 //! hint *what to do next*.
 
+pub mod plain;
+
 use std::error::Error;
 use std::fmt;
 
@@ -145,7 +147,7 @@ impl Report {
         let mut causes: Vec<String> = Vec::new();
         let mut source = error.source();
         while let Some(cause) = source {
-            let text = cause.to_string();
+            let text = plain::message(cause);
             // Wrappers often repeat the message of the wrapped error.
             if text != message && causes.last() != Some(&text) {
                 causes.push(text);

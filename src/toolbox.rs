@@ -55,7 +55,10 @@ impl Tool {
             return Ok(Arc::clone(arguments));
         }
         let mut completed = Arguments::clone(arguments);
-        self.offered.given.complete(&mut completed)?;
+        let declared = self.input_schema().get("properties");
+        let declared = declared.and_then(Value::as_object).into_iter().flatten();
+        let declared = declared.map(|(name, _)| name.as_str());
+        self.offered.given.complete(&mut completed, declared)?;
         Ok(Arc::new(completed))
     }
 }

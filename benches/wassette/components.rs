@@ -5,6 +5,8 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
+use crate::components_files;
+
 /// A component with only `add(a, b)`.
 pub fn tiny() -> Vec<u8> {
     component("tiny", "")
@@ -38,6 +40,18 @@ pub fn padded(name: &str, size: usize) -> Vec<u8> {
 
 /// Over 3 MB of code around one small function.
 pub fn three_megabytes(n: usize) -> Vec<u8> {
+    component(&format!("add-{n}"), &filler(n))
+}
+
+/// `read(path)` opens a file; with over 3 MB of code beside it.
+pub fn file_reader() -> Vec<u8> {
+    let filler = format!("(component (core module $filler {})", filler(0));
+    let text = components_files::OPENS.replacen("(component", &filler, 1);
+    wat::parse_str(text).expect("valid text")
+}
+
+/// Functions of over 3 MB together.
+fn filler(n: usize) -> String {
     let mut filler = String::new();
     for f in 0..2600 {
         write!(filler, "(func (param i32) (result i32) (local.get 0)").expect("a string");
@@ -52,7 +66,7 @@ pub fn three_megabytes(n: usize) -> Vec<u8> {
         }
         filler.push(')');
     }
-    component(&format!("add-{n}"), &filler)
+    filler
 }
 
 /// `work(n)` counts to `n`.

@@ -2,14 +2,20 @@
 //!
 //! ```text
 //! tests/components/install.sh     # once: the JavaScript and Python components
-//! cargo bench                     # or: cargo bench -- start load calls crowd fair pull push store
+//! cargo bench                     # or: cargo bench -- start load first calls crowd fair pull push store
 //! ```
+//!
+//! A run of all draws docs/benchmarks.svg, another one target/benchmarks.svg.
 
 mod calls;
+mod chart;
 mod client;
 mod components;
+#[path = "../../tests/support/components_files.rs"]
+mod components_files;
 mod crowd;
 mod fair;
+mod first;
 mod load;
 mod null_server;
 mod process;
@@ -21,6 +27,14 @@ mod registry;
 mod report;
 mod start;
 mod store;
+#[allow(
+    dead_code,
+    unused_macros,
+    unused_imports,
+    reason = "the tests use the rest"
+)]
+#[path = "../../tests/support/wat.rs"]
+mod wat;
 
 fn main() {
     if std::env::var_os(null_server::SWITCH).is_some() {
@@ -39,6 +53,7 @@ fn main() {
     let groups: [(&str, fn()); 8] = [
         ("start", start::run),
         ("load", load::run),
+        ("first", first::run),
         ("calls", calls::run),
         ("crowd", crowd::run),
         ("fair", fair::run),
@@ -51,4 +66,5 @@ fn main() {
             run();
         }
     }
+    report::draw(&wanted);
 }

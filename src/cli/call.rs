@@ -120,6 +120,10 @@ impl Call {
         };
         let never = CancellationToken::new();
         let report = block_on(async { Ok(service.call(name, args, &never).await) })?;
+        for respelled in &report.respelled {
+            let path = respelled.path.trim_start_matches("args.");
+            output::warn(&format!("`{path}` was taken for `{}`", respelled.name));
+        }
         match report.outcome {
             Ok(Returned::Ok(Value::String(text))) if global.output == Format::Table => {
                 Ok(output::print_text(&text)?)

@@ -7,7 +7,7 @@ use super::authorities::AuthorityArgs;
 use super::output::{self, Present};
 use super::progress::Bar;
 use super::table::grid;
-use super::{Failure, Global, Opening, Root, block_on};
+use super::{Failure, Global, Opening, block_on};
 
 /// Check the root, credentials, registries, engine and clock, and say what to do
 #[derive(Args)]
@@ -19,7 +19,6 @@ pub struct Doctor {
 impl Doctor {
     pub(super) fn run(self, global: &Global) -> Result<(), Failure> {
         let service = global.open(Opening {
-            root: Root::MayBeNew,
             ca: self.authorities.ca,
             ..Opening::default()
         })?;

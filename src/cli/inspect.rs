@@ -10,7 +10,7 @@ use super::credentials::CredentialArgs;
 use super::output::{self, Present};
 use super::progress::Bar;
 use super::table::{listed, pairs, size};
-use super::{Failure, Global, Opening, Root, block_on, parse_reference};
+use super::{Failure, Global, Opening, block_on, parse_reference};
 
 /// Show what a component exports, imports and asks for, without running it
 #[derive(Args)]
@@ -51,15 +51,14 @@ enum Wit {
 impl Inspect {
     pub(super) fn run(self, global: &Global) -> Result<(), Failure> {
         let target = self.target()?;
-        let (root, given) = match &target {
-            Target::Source(reference) => (Root::MayBeNew, self.credentials.given(reference)?),
+        let given = match &target {
+            Target::Source(reference) => self.credentials.given(reference)?,
             Target::Installed(id) => {
                 self.needs_no_source(id)?;
-                (Root::Exists, None)
+                None
             }
         };
         let service = global.open(Opening {
-            root,
             given,
             ca: self.authorities.ca,
             ..Opening::default()

@@ -11,7 +11,10 @@ use crate::net::Network;
 use crate::registry::{CredentialOptions, Given};
 use crate::service::{Audience, Service, ServiceOptions};
 
-/// Whether a command may run in a root that does not exist.
+/// Whether a command may run in a root that was typed and does not exist.
+///
+/// Only a command that puts something in the root makes it. For all others, a root that
+/// is missing is a mistake: they would run without its components and configuration.
 #[derive(Clone, Copy, Default, PartialEq, Eq)]
 pub(super) enum Root {
     MayBeNew,
@@ -130,7 +133,9 @@ impl Diagnose for SetupError {
     fn hint(&self) -> Option<String> {
         match self {
             SetupError::NoHome => Some("name a directory with `--root` or WASSETTE_ROOT".into()),
-            SetupError::NoRoot { .. } => Some("`wassette load` makes a root that is new".into()),
+            SetupError::NoRoot { .. } => {
+                Some("`wassette load`, `apply`, `serve` and `login` make a root that is new".into())
+            }
             _ => None,
         }
     }

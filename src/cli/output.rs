@@ -88,6 +88,33 @@ pub fn write(text: &str) -> Result<(), OutputError> {
     }
 }
 
+/// Writes this program's own JSON to stdout: in ASCII where the locale is not UTF-8.
+///
+/// # Errors
+///
+/// As [`print`].
+pub fn write_json(text: &str) -> Result<(), OutputError> {
+    match super::screen::is_utf8() {
+        true => write(text),
+        false => write(&escaped(text)),
+    }
+}
+
+/// The JSON with escapes for all that is not ASCII.
+fn escaped(json: &str) -> String {
+    let mut text = String::with_capacity(json.len());
+    for c in json.chars() {
+        match c.is_ascii() {
+            true => text.push(c),
+            false => {
+                let units = c.encode_utf16(&mut [0; 2]).to_vec();
+                text.extend(units.iter().map(|unit| format!("\\u{unit:04x}")));
+            }
+        }
+    }
+    text
+}
+
 /// Prints a warning on stderr.
 pub fn warn(text: &str) {
     let warning = bold(Stream::Stderr, YELLOW, "warning:");

@@ -69,7 +69,7 @@ impl Policy {
                     block_on(async { Ok(service.set_policy(&id, policy, Origin::Cli).await?) })?;
                 output::print(&report, global.output)?;
             }
-            Verb::Schema => output::write(SCHEMA)?,
+            Verb::Schema => output::write_json(SCHEMA)?,
         }
         Ok(())
     }

@@ -78,29 +78,29 @@ impl Registry {
                 catalog.search(&terms, how)
             }
         };
-        let service = opened(global)?;
+        let service = opened(global, Root::Exists)?;
         let components = block_on(async { Ok(service.with_installed(found).await?) })?;
         output::print(&Found { components }, global.output)?;
         Ok(())
     }
 }
 
-fn opened(global: &Global) -> Result<Arc<Service>, Failure> {
+fn opened(global: &Global, root: Root) -> Result<Arc<Service>, Failure> {
     global.open(Opening {
-        root: Root::MayBeNew,
+        root,
         ..Opening::default()
     })
 }
 
 fn add(source: &str, global: &Global) -> Result<(), Failure> {
-    let (source, service) = (parse_reference(source)?, opened(global)?);
+    let (source, service) = (parse_reference(source)?, opened(global, Root::MayBeNew)?);
     let added = block_on(async { Ok(service.add_catalog(source).await?) })?;
     let catalogs = vec![added];
     Ok(output::print(&Catalogs { catalogs }, global.output)?)
 }
 
 fn remove(source: &str, global: &Global) -> Result<(), Failure> {
-    let (source, service) = (parse_reference(source)?, opened(global)?);
+    let (source, service) = (parse_reference(source)?, opened(global, Root::Exists)?);
     let removed = source.shown();
     block_on(async { Ok(service.remove_catalog(source).await?) })?;
     Ok(output::print(&Removed { removed }, global.output)?)
@@ -118,7 +118,7 @@ impl Present for Removed {
 }
 
 fn update(global: &Global) -> Result<(), Failure> {
-    let service = opened(global)?;
+    let service = opened(global, Root::Exists)?;
     let catalogs = block_on(async { Ok(service.update_catalogs().await?) })?;
     let catalogs = Catalogs { catalogs };
     output::print(&catalogs, global.output)?;

@@ -14,7 +14,7 @@ use crate::store::{SecretError, SecretKey};
 use super::output::{self, Present};
 use super::table::pairs as pairs_of;
 use super::terminal::{line, unseen_line};
-use super::{Failure, Global, Opening, Root};
+use super::{Failure, Global, Opening};
 
 /// Keep secrets, such as API keys, for a component
 #[derive(Args)]
@@ -161,10 +161,7 @@ impl Secret {
 
 impl Set {
     fn run(self, global: &Global) -> Result<(), Failure> {
-        let service = global.open(Opening {
-            root: Root::MayBeNew,
-            ..Opening::default()
-        })?;
+        let service = global.open(Opening::default())?;
         let secrets = values(self.secrets)?;
         for (key, value) in &secrets {
             if value.expose().len() < SHORTEST {

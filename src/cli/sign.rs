@@ -10,7 +10,7 @@ use super::credentials::CredentialArgs;
 use super::key::{opened, warn_of_readers};
 use super::output::{self, Present};
 use super::table::{listed, pairs};
-use super::{Failure, Global, Opening, Root, block_on, parse_source};
+use super::{Failure, Global, Opening, block_on, parse_source};
 
 /// Sign an artifact in a registry, or a file
 ///
@@ -53,7 +53,6 @@ impl Sign {
     pub(super) fn run(self, global: &Global) -> Result<(), Failure> {
         let reference = parse_source(&self.source, global)?.reference;
         let service = global.open(Opening {
-            root: Root::MayBeNew,
             given: self.credentials.given(&reference)?,
             ca: self.authorities.ca,
             ..Opening::default()

@@ -5,7 +5,7 @@ use crate::service::{Explanation, RuleReport, TrustReport};
 
 use super::output::{self, Present};
 use super::table::{Cell, grid, listed, pairs};
-use super::{Failure, Global, Opening, Root, block_on, parse_source};
+use super::{Failure, Global, Opening, block_on, parse_source};
 
 /// Show the rules about signatures, and which of them is about what
 #[derive(Args)]
@@ -32,10 +32,7 @@ enum Verb {
 
 impl Trust {
     pub(super) fn run(self, global: &Global) -> Result<(), Failure> {
-        let opening = Opening {
-            root: Root::MayBeNew,
-            ..Opening::default()
-        };
+        let opening = Opening::default();
         match self.verb {
             Verb::List => {
                 let service = global.open(opening)?;

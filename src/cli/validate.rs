@@ -19,7 +19,7 @@ use crate::text::{Foreign, without_bom};
 
 use super::output::{self, Present};
 use super::table::{Cell, grid};
-use super::{Failure, Global, Opening, Root, SetupError, block_on};
+use super::{Failure, Global, Opening, SetupError, block_on};
 
 /// Largest catalog, in bytes.
 const LARGEST: u64 = 64 << 20;
@@ -172,7 +172,6 @@ async fn tools(
 ) -> Result<Vec<String>, Failure> {
     let checked = checked?;
     let service = global.open(Opening {
-        root: Root::MayBeNew,
         scratch: Some(scratch),
         ..Opening::default()
     })?;

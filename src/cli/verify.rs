@@ -4,14 +4,15 @@ use clap::Args;
 
 use crate::error::{Class, Diagnose};
 use crate::install::FoundSignature;
-use crate::service::{SignatureReport, VerifyRequest};
+use crate::reference::ComponentId;
+use crate::service::{Health, SignatureReport, VerifyRequest};
 
 use super::authorities::AuthorityArgs;
 use super::credentials::CredentialArgs;
 use super::output::{self, Present};
 use super::signers::SignerArgs;
 use super::table::{listed, pairs};
-use super::{Failure, Global, Opening, Root, block_on, parse_source};
+use super::{Failure, Global, Opening, block_on, parse_source};
 
 /// Show who signed a component, and check that it is whom you expect
 ///
@@ -65,11 +66,51 @@ impl Diagnose for NobodyNamed {
     }
 }
 
+/// The name is that of an installed component, and not in the catalog.
+#[derive(Debug, thiserror::Error)]
+#[error("`{id}` is an installed component, and not in the catalog")]
+struct NoSource {
+    id: ComponentId,
+    source_of_it: String,
+}
+
+impl Diagnose for NoSource {
+    fn code(&self) -> &'static str {
+        "source-needed"
+    }
+
+    fn class(&self) -> Class {
+        Class::Usage
+    }
+
+    fn hint(&self) -> Option<String> {
+        let (id, source) = (&self.id, &self.source_of_it);
+        Some(format!(
+            "`wassette verify {source}` checks where it came from; `wassette inspect {id}` shows \
+             what was verified when it was installed"
+        ))
+    }
+}
+
+/// The failure for a source that is the id of an installed component.
+fn installed(text: &str, global: &Global) -> Option<Failure> {
+    let id = ComponentId::parse(text).ok()?;
+    let service = global.open(Opening::default()).ok()?;
+    let installed = block_on(async { Ok(service.list().await?) }).ok()?;
+    let found = installed.into_iter().find(|component| component.id == id)?;
+    let Health::Ok { source, .. } = found.health else {
+        return None;
+    };
+    let source_of_it = source.to_string();
+    Some(NoSource { id, source_of_it }.into())
+}
+
 impl Verify {
     pub(super) fn run(self, global: &Global) -> Result<(), Failure> {
-        let reference = parse_source(&self.source, global)?.reference;
+        let located = parse_source(&self.source, global);
+        let located = located.map_err(|failure| installed(&self.source, global).unwrap_or(failure));
+        let reference = located?.reference;
         let service = global.open(Opening {
-            root: Root::MayBeNew,
             given: self.credentials.given(&reference)?,
             ca: self.authorities.ca,
             ..Opening::default()

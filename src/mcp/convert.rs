@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use rmcp::model::{CallToolResult, ContentBlock, MetaObject, Tool, ToolAnnotations};
 use serde::Serialize;
-use serde_json::{Value, json};
+use serde_json::{Map, Value, json};
 
 use crate::error::{Diagnose, Report};
 use crate::runtime::Returned;
@@ -13,11 +13,13 @@ use crate::service::denied::Denied;
 use crate::toolbox;
 
 use super::denials;
+use super::extras::Tolerated;
 use super::offer::Offer;
 
 /// Keys in a result's `_meta`.
 const DENIED: &str = "wassette/denied";
-const PASSED_OVER: &str = "wassette/ignored-arguments";
+const IGNORED: &str = "wassette/ignored-arguments";
+const RESPELLED: &str = "wassette/respelled-arguments";
 
 /// The `tools/list` entry of a component's export.
 pub(super) fn tool(tool: &toolbox::Tool) -> Tool {
@@ -81,10 +83,16 @@ pub(super) fn outcome(outcome: Returned, denials: Denials) -> CallToolResult {
     }
 }
 
-/// Lists the ignored arguments in `_meta`.
-pub(super) fn note_passed_over(result: &mut CallToolResult, names: Vec<String>) {
-    if !names.is_empty() {
-        note(result, PASSED_OVER, names.into());
+/// Lists in `_meta` the arguments that were ignored, and the names that were taken for
+/// others.
+pub(super) fn note_tolerated(result: &mut CallToolResult, tolerated: Tolerated) {
+    if !tolerated.ignored.is_empty() {
+        note(result, IGNORED, tolerated.ignored.into());
+    }
+    if !tolerated.respelled.is_empty() {
+        let names = tolerated.respelled.into_iter();
+        let names: Map<String, Value> = names.map(|it| (it.path, it.name.into())).collect();
+        note(result, RESPELLED, names.into());
     }
 }
 

@@ -5,11 +5,12 @@
 //! clients are known to add, or any if the tool cannot change anything. The answer
 //! names them.
 
-use std::collections::HashMap;
+use std::collections::HashSet;
 
 use serde_json::{Map, Value};
 
-use crate::schema::property_name;
+use crate::runtime::Respelled;
+use crate::schema::{Spellings, property_name};
 
 /// Arguments that clients are known to add to every call, or to those of a tool
 /// without parameters.
@@ -37,41 +38,80 @@ pub(super) enum PassOver {
     Any,
 }
 
-/// Renames an undeclared argument to the declared one that is absent and differs from
-/// it only in case, hyphens and underscores, if there is just one: models write
-/// `maxCount` and `max_count` for `max-count`.
-pub(super) fn respell(arguments: &mut Map<String, Value>, input_schema: &Map<String, Value>) {
-    let Some(declared) = input_schema.get("properties").and_then(Value::as_object) else {
-        return;
-    };
-    let is_other = |name: &String| !declared.contains_key(&*property_name(name));
-    let others: Vec<String> = arguments
-        .keys()
-        .filter(|name| is_other(name))
-        .cloned()
-        .collect();
-    if others.is_empty() {
-        return;
-    }
-    // `None` where two names have the same letters.
-    let mut by_letters: HashMap<String, Option<&String>> = HashMap::new();
-    for name in declared.keys() {
-        let same = by_letters.entry(letters(name));
-        same.and_modify(|known| *known = None).or_insert(Some(name));
-    }
-    for name in others {
-        if let Some(Some(known)) = by_letters.get(&letters(&name))
-            && !arguments.contains_key(*known)
-            && let Some(value) = arguments.shift_remove(&name)
-        {
-            arguments.insert((*known).clone(), value);
-        }
+/// What was accepted although the schema says otherwise.
+#[derive(Debug, Default, PartialEq)]
+pub(super) struct Tolerated {
+    /// Names of arguments that were ignored.
+    pub ignored: Vec<String>,
+    pub respelled: Vec<Respelled>,
+}
+
+impl Tolerated {
+    pub fn extend(&mut self, other: Tolerated) {
+        self.ignored.extend(other.ignored);
+        self.respelled.extend(other.respelled);
     }
 }
 
-fn letters(name: &str) -> String {
-    let kept = name.chars().filter(|c| !matches!(c, '-' | '_'));
-    kept.flat_map(char::to_lowercase).collect()
+/// Renames undeclared arguments that are other spellings of absent declared ones, and
+/// returns what was renamed. `path` is that of the arguments.
+pub(super) fn respell(
+    arguments: &mut Map<String, Value>,
+    input_schema: &Map<String, Value>,
+    path: &str,
+) -> Vec<Respelled> {
+    let declared = Declared::new(input_schema);
+    let mut renamed = Vec::new();
+    let given: Vec<String> = arguments.keys().cloned().collect();
+    for name in given {
+        if let Some(meant) = declared.respelled(&name)
+            && !arguments.contains_key(meant)
+            && let Some(value) = arguments.shift_remove(&name)
+        {
+            arguments.insert(meant.to_owned(), value);
+            renamed.push(Respelled {
+                path: format!("{path}.{name}"),
+                name: meant.to_owned(),
+            });
+        }
+    }
+    renamed
+}
+
+/// The names that a schema declares.
+struct Declared<'s> {
+    names: Vec<&'s str>,
+    known: HashSet<&'s str>,
+    spellings: Spellings,
+}
+
+impl<'s> Declared<'s> {
+    fn new(input_schema: &'s Map<String, Value>) -> Self {
+        let declared = input_schema.get("properties").and_then(Value::as_object);
+        let names: Vec<&str> = declared
+            .into_iter()
+            .flatten()
+            .map(|(name, _)| name.as_str())
+            .collect();
+        Declared {
+            known: names.iter().copied().collect(),
+            spellings: Spellings::new(&names),
+            names,
+        }
+    }
+
+    /// The schema may have a shortened form of a long name.
+    fn contains(&self, name: &str) -> bool {
+        self.known.contains(&*property_name(name))
+    }
+
+    /// The declared name of which this undeclared one is another spelling.
+    fn respelled(&self, name: &str) -> Option<&'s str> {
+        if self.contains(name) {
+            return None;
+        }
+        self.spellings.meant(name).map(|index| self.names[index])
+    }
 }
 
 /// Removes undeclared arguments that may be ignored, and returns their names.
@@ -80,11 +120,14 @@ pub(super) fn pass_over(
     input_schema: &Map<String, Value>,
     rule: PassOver,
 ) -> Vec<String> {
-    let declared = input_schema.get("properties").and_then(Value::as_object);
-    // The schema may have a shortened form of a long name.
+    let declared = Declared::new(input_schema);
+    let given: HashSet<String> = arguments.keys().cloned().collect();
+    // Another spelling of an absent argument is that argument.
     let is_declared = |name: &str| {
-        let short = property_name(name);
-        declared.is_some_and(|declared| declared.contains_key(&*short))
+        declared.contains(name)
+            || declared
+                .respelled(name)
+                .is_some_and(|meant| !given.contains(meant))
     };
     let is_extra = |name: &str| match rule {
         _ if is_declared(name) => false,
@@ -119,22 +162,27 @@ mod tests {
     #[test]
     fn another_spelling_of_a_name_is_understood_where_one_is_meant() {
         let schema = json!({ "properties": { "max-count": {}, "id": {}, "a-b": {}, "ab": {} } });
+        let schema = schema.as_object().unwrap();
         let understood = |arguments: Value| {
             let mut arguments = arguments.as_object().unwrap().clone();
-            respell(&mut arguments, schema.as_object().unwrap());
-            Value::from(arguments)
+            let mut kept = arguments.clone();
+            let renamed = respell(&mut arguments, schema, "args");
+            let ignored = pass_over(&mut kept, schema, PassOver::Any);
+            (Value::from(arguments), renamed, ignored)
         };
-        for spelled in ["maxCount", "max_count", "MAX-COUNT", "MaxCount"] {
-            let meant = understood(json!({ spelled: 1, "id": 2 }));
-            assert_eq!(meant, json!({ "max-count": 1, "id": 2 }), "{spelled}");
-        }
-        for same in [
-            json!({ "max_count": 1, "max-count": 2 }),
-            json!({ "A_B": 1 }),
-            json!({ "maximum": 1, "": 2, "--": 3 }),
-        ] {
-            assert_eq!(understood(same.clone()), same);
-        }
+        let meant = json!({ "max-count": 1, "id": 2 });
+        let renamed = vec![Respelled {
+            path: "args.maxCount".into(),
+            name: "max-count".into(),
+        }];
+        let sent = json!({ "maxCount": 1, "id": 2 });
+        assert_eq!(understood(sent), (meant, renamed, vec![]));
+        let two = json!({ "max_count": 1, "max-count": 2 });
+        let ignored = vec!["max_count".into()];
+        assert_eq!(understood(two.clone()), (two, vec![], ignored));
+        let either = json!({ "A_B": 1 });
+        let ignored = vec!["A_B".into()];
+        assert_eq!(understood(either.clone()), (either, vec![], ignored));
     }
 
     #[test]

@@ -20,6 +20,7 @@ use tokio_util::sync::{CancellationToken, DropGuard};
 use tokio_util::task::TaskTracker;
 
 use crate::error::Diagnose;
+use crate::error::plain::plain;
 use crate::http::InFlight;
 use crate::runtime::NoRoom;
 use crate::service::Service;
@@ -202,6 +203,7 @@ impl ServerHandler for Handler {
             tolerate_object(arguments);
         }
         let invalid = |fault: serde_json::Error| {
+            let fault = plain(fault);
             ErrorData::invalid_params(format!("Invalid parameters of `tools/call`: {fault}"), None)
         };
         let params = serde_json::from_value(params).map_err(invalid)?;

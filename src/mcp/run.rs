@@ -8,7 +8,7 @@ use super::audit::Call;
 use super::builtin::{Answered, Builtin, Failure, Requested};
 use super::convert::{self, Denials};
 use super::elicitation::Elicitation;
-use super::extras::{PassOver, pass_over, respell};
+use super::extras::{PassOver, Tolerated, pass_over};
 use super::handler::{Handler, in_flight, room};
 use super::progress::Reporter;
 use crate::error::Diagnose;
@@ -34,14 +34,14 @@ impl Handler {
         let Requested {
             tool,
             mut arguments,
-            mut passed_over,
+            mut tolerated,
             ..
         } = requested;
         let service = &self.server.service;
         let response = if let Some(builtin) = Builtin::named(&tool) {
             match builtin.tolerate(&mut arguments) {
-                Ok(names) => {
-                    passed_over.extend(names);
+                Ok(of_ours) => {
+                    tolerated.extend(of_ours);
                     self.run_builtin(builtin, arguments, context, elicitation, call)
                         .await
                 }
@@ -53,16 +53,16 @@ impl Handler {
                     Reach::NONE => PassOver::Any,
                     _ => PassOver::Known,
                 };
-                respell(&mut arguments, tool.input_schema());
-                passed_over.extend(pass_over(&mut arguments, tool.input_schema(), rule));
+                let ignored = pass_over(&mut arguments, tool.input_schema(), rule);
+                tolerated.ignored.extend(ignored);
             }
-            self.run_component(&tool, arguments, context, call)
+            self.run_component(&tool, arguments, context, call, &mut tolerated)
                 .await?
                 .into()
         };
         Ok(match response {
             CallToolResponse::Complete(mut result) => {
-                convert::note_passed_over(&mut result, passed_over);
+                convert::note_tolerated(&mut result, tolerated);
                 CallToolResponse::Complete(result)
             }
             other => other,
@@ -75,6 +75,7 @@ impl Handler {
         arguments: Map<String, Value>,
         context: &RequestContext<RoleServer>,
         call: &mut Call,
+        tolerated: &mut Tolerated,
     ) -> Result<CallToolResult, Failure> {
         let server = &self.server;
         let place = in_flight(context);
@@ -90,6 +91,7 @@ impl Handler {
         if let Some(id) = report.component_id {
             call.component = Some(id);
         }
+        tolerated.respelled.extend(report.respelled);
         let denied = report.denied.iter().map(|denied| denied.denial.clone());
         call.denials = denied.collect();
         let denials = Denials {

@@ -80,14 +80,26 @@ impl<'a> RetryBudget<'a> {
         self.meter.count_retry();
         // Warn, so that a waiting user sees the reason.
         tracing::warn!(
-            "`{}`: {}; retry {} of {} in {:.1} s",
+            "`{}`: {}{}; retry {} of {} in {:.1} s",
             retry.host,
             retry.reason,
+            self.too_long(retry.after),
             self.retries - self.left,
             self.retries,
             pause.as_secs_f32()
         );
         tokio::time::sleep(pause).await;
+    }
+
+    /// Says that the host asks for a longer pause than is made.
+    fn too_long(&self, asked: Option<Duration>) -> String {
+        let asked = asked.filter(|asked| *asked > self.options.retry_max);
+        asked.map_or_else(String::new, |asked| {
+            format!(
+                " and asks for a pause of {} s, more than `retry_max_ms` allows",
+                asked.as_secs()
+            )
+        })
     }
 
     fn next(&mut self, asked: Option<Duration>) -> Duration {
@@ -164,6 +176,9 @@ mod tests {
             assert!(pause <= Duration::from_secs(most), "{pause:?}");
         }
         assert!(budget.is_spent());
+        let told = |seconds| budget.too_long(Some(Duration::from_secs(seconds)));
+        assert_eq!(told(60), "");
+        assert!(told(100_000).contains("a pause of 100000 s"));
         budget.restore();
         assert!(!budget.is_spent());
         let mut hasty = RetryBudget::new(&options, &meter, RetryMode::Once);

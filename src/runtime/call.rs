@@ -17,7 +17,7 @@ use super::printed::Flood;
 use super::sandbox::{Denials, Guest, Host, Sandbox};
 use super::sentences::{self, Part, Watched};
 use crate::schema::Outcome;
-use crate::schema::value::{self, Allowance, Returned, Room};
+use crate::schema::value::{self, Allowance, Converted, Respelled, Returned, Room};
 use crate::text::Foreign;
 
 /// Arguments up to this many bytes are converted on the caller's thread.
@@ -48,6 +48,8 @@ pub(super) struct Call {
 /// The result of a call, with the memory that it takes.
 pub(super) struct Answer {
     pub returned: Returned,
+    /// Names of arguments that were given in another spelling.
+    pub respelled: Vec<Respelled>,
     /// The server's memory that the result takes.
     pub kept: Kept,
     /// Additional bytes that the answer built from it takes.
@@ -70,7 +72,10 @@ impl Call {
             return Err(CallError::NotBegun);
         }
         let mut limiter = Limiter::new(self.limits.memory.value, &self.total);
-        let params = self.params(&mut limiter).await?;
+        let Converted {
+            values: params,
+            respelled,
+        } = self.params(&mut limiter).await?;
         let crossing = self.export.crossing;
         let most = crossing.bytes(self.limits.output.value);
         let aside = self.total.set_aside(most);
@@ -96,7 +101,7 @@ impl Call {
             Ok(values) => {
                 // Frees the instance's memory before the JSON is built.
                 drop(store);
-                self.returned(values)
+                self.returned(values, respelled)
             }
             Err(error) => Err(self.explain(&error, &store, &aside)),
         }
@@ -104,7 +109,7 @@ impl Call {
 
     /// Converts the arguments to values and charges them to the call's memory. Large
     /// arguments are converted on a guest thread.
-    async fn params(&self, limiter: &mut Limiter) -> Result<Vec<Val>, CallError> {
+    async fn params(&self, limiter: &mut Limiter) -> Result<Converted, CallError> {
         let (arguments, types) = (&self.arguments, &self.export.params);
         let mut small = Allowance(SMALL);
         match value::arguments(arguments, types, &mut small) {
@@ -142,7 +147,7 @@ impl Call {
         Ok(values)
     }
 
-    fn returned(&self, values: Vec<Val>) -> Result<Answer, CallError> {
+    fn returned(&self, values: Vec<Val>, respelled: Vec<Respelled>) -> Result<Answer, CallError> {
         let types = &self.export.results;
         let outcome = match types.first() {
             Some(Type::Result(_)) => Outcome::Result,
@@ -173,6 +178,7 @@ impl Call {
         })?;
         Ok(Answer {
             returned,
+            respelled,
             kept: Kept::waiting(self.reader.clone(), memory),
             copies: (text - left).saturating_mul(COPIES),
         })

@@ -47,7 +47,7 @@ pub use sandbox::{
     SystemResolver, Variables,
 };
 
-pub use crate::schema::value::Returned;
+pub use crate::schema::value::{Respelled, Returned};
 
 use crate::digest::Digest;
 use crate::policy::{CpuShare, Limits};

@@ -21,6 +21,7 @@ mod reach;
 pub mod rules;
 mod shown;
 mod size;
+mod spelling;
 mod strict;
 mod text;
 mod validate;
@@ -46,6 +47,7 @@ pub use names::{
 pub use portable::make_exact;
 pub use reach::Reach;
 pub use shown::MAX_DEFINITION;
+pub use spelling::Spellings;
 pub use strict::ListedTool;
 pub use text::clean as clean_text;
 

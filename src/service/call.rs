@@ -8,7 +8,7 @@ use serde_json::{Map, Value};
 use crate::install::Request;
 use crate::reference::ComponentId;
 use crate::runtime::{
-    CallError, Client, CompileError, Denial, DenialKind, Kept, Returned, TotalMemory,
+    CallError, Client, CompileError, Denial, DenialKind, Kept, Respelled, Returned, TotalMemory,
 };
 use crate::store::Store;
 use crate::text::nearest;
@@ -27,6 +27,8 @@ pub struct CallReport {
     pub component_id: Option<ComponentId>,
     /// [`Error::UnknownTool`], or the error of compiling or calling.
     pub outcome: Result<Returned, Error>,
+    /// Names of arguments that were given in another spelling; none for an error.
+    pub respelled: Vec<Respelled>,
     /// What the component asked for and was not granted.
     pub denied: Vec<Denied>,
     pub took: Duration,
@@ -40,6 +42,7 @@ impl CallReport {
         CallReport {
             component_id,
             outcome: Err(error),
+            respelled: Vec::new(),
             denied: Vec::new(),
             took: Duration::ZERO,
             kept: None,
@@ -158,6 +161,7 @@ impl Service {
         CallReport {
             component_id: Some(id.clone()),
             outcome: called.outcome.map_err(Error::from),
+            respelled: called.respelled,
             denied: denials.map(|denial| Denied::new(id, denial)).collect(),
             took: Duration::ZERO,
             kept: called.kept,

@@ -3,6 +3,7 @@
 mod architecture;
 mod auth;
 mod catalog;
+mod charts;
 mod cli;
 mod client;
 mod escape;

@@ -7,10 +7,11 @@ mod tests;
 use serde_json::{Map, Value, json};
 
 use crate::error::{Class, Diagnose};
+use crate::schema::Spellings;
 use crate::text::{Foreign, nearest};
 use crate::toolbox::Tool;
 
-pub use describe::{Argument, arguments};
+pub use describe::arguments;
 use describe::{alternatives, takes};
 
 /// The reason why the words after a tool's name are not valid arguments.
@@ -74,7 +75,8 @@ impl Diagnose for BadArgument {
 /// Reads `--name value`, `--name=value` and, for booleans, `--name` alone.
 ///
 /// A value is taken as text if the tool accepts a string, and as JSON otherwise. The values of a
-/// repeated argument form a list.
+/// repeated argument form a list. A name may be another spelling of an argument's; the
+/// result has it as it was given.
 ///
 /// # Errors
 ///
@@ -87,6 +89,7 @@ pub fn parse(tool: &Tool, words: &[String]) -> Result<Map<String, Value>, BadArg
             .map(|argument| format!("--{}", argument.name))
             .collect()
     };
+    let spellings = Spellings::new(known.iter().map(|argument| argument.name));
     let mut parsed = Map::new();
     let mut words = words.iter().peekable();
     while let Some(word) = words.next() {
@@ -101,7 +104,9 @@ pub fn parse(tool: &Tool, words: &[String]) -> Result<Map<String, Value>, BadArg
             Some((name, value)) => (name, Some(value.to_owned())),
             None => (text, None),
         };
-        let Some(argument) = known.iter().find(|argument| argument.name == name) else {
+        let exact = known.iter().find(|argument| argument.name == name);
+        let meant = || spellings.meant(name).map(|index| &known[index]);
+        let Some(argument) = exact.or_else(meant) else {
             let near = nearest(name, known.iter().map(|argument| argument.name));
             return Err(BadArgument::Unknown {
                 tool: tool.name.clone(),
@@ -123,20 +128,21 @@ pub fn parse(tool: &Tool, words: &[String]) -> Result<Map<String, Value>, BadArg
                 None => return Err(BadArgument::NoValue { name: name.into() }),
             },
         };
-        add(&mut parsed, argument, &value)?;
+        add(&mut parsed, name, argument.schema, &value)?;
     }
     Ok(parsed)
 }
 
 fn add(
     parsed: &mut Map<String, Value>,
-    argument: &Argument<'_>,
+    name: &str,
+    schema: &Value,
     text: &str,
 ) -> Result<(), BadArgument> {
-    let name = argument.name.to_owned();
-    let mut list = alternatives(argument.schema).into_iter();
+    let name = name.to_owned();
+    let mut list = alternatives(schema).into_iter();
     let Some(list) = list.find(|one| one["type"] == "array") else {
-        return match parsed.insert(name.clone(), value(argument.schema, text)) {
+        return match parsed.insert(name.clone(), value(schema, text)) {
             None => Ok(()),
             Some(_) => Err(BadArgument::Twice { name }),
         };
@@ -144,7 +150,7 @@ fn add(
     let items = match serde_json::from_str(text) {
         Ok(Value::Array(items)) => items,
         // Bytes are given as one base64 text, if the tool accepts it.
-        _ if takes(argument.schema, "string") => {
+        _ if takes(schema, "string") => {
             parsed.insert(name, text.into());
             return Ok(());
         }

@@ -6,7 +6,7 @@ use clap::Args;
 use crate::cli::authorities::AuthorityArgs;
 use crate::cli::consent::confirmed;
 use crate::cli::output::{self, Format};
-use crate::cli::{Failure, Global};
+use crate::cli::{Failure, Global, Root};
 use crate::error::{Class, Diagnose};
 use crate::install::{Action, Check, Compile, Failures, content_digest};
 use crate::reference::ComponentId;
@@ -79,6 +79,7 @@ impl Apply {
                 true => Strictness::Exact,
                 false => Strictness::MayGrow,
             },
+            root: Root::MayBeNew,
         };
         let outcome = asked.run(global, async |opened| {
             let Opened {

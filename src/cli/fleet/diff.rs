@@ -2,7 +2,7 @@ use clap::Args;
 
 use crate::cli::authorities::AuthorityArgs;
 use crate::cli::output;
-use crate::cli::{Failure, Global};
+use crate::cli::{Failure, Global, Root};
 use crate::error::{Class, Diagnose};
 
 use super::apply::changes_anything;
@@ -43,6 +43,7 @@ impl Diff {
             authorities: &self.authorities,
             surplus: surplus(self.prune),
             strictness: Strictness::MayGrow,
+            root: Root::Exists,
         };
         let outcome = asked.run(global, async |opened| {
             let Opened { service, order, .. } = opened;

@@ -4,7 +4,7 @@ use serde::Serialize;
 use crate::cli::authorities::AuthorityArgs;
 use crate::cli::changes;
 use crate::cli::output::{self, Present};
-use crate::cli::{Failure, Global, Opening, Root, block_on};
+use crate::cli::{Failure, Global, Opening, block_on};
 use crate::digest::Digest;
 use crate::install::{Changes, Wanted, content_of};
 use crate::manifest::{self, Entry, Locked};
@@ -80,7 +80,6 @@ enum Status {
 impl Lock {
     pub(in crate::cli) fn run(self, global: &Global) -> Result<(), Failure> {
         let service = global.open(Opening {
-            root: Root::MayBeNew,
             ca: self.authorities.ca.clone(),
             ..Opening::default()
         })?;

@@ -22,7 +22,7 @@ enum Verb {
 impl Manifest {
     pub(in crate::cli) fn run(self) -> Result<(), Failure> {
         match self.verb {
-            Verb::Schema => Ok(output::write(&schema())?),
+            Verb::Schema => Ok(output::write_json(&schema())?),
         }
     }
 }

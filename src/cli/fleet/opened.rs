@@ -16,6 +16,7 @@ pub struct Asked<'a> {
     pub authorities: &'a AuthorityArgs,
     pub surplus: Surplus,
     pub strictness: Strictness,
+    pub root: Root,
 }
 
 /// A manifest and its root.
@@ -40,7 +41,7 @@ impl Asked<'_> {
             return Err(NeedsFile { option: "--prune" }.into());
         }
         let service = global.open(Opening {
-            root: Root::MayBeNew,
+            root: self.root,
             ca: self.authorities.ca.clone(),
             ..Opening::default()
         })?;

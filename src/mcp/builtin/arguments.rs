@@ -10,6 +10,7 @@ use serde_json::{Map, Value};
 
 use crate::catalog::Catalog;
 use crate::digest::Digest;
+use crate::error::plain::plain;
 use crate::reference::ComponentId;
 use crate::service::{Compile, LoadRequest, Origin, PolicyChoice, SignerRequest};
 use crate::verify::Verification;
@@ -142,7 +143,7 @@ impl Builtin {
                 .name
                 .map(parse_name)
                 .transpose()
-                .map_err(|fault| self.invalid(fault))?,
+                .map_err(|fault| self.invalid(plain(fault)))?,
             digest: arguments
                 .digest
                 .map(parse_digest)

@@ -5,6 +5,7 @@ use serde_json::{Map, Value};
 
 use crate::toolbox::Toolbox;
 
+use super::super::extras::Tolerated;
 use super::super::offer::{Effect, Offer};
 use super::arguments::CallArguments;
 use super::{Builtin, Failure};
@@ -19,8 +20,8 @@ pub(in crate::mcp) struct Requested {
     pub arguments: Map<String, Value>,
     /// The server's own tool through which it is called.
     pub via: Option<&'static str>,
-    /// Arguments of `call-tool` itself that were ignored.
-    pub passed_over: Vec<String>,
+    /// What was tolerated in the arguments of `call-tool` itself.
+    pub tolerated: Tolerated,
 }
 
 impl Requested {
@@ -40,7 +41,7 @@ impl Requested {
                 tool: tool.to_owned(),
                 arguments,
                 via: None,
-                passed_over: Vec::new(),
+                tolerated: Tolerated::default(),
             });
         }
         offer
@@ -49,7 +50,7 @@ impl Requested {
                 tool: Builtin::Call,
                 option,
             })?;
-        let passed_over = Builtin::Call.tolerate(&mut arguments)?;
+        let tolerated = Builtin::Call.tolerate(&mut arguments)?;
         let CallArguments { name, arguments } = Builtin::Call.parse(arguments)?;
         let tool = without_prefix(&name, toolbox);
         if let Some(builtin) = Builtin::named(tool) {
@@ -62,7 +63,7 @@ impl Requested {
             tool: tool.to_owned(),
             arguments: arguments.unwrap_or_default(),
             via: Some(Builtin::Call.name()),
-            passed_over,
+            tolerated,
         })
     }
 }

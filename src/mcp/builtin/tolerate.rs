@@ -3,14 +3,13 @@
 
 use serde_json::{Map, Value, json};
 
-use super::super::extras::{PassOver, pass_over, respell};
+use super::super::extras::{PassOver, Tolerated, pass_over, respell};
 use super::super::offer::Effect;
 use super::{Builtin, Failure};
 use crate::schema::value::lenient;
 
 impl Builtin {
-    /// Normalises arguments to the schema, and returns the names of those that were
-    /// ignored.
+    /// Normalises arguments to the schema, and returns what was ignored or renamed.
     ///
     /// - `null` means absent;
     /// - names may be spelled with other case, hyphens and underscores;
@@ -24,7 +23,7 @@ impl Builtin {
     pub(in crate::mcp) fn tolerate(
         self,
         arguments: &mut Map<String, Value>,
-    ) -> Result<Vec<String>, Failure> {
+    ) -> Result<Tolerated, Failure> {
         arguments.retain(|_, value| !value.is_null());
         if let Some((other, name)) = self.alias()
             && let Some(value) = arguments.shift_remove(other)
@@ -40,12 +39,21 @@ impl Builtin {
             tolerate_object(of_the_tool);
         }
         let schema = &self.tool().input_schema;
-        respell(arguments, schema);
-        let passed_over = pass_over(arguments, schema, self.passes_over());
+        let mut respelled = respell(arguments, schema, "args");
+        let ignored = pass_over(arguments, schema, self.passes_over());
         for (name, value) in arguments.iter_mut() {
             if let Some(schema) = schema.get("properties").and_then(|known| known.get(name)) {
                 lenient::settle(value, schema);
             }
+        }
+        let properties = schema.get("properties");
+        if let Some(schema) = properties.and_then(|known| known.get("details"))
+            && let Some(details) = arguments.get_mut("details")
+        {
+            if let (Some(members), Some(schema)) = (details.as_object_mut(), schema.as_object()) {
+                respelled.extend(respell(members, schema, "args.details"));
+            }
+            lenient::settle(details, schema);
         }
         // `serde` would read its members from a list.
         if arguments
@@ -54,7 +62,7 @@ impl Builtin {
         {
             return Err(self.invalid("`details` is not an object"));
         }
-        Ok(passed_over)
+        Ok(Tolerated { ignored, respelled })
     }
 
     /// An alternative name, and the argument it stands for.

@@ -17,6 +17,7 @@ use serde_json::Value;
 use serde_json::value::RawValue;
 
 use super::tolerated;
+use crate::error::plain::plain;
 use crate::mcp::builtin::tolerate_object;
 
 /// The largest message without a tool's arguments, and the largest `_meta`.
@@ -217,7 +218,13 @@ impl<'a> Envelope<'a> {
     fn call(self) -> Result<ClientJsonRpcMessage, Unreadable> {
         let unreadable = |fault: serde_json::Error| Unreadable {
             id: self.id.clone(),
-            error: error(ErrorCode::INVALID_PARAMS, short(&fault.to_string())),
+            error: error(
+                ErrorCode::INVALID_PARAMS,
+                format!(
+                    "Invalid parameters of `tools/call`: {}",
+                    short(&plain(fault))
+                ),
+            ),
         };
         let params = self.params.map_or("{}", RawValue::get);
         let params: CallParams = serde_json::from_str(params).map_err(unreadable)?;
@@ -262,7 +269,7 @@ impl Unreadable {
             serde_json::error::Category::Data => ErrorCode::INVALID_REQUEST,
             _ => ErrorCode::PARSE_ERROR,
         };
-        let text = format!("not a JSON-RPC message: {}", short(&fault.to_string()));
+        let text = format!("not a JSON-RPC message: {}", short(&plain(fault)));
         Unreadable {
             id,
             error: error(code, text),

@@ -1,6 +1,6 @@
 //! Messages that are being sent to clients.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use rmcp::model::{
@@ -11,7 +11,7 @@ use serde_json::json;
 use crate::http::InFlight;
 use crate::runtime::{Kept, NoRoom, Reader};
 
-use super::message::{Envelope, Unreadable};
+use super::message::{Envelope, Unreadable, invalid};
 
 /// The JSON-RPC code for implementation-defined errors.
 const SERVER_ERROR: ErrorCode = ErrorCode(-32000);
@@ -160,8 +160,8 @@ impl Requests {
     ) -> (Vec<ClientJsonRpcMessage>, Option<Outgoing>) {
         let mut batch = Batch::default();
         let mut messages = Vec::new();
-        for part in parts {
-            match part.and_then(Envelope::message) {
+        for part in messages_of(parts) {
+            match part {
                 Ok(message) => {
                     if let ClientJsonRpcMessage::Request(request) = &message {
                         batch.missing.push(request.id.clone());
@@ -214,6 +214,24 @@ impl Open {
             false => None,
         }
     }
+}
+
+/// The messages of a batch. Of requests with one id, only the first can be answered by
+/// its id; the others are refused.
+pub(super) fn messages_of(
+    parts: Vec<Result<Envelope<'_>, Unreadable>>,
+) -> impl Iterator<Item = Result<ClientJsonRpcMessage, Unreadable>> {
+    let mut ids = HashSet::new();
+    parts.into_iter().map(move |part| {
+        let message = part.and_then(Envelope::message)?;
+        match &message {
+            ClientJsonRpcMessage::Request(request) if !ids.insert(request.id.clone()) => {
+                let reason = "another request of the batch has the same id";
+                Err(invalid(Some(request.id.clone()), reason))
+            }
+            _ => Ok(message),
+        }
+    })
 }
 
 /// The answers to a batch as one message; `None` if there are none.

@@ -16,7 +16,7 @@ use crate::runtime::guests::Start;
 use crate::runtime::limits::{CallLimits, Exceeded, Kept, LimitMet, NoRoom, Pace, Reader};
 use crate::runtime::sandbox::{Denial, Denials, Sandbox};
 use crate::schema::ExportPath;
-use crate::schema::value::Returned;
+use crate::schema::value::{Respelled, Returned};
 use crate::secret::Redactor;
 
 /// Practically no limit; a longer time could overflow `Instant`.
@@ -26,6 +26,8 @@ const LONGEST: Duration = Duration::from_secs(365 * 24 * 3600);
 #[derive(Debug)]
 pub struct Called {
     pub outcome: Result<Returned, CallError>,
+    /// Names of arguments that were given in another spelling; none for an error.
+    pub respelled: Vec<Respelled>,
     /// The server's memory that the result takes while it is kept; none for an error.
     pub kept: Option<Kept>,
     /// The requests of the guest that were denied.
@@ -65,12 +67,13 @@ impl Program {
             () = client.stop.cancelled() => Err(CallError::Cancelled),
             outcome = attempt.run(arguments.into(), client.reader) => outcome,
         };
-        let (outcome, kept) = match outcome {
-            Ok(answer) => (Ok(answer.returned), Some(answer.kept)),
-            Err(error) => (Err(error), None),
+        let (outcome, respelled, kept) = match outcome {
+            Ok(answer) => (Ok(answer.returned), answer.respelled, Some(answer.kept)),
+            Err(error) => (Err(error), Vec::new(), None),
         };
         Called {
             kept,
+            respelled,
             outcome: redacted(outcome, &denials.look().redactor()),
             denials: denials.take(),
             looked_at_environment: denials.look().was_listed(),

@@ -19,7 +19,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
 use super::names::{MAX_LENGTH, NameLength, shorten_name};
-use super::{ToolRecord, property_name};
+use super::{Spellings, ToolRecord, property_name};
 use crate::reference::ComponentId;
 
 pub use change::{RuleChange, RuleEffect};
@@ -149,14 +149,29 @@ impl ToolRules {
 }
 
 impl Given {
-    /// Adds the operator's arguments to those of a call.
+    /// Adds the operator's arguments to those of a call. `declared` are the names of
+    /// the tool's other arguments.
     ///
     /// # Errors
     ///
     /// [`FixedArgument`] when the call has another value for a fixed argument.
-    pub fn complete(&self, arguments: &mut Arguments) -> Result<(), FixedArgument> {
-        // An argument with a long name may also be passed under the long name.
-        let is = |name: &str, key: &str| name == key || *property_name(name) == *key;
+    pub fn complete<'n>(
+        &'n self,
+        arguments: &mut Arguments,
+        declared: impl Iterator<Item = &'n str>,
+    ) -> Result<(), FixedArgument> {
+        let names: BTreeSet<&str> = declared
+            .chain(self.fixed.keys().map(|name| &**name))
+            .collect();
+        let names: Vec<&str> = names.into_iter().collect();
+        let spellings = Spellings::new(&names);
+        // An argument may also be passed under its long name or in another spelling.
+        let is = |name: &str, key: &str| {
+            let meant = || spellings.meant(name).map(|index| names[index]);
+            name == key
+                || *property_name(name) == *key
+                || !names.contains(&name) && meant() == Some(key)
+        };
         for (name, value) in &self.fixed {
             let differs = |(given, with): &(&String, &Value)| is(given, name) && *with != value;
             if let Some((given, _)) = arguments.iter().find(differs) {

@@ -108,7 +108,7 @@ fn a_fixed_argument_vanishes_and_a_default_need_not_be_given() {
     let completed = |arguments: Value| {
         let mut arguments = arguments.as_object().unwrap().clone();
         given
-            .complete(&mut arguments)
+            .complete(&mut arguments, ["units"].into_iter())
             .map(|()| Value::from(arguments))
     };
     let both = |units: &str| Ok(json!({ "city": "Oslo", "units": units }));
@@ -116,11 +116,17 @@ fn a_fixed_argument_vanishes_and_a_default_need_not_be_given() {
     assert_eq!(completed(json!({ "units": null })), both("metric"));
     assert_eq!(completed(json!({ "units": "imperial" })), both("imperial"));
     assert_eq!(completed(json!({ "city": "Oslo" })), both("metric"));
-    let name = "city".to_owned();
     assert_eq!(
-        completed(json!({ "city": "Rome" })),
-        Err(FixedArgument { name })
+        completed(json!({ "Units": "imperial" })),
+        Ok(json!({ "city": "Oslo", "Units": "imperial" }))
     );
+    assert_eq!(completed(json!({ "CITY": "Oslo" })), both("metric"));
+    for name in ["city", "City"] {
+        let refused = FixedArgument {
+            name: name.to_owned(),
+        };
+        assert_eq!(completed(json!({ name: "Rome" })), Err(refused));
+    }
 }
 
 #[test]
@@ -132,9 +138,9 @@ fn a_fixed_argument_is_met_by_its_long_name_too() {
         ..Given::default()
     };
     let mut arguments = Map::from_iter([(long.clone(), json!(2))]);
-    given.complete(&mut arguments).unwrap_err();
+    given.complete(&mut arguments, [].into_iter()).unwrap_err();
     let mut arguments = Map::from_iter([(long, json!(1))]);
-    given.complete(&mut arguments).unwrap();
+    given.complete(&mut arguments, [].into_iter()).unwrap();
     assert_eq!(arguments, Map::from_iter([(short, json!(1))]));
 }
 

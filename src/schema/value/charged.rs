@@ -5,13 +5,21 @@ use wasmtime::component::Val;
 use super::budget::{Budget, heap};
 use super::error::ValueError;
 use super::path::Path;
+use super::spelled::Respelled;
 
 /// Reads values and charges each before it is made.
 pub(super) struct Reader<'b> {
-    pub budget: &'b mut dyn Budget,
+    budget: &'b mut dyn Budget,
+    /// Names that were accepted in another spelling.
+    pub respelled: Vec<Respelled>,
 }
 
-impl Reader<'_> {
+impl<'b> Reader<'b> {
+    pub fn new(budget: &'b mut dyn Budget) -> Self {
+        let respelled = Vec::new();
+        Reader { budget, respelled }
+    }
+
     pub fn take(&mut self, bytes: usize, path: &Path<'_>) -> Result<(), ValueError> {
         self.budget
             .take(bytes)

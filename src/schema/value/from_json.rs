@@ -1,19 +1,16 @@
 //! Converts JSON to component values according to their type.
 
 use base64::Engine as _;
-use serde_json::{Map, Value};
+use serde_json::Value;
 use wasmtime::component::{Type, Val};
 
 use super::budget::heap;
 use super::charged::Reader;
 use super::error::ValueError;
-use super::expected::{expected, one_of};
+use super::expected::expected;
+use super::fields::{Field, object};
 use super::path::Path;
 use super::{BASE64, MAX_DEPTH, lenient, number};
-use crate::schema::names::property_name;
-
-/// A field, parameter or payload that is looked for in an object.
-type Field<'t> = (&'t str, Type);
 
 impl Reader<'_> {
     pub(super) fn value(
@@ -44,10 +41,13 @@ impl Reader<'_> {
                 Some(text) => Some(Val::String(self.name(text, path)?)),
                 None => None,
             },
-            Type::Enum(ty) => match text.filter(|text| ty.names().any(|name| name == *text)) {
-                Some(name) => Some(Val::Enum(self.name(name, path)?)),
-                None => None,
-            },
+            Type::Enum(ty) => {
+                let names: Vec<&str> = ty.names().collect();
+                match text.and_then(|text| self.one_of(text, &names, path)) {
+                    Some(name) => Some(Val::Enum(self.name(name, path)?)),
+                    None => None,
+                }
+            }
             Type::List(list) => match json.as_array() {
                 Some(items) => Some(Val::List(self.all(items, &list.ty(), path)?)),
                 None => None,
@@ -94,41 +94,6 @@ impl Reader<'_> {
         read.ok_or_else(|| mismatch(json, ty, path))
     }
 
-    /// Converts the members of an object, in the order of the type's fields.
-    pub(super) fn fields(
-        &mut self,
-        object: &Map<String, Value>,
-        fields: &[Field],
-        path: &Path<'_>,
-    ) -> Result<Vec<(String, Val)>, ValueError> {
-        only_known(object.keys(), fields, path)?;
-        let mut values = self.vec(fields.len(), path)?;
-        for (name, ty) in fields {
-            let value = self.field(object, name, ty, path)?;
-            values.push((self.name(name, path)?, value));
-        }
-        Ok(values)
-    }
-
-    fn field(
-        &mut self,
-        object: &Map<String, Value>,
-        name: &str,
-        ty: &Type,
-        path: &Path<'_>,
-    ) -> Result<Val, ValueError> {
-        let path = path.field(name);
-        // Schemas shorten long names.
-        let json = object
-            .get(name)
-            .or_else(|| object.get(&*property_name(name)));
-        match (json, ty) {
-            (Some(json), _) => self.value(json, ty, &path),
-            (None, Type::Option(_)) => Ok(Val::Option(None)),
-            (None, _) => Err(ValueError::missing(&path, expected(ty))),
-        }
-    }
-
     /// Converts a value that was sent as a string of JSON.
     fn structure(
         &mut self,
@@ -169,8 +134,7 @@ impl Reader<'_> {
         Ok(values)
     }
 
-    // The functions below return `None` for JSON of the wrong type.
-
+    /// `None` for JSON of the wrong type.
     fn map(
         &mut self,
         json: &Value,
@@ -205,39 +169,6 @@ impl Reader<'_> {
         Ok(Some(Val::Map(entries)))
     }
 
-    fn case(
-        &mut self,
-        json: &Value,
-        cases: &[(&str, Option<Type>)],
-        path: &Path<'_>,
-    ) -> Result<Option<Val>, ValueError> {
-        let Some(object) = json.as_object() else {
-            return Ok(None);
-        };
-        let names = || one_of(cases.iter().map(|(name, _)| *name));
-        let tag_path = path.field("tag");
-        let tag = object
-            .get("tag")
-            .ok_or_else(|| ValueError::missing(&tag_path, names()))?;
-        let case = tag
-            .as_str()
-            .and_then(|tag| cases.iter().find(|(name, _)| *name == tag));
-        let Some((name, ty)) = case else {
-            return Err(ValueError::mismatch(&tag_path, names(), tag));
-        };
-        let rest = object.iter();
-        let rest =
-            rest.filter(|(name, json)| *name != "tag" && !(ty.is_none() && is_absent(name, json)));
-        let val: Vec<Field> = ty.iter().map(|ty| ("val", ty.clone())).collect();
-        only_known(rest.map(|(name, _)| name), &val, path)?;
-        let payload = match ty {
-            Some(ty) => Some(self.field(object, "val", ty, path)?),
-            None => None,
-        };
-        let name = self.name(name, path)?;
-        Ok(Some(Val::Variant(name, self.boxed(payload, path)?)))
-    }
-
     fn option(&mut self, json: &Value, ty: &Type, path: &Path<'_>) -> Result<Val, ValueError> {
         if json.is_null() {
             return Ok(Val::Option(None));
@@ -262,70 +193,6 @@ impl Reader<'_> {
             _ => self.value(json, ty, path)?,
         };
         Ok(Val::Option(self.boxed(Some(value), path)?))
-    }
-
-    fn either(
-        &mut self,
-        json: &Value,
-        ok: Option<Type>,
-        err: Option<Type>,
-        path: &Path<'_>,
-    ) -> Result<Option<Val>, ValueError> {
-        let side = match json.as_object() {
-            Some(object) if object.len() == 1 => object.iter().next(),
-            _ => None,
-        };
-        Ok(match side {
-            Some((name, json)) if name == "ok" => {
-                let payload = self.payload(json, ok, &path.field("ok"))?;
-                Some(Val::Result(Ok(payload)))
-            }
-            Some((name, json)) if name == "err" => {
-                let payload = self.payload(json, err, &path.field("err"))?;
-                Some(Val::Result(Err(payload)))
-            }
-            _ => None,
-        })
-    }
-
-    fn payload(
-        &mut self,
-        json: &Value,
-        ty: Option<Type>,
-        path: &Path<'_>,
-    ) -> Result<Option<Box<Val>>, ValueError> {
-        let value = match ty {
-            Some(ty) => Some(self.value(json, &ty, path)?),
-            None if json.is_null() => None,
-            None => return Err(ValueError::mismatch(path, "null", json)),
-        };
-        self.boxed(value, path)
-    }
-
-    fn flags(
-        &mut self,
-        json: &Value,
-        known: &[&str],
-        path: &Path<'_>,
-    ) -> Result<Option<Val>, ValueError> {
-        let Some(items) = json.as_array() else {
-            return Ok(None);
-        };
-        let mut names: Vec<String> = self.vec(items.len().min(known.len()), path)?;
-        for (index, item) in items.iter().enumerate() {
-            let path = path.index(index);
-            match item.as_str().filter(|name| known.contains(name)) {
-                Some(name) if names.iter().any(|seen| seen == name) => {
-                    return Err(ValueError::found(&path, "each flag once", "it again"));
-                }
-                Some(name) => names.push(self.name(name, &path)?),
-                None => {
-                    let expected = one_of(known.iter().copied());
-                    return Err(ValueError::mismatch(&path, expected, item));
-                }
-            }
-        }
-        Ok(Some(Val::Flags(names)))
     }
 
     fn bytes(&mut self, text: &str, path: &Path<'_>) -> Result<Option<Vec<Val>>, ValueError> {
@@ -354,41 +221,6 @@ fn is_structure(ty: &Type) -> bool {
             | Type::Result(_)
             | Type::Flags(_)
     )
-}
-
-/// The members of an object; empty for `[]`.
-fn object(json: &Value) -> Option<std::borrow::Cow<'_, Map<String, Value>>> {
-    use std::borrow::Cow;
-    match json {
-        Value::Object(object) => Some(Cow::Borrowed(object)),
-        _ if lenient::is_empty_object(json) => Some(Cow::Owned(Map::new())),
-        _ => None,
-    }
-}
-
-/// Whether the member is `"val": null`, which is accepted for a case without
-/// payload.
-fn is_absent(name: &str, json: &Value) -> bool {
-    name == "val" && json.is_null()
-}
-
-fn only_known<'n>(
-    mut names: impl Iterator<Item = &'n String>,
-    fields: &[Field],
-    path: &Path<'_>,
-) -> Result<(), ValueError> {
-    let is_known = |name: &str| {
-        let mut known = fields.iter().map(|(known, _)| *known);
-        known.any(|known| known == name || property_name(known) == name)
-    };
-    match names.find(|name| !is_known(name)) {
-        Some(name) => {
-            let known: Vec<_> = fields.iter().map(|(name, _)| property_name(name)).collect();
-            let known = known.iter().map(AsRef::as_ref);
-            Err(ValueError::unknown(&path.field(name), known))
-        }
-        None => Ok(()),
-    }
 }
 
 fn only_char(text: &str) -> Option<char> {

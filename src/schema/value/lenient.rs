@@ -14,8 +14,12 @@ pub fn structure(text: &str) -> Option<Value> {
     Some(json)
 }
 
-/// Parses a string of decimal digits.
+/// Parses a string of decimal digits; `5.0` is an integer too.
 pub fn integer(text: &str) -> Option<i128> {
+    let text = match text.split_once('.') {
+        Some((whole, rest)) if !rest.is_empty() && rest.bytes().all(|b| b == b'0') => whole,
+        _ => text,
+    };
     let digits = text.strip_prefix('-').unwrap_or(text);
     let plain = (1..=20).contains(&digits.len()) && digits.bytes().all(|b| b.is_ascii_digit());
     plain.then(|| text.parse().ok()).flatten()
@@ -30,11 +34,12 @@ pub fn number(text: &str) -> Option<Number> {
         .flatten()
 }
 
-/// Parses `"true"` and `"false"`.
+/// Parses `"true"` and `"false"`, also as Python (`True`) and others write them.
 pub fn boolean(text: &str) -> Option<bool> {
-    match text {
-        "true" => Some(true),
-        "false" => Some(false),
+    let is = |word: &str| text.eq_ignore_ascii_case(word);
+    match (is("true"), is("false")) {
+        (true, _) => Some(true),
+        (_, true) => Some(false),
         _ => None,
     }
 }
@@ -167,7 +172,7 @@ mod tests {
     #[test]
     fn nonsense_is_no_number() {
         for text in [
-            "", "-", "+1", "1_000", " 1", "1 ", "0x10", "NaN", "1e", ".5", "5.",
+            "", "-", "+1", "1_000", " 1", "1 ", "0x10", "NaN", "1e", ".5", "5.", "-.0", "1.0.0",
         ] {
             assert_eq!((integer(text), number(text)), (None, None), "{text:?}");
         }

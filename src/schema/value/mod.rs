@@ -16,19 +16,23 @@
 //! | `result` | `{"ok": value}` or `{"err": value}` |
 //!
 //! Fields of type `option` may be omitted. Unknown fields are errors, so that a
-//! misspelt name is not ignored silently. [`lenient`] accepts more on input,
-//! for clients and models that write values differently.
+//! misspelt name is not ignored silently. Names of fields, cases and flags may differ
+//! in case, hyphens and underscores where one name is meant. [`lenient`] accepts more
+//! on input, for clients and models that write values differently.
 //!
 //! Memory is charged to a [`Budget`] before it is allocated.
 
 mod budget;
+mod cases;
 mod charged;
 mod error;
 mod expected;
+mod fields;
 mod from_json;
 pub mod lenient;
 mod number;
 mod path;
+mod spelled;
 mod to_json;
 
 #[cfg(test)]
@@ -39,6 +43,7 @@ use wasmtime::component::{Type, Val};
 
 pub use budget::{Allowance, Budget, Spent, heap};
 pub use error::ValueError;
+pub use spelled::Respelled;
 
 use super::Outcome;
 use charged::Reader;
@@ -72,8 +77,16 @@ pub struct Room<'b> {
     pub text: &'b mut u64,
 }
 
-/// Converts named arguments to the values of `params`, in the order of
-/// `params`.
+/// Arguments as component values.
+#[derive(Debug, PartialEq)]
+pub struct Converted {
+    /// In the order of the parameters.
+    pub values: Vec<Val>,
+    /// The names that were given in another spelling; the first ones of many.
+    pub respelled: Vec<Respelled>,
+}
+
+/// Converts named arguments to the values of `params`.
 ///
 /// # Errors
 ///
@@ -84,13 +97,17 @@ pub fn arguments(
     args: &Map<String, Value>,
     params: &[(String, Type)],
     memory: &mut dyn Budget,
-) -> Result<Vec<Val>, ValueError> {
+) -> Result<Converted, ValueError> {
     let fields: Vec<(&str, Type)> = params
         .iter()
         .map(|(name, ty)| (name.as_str(), ty.clone()))
         .collect();
-    let values = Reader { budget: memory }.fields(args, &fields, &Path::new("args"))?;
-    Ok(values.into_iter().map(|(_, value)| value).collect())
+    let mut reader = Reader::new(memory);
+    let values = reader.fields(args, &fields, &Path::new("args"))?;
+    Ok(Converted {
+        values: values.into_iter().map(|(_, value)| value).collect(),
+        respelled: reader.respelled,
+    })
 }
 
 /// Converts the results of a call; see [`Outcome`].

@@ -68,6 +68,35 @@ fn arguments_are_options_of_the_tool() {
 }
 
 #[test]
+fn other_spellings_of_names_are_taken_and_told() {
+    let cli = calc();
+    for args in [
+        &["call", "sub", "--Left", "40", "--right", "-2"][..],
+        &["call", "sub", "--args", r#"{"LEFT": 40, "right": -2}"#],
+    ] {
+        let ended = cli.run(args);
+        assert_eq!(
+            (ended.code, &*ended.stdout),
+            (0, "42\n"),
+            "{}",
+            ended.stderr
+        );
+        assert!(
+            ended.stderr.contains("was taken for `left`"),
+            "{}",
+            ended.stderr
+        );
+    }
+    let twice = cli.run(["call", "sub", "--left", "1", "--Left", "2", "--right", "3"]);
+    assert_eq!(twice.code, 2, "{}", twice.stdout);
+    assert!(
+        twice.stderr.contains("`args.Left` is not known here"),
+        "{}",
+        twice.stderr
+    );
+}
+
+#[test]
 fn unknown_arguments_list_the_known_ones() {
     let cli = calc();
     for (args, told) in [

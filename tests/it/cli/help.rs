@@ -128,12 +128,32 @@ fn usage_errors_are_data_where_data_is_asked_for() {
 #[test]
 fn a_root_that_is_not_there_is_told() {
     let cli = Cli::new();
-    for args in [&["list"][..], &["tools"], &["call", "x"], &["unload", "x"]] {
+    for args in [
+        &["list"][..],
+        &["tools"],
+        &["call", "x"],
+        &["unload", "x"],
+        &["doctor"],
+        &["secret", "set", "x", "KEY=a-long-value"],
+        &["inspect", "./x.wasm"],
+        &["verify", "./x.wasm"],
+        &["trust", "list"],
+        &["registry", "list"],
+        &["diff", "-f", "x.yaml"],
+        &["lock", "-f", "x.yaml"],
+    ] {
         let args = [&["--root", "no/such/root"], args].concat();
         let said = cli.failure(&args);
         assert!(said.starts_with("exit code 3\n"), "{said}");
         assert!(said.contains("There is no root") && said.contains("no/such/root"));
     }
+    assert!(!cli.file_path("no").exists());
     // A first load may create the root.
-    assert_eq!(cli.run(["--root", "new", "registry", "list"]).code, 0);
+    let file = cli.file("c.wat", "(component)");
+    cli.command()
+        .args(["--root", "new/root", "load"])
+        .arg(&file)
+        .output()
+        .unwrap();
+    assert!(cli.file_path("new/root").is_dir());
 }

@@ -109,6 +109,15 @@ fn uris_and_names_are_whole_at_80_columns() {
         "{}",
         plain.screen
     );
+    for schema in [&["manifest", "schema"][..], &["policy", "schema"]] {
+        let mut command = cli.command();
+        let printed = command.args(schema).env("LC_ALL", "C").output().unwrap();
+        assert!(printed.stdout.is_ascii(), "{schema:?}");
+        let ascii: serde_json::Value = serde_json::from_slice(&printed.stdout).unwrap();
+        let printed = command.env("LC_ALL", "C.UTF-8").output().unwrap();
+        let utf8: serde_json::Value = serde_json::from_slice(&printed.stdout).unwrap();
+        assert_eq!(ascii, utf8);
+    }
     let page = cli.at_terminal_with(&["help", "server"], &[], &[("LC_ALL", "C")]);
     assert!(page.screen.is_ascii(), "{}", page.screen);
     // A header, and a line for each component.

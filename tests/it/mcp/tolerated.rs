@@ -131,6 +131,8 @@ async fn names_in_another_spelling_are_understood() {
     let sum = result(&client, "add", json!({ "A": 1, "b_": 2 })).await;
     assert_eq!(sum["structuredContent"], json!({ "result": 3 }));
     assert_eq!(sum["_meta"]["wassette/ignored-arguments"], Value::Null);
+    let respelled = |result: &Value| result["_meta"]["wassette/respelled-arguments"].clone();
+    assert_eq!(respelled(&sum), json!({ "args.A": "a", "args.b_": "b" }));
     let both = result(&client, "add", json!({ "A": 5, "b": 2, "a": 1, "B": 3 })).await;
     assert_eq!(both["structuredContent"], json!({ "result": 3 }));
     let ignored = &both["_meta"]["wassette/ignored-arguments"];
@@ -138,6 +140,12 @@ async fn names_in_another_spelling_are_understood() {
     for spelled in ["componentId", "component-id", "id"] {
         result(&client, "get-policy", json!({ spelled: "calc" })).await;
     }
+    let rule = json!({ "componentId": "calc", "details": { "Host": "a.example" } });
+    let granted = result(&client, "grant-network-permission", rule).await;
+    let names = json!({ "args.componentId": "component_id", "args.details.Host": "host" });
+    assert_eq!(respelled(&granted), names);
+    let plain = result(&client, "add", json!({ "a": 1, "b": 2 })).await;
+    assert_eq!(respelled(&plain), Value::Null);
 }
 
 #[tokio::test]

@@ -181,7 +181,7 @@ async fn rules_that_make_no_sense_are_refused_at_once() {
         ("scope = '*'\nrequire = 'maybe'", "unknown variant"),
         ("scope = '*'\nrequire = 'none'\nkey = 'x'", "unknown field"),
         ("scope = '*'", "names what it requires"),
-        ("require = 'none'", "missing field `scope`"),
+        ("require = 'none'", "`scope` is missing"),
         ("scope = 'ghcr.io/a*'\nrequire = 'none'", "is no scope"),
         (
             "scope = '*'\nrequire = 'signature'\nidentities = [{ issuer = 'x', subject-regex = 'a' }]",

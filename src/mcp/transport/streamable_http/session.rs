@@ -16,7 +16,7 @@ use super::super::accept::Accepted;
 use super::super::channel::Revision;
 use super::super::events::{self, Event};
 use super::super::message::{Envelope, Unreadable, invalid};
-use super::super::outgoing::{Outgoing, join};
+use super::super::outgoing::{Outgoing, join, messages_of};
 use super::super::routes::{Expected, Routes, Takes};
 use super::super::sessions::Link;
 use super::SOON;
@@ -72,8 +72,8 @@ impl Session {
     ) -> Result<Response, Refusal> {
         let (mut answers, mut waiting) = (Vec::new(), Vec::new());
         let place = self.in_flight(&head);
-        for (number, part) in parts.into_iter().enumerate() {
-            let mut message = match part.and_then(Envelope::message) {
+        for (number, part) in messages_of(parts).enumerate() {
+            let mut message = match part {
                 Ok(message) => message,
                 Err(unreadable) => {
                     answers.push(Outgoing::unreadable(&unreadable));

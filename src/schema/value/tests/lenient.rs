@@ -27,7 +27,9 @@ fn what_clients_are_known_to_send_instead() {
     takes("u8", json!("200"), json!(200));
     takes("s32", json!("-7"), json!(-7));
     takes("f64", json!("-1.5e3"), json!(-1500));
+    takes("u8", json!("200.0"), json!(200));
     takes("bool", json!("true"), json!(true));
+    takes("bool", json!("False"), json!(false));
     // An empty array for an object without members, null for what is absent.
     takes("map<string, u8>", json!([]), json!({}));
     let dot = json!({ "tag": "dot" });

@@ -1,5 +1,6 @@
 //! Values of every type, there and back.
 
+mod arguments;
 mod generated;
 mod lenient;
 
@@ -9,17 +10,14 @@ use serde_json::{Value, json};
 use wasmtime::component::{Component, Type, Val, types::ComponentItem};
 use wasmtime::{Config, Engine};
 
-use super::{
-    Allowance, Path, Reader, Returned, Room, Text, ValueError, Writer, arguments, returned,
-};
-use crate::error::Diagnose;
+use super::{Allowance, Path, Reader, Returned, Room, Text, ValueError, Writer, returned};
 use crate::schema::tests::component;
 use crate::schema::{Outcome, features};
 
 /// Converts one value from JSON, with all the memory it wants.
 fn from_json(json: &Value, ty: &Type, name: &str) -> Result<Val, ValueError> {
     let budget = &mut Allowance(usize::MAX);
-    Reader { budget }.value(json, ty, &Path::new(name))
+    Reader::new(budget).value(json, ty, &Path::new(name))
 }
 
 /// Converts one value to JSON, and checks that its text was counted right.
@@ -245,8 +243,8 @@ fn variants_enums_flags_and_results() {
     both_ways(&named("level"), json!("low"), Val::Enum("low".into()));
     refused(
         &named("level"),
-        json!("Low"),
-        "`x` is wrong: expected one of \"low\", \"high\", found the string \"Low\"",
+        json!("lowest"),
+        "`x` is wrong: expected one of \"low\", \"high\", found the string \"lowest\"",
     );
 
     let mode = named("mode");
@@ -302,49 +300,6 @@ fn maps_are_objects_where_keys_are_strings() {
 }
 
 #[test]
-fn the_path_leads_to_the_mistake() {
-    let params = [
-        ("items".to_owned(), named("list<item>")),
-        ("dry".to_owned(), ty("option<bool>")),
-    ];
-    let call = |json: Value| {
-        let memory = &mut Allowance(usize::MAX);
-        arguments(json.as_object().expect("an object"), &params, memory)
-    };
-    let item = |price: Value| json!({ "name": "n", "price": price });
-    let error = call(
-        json!({ "items": [item(json!(1)), item(json!(1)), item(json!(1)), item(json!("3 €"))] }),
-    );
-    let error = error.unwrap_err();
-    assert_eq!(error.path(), "args.items[3].price");
-    assert_eq!(
-        error.to_string(),
-        "`args.items[3].price` is wrong: expected an integer from 0 to 255, found the string \"3 €\""
-    );
-    assert_eq!(error.code(), "invalid-arguments");
-
-    let message = |error: Result<Vec<Val>, ValueError>| error.unwrap_err().to_string();
-    assert_eq!(
-        message(call(json!({}))),
-        "`args.items` is missing: expected an array"
-    );
-    assert_eq!(
-        message(call(json!({ "items": [{ "name": "n" }] }))),
-        "`args.items[0].price` is missing: expected an integer from 0 to 255"
-    );
-    let unknown = call(json!({ "items": [], "dyr": true })).unwrap_err();
-    assert_eq!(unknown.to_string(), "`args.dyr` is not known here");
-    assert_eq!(
-        unknown.hint().as_deref(),
-        Some("known here: `items`, `dry`")
-    );
-    assert_eq!(
-        call(json!({ "items": [] })),
-        Ok(vec![Val::List(Vec::new()), Val::Option(None)])
-    );
-}
-
-#[test]
 fn the_outer_result_is_the_outcome_of_the_call() {
     let types = [ty("result<u8, string>")];
     let ok = Val::Result(Ok(Some(Box::new(Val::U8(1)))));
@@ -389,7 +344,7 @@ fn memory_is_charged_before_it_is_taken() {
     let spent = |bytes: usize| {
         let mut allowance = Allowance(bytes);
         let budget = &mut allowance;
-        let outcome = Reader { budget }.value(&json, &ty, &Path::new("x"));
+        let outcome = Reader::new(budget).value(&json, &ty, &Path::new("x"));
         outcome.map(|_| bytes - allowance.0)
     };
     let needed = spent(usize::MAX).unwrap();
