@@ -9,6 +9,7 @@ use crate::error::{Class, Diagnose};
 use crate::reference::{Reference, Shown};
 use crate::registry::{Credential, Given};
 use crate::secret::Secret;
+use crate::text::without_bom;
 
 use super::terminal::{line, unseen_line};
 
@@ -149,7 +150,7 @@ fn from_stdin() -> Result<Secret, CredentialError> {
         let error = io::Error::other(format!("it is longer than {MAX_SECRET} bytes"));
         return Err(CredentialError::Read(error));
     }
-    Ok(text.trim_end_matches(['\r', '\n']).into())
+    Ok(without_bom(&text).trim_end_matches(['\r', '\n']).into())
 }
 
 /// Asks on the terminal; empty without one.

@@ -10,6 +10,7 @@ use crate::secret::{SHORTEST, Secret as Value};
 use crate::service::{SecretList, SecretNames, Values};
 use crate::store::secrets::MAX_TOTAL;
 use crate::store::{SecretError, SecretKey};
+use crate::text::without_bom;
 
 use super::output::{self, Present};
 use super::table::pairs as pairs_of;
@@ -255,8 +256,9 @@ fn piped(wanted: usize) -> Result<Vec<Value>, SecretInputError> {
     { stdin }
         .read_to_string(&mut text)
         .map_err(SecretInputError::Read)?;
+    let text = without_bom(&text);
     if wanted == 1 {
-        let text = text.strip_suffix('\n').unwrap_or(&text);
+        let text = text.strip_suffix('\n').unwrap_or(text);
         return Ok(vec![text.strip_suffix('\r').unwrap_or(text).into()]);
     }
     let lines: Vec<Value> = text.lines().map(Value::from).collect();

@@ -7,6 +7,8 @@ use std::io::{self, BufRead, Read};
 
 use console::Term;
 
+use crate::text::without_bom;
+
 /// Most bytes of a line.
 const LONGEST: u64 = 64 * 1024;
 
@@ -14,8 +16,7 @@ const LONGEST: u64 = 64 * 1024;
 pub(super) fn line() -> io::Result<String> {
     let mut line = String::new();
     io::stdin().lock().take(LONGEST).read_line(&mut line)?;
-    line.truncate(line.trim_end_matches(['\r', '\n']).len());
-    Ok(line)
+    Ok(without_bom(&line).trim_end_matches(['\r', '\n']).to_owned())
 }
 
 /// Asks for a line on the terminal at standard input, without echoing what is typed.

@@ -132,7 +132,7 @@ impl Builtin {
         arguments: LoadArguments,
     ) -> Result<LoadRequest, Failure> {
         let uri = arguments.uri.or(arguments.path);
-        let uri = uri.ok_or_else(|| self.invalid("missing field `uri`"))?;
+        let uri = uri.ok_or_else(|| self.invalid("`uri` is missing"))?;
         let parse_name = |name: String| ComponentId::parse(&name);
         let parse_digest = |digest: String| digest.parse::<Digest>();
         // Models add spaces and line ends.
@@ -143,7 +143,7 @@ impl Builtin {
                 .name
                 .map(parse_name)
                 .transpose()
-                .map_err(|fault| self.invalid(plain(fault)))?,
+                .map_err(|fault| self.invalid(fault))?,
             digest: arguments
                 .digest
                 .map(parse_digest)
@@ -195,7 +195,7 @@ impl Builtin {
         self,
         arguments: Map<String, Value>,
     ) -> Result<T, Failure> {
-        serde_json::from_value(Value::Object(arguments)).map_err(|fault| self.invalid(fault))
+        serde_json::from_value(Value::Object(arguments)).map_err(|fault| self.invalid(plain(fault)))
     }
 }
 

@@ -6,6 +6,7 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 use serde_json::{Map, Value, json};
 
+use crate::error::plain::plain;
 use crate::policy::Permission;
 use crate::reference::ComponentId;
 use crate::service::denied::Grant;
@@ -89,7 +90,8 @@ impl Builtin {
         let arguments: PermissionArguments<D> = self.parse(arguments)?;
         let id = self.component(&arguments.component_id)?;
         let written = json!({ kind.section(): arguments.details });
-        let permission = serde_json::from_value(written).map_err(|fault| self.invalid(fault))?;
+        let permission = serde_json::from_value(written);
+        let permission = permission.map_err(|fault| self.invalid(plain(fault)))?;
         Ok((id, permission))
     }
 }

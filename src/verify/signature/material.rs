@@ -4,6 +4,8 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
+use crate::text::without_bom;
+
 /// One signature with its proof, as found.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "format", rename_all = "kebab-case")]
@@ -22,6 +24,7 @@ pub enum Material {
 impl Material {
     /// The bundles of a file: one JSON object, or one on each line.
     pub fn of_file(text: &str) -> Vec<Material> {
+        let text = without_bom(text);
         let whole = serde_json::from_str::<serde::de::IgnoredAny>(text).is_ok();
         let texts: Vec<&str> = match whole {
             true => vec![text],

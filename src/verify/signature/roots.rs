@@ -9,6 +9,7 @@ use sigstore_verify::trust_root::{SIGSTORE_PRODUCTION_TRUSTED_ROOT, TrustedRoot}
 
 use crate::error::{Class, Diagnose};
 use crate::file::{Links, read_text};
+use crate::text::without_bom;
 
 /// Largest trust root file, in bytes.
 const MAX_ROOT: u64 = 4 << 20;
@@ -88,7 +89,7 @@ impl Roots {
 }
 
 fn parse(text: &str) -> Result<Root, String> {
-    let root = TrustedRoot::from_json(text).map_err(|error| error.to_string())?;
+    let root = TrustedRoot::from_json(without_bom(text)).map_err(|error| error.to_string())?;
     let verifier = Verifier::new(&root).map_err(|error| error.to_string())?;
     Ok(Root(Arc::new(verifier)))
 }

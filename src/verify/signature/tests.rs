@@ -168,3 +168,14 @@ fn a_file_of_bundles_is_one_or_many() {
         }
     }
 }
+
+#[test]
+fn files_with_a_byte_order_mark_are_read() {
+    let lines = Material::of_file("\u{feff}{\"a\": 1}\r\n{\"b\": 2}\r\n");
+    let bundle = |text: &str| Material::Bundle {
+        bundle: text.to_owned(),
+    };
+    assert_eq!(lines, [bundle("{\"a\": 1}"), bundle("{\"b\": 2}")]);
+    let whole = Material::of_file("\u{feff}{\r\n\"a\": 1\r\n}");
+    assert_eq!(whole.len(), 1);
+}

@@ -44,6 +44,13 @@ fn values_come_from_standard_input() {
         stored(&cli),
         json!([{ "key": "API_KEY", "value": "line 1\nline 2\n" }])
     );
+
+    // Windows programs put a byte order mark before a text, and end lines with CRLF.
+    assert_eq!(piped(&cli, &set, "\u{feff}hunter22\r\n").code, 0);
+    assert_eq!(
+        stored(&cli),
+        json!([{ "key": "API_KEY", "value": "hunter22" }])
+    );
 }
 
 #[test]

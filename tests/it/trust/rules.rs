@@ -178,7 +178,7 @@ async fn no_answer_is_not_unsigned() {
 async fn rules_that_make_no_sense_are_refused_at_once() {
     let node = Node::new();
     for (rule, words) in [
-        ("scope = '*'\nrequire = 'maybe'", "unknown variant"),
+        ("scope = '*'\nrequire = 'maybe'", "unknown value"),
         ("scope = '*'\nrequire = 'none'\nkey = 'x'", "unknown field"),
         ("scope = '*'", "names what it requires"),
         ("require = 'none'", "`scope` is missing"),
