@@ -2,7 +2,7 @@
 //!
 //! ```text
 //! tests/components/install.sh     # once: the JavaScript and Python components
-//! cargo bench                     # or: cargo bench -- start load first calls crowd fair pull push store
+//! cargo bench                     # or: cargo bench -- start load first calls crowd fair pull push fleet store
 //! ```
 //!
 //! A run of all draws docs/benchmarks.svg, another one target/benchmarks.svg.
@@ -16,6 +16,7 @@ mod components_files;
 mod crowd;
 mod fair;
 mod first;
+mod fleet;
 mod load;
 mod null_server;
 mod process;
@@ -50,7 +51,7 @@ fn main() {
         .skip(1)
         .filter(|arg| !arg.starts_with('-'))
         .collect();
-    let groups: [(&str, fn()); 9] = [
+    let groups: [(&str, fn()); 10] = [
         ("start", start::run),
         ("load", load::run),
         ("first", first::run),
@@ -59,6 +60,7 @@ fn main() {
         ("fair", fair::run),
         ("pull", pull::run),
         ("push", push::run),
+        ("fleet", fleet::run),
         ("store", store::run),
     ];
     for (name, run) in groups {

@@ -182,3 +182,35 @@ pub fn numbered(component: &[u8], number: u8) -> Vec<u8> {
     // Section 0, of 3 bytes, with a name of one.
     [component, &[0, 3, 1, b'n', number]].concat()
 }
+
+/// Passes connections on to `target`, each request after a delay; returns where it
+/// listens. Ends with the program.
+pub fn delayed(target: &str, delay: Duration) -> String {
+    let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
+    let address = listener.local_addr().expect("bound").to_string();
+    let target = target.to_owned();
+    std::thread::spawn(move || {
+        for client in listener.incoming().flatten() {
+            let Ok(server) = TcpStream::connect(&target) else {
+                return;
+            };
+            let (Ok(requests), Ok(upstream)) = (client.try_clone(), server.try_clone()) else {
+                return;
+            };
+            std::thread::spawn(move || pass_on(requests, upstream, delay));
+            std::thread::spawn(move || pass_on(server, client, Duration::ZERO));
+        }
+    });
+    address
+}
+
+fn pass_on(mut from: TcpStream, mut to: TcpStream, delay: Duration) {
+    let mut chunk = vec![0; 64 * 1024];
+    while let Ok(n @ 1..) = from.read(&mut chunk) {
+        std::thread::sleep(delay);
+        if to.write_all(&chunk[..n]).is_err() {
+            break;
+        }
+    }
+    let _ = to.shutdown(Shutdown::Write);
+}
