@@ -189,7 +189,19 @@ impl Serve {
             }
         };
         if let Some(manifest) = &self.manifest {
-            let provisioned = provision(&service, manifest).await?;
+            let provisioning = shutdown.run_until_cancelled(provision(&service, manifest));
+            let provisioned = match &server {
+                None => provisioning.await,
+                Some(server) => {
+                    eprintln!("starting on http://{}", server.address());
+                    server.until_ready(provisioning).await
+                }
+            };
+            // Nothing is half-done where it was interrupted.
+            let Some(provisioned) = provisioned else {
+                return Ok(());
+            };
+            let provisioned = provisioned?;
             if self.watch {
                 tokio::spawn(follow(service.clone(), manifest.clone(), provisioned));
             }

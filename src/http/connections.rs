@@ -170,12 +170,26 @@ pub(super) async fn serve(
     limits: HttpLimits,
     closing: CancellationToken,
 ) {
+    let open = accept_until(closing, &listener, router, limits).await;
+    // New connections are refused from now on.
+    drop(listener);
+    open.wait().await;
+}
+
+/// Serves connections until `closing` is cancelled, and returns those that are still
+/// open; each ends after its current request.
+pub(super) async fn accept_until(
+    closing: CancellationToken,
+    listener: &TcpListener,
+    router: Router,
+    limits: HttpLimits,
+) -> TaskTracker {
     let http = protocol(&limits);
     let connections = Connections::new(limits.connections);
     let tasks = TaskTracker::new();
     for number in 0.. {
         let accepted = async {
-            let accepted = accept(&listener).await;
+            let accepted = accept(listener).await;
             connections.room().await;
             accepted
         };
@@ -220,9 +234,8 @@ pub(super) async fn serve(
             peer.connections.room.notify_one();
         });
     }
-    drop(listener);
     tasks.close();
-    tasks.wait().await;
+    tasks
 }
 
 /// Answers one request; its connection is busy until the answer is sent.

@@ -108,6 +108,26 @@ impl HttpServer {
         self.router = std::mem::take(&mut self.router).merge(router);
     }
 
+    /// Answers only `/healthz`, and `/readyz` with 503, until the work is done.
+    pub async fn until_ready<T>(&self, work: impl Future<Output = T>) -> T {
+        let starting = || async { (StatusCode::SERVICE_UNAVAILABLE, "starting\n") };
+        let router = Router::new()
+            .route("/healthz", get(async || "ok\n"))
+            .fallback(starting)
+            .layer(from_fn_with_state(self.guard.clone(), guard::check));
+        let done = CancellationToken::new();
+        let limits = self.limits.clone();
+        let serving = connections::accept_until(done.clone(), &self.listener, router, limits);
+        let working = async {
+            let result = work.await;
+            done.cancel();
+            result
+        };
+        // Connections that are still open end by themselves.
+        let (result, _) = tokio::join!(working, serving);
+        result
+    }
+
     /// Serves until `closing` is cancelled, then waits for the open connections to
     /// end.
     pub async fn serve(self, closing: CancellationToken) {
