@@ -2,6 +2,10 @@
 
 use std::fs;
 
+use proptest::collection::{btree_set, vec};
+use proptest::prelude::*;
+use serde_json::{Value, json};
+
 use super::{Fleet, code, state};
 use crate::support::cli::Cli;
 use crate::support::components::binary;
@@ -68,4 +72,102 @@ async fn an_export_applied_elsewhere_gives_the_same_root() {
     // Applied to the same root, it changes nothing.
     fs::write(fleet.cli.file_path("fleet.yaml"), &exported).unwrap();
     assert_eq!(fleet.apply(&[])["status"], "unchanged");
+}
+
+/// What some component may do, as a policy or a manifest has it.
+fn permissions() -> impl Strategy<Value = Value> {
+    let hosts = btree_set(r"(\*\.)?[a-z]{1,8}\.example", 0..3);
+    let paths = btree_set("[a-z]{1,6}( [a-z]{1,3})?", 0..3);
+    let variables = vec(("[A-Z][A-Z0-9_]{0,6}", "[ -~]{0,12}"), 0..3);
+    let memory = proptest::option::of(1..2000_u32);
+    (hosts, paths, variables, memory).prop_map(|(hosts, paths, variables, memory)| {
+        let hosts = hosts.iter().map(|host| json!({ "host": host }));
+        let paths = paths
+            .iter()
+            .map(|path| json!({ "uri": format!("fs:///data/{path}/**"), "access": ["read"] }));
+        let mut given = std::collections::BTreeMap::new();
+        given.extend(variables);
+        // In a manifest, `$` before a brace would be a variable.
+        let variables = given
+            .iter()
+            .map(|(key, value)| json!({ "key": key, "value": value.replace("${", "$${") }));
+        let mut permissions = json!({
+            "network": { "allow": hosts.collect::<Vec<_>>() },
+            "storage": { "allow": paths.collect::<Vec<_>>() },
+            "environment": { "allow": variables.collect::<Vec<_>>() },
+        });
+        if let Some(memory) = memory {
+            let limits = json!({ "limits": { "memory": format!("{memory}Mi") } });
+            permissions["resources"] = limits;
+        }
+        permissions
+    })
+}
+
+/// Rules for the one tool of a component.
+fn rules() -> impl Strategy<Value = Value> {
+    prop_oneof![
+        Just(json!({})),
+        Just(json!({ "deny": ["version"] })),
+        "[a-z]{3,8}".prop_map(|text| json!({ "describe": { "version": text } })),
+    ]
+}
+
+/// Installs this, component after component.
+fn installed(components: &[(u32, Option<Value>, Value)]) -> Cli {
+    let cli = Cli::new();
+    let entries = components.iter().enumerate().map(|(n, one)| {
+        let (version, permissions, rules) = one;
+        cli.file(&format!("c{n}.wasm"), binary(&code(*version)));
+        let mut entry = json!({ "uri": format!("./c{n}.wasm"), "name": format!("component-{n}") });
+        if let Some(permissions) = permissions {
+            entry["permissions"] = permissions.clone();
+        }
+        if rules != &json!({}) {
+            entry["tools"] = rules.clone();
+        }
+        entry
+    });
+    let manifest = json!({ "components": entries.collect::<Vec<_>>() });
+    cli.file("all.json", manifest.to_string());
+    cli.json(["apply", "-f", "all.json"]);
+    // One that was loaded by hand.
+    cli.file("by-hand.wasm", binary(&code(99)));
+    cli.load(&cli.file_path("by-hand.wasm"));
+    cli
+}
+
+/// What there is of a component, but for times and the manifest it is from.
+fn content(cli: &Cli, id: &str) -> (Vec<u8>, Value, Value) {
+    let wasm = cli.root().join(format!("components/{id}/{id}.wasm"));
+    let policy = cli.json(["policy", "get", id])["document"].clone();
+    // Names depend on what was installed first.
+    let tools = cli.json(["inspect", id])["tools"].clone();
+    let tools = tools.as_array().unwrap().iter();
+    let tools =
+        tools.map(|tool| json!([tool["description"], tool["hidden"], tool["input_schema"]]));
+    (fs::read(wasm).unwrap(), policy, tools.collect())
+}
+
+proptest! {
+    // Each case starts two dozen processes.
+    #![proptest_config(ProptestConfig { cases: 6, ..ProptestConfig::default() })]
+
+    #[test]
+    fn an_export_of_anything_gives_the_same_root_elsewhere(
+        components in vec((0..50_u32, proptest::option::of(permissions()), rules()), 0..4),
+    ) {
+        let here = installed(&components);
+        let exported = state(&here);
+        let there = Cli::new();
+        there.file("fleet.yaml", &exported);
+        there.json(["apply", "-f", "fleet.yaml", "--require-digests"]);
+        prop_assert_eq!(state(&there), exported);
+        let ids = (0..components.len()).map(|n| format!("component-{n}"));
+        for id in ids.chain(["by-hand".to_owned()]) {
+            prop_assert_eq!(content(&here, &id), content(&there, &id), "{}", id);
+        }
+        let again = there.json(["apply", "-f", "fleet.yaml"]);
+        prop_assert_eq!(&again["status"], &json!("unchanged"));
+    }
 }
