@@ -4,7 +4,7 @@ use std::collections::HashSet;
 
 use serde_json::Value;
 
-use super::CatalogEntry;
+use super::{CatalogEntry, EntryDetails};
 use crate::error::{Class, Diagnose};
 use crate::reference::{InvalidReference, Reference};
 use crate::text::{Foreign, is_unprintable};
@@ -82,6 +82,7 @@ impl EntryChecker {
             description: text("description")?.to_owned(),
             uri: text("uri")?.to_owned(),
             digest: None,
+            details: EntryDetails::of(object)?,
             catalog: String::new(),
         };
         for (key, longest) in LONGEST {
@@ -124,6 +125,7 @@ impl EntryChecker {
         let seen: String = seen.take(LONGEST_DESCRIPTION).collect();
         let mut value = value.clone();
         value["description"] = seen.into();
+        EntryDetails::strip(value.as_object_mut()?);
         let checked = self.check(&value).ok()?;
         let is_local =
             |reference: &Reference| matches!(reference, Reference::File(_) | Reference::Layout(_));
@@ -185,6 +187,18 @@ mod tests {
             (with("description", json!("")), "`description` is empty"),
             (with("description", json!("a\u{202e}b")), "cannot be seen"),
             (with("uri", json!("a.wasm")), "is not a reference"),
+            (with("license", json!(7)), "`license` is not text"),
+            (with("version", json!("v".repeat(201))), "more than 200"),
+            (
+                with("homepage", json!("javascript:x")),
+                "not an https address",
+            ),
+            (with("tags", json!(["a\nb"])), "cannot be seen"),
+            (with("tags", json!("a")), "`tags` is not a list"),
+            (
+                with("permissions", json!([])),
+                "`permissions` is not an object",
+            ),
             (
                 with("digest", json!("sha256:0")),
                 "`digest` is not a digest",

@@ -1,10 +1,12 @@
 //! Catalogs: JSON lists of known components. Parsing and search only, no I/O.
 //!
 //! A catalog is `{"components": [{"name", "description", "uri"}, …]}`, or the
-//! array alone.
+//! array alone. What search services answer is turned into it.
 
+mod details;
 mod entry;
 mod search;
+mod services;
 #[cfg(test)]
 mod tests;
 
@@ -17,8 +19,10 @@ use crate::digest::Digest;
 use crate::error::{Class, Diagnose, Diagnosis, Layered};
 use crate::reference::{InvalidReference, Reference};
 use crate::text::{Foreign, nearest, without_bom};
+pub use details::EntryDetails;
 pub use entry::{CheckedEntry, EntryChecker, InvalidEntry, entries_of};
 use search::Text;
+pub use services::{CatalogService, MOST_ENTRIES, items_of, server_entries};
 
 const BUNDLED: &str = include_str!("../../component-registry.json");
 
@@ -32,6 +36,8 @@ pub struct CatalogEntry {
     /// The expected digest of the component or of its OCI manifest.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub digest: Option<Digest>,
+    #[serde(flatten)]
+    pub details: EntryDetails,
     /// The catalog of the entry: `bundled`, or the address of another one. Only the bundled
     /// catalog is verified.
     #[serde(skip_deserializing, default = "bundled")]
@@ -280,6 +286,8 @@ pub enum InvalidCatalog {
     Json(#[source] serde_json::Error),
     #[error("The catalog is not a list of components")]
     Shape,
+    #[error("The catalog is too large")]
+    TooLarge,
     #[error("The catalog has a bad URI for `{name}`")]
     Uri {
         name: String,

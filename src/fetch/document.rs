@@ -7,12 +7,14 @@ use http::{HeaderValue, Method, StatusCode, header};
 use super::content::Content;
 use super::error::{ErrorKind, Failed, FetchError};
 use super::layout::Layout;
+use super::media_type::{ConfigKind, LayerKind};
+use super::plan::select;
 use super::remote::Artifacts;
 use super::{Fetcher, Identity};
 use crate::digest::{Digest, Expected};
 use crate::file::{Links, read_regular};
 use crate::net::{Request, RetryMode};
-use crate::reference::Reference;
+use crate::reference::{OciReference, Reference};
 use crate::registry::{Capability, Document, InvalidManifest, Transfer, check};
 
 /// Name of the content in messages.
@@ -57,6 +59,7 @@ impl Fetcher {
         limit: usize,
         etag: Option<&str>,
     ) -> Result<Renewed, FetchError> {
+        let reference = &self.locate(reference).await?;
         let transfer = Transfer::default();
         // Resolve an artifact's tag only once.
         let manifest = match reference {
@@ -66,7 +69,7 @@ impl Fetcher {
                     _ => None,
                 }
             }
-            Reference::Https(_) | Reference::File(_) => None,
+            Reference::Https(_) | Reference::File(_) | Reference::Package(_) => None,
         };
         let mut new_etag = None;
         let got = match (reference, manifest) {
@@ -110,7 +113,7 @@ impl Fetcher {
                 Ok(layout) => one_layer(&layout, digest, limit).await,
                 Err(error) => Err(error.into()),
             },
-            (Reference::Oci(_) | Reference::Layout(_), None) => {
+            (Reference::Oci(_) | Reference::Layout(_) | Reference::Package(_), _) => {
                 unreachable!("an artifact resolves to a digest")
             }
         };
@@ -124,6 +127,57 @@ impl Fetcher {
             bytes,
             etag: new_etag,
         })
+    }
+
+    /// Whether an artifact of a registry is a component, as its OCI manifest says.
+    ///
+    /// # Errors
+    ///
+    /// When it cannot be had, or is no artifact.
+    pub async fn is_component(&self, reference: &Reference) -> Result<bool, FetchError> {
+        let Reference::Oci(oci) = reference else {
+            return Ok(false);
+        };
+        self.online(reference)?;
+        let looked_at = self.media_types(oci).await;
+        let types = looked_at.map_err(|failed| failed.of(reference))?;
+        Ok(types.iter().any(|one| {
+            matches!(LayerKind::of(one), LayerKind::Wasm(_))
+                || ConfigKind::of(one) == ConfigKind::Wasm
+        }))
+    }
+
+    /// The media types of an artifact's config and layers; of an index, those of the
+    /// entry for wasm.
+    async fn media_types(&self, oci: &OciReference) -> Result<Vec<String>, Failed> {
+        let transfer = Transfer::default();
+        let (identity, _) = self.resolve_tag(oci, &transfer).await?;
+        let Identity::Oci { manifest_digest } = identity else {
+            return Ok(Vec::new());
+        };
+        let content = Artifacts {
+            repository: self.client.repository(oci, Capability::Pull, &transfer)?,
+            http: self.client.http(),
+            meter: &transfer.meter,
+            parts: None,
+        };
+        let mut digest = manifest_digest;
+        // An index names no index.
+        for _ in 0..2 {
+            let expected = Expected {
+                digest: Some(digest),
+                ..Expected::default()
+            };
+            let bytes = content.document(digest, expected).await?;
+            match Document::parse(&bytes)? {
+                Document::Index(index) => digest = select(&index)?.digest,
+                Document::Manifest(manifest) => {
+                    let parts = manifest.config.iter().chain(&manifest.layers);
+                    return Ok(parts.map(|part| part.media_type.clone()).collect());
+                }
+            }
+        }
+        Ok(Vec::new())
     }
 
     async fn web_document(

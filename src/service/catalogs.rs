@@ -3,16 +3,24 @@
 use std::path::Path;
 use std::sync::Arc;
 
+use futures_util::{StreamExt, stream};
 use serde::Serialize;
+use serde_json::{Value, json};
+use url::Url;
 
-use crate::catalog::{Catalog, InvalidCatalog};
+use crate::catalog::{
+    Catalog, CatalogService, InvalidCatalog, MOST_ENTRIES, items_of, server_entries,
+};
 use crate::error::Report;
-use crate::fetch::Renewed;
+use crate::fetch::{FetchError, Renewed};
 use crate::install;
 use crate::reference::{Reference, Shown};
 use crate::store::{LARGEST_CATALOG, Store, StoreError};
 
 use super::{Error, Service};
+
+/// Artifacts that are looked at, at once, to know whether they are components.
+const LOOKED_AT: usize = 8;
 
 /// A catalog in addition to the bundled one.
 #[derive(Debug, Clone, Serialize)]
@@ -78,6 +86,12 @@ impl Service {
     ///
     /// When it cannot be fetched, or is not a catalog.
     pub async fn add_catalog(self: &Arc<Self>, source: Reference) -> Result<AddedCatalog, Error> {
+        if let Reference::Https(address) = &source
+            && let Some(service) = CatalogService::at(address)
+        {
+            let text = self.ask_service(&service).await?;
+            return self.keep_catalog(source, text, None).await;
+        }
         let fetcher = &self.installer.fetcher;
         let known = source.clone();
         let kept = move |store: &Store| {
@@ -100,6 +114,23 @@ impl Service {
                 (text, etag)
             }
         };
+        let is_document = matches!(source, Reference::Https(_));
+        match server_entries(&text).filter(|_| is_document) {
+            Some(entries) => {
+                let text = document(&self.components_of(entries).await);
+                self.keep_catalog(source, text, None).await
+            }
+            None => self.keep_catalog(source, text, etag).await,
+        }
+    }
+
+    /// Lists a catalog, and keeps its text.
+    async fn keep_catalog(
+        &self,
+        source: Reference,
+        text: String,
+        etag: Option<String>,
+    ) -> Result<AddedCatalog, Error> {
         let (catalog, left_out) = Catalog::foreign(&text, &source)?;
         let added = AddedCatalog {
             source: source.shown(),
@@ -112,6 +143,57 @@ impl Service {
             move |store: &Store| store.add_catalog(&source, text.as_bytes(), etag.as_deref());
         self.disk.run(write).await??;
         Ok(added)
+    }
+
+    /// Everything that a service lists, as the text of a catalog.
+    async fn ask_service(&self, service: &CatalogService) -> Result<String, Error> {
+        let mut entries = Vec::new();
+        let (mut page, mut listed) = (Some(service.first()), 0);
+        let mut before = None;
+        while let Some(address) = page {
+            let text = self.page(address).await?;
+            // A service that ignores the offset answers the same again.
+            if before.as_ref() == Some(&text) {
+                break;
+            }
+            let read = service.read(&text, listed)?;
+            listed += items_of(&text);
+            entries.extend(read.entries);
+            (page, before) = (read.next, Some(text));
+        }
+        entries.truncate(MOST_ENTRIES);
+        if service.lists_anything() {
+            entries = self.components_of(entries).await;
+        }
+        let text = document(&entries);
+        match text.len() > LARGEST_CATALOG {
+            true => Err(InvalidCatalog::TooLarge.into()),
+            false => Ok(text),
+        }
+    }
+
+    async fn page(&self, address: Url) -> Result<String, Error> {
+        let fetcher = &self.installer.fetcher;
+        let page = Reference::Https(address);
+        let bytes = fetcher.document(&page, LARGEST_CATALOG).await;
+        let bytes = bytes.map_err(install::Error::from)?;
+        Ok(String::from_utf8(bytes.into()).map_err(|_| InvalidCatalog::NotText)?)
+    }
+
+    /// The entries whose artifacts are components. What cannot be looked at is none.
+    async fn components_of(&self, entries: Vec<Value>) -> Vec<Value> {
+        let looked_at = entries.into_iter().map(|entry| async move {
+            let uri = entry["uri"].as_str()?.parse::<Reference>().ok()?;
+            match self.installer.fetcher.is_component(&uri).await {
+                Ok(is_one) => is_one.then_some(entry),
+                Err(error) => {
+                    report_unknown(&error);
+                    None
+                }
+            }
+        });
+        let looked_at = stream::iter(looked_at).buffered(LOOKED_AT);
+        looked_at.filter_map(async |entry| entry).collect().await
     }
 
     /// Removes an added catalog.
@@ -153,4 +235,13 @@ impl Service {
         }
         Ok(updated)
     }
+}
+
+fn report_unknown(error: &FetchError) {
+    let report = Report::new(error);
+    tracing::info!("left out, as nobody knows whether it is a component: {report}");
+}
+
+fn document(entries: &[Value]) -> String {
+    json!({ "components": entries }).to_string()
 }

@@ -3,6 +3,7 @@
 mod added;
 mod known;
 mod script;
+mod services;
 mod validate;
 
 use std::path::Path;
