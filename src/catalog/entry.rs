@@ -193,7 +193,7 @@ mod tests {
                 with("homepage", json!("javascript:x")),
                 "not an https address",
             ),
-            (with("tags", json!(["a\nb"])), "cannot be seen"),
+            (with("tags", json!(["a\u{202e}b"])), "cannot be seen"),
             (with("tags", json!("a")), "`tags` is not a list"),
             (
                 with("permissions", json!([])),

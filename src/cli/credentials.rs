@@ -52,7 +52,7 @@ pub enum CredentialError {
     Colon,
     #[error("The password cannot be read")]
     Read(#[source] io::Error),
-    #[error("`--username` is for registries, and `{reference}` is in none")]
+    #[error("`--username` needs a reference that names its registry, and `{reference}` names none")]
     NoRegistry { reference: Shown },
 }
 

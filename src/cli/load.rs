@@ -32,13 +32,15 @@ list` shows. Several sources are loaded one after the other, each by itself.
 Examples:
   wassette load ./calc.wasm
   wassette load get-weather-js
+  wassette load acme:weather@^1.2
   wassette load oci://ghcr.io/microsoft/time-server-js:latest --name time
   wassette load https://example.com/tool.wasm --digest sha256:9f2c...
   wassette load https://registry.lan/tool.wasm --ca ./company-ca.pem
   wassette load oci://ghcr.io/acme/weather:1.2 --policy weather.yaml
   wassette load oci://ghcr.io/acme/weather:1.2 --key acme.pub")]
 pub struct Load {
-    /// oci://, https:// (a `#sha256=...` pins it), file://, oci-layout://, a path or a catalog name
+    /// oci://, https:// (a `#sha256=...` pins it), file://, oci-layout://, a path, a catalog name, or
+    /// a package name such as acme:weather@^1.2
     #[arg(value_name = "SOURCE", required_unless_present = "uri")]
     sources: Vec<String>,
 
@@ -174,6 +176,7 @@ impl Load {
     fn request(&self, found: Located) -> Result<LoadRequest, Failure> {
         Ok(LoadRequest {
             reference: found.reference,
+            package: None,
             name: self.name.clone(),
             digest: self.digest.or(found.digest),
             locked: None,
@@ -277,6 +280,9 @@ impl Present for LoadOutcome {
             if !permissions.is_empty() {
                 rows.push((label, described(permissions)));
             }
+        }
+        if let Some(source) = &self.source {
+            rows.insert(1, ("source", source.to_string()));
         }
         if !self.remarks.is_empty() {
             rows.push(("note", listed(&self.remarks)));

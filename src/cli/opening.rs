@@ -8,7 +8,7 @@ use super::{Failure, Global};
 use crate::error::{Class, Diagnose};
 use crate::mcp;
 use crate::net::Network;
-use crate::registry::{CredentialOptions, Given};
+use crate::registry::{CredentialOptions, Given, PackageOptions};
 use crate::service::{Audience, Service, ServiceOptions};
 
 /// Whether a command may run in a root that was typed and does not exist.
@@ -67,6 +67,7 @@ impl Global {
                 given: opening.given,
                 ..CredentialOptions::of_the_user()
             },
+            packages: PackageOptions::of_the_user(),
             ca_files: opening.ca,
             withheld: opening.withheld,
             audience: opening.audience,

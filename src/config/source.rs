@@ -23,6 +23,9 @@ pub(super) enum Scheme {
     Http,
     File,
     Layout,
+    /// Of the name of a package, which no pattern covers: rules are about the
+    /// artifact that it stands for.
+    Package,
 }
 
 const SCHEMES: [(&str, Scheme); 5] = [
@@ -83,6 +86,11 @@ impl Source {
             },
             Reference::File(path) => Source::of_path(Scheme::File, path),
             Reference::Layout(layout) => Source::of_path(Scheme::Layout, layout.path()),
+            Reference::Package(package) => Source {
+                scheme: Scheme::Package,
+                segments: vec![package.full_name().into_bytes()],
+                alias: None,
+            },
         }
     }
 

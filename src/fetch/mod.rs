@@ -18,6 +18,7 @@ mod layout_error;
 mod media_type;
 mod options;
 mod outcome;
+mod package;
 mod parts;
 mod plan;
 mod preamble;
@@ -108,12 +109,13 @@ impl Fetcher {
         known: Option<&Identity>,
     ) -> Result<Resolved, FetchError> {
         let started = Instant::now();
+        let reference = &self.locate(reference).await?;
         let transfer = Transfer::default();
         // A digest needs no request; the caller checks whether it is installed.
         let asks = match reference {
             Reference::Oci(oci) => oci.digest().is_none(),
             Reference::Https(_) => true,
-            Reference::File(_) | Reference::Layout(_) => false,
+            Reference::File(_) | Reference::Layout(_) | Reference::Package(_) => false,
         };
         if asks {
             self.online(reference)?;
@@ -126,6 +128,7 @@ impl Fetcher {
             }
             Reference::File(path) => file::resolve(path).await.map_err(Failed::from),
             Reference::Layout(layout) => layout::resolve(layout).await.map_err(Failed::from),
+            Reference::Package(_) => unreachable!("its artifact was located"),
         };
         let (identity, document) = match (found, reference) {
             (Ok(found), _) => found,
@@ -265,7 +268,7 @@ impl Fetcher {
             }
             // Only `resolve` constructs a `Resolved`, with the identity for its
             // kind.
-            (Reference::Oci(_) | Reference::Layout(_), _) => {
+            (Reference::Oci(_) | Reference::Layout(_) | Reference::Package(_), _) => {
                 unreachable!("a registry or layout resolves to a digest")
             }
         }
@@ -320,7 +323,7 @@ fn finish(resolved: Resolved, parts: Parts, fetch_ms: u64) -> Fetched {
     let source_host = match &reference {
         Reference::Oci(oci) => Some(oci.registry().to_owned()),
         Reference::Https(url) => url.host_str().map(str::to_owned),
-        Reference::File(_) | Reference::Layout(_) => None,
+        Reference::File(_) | Reference::Layout(_) | Reference::Package(_) => None,
     };
     let meter = &transfer.meter;
     let receipt = Receipt {

@@ -217,6 +217,7 @@ impl Installer {
         progress: &dyn ManyProgress,
     ) -> Result<Found, Error> {
         let progress = progress.of(&wanted.id);
+        let wanted = &*self.located_entry(wanted, order).await?;
         let before = self.in_place(wanted, order.check).await?;
         let found = match before {
             Some(installed)

@@ -9,6 +9,7 @@ use crate::store::Metadata;
 /// The content that a lock records for a component with these tool rules.
 pub fn content_of<'a>(metadata: &'a Metadata, rules: &ToolRules) -> Content<'a> {
     Content {
+        source: &metadata.source,
         digest: content_digest(metadata),
         signer: metadata.trust.signer().map(|signer| signer.id.to_string()),
         imports: &metadata.component_info.imports,

@@ -22,6 +22,7 @@ mod lock;
 mod order;
 mod outcome;
 mod outdated;
+mod package;
 mod plan;
 mod proposal;
 mod report;

@@ -18,6 +18,8 @@ use super::{Compile, Error, LoadRequest, PolicyChoice, SignerRequest};
 pub struct Wanted {
     pub id: ComponentId,
     pub reference: Reference,
+    /// The name of the package that the reference was found by.
+    pub package: Option<Reference>,
     pub digest: Option<Digest>,
     /// All permissions to grant; if absent, the grants do not change.
     pub permissions: Option<Policy>,
@@ -82,6 +84,7 @@ impl Wanted {
         let locked = self.locked.as_ref().map(|locked| locked.digest);
         LoadRequest {
             reference: self.reference.clone(),
+            package: self.package.clone(),
             name: Some(self.id.clone()),
             digest: self.digest,
             locked,

@@ -6,7 +6,7 @@ use serde::Serialize;
 use serde_json::Value;
 
 use crate::fetch::{Receipt, Resolved};
-use crate::reference::ComponentId;
+use crate::reference::{ComponentId, Shown};
 use crate::schema::Uncallable;
 use crate::store::Metadata;
 use crate::verify::Trust;
@@ -26,6 +26,9 @@ pub enum LoadStatus {
 pub struct LoadOutcome {
     pub component_id: ComponentId,
     pub status: LoadStatus,
+    /// The artifact that the name of a package stood for.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub source: Option<Shown>,
     pub tool_names: Vec<String>,
     /// The functions that cannot be tools, and why.
     #[serde(skip_serializing_if = "Vec::is_empty")]
@@ -66,7 +69,9 @@ pub struct Loaded {
 impl Loaded {
     /// The report of a load that began at `started`.
     pub fn outcome(self, settled: Settled, started: Instant) -> LoadOutcome {
+        let package = &self.metadata.package;
         LoadOutcome {
+            source: package.as_ref().map(|_| self.metadata.source.shown()),
             component_id: self.metadata.component_id,
             status: self.status,
             tool_names: self.tool_names,

@@ -104,7 +104,11 @@ impl Installer {
             return SourceAnswer::Pinned;
         }
         let known = Some(&metadata.identity);
-        match self.fetcher.resolve_again(&metadata.source, known).await {
+        match self
+            .fetcher
+            .resolve_again(metadata.asked_for(), known)
+            .await
+        {
             Ok(resolved) => SourceAnswer::Found(Box::new(resolved)),
             Err(error) => SourceAnswer::Failed(error),
         }

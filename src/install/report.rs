@@ -73,7 +73,7 @@ impl Installer {
     /// When it cannot be found, or a key, bundle or trust root cannot be read. A rejected
     /// signature is not an error; it is part of the report.
     pub async fn verify(&self, request: VerifyRequest) -> Result<SignatureReport, Error> {
-        let reference = &request.reference;
+        let reference = &self.fetcher.locate(&request.reference).await?;
         let question = TrustQuestion {
             reference,
             digest: None,

@@ -1,10 +1,12 @@
 //! The request of a load, and the check whether the installed component already meets it.
 
+use std::borrow::Cow;
+
 use crate::config::TrustRule;
 use crate::digest::Digest;
 use crate::fetch::{Fetched, Identity};
 use crate::policy::Policy;
-use crate::reference::{ComponentId, Reference};
+use crate::reference::{ComponentId, InvalidComponentId, Reference};
 use crate::store::{Digests, Installed, Origin};
 use crate::verify::{Expectation, Requirements, Verification};
 
@@ -12,6 +14,8 @@ use crate::verify::{Expectation, Requirements, Verification};
 #[derive(Debug, Clone)]
 pub struct LoadRequest {
     pub reference: Reference,
+    /// The name of the package that the reference was found by.
+    pub package: Option<Reference>,
     /// The id to install under; otherwise made from the reference.
     pub name: Option<ComponentId>,
     /// The OCI manifest or the component must have this digest.
@@ -73,6 +77,30 @@ pub enum PolicyChoice {
 }
 
 impl LoadRequest {
+    /// The id to install under.
+    ///
+    /// # Errors
+    ///
+    /// When none is given and the reference has no letter or digit to make one of.
+    pub fn id(&self) -> Result<ComponentId, InvalidComponentId> {
+        match &self.name {
+            Some(name) => Ok(name.clone()),
+            None => self.reference.default_id(),
+        }
+    }
+
+    /// The request for the artifact that its package was found at.
+    pub(super) fn found_at(&self, found: &Reference) -> Cow<'_, Self> {
+        match &self.reference {
+            package @ Reference::Package(_) => Cow::Owned(LoadRequest {
+                reference: found.clone(),
+                package: Some(package.clone()),
+                ..self.clone()
+            }),
+            _ => Cow::Borrowed(self),
+        }
+    }
+
     pub(super) fn requirements(&self) -> Requirements {
         Requirements {
             digest: self.digest,

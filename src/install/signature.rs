@@ -131,7 +131,7 @@ impl Installer {
         let path = match reference {
             Reference::File(path) => Some(path.clone()),
             Reference::Layout(layout) => Some(layout.path().to_owned()),
-            Reference::Oci(_) | Reference::Https(_) => None,
+            Reference::Oci(_) | Reference::Https(_) | Reference::Package(_) => None,
         };
         if let Some(path) = path {
             let canonical = move || std::fs::canonicalize(path);
@@ -278,7 +278,7 @@ impl Installer {
                 let got = self.fetcher.small_file(&url, MAX_BUNDLES as usize);
                 Ok(got.await.map_err(|error| unanswered(error.chain()))?)
             }
-            Reference::Oci(_) | Reference::Layout(_) => Ok(None),
+            Reference::Oci(_) | Reference::Layout(_) | Reference::Package(_) => Ok(None),
         }
     }
 }

@@ -41,6 +41,7 @@ impl Installer {
         request: &LoadRequest,
         progress: &dyn Progress,
     ) -> Result<Staged, Error> {
+        let request = &*self.located(lock.id(), request).await?;
         let before = self.before(lock.id(), &request.reference).await?;
         match before {
             Some(installed)
@@ -74,6 +75,10 @@ impl Installer {
         resolved: Option<Resolved>,
         progress: &dyn Progress,
     ) -> Result<Staged, Error> {
+        let request = &*match &resolved {
+            Some(resolved) => request.found_at(resolved.reference()),
+            None => self.located(lock.id(), request).await?,
+        };
         let before = self.before(lock.id(), &request.reference).await?;
         let resolved = match resolved {
             Some(resolved) => resolved,
@@ -153,7 +158,7 @@ impl Installer {
         progress.step(Step::Verifying);
         match before {
             Some(installed) if request.same(&installed, &fetched) => self
-                .refresh(installed, fetched, found)
+                .refresh(installed, (fetched, found), request)
                 .await
                 .map(Staged::Unchanged),
             before => {
@@ -205,14 +210,15 @@ impl Installer {
     async fn refresh(
         &self,
         mut installed: Installed,
-        fetched: Fetched,
-        found: Found,
+        (fetched, found): (Fetched, Found),
+        request: &LoadRequest,
     ) -> Result<Unchanged, Error> {
         if found.signature != Signature::NotSought {
             installed.metadata.trust.signature = found.signature;
         }
         installed.metadata.identity = fetched.identity;
         installed.metadata.source = fetched.reference;
+        installed.metadata.package.clone_from(&request.package);
         let work = move |store: &Store| {
             store.refresh(&installed, found.evidence.as_ref())?;
             Ok::<_, Error>(installed)
@@ -232,7 +238,7 @@ impl Installer {
         request: &LoadRequest,
     ) -> Result<Prepared, Error> {
         let requirements = request.requirements();
-        let manifest = request.manifest.clone();
+        let (package, manifest) = (request.package.clone(), request.manifest.clone());
         let work = move |store: &Store| {
             let examined = Examined::new((fetched, &found), &requirements, id.as_str())?;
             let tools = examined.description.tools()?;
@@ -242,6 +248,7 @@ impl Installer {
                 tools,
                 description: examined.description,
                 requested_permissions: examined.requested_permissions,
+                package,
                 manifest,
                 evidence: found.evidence,
             };

@@ -9,7 +9,7 @@ use serde_json::{Map, Value, json};
 use super::Entry;
 use crate::digest::Digest;
 use crate::error::{Class, Diagnose};
-use crate::reference::ComponentId;
+use crate::reference::{ComponentId, Reference};
 use crate::schema::ToolRecord;
 use crate::text::without_bom;
 
@@ -37,6 +37,9 @@ pub struct Locked {
     pub name: ComponentId,
     /// The source, as written in the manifest.
     pub uri: String,
+    /// The artifact that the name of a package stood for.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub artifact: Option<Reference>,
     /// Hash of the manifest's entry.
     pub entry: Digest,
     /// Digest of the OCI manifest, or of the component if there is none.
@@ -59,6 +62,8 @@ pub struct Locked {
 
 /// The content of a component, as far as it is locked.
 pub struct Content<'a> {
+    /// Where it is from.
+    pub source: &'a Reference,
     pub digest: Digest,
     /// The signer, as it is shown.
     pub signer: Option<String>,
@@ -74,6 +79,8 @@ impl Locked {
         Locked {
             name: entry.id.clone(),
             uri: entry.written.uri.clone(),
+            artifact: matches!(entry.reference, Reference::Package(_))
+                .then(|| content.source.clone()),
             entry: entry.written.hash,
             digest: content.digest,
             signer: content.signer.clone(),

@@ -69,9 +69,11 @@ pub async fn sign(
             let path = path.clone();
             tokio::task::spawn_blocking(move || sign_file(&path, &key)).await?
         }
-        Reference::Https(_) | Reference::Layout(_) => Err(SignError::Place {
-            reference: reference.shown().to_string(),
-        }),
+        Reference::Https(_) | Reference::Layout(_) | Reference::Package(_) => {
+            Err(SignError::Place {
+                reference: reference.shown().to_string(),
+            })
+        }
     }
 }
 

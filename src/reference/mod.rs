@@ -6,6 +6,7 @@
 //! https://HOST[:PORT]/PATH[#sha256=DIGEST]      (http:// for loopback hosts only)
 //! file:///ABSOLUTE/PATH         (or a plain path, on the command line)
 //! oci-layout:///ABSOLUTE/PATH[:TAG][@sha256:DIGEST]
+//! NAMESPACE:NAME[@VERSION]      (a package, as `wkg` finds it)
 //! ```
 
 mod error;
@@ -13,6 +14,7 @@ mod host;
 mod id;
 mod layout;
 mod oci;
+mod package;
 #[cfg(test)]
 mod tests;
 
@@ -31,10 +33,11 @@ pub use id::{ComponentId, InvalidComponentId};
 pub use layout::LayoutReference;
 pub use oci::OciReference;
 pub(crate) use oci::is_tag;
+pub use package::PackageReference;
 
 /// The grammar as a sentence, for hints.
 pub const GRAMMAR: &str = "a component comes from `oci://host[:port]/repository[:tag][@sha256:digest]`, \
-     `https://host/path[#sha256=digest]`, `file:///absolute/path`, `oci-layout:///absolute/path[:tag]` or a plain path";
+     `https://host/path[#sha256=digest]`, `file:///absolute/path`, `oci-layout:///absolute/path[:tag]`, `namespace:name[@version]` or a plain path";
 
 /// Largest accepted reference, in bytes. Far above any real one; keeps error messages and headers
 /// small.
@@ -54,11 +57,14 @@ pub enum Reference {
     File(PathBuf),
     /// An artifact in an OCI image layout on this machine.
     Layout(LayoutReference),
+    /// A package by its name, which stands for an artifact in the OCI registry of
+    /// its namespace.
+    Package(PackageReference),
 }
 
 impl Reference {
     /// Parses a reference as typed on a command line, where a text without a
-    /// scheme is a path. Relative paths are resolved against `cwd`; `..` is
+    /// scheme is a package name or a path. Relative paths are resolved against `cwd`; `..` is
     /// resolved in the text, without following symbolic links.
     ///
     /// # Errors
@@ -67,9 +73,11 @@ impl Reference {
     pub fn parse(text: &str, cwd: &Path) -> Result<Self, InvalidReference> {
         check_characters(text)?;
         if scheme_end(text).is_some() {
-            text.parse()
-        } else {
-            Ok(Reference::File(tidy(&cwd.join(text))))
+            return text.parse();
+        }
+        match package::parse(text) {
+            Some(package) => package.map(Reference::Package),
+            None => Ok(Reference::File(tidy(&cwd.join(text)))),
         }
     }
 
@@ -81,6 +89,7 @@ impl Reference {
                 (a.registry(), a.repository()) == (b.registry(), b.repository())
             }
             (Reference::Layout(a), Reference::Layout(b)) => a.path() == b.path(),
+            (Reference::Package(a), Reference::Package(b)) => a.same_package(b),
             (Reference::Https(a), Reference::Https(b)) => {
                 a[..url::Position::AfterQuery] == b[..url::Position::AfterQuery]
             }
@@ -113,7 +122,9 @@ impl Reference {
         match self {
             Reference::Oci(oci) => oci.digest().is_some(),
             Reference::Layout(layout) => layout.digest().is_some(),
-            Reference::Https(_) | Reference::File(_) => self.content_digest().is_some(),
+            Reference::Https(_) | Reference::File(_) | Reference::Package(_) => {
+                self.content_digest().is_some()
+            }
         }
     }
 
@@ -135,6 +146,7 @@ impl Reference {
                 let name = path.file_name().unwrap_or_default().to_string_lossy();
                 ComponentId::fold(stem(&name))
             }
+            Reference::Package(package) => ComponentId::fold(package.name()),
             Reference::Layout(layout) => {
                 let name = layout.path().file_name().unwrap_or_default();
                 ComponentId::fold(&name.to_string_lossy())
@@ -155,14 +167,17 @@ impl fmt::Display for Shown {
     }
 }
 
-/// Parses a URI; plain paths are errors.
+/// Parses a URI or a package name; plain paths are errors.
 impl FromStr for Reference {
     type Err = InvalidReference;
 
     fn from_str(text: &str) -> Result<Self, InvalidReference> {
         check_characters(text)?;
         let Some(colon) = scheme_end(text) else {
-            return Err(InvalidReference::new(text, 0, "a scheme is missing"));
+            return match package::parse(text) {
+                Some(package) => package.map(Reference::Package),
+                None => Err(InvalidReference::new(text, 0, "a scheme is missing")),
+            };
         };
         let rest = colon + 3;
         if !text[colon..].starts_with("://") {
@@ -188,6 +203,7 @@ impl fmt::Display for Reference {
             Reference::Oci(oci) => oci.fmt(f),
             Reference::Https(url) => url.fmt(f),
             Reference::Layout(layout) => layout.fmt(f),
+            Reference::Package(package) => package.fmt(f),
             Reference::File(path) => match Url::from_file_path(path) {
                 Ok(url) => url.fmt(f),
                 // The parser produces only absolute paths; this is for a relative one built by

@@ -3,7 +3,7 @@
 use http::StatusCode;
 
 use super::{CredentialSource, Error};
-use crate::error::Class;
+use crate::error::{Class, Diagnose};
 use crate::net;
 
 impl Error {
@@ -21,6 +21,7 @@ impl Error {
             Error::Mismatch { mismatch, .. } => mismatch.diagnosis(),
             Error::TooLarge { .. } => ("too-large", Class::InvalidComponent),
             Error::NoHost { .. } | Error::Hosts(_) => ("invalid-config", Class::Usage),
+            Error::Package(error) => (error.code(), error.class()),
         }
     }
 
@@ -47,6 +48,7 @@ impl Error {
             Error::NoHost { .. } => {
                 "give one of its hosts the capability in `config.toml` or `hosts.toml`"
             }
+            Error::Package(error) => return error.hint(),
             Error::Hosts(_) => "the keys of `hosts.toml` are listed in docs/configuration.md",
         };
         Some(hint.to_owned())

@@ -3,6 +3,7 @@
 use super::credentials::CredentialSource;
 use super::document::InvalidManifest;
 use super::hosts::{Capability, InvalidHosts};
+use super::packages::PackageError;
 use crate::digest::{Digest, Mismatch};
 use crate::net;
 
@@ -47,6 +48,8 @@ pub enum Error {
     },
     #[error(transparent)]
     Hosts(#[from] InvalidHosts),
+    #[error(transparent)]
+    Package(#[from] PackageError),
 }
 
 impl Error {

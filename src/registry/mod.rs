@@ -17,6 +17,7 @@ mod fallback;
 mod hosts;
 mod login;
 mod media_type;
+mod packages;
 mod reach;
 mod realm;
 mod referrers;
@@ -49,6 +50,7 @@ pub use login::{Checked, Login, LoginError};
 pub(crate) use media_type::DocumentKind;
 pub(crate) use media_type::MANIFEST as MANIFEST_TYPE;
 pub(crate) use media_type::essence;
+pub use packages::{PackageError, PackageOptions};
 pub use reach::Reached;
 pub use referrers::Referrer;
 pub use transfer::{Transfer, Visibility};
@@ -62,13 +64,15 @@ use auth::{Answer, Auth};
 use endpoint::Endpoint;
 use scope::Actions;
 
-/// Mirrors and credentials.
+/// Mirrors, credentials and registries of packages.
 #[derive(Debug, Clone, Default)]
 pub struct Options {
     /// The mirrors of registries.
     pub mirrors: Mirrors,
     /// The sources of credentials.
     pub credentials: CredentialOptions,
+    /// Where packages are found by their names.
+    pub packages: PackageOptions,
 }
 
 /// A registry client. Use one instance per process: it keeps connections and

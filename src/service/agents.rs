@@ -50,6 +50,9 @@ impl Service {
         progress: &dyn Progress,
         consent: &dyn Consent,
     ) -> Result<LoadOutcome, Error> {
+        let id = request.id()?;
+        // Sources are about the artifact, whatever name it was asked for by.
+        let request = self.installer.located(&id, &request).await?.into_owned();
         let source_shown = request.reference.shown();
         let (service, reference) = (self.clone(), request.reference.clone());
         let is_local = is_local(&reference);
@@ -57,7 +60,7 @@ impl Service {
         let admitted = tokio::task::spawn_blocking(admit).await?;
         if !is_local {
             return match admitted {
-                true => self.load(request, progress, consent).await,
+                true => Box::pin(self.load(request, progress, consent)).await,
                 false => Err(Error::SourceNotAllowed { source_shown }),
             };
         }
@@ -65,7 +68,7 @@ impl Service {
             return Err(Error::NotForAgents { source_shown });
         }
         let progress = FromVerifying(progress);
-        match self.load(request, &progress, consent).await {
+        match Box::pin(self.load(request, &progress, consent)).await {
             Err(Error::Install(install::Error::Fetch(error))) => {
                 let report = crate::error::Report::new(&error);
                 tracing::info!("an agent's load failed: {report}");

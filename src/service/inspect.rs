@@ -98,6 +98,8 @@ impl Service {
                     .resolve(&reference)
                     .await
                     .map_err(install::Error::from)?;
+                // Of a package, the artifact.
+                let reference = resolved.reference().clone();
                 let place = std::env::temp_dir();
                 let staging =
                     tempfile::tempdir().map_err(StoreError::io("create a directory in", place))?;

@@ -2,7 +2,6 @@ use serde::Serialize;
 
 use crate::catalog::CatalogEntry;
 use crate::reference::{ComponentId, Reference};
-use crate::store::{Entry, Store};
 
 use super::{Error, Service};
 
@@ -25,12 +24,12 @@ impl Service {
         &self,
         entries: Vec<&CatalogEntry>,
     ) -> Result<Vec<KnownComponent>, Error> {
-        let sources = self.disk.run(sources).await??;
+        let installed = self.installer.installed().await?;
         let known = |entry: &CatalogEntry| KnownComponent {
             installed: match entry.uri.parse::<Reference>() {
                 Ok(uri) => {
-                    let from_it = sources.iter().filter(|(_, source)| uri.same_source(source));
-                    from_it.map(|(id, _)| id.clone()).collect()
+                    let from_it = installed.iter().filter(|one| one.is_from(&uri));
+                    from_it.map(|one| one.component_id.clone()).collect()
                 }
                 Err(_) => Vec::new(),
             },
@@ -38,15 +37,4 @@ impl Service {
         };
         Ok(entries.into_iter().map(known).collect())
     }
-}
-
-/// The source of each installed component.
-fn sources(store: &Store) -> Result<Vec<(ComponentId, Reference)>, Error> {
-    let installed = store.list()?.into_iter().filter_map(|entry| match entry {
-        Entry::Sound(installed) => Some(installed.metadata),
-        Entry::Damaged { .. } => None,
-    });
-    Ok(installed
-        .map(|metadata| (metadata.component_id, metadata.source))
-        .collect())
 }

@@ -36,10 +36,7 @@ impl Service {
         consent: &dyn Consent,
     ) -> Result<LoadOutcome, Error> {
         let started = Instant::now();
-        let id = match &request.name {
-            Some(name) => name.clone(),
-            None => request.reference.default_id()?,
-        };
+        let id = request.id()?;
         let lock = self.installer.lock(&id).await?;
         // Boxed, because this future and those of its callers are large.
         let staged = Box::pin(self.installer.stage(&lock, &request, progress)).await?;

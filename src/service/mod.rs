@@ -46,7 +46,7 @@ use crate::fetch::{FetchOptions, Fetcher};
 use crate::install::{ComponentLocks, Disk, Installer, Rules};
 use crate::net::{self, Network};
 use crate::reference::ComponentId;
-use crate::registry::{self, CredentialOptions, LoginFile};
+use crate::registry::{self, CredentialOptions, LoginFile, PackageOptions};
 use crate::runtime::{CodeSource, Program, Runtime, RuntimeOptions};
 use crate::schema::Reach;
 use crate::store::{Damage, Entry, Installed, Layout, Metadata, Store, StoreError};
@@ -102,6 +102,8 @@ pub struct ServiceOptions {
     pub network: Network,
     /// Where to look for credentials besides the root's own logins.
     pub credentials: CredentialOptions,
+    /// Where packages are found by their names.
+    pub packages: PackageOptions,
     /// PEM files of certificate authorities to trust in addition to those of the
     /// system and of the configuration.
     pub ca_files: Vec<PathBuf>,
@@ -171,6 +173,7 @@ impl Service {
             registry: registry::Options {
                 mirrors,
                 credentials,
+                packages: setup.packages,
             },
             parts: Some(store.layout().parts()),
             ..FetchOptions::default()

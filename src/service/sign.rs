@@ -20,7 +20,9 @@ impl Service {
         key: SigningKey,
         formats: Formats,
     ) -> Result<Signed, Error> {
-        let registries = self.installer.fetcher.registries();
-        Ok(Box::pin(sign(registries, reference, key, formats)).await?)
+        let fetcher = &self.installer.fetcher;
+        let located = fetcher.locate(reference).await;
+        let reference = located.map_err(crate::install::Error::from)?;
+        Ok(Box::pin(sign(fetcher.registries(), &reference, key, formats)).await?)
     }
 }

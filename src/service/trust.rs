@@ -68,8 +68,8 @@ impl Service {
         remarks.iter().map(ToString::to_string).collect()
     }
 
-    /// The rules that apply to a component, those that decide, and their requirements. Nothing is
-    /// fetched.
+    /// The rules that apply to a component, those that decide, and their requirements. A package
+    /// is looked up; nothing is fetched.
     ///
     /// # Errors
     ///
@@ -78,6 +78,8 @@ impl Service {
         self: &Arc<Self>,
         reference: &Reference,
     ) -> Result<Explanation, Error> {
+        let located = self.installer.fetcher.locate(reference).await;
+        let reference = &located.map_err(crate::install::Error::from)?;
         let trust = &self.installer.rules.trust;
         let governing = self.installer.governing(reference, None).await?;
         let sources = self.installer.sources(reference).await?;

@@ -247,7 +247,8 @@ impl Service {
 /// A request that repeats the load of the installed component. Verification is not skipped again.
 fn again(installed: &Metadata, change: SignerChange) -> LoadRequest {
     LoadRequest {
-        reference: installed.source.clone(),
+        reference: installed.asked_for().clone(),
+        package: None,
         name: Some(installed.component_id.clone()),
         digest: None,
         locked: None,

@@ -51,6 +51,7 @@ impl Service {
     ) -> Result<Vec<String>, EntryError> {
         let request = LoadRequest {
             reference: entry.reference.clone(),
+            package: None,
             name: None,
             digest: entry.entry.digest,
             verification: Verification::Required,

@@ -25,6 +25,8 @@ pub struct Installation {
     pub tools: Vec<ToolRecord>,
     /// The permissions that the artifact requests.
     pub requested_permissions: Option<Value>,
+    /// The name of the package that it was found by.
+    pub package: Option<Reference>,
     /// The path or address of the manifest that installs it.
     pub manifest: Option<String>,
     /// The evidence for its signature, if it has one.
@@ -154,6 +156,7 @@ impl Installation {
             component_id: self.id,
             created_at: Timestamp::now(),
             source: fetched.reference,
+            package: self.package,
             identity: fetched.identity,
             digests: Digests {
                 component: fetched.component.digest,

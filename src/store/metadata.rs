@@ -33,8 +33,12 @@ pub struct Metadata {
     pub format: u32,
     pub component_id: ComponentId,
     pub created_at: Timestamp,
-    /// The reference that the component was loaded by.
+    /// The reference that the component was loaded by; of a package, that of the
+    /// artifact.
     pub source: Reference,
+    /// The name of the package that it was loaded by, if it was.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub package: Option<Reference>,
     /// The source's report about its content; if it is equal, nothing changed.
     pub identity: Identity,
     pub digests: Digests,
@@ -121,6 +125,18 @@ fn mtime_ns(metadata: &fs::Metadata) -> io::Result<u64> {
 }
 
 impl Metadata {
+    /// What an update asks for: the name of the package, which may stand for a newer
+    /// version by now, or else the source.
+    pub fn asked_for(&self) -> &Reference {
+        self.package.as_ref().unwrap_or(&self.source)
+    }
+
+    /// Whether it is from this source, whatever the tag, digest or version.
+    pub fn is_from(&self, source: &Reference) -> bool {
+        let package = self.package.as_ref();
+        self.source.same_source(source) || package.is_some_and(|own| own.same_source(source))
+    }
+
     /// Reads the file, in this format or the previous one.
     ///
     /// # Errors

@@ -38,6 +38,7 @@ impl InProcess {
             call_timeout: Some(PATIENCE),
             network: wassette::net::Network::On,
             credentials: Default::default(),
+            packages: Default::default(),
             ca_files: Vec::new(),
             withheld: Vec::new(),
             audience: Default::default(),

@@ -137,13 +137,10 @@ impl Place {
     pub async fn stdio_as(
         &self,
         args: &[&str],
-        (ear, news): (Arc<Ear>, mpsc::UnboundedReceiver<News>),
+        ear: (Arc<Ear>, mpsc::UnboundedReceiver<News>),
     ) -> Client {
         let command = self.command(&[&["--transport", "stdio"], args].concat());
-        let transport = TokioChildProcess::new(command).unwrap();
-        let pid = transport.id();
-        let service = within("a session", ear.serve(transport)).await.unwrap();
-        Client { service, news, pid }
+        Client::of(command, ear).await
     }
 
     pub async fn http(&self, args: &[&str]) -> HttpServer {
@@ -278,6 +275,17 @@ pub struct Client {
 }
 
 impl Client {
+    /// Of a new server that this command starts.
+    pub async fn of(
+        command: Command,
+        (ear, news): (Arc<Ear>, mpsc::UnboundedReceiver<News>),
+    ) -> Client {
+        let transport = TokioChildProcess::new(command).unwrap();
+        let pid = transport.id();
+        let service = within("a session", ear.serve(transport)).await.unwrap();
+        Client { service, news, pid }
+    }
+
     /// Returns the server's process id.
     #[cfg(target_os = "linux")]
     pub fn pid(&self) -> u32 {

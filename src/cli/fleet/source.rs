@@ -144,7 +144,9 @@ fn web_address(given: &str) -> Result<Option<Url>, Failure> {
     }
     match given.parse().map_err(crate::service::Error::from)? {
         Reference::Https(url) => Ok(Some(url)),
-        Reference::Oci(_) | Reference::File(_) | Reference::Layout(_) => Ok(None),
+        Reference::Oci(_) | Reference::File(_) | Reference::Layout(_) | Reference::Package(_) => {
+            Ok(None)
+        }
     }
 }
 
@@ -283,6 +285,7 @@ pub fn wanted(entry: &Entry, locked: Option<Locked>) -> Wanted {
     Wanted {
         id: entry.id.clone(),
         reference: entry.reference.clone(),
+        package: None,
         digest: entry.digest,
         permissions: entry.permissions.clone(),
         trust: entry.trust.clone(),

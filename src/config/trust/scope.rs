@@ -41,7 +41,7 @@ impl TryFrom<String> for Scope {
             let may_name_version = match scheme {
                 Scheme::Oci => at > 0,
                 Scheme::Layout => true,
-                Scheme::Https | Scheme::Http | Scheme::File => false,
+                Scheme::Https | Scheme::Http | Scheme::File | Scheme::Package => false,
             };
             let names_version = may_name_version && segment.contains([':', '@']);
             names_version

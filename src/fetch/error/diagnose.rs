@@ -35,7 +35,7 @@ impl FetchError {
     /// The code of failures that have none of their own.
     fn failed(&self) -> &'static str {
         match self.reference {
-            Reference::Oci(_) => "oci-pull-failed",
+            Reference::Oci(_) | Reference::Package(_) => "oci-pull-failed",
             Reference::Https(_) => "download-failed",
             Reference::File(_) | Reference::Layout(_) => "unreadable-file",
         }

@@ -231,6 +231,7 @@ impl fmt::Display for FetchError {
                 Reference::Https(_) => write!(f, "Failed to download `{reference}`"),
                 Reference::File(path) => write!(f, "Failed to read `{}`", path.display()),
                 Reference::Layout(_) => write!(f, "Failed to read `{reference}`"),
+                Reference::Package(_) => write!(f, "Failed to find the package `{reference}`"),
             },
         }
     }

@@ -2,7 +2,9 @@ use super::*;
 use crate::digest::Digest;
 
 fn lock_of(text: &str) -> Lock {
+    let source = "oci://registry.example/acme/weather:1.2.3".parse().unwrap();
     let content = crate::manifest::lock::Content {
+        source: &source,
         digest: Digest::of(b"1"),
         signer: None,
         imports: &["wasi:io/streams@0.2.0".to_owned()],
@@ -16,6 +18,20 @@ fn lock_of(text: &str) -> Lock {
             .map(|entry| Locked::new(entry, &content))
             .collect(),
     )
+}
+
+#[test]
+fn a_lock_says_which_artifact_a_package_was() {
+    let lock = lock_of("components:\n  - uri: acme:weather@^1.2\n");
+    let text = lock.to_text();
+    assert!(text.contains("uri = \"acme:weather@^1.2\""), "{text}");
+    let artifact = "artifact = \"oci://registry.example/acme/weather:1.2.3\"";
+    assert!(text.contains(artifact), "{text}");
+    assert_eq!(Lock::parse("wassette.lock", &text).unwrap(), lock);
+    let odd = text.replace("oci://registry.example/acme", "oci:// /");
+    assert!(Lock::parse("wassette.lock", &odd).is_err());
+    // Other references stand for themselves.
+    assert!(!lock_of(SEED).to_text().contains("artifact"));
 }
 
 #[test]

@@ -34,8 +34,8 @@ pub(super) struct CallArguments {
 pub(super) struct LoadArguments {
     /// Where the component is, such as oci://ghcr.io/owner/name:1.0,
     /// https://example.com/name.wasm, file:///path/name.wasm or
-    /// oci-layout:///path:tag; or a name that search-components gives. Required
-    /// unless `path` is given.
+    /// oci-layout:///path:tag; a package such as owner:name@^1.2; or a name that
+    /// search-components gives. Required unless `path` is given.
     pub uri: Option<String>,
     /// Another name for `uri`.
     pub path: Option<String>,
@@ -139,6 +139,7 @@ impl Builtin {
         let located = catalog.locate(uri.trim(), &working_directory())?;
         Ok(LoadRequest {
             reference: located.reference,
+            package: None,
             name: arguments
                 .name
                 .map(parse_name)

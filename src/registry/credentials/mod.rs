@@ -13,6 +13,7 @@ mod login_file;
 mod options;
 #[cfg(test)]
 mod tests;
+mod wkg;
 
 use std::fmt;
 use std::io;
@@ -49,6 +50,8 @@ pub enum CredentialSource {
     Environment,
     /// `wassette login`.
     Login,
+    /// A variable of `wkg`.
+    Wkg(String),
     /// Docker's or podman's file.
     File(PathBuf),
     /// A credential helper, by its full program name.
@@ -61,6 +64,7 @@ impl fmt::Display for CredentialSource {
             CredentialSource::CommandLine => f.write_str("the command line"),
             CredentialSource::Environment => f.write_str(environment::VARIABLE),
             CredentialSource::Login => f.write_str("`wassette login`"),
+            CredentialSource::Wkg(variable) => f.write_str(variable),
             CredentialSource::File(path) => write!(f, "`{}`", path.display()),
             CredentialSource::Helper(name) => write!(f, "the credential helper `{name}`"),
         }
@@ -117,6 +121,9 @@ impl Credentials {
         {
             let source = CredentialSource::Login;
             return Some(Found { credential, source });
+        }
+        if let Some(found) = wkg::find(&self.options.wkg_tokens, wanted) {
+            return Some(found);
         }
         for path in &self.options.config_files {
             if let Some(found) = self.config_file(path, wanted).await {

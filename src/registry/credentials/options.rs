@@ -1,10 +1,11 @@
 //! Sources of credentials.
 
+use std::collections::BTreeMap;
 use std::ffi::OsString;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use super::{Credential, LoginFile, Secret, environment};
+use super::{Credential, LoginFile, Secret, environment, wkg};
 
 /// The sources of credentials. The default has none: every pull is anonymous.
 #[derive(Debug, Clone)]
@@ -13,6 +14,8 @@ pub struct CredentialOptions {
     pub given: Option<Given>,
     /// The text of `WASSETTE_REGISTRY_AUTH`.
     pub registry_auth: Option<Secret>,
+    /// The bearer tokens that `wkg` takes from variables, by variable.
+    pub wkg_tokens: BTreeMap<String, Secret>,
     /// The file of `wassette login`.
     pub login_file: Option<LoginFile>,
     /// Docker's and podman's files, in the order in which they are read.
@@ -33,6 +36,7 @@ impl Default for CredentialOptions {
         CredentialOptions {
             given: None,
             registry_auth: None,
+            wkg_tokens: BTreeMap::new(),
             login_file: None,
             config_files: Vec::new(),
             helper_timeout: Duration::from_secs(20),
@@ -44,7 +48,10 @@ impl CredentialOptions {
     /// The sources of the current user. Reads environment variables, but no
     /// files.
     pub fn of_the_user() -> Self {
-        Self::from_variables(|name| std::env::var_os(name), std::env::home_dir())
+        CredentialOptions {
+            wkg_tokens: wkg::tokens(std::env::vars_os()),
+            ..Self::from_variables(|name| std::env::var_os(name), std::env::home_dir())
+        }
     }
 
     /// The files are those of [docker] and [podman].

@@ -81,6 +81,7 @@ impl Guarded {
                     "host = '{address}'\ncapabilities = {capabilities}"
                 )),
                 credentials,
+                ..Default::default()
             },
             ..FetchOptions::default()
         });
@@ -160,6 +161,7 @@ async fn a_token_server_is_reached_as_its_registry_is() {
                     registry_auth: Some(ALICE.at(&address).into()),
                     ..CredentialOptions::default()
                 },
+                ..Default::default()
             },
             ..FetchOptions::default()
         })

@@ -78,8 +78,9 @@ fn codes_in(source: &str) -> Vec<String> {
 }
 
 /// Commands in documents that need the internet or do not end.
-const NOT_RUN: [&str; 8] = [
+const NOT_RUN: [&str; 9] = [
     "oci://ghcr.io",
+    "acme:weather",
     "wassette load get-weather-js",
     "wassette doctor",
     "serve --",

@@ -6,6 +6,7 @@ mod export;
 mod interrupted;
 mod lock;
 mod many;
+mod packages;
 mod serve;
 mod tools;
 mod tools_served;

@@ -1,0 +1,479 @@
+//! In which repository a package is, as [`wkg`] finds it: by its configuration file
+//! and by the document that a registry of packages has at a well-known address.
+//!
+//! [`wkg`]: https://github.com/bytecodealliance/wasm-pkg-tools
+
+use std::collections::BTreeMap;
+use std::ffi::OsString;
+use std::io;
+use std::path::{Path, PathBuf};
+
+use http::{Method, StatusCode};
+use serde::Deserialize;
+use url::Url;
+
+use super::{Client, Error, Transfer};
+use crate::error::{Class, Diagnose};
+use crate::file::{Links, read_text};
+use crate::net::{Authority, Request, RetryMode, may_lead};
+use crate::reference::{OciReference, PackageReference, Reference};
+use crate::text::Foreign;
+
+const WELL_KNOWN: &str = "/.well-known/wasm-pkg/registry.json";
+/// How the document is called in messages.
+const DOCUMENT: &str = "the description of the package registry";
+/// Bytes of the document, at most.
+const LARGEST_DOCUMENT: usize = 64 << 10;
+/// Bytes of the configuration file, at most.
+const LARGEST_CONFIG: u64 = 1 << 20;
+/// The only protocol that is spoken.
+const OCI: &str = "oci";
+/// The registries of namespaces that `wkg` knows without configuration.
+const BUILT_IN: [(&str, &str); 2] = [("wasi", "wasi.dev"), ("ba", "bytecodealliance.org")];
+
+/// Where the registries of packages are configured. The default knows only those
+/// that `wkg` knows without configuration.
+#[derive(Debug, Clone, Default)]
+pub struct PackageOptions {
+    /// The configuration file of `wkg`, which need not be there; read at each lookup.
+    pub config: Option<PathBuf>,
+    /// The registry of all packages, whatever the file says.
+    pub registry: Option<String>,
+}
+
+impl PackageOptions {
+    /// Those of the current user's `wkg`. Reads environment variables, but no
+    /// files.
+    pub fn of_the_user() -> Self {
+        Self::from_variables(|name| std::env::var_os(name), std::env::home_dir())
+    }
+
+    fn from_variables(variable: impl Fn(&str) -> Option<OsString>, home: Option<PathBuf>) -> Self {
+        let variable = |name: &str| variable(name).filter(|value| !value.is_empty());
+        let path = |name: &str| variable(name).map(PathBuf::from);
+        let directory = path("XDG_CONFIG_HOME")
+            .filter(|path| path.is_absolute())
+            .or_else(|| home.map(|home| home.join(".config")));
+        let usual = || Some(directory?.join("wasm-pkg/config.toml"));
+        PackageOptions {
+            config: path("WKG_CONFIG_FILE").or_else(usual),
+            registry: variable("WKG_REGISTRY").map(|name| name.to_string_lossy().into_owned()),
+        }
+    }
+}
+
+/// Why it is not known in which repository a package is.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum PackageError {
+    #[error("no registry is configured for packages of `{namespace}`")]
+    NoRegistry { namespace: String },
+    #[error("cannot read `{}`", path.display())]
+    Read { path: PathBuf, source: io::Error },
+    #[error("`{}` is not a configuration of `wkg`", path.display())]
+    Config {
+        path: PathBuf,
+        source: Box<toml::de::Error>,
+    },
+    #[error("the packages of `{registry}` are not in an OCI registry but behind `{protocol}`")]
+    Protocol { registry: String, protocol: Foreign },
+    #[error("the description of the package registry `{registry}` is not usable: {reason}")]
+    Description { registry: String, reason: String },
+    #[error("`{repository}` is not there")]
+    Absent { repository: String },
+    #[error("`{repository}` has no such version")]
+    NoVersion {
+        repository: String,
+        /// The highest versions that it has.
+        versions: Vec<String>,
+    },
+}
+
+impl Diagnose for PackageError {
+    fn code(&self) -> &'static str {
+        match self {
+            PackageError::NoRegistry { .. } => "no-package-registry",
+            PackageError::Read { .. } | PackageError::Config { .. } => "invalid-config",
+            PackageError::Protocol { .. } => "unsupported-package-registry",
+            PackageError::Description { .. } => "invalid-package-registry",
+            PackageError::Absent { .. } | PackageError::NoVersion { .. } => "package-not-found",
+        }
+    }
+
+    fn class(&self) -> Class {
+        match self {
+            PackageError::NoRegistry { .. }
+            | PackageError::Read { .. }
+            | PackageError::Config { .. }
+            | PackageError::Protocol { .. } => Class::Usage,
+            PackageError::Description { .. } => Class::Network,
+            PackageError::Absent { .. } | PackageError::NoVersion { .. } => Class::NotFound,
+        }
+    }
+
+    fn hint(&self) -> Option<String> {
+        Some(match self {
+            PackageError::NoRegistry { namespace } => format!(
+                "name it in the configuration of wkg (`~/.config/wasm-pkg/config.toml`), below \
+                 `[namespace_registries]`: `{namespace} = \"registry.example\"`; a file is named by \
+                 its path, as in `./{namespace}:…`"
+            ),
+            PackageError::Read { .. } => "check its permissions".into(),
+            PackageError::Config { .. } => "`wkg config` shows what it should be".into(),
+            PackageError::Protocol { .. } => {
+                "name the artifact in its OCI registry, as `oci://…`".into()
+            }
+            PackageError::Description { registry, .. } => {
+                format!("tell whoever runs `{registry}`, or name the artifact as `oci://…`")
+            }
+            PackageError::Absent { .. } => {
+                "check the name; if it is private, run `wassette login` for its registry".into()
+            }
+            PackageError::NoVersion { versions, .. } if versions.is_empty() => {
+                "none of its tags is a version such as `1.2.0`".into()
+            }
+            PackageError::NoVersion { versions, .. } => {
+                format!("there are `{}`", versions.join("`, `"))
+            }
+        })
+    }
+}
+
+/// The file of `wkg`; keys that this program has no use for are ignored.
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+struct Config {
+    default_registry: Option<String>,
+    namespace_registries: BTreeMap<String, Mapping>,
+    package_registry_overrides: BTreeMap<String, Mapping>,
+    registry: BTreeMap<String, Table>,
+}
+
+#[derive(Debug, Clone, Deserialize)]
+#[serde(
+    untagged,
+    expecting = "a host, or a table with `registry` and `metadata`"
+)]
+enum Mapping {
+    /// A host that describes itself at a well-known address.
+    Registry(String),
+    Custom {
+        registry: String,
+        metadata: Description,
+    },
+}
+
+/// What the file says of one registry.
+#[derive(Debug, Default, Deserialize)]
+struct Table {
+    #[serde(alias = "type")]
+    default: Option<String>,
+    /// By protocol.
+    #[serde(flatten)]
+    settings: BTreeMap<String, toml::Value>,
+}
+
+/// What a registry says of itself, or the file says of it.
+#[derive(Debug, Clone, Default, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
+struct Description {
+    preferred_protocol: Option<String>,
+    oci_registry: Option<String>,
+    oci_namespace_prefix: Option<String>,
+    /// By protocol.
+    #[serde(flatten)]
+    protocols: BTreeMap<String, serde_json::Value>,
+}
+
+#[derive(Default, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
+struct Oci {
+    registry: Option<String>,
+    namespace_prefix: Option<String>,
+}
+
+impl Config {
+    fn read(path: &Path) -> Result<Self, PackageError> {
+        let text = match read_text(path, LARGEST_CONFIG, Links::Follow) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Config::default()),
+            Err(source) => {
+                let path = path.to_owned();
+                return Err(PackageError::Read { path, source });
+            }
+            Ok(text) => text,
+        };
+        toml::from_str(&text).map_err(|source| PackageError::Config {
+            path: path.to_owned(),
+            source: Box::new(source),
+        })
+    }
+
+    /// The registry of a package, with its description where the file has it.
+    fn registry_of(&self, package: &PackageReference) -> Option<(String, Option<Description>)> {
+        let namespace = package.namespace();
+        let mapping = self
+            .package_registry_overrides
+            .get(&package.full_name())
+            .or_else(|| self.namespace_registries.get(namespace));
+        if let Some(mapping) = mapping {
+            return Some(match mapping.clone() {
+                Mapping::Registry(registry) => (registry, None),
+                Mapping::Custom { registry, metadata } => (registry, Some(metadata)),
+            });
+        }
+        let built_in = || {
+            let mut known = BUILT_IN.into_iter();
+            known.find_map(|(name, registry)| (name == namespace).then(|| registry.to_owned()))
+        };
+        let registry = self.default_registry.clone().or_else(built_in)?;
+        Some((registry, None))
+    }
+}
+
+impl Table {
+    fn protocol(&self) -> Option<&str> {
+        let only = || match self.settings.len() {
+            1 => self.settings.keys().next().map(String::as_str),
+            _ => None,
+        };
+        self.default.as_deref().or_else(only)
+    }
+}
+
+impl Description {
+    fn protocol(&self) -> Option<&str> {
+        let only = || match self.protocols.len() {
+            1 => self.protocols.keys().next().map(String::as_str),
+            _ => None,
+        };
+        self.preferred_protocol.as_deref().or_else(only)
+    }
+
+    fn oci(&self) -> Result<Oci, String> {
+        let own = self.protocols.get(OCI).cloned().map(serde_json::from_value);
+        let own: Oci = own
+            .transpose()
+            .map_err(|error| error.to_string())?
+            .unwrap_or_default();
+        Ok(Oci {
+            registry: self.oci_registry.clone().or(own.registry),
+            namespace_prefix: self.oci_namespace_prefix.clone().or(own.namespace_prefix),
+        })
+    }
+}
+
+impl Client {
+    /// The repository of a package, under the tag `latest`.
+    ///
+    /// # Errors
+    ///
+    /// [`PackageError`], or why the registry's description cannot be had.
+    pub(crate) async fn package_repository(
+        &self,
+        package: &PackageReference,
+        transfer: &Transfer,
+    ) -> Result<OciReference, Error> {
+        let options = &self.options.packages;
+        let config = match options.config.clone() {
+            Some(path) => tokio::task::spawn_blocking(move || Config::read(&path))
+                .await
+                .map_err(|error| PackageError::Read {
+                    path: PathBuf::new(),
+                    source: io::Error::other(error),
+                })??,
+            None => Config::default(),
+        };
+        let found = match &options.registry {
+            Some(registry) => Some((registry.clone(), None)),
+            None => config.registry_of(package),
+        };
+        let (registry, known) = found.ok_or_else(|| PackageError::NoRegistry {
+            namespace: package.namespace().to_owned(),
+        })?;
+        let unusable = |reason: String| PackageError::Description {
+            registry: registry.clone(),
+            reason,
+        };
+        let host = Authority::try_from(registry.clone()).map_err(unusable)?;
+        let configured = config.registry.get(&registry).and_then(Table::protocol);
+        // What the registry says of itself is not asked where it is not used.
+        if let Some(protocol) = configured.filter(|protocol| *protocol != OCI) {
+            return Err(other_protocol(&registry, protocol));
+        }
+        let (description, address) = match known {
+            Some(description) => (description, None),
+            None => {
+                let (description, address) = self.describe_registry(&host, transfer).await?;
+                (description, Some(address))
+            }
+        };
+        if configured.is_none()
+            && let Some(protocol) = description.protocol().filter(|one| *one != OCI)
+        {
+            return Err(other_protocol(&registry, protocol));
+        }
+        let oci = description.oci().map_err(unusable)?;
+        let oci_registry = oci.registry.unwrap_or_else(|| registry.clone());
+        let prefix = oci.namespace_prefix.unwrap_or_default();
+        let repository = format!("{prefix}{}/{}", package.namespace(), package.name());
+        let reference = format!("oci://{oci_registry}/{repository}");
+        match reference.parse() {
+            Ok(Reference::Oci(located)) if located.repository() == repository => {
+                let leads_here = address.is_some_and(|address| {
+                    let there = Url::parse(&format!("https://{oci_registry}/"));
+                    !there.is_ok_and(|there| may_lead(&address, &there))
+                });
+                match leads_here {
+                    true => Err(unusable("it leads to this machine".into()).into()),
+                    false => Ok(located),
+                }
+            }
+            Ok(_) => {
+                Err(unusable(format!("`{}` is no registry", Foreign::new(&*oci_registry))).into())
+            }
+            Err(error) => Err(unusable(error.reason().to_owned()).into()),
+        }
+    }
+
+    /// What a registry of packages says of itself, and the address where it was
+    /// asked. One that says nothing is an OCI registry itself.
+    async fn describe_registry(
+        &self,
+        host: &Authority,
+        transfer: &Transfer,
+    ) -> Result<(Description, Url), Error> {
+        let name = host.as_str();
+        let settings = self.options.mirrors.named(name)?;
+        let scheme = match settings.is_plain(|| self.http.allows_plain(name)) {
+            true => "http",
+            false => "https",
+        };
+        let address = Url::parse(&format!("{scheme}://{name}{WELL_KNOWN}"));
+        let address = address.map_err(|error| PackageError::Description {
+            registry: name.to_owned(),
+            reason: error.to_string(),
+        })?;
+        let request = Request {
+            accept: Some("application/json"),
+            access: settings.access,
+            retry: RetryMode::Repeat,
+            ..Request::new(Method::GET, address.clone())
+        };
+        let response = self.http.send(request, &transfer.meter).await?;
+        let description = match response.status() {
+            StatusCode::OK => {
+                let bytes = response
+                    .bytes(LARGEST_DOCUMENT, DOCUMENT, &transfer.meter)
+                    .await?;
+                serde_json::from_slice(&bytes).unwrap_or_else(|error| {
+                    // Some hosts answer a page to everything.
+                    tracing::warn!("`{address}` is no description of a registry: {error}");
+                    Description::default()
+                })
+            }
+            status if status.is_client_error() => Description::default(),
+            _ => return Err(response.refused(DOCUMENT).await.into()),
+        };
+        Ok((description, address))
+    }
+}
+
+fn other_protocol(registry: &str, protocol: &str) -> Error {
+    PackageError::Protocol {
+        registry: registry.to_owned(),
+        protocol: protocol.into(),
+    }
+    .into()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn package(text: &str) -> PackageReference {
+        match text.parse() {
+            Ok(Reference::Package(package)) => package,
+            other => panic!("{text}: {other:?}"),
+        }
+    }
+
+    #[test]
+    fn the_most_specific_registry_is_taken() {
+        let config: Config = toml::from_str(
+            r#"
+            default_registry = "default.example"
+            unknown_key = 1
+            [namespace_registries]
+            acme = "acme.example"
+            wasi = { registry = "w", metadata = { oci = { registry = "ghcr.io" } } }
+            [package_registry_overrides]
+            "acme:special" = "special.example"
+            [registry."acme.example"]
+            type = "oci"
+            [registry."acme.example".oci]
+            auth = { username = "a", password = "b" }
+            "#,
+        )
+        .unwrap();
+        let of = |text: &str| config.registry_of(&package(text)).unwrap().0;
+        assert_eq!(of("acme:special@1.0.0"), "special.example");
+        assert_eq!(of("acme:weather"), "acme.example");
+        assert_eq!(of("wasi:http"), "w");
+        assert_eq!(of("other:one"), "default.example");
+        let table = &config.registry["acme.example"];
+        assert_eq!(table.protocol(), Some("oci"));
+        let none = Config::default();
+        assert_eq!(
+            none.registry_of(&package("wasi:http")).unwrap().0,
+            "wasi.dev"
+        );
+        assert!(none.registry_of(&package("acme:weather")).is_none());
+    }
+
+    #[test]
+    fn a_description_has_two_spellings() {
+        for text in [
+            r#"{"oci": {"registry": "ghcr.io", "namespacePrefix": "acme/"}}"#,
+            r#"{"preferredProtocol": "oci", "oci": {"registry": "ghcr.io", "namespacePrefix": "acme/"}, "warg": {}}"#,
+            r#"{"ociRegistry": "ghcr.io", "ociNamespacePrefix": "acme/"}"#,
+        ] {
+            let description: Description = serde_json::from_str(text).unwrap();
+            assert_ne!(description.protocol(), Some("warg"), "{text}");
+            let oci = description.oci().unwrap();
+            assert_eq!(oci.registry.as_deref(), Some("ghcr.io"), "{text}");
+            assert_eq!(oci.namespace_prefix.as_deref(), Some("acme/"), "{text}");
+        }
+        let warg: Description = serde_json::from_str(r#"{"warg": {"url": "x"}}"#).unwrap();
+        assert_eq!(warg.protocol(), Some("warg"));
+        let odd: Description = serde_json::from_str(r#"{"oci": {"registry": 7}}"#).unwrap();
+        assert!(odd.oci().is_err());
+    }
+
+    #[test]
+    fn the_file_is_where_wkg_has_it() {
+        let options = |variables: &[(&str, &str)]| {
+            let value = |name: &str| {
+                let found = variables.iter().find(|(known, _)| *known == name);
+                found.map(|(_, value)| OsString::from(value))
+            };
+            PackageOptions::from_variables(value, Some("/home/u".into()))
+        };
+        for (variables, file) in [
+            (&[][..], "/home/u/.config/wasm-pkg/config.toml"),
+            (&[("XDG_CONFIG_HOME", "/x")], "/x/wasm-pkg/config.toml"),
+            (
+                &[("XDG_CONFIG_HOME", "x")],
+                "/home/u/.config/wasm-pkg/config.toml",
+            ),
+            (
+                &[("WKG_CONFIG_FILE", "my.toml"), ("XDG_CONFIG_HOME", "/x")],
+                "my.toml",
+            ),
+        ] {
+            let found = options(variables).config.unwrap();
+            assert_eq!(found, Path::new(file), "{variables:?}");
+        }
+        let named = options(&[("WKG_REGISTRY", "r.example")]);
+        assert_eq!(named.registry.as_deref(), Some("r.example"));
+    }
+}
