@@ -17,8 +17,8 @@ const ENDLESS: usize = 20_000;
 /// The value of a number in the query.
 fn number(seen: &Seen, key: &str) -> usize {
     let (_, query) = seen.target.split_once('?').unwrap_or_default();
-    let parameters = query.split('&').filter_map(|one| one.split_once('='));
-    let found = parameters.filter(|(name, _)| *name == key).next_back();
+    let mut parameters = query.split('&').filter_map(|one| one.split_once('='));
+    let found = parameters.rfind(|(name, _)| *name == key);
     found.map_or(0, |(_, value)| value.parse().unwrap())
 }
 
