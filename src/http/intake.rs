@@ -4,7 +4,6 @@
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::Duration;
 
 use axum::body::{Body, BodyDataStream, Bytes};
 use axum::extract::{Request, State};
@@ -29,7 +28,6 @@ const SMALL: usize = 4 * 1024;
 
 /// The most bytes of a refused body that are read and dropped.
 const DROPPED: usize = 64 * 1024 * 1024;
-const DROPPING: Duration = Duration::from_secs(10);
 
 /// Part number of the response itself; the messages of a batch have the other numbers.
 const THE_RESPONSE: usize = usize::MAX;
@@ -143,7 +141,7 @@ impl Intake {
     /// Reads the rest of a refused body while the answer is sent. Most clients read the
     /// answer only after they have written everything: without this they see a broken
     /// connection. One that expects `100 Continue` sends nothing.
-    fn drop_rest(parts: &Parts, mut body: BodyDataStream) {
+    fn drop_rest(&self, parts: &Parts, mut body: BodyDataStream) {
         if parts.headers.contains_key(header::EXPECT) {
             return;
         }
@@ -157,7 +155,7 @@ impl Intake {
             }
         };
         // It ends with the connection, too.
-        tokio::spawn(tokio::time::timeout(DROPPING, rest));
+        tokio::spawn(tokio::time::timeout(self.limits.refused_body_time, rest));
     }
 
     async fn read(
@@ -258,13 +256,22 @@ impl RequestMemory {
     }
 }
 
-/// An upper bound of the memory for the parsed form of this JSON, in bytes: each value is an
-/// object of its own, and all but the first follow one of these characters.
+/// An upper bound of the memory for the parsed form of this JSON, in bytes. All values but
+/// the first follow a comma, a bracket or a colon, and so do the names of members.
 fn weigh(json: &[u8]) -> usize {
     /// Bytes per value, in a list that has just grown while its old copy still
     /// exists.
     const VALUE: usize = 128;
-    json.len() + memchr::memchr3_iter(b',', b'[', b':', json).count() * VALUE
+    /// Bytes of an object that has members, besides: it has room for three from the
+    /// first on, and a table of their places.
+    const OBJECT: usize = 300;
+    let has_members = |brace: &usize| {
+        let mut rest = json[brace + 1..].iter();
+        rest.find(|byte| !byte.is_ascii_whitespace()) != Some(&b'}')
+    };
+    let values = memchr::memchr3_iter(b',', b'[', b':', json).count();
+    let objects = memchr::memchr_iter(b'{', json).filter(has_members).count();
+    json.len() + values * VALUE + objects * OBJECT
 }
 
 /// Middleware: reads the whole body of each POST request, or refuses it.
@@ -288,7 +295,7 @@ pub(super) async fn take(
         Err(refusal) => {
             tracing::warn!(?refusal, "refused a request");
             if !matches!(refusal, IntakeRefusal::TooSlow | IntakeRefusal::Broken) {
-                Intake::drop_rest(&parts, body);
+                intake.drop_rest(&parts, body);
             }
             refusal.into_response()
         }
@@ -330,4 +337,20 @@ pub fn unavailable(retry: &'static str, reason: &str) -> Response {
     let headers: [(HeaderName, &str); 1] = [(header::RETRY_AFTER, retry)];
     let text = format!("Service Unavailable: {reason}\n");
     (StatusCode::SERVICE_UNAVAILABLE, headers, text).into_response()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn objects_weigh_more_when_they_have_members() {
+        let weight = |json: &str| weigh(json.as_bytes()) - json.len();
+        assert_eq!(weight("7"), 0);
+        assert_eq!(weight("[{},{ },\n{\t}]"), 3 * 128);
+        assert_eq!(weight(r#"[{"a":0}]"#), 2 * 128 + 300);
+        assert_eq!(weight(r#"{"a":0,"b":{"c":[]}}"#), 5 * 128 + 2 * 300);
+        // What stands behind is not read yet.
+        assert_eq!(weight("{"), 300);
+    }
 }

@@ -29,6 +29,8 @@ pub struct HttpLimits {
     pub downloads: usize,
     /// How long a request's body may take to arrive.
     pub body_time: Duration,
+    /// How long the rest of a refused body is read and dropped.
+    pub refused_body_time: Duration,
     /// Largest request headers, in bytes.
     pub header_bytes: usize,
     /// How long a request's headers may take to arrive, and how long a
@@ -50,6 +52,7 @@ impl Default for HttpLimits {
             answer_memory: 128 * 1024 * 1024,
             downloads: 256,
             body_time: Duration::from_secs(60),
+            refused_body_time: Duration::from_secs(10),
             header_bytes: 32 * 1024,
             header_time: Duration::from_secs(30),
             stall: Duration::from_secs(60),

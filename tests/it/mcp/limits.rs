@@ -96,6 +96,8 @@ async fn large_headers_are_refused() {
 async fn large_bodies_are_refused_announced_or_not() {
     let server = limited(HttpLimits {
         body_bytes: 100_000,
+        // One client never sends its body, and one never ends it.
+        refused_body_time: Duration::from_millis(100),
         ..HttpLimits::default()
     })
     .await;
@@ -116,7 +118,11 @@ async fn large_bodies_are_refused_announced_or_not() {
 /// Most clients do this; `curl` waits for `100 Continue` instead.
 #[tokio::test]
 async fn a_client_that_writes_a_large_body_before_it_reads_gets_the_answer() {
-    let server = limited(HttpLimits::default()).await;
+    let server = limited(HttpLimits {
+        refused_body_time: NEVER,
+        ..HttpLimits::default()
+    })
+    .await;
     let address = server.url.strip_prefix("http://").unwrap();
     // More than the buffers of both sockets hold.
     let body = vec![b' '; 24 * 1024 * 1024];
