@@ -38,6 +38,21 @@ impl Digest {
         Digest::of_reader(open_regular(path, Links::Follow)?)
     }
 
+    /// Like [`of_file`](Self::of_file), for a file that should have `size` bytes.
+    ///
+    /// # Errors
+    ///
+    /// `InvalidData`, without hashing it, when it is larger.
+    pub fn of_file_within(path: &Path, size: u64) -> io::Result<(Self, u64)> {
+        let file = open_regular(path, Links::Follow)?;
+        let found = file.metadata()?.len();
+        if found > size {
+            let reason = format!("it has {found} bytes, not {size}");
+            return Err(io::Error::new(io::ErrorKind::InvalidData, reason));
+        }
+        Digest::of_reader(file)
+    }
+
     /// Hashes a stream to its end and returns its digest and size in bytes.
     pub fn of_reader(mut reader: impl Read) -> io::Result<(Self, u64)> {
         let mut verifier = Verifier::new(Expected::default());

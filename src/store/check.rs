@@ -4,6 +4,8 @@
 //! hashed; if its bytes are right, its metadata is renewed under the root's lock. If
 //! another process replaced the directory meanwhile, the check starts over.
 
+use std::fs;
+
 use super::disk::foreign;
 use super::error::StoreError;
 use super::journal;
@@ -133,6 +135,15 @@ fn examine(files: &ComponentFiles, trust: Trust) -> Result<Metadata, (Damage, St
         .map_err(unreadable)?;
     if !stamped || trust == Trust::Nothing {
         let expected = metadata.digests.component;
+        // Hashing a file of any size could take for ever.
+        let (size, installed) = (
+            fs::metadata(&files.wasm).map_err(unreadable)?.len(),
+            metadata.validation_stamp.file_size,
+        );
+        if size != installed {
+            let reason = format!("its code has {size} bytes, but {installed} were installed");
+            return Err((Damage::Content, reason));
+        }
         let (digest, _) = Digest::of_file(&files.wasm).map_err(unreadable)?;
         if digest != expected {
             let reason = format!("its code is {digest}, but {expected} was installed");

@@ -22,7 +22,8 @@ impl Examination<'_> {
             .collect();
         let wrong = kept.iter().filter_map(|one| {
             let file = self.files.kept(&one.digest);
-            let (kind, reason) = fault_of(one, Digest::of_file(&file))?;
+            let found = Digest::of_file_within(&file, one.size);
+            let (kind, reason) = fault_of(one, found)?;
             Some((file, kind, reason))
         });
         let wrong: Vec<(PathBuf, FaultKind, String)> = wrong.collect();

@@ -253,3 +253,20 @@ fn a_root_of_the_previous_format_goes_on_with_its_policies_and_secrets() {
     assert!(by.iter().all(|(by, _)| **by == "cli"), "{granted}");
     assert_eq!(root.verified(), 0);
 }
+
+/// Its size says enough: to hash it would take minutes.
+#[test]
+fn a_file_of_another_size_is_not_read() {
+    let root = Root::new();
+    for size in [0, 100 << 30] {
+        let file = File::options().write(true).open(root.path("wasm")).unwrap();
+        file.set_len(size).unwrap();
+        let refused = root
+            .cli
+            .failure(["call", "add", "--args", r#"{"a": 1, "b": 2}"#]);
+        let told = format!("is damaged: its code has {size} bytes");
+        assert!(refused.contains(&told), "{refused}");
+        root.cli.load(&root.cli.file("calc.wat", CALC));
+        assert_eq!(root.sum(), three());
+    }
+}
