@@ -15,13 +15,20 @@ const LARGE: usize = 8 << 20;
 
 /// Makes the allocator return the memory that calls have freed, while the server runs. mimalloc
 /// returns memory only while a thread frees some. An idle server does not, so it would keep the
-/// largest results forever.
+/// largest results forever. While calls
+/// go on freeing memory, this only waits for them to stop.
 pub(super) async fn return_freed_memory(memory: Arc<TotalMemory>) {
     loop {
         memory.much_freed().await;
-        for _ in 0..LOOKS {
-            tokio::time::sleep(KEPT).await;
-            drop(black_box(Vec::<u8>::with_capacity(LARGE)));
+        let mut looks = 0;
+        while looks < LOOKS {
+            match tokio::time::timeout(KEPT, memory.much_freed()).await {
+                Ok(()) => looks = 0,
+                Err(_) => {
+                    drop(black_box(Vec::<u8>::with_capacity(LARGE)));
+                    looks += 1;
+                }
+            }
         }
     }
 }
