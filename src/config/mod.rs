@@ -47,7 +47,11 @@ pub struct Config {
 #[serde(default, deny_unknown_fields)]
 pub struct ServerConfig {
     /// Largest message of a client, over HTTP or stdio, in bytes.
+    #[serde(deserialize_with = "quantity::some_bytes")]
     pub max_body: Option<NonZeroUsize>,
+    /// Bytes of answers that clients have not read yet, all together.
+    #[serde(deserialize_with = "quantity::some_bytes")]
+    pub answer_memory: Option<NonZeroUsize>,
 }
 
 /// Settings for the policies in artifacts.
@@ -217,11 +221,13 @@ mod tests {
     fn times_and_sizes_have_a_unit_or_that_of_the_key() {
         let text = "[network]\nretry_base_ms = \"2s\"\nretry_max_ms = 500\nidle_timeout = 7\n\
                     [limits]\ncall_timeout = \"90s\"\nidle = \"5m\"\nmemory = \"512Mi\"\n\
-                    component_size = 9\n[registry]\nhelper_timeout = \"1500ms\"\n";
+                    component_size = 9\n[registry]\nhelper_timeout = \"1500ms\"\n\
+                    [server]\nmax_body = 8388608\nanswer_memory = \"64Mi\"\n";
         let Config {
             network,
             limits,
             registry,
+            server,
             ..
         } = Config::parse(text, Path::new("config.toml")).unwrap();
         let ms = |ms| Some(Duration::from_millis(ms));
@@ -234,6 +240,8 @@ mod tests {
         assert_eq!(limits.memory, Some(512 << 20));
         assert_eq!(limits.component_size, Some(9));
         assert_eq!(registry.helper_timeout, ms(1500));
+        assert_eq!(server.max_body, NonZeroUsize::new(8 << 20));
+        assert_eq!(server.answer_memory, NonZeroUsize::new(64 << 20));
     }
 
     #[test]
@@ -246,6 +254,9 @@ mod tests {
             ("call_timeout = \"99999999999999999w\"", "a duration"),
             ("memory = \"lots\"", "as in `512Mi`"),
             ("memory = -1", "as in `512Mi`"),
+            ("[server]\nmax_body = 0", "as in `4Mi`"),
+            ("[server]\nanswer_memory = 0", "as in `4Mi`"),
+            ("[server]\nanswer_memory = \"much\"", "as in `512Mi`"),
         ] {
             let text = format!("[limits]\n{line}\n");
             let error = Config::parse(&text, Path::new("config.toml")).unwrap_err();

@@ -2,6 +2,7 @@
 //! or as a bare number in the unit of the key.
 
 use std::fmt;
+use std::num::NonZeroUsize;
 use std::time::Duration;
 
 use serde::de::{self, Deserializer, Unexpected, Visitor};
@@ -38,6 +39,15 @@ pub(super) fn bytes<'de, D: Deserializer<'de>>(from: D) -> Result<Option<u64>, D
         text: parse_bytes,
     };
     from.deserialize_any(quantity).map(Some)
+}
+
+/// A size of at least one byte, which fits in memory.
+pub(super) fn some_bytes<'de, D: Deserializer<'de>>(
+    from: D,
+) -> Result<Option<NonZeroUsize>, D::Error> {
+    let size = bytes(from)?.and_then(|bytes| NonZeroUsize::new(usize::try_from(bytes).ok()?));
+    let wrong = || de::Error::custom("a size is at least one byte, as in `4Mi`");
+    size.ok_or_else(wrong).map(Some)
 }
 
 struct Quantity<T> {

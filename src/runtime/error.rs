@@ -248,7 +248,10 @@ impl Diagnose for CallError {
                  completes; report it to the component's author"
             }
             CallError::Busy => "try again when some calls have ended",
-            CallError::NotBegun | CallError::ResultDropped => "read the answers, then try again",
+            CallError::NotBegun | CallError::ResultDropped => {
+                "read the answers, then try again; `answer_memory` in section `[server]` of \
+                 config.toml sets how many bytes may be unread"
+            }
             _ => return None,
         };
         Some(hint.to_owned())
