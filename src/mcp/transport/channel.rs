@@ -43,7 +43,8 @@ pub(super) struct Silence {
 /// To the service loop, closing looks like the end of the input, after which it waits
 /// for running calls. Either end cancels `closing`.
 pub(super) struct Channel<O> {
-    pub inbox: mpsc::Receiver<ClientJsonRpcMessage>,
+    /// Boxed, since the channel of an idle session keeps room for 32 of them.
+    pub inbox: mpsc::Receiver<Box<ClientJsonRpcMessage>>,
     pub outbox: Arc<O>,
     /// `None` where only the end of the input ends the connection.
     pub silence: Option<Silence>,
@@ -129,7 +130,7 @@ impl<O: Outbox> Transport<RoleServer> for Channel<O> {
         if message.is_none() {
             closing.cancel();
         }
-        message
+        message.map(|message| *message)
     }
 
     async fn close(&mut self) -> Result<(), SendError> {

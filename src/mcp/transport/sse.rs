@@ -54,7 +54,7 @@ struct Endpoint {
 /// The server's handle to a session.
 #[derive(Clone)]
 struct Session {
-    to_server: mpsc::Sender<ClientJsonRpcMessage>,
+    to_server: mpsc::Sender<Box<ClientJsonRpcMessage>>,
     stream: Arc<EventStream>,
     revision: Revision,
     begun: Begun,
@@ -224,7 +224,10 @@ impl Session {
         self.stream.push(complete).await;
         head.extensions.insert(place);
         message.insert_extension(head);
-        self.to_server.send(message).await.map_err(|_| Ended)
+        self.to_server
+            .send(Box::new(message))
+            .await
+            .map_err(|_| Ended)
     }
 
     /// Sends the error both as a response and on the stream, since some clients read

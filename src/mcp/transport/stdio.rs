@@ -94,7 +94,7 @@ struct Reader<W> {
     revision: Revision,
     begun: Begun,
     memory: RequestMemory,
-    to_server: mpsc::Sender<ClientJsonRpcMessage>,
+    to_server: mpsc::Sender<Box<ClientJsonRpcMessage>>,
 }
 
 /// The service accepts no more messages.
@@ -163,7 +163,10 @@ impl<W: AsyncWrite + Unpin + Send + 'static> Reader<W> {
         let complete = self.output.requests.note(&message, place.clone());
         self.output.write(complete).await;
         message.insert_extension(place);
-        self.to_server.send(message).await.map_err(|_| Ended)
+        self.to_server
+            .send(Box::new(message))
+            .await
+            .map_err(|_| Ended)
     }
 
     async fn refuse(&self, unreadable: &Unreadable) {

@@ -25,7 +25,7 @@ use super::refusal::Refusal;
 /// The handle to a session.
 #[derive(Clone)]
 pub(super) struct Session {
-    pub to_server: mpsc::Sender<ClientJsonRpcMessage>,
+    pub to_server: mpsc::Sender<Box<ClientJsonRpcMessage>>,
     pub routes: Arc<Routes>,
     pub revision: Revision,
     /// The reader who is charged for its answers.
@@ -151,7 +151,7 @@ impl Session {
     }
 
     async fn pass(&self, message: ClientJsonRpcMessage) -> Result<(), Refusal> {
-        let passed = self.to_server.send(message).await;
+        let passed = self.to_server.send(Box::new(message)).await;
         passed.map_err(|_| Refusal::NoSuchSession)
     }
 }
