@@ -1,20 +1,23 @@
-//! Calls of a tiny tool over stdio.
+//! Calls over stdio: of a tiny tool, and with large arguments and results.
 
 use std::collections::HashSet;
 use std::path::Path;
 use std::process::Command;
 use std::time::Instant;
 
-use serde_json::json;
+use serde_json::{Value, json};
 use wasmtime::component::{Component, Linker};
 use wasmtime::{Engine, Store};
 
 use crate::client::Client;
-use crate::components::{install, tiny, write};
+use crate::components::{install, texts, tiny, write};
 use crate::report::{row, title};
 
 const CALLS: u32 = 20_000;
 const IN_FLIGHT: u32 = 32;
+/// A large text, in bytes, and the calls with one.
+const LARGE: u32 = 1_000_000;
+const LARGE_CALLS: u32 = 400;
 /// An odd number, so that the median is one of the values.
 const ROUNDS: usize = 15;
 
@@ -40,6 +43,60 @@ pub fn run() {
     }
     drop(wassette);
     with_grants(root.path());
+    large();
+}
+
+/// The same call, again and again.
+struct Exchange {
+    tool: &'static str,
+    arguments: Value,
+    calls: u32,
+    is_right: fn(&Value) -> bool,
+}
+
+impl Exchange {
+    fn tiny() -> Self {
+        Exchange {
+            tool: "tiny",
+            arguments: json!({"a": 1, "b": 2}),
+            calls: CALLS,
+            is_right: |result| *result == 3,
+        }
+    }
+}
+
+fn large() {
+    title("calls with texts of 1 MB over stdio, per second");
+    let root = tempfile::tempdir().expect("a directory");
+    install(root.path(), &write(root.path(), "texts", &texts()));
+    let mut client = Client::wassette(root.path());
+    let arguments = Exchange {
+        tool: "length",
+        arguments: json!({"text": "x".repeat(LARGE as usize)}),
+        calls: LARGE_CALLS,
+        is_right: |result| *result == LARGE,
+    };
+    let result = Exchange {
+        tool: "repeat",
+        arguments: json!({"length": LARGE}),
+        calls: LARGE_CALLS,
+        is_right: |result| {
+            result
+                .as_str()
+                .is_some_and(|text| text.len() == LARGE as usize)
+        },
+    };
+    for (name, exchange) in [("arguments", arguments), ("result", result)] {
+        for window in [1, IN_FLIGHT] {
+            let rate = rate_of(&mut client, &exchange, window);
+            row(
+                &format!("{name} of 1 MB, {window} in flight"),
+                rate,
+                "/s",
+                None,
+            );
+        }
+    }
 }
 
 /// Both run in turns, so that other load on the machine affects both, and in new processes each
@@ -87,27 +144,29 @@ permissions:
 }
 
 fn rate(client: &mut Client, window: u32) -> f64 {
-    exchange(client, window, CALLS / 20);
-    let started = Instant::now();
-    exchange(client, window, CALLS);
-    f64::from(CALLS) / started.elapsed().as_secs_f64()
+    rate_of(client, &Exchange::tiny(), window)
 }
 
-fn exchange(client: &mut Client, window: u32, calls: u32) {
+fn rate_of(client: &mut Client, exchange: &Exchange, window: u32) -> f64 {
+    run_calls(client, exchange, window, exchange.calls / 20);
+    let started = Instant::now();
+    run_calls(client, exchange, window, exchange.calls);
+    f64::from(exchange.calls) / started.elapsed().as_secs_f64()
+}
+
+fn run_calls(client: &mut Client, exchange: &Exchange, window: u32, calls: u32) {
     let send = |client: &mut Client| {
-        client.send(
-            "tools/call",
-            json!({"name": "tiny", "arguments": {"a": 1, "b": 2}}),
-        )
+        let Exchange {
+            tool, arguments, ..
+        } = exchange;
+        client.send("tools/call", json!({"name": tool, "arguments": arguments}))
     };
     let mut open: HashSet<u64> = (0..window).map(|_| send(client)).collect();
     let mut sent = window;
     while !open.is_empty() {
         let answer = client.next();
-        assert_eq!(
-            answer["result"]["structuredContent"]["result"], 3,
-            "{answer}"
-        );
+        let result = &answer["result"]["structuredContent"]["result"];
+        assert!((exchange.is_right)(result), "{answer}");
         assert!(answer["id"].as_u64().is_some_and(|id| open.remove(&id)));
         if sent < calls {
             open.insert(send(client));

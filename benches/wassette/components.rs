@@ -85,6 +85,27 @@ pub fn work() -> Vec<u8> {
     wat::parse_str(text).expect("valid text")
 }
 
+/// `length(text)` of a text, and `repeat(length)`, a text of that length, up to 4 MB.
+pub fn texts() -> Vec<u8> {
+    let text = r#"(component
+        (core module $m
+            (memory (export "memory") 64)
+            (func (export "realloc") (param i32 i32 i32 i32) (result i32) (i32.const 64))
+            (func (export "length") (param i32 i32) (result i32) (local.get 1))
+            (func (export "repeat") (param i32) (result i32)
+                (memory.fill (i32.const 64) (i32.const 120) (local.get 0))
+                (i32.store (i32.const 0) (i32.const 64))
+                (i32.store (i32.const 4) (local.get 0))
+                (i32.const 0)))
+        (core instance $i (instantiate $m))
+        (func (export "length") (param "text" string) (result u32)
+            (canon lift (core func $i "length")
+                (memory (core memory $i "memory")) (realloc (core func $i "realloc"))))
+        (func (export "repeat") (param "length" u32) (result string)
+            (canon lift (core func $i "repeat") (memory (core memory $i "memory")))))"#;
+    wat::parse_str(text).expect("valid text")
+}
+
 /// `endless()` never returns.
 pub fn endless() -> Vec<u8> {
     let text = r#"(component
