@@ -13,6 +13,7 @@ mod consent;
 mod credentials;
 mod doctor;
 mod fleet;
+mod hangup;
 mod help;
 mod inspect;
 mod interrupt;

@@ -19,6 +19,7 @@ use super::allocator::return_freed_memory;
 use super::authorities::AuthorityArgs;
 use super::fleet::NeedsFile;
 use super::fleet::provision::{follow, provision};
+use super::hangup::Hangups;
 use super::{Failure, Global, Opening, Root, SetupError, interrupted, parse_timeout, usage};
 
 /// Where the HTTP transports listen by default.
@@ -152,6 +153,9 @@ impl Serve {
         let max_body = self.max_body.or(service.server().max_body);
         http.memory = Some(service.memory().clone());
         http.limits.body_bytes = max_body.map_or(http.limits.body_bytes, NonZeroUsize::get);
+        if let Some(bytes) = service.server().answer_memory {
+            http.limits.answer_memory = bytes.get();
+        }
         if !service.agents().call_tool {
             settings.offer.call_tool = CallTool::Off;
         }
@@ -177,8 +181,8 @@ impl Serve {
             interrupted().await;
             signal.cancel();
         });
-        #[cfg(unix)]
-        tokio::spawn(outlive_hangups());
+        let hangups = Hangups::outlive();
+        let tokens = http.auth.tokens().cloned();
         let scope = self.scope()?;
         let limits = http.limits.clone();
         let server = match self.transport {
@@ -208,6 +212,7 @@ impl Serve {
         }
         let watch = Watch::begin(service.clone())?;
         service.offer_installed()?;
+        tokio::spawn(hangups.reload(tokens, watch.asked()));
         tokio::spawn(watch.run());
         tokio::spawn(Service::let_idle_rest(Arc::downgrade(&service)));
         tokio::spawn(return_freed_memory(service.memory().clone()));
@@ -323,24 +328,6 @@ impl Serve {
             (true, true) => Ok(Some(Scope::Private)),
             (false, _) => Ok(None),
         }
-    }
-}
-
-/// Keeps a server without a terminal running on SIGHUP, which then conventionally
-/// asks it to reread its files; it follows them anyway. With a terminal, the signal
-/// means that the terminal was closed, and ends the server.
-#[cfg(unix)]
-async fn outlive_hangups() {
-    use tokio::signal::unix::{SignalKind, signal};
-
-    if std::fs::File::open("/dev/tty").is_ok() {
-        return;
-    }
-    let Ok(mut hangups) = signal(SignalKind::hangup()) else {
-        return;
-    };
-    while hangups.recv().await.is_some() {
-        tracing::info!("SIGHUP: the token file and the grants are read again when they change");
     }
 }
 

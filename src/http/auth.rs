@@ -44,6 +44,14 @@ pub enum AuthRefusal {
 }
 
 impl Auth {
+    /// The tokens that are asked for.
+    pub fn tokens(&self) -> Option<&Tokens> {
+        match self {
+            Auth::Tokens(tokens) => Some(tokens),
+            _ => None,
+        }
+    }
+
     /// The credential in a request's headers; `None` where no token is needed.
     ///
     /// # Errors

@@ -144,6 +144,21 @@ impl Tokens {
         self.0.known.subscribe()
     }
 
+    /// Reads the file at once, and returns how many tokens are valid now.
+    ///
+    /// # Errors
+    ///
+    /// As [`read`](Self::read); the tokens then stay as they are for now.
+    pub async fn reload(&self) -> Result<usize, TokenError> {
+        let Tokens(shared) = self;
+        let path = shared.path.clone();
+        // Fails only while the runtime shuts down.
+        if let Ok(result) = tokio::task::spawn_blocking(move || read(&path)).await {
+            shared.replace(result?.0);
+        }
+        Ok(self.count())
+    }
+
     /// Reads the file repeatedly while this is polled. If it cannot be read or is invalid, the
     /// last tokens stay valid for [`GRACE`]; after that no token is valid.
     pub(super) async fn follow(self) {

@@ -28,6 +28,7 @@ const SETTLE: Duration = Duration::from_millis(20);
 pub struct Watch {
     service: Arc<Service>,
     told: Arc<Notify>,
+    asked: Arc<Notify>,
     /// `None` if the system has no notifications, or the directory does not exist
     /// yet.
     watcher: Option<RecommendedWatcher>,
@@ -54,11 +55,17 @@ impl Watch {
         Ok(Watch {
             service,
             told,
+            asked: Arc::default(),
             watcher,
             directory,
             settled: is_settled(directory),
             components,
         })
+    }
+
+    /// Notifying it makes [`run`](Self::run) look at every component at once.
+    pub fn asked(&self) -> Arc<Notify> {
+        self.asked.clone()
     }
 
     /// Updates the tools at every change, until the future is dropped.
@@ -69,9 +76,10 @@ impl Watch {
             } else {
                 POLL
             };
-            let told = tokio::time::timeout(pause, self.told.notified()).await;
-            if told.is_ok() {
-                tokio::time::sleep(SETTLE).await;
+            tokio::select! {
+                () = self.asked.notified() => self.settled = false,
+                () = self.told.notified() => tokio::time::sleep(SETTLE).await,
+                () = tokio::time::sleep(pause) => {}
             }
             if let Err(error) = self.look().await {
                 tracing::warn!("cannot see what is installed: {error}");

@@ -144,14 +144,35 @@ impl Place {
     }
 
     pub async fn http(&self, args: &[&str]) -> HttpServer {
+        self.http_by(self.http_command(args)).await
+    }
+
+    /// In a session of its own, as a service runs.
+    pub async fn http_without_terminal(&self, args: &[&str]) -> HttpServer {
+        let command = self.http_command(args);
+        let mut alone = Command::new("setsid");
+        alone.arg(command.as_std().get_program());
+        alone.args(command.as_std().get_args()).kill_on_drop(true);
+        for (name, value) in command.as_std().get_envs() {
+            match value {
+                Some(value) => alone.env(name, value),
+                None => alone.env_remove(name),
+            };
+        }
+        self.http_by(alone).await
+    }
+
+    fn http_command(&self, args: &[&str]) -> Command {
         let mut command = self.command(&["--transport", "sse"]);
         if !args.contains(&"--bind") {
             command.args(["--bind", "127.0.0.1:0"]);
         }
+        command.args(args);
         command
-            .args(args)
-            .stderr(Stdio::piped())
-            .stdin(Stdio::null());
+    }
+
+    async fn http_by(&self, mut command: Command) -> HttpServer {
+        command.stderr(Stdio::piped()).stdin(Stdio::null());
         let mut child = command.spawn().unwrap();
         let mut stderr = BufReader::new(child.stderr.take().unwrap()).lines();
         let mut warnings = String::new();
@@ -239,9 +260,13 @@ impl HttpServer {
     }
 
     pub fn terminate(&self) {
+        self.signal("TERM");
+    }
+
+    pub fn signal(&self, name: &str) {
         let pid = self.child.id().expect("still running");
         let status = std::process::Command::new("kill")
-            .arg(pid.to_string())
+            .args(["-s", name, &pid.to_string()])
             .status();
         assert!(status.unwrap().success());
     }

@@ -13,6 +13,7 @@ mod follow;
 pub mod grants;
 mod grants_config;
 mod grants_swapped;
+mod hangup;
 mod http;
 mod limits;
 mod listed_once;
