@@ -26,6 +26,7 @@
 //! | [`share`] | a router that serves the installed components as a read-only OCI registry |
 //! | [`mcp`] | the MCP server: handler, built-in tools, transports |
 //! | [`cli`] | the command line |
+//! | `fuzz` | what the fuzz targets run; in tests and fuzzing alone |
 //!
 //! Invariants:
 //!
@@ -95,3 +96,6 @@ pub mod share;
 pub mod mcp;
 
 pub mod cli;
+
+#[cfg(any(test, fuzzing))]
+pub mod fuzz;

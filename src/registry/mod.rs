@@ -14,6 +14,8 @@ mod documents;
 mod endpoint;
 mod error;
 mod fallback;
+#[cfg(any(test, fuzzing))]
+pub(crate) mod fuzz;
 mod hosts;
 mod login;
 mod media_type;

@@ -12,6 +12,8 @@ mod docs;
 mod error;
 mod features;
 mod functions;
+#[cfg(any(test, fuzzing))]
+pub(crate) mod fuzz;
 mod imports;
 mod json_schema;
 mod leftovers;

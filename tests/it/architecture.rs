@@ -31,6 +31,7 @@ const ORDER: &[&str] = &[
     "share",
     "mcp",
     "cli",
+    "fuzz",
     "main",
 ];
 
@@ -116,7 +117,7 @@ fn there_is_one_unsafe_block_and_it_says_why() {
 /// Files that are opened otherwise than by `crate::file`, and why they may be.
 const OPENED_PLAINLY: [(&str, &str); 6] = [
     ("src/file/mod.rs", "directories, to sync them"),
-    ("src/cli/serve.rs", "whether there is a terminal"),
+    ("src/cli/hangup.rs", "whether there is a terminal"),
     ("src/runtime/limits/total.rs", "the kernel's own files"),
     (
         "src/runtime/compile.rs",

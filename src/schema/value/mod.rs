@@ -29,6 +29,8 @@ mod error;
 mod expected;
 mod fields;
 mod from_json;
+#[cfg(any(test, fuzzing))]
+pub(crate) mod fuzz;
 pub mod lenient;
 mod number;
 mod path;

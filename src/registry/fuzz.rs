@@ -1,0 +1,42 @@
+//! Fuzz targets of what registries send.
+
+use std::sync::OnceLock;
+
+use http::{HeaderMap, HeaderValue, header};
+use url::Url;
+
+use super::challenge::{self, AuthScheme};
+use super::{Document, realm};
+use crate::digest::Digest;
+use crate::net::{self, Client};
+
+/// An OCI manifest or index.
+pub fn oci_manifest(data: &[u8]) {
+    let Ok(document) = Document::parse(data) else {
+        return;
+    };
+    let media_type = document.media_type();
+    // A document is what it says it is.
+    assert!(document.served_as(media_type).is_ok(), "{media_type}");
+    let _ = document.as_referrer(Digest::of(data), data.len() as u64);
+}
+
+/// A `WWW-Authenticate` header. A registry that is reached over TLS never sends a
+/// client to a token server without TLS, nor to one on the client's own machine.
+pub fn challenge(data: &[u8]) {
+    static CLIENT: OnceLock<Client> = OnceLock::new();
+    let Ok(value) = HeaderValue::from_bytes(data) else {
+        return;
+    };
+    let headers = HeaderMap::from_iter([(header::WWW_AUTHENTICATE, value)]);
+    let Some(AuthScheme::Bearer(bearer)) = challenge::read(&headers) else {
+        return;
+    };
+    let client = CLIENT.get_or_init(|| Client::new(net::Options::default()));
+    let registry = Url::parse("https://registry.example.com/").expect("a URL");
+    if let Ok(realm) = realm::check(&bearer, &registry, client) {
+        assert_eq!(realm.scheme(), "https", "{realm}");
+        let host = realm.host_str().expect("a host");
+        assert!(!crate::reference::is_loopback(host), "{realm}");
+    }
+}

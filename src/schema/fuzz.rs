@@ -1,0 +1,31 @@
+//! A fuzz target of the tools that a component offers.
+
+use super::{ListedTool, describe};
+
+/// The tools of a component, given as binary or text. Every client takes what is
+/// offered of them, and a second pass changes nothing.
+pub fn description(data: &[u8]) {
+    let Ok(wasm) = wat::parse_bytes(data) else {
+        return;
+    };
+    let Ok(description) = describe(&wasm, "a-component") else {
+        return;
+    };
+    let _ = (description.tools(), description.uncallable());
+    for mut tool in description.callable() {
+        if tool.make_fit().is_err() {
+            continue;
+        }
+        let listed = ListedTool {
+            name: &tool.normalized_name,
+            description: &tool.description,
+            input_schema: &tool.input_schema,
+            output_schema: Some(&tool.output_schema),
+        };
+        let faults = listed.faults();
+        assert!(faults.is_empty(), "{faults:?} in {tool:?}");
+        let mut again = tool.clone();
+        again.make_fit().expect("it fitted");
+        assert_eq!(again, tool);
+    }
+}
