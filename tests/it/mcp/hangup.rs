@@ -1,10 +1,9 @@
 //! SIGHUP reloads a server without a controlling terminal, and ends one that has it.
 
 use reqwest::StatusCode;
-use rmcp::model::ProtocolVersion;
 
 use crate::support::http::Mcp;
-use crate::support::mcp::{CALC, Place};
+use crate::support::mcp::Place;
 
 const OLD: &str = "old-7f3c9a52e1b84d06";
 const NEW: &str = "new-0d6b1c8e4f2a9753";
@@ -32,23 +31,6 @@ async fn reads_the_token_file_again() {
     let log = server.logged("; the tokens stay as they are: ").await;
     assert!(!log.contains("short\n"), "{log}");
     assert_eq!(open(OTHER).await, StatusCode::OK);
-}
-
-#[tokio::test]
-async fn looks_at_every_component_again() {
-    let place = Place::new();
-    let server = place.http_without_terminal(&[]).await;
-    let mut client = server.client(ProtocolVersion::LATEST_WITH_INITIALIZE).await;
-    client.load(&place.component("calc.wat", CALC)).await;
-    client.tools_changed().await;
-    // Changes within a component's directory are not watched: commands replace it.
-    for copy in ["metadata.json", "metadata.copy.json"] {
-        std::fs::remove_file(place.path(&format!("root/components/calc/calc.{copy}"))).unwrap();
-    }
-    server.signal("HUP");
-    client.tools_changed().await;
-    let names = client.tool_names().await;
-    assert!(!names.iter().any(|name| name == "add"), "{names:?}");
 }
 
 /// Starts a server at a terminal, closes the terminal, and prints the signal that
