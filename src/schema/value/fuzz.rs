@@ -46,7 +46,7 @@ pub fn arguments(data: &[u8]) {
         let Ok(values) = super::arguments(&args, params, &mut Allowance(MEMORY)) else {
             continue;
         };
-        for (value, (name, ty)) in values.iter().zip(params) {
+        for (value, (name, ty)) in values.values.iter().zip(params) {
             let room = Room {
                 memory: &mut Allowance(usize::MAX),
                 text: &mut u64::MAX.clone(),
@@ -59,6 +59,7 @@ pub fn arguments(data: &[u8]) {
             let args = Map::from_iter([(name.clone(), json.clone())]);
             let param = [(name.clone(), ty.clone())];
             let again = super::arguments(&args, &param, &mut Allowance(usize::MAX));
+            let again = again.map(|again| again.values);
             assert_eq!(again.as_deref(), Ok(std::slice::from_ref(value)), "{json}");
         }
     }
