@@ -114,12 +114,14 @@ async function bundle(request) {
 const input = [];
 for await (const part of process.stdin) input.push(part);
 const bundles = [];
-// The log counts seconds: each bundle is made in a later one than that before.
-let second = 0;
+// The log counts seconds. Each bundle is started in a later second than the one in which the
+// bundle before it was finished, so their times differ.
+const now = () => Math.floor(Date.now() / 1000);
+let finished = 0;
 for (const request of JSON.parse(Buffer.concat(input).toString())) {
-  while (Math.floor(Date.now() / 1000) === second) await new Promise((wake) => setTimeout(wake, 20));
-  second = Math.floor(Date.now() / 1000);
+  while (now() <= finished) await new Promise((wake) => setTimeout(wake, 20));
   bundles.push(await bundle(request));
+  finished = now();
 }
 server.close();
 
