@@ -1,7 +1,8 @@
 //! Tests that take minutes: commands that are killed at any moment and before each disk operation,
-//! and a server under attack.
+//! a server under attack, and another reader of cosign's formats.
 
 mod apply;
+mod cosign;
 mod crash;
 #[cfg(target_os = "linux")]
 mod soak;
