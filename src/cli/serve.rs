@@ -22,6 +22,9 @@ use super::fleet::provision::{follow, provision};
 use super::hangup::Hangups;
 use super::{Failure, Global, Opening, Root, SetupError, interrupted, parse_timeout, usage};
 
+/// Stack of a worker thread in bytes, as large as that of the main thread usually is. The
+/// futures of a load exceed tokio's 2 MiB in builds without optimization.
+const WORKER_STACK: usize = 8 << 20;
 /// Where the HTTP transports listen by default.
 const BIND: &str = "127.0.0.1:8089";
 
@@ -161,6 +164,7 @@ impl Serve {
         }
         let runtime = tokio::runtime::Builder::new_multi_thread()
             .enable_all()
+            .thread_stack_size(WORKER_STACK)
             .build()
             .map_err(SetupError::Runtime)?;
         let result = runtime.block_on(self.serve(service, settings, http));

@@ -30,12 +30,8 @@ pub fn client(program: &str) -> Command {
     command
 }
 
-/// Returns the program of `tests/thorough/sigstore`.
-pub fn sigstore_reader() -> PathBuf {
-    require("sigstore", "debug/sigstore-reader", "tests/thorough/run")
-}
-
-fn require(folder: &str, path: &str, installer: &str) -> PathBuf {
+/// Returns the path of an installed part.
+pub fn require(folder: &str, path: &str, installer: &str) -> PathBuf {
     // Next to the `tmp` directory that cargo makes in the target directory.
     let target = PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join("..");
     let path = target.join(folder).join(path);

@@ -33,10 +33,11 @@ async fn the_sigstore_crate_opens_our_keys_and_verifies_our_signatures() {
         assert!(output.status.success(), "{args:?}: {output:?}");
     }
     let image = format!("{}/acme/answer:v1", registry.address());
+    let reader = installed::require("sigstore", "debug/sigstore-reader", "tests/thorough/run");
     // Only the signature under cosign's tag: docker-registry does not list referrers.
     for (name, verified) in [("acme", 1), ("other", 0)] {
         let key = node.place.path(&format!("{name}.key"));
-        let read = Command::new(installed::sigstore_reader())
+        let read = Command::new(&reader)
             .arg(key)
             .args([PASSWORD, &image])
             .output()
