@@ -30,7 +30,7 @@ pub struct Key {
 enum Verb {
     /// Make a key pair: PREFIX.key, encrypted with a password, and PREFIX.pub
     ///
-    /// The files are in cosign's format, and cosign can use them.
+    /// The files are in the format of `cosign generate-key-pair`.
     #[command(after_help = "\
 The password is read from COSIGN_PASSWORD, else asked for on a terminal, else read
 from standard input.
