@@ -79,10 +79,13 @@ impl Store {
     }
 }
 
-/// Compares the digest of the bytes, whatever the stamp says.
+/// Compares the digest of the bytes, whatever the stamp says. A file that is larger than
+/// what was installed is not hashed.
 fn is_sound(files: &ComponentFiles) -> bool {
-    match (Metadata::read_either(files), Digest::of_file(&files.wasm)) {
-        (Ok(metadata), Ok((digest, _))) => digest == metadata.digests.component,
-        _ => false,
-    }
+    let Ok(metadata) = Metadata::read_either(files) else {
+        return false;
+    };
+    let size = metadata.validation_stamp.file_size;
+    Digest::of_file_within(&files.wasm, size)
+        .is_ok_and(|(digest, _)| digest == metadata.digests.component)
 }
