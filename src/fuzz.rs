@@ -11,7 +11,7 @@ use crate::net::Authority;
 use crate::policy::{CidrRule, HostPattern, Policy, requested_permissions};
 use crate::reference::Reference;
 
-pub use crate::http::fuzz_host_header as host_header;
+pub use crate::http::fuzz::host_header;
 pub use crate::registry::fuzz::{challenge, oci_manifest};
 pub use crate::schema::fuzz::description;
 pub use crate::schema::value::fuzz::arguments;

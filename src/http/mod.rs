@@ -27,7 +27,7 @@ mod tokens;
 pub use auth::{Auth, AuthRefusal, AuthScheme};
 pub use error::HttpError;
 #[cfg(any(test, fuzzing))]
-pub use guard::fuzz_host_header;
+pub(crate) use guard::fuzz;
 pub use in_flight::InFlight;
 pub use intake::{Charged, Intake, IntakeRefusal, RequestMemory, unavailable};
 pub use limits::HttpLimits;

@@ -1,7 +1,13 @@
-//! In which repository a package is, as [`wkg`] finds it: by its configuration file
-//! and by the document that a registry of packages has at a well-known address.
+//! Finds the repository of a package as [`wkg`] does: by wkg's configuration file and by the
+//! document that a package registry serves at a well-known address.
 //!
 //! [`wkg`]: https://github.com/bytecodealliance/wasm-pkg-tools
+
+mod error;
+#[cfg(test)]
+mod tests;
+
+pub use error::PackageError;
 
 use std::collections::BTreeMap;
 use std::ffi::OsString;
@@ -13,7 +19,6 @@ use serde::Deserialize;
 use url::Url;
 
 use super::{Client, Error, Transfer};
-use crate::error::{Class, Diagnose};
 use crate::file::{Links, read_text};
 use crate::net::{Authority, Request, RetryMode, may_lead};
 use crate::reference::{OciReference, PackageReference, Reference};
@@ -59,83 +64,6 @@ impl PackageOptions {
             config: path("WKG_CONFIG_FILE").or_else(usual),
             registry: variable("WKG_REGISTRY").map(|name| name.to_string_lossy().into_owned()),
         }
-    }
-}
-
-/// Why it is not known in which repository a package is.
-#[derive(Debug, thiserror::Error)]
-#[non_exhaustive]
-pub enum PackageError {
-    #[error("no registry is configured for packages of `{namespace}`")]
-    NoRegistry { namespace: String },
-    #[error("cannot read `{}`", path.display())]
-    Read { path: PathBuf, source: io::Error },
-    #[error("`{}` is not a configuration of `wkg`", path.display())]
-    Config {
-        path: PathBuf,
-        source: Box<toml::de::Error>,
-    },
-    #[error("the packages of `{registry}` are not in an OCI registry but behind `{protocol}`")]
-    Protocol { registry: String, protocol: Foreign },
-    #[error("the description of the package registry `{registry}` is not usable: {reason}")]
-    Description { registry: String, reason: String },
-    #[error("`{repository}` is not there")]
-    Absent { repository: String },
-    #[error("`{repository}` has no such version")]
-    NoVersion {
-        repository: String,
-        /// The highest versions that it has.
-        versions: Vec<String>,
-    },
-}
-
-impl Diagnose for PackageError {
-    fn code(&self) -> &'static str {
-        match self {
-            PackageError::NoRegistry { .. } => "no-package-registry",
-            PackageError::Read { .. } | PackageError::Config { .. } => "invalid-config",
-            PackageError::Protocol { .. } => "unsupported-package-registry",
-            PackageError::Description { .. } => "invalid-package-registry",
-            PackageError::Absent { .. } | PackageError::NoVersion { .. } => "package-not-found",
-        }
-    }
-
-    fn class(&self) -> Class {
-        match self {
-            PackageError::NoRegistry { .. }
-            | PackageError::Read { .. }
-            | PackageError::Config { .. }
-            | PackageError::Protocol { .. } => Class::Usage,
-            PackageError::Description { .. } => Class::Network,
-            PackageError::Absent { .. } | PackageError::NoVersion { .. } => Class::NotFound,
-        }
-    }
-
-    fn hint(&self) -> Option<String> {
-        Some(match self {
-            PackageError::NoRegistry { namespace } => format!(
-                "name it in the configuration of wkg (`~/.config/wasm-pkg/config.toml`), below \
-                 `[namespace_registries]`: `{namespace} = \"registry.example\"`; a file is named by \
-                 its path, as in `./{namespace}:…`"
-            ),
-            PackageError::Read { .. } => "check its permissions".into(),
-            PackageError::Config { .. } => "`wkg config` shows what it should be".into(),
-            PackageError::Protocol { .. } => {
-                "name the artifact in its OCI registry, as `oci://…`".into()
-            }
-            PackageError::Description { registry, .. } => {
-                format!("tell whoever runs `{registry}`, or name the artifact as `oci://…`")
-            }
-            PackageError::Absent { .. } => {
-                "check the name; if it is private, run `wassette login` for its registry".into()
-            }
-            PackageError::NoVersion { versions, .. } if versions.is_empty() => {
-                "none of its tags is a version such as `1.2.0`".into()
-            }
-            PackageError::NoVersion { versions, .. } => {
-                format!("there are `{}`", versions.join("`, `"))
-            }
-        })
     }
 }
 
@@ -384,96 +312,4 @@ fn other_protocol(registry: &str, protocol: &str) -> Error {
         protocol: protocol.into(),
     }
     .into()
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn package(text: &str) -> PackageReference {
-        match text.parse() {
-            Ok(Reference::Package(package)) => package,
-            other => panic!("{text}: {other:?}"),
-        }
-    }
-
-    #[test]
-    fn the_most_specific_registry_is_taken() {
-        let config: Config = toml::from_str(
-            r#"
-            default_registry = "default.example"
-            unknown_key = 1
-            [namespace_registries]
-            acme = "acme.example"
-            wasi = { registry = "w", metadata = { oci = { registry = "ghcr.io" } } }
-            [package_registry_overrides]
-            "acme:special" = "special.example"
-            [registry."acme.example"]
-            type = "oci"
-            [registry."acme.example".oci]
-            auth = { username = "a", password = "b" }
-            "#,
-        )
-        .unwrap();
-        let of = |text: &str| config.registry_of(&package(text)).unwrap().0;
-        assert_eq!(of("acme:special@1.0.0"), "special.example");
-        assert_eq!(of("acme:weather"), "acme.example");
-        assert_eq!(of("wasi:http"), "w");
-        assert_eq!(of("other:one"), "default.example");
-        let table = &config.registry["acme.example"];
-        assert_eq!(table.protocol(), Some("oci"));
-        let none = Config::default();
-        assert_eq!(
-            none.registry_of(&package("wasi:http")).unwrap().0,
-            "wasi.dev"
-        );
-        assert!(none.registry_of(&package("acme:weather")).is_none());
-    }
-
-    #[test]
-    fn a_description_has_two_spellings() {
-        for text in [
-            r#"{"oci": {"registry": "ghcr.io", "namespacePrefix": "acme/"}}"#,
-            r#"{"preferredProtocol": "oci", "oci": {"registry": "ghcr.io", "namespacePrefix": "acme/"}, "warg": {}}"#,
-            r#"{"ociRegistry": "ghcr.io", "ociNamespacePrefix": "acme/"}"#,
-        ] {
-            let description: Description = serde_json::from_str(text).unwrap();
-            assert_ne!(description.protocol(), Some("warg"), "{text}");
-            let oci = description.oci().unwrap();
-            assert_eq!(oci.registry.as_deref(), Some("ghcr.io"), "{text}");
-            assert_eq!(oci.namespace_prefix.as_deref(), Some("acme/"), "{text}");
-        }
-        let warg: Description = serde_json::from_str(r#"{"warg": {"url": "x"}}"#).unwrap();
-        assert_eq!(warg.protocol(), Some("warg"));
-        let odd: Description = serde_json::from_str(r#"{"oci": {"registry": 7}}"#).unwrap();
-        assert!(odd.oci().is_err());
-    }
-
-    #[test]
-    fn the_file_is_where_wkg_has_it() {
-        let options = |variables: &[(&str, &str)]| {
-            let value = |name: &str| {
-                let found = variables.iter().find(|(known, _)| *known == name);
-                found.map(|(_, value)| OsString::from(value))
-            };
-            PackageOptions::from_variables(value, Some("/home/u".into()))
-        };
-        for (variables, file) in [
-            (&[][..], "/home/u/.config/wasm-pkg/config.toml"),
-            (&[("XDG_CONFIG_HOME", "/x")], "/x/wasm-pkg/config.toml"),
-            (
-                &[("XDG_CONFIG_HOME", "x")],
-                "/home/u/.config/wasm-pkg/config.toml",
-            ),
-            (
-                &[("WKG_CONFIG_FILE", "my.toml"), ("XDG_CONFIG_HOME", "/x")],
-                "my.toml",
-            ),
-        ] {
-            let found = options(variables).config.unwrap();
-            assert_eq!(found, Path::new(file), "{variables:?}");
-        }
-        let named = options(&[("WKG_REGISTRY", "r.example")]);
-        assert_eq!(named.registry.as_deref(), Some("r.example"));
-    }
 }
