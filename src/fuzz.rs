@@ -1,8 +1,8 @@
-//! The fuzz targets of `fuzz/`, and the tests that run them on the kept corpus. Built
-//! for tests and fuzzing alone.
+//! The fuzz targets of `fuzz/`, and tests that run them on the kept corpus. Compiled only for
+//! tests and fuzzing.
 //!
-//! Each target takes any bytes and panics where the code breaks a promise: that it
-//! never panics itself, and what is asserted here.
+//! Each target accepts any bytes. It panics if the code under test panics or violates one of the
+//! properties asserted here.
 
 use std::path::Path;
 
@@ -16,7 +16,7 @@ pub use crate::registry::fuzz::{challenge, oci_manifest};
 pub use crate::schema::fuzz::description;
 pub use crate::schema::value::fuzz::arguments;
 
-/// A reference is the same after it was written and read again.
+/// Checks that a reference does not change when it is printed and parsed again.
 pub fn reference(data: &[u8]) {
     let Ok(text) = str::from_utf8(data) else {
         return;
@@ -33,8 +33,8 @@ pub fn reference(data: &[u8]) {
     );
 }
 
-/// A manifest of a file and of the web, and a lock, which is the same after it was
-/// written and read again.
+/// Reads a manifest, as a local file and as a download, and a lock, and checks that the lock does
+/// not change when it is written and read again.
 pub fn manifest(data: &[u8]) {
     struct NoFiles;
 
@@ -58,7 +58,7 @@ pub fn manifest(data: &[u8]) {
     }
 }
 
-/// A policy is the same after it was written and read again.
+/// Checks that a policy does not change when it is written and read again.
 pub fn policy(data: &[u8]) {
     let Ok(text) = str::from_utf8(data) else {
         return;
@@ -70,8 +70,8 @@ pub fn policy(data: &[u8]) {
     }
 }
 
-/// Hosts, origins and networks. A rule is the same after it was written and read
-/// again, and covers itself.
+/// Reads hosts, origins and networks, and checks that a rule covers itself and does not change
+/// when it is written and read again.
 pub fn hosts(data: &[u8]) {
     host_header(data);
     let Ok(text) = str::from_utf8(data) else {
@@ -100,8 +100,7 @@ mod tests {
 
     use super::*;
 
-    /// Runs a target on every file of its corpus. The last file that is printed is
-    /// the one that failed.
+    /// Runs a target on every file of its corpus. If it panics, the last printed file is the cause.
     fn replay(name: &str, target: fn(&[u8])) {
         let fuzz = Path::new(env!("CARGO_MANIFEST_DIR")).join("fuzz");
         let corpus = fs::read_dir(fuzz.join("corpus").join(name)).expect("the target's corpus");
@@ -113,7 +112,7 @@ mod tests {
             count += 1;
         }
         assert!(count > 0, "the corpus of `{name}` is empty");
-        // The fuzzer runs the very same function.
+        // The fuzzer runs the same function.
         let code = fs::read_to_string(fuzz.join(format!("targets/{name}.rs")));
         assert!(
             code.expect("a target")

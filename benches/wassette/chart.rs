@@ -19,10 +19,10 @@ pub struct Row {
 
 const WIDTH: usize = 860;
 const LINE: usize = 18;
-/// Where bars begin, and the length of the longest.
+/// The left edge of the bars, and the length of the longest.
 const BAR: (usize, usize) = (360, 240);
 
-/// The picture. In each group, bars of one unit have one scale.
+/// Returns the chart as SVG. Within a group, bars of the same unit have the same scale.
 pub fn draw(groups: &[Group]) -> String {
     let mut body = String::new();
     let mut y = 10;

@@ -13,7 +13,7 @@ use crate::client::Client;
 use crate::components::{file_reader, install, named, real, three_megabytes, write};
 use crate::report::{median_ms, ms, row, title};
 
-/// What passes between the load and the restart: too little for the optimised code.
+/// Time between the load and the restart: too short for the optimised code.
 const SOON: Duration = Duration::from_millis(500);
 const CALLS: usize = 5_000;
 const IN_FLIGHT: usize = 32;
@@ -106,7 +106,7 @@ fn readers(files: &Path) {
         let id = client.send("tools/call", arguments);
         sent_at.insert(id, Instant::now());
     };
-    // The optimised code is in use before the calls that count.
+    // The measured calls use the optimised code.
     client.call("read", json!({"path": "f"}));
     for _ in 0..IN_FLIGHT {
         send(&mut client, &mut sent_at);
@@ -123,7 +123,7 @@ fn readers(files: &Path) {
     row("p99", at(&mut times, 0.99), "ms", Some((median, "median")));
 }
 
-/// The value below which this share of all is.
+/// Returns the quantile of the times.
 fn at(times: &mut [f64], share: f64) -> f64 {
     times.sort_by(f64::total_cmp);
     times[((times.len() - 1) as f64 * share) as usize]

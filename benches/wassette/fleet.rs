@@ -1,5 +1,5 @@
-//! Twenty components from one manifest, against the same twenty one after the
-//! other; and a search in a large catalog.
+//! Applies a manifest of twenty components, compared with loading them one by one, and searches a
+//! large catalog.
 
 use std::path::Path;
 use std::process::{Command, Stdio};
@@ -77,7 +77,7 @@ fn provision(address: &str, text: &str) {
     std::fs::write(&file, manifest).expect("writable");
     let file = file.to_str().expect("a name in Unicode");
     let apply = median_ms(3, || {
-        // Another root each time, and no lock.
+        // Each run has a new root and no lock.
         let _ = std::fs::remove_file(files.path().join("wassette.lock"));
         let root = tempfile::tempdir().expect("a directory");
         wassette(root.path(), &["apply", "-f", file]);
@@ -89,7 +89,7 @@ fn provision(address: &str, text: &str) {
     row("`wassette apply` with nothing to do", again, "ms", None);
 }
 
-/// In the process, as a server searches.
+/// Searches within this process, like a server.
 fn search() {
     title("a search over 10,000 entries");
     let words = [

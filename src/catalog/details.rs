@@ -1,4 +1,4 @@
-//! What an entry may say of a component besides name, description and URI.
+//! Optional keys of a catalog entry, besides name, description and URI.
 
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
@@ -6,18 +6,17 @@ use serde_json::{Map, Value};
 use super::InvalidEntry;
 use crate::text::is_unprintable;
 
-/// Characters of one text, at most.
+/// Longest text, in characters.
 const LONGEST: usize = 200;
-/// Tags, at most.
+/// Largest number of tags.
 const MOST_TAGS: usize = 20;
-/// Bytes of the permissions as JSON, at most.
+/// Largest permissions, in bytes of JSON.
 const LARGEST_PERMISSIONS: usize = 16 << 10;
 const TAGS: &str = "tags";
 const PERMISSIONS: &str = "permissions";
 const HOMEPAGE: &str = "homepage";
 
-/// Optional words of a catalog about a component. They are shown, and nothing is
-/// decided by them.
+/// Optional information of a catalog about a component. It is only displayed.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct EntryDetails {
@@ -30,10 +29,10 @@ pub struct EntryDetails {
     pub homepage: Option<String>,
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub tags: Vec<String>,
-    /// Who is said to sign it.
+    /// The signer, according to the catalog.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub signer: Option<String>,
-    /// What it is said to ask for, as in a policy.
+    /// The requested permissions according to the catalog, in the form of a policy.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub permissions: Option<Value>,
 }
@@ -51,8 +50,7 @@ impl EntryDetails {
         })
     }
 
-    /// Removes the optional keys that are not what they should be: for their sake no
-    /// entry of somebody else is left out.
+    /// Removes invalid optional keys, so that they do not make a foreign entry unusable.
     pub(super) fn strip(entry: &mut Map<String, Value>) {
         for key in ["version", "license", "signer"] {
             if text(entry, key).is_err() {
@@ -77,7 +75,7 @@ fn fault(key: &'static str, fault: &str) -> InvalidEntry {
     }
 }
 
-/// The value of a key, unless it is absent or null.
+/// Returns the value of a key, unless it is missing or null.
 fn given<'a>(entry: &'a Map<String, Value>, key: &str) -> Option<&'a Value> {
     entry.get(key).filter(|value| !value.is_null())
 }

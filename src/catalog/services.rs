@@ -1,5 +1,5 @@
-//! Entries from what services of others answer: search services with the protocol of
-//! `wasm.directory`, and the registry of MCP servers.
+//! Reads catalog entries from the responses of other services: search services with the protocol
+//! of `wasm.directory`, and the MCP server registry.
 
 use semver::Version;
 use serde::Deserialize;
@@ -8,9 +8,9 @@ use url::Url;
 
 use super::InvalidCatalog;
 
-/// Entries of a service that are taken at most.
+/// Largest number of entries read from a service.
 pub const MOST_ENTRIES: usize = 10_000;
-/// Entries that are asked for at once.
+/// Number of entries requested per page.
 const PAGE: usize = 100;
 
 /// A service that lists components page by page.
@@ -24,25 +24,25 @@ pub struct CatalogService {
 enum Protocol {
     /// `/v1/packages` or `/v1/search?q=`, with `offset` and `limit`.
     Packages,
-    /// `/v0/servers` of the registry of MCP servers, with `cursor` and `limit`.
+    /// `/v0/servers` of the MCP server registry, with `cursor` and `limit`.
     Servers,
 }
 
-/// One page of a service.
+/// One page of a service's list.
 #[derive(Debug)]
 pub struct Page {
-    /// Entries of a catalog.
+    /// The entries, in the form of a catalog.
     pub entries: Vec<Value>,
-    /// The rest of the list, if there is any.
+    /// The address of the next page, if there is one.
     pub next: Option<Url>,
 }
 
-/// A package, as search services describe it.
+/// A package in the response of a search service.
 #[derive(Deserialize)]
 struct Package {
     registry: String,
     repository: String,
-    /// `component` or `interface`, where it is known.
+    /// `component` or `interface`, if known.
     kind: Option<String>,
     description: Option<String>,
     #[serde(default)]
@@ -90,8 +90,8 @@ struct ServerPackage {
 }
 
 impl CatalogService {
-    /// The service at an address: the host alone, or an address that ends with
-    /// `/v1/packages`, `/v1/search` or `/servers`. `None` for one of a document.
+    /// Returns the service at an address: a host without a path, or an address that ends with
+    /// `/v1/packages`, `/v1/search` or `/servers`. `None` for the address of a document.
     pub fn at(address: &Url) -> Option<Self> {
         let mut address = address.clone();
         if address.path() == "/" && address.query().is_none() && address.fragment().is_none() {
@@ -108,7 +108,7 @@ impl CatalogService {
         Some(CatalogService { address, protocol })
     }
 
-    /// The address of the first page.
+    /// Returns the address of the first page.
     pub fn first(&self) -> Url {
         match self.protocol {
             Protocol::Packages => self.page([("offset", "0"), ("limit", &PAGE.to_string())]),
@@ -122,11 +122,11 @@ impl CatalogService {
         url
     }
 
-    /// Reads a page, before which `before` packages were listed.
+    /// Reads a page that follows `before` packages.
     ///
     /// # Errors
     ///
-    /// When it is not what the protocol says.
+    /// If the page does not follow the protocol.
     pub fn read(&self, text: &str, before: usize) -> Result<Page, InvalidCatalog> {
         match self.protocol {
             Protocol::Packages => {
@@ -136,7 +136,7 @@ impl CatalogService {
                 let (offset, limit) = (listed.to_string(), PAGE.to_string());
                 Ok(Page {
                     next: goes_on.then(|| self.page([("offset", &*offset), ("limit", &limit)])),
-                    // Those of another form are left out.
+                    // Skip packages of another form.
                     entries: packages
                         .into_iter()
                         .filter_map(|package| serde_json::from_value::<Package>(package).ok())
@@ -159,14 +159,14 @@ impl CatalogService {
         }
     }
 
-    /// Whether its packages are of many kinds, so that each has to be looked at to
-    /// know whether it is a component.
+    /// Whether the service lists packages of any kind, so that each must be checked to be a
+    /// component.
     pub fn lists_anything(&self) -> bool {
         self.protocol == Protocol::Servers
     }
 }
 
-/// How many items a page of a service has, whatever becomes of them.
+/// Returns the number of items on a page, including those that are skipped.
 pub fn items_of(text: &str) -> usize {
     match serde_json::from_str(text) {
         Ok(Value::Array(items)) => items.len(),
@@ -178,7 +178,7 @@ pub fn items_of(text: &str) -> usize {
     }
 }
 
-/// The entries of a `server.json`, if the text is one.
+/// Returns the entries of a `server.json`, if the text is one.
 pub fn server_entries(text: &str) -> Option<Vec<Value>> {
     let value: Value = serde_json::from_str(text).ok()?;
     value.get("packages")?.as_array()?;
@@ -192,7 +192,7 @@ fn parsed<T: for<'de> Deserialize<'de>>(text: &str) -> Result<T, InvalidCatalog>
 }
 
 impl Package {
-    /// As an entry of a catalog; none for what is no component or has no version.
+    /// Returns the package as a catalog entry; `None` if it is not a component or has no version.
     fn entry(self) -> Option<Value> {
         if self.kind.is_some_and(|kind| kind != "component") {
             return None;
@@ -209,7 +209,7 @@ impl Package {
     }
 }
 
-/// The highest version among the tags, or the first tag.
+/// Returns the highest version among the tags, or else the first tag.
 fn newest(tags: &[String]) -> Option<&String> {
     let versions = tags.iter().filter_map(|tag| {
         let version = Version::parse(tag.strip_prefix('v').unwrap_or(tag)).ok()?;
@@ -228,7 +228,7 @@ impl Listed {
 
 impl Server {
     fn entries(self) -> Vec<Value> {
-        // `io.github.acme/weather`; what follows the slash is a name to type.
+        // Of `io.github.acme/weather`, the part after the slash is short enough to type.
         let name = self.name.rsplit('/').next().unwrap_or_default();
         let description = match self.description.trim() {
             "" => &self.name,
@@ -241,8 +241,8 @@ impl Server {
 }
 
 impl ServerPackage {
-    /// `identifier` is `host/repository:tag`, or in older documents the repository,
-    /// with host and tag beside it.
+    /// Returns the reference. `identifier` is `host/repository:tag`; in older documents it is the
+    /// repository, and host and tag are in other keys.
     fn uri(&self) -> Option<String> {
         if self.registry_type != "oci" {
             return None;

@@ -1,4 +1,4 @@
-//! SIGHUP: a server without a terminal reads its files again.
+//! SIGHUP makes a server without a controlling terminal reload its files.
 
 use std::sync::Arc;
 
@@ -10,15 +10,15 @@ use crate::http::Tokens;
 #[cfg(unix)]
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
-/// The hangups that this process is sent. None where it has a controlling terminal:
-/// there the signal means that the terminal was closed, and ends the server.
+/// The SIGHUP signals sent to this process. There are none if it has a controlling terminal:
+/// then the signal means that the terminal was closed, and ends the server.
 pub(super) struct Hangups {
     #[cfg(unix)]
     signals: Option<Signal>,
 }
 
 impl Hangups {
-    /// From now on SIGHUP does not end a server without a terminal.
+    /// Starts to receive the signals, so that they no longer end a server without a terminal.
     pub fn outlive() -> Self {
         Hangups {
             #[cfg(unix)]
@@ -29,8 +29,8 @@ impl Hangups {
         }
     }
 
-    /// At each hangup, reads the token file and looks at every component at once. Both
-    /// are followed without it too, and grants are read at each call.
+    /// Reloads the token file and checks every component at each signal. Without a signal, both
+    /// are polled; grants are read at each call anyway.
     pub async fn reload(mut self, tokens: Option<Tokens>, components: Arc<Notify>) {
         while self.next().await {
             components.notify_one();
@@ -45,7 +45,7 @@ impl Hangups {
         }
     }
 
-    /// Waits for the next; false when there is none to wait for.
+    /// Waits for the next signal; returns false if there will be none.
     async fn next(&mut self) -> bool {
         #[cfg(unix)]
         if let Some(signals) = &mut self.signals {

@@ -1,9 +1,9 @@
-//! The messages of parsers in words that do not come from Rust.
+//! Rewrites parsers' messages without Rust's names for types.
 
 use std::error::Error;
 use std::fmt::Display;
 
-/// The message of an error. That of a parser of JSON or TOML is put in plain words.
+/// Returns the message of an error; rewrites that of a JSON or TOML parser.
 pub fn message(error: &(dyn Error + 'static)) -> String {
     let is_parser = error.is::<serde_json::Error>()
         || error.is::<toml::de::Error>()
@@ -14,8 +14,8 @@ pub fn message(error: &(dyn Error + 'static)) -> String {
     }
 }
 
-/// A parser's message: `expected an object, found a list` for `invalid type: sequence,
-/// expected struct X`.
+/// Rewrites a parser's message: `invalid type: sequence, expected struct X` becomes
+/// `expected an object, found a list`.
 pub fn plain(fault: impl Display) -> String {
     let text = fault.to_string();
     let lines: Vec<String> = text.split('\n').map(line).collect();
@@ -27,7 +27,7 @@ fn line(text: &str) -> String {
         Some(at) => text.split_at(at),
         None => (text, ""),
     };
-    // `serde_json` gives this place to what it reads from values.
+    // `serde_json` reports this position for errors in parsed values.
     let place = match place {
         " at line 1 column 0" => "",
         place => place,
@@ -50,7 +50,7 @@ fn line(text: &str) -> String {
     format!("{text}{place}")
 }
 
-/// What JSON calls a type of Rust.
+/// Returns the JSON name of a Rust type.
 fn kind(text: &str) -> String {
     let bare = text.strip_prefix("a ").unwrap_or(text);
     let of_rust = [

@@ -1,4 +1,4 @@
-//! From the name of a package to the artifact of one of its versions.
+//! Resolves a package name to the artifact of one of its versions.
 
 use super::Fetcher;
 use super::error::{Failed, FetchError};
@@ -6,17 +6,17 @@ use crate::net;
 use crate::reference::{OciReference, PackageReference, Reference};
 use crate::registry::{self, Capability, PackageError, Transfer};
 
-/// Versions that an error names, at most.
+/// Largest number of versions listed in an error.
 const NAMED: usize = 8;
 
 impl Fetcher {
-    /// The artifact that the name of a package stands for, by the tag of its highest
-    /// wanted version. Every other reference stands for itself.
+    /// Resolves a package name to the tag of its highest matching version. Returns any other
+    /// reference unchanged.
     ///
     /// # Errors
     ///
-    /// When no registry is known for the package, it cannot be reached, or has no
-    /// wanted version.
+    /// If no registry is configured for the package, the registry cannot be reached, or no version
+    /// matches.
     pub async fn locate(&self, reference: &Reference) -> Result<Reference, FetchError> {
         let Reference::Package(package) = reference else {
             return Ok(reference.clone());
@@ -47,7 +47,7 @@ impl Fetcher {
             }
         };
         let located = format!("{name}:{version}").parse();
-        // A version without build metadata is a tag, unless it is too long for one.
+        // Every version without build metadata is a valid tag, unless it is too long.
         located.map_err(|_| no_version(name, &[]).into())
     }
 

@@ -1,5 +1,5 @@
-//! What the name of a package stands for, before anything else is asked: rules and
-//! sources are about the artifact.
+//! Resolves package names before all other steps, because trust rules and allowed sources apply to
+//! the artifact.
 
 use std::borrow::Cow;
 
@@ -11,12 +11,12 @@ use crate::store::Metadata;
 use super::{Error, Installer, LoadRequest, Order, Unreachable, Wanted};
 
 impl Installer {
-    /// The request for the artifact that its reference stands for. Without a
-    /// network, the name of a package stands for what is installed by it.
+    /// Replaces a package name in a request with the artifact's reference. Offline, a package name
+    /// means the component that was installed by this name.
     ///
     /// # Errors
     ///
-    /// When the package cannot be found.
+    /// If the package is not found.
     pub async fn located<'a>(
         &self,
         id: &ComponentId,
@@ -33,8 +33,8 @@ impl Installer {
         Ok(request.found_at(&reference))
     }
 
-    /// The same for an entry of a manifest. The lock says what the name stood for,
-    /// and what is installed by it and has the digest of the entry is it.
+    /// Like [`located`](Self::located) for an entry of a manifest. The locked reference takes
+    /// precedence, and then a component that was installed by this name with the entry's digest.
     pub(super) async fn located_entry<'a>(
         &self,
         wanted: &'a Wanted,
@@ -74,7 +74,7 @@ impl Installer {
         }
     }
 
-    /// What was installed under this id by the name of this package.
+    /// Returns the component with this id if it was installed by this package name.
     async fn installed_by(
         &self,
         id: &ComponentId,

@@ -1,4 +1,4 @@
-//! Names of packages: `namespace:name[@version]`, as [`wkg`] writes them.
+//! Package names: `namespace:name[@version]`, in the syntax of [`wkg`].
 //!
 //! [`wkg`]: https://github.com/bytecodealliance/wasm-pkg-tools
 
@@ -8,7 +8,7 @@ use semver::{Version, VersionReq};
 
 use super::InvalidReference;
 
-/// A package by its name in WIT, with the versions that are wanted.
+/// A WIT package name with the requested versions.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct PackageReference {
     namespace: String,
@@ -16,38 +16,38 @@ pub struct PackageReference {
     wanted: Wanted,
 }
 
-/// Which version of a package is wanted.
+/// The requested version of a package.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 enum Wanted {
-    /// The highest of all, as `wkg get` takes it.
+    /// The highest of all versions, like `wkg get` without a version.
     Highest,
     Exactly(Version),
-    /// The highest in the range, which has no prereleases unless it names one.
+    /// The highest version in the range; prereleases only if the range names one.
     Range(VersionReq),
 }
 
 impl PackageReference {
-    /// The part before the colon, such as `acme`.
+    /// Returns the part before the colon, such as `acme`.
     pub fn namespace(&self) -> &str {
         &self.namespace
     }
 
-    /// The part after the colon, such as `weather`.
+    /// Returns the part after the colon, such as `weather`.
     pub fn name(&self) -> &str {
         &self.name
     }
 
-    /// `namespace:name`, without the version.
+    /// Returns `namespace:name`, without the version.
     pub fn full_name(&self) -> String {
         format!("{}:{}", self.namespace, self.name)
     }
 
-    /// Whether both name the same package, of whatever version.
+    /// Whether both name the same package, in any version.
     pub fn same_package(&self, other: &PackageReference) -> bool {
         (&self.namespace, &self.name) == (&other.namespace, &other.name)
     }
 
-    /// The version, if exactly one is wanted.
+    /// Returns the version, if exactly one is requested.
     pub fn exact_version(&self) -> Option<&Version> {
         match &self.wanted {
             Wanted::Exactly(version) => Some(version),
@@ -55,8 +55,8 @@ impl PackageReference {
         }
     }
 
-    /// The highest wanted version among the tags of a repository. Tags that are
-    /// no versions are ignored.
+    /// Returns the highest matching version among the tags of a repository. Ignores tags that are
+    /// not versions.
     pub fn choose(&self, tags: &[String]) -> Option<Version> {
         let versions = tags.iter().filter_map(|tag| Version::parse(tag).ok());
         versions.filter(|version| self.admits(version)).max()
@@ -82,8 +82,7 @@ impl fmt::Display for PackageReference {
     }
 }
 
-/// Parses a text that is the name of a package rather than a path; `None` if it
-/// is none.
+/// Parses a package name; `None` if the text is not one, but may be a path.
 pub(super) fn parse(text: &str) -> Option<Result<PackageReference, InvalidReference>> {
     let (full_name, version) = match text.split_once('@') {
         Some((full_name, version)) => (full_name, Some(version)),
@@ -107,7 +106,7 @@ pub(super) fn parse(text: &str) -> Option<Result<PackageReference, InvalidRefere
 
 fn wanted(text: &str) -> Result<Wanted, String> {
     if let Ok(version) = Version::parse(text) {
-        // Tags have no `+`.
+        // A tag cannot contain `+`.
         return match version.build.is_empty() {
             true => Ok(Wanted::Exactly(version)),
             false => Err("a version in a registry has no build metadata".into()),
@@ -119,8 +118,8 @@ fn wanted(text: &str) -> Result<Wanted, String> {
         .map_err(|error| format!("this is neither a version nor a range of versions: {error}"))
 }
 
-/// Whether a text is a label of WIT, as `wkg` takes it: words of lower-case letters
-/// and digits, each beginning with a letter, joined by dashes.
+/// Whether a text is a WIT label as `wkg` accepts it: words of lower-case letters and digits, each
+/// starting with a letter, joined by hyphens.
 fn is_label(text: &str) -> bool {
     text.split('-').all(|word| {
         word.starts_with(|c: char| c.is_ascii_lowercase())

@@ -1,4 +1,4 @@
-//! Fuzz targets of what registries send.
+//! Fuzz targets for the responses of registries.
 
 use std::sync::OnceLock;
 
@@ -10,19 +10,19 @@ use super::{Document, realm};
 use crate::digest::Digest;
 use crate::net::{self, Client};
 
-/// An OCI manifest or index.
+/// Parses an OCI manifest or index.
 pub fn oci_manifest(data: &[u8]) {
     let Ok(document) = Document::parse(data) else {
         return;
     };
     let media_type = document.media_type();
-    // A document is what it says it is.
+    // A document can be served with its own media type.
     assert!(document.served_as(media_type).is_ok(), "{media_type}");
     let _ = document.as_referrer(Digest::of(data), data.len() as u64);
 }
 
-/// A `WWW-Authenticate` header. A registry that is reached over TLS never sends a
-/// client to a token server without TLS, nor to one on the client's own machine.
+/// Parses a `WWW-Authenticate` header, and checks that a registry reached over TLS never sends the
+/// client to a token server without TLS or on the client's own machine.
 pub fn challenge(data: &[u8]) {
     static CLIENT: OnceLock<Client> = OnceLock::new();
     let Ok(value) = HeaderValue::from_bytes(data) else {

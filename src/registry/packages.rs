@@ -25,30 +25,29 @@ use crate::reference::{OciReference, PackageReference, Reference};
 use crate::text::Foreign;
 
 const WELL_KNOWN: &str = "/.well-known/wasm-pkg/registry.json";
-/// How the document is called in messages.
+/// The name of the document in messages.
 const DOCUMENT: &str = "the description of the package registry";
-/// Bytes of the document, at most.
+/// Largest accepted document, in bytes.
 const LARGEST_DOCUMENT: usize = 64 << 10;
-/// Bytes of the configuration file, at most.
+/// Largest accepted configuration file, in bytes.
 const LARGEST_CONFIG: u64 = 1 << 20;
-/// The only protocol that is spoken.
+/// The only supported protocol.
 const OCI: &str = "oci";
-/// The registries of namespaces that `wkg` knows without configuration.
+/// The registries that `wkg` uses for these namespaces without configuration.
 const BUILT_IN: [(&str, &str); 2] = [("wasi", "wasi.dev"), ("ba", "bytecodealliance.org")];
 
-/// Where the registries of packages are configured. The default knows only those
-/// that `wkg` knows without configuration.
+/// The configuration of package registries. By default, only the registries
+/// built into `wkg` are known.
 #[derive(Debug, Clone, Default)]
 pub struct PackageOptions {
-    /// The configuration file of `wkg`, which need not be there; read at each lookup.
+    /// The configuration file of `wkg`, which may be missing; read at each lookup.
     pub config: Option<PathBuf>,
-    /// The registry of all packages, whatever the file says.
+    /// The registry of all packages, which overrides the file.
     pub registry: Option<String>,
 }
 
 impl PackageOptions {
-    /// Those of the current user's `wkg`. Reads environment variables, but no
-    /// files.
+    /// Returns the options of the current user's `wkg`. Reads environment variables, but no files.
     pub fn of_the_user() -> Self {
         Self::from_variables(|name| std::env::var_os(name), std::env::home_dir())
     }
@@ -67,7 +66,7 @@ impl PackageOptions {
     }
 }
 
-/// The file of `wkg`; keys that this program has no use for are ignored.
+/// The configuration file of `wkg`; unused keys are ignored.
 #[derive(Debug, Default, Deserialize)]
 #[serde(default)]
 struct Config {
@@ -83,7 +82,7 @@ struct Config {
     expecting = "a host, or a table with `registry` and `metadata`"
 )]
 enum Mapping {
-    /// A host that describes itself at a well-known address.
+    /// A host that serves its description at a well-known address.
     Registry(String),
     Custom {
         registry: String,
@@ -91,7 +90,7 @@ enum Mapping {
     },
 }
 
-/// What the file says of one registry.
+/// The entry of one registry in the file.
 #[derive(Debug, Default, Deserialize)]
 struct Table {
     #[serde(alias = "type")]
@@ -101,7 +100,7 @@ struct Table {
     settings: BTreeMap<String, toml::Value>,
 }
 
-/// What a registry says of itself, or the file says of it.
+/// The description of a registry, from its well-known address or from the file.
 #[derive(Debug, Clone, Default, Deserialize)]
 #[serde(rename_all = "camelCase", default)]
 struct Description {
@@ -136,7 +135,7 @@ impl Config {
         })
     }
 
-    /// The registry of a package, with its description where the file has it.
+    /// Returns the registry of a package, with its description if the file has one.
     fn registry_of(&self, package: &PackageReference) -> Option<(String, Option<Description>)> {
         let namespace = package.namespace();
         let mapping = self
@@ -191,11 +190,11 @@ impl Description {
 }
 
 impl Client {
-    /// The repository of a package, under the tag `latest`.
+    /// Returns the repository of a package, with the tag `latest`.
     ///
     /// # Errors
     ///
-    /// [`PackageError`], or why the registry's description cannot be had.
+    /// [`PackageError`], or the error of the request for the registry's description.
     pub(crate) async fn package_repository(
         &self,
         package: &PackageReference,
@@ -224,7 +223,7 @@ impl Client {
         };
         let host = Authority::try_from(registry.clone()).map_err(unusable)?;
         let configured = config.registry.get(&registry).and_then(Table::protocol);
-        // What the registry says of itself is not asked where it is not used.
+        // The registry's own description is requested only if it is used.
         if let Some(protocol) = configured.filter(|protocol| *protocol != OCI) {
             return Err(other_protocol(&registry, protocol));
         }
@@ -263,8 +262,8 @@ impl Client {
         }
     }
 
-    /// What a registry of packages says of itself, and the address where it was
-    /// asked. One that says nothing is an OCI registry itself.
+    /// Returns the description that a package registry serves, and its address. A host without a
+    /// description is itself the OCI registry.
     async fn describe_registry(
         &self,
         host: &Authority,
@@ -294,7 +293,7 @@ impl Client {
                     .bytes(LARGEST_DOCUMENT, DOCUMENT, &transfer.meter)
                     .await?;
                 serde_json::from_slice(&bytes).unwrap_or_else(|error| {
-                    // Some hosts answer a page to everything.
+                    // Some hosts answer every request with a web page.
                     tracing::warn!("`{address}` is no description of a registry: {error}");
                     Description::default()
                 })

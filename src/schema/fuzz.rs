@@ -1,9 +1,9 @@
-//! A fuzz target of the tools that a component offers.
+//! The fuzz target for the tools of a component.
 
 use super::{ListedTool, describe};
 
-/// The tools of a component, given as binary or text. Every client takes what is
-/// offered of them, and a second pass changes nothing.
+/// Describes a component, given as binary or text, and checks that every client accepts the tools
+/// and that adapting them a second time changes nothing.
 pub fn description(data: &[u8]) {
     let Ok(wasm) = wat::parse_bytes(data) else {
         return;

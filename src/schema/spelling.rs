@@ -1,10 +1,10 @@
-//! Other spellings of names: models write `maxCount` and `max_count` for `max-count`.
+//! Finds names in another spelling: models write `maxCount` or `max_count` for `max-count`.
 
 use std::collections::HashMap;
 
-/// Declared names by their letters and digits alone.
+/// Declared names, compared by letters and digits only.
 pub struct Spellings {
-    /// The index of a name; `None` where several names have the same letters.
+    /// The index of a name; `None` if several names have the same letters.
     by_letters: HashMap<String, Option<usize>>,
 }
 
@@ -19,7 +19,7 @@ impl Spellings {
         Spellings { by_letters }
     }
 
-    /// The index of the one name that differs from `given` only in case, hyphens and
+    /// Returns the index of the only name that differs from `given` just in case, hyphens and
     /// underscores.
     pub fn meant(&self, given: &str) -> Option<usize> {
         *self.by_letters.get(&letters(given))?

@@ -1,5 +1,5 @@
-//! The variables of [`wkg`]: `WKG_REGISTRY_<REGISTRY>_AUTH_BEARER`, where the
-//! registry is in upper case and all but letters and digits is `_`.
+//! Reads [`wkg`]'s variables: `WKG_REGISTRY_<REGISTRY>_AUTH_BEARER`, where the registry is in upper
+//! case and every character other than a letter or digit is `_`.
 //!
 //! [`wkg`]: https://github.com/bytecodealliance/wasm-pkg-tools
 
@@ -11,7 +11,7 @@ use super::{Credential, CredentialSource, Found, Secret, Wanted};
 const BEFORE: &str = "WKG_REGISTRY_";
 const AFTER: &str = "_AUTH_BEARER";
 
-/// The tokens among the variables.
+/// The bearer tokens found in the environment.
 pub(super) fn tokens(
     variables: impl Iterator<Item = (OsString, OsString)>,
 ) -> BTreeMap<String, Secret> {
@@ -23,7 +23,7 @@ pub(super) fn tokens(
     variables.filter_map(token).collect()
 }
 
-/// The token for a registry, which is sent to it as it is.
+/// Returns the bearer token for a registry.
 pub(super) fn find(tokens: &BTreeMap<String, Secret>, wanted: Wanted<'_>) -> Option<Found> {
     let registry = wanted.registry.chars();
     let registry = registry.map(|c| match c.is_ascii_alphanumeric() {

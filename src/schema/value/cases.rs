@@ -1,4 +1,4 @@
-//! Reads values that name one of several cases: variants, results and flags.
+//! Converts values that name a case: variants, results and flags.
 //!
 //! The functions return `None` for JSON of the wrong type.
 

@@ -1,4 +1,4 @@
-//! Reads objects with known members: arguments and records.
+//! Converts objects with known members: arguments and records.
 
 use std::borrow::Cow;
 use std::collections::HashMap;
@@ -40,12 +40,12 @@ impl Reader<'_> {
         Ok(values)
     }
 
-    /// The members whose names are other spellings of absent fields, by the index of
-    /// the field.
+    /// Returns the members whose names are other spellings of missing fields, by the index of the
+    /// field.
     ///
     /// # Errors
     ///
-    /// When a member is no field.
+    /// If a member matches no field.
     fn respelled<'v>(
         &mut self,
         object: &'v Map<String, Value>,
@@ -78,7 +78,7 @@ impl Reader<'_> {
     }
 }
 
-/// The members of an object; empty for `[]`.
+/// Returns the members of an object; none for `[]`.
 pub(super) fn object(json: &Value) -> Option<Cow<'_, Map<String, Value>>> {
     match json {
         Value::Object(object) => Some(Cow::Borrowed(object)),
@@ -87,7 +87,7 @@ pub(super) fn object(json: &Value) -> Option<Cow<'_, Map<String, Value>>> {
     }
 }
 
-/// The member of this name; schemas shorten long names.
+/// Returns the member with this name, or with its shortened form from the schema.
 fn member<'v>(object: &'v Map<String, Value>, name: &str) -> Option<&'v Value> {
     object
         .get(name)

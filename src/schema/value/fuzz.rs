@@ -1,4 +1,4 @@
-//! A fuzz target of the arguments of calls.
+//! The fuzz target for the arguments of calls.
 
 use std::sync::OnceLock;
 
@@ -10,7 +10,7 @@ use wasmtime::{Config, Engine};
 use super::{Allowance, Returned, Room};
 use crate::schema::Outcome;
 
-/// Imports of functions, whose parameters have every kind of type.
+/// Imported functions whose parameters cover every kind of type.
 const TYPES: &str = r#"(component
   (type $flags' (flags "a" "b" "c"))
   (import "flags" (type $flags (eq $flags')))
@@ -33,11 +33,11 @@ const TYPES: &str = r#"(component
     (param "x" (map string (list f64))) (param "y" (option (map u8 $flags)))))
   (import "fixed" (func (param "x" (list u16 3)) (param "y" (option (list (list u8)))))))"#;
 
-/// The most memory that values may take, in bytes.
+/// Memory limit for the values, in bytes.
 const MEMORY: usize = 1 << 20;
 
-/// JSON arguments for functions of many types. What is converted is the same after it
-/// was written as a result and read again.
+/// Converts JSON arguments for functions of many types, and checks that the values do not change
+/// when they are written as results and read again.
 pub fn arguments(data: &[u8]) {
     let Ok(args) = serde_json::from_slice::<Map<String, Value>>(data) else {
         return;
@@ -65,7 +65,7 @@ pub fn arguments(data: &[u8]) {
     }
 }
 
-/// The parameters of each function.
+/// Returns the parameters of each function.
 fn functions() -> &'static [Vec<(String, Type)>] {
     static FUNCTIONS: OnceLock<Vec<Vec<(String, Type)>>> = OnceLock::new();
     FUNCTIONS.get_or_init(|| {

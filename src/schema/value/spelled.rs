@@ -1,10 +1,10 @@
-//! Names in another spelling than the type's.
+//! Records names that were accepted in another spelling.
 
 use super::charged::Reader;
 use super::path::Path;
 use crate::schema::Spellings;
 
-/// Most names that are reported for one call.
+/// Largest number of names reported for one call.
 const MOST: usize = 20;
 
 /// A name that was accepted in another spelling.
@@ -17,7 +17,7 @@ pub struct Respelled {
 }
 
 impl Reader<'_> {
-    /// The one of `names` that `given` is, or is another spelling of.
+    /// Returns the name equal to `given`, or else the only one that `given` is another spelling of.
     pub(super) fn one_of<'n>(
         &mut self,
         given: &str,
