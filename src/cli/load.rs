@@ -72,7 +72,7 @@ pub struct Load {
     #[arg(long, value_name = "FILE", conflicts_with = "grant_requested")]
     policy: Option<PathBuf>,
 
-    /// Take a version that another signed than the one before, or nobody
+    /// Accept a version with another signer than the installed one, or unsigned
     #[arg(long)]
     accept_signer: bool,
 

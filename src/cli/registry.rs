@@ -26,7 +26,7 @@ enum RegistryCommand {
     List,
     /// Show the known components that match every term, the best matches first
     Search {
-        /// Words of name, description or URI; slips of the pen are forgiven
+        /// Words of name, description or URI; typing errors are tolerated
         #[arg(required = true)]
         terms: Vec<String>,
         /// Take the terms as they are typed, and keep the order of the catalog

@@ -99,7 +99,7 @@ pub struct Serve {
     #[arg(long, requires = "share")]
     share_private: bool,
 
-    /// Make the root as this manifest wants it, as `apply` does, before the server is ready
+    /// Apply this manifest, like `wassette apply`, before the server is ready
     #[arg(long, value_name = "FILE|URL")]
     manifest: Option<String>,
 

@@ -20,7 +20,7 @@ pub(super) struct SignerArgs {
     #[arg(long, help_heading = HEADING, value_name = "FILE")]
     key: Vec<PathBuf>,
 
-    /// Whom the certificate names
+    /// The identity in the certificate
     #[arg(long, help_heading = HEADING, value_name = "TEXT", conflicts_with = "key")]
     certificate_identity: Option<String>,
 

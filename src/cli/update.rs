@@ -41,7 +41,7 @@ pub struct Update {
     #[arg(long, value_name = "DIGEST", num_args = 0..=1, require_equals = true)]
     accept: Option<Option<Digest>>,
 
-    /// Take a version that another signed than the one before, or nobody
+    /// Accept a version with another signer than the installed one, or unsigned
     #[arg(long)]
     accept_signer: bool,
 

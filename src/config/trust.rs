@@ -127,8 +127,8 @@ pub(crate) struct WrittenRule {
 #[derive(Debug, thiserror::Error)]
 pub enum InvalidRule {
     #[error(
-        "`{0}` is no scope: it is `*`, or a registry and the beginning of a repository such as \
-         `ghcr.io/acme/*`, or an address such as `https://example.com/tools/*` or \
+        "`{0}` is not a scope: it must be `*`, or a registry and the beginning of a repository \
+         such as `ghcr.io/acme/*`, or an address such as `https://example.com/tools/*` or \
          `file:///srv/tools/*`; whole segments may be `*`, which may begin the name of a host"
     )]
     Scope(String),
@@ -140,7 +140,7 @@ pub enum InvalidRule {
     ScopeOfOne,
     #[error(transparent)]
     Keys(#[from] serde_json::Error),
-    #[error("`{pattern}` is no pattern: {reason}")]
+    #[error("`{pattern}` is not a valid pattern: {reason}")]
     Pattern { pattern: String, reason: String },
     #[error(
         "the pattern `{0}` is not anchored, so that it also matches texts that only contain what \

@@ -33,10 +33,10 @@ impl Error {
             Error::Denied { error, credentials } => {
                 return net_hint(error, registry, Some(credentials));
             }
-            Error::Challenge { .. } => "nothing was sent there; ask whoever runs the registry",
+            Error::Challenge { .. } => "nothing was sent there; ask the operator of the registry",
             Error::Token { host, .. } | Error::Refusal { host, .. } | Error::Tags { host, .. } => {
                 return Some(format!(
-                    "try again; if it persists, tell whoever runs `{host}`"
+                    "try again; if it persists, tell the operator of `{host}`"
                 ));
             }
             Error::Forgotten { .. } => "try again; nothing was tagged",

@@ -56,7 +56,7 @@ pub enum Error {
     ComponentChanged { id: ComponentId },
     #[error("Agents may not load components from `{source_shown}`")]
     SourceNotAllowed { source_shown: Shown },
-    #[error("`{source_shown}` is no component that agents may load")]
+    #[error("`{source_shown}` is not a component that agents may load")]
     NotForAgents { source_shown: Shown },
     #[error(transparent)]
     Catalog(#[from] InvalidCatalog),

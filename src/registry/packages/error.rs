@@ -68,7 +68,7 @@ impl Diagnose for PackageError {
                 "name the artifact in its OCI registry, as `oci://…`".into()
             }
             PackageError::Description { registry, .. } => {
-                format!("tell whoever runs `{registry}`, or name the artifact as `oci://…`")
+                format!("tell the operator of `{registry}`, or name the artifact as `oci://…`")
             }
             PackageError::Absent { .. } => {
                 "check the name; if it is private, run `wassette login` for its registry".into()

@@ -182,14 +182,14 @@ async fn rules_that_make_no_sense_are_refused_at_once() {
         ("scope = '*'\nrequire = 'none'\nkey = 'x'", "unknown field"),
         ("scope = '*'", "names what it requires"),
         ("require = 'none'", "`scope` is missing"),
-        ("scope = 'ghcr.io/a*'\nrequire = 'none'", "is no scope"),
+        ("scope = 'ghcr.io/a*'\nrequire = 'none'", "is not a scope"),
         (
             "scope = '*'\nrequire = 'signature'\nidentities = [{ issuer = 'x', subject-regex = 'a' }]",
             "is not anchored",
         ),
         (
             "scope = '*'\nrequire = 'signature'\nidentities = [{ issuer = 'x', subject-regex = '^(a$' }]",
-            "is no pattern",
+            "is not a valid pattern",
         ),
         (
             "scope = '*'\nrequire = 'signature'\nidentities = [{ issuer = 'x' }]",
